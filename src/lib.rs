@@ -1,0 +1,3 @@
+//! imap2d
+pub mod budget;
+pub mod types;

@@ -1,0 +1,14 @@
+//! The nouns that every room shares. Nothing here reads a file, a socket or a clock, and nothing here
+//! parses the protocol; a value that exists is valid.
+
+pub mod date;
+pub mod flags;
+pub mod mailbox_name;
+pub mod message_set;
+pub mod uid;
+
+pub use date::{DateTime, Day};
+pub use flags::{FlagList, Flags, Keyword, KeywordSet};
+pub use mailbox_name::{BboardName, MailboxName, MailboxRef};
+pub use message_set::{MessageSet, NumberSet, SetEnd};
+pub use uid::{Uid, UidValidity};
