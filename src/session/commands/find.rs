@@ -1,0 +1,157 @@
+//! FIND MAILBOXES and BBOARDS (RFC 1176 p. 12-13, with ALL. of IMAP2bis, RFC 2062 p. 1-2), and LIST and
+//! LSUB (RFC 3501 §6.3.8-6.3.9): the names there are, and the names that are subscribed.
+
+use std::collections::BTreeSet;
+
+use crate::budget::{COST_SYSCALL, Step};
+use crate::protocol::MailboxKind;
+use crate::protocol::pattern;
+use crate::session::job::{Cx, Job, Reply};
+use crate::session::untagged::Occasion;
+use crate::store::StoreError;
+use crate::types::MailboxRef;
+use crate::types::mailbox_name::SEPARATOR;
+
+/// FIND.
+pub(super) struct Find {
+    pub(super) what: MailboxKind,
+    pub(super) all: bool,
+    pub(super) pattern: Vec<u8>,
+}
+
+impl Job for Find {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        let names = match self.names(cx) {
+            Ok(names) => names,
+            Err(error) => return Step::Done(Reply::refused(&error)),
+        };
+        for name in names.iter().filter(|name| pattern::find_matches(&self.pattern, name.as_bytes())) {
+            match self.what {
+                MailboxKind::Mailbox => cx.core.encoder().mailbox(name),
+                MailboxKind::Bboard => cx.core.encoder().bboard(name),
+            }
+        }
+        Step::Done(Reply::ok("FIND completed").on(Occasion::Nothing))
+    }
+}
+
+impl Find {
+    /// RFC 1176 knows no subscriptions: its FIND MAILBOXES means every name but INBOX (p. 12). In
+    /// IMAP2bis that is what ALL. is for, INBOX included.
+    fn names(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
+        let all = self.all || !cx.core.dialect.has_subscriptions();
+        let names = match (self.what, all) {
+            (MailboxKind::Mailbox, true) => personal_names(cx)?,
+            (MailboxKind::Bboard, true) => board_names(cx)?,
+            (kind, false) => {
+                let of_kind = |name: MailboxRef| match (kind, name) {
+                    (MailboxKind::Mailbox, MailboxRef::Personal(name)) => Some(name.to_string()),
+                    (MailboxKind::Bboard, MailboxRef::Bboard(name)) => Some(name.to_string()),
+                    _ => None,
+                };
+                subscriptions(cx)?.into_iter().filter_map(of_kind).collect()
+            }
+        };
+        let with_inbox = self.all || cx.core.dialect.has_subscriptions();
+        Ok(names.into_iter().filter(|name| with_inbox || name != "INBOX").collect())
+    }
+}
+
+/// LIST and LSUB.
+pub(super) struct List {
+    pub(super) subscribed: bool,
+    pub(super) reference: Vec<u8>,
+    pub(super) pattern: Vec<u8>,
+}
+
+impl Job for List {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        let keyword = if self.subscribed { "LSUB" } else { "LIST" };
+        let done = Reply::ok(format!("{keyword} completed")).on(Occasion::Nothing);
+        if self.pattern.is_empty() && !self.subscribed {
+            // RFC 3501 §6.3.8: an empty pattern asks for the separator and the root of the reference.
+            cx.core.encoder().list(keyword, &["\\Noselect"], SEPARATOR, b"");
+            return Step::Done(done);
+        }
+        let names = match self.names(cx) {
+            Ok(names) => names,
+            Err(error) => return Step::Done(Reply::refused(&error)),
+        };
+        let pattern = [&self.reference[..], &self.pattern[..]].concat();
+        for (name, selectable) in matching(&names, &pattern) {
+            let attributes: &[&str] = if selectable { &[] } else { &["\\Noselect"] };
+            cx.core.encoder().list(keyword, attributes, SEPARATOR, name.as_bytes());
+        }
+        Step::Done(done)
+    }
+}
+
+impl List {
+    fn names(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
+        if self.subscribed {
+            return Ok(subscriptions(cx)?.iter().map(super::name_on_wire).collect());
+        }
+        let mut names = personal_names(cx)?;
+        names.extend(board_names(cx)?.iter().map(|name| format!("{}{name}", super::BBOARD_PREFIX)));
+        Ok(names)
+    }
+}
+
+/// The names that match, and the levels above names that match where there is no such mailbox: these
+/// cannot be selected (RFC 3501 §6.3.8, §6.3.9 on `%`).
+fn matching<'n>(names: &'n [String], pattern: &[u8]) -> Vec<(&'n str, bool)> {
+    let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let mut found: Vec<(&str, bool)> = Vec::new();
+    let mut parents = BTreeSet::new();
+    for &name in &known {
+        if pattern::list_matches(pattern, name.as_bytes(), SEPARATOR as u8) {
+            found.push((name, true));
+            continue;
+        }
+        let levels = name.match_indices(SEPARATOR).map(|(at, _)| &name[..at]);
+        parents.extend(levels.filter(|level| {
+            !known.contains(level) && pattern::list_matches(pattern, level.as_bytes(), SEPARATOR as u8)
+        }));
+    }
+    found.extend(parents.into_iter().map(|name| (name, false)));
+    found
+}
+
+fn personal_names(cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
+    let Some(account) = cx.core.account() else { return Ok(Vec::new()) };
+    let names = cx.store.list(account)?;
+    cx.budget.spend(COST_SYSCALL * u32::try_from(names.len()).unwrap_or(u32::MAX));
+    Ok(names.iter().map(ToString::to_string).collect())
+}
+
+fn board_names(cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
+    let Some(account) = cx.core.account() else { return Ok(Vec::new()) };
+    let names = cx.store.list_bboards(account)?;
+    cx.budget.spend(COST_SYSCALL * u32::try_from(names.len()).unwrap_or(u32::MAX));
+    Ok(names.iter().map(ToString::to_string).collect())
+}
+
+/// The mailboxes and boards that the user has subscribed to.
+fn subscriptions(cx: &mut Cx<'_, '_>) -> Result<Vec<MailboxRef>, StoreError> {
+    let Some(account) = cx.core.account() else { return Ok(Vec::new()) };
+    let names = cx.store.subscriptions(account)?;
+    cx.budget.spend(COST_SYSCALL);
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pattern: &str) -> Vec<(String, bool)> {
+        let names = ["INBOX", "A.B.C", "A.B.D", "Sent"].map(str::to_owned);
+        matching(&names, pattern.as_bytes()).into_iter().map(|(name, real)| (name.to_owned(), real)).collect()
+    }
+
+    #[test]
+    fn levels_above_are_shown_but_cannot_be_selected() {
+        assert_eq!(found("%"), [("INBOX", true), ("Sent", true), ("A", false)].map(|(n, r)| (n.to_owned(), r)));
+        assert_eq!(found("A.%"), [("A.B".to_owned(), false)]);
+        assert_eq!(found("A.*").iter().filter(|(_, real)| *real).count(), 2);
+    }
+}

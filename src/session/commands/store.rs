@@ -1,0 +1,111 @@
+//! STORE and UID STORE (RFC 1064 p. 12-13, RFC 3501 §6.4.6).
+//!
+//! Each message is answered by its new flags, since a client learns of them only that way: as STORE data
+//! where RFC 1064 is spoken, as FETCH data from IMAP2bis up.
+
+use crate::budget::{COST_SYSCALL, Step};
+use crate::protocol::command::FlagOperation;
+use crate::protocol::encode::Encoder;
+use crate::ready;
+use crate::session::core::Core;
+use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
+use crate::session::untagged::{Occasion, encode_flags};
+use crate::store::{DefineKeywords, FlagChange, MessageRef, StoreError};
+use crate::types::{FlagList, Flags, KeywordSet, MessageSet};
+
+/// What the command says.
+pub(super) struct Arguments {
+    pub(super) uid: bool,
+    pub(super) set: MessageSet,
+    pub(super) operation: FlagOperation,
+    pub(super) silent: bool,
+    pub(super) flags: FlagList,
+}
+
+struct Store {
+    each: EachMessage,
+    uid: bool,
+    silent: bool,
+    change: FlagChange,
+    define: Option<DefineKeywords>,
+    retry: Retry,
+    gone: bool,
+}
+
+/// Changes the flags of a set of messages.
+pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
+    let Arguments { uid, set, operation, silent, flags } = arguments;
+    if !core.may_write() {
+        return super::answered(Reply::no("STORE is not allowed: the mailbox is read-only"));
+    }
+    let (Some(view), Ok(set)) = (core.view(), super::fetch::numbers(uid, &set, core)) else {
+        return super::answered(super::fetch::no_such_message());
+    };
+    let define = DefineKeywords::new(view.handle().clone(), flags.keywords, operation != FlagOperation::Remove);
+    let system = flags.system.without(Flags::RECENT);
+    Box::new(Store {
+        each: EachMessage::new(set, uid),
+        uid,
+        silent,
+        change: FlagChange { operation: operation.into(), system, keywords: KeywordSet::NONE },
+        define: Some(define),
+        retry: Retry::default(),
+        gone: false,
+    })
+}
+
+impl Job for Store {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        if let Some(define) = &mut self.define {
+            match ready!(define.step(cx.store, cx.budget)) {
+                Ok(keywords) => self.change.keywords = keywords,
+                Err(error) => return Step::Done(Reply::refused(&error)),
+            }
+            self.define = None;
+        }
+        while let Some(message) = ready!(self.each.current(cx)) {
+            match ready!(self.store(&message, cx)) {
+                Ok(()) => {}
+                Err(StoreError::Gone) => self.gone = true,
+                Err(error) => return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse)),
+            }
+            self.each.advance(cx, COST_SYSCALL);
+        }
+        Step::Done(self.reply())
+    }
+}
+
+impl Store {
+    fn store(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+        let change = self.change;
+        let changed = ready!(self.retry.step(cx, message, |cx, message| {
+            let Some(view) = cx.core.view() else { return Err(StoreError::Gone) };
+            cx.store.change_flags(view, message, &change)
+        }));
+        if changed.is_ok() && !self.silent {
+            self.answer(message, cx);
+        }
+        Step::Done(changed.map(|_| ()))
+    }
+
+    fn answer(&self, message: &MessageRef, cx: &mut Cx<'_, '_>) {
+        let keyword = if cx.core.dialect.answers_store_with_store() { "STORE" } else { "FETCH" };
+        cx.core.encoder().message_data(message.number, keyword);
+        cx.core.encoder().raw(b"(");
+        encode_flags(cx, message);
+        if self.uid {
+            // RFC 3501 §6.4.8: the answer to a UID command says the UID.
+            cx.core.encoder().raw(b" ");
+            encode_uid(cx, message);
+        }
+        cx.core.encoder().raw(b")\r\n");
+    }
+
+    fn reply(&self) -> Reply {
+        let occasion = if self.uid { Occasion::Changes } else { Occasion::NumbersInUse };
+        match self.gone {
+            true => Reply::no("Some of the messages no longer exist").on(occasion),
+            false => Reply::ok("STORE completed").on(occasion),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! From the framer's events to tasks: which literal is taken, which is streamed to a file, which is
+//! refused, and what becomes of a command that is too long.
+
+use super::commands;
+use super::commands::append::Appending;
+use super::core::{Core, State};
+use super::job::{Reply, Task};
+use crate::budget::Budget;
+use crate::protocol::command::{self, Request};
+use crate::protocol::framer::{Event, Framer, Offer};
+use crate::protocol::parse_append;
+use crate::protocol::response;
+use crate::store::Store;
+
+/// The longest command before login: a password may be long, nothing else is (DESIGN, first numbers).
+const LIMIT_BEFORE_LOGIN: usize = 8 * 1024;
+/// The longest command afterwards, its literals included; a message to append is not part of it.
+const LIMIT: usize = 64 * 1024;
+
+/// The input side of a session.
+pub(super) struct Input {
+    pub(super) framer: Framer,
+    /// The client sends no more.
+    pub(super) ended: bool,
+    /// The message that is being received.
+    appending: Option<Appending>,
+}
+
+/// What the next event comes to.
+pub(super) enum Next {
+    /// A command to carry out.
+    Task(Task),
+    /// Something was done; ask again.
+    Progress,
+    /// The framer needs input.
+    Nothing,
+}
+
+impl Input {
+    pub(super) fn new() -> Self {
+        Self { framer: Framer::new(LIMIT_BEFORE_LOGIN), ended: false, appending: None }
+    }
+
+    /// Lets commands be as long as a client that has logged in may make them.
+    pub(super) fn raise_limit(&mut self) {
+        self.framer.set_limit(LIMIT);
+    }
+
+    pub(super) fn next(&mut self, core: &mut Core, store: &mut Store, budget: &mut Budget<'_>) -> Next {
+        match self.framer.next_event() {
+            Event::NeedInput => Next::Nothing,
+            Event::Chunk(octets) => {
+                if let Some(appending) = &mut self.appending {
+                    appending.write(&octets, budget);
+                }
+                Next::Progress
+            }
+            Event::LiteralEnd => Next::Progress,
+            Event::Command(text) => Next::Task(match self.appending.take() {
+                Some(appending) => appending.into_task(&text),
+                None => start(&text, core),
+            }),
+            Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
+            Event::TooLong { text } => {
+                self.appending = None;
+                Next::Task(refuse(&text, Reply::bad("Command line too long")))
+            }
+        }
+    }
+
+    /// A literal is either a message to append, which is streamed, or an argument (RFC 1064 p. 18), which
+    /// is kept in memory if it fits.
+    fn literal_offered(
+        &mut self,
+        offer: Offer,
+        core: &mut Core,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Next {
+        if let Some(appending) = self.appending.take() {
+            self.framer.refuse_literal();
+            return Next::Task(appending.into_task(b"{"));
+        }
+        if let Some(arguments) = parse_append(self.framer.text()) {
+            match Appending::begin(arguments, offer.size, core, store, budget) {
+                Ok(appending) => self.appending = Some(appending),
+                Err(task) => {
+                    self.framer.refuse_literal();
+                    return Next::Task(task);
+                }
+            }
+            self.framer.stream_literal();
+        } else if offer.fits {
+            self.framer.accept_literal();
+        } else {
+            let task = refuse(self.framer.text(), Reply::bad("Literal too long"));
+            self.framer.refuse_literal();
+            return Next::Task(task);
+        }
+        if offer.synchronizing {
+            response::continuation(core.output.bytes(), "Ready for the literal");
+        }
+        Next::Progress
+    }
+}
+
+/// Parses a command, lets the dialect climb, and checks it against the state.
+fn start(text: &[u8], core: &mut Core) -> Task {
+    let Request { tag, command, level } = match command::parse(text) {
+        Ok(request) => request,
+        Err(refusal) => return Task::reply(refusal.tag.unwrap_or_else(|| b"*".to_vec()), Reply::bad(refusal.reason)),
+    };
+    if !core.dialect.accepts(level) {
+        return Task::reply(tag, Reply::bad("Unknown command in this dialect"));
+    }
+    core.climb(level);
+    let state = match core.state {
+        State::Authenticated if core.selected.is_some() => command::States::SELECTED,
+        State::Authenticated => command::States::AUTHENTICATED,
+        _ => command::States::NOT_AUTHENTICATED,
+    };
+    if !command.states().contains(state) {
+        return Task::reply(tag, Reply::bad(wrong_state(state)));
+    }
+    Task::new(tag, commands::job(command, core))
+}
+
+fn wrong_state(state: command::States) -> &'static str {
+    match state {
+        command::States::NOT_AUTHENTICATED => "Log in first",
+        command::States::AUTHENTICATED => "Select a mailbox first",
+        _ => "Not now: you are logged in already",
+    }
+}
+
+fn refuse(text: &[u8], reply: Reply) -> Task {
+    Task::reply(command::tag(text).unwrap_or_else(|| b"*".to_vec()), reply)
+}
