@@ -174,7 +174,15 @@ mod tests {
 
     #[test]
     fn bad_templates() {
-        for bad in ["", "maildir:", "%", "/srv/%x", "/srv/%", "maildir:~/M:LAYOUT=fs", "/a\0"] {
+        for bad in [
+            "",
+            "maildir:",
+            "%",
+            "/srv/%x",
+            "/srv/%",
+            "maildir:~/M:LAYOUT=fs",
+            "/a\0",
+        ] {
             assert!(MailTemplate::parse(bad).is_err(), "{bad:?}");
         }
     }
@@ -182,13 +190,31 @@ mod tests {
     #[test]
     fn no_user_leads_out() {
         let long = "a".repeat(256);
-        for user in ["", ".", "..", ".ann", "../ann", "a/b", "/etc", "a\0b", "a\nb", "a\u{7f}", "a\u{85}", &long] {
-            assert_eq!(expand("/srv/%u", user), Err(MailPathError::UnsafeName), "{user:?}");
-            assert_eq!(expand("/srv/fixed", user), Err(MailPathError::UnsafeName), "{user:?}");
+        for user in [
+            "", ".", "..", ".ann", "../ann", "a/b", "/etc", "a\0b", "a\nb", "a\u{7f}", "a\u{85}",
+            &long,
+        ] {
+            assert_eq!(
+                expand("/srv/%u", user),
+                Err(MailPathError::UnsafeName),
+                "{user:?}"
+            );
+            assert_eq!(
+                expand("/srv/fixed", user),
+                Err(MailPathError::UnsafeName),
+                "{user:?}"
+            );
         }
-        assert_eq!(expand("/srv/%n", "@example.org"), Err(MailPathError::UnsafeName));
+        assert_eq!(
+            expand("/srv/%n", "@example.org"),
+            Err(MailPathError::UnsafeName)
+        );
         for user in ["ann", "ann@", "ann@..", "ann@.x"] {
-            assert_eq!(expand("/srv/%d/%n", user), Err(MailPathError::NoDomain), "{user:?}");
+            assert_eq!(
+                expand("/srv/%d/%n", user),
+                Err(MailPathError::NoDomain),
+                "{user:?}"
+            );
         }
         assert_eq!(
             MailTemplate::default().expand("ann", None),

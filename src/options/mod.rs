@@ -25,7 +25,8 @@ pub use raw::RawOptions;
 pub use table::{help, option_names};
 
 /// Where the demonstration listens unless `--listen` says otherwise.
-pub const DEMO_ADDRESS: &str = "127.0.0.1:1143";
+pub const DEMO_ADDRESS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1143);
 
 /// Everything imap2d was told, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +114,6 @@ impl Options {
     pub fn from_args<S: AsRef<std::ffi::OsStr>>(
         args: impl IntoIterator<Item = S>,
     ) -> Result<Self, OptionErrors> {
-        let (raw, errors) = RawOptions::read(args)?;
-        meaning::options(&raw, errors)
+        meaning::options(&RawOptions::read(args))
     }
 }
