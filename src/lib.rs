@@ -1,4 +1,5 @@
 //! imap2d
+pub mod auth;
 pub mod budget;
 pub mod options;
 pub mod types;
