@@ -1,5 +1,6 @@
 //! imap2d
 pub mod auth;
 pub mod budget;
+pub mod logging;
 pub mod options;
 pub mod types;
