@@ -13,6 +13,7 @@
 //! needs no signal and no restart.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -194,17 +195,17 @@ fn parse(text: &[u8]) -> (HashMap<Box<[u8]>, Entry>, Vec<Problem>) {
             });
         };
         match parse_line(line, &mut report) {
-            Ok(entry) => {
-                let key: Box<[u8]> = entry.account.user.as_bytes().into();
-                if users.contains_key(&key) {
+            Ok(entry) => match users.entry(entry.account.user.as_bytes().into()) {
+                Slot::Vacant(slot) => {
+                    slot.insert(entry);
+                }
+                Slot::Occupied(_) => {
                     report(format!(
                         "user {:?} stands above already",
                         entry.account.user
                     ));
-                } else {
-                    users.insert(key, entry);
                 }
-            }
+            },
             Err(text) => report(text),
         }
     }

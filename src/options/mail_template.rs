@@ -1,6 +1,7 @@
 //! Where a user's Maildir is: a path with variables, into which nothing a client says may insert a
 //! step to another directory.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ pub struct MailTemplate(Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
-    Text(String),
+    Text(OsString),
     User,
     Local,
     Domain,
@@ -78,8 +79,8 @@ impl MailTemplate {
     }
 
     /// A template without variables: this directory, whoever asks.
-    pub fn fixed(path: &str) -> Self {
-        Self(vec![Piece::Text(path.into())])
+    pub fn fixed(path: PathBuf) -> Self {
+        Self(vec![Piece::Text(path.into_os_string())])
     }
 
     /// The Maildir of `user`, whose home directory is `home`.
@@ -92,7 +93,7 @@ impl MailTemplate {
             Some((local, domain)) => (local, Some(domain)),
             None => (user, None),
         };
-        let mut path = std::ffi::OsString::new();
+        let mut path = OsString::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => path.push(text),
@@ -118,7 +119,7 @@ fn safe(name: &str) -> Option<&str> {
 fn push_text(pieces: &mut Vec<Piece>, text: &str) {
     match pieces.last_mut() {
         _ if text.is_empty() => {}
-        Some(Piece::Text(last)) => last.push_str(text),
+        Some(Piece::Text(last)) => last.push(text),
         _ => pieces.push(Piece::Text(text.into())),
     }
 }
