@@ -31,6 +31,16 @@ pub struct OptionError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionErrors(pub Vec<OptionError>);
 
+impl Source {
+    /// The line of the option file; 0 for what has none.
+    pub fn line(&self) -> usize {
+        match self {
+            Self::CommandLine => 0,
+            Self::File { line, .. } => *line,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -250,6 +250,7 @@ impl Reader<'_> {
             self.fault(&Source::CommandLine, text);
         }
         if !self.faults.is_empty() {
+            self.faults.sort_by_key(|fault| fault.source.line());
             return Err(OptionErrors(self.faults));
         }
         if check {
