@@ -1,1 +1,4 @@
+//! imap2d from the outside.
 
+mod layering;
+mod papers;

@@ -43,7 +43,7 @@ const LOG_LEVELS: &[(&str, log::LevelFilter)] = &[
 pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
     let mut reader = Reader {
         raw,
-        faults: raw.faults.clone(),
+        faults: raw.faults().to_vec(),
     };
     reader.refuse_repetitions();
     let options = Options {

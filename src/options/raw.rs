@@ -15,8 +15,7 @@ const MAX_FILE: u64 = 256 * 1024;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawOptions {
     said: Vec<Said>,
-    /// What could not even be read.
-    pub(super) faults: Vec<OptionError>,
+    faults: Vec<OptionError>,
 }
 
 /// One option, said once.
@@ -36,6 +35,16 @@ impl RawOptions {
             raw.read_file(Path::new(&path));
         }
         raw
+    }
+
+    /// What could not even be read.
+    pub fn faults(&self) -> &[OptionError] {
+        &self.faults
+    }
+
+    /// The names of what was said, in no particular order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.said.iter().map(|said| said.name)
     }
 
     /// Whatever was said under `name`; what stands on the command line hides what stands in the file.
@@ -241,7 +250,7 @@ mod tests {
     fn the_user_of_preauth_may_be_absent() {
         let user = |args: &[&str]| {
             let raw = RawOptions::read(args);
-            assert_eq!(raw.faults, [], "{args:?}");
+            assert_eq!(raw.faults(), [], "{args:?}");
             raw.first("preauth").expect("said").value.clone()
         };
         let ann = Some("ann".to_string());
