@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             logging::start(options.log_level, options.syslog || mode == Mode::Inetd);
             let ended = match mode {
                 Mode::Demo { listen } => demonstrate(options, listen),
-                _ => serve(options),
+                _ => serve(&options, |_| {}),
             };
             ended.map_or_else(|error| failed(&*error), |()| 0)
         }
@@ -36,17 +36,17 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Serves until told to stop, or until the one client has gone.
-fn serve(_options: Options) -> Result<(), Box<dyn Error>> {
+/// Serves until told to stop, or until the one client has gone; announces the first listener's address
+/// once clients can connect.
+fn serve(_options: &Options, _announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
     Err("this build has no server".into())
 }
 
 fn demonstrate(options: Options, listen: Vec<SocketAddr>) -> Result<(), Box<dyn Error>> {
     let demo = Demo::create()?;
-    if let Some(&address) = listen.first() {
+    serve(&demo.apply(options, listen), |address| {
         print(&demo::instructions(address));
-    }
-    serve(demo.apply(options, listen))
+    })
 }
 
 /// The options are valid by now; what they refer to may still be wrong.

@@ -244,7 +244,9 @@ fn nothing_is_left_undone() {
         let marked = |text: &str| UNFINISHED.iter().any(|mark| text.contains(mark));
         let lines = source.text.lines().enumerate();
         let undone = lines.filter(|(_, text)| marked(text));
-        let unwraps = source.product().filter(|(_, text)| text.contains(".unwrap()"));
+        let unwraps = source
+            .product()
+            .filter(|(_, text)| text.contains(".unwrap()"));
         undone
             .chain(unwraps)
             .map(|(line, text)| source.at(line, text.trim()))
@@ -258,7 +260,14 @@ fn the_reader_of_imports_reads_them() {
         use crate::types::Uid; // crate::server\n\
         use crate::{\n    types::{Uid, Flags},\n    budget, store::lock};\n\
         fn f(a: crate::a::B, c: crate::c) {}\nuse std::fmt;\n";
-    let expected = [(1, "types"), (2, "types"), (2, "budget"), (2, "store"), (5, "a"), (5, "c")];
+    let expected = [
+        (1, "types"),
+        (2, "types"),
+        (2, "budget"),
+        (2, "store"),
+        (5, "a"),
+        (5, "c"),
+    ];
     assert_eq!(imports(text), expected);
     assert_eq!(climbs("use super::super::session; use super::x;"), 2);
 }
