@@ -1,1 +1,5 @@
+//! imap2d from the outside.
 
+mod layering;
+mod papers;
+mod program;
