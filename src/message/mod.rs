@@ -33,9 +33,16 @@ pub mod extent;
 pub mod find;
 pub mod header;
 mod lex;
+pub mod mime;
+pub mod scan;
+pub mod section;
+mod tree;
 
 pub use address::Address;
 pub use crlf::{Crlf, Window};
 pub use envelope::Envelope;
 pub use extent::Extent;
 pub use find::Finder;
+pub use mime::{Disposition, EmbeddedMessage, Param, Part};
+pub use scan::{Depth, Layout, Scanner};
+pub use section::{What, resolve};
