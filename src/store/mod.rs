@@ -2,6 +2,7 @@
 
 pub mod courier;
 pub mod filename;
+pub mod files;
 pub mod keywords;
 pub mod layout;
 pub mod lock;
