@@ -258,8 +258,9 @@ impl EventLoop {
         if self.queue.is_empty() {
             return;
         }
-        // First of all, so that no session answers from what was true before.
-        self.shared.store.poll_watch();
+        // First of all, so that no session answers from what was true before. Which mailboxes have changed
+        // is of no interest here: a session hears of it at its next command.
+        drop(self.shared.store.poll_watch());
         let end = SystemClock.now() + TURN_TIME;
         for _ in 0..self.queue.len() {
             if let Some(token) = self.queue.pop_front() {

@@ -160,11 +160,7 @@ impl Server {
     pub fn run(self) -> Result<(), ServerError> {
         let options = &self.options;
         let host = host_name();
-        let store = Store::new(Settings {
-            read_only: options.read_only,
-            host: host.clone(),
-            pid: std::process::id(),
-        });
+        let store = open_store(options, &host);
         let shared = Shared::new(store, self.gate, session_config(options, host));
         let stop = self.handle.stop;
         let mut event_loop = EventLoop::new(self.poll, shared, options.max_connections, stop)?;
@@ -194,6 +190,17 @@ fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> 
     event_loop
         .connect(Transport::Descriptors(descriptors), session)
         .map_err(refused())
+}
+
+fn open_store(options: &Options, host: &str) -> Store {
+    let mut store = Store::new(Settings {
+        read_only: options.read_only,
+        ..Settings::new(host, std::process::id())
+    });
+    if let Err(error) = store.start_watching() {
+        log::warn!("changes by other programs are found by looking, not by being told: {error}");
+    }
+    store
 }
 
 fn session_config(options: &Options, host: String) -> SessionConfig {

@@ -5,9 +5,8 @@ use super::gate::Gate;
 use super::shared::Shared;
 use super::single::{self, Client};
 use super::transport::{Descriptors, Transport};
-use super::{Handle, Server, ServerError, session_config};
+use super::{Handle, Server, ServerError, open_store, session_config};
 use crate::options::Options;
-use crate::store::{Settings, Store};
 use mio::Poll;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
@@ -293,11 +292,7 @@ fn serve_descriptors(input: OwnedFd, output: OwnedFd) -> Result<(), ServerError>
     let home = home();
     let options = options(&home, &["--inetd", "--plaintext-login", "always"]);
     let host = String::from("test");
-    let store = Store::new(Settings {
-        read_only: false,
-        host: host.clone(),
-        pid: 1,
-    });
+    let store = open_store(&options, &host);
     let shared = Shared::new(store, Gate::new(&options), session_config(&options, host));
     let mut event_loop = EventLoop::new(Poll::new().expect("a poll"), shared, 1, Arc::default())?;
     let session = single::session(Client::Stranger, event_loop.shared(), Instant::now());
