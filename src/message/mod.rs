@@ -21,6 +21,7 @@
 //! | [`header`] | the fields of a header: walking, unfolding, selecting |
 //! | [`address`] | lists of addresses |
 //! | [`envelope`] | the ten fields of an envelope |
+//! | [`sent`] | the day in a Date field |
 //! | [`find`] | searching for a string in chunks |
 //!
 //! Mail is hostile and, more often, just broken. Nothing here fails: every sequence of octets is *some*
@@ -36,6 +37,7 @@ mod lex;
 pub mod mime;
 pub mod scan;
 pub mod section;
+pub mod sent;
 mod tree;
 
 pub use address::Address;

@@ -157,6 +157,17 @@ impl fmt::Display for Keyword {
     }
 }
 
+/// What STORE does with the flags it names (RFC 1064 p. 12-13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagOperation {
+    /// `FLAGS`: these and no others.
+    Replace,
+    /// `+FLAGS`: these too.
+    Add,
+    /// `-FLAGS`: not these.
+    Remove,
+}
+
 /// Flags as an argument names them: system flags, and keywords by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FlagList {

@@ -10,8 +10,8 @@ use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::untagged::{Occasion, write_flags};
-use crate::store::{Copy, FlagChange, FlagOperation, MessageRef, StoreError};
-use crate::types::{Flags, KeywordSet, MailboxRef, MessageSet, NumberSet};
+use crate::store::{Copy, FlagChange, MessageRef, StoreError};
+use crate::types::{FlagOperation, Flags, KeywordSet, MailboxRef, MessageSet, NumberSet};
 
 struct CopyJob {
     uid: bool,

@@ -4,14 +4,12 @@
 //! where RFC 1064 is spoken, as FETCH data from IMAP2bis up.
 
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::command::FlagOperation;
-use crate::protocol::encode::Encoder;
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::untagged::{Occasion, encode_flags};
+use crate::session::untagged::{Occasion, encode_flags, encode_uid};
 use crate::store::{DefineKeywords, FlagChange, MessageRef, StoreError};
-use crate::types::{FlagList, Flags, KeywordSet, MessageSet};
+use crate::types::{FlagList, FlagOperation, Keyword, KeywordSet, MessageSet};
 
 /// What the command says.
 pub(super) struct Arguments {
@@ -27,6 +25,7 @@ struct Store {
     uid: bool,
     silent: bool,
     change: FlagChange,
+    names: Vec<Keyword>,
     define: Option<DefineKeywords>,
     retry: Retry,
     gone: bool,
@@ -38,17 +37,17 @@ pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
     if !core.may_write() {
         return super::answered(Reply::no("STORE is not allowed: the mailbox is read-only"));
     }
-    let (Some(view), Ok(set)) = (core.view(), super::fetch::numbers(uid, &set, core)) else {
-        return super::answered(super::fetch::no_such_message());
+    let set = match super::fetch::numbers(uid, &set, core) {
+        Ok(set) => set,
+        Err(reply) => return super::answered(reply),
     };
-    let define = DefineKeywords::new(view.handle().clone(), flags.keywords, operation != FlagOperation::Remove);
-    let system = flags.system.without(Flags::RECENT);
     Box::new(Store {
         each: EachMessage::new(set, uid),
         uid,
         silent,
-        change: FlagChange { operation: operation.into(), system, keywords: KeywordSet::NONE },
-        define: Some(define),
+        names: flags.keywords,
+        change: FlagChange { operation, system: flags.system, keywords: KeywordSet::NONE },
+        define: None,
         retry: Retry::default(),
         gone: false,
     })
@@ -56,12 +55,8 @@ pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
 
 impl Job for Store {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        if let Some(define) = &mut self.define {
-            match ready!(define.step(cx.store, cx.budget)) {
-                Ok(keywords) => self.change.keywords = keywords,
-                Err(error) => return Step::Done(Reply::refused(&error)),
-            }
-            self.define = None;
+        if let Err(error) = ready!(self.know_keywords(cx)) {
+            return Step::Done(Reply::refused(&error));
         }
         while let Some(message) = ready!(self.each.current(cx)) {
             match ready!(self.store(&message, cx)) {
@@ -76,6 +71,23 @@ impl Job for Store {
 }
 
 impl Store {
+    /// Turns the names into bits of the mailbox. A keyword that is to be removed need not become known.
+    fn know_keywords(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+        if self.names.is_empty() && self.define.is_none() {
+            return Step::Done(Ok(()));
+        }
+        let Some(view) = cx.core.view() else { return Step::Done(Err(StoreError::Gone)) };
+        let mut names = std::mem::take(&mut self.names);
+        if self.change.operation == FlagOperation::Remove {
+            let known = cx.store.mailbox(view.handle()).keywords();
+            names.retain(|name| known.contains(name));
+        }
+        let define = self.define.get_or_insert_with(|| DefineKeywords::new(view.handle().clone(), names));
+        let keywords = ready!(define.step(cx.store, cx.budget));
+        self.define = None;
+        Step::Done(keywords.map(|keywords| self.change.keywords = keywords))
+    }
+
     fn store(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         let change = self.change;
         let changed = ready!(self.retry.step(cx, message, |cx, message| {

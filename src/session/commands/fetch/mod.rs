@@ -16,9 +16,9 @@ use crate::protocol::{Encoder, FetchItem};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::untagged::{Occasion, encode_flags};
-use crate::store::{FlagChange, FlagOperation, MessageRef, StoreError};
-use crate::types::{Flags, KeywordSet, MessageSet, NumberSet, SetEnd};
+use crate::session::untagged::{Occasion, encode_flags, encode_uid};
+use crate::store::{FlagChange, MessageRef, StoreError};
+use crate::types::{FlagOperation, Flags, KeywordSet, MessageSet, NumberSet, SetEnd};
 
 /// The numbers that a sequence set means. Message numbers beyond the last one are an error (RFC 3501 §9
 /// `seq-number`; imap2-bis servers refused them too), unique identifiers that do not exist are not.
