@@ -46,11 +46,16 @@ pub fn parse_append(text: &[u8]) -> Option<Result<AppendArguments, Refusal>> {
         return None;
     }
     cursor.space().ok()?;
-    if cursor.peek() == Some(b'{') && cursor.announcement().is_ok() && cursor.is_at_end() {
+    if is_announcement(cursor.clone()) {
         return None;
     }
     let arguments = arguments(&mut cursor, &tag);
     Some(arguments.map_err(|reason| Refusal::new(Some(tag), "APPEND", reason)))
+}
+
+/// True if nothing is left but the announcement of a literal.
+fn is_announcement(mut cursor: Cursor<'_>) -> bool {
+    cursor.announcement().is_ok() && cursor.is_at_end()
 }
 
 fn arguments(cursor: &mut Cursor<'_>, tag: &[u8]) -> Parsed<AppendArguments> {

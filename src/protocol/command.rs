@@ -1,6 +1,6 @@
 //! Commands: the table, and what becomes of a command's text.
 //!
-//! A new command is a row in [`ROWS`], a variant of [`Command`], and a parser in the file of its family.
+//! A new command is a row in `ROWS`, a variant of [`Command`], and a parser in the file of its family.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -255,22 +255,15 @@ struct Row {
     level: Level,
     /// Where it is legal.
     states: States,
-    /// Reads its arguments, the space before them included.
-    parse: fn(&mut Cursor<'_>) -> Parsed<Command>,
+    arguments: Arguments,
 }
 
-const fn row(
-    name: &'static str,
-    level: Level,
-    states: States,
-    parse: fn(&mut Cursor<'_>) -> Parsed<Command>,
-) -> Row {
-    Row {
-        name,
-        level,
-        states,
-        parse,
-    }
+/// What follows the name of a command.
+enum Arguments {
+    /// Nothing.
+    None(Command),
+    /// A space, and what this reads.
+    Some(fn(&mut Cursor<'_>) -> Parsed<Command>),
 }
 
 /// ```text
@@ -284,56 +277,59 @@ static ROWS: [Row; 26] = {
     const LOGGED_IN: States = States::LOGGED_IN;
     const SELECTED: States = States::SELECTED;
     [
-        row("APPEND", Imap2bis, LOGGED_IN, |c| spaced(c, append)),
-        row("BBOARD", Imap2, LOGGED_IN, |c| {
-            named(c, |name| Command::Bboard { name })
-        }),
-        row("CAPABILITY", Imap4, ANY, |_| Ok(Command::Capability)),
-        row("CHECK", Imap2, SELECTED, |_| Ok(Command::Check)),
-        row("CLOSE", Imap4, SELECTED, |_| Ok(Command::Close)),
-        row("COPY", Imap2, SELECTED, |c| spaced(c, copy)),
-        row("CREATE", Imap2bis, LOGGED_IN, |c| {
-            named(c, |mailbox| Command::Create { mailbox })
-        }),
-        row("DELETE", Imap2bis, LOGGED_IN, |c| {
-            named(c, |mailbox| Command::Delete { mailbox })
-        }),
-        row("EXAMINE", Imap2bis, LOGGED_IN, |c| {
-            named(c, |mailbox| Command::Examine { mailbox })
-        }),
-        row("EXPUNGE", Imap2, SELECTED, |_| Ok(Command::Expunge)),
-        row("FETCH", Imap2, SELECTED, |c| spaced(c, fetch::fetch)),
-        row("FIND", Imap2, LOGGED_IN, |c| spaced(c, mailbox::find)),
-        row("LIST", Imap4, LOGGED_IN, |c| {
-            spaced(c, |c| mailbox::list(c, false))
-        }),
-        row("LOGIN", Imap2, States::NOT_AUTHENTICATED, |c| {
-            spaced(c, login)
-        }),
-        row("LOGOUT", Imap2, ANY, |_| Ok(Command::Logout)),
-        row("LSUB", Imap4, LOGGED_IN, |c| {
-            spaced(c, |c| mailbox::list(c, true))
-        }),
-        row("NOOP", Imap2, ANY, |_| Ok(Command::Noop)),
-        row("PARTIAL", Imap2bis, SELECTED, |c| spaced(c, fetch::partial)),
-        row("RENAME", Imap2bis, LOGGED_IN, |c| {
-            spaced(c, mailbox::rename)
-        }),
-        row("SEARCH", Imap2, SELECTED, |c| spaced(c, search::search)),
-        row("SELECT", Imap2, LOGGED_IN, |c| {
-            named(c, |mailbox| Command::Select { mailbox })
-        }),
-        row("STATUS", Imap4, LOGGED_IN, |c| spaced(c, mailbox::status)),
-        row("STORE", Imap2, SELECTED, |c| spaced(c, store::store)),
-        row("SUBSCRIBE", Imap2bis, LOGGED_IN, |c| {
-            spaced(c, |c| mailbox::subscribe(c, true))
-        }),
-        row("UID", Imap4, SELECTED, |c| spaced(c, uid)),
-        row("UNSUBSCRIBE", Imap2bis, LOGGED_IN, |c| {
-            spaced(c, |c| mailbox::subscribe(c, false))
-        }),
+        row("APPEND", Imap2bis, LOGGED_IN, append),
+        row("BBOARD", Imap2, LOGGED_IN, mailbox::bboard),
+        bare("CAPABILITY", Imap4, ANY, Command::Capability),
+        bare("CHECK", Imap2, SELECTED, Command::Check),
+        bare("CLOSE", Imap4, SELECTED, Command::Close),
+        row("COPY", Imap2, SELECTED, copy),
+        row("CREATE", Imap2bis, LOGGED_IN, mailbox::create),
+        row("DELETE", Imap2bis, LOGGED_IN, mailbox::delete),
+        row("EXAMINE", Imap2bis, LOGGED_IN, mailbox::examine),
+        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge),
+        row("FETCH", Imap2, SELECTED, fetch::fetch),
+        row("FIND", Imap2, LOGGED_IN, mailbox::find),
+        row("LIST", Imap4, LOGGED_IN, mailbox::list),
+        row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
+        bare("LOGOUT", Imap2, ANY, Command::Logout),
+        row("LSUB", Imap4, LOGGED_IN, mailbox::lsub),
+        bare("NOOP", Imap2, ANY, Command::Noop),
+        row("PARTIAL", Imap2bis, SELECTED, fetch::partial),
+        row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
+        row("SEARCH", Imap2, SELECTED, search::search),
+        row("SELECT", Imap2, LOGGED_IN, mailbox::select),
+        row("STATUS", Imap4, LOGGED_IN, mailbox::status),
+        row("STORE", Imap2, SELECTED, store::store),
+        row("SUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::subscribe),
+        row("UID", Imap4, SELECTED, uid),
+        row("UNSUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::unsubscribe),
     ]
 };
+
+const fn row(
+    name: &'static str,
+    level: Level,
+    states: States,
+    arguments: fn(&mut Cursor<'_>) -> Parsed<Command>,
+) -> Row {
+    let arguments = Arguments::Some(arguments);
+    Row {
+        name,
+        level,
+        states,
+        arguments,
+    }
+}
+
+const fn bare(name: &'static str, level: Level, states: States, command: Command) -> Row {
+    let arguments = Arguments::None(command);
+    Row {
+        name,
+        level,
+        states,
+        arguments,
+    }
+}
 
 /// Reads a command, without its line end.
 ///
@@ -388,24 +384,15 @@ fn row_of(name: &[u8]) -> Option<&'static Row> {
 
 fn arguments(cursor: &mut Cursor<'_>, row: &Row) -> Parsed<Command> {
     cursor.needs(row.level);
-    let command = (row.parse)(cursor)?;
+    let command = match &row.arguments {
+        Arguments::None(command) => command.clone(),
+        Arguments::Some(read) => {
+            cursor.space()?;
+            read(cursor)?
+        }
+    };
     cursor.end()?;
     Ok(command)
-}
-
-/// What stands behind a space.
-fn spaced(
-    cursor: &mut Cursor<'_>,
-    parse: fn(&mut Cursor<'_>) -> Parsed<Command>,
-) -> Parsed<Command> {
-    cursor.space()?;
-    parse(cursor)
-}
-
-/// A command whose argument is a name.
-fn named(cursor: &mut Cursor<'_>, command: fn(Vec<u8>) -> Command) -> Parsed<Command> {
-    cursor.space()?;
-    mailbox::mailbox(cursor).map(command)
 }
 
 /// ```text
@@ -436,15 +423,15 @@ fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// uid = "UID" SP (copy / fetch / search / store)                 RFC 3501 §9
 /// ```
 fn uid(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    const REASON: &str = "it goes with COPY, FETCH, SEARCH and STORE";
     let row = row_of(cursor.word()).filter(|row| row.name != "UID");
-    let row = row.ok_or("it goes with COPY, FETCH, SEARCH and STORE")?;
-    let mut command = (row.parse)(cursor)?;
+    let mut command = arguments(cursor, row.ok_or(REASON)?)?;
     match &mut command {
         Command::Copy { uid, .. }
         | Command::Fetch { uid, .. }
         | Command::Search { uid, .. }
         | Command::Store { uid, .. } => *uid = true,
-        _ => return Err("it goes with COPY, FETCH, SEARCH and STORE"),
+        _ => return Err(REASON),
     }
     Ok(command)
 }
@@ -571,6 +558,34 @@ mod tests {
         for (text, _) in EXAMPLES {
             let command = parsed(&format!("a {text}")).command;
             assert!(row_of(command.name().as_bytes()).is_some(), "{text}");
+        }
+    }
+
+    /// The requests in the transcripts and examples of RFC 1064 (p. 7-14, 19-20) and RFC 1176.
+    #[test]
+    fn examples_of_the_rfcs() {
+        for text in [
+            "A001 LOGIN Fred Secret",
+            "A002 SELECT INBOX",
+            "A003 FETCH 1:19 ALL",
+            "A004 FETCH 8 RFC822.TEXT",
+            "A005 STORE 8 +Flags \\Deleted",
+            "A006 EXPUNGE",
+            "A003 COPY 2:4 MEETING",
+            "A004 FETCH 3 RFC822",
+            "A005 FETCH 4 (FLAGS RFC822.HEADER)",
+            "A003 STORE 2:4 +FLAGS (\\DELETED)",
+            "A003 SEARCH DELETED FROM \"SMITH\" SINCE 1-OCT-87",
+            "a001 login crispin secret",
+            "a003 fetch 16 all",
+            "a004 fetch 16 rfc822",
+            "a005 logout",
+            "A002 FIND MAILBOXES *",
+            "A002 FIND BBOARDS *",
+        ] {
+            let request = parsed(text);
+            assert_eq!(request.tag, text.as_bytes()[..4]);
+            assert_eq!(request.trigger, Level::Imap2, "{text}");
         }
     }
 

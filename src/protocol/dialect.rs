@@ -80,6 +80,12 @@ impl Dialect {
         self.level == Level::Imap2
     }
 
+    /// FIND MAILBOXES tells all names that can be selected except INBOX (RFC 1176 p. 12); later it
+    /// tells those that are subscribed to, as they are (RFC 2062 p. 2).
+    pub fn finds_unsubscribed_mailboxes(self) -> bool {
+        self.level == Level::Imap2
+    }
+
     /// The advice to create the destination goes out as an untagged OK too, which is where IMAP2bis
     /// clients look for it (RFC 1732 p. 4).
     pub fn tells_trycreate_untagged(self) -> bool {

@@ -522,8 +522,8 @@ mod tests {
             offer(5, false, false),
             offer(4, true, false),
             command(b"b"),
-            offer(2, true, false),
-            command(b"AB"),
+            offer(2, true, true),
+            command(b"a {2}\r\nAB"),
         ];
         assert!(got == want, "{got:?}");
         let endless = b"a {99999999999999999999+}\r\nb NOOP\r\n";

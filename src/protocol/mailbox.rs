@@ -66,6 +66,41 @@ pub(super) fn mailbox(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
 }
 
 /// ```text
+/// select ::= "SELECT" SP mailbox                                 RFC 1064 p. 26
+/// ```
+pub(super) fn select(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|mailbox| Command::Select { mailbox })
+}
+
+/// ```text
+/// examine = "EXAMINE" SP mailbox
+/// ```
+pub(super) fn examine(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|mailbox| Command::Examine { mailbox })
+}
+
+/// ```text
+/// bboard ::= "BBOARD" SP string                                  RFC 1176 p. 26
+/// ```
+pub(super) fn bboard(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|name| Command::Bboard { name })
+}
+
+/// ```text
+/// create = "CREATE" SP mailbox
+/// ```
+pub(super) fn create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|mailbox| Command::Create { mailbox })
+}
+
+/// ```text
+/// delete = "DELETE" SP mailbox
+/// ```
+pub(super) fn delete(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|mailbox| Command::Delete { mailbox })
+}
+
+/// ```text
 /// rename = "RENAME" SP mailbox SP mailbox
 /// ```
 pub(super) fn rename(cursor: &mut Cursor<'_>) -> Parsed<Command> {
@@ -87,7 +122,9 @@ pub(super) fn find(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     if all {
         cursor.needs(Level::Imap2bis);
     }
-    cursor.skip_spaces();
+    if !cursor.is_at_end() {
+        cursor.space()?;
+    }
     let pattern = match cursor.peek() {
         Some(b'"' | b'{') => cursor.string()?.into_owned(),
         _ => cursor.take_rest().trim_ascii_end().to_vec(),
@@ -112,14 +149,25 @@ fn find_option(cursor: &mut Cursor<'_>) -> Parsed<(MailboxKind, bool)> {
     Err("only MAILBOXES, ALL.MAILBOXES, BBOARDS and ALL.BBOARDS can be found")
 }
 
-/// `on` is true for SUBSCRIBE. With one argument it is the command of IMAP4, whatever the argument is;
-/// with two it is that of IMAP2bis, and the first one says what the second one names.
-///
 /// ```text
 /// subscribe     = "SUBSCRIBE" SP mailbox                         RFC 3501 §9
 /// subscribe_old ::= "SUBSCRIBE" SPACE "MAILBOX" SPACE mailbox    RFC 2062 p. 7
 /// ```
-pub(super) fn subscribe(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
+pub(super) fn subscribe(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    subscription(cursor, true)
+}
+
+/// ```text
+/// unsubscribe     = "UNSUBSCRIBE" SP mailbox                     RFC 3501 §9
+/// unsubscribe_old ::= "UNSUBSCRIBE" SPACE "MAILBOX" SPACE mailbox
+/// ```
+pub(super) fn unsubscribe(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    subscription(cursor, false)
+}
+
+/// With one argument it is the command of IMAP4, whatever the argument is; with two it is that of
+/// IMAP2bis, and the first one says what the second one names.
+fn subscription(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
     let is_string = matches!(cursor.peek(), Some(b'"' | b'{'));
     let first = mailbox(cursor)?;
     if cursor.is_at_end() {
@@ -141,13 +189,22 @@ pub(super) fn subscribe(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
     Ok(Command::Subscribe { what, name, on })
 }
 
-/// `subscribed` is true for LSUB.
-///
 /// ```text
 /// list         = "LIST" SP mailbox SP list-mailbox
 /// list-mailbox = 1*list-char / string
 /// ```
-pub(super) fn list(cursor: &mut Cursor<'_>, subscribed: bool) -> Parsed<Command> {
+pub(super) fn list(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    listing(cursor, false)
+}
+
+/// ```text
+/// lsub = "LSUB" SP mailbox SP list-mailbox
+/// ```
+pub(super) fn lsub(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    listing(cursor, true)
+}
+
+fn listing(cursor: &mut Cursor<'_>, subscribed: bool) -> Parsed<Command> {
     let reference = mailbox(cursor)?;
     cursor.space()?;
     let pattern = mailbox(cursor)?;
@@ -245,14 +302,11 @@ mod tests {
         ] {
             let (name, on) = (name.into(), true);
             let want = Command::Subscribe { what, name, on };
-            let got = parse(|cursor| subscribe(cursor, true), text);
+            let got = parse(subscribe, text);
             assert_eq!(got, Ok((level, want)), "{text}");
         }
         for text in ["", "a b", "\"MAILBOX\" a", "MAILBOX a b"] {
-            assert!(
-                parse(|cursor| subscribe(cursor, true), text).is_err(),
-                "{text}"
-            );
+            assert!(parse(subscribe, text).is_err(), "{text}");
         }
     }
 
@@ -263,9 +317,9 @@ mod tests {
             pattern: b"a.%".to_vec(),
             subscribed: false,
         };
-        let got = parse(|cursor| list(cursor, false), "\"\" a.%");
+        let got = parse(list, "\"\" a.%");
         assert_eq!(got.map(|(_, command)| command), Ok(want));
-        assert!(parse(|cursor| list(cursor, false), "(SUBSCRIBED) \"\" *").is_err());
+        assert!(parse(list, "(SUBSCRIBED) \"\" *").is_err());
         let want = Command::Status {
             mailbox: b"INBOX".to_vec(),
             items: vec![StatusItem::Unseen, StatusItem::Messages],

@@ -24,6 +24,7 @@ use super::literal::Announcement;
 pub(super) type Parsed<T> = Result<T, &'static str>;
 
 /// A place in the text of a command.
+#[derive(Clone)]
 pub(super) struct Cursor<'a> {
     rest: &'a [u8],
     parentheses: u32,

@@ -440,7 +440,7 @@ mod tests {
                 e.untagged(Status::Ok, None, text);
             })
         };
-        assert_eq!(text("a\r\n* BYE \0"), "* OK a  * BYE\r\n");
+        assert_eq!(text("a\r\n* BYE \0"), "* OK a  * BYE  \r\n");
         assert_eq!(text("\u{e9}\u{2028}\x7fx"), "* OK ?? x\r\n");
         assert_eq!(text("[ALERT] x"), "* OK (ALERT] x\r\n");
         assert_eq!(text("\n"), "* OK .\r\n");
