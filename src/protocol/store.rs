@@ -1,0 +1,113 @@
+//! The arguments of STORE.
+
+use super::command::Command;
+use super::dialect::Level;
+use super::flags::flags_to_store;
+use super::parser::{Cursor, Parsed};
+use super::set::sequence_set;
+
+/// What STORE does with the flags it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// The message has these and no others: `FLAGS`.
+    Replace,
+    /// The message has these too: `+FLAGS`.
+    Add,
+    /// The message has none of these: `-FLAGS`.
+    Remove,
+}
+
+/// ```text
+/// store           ::= "STORE" SP sequence SP store_att                      RFC 1064 p. 26
+/// store-att-flags   = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+/// ```
+pub(super) fn store(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let set = sequence_set(cursor)?;
+    cursor.space()?;
+    let (operation, silent) = item(cursor)?;
+    cursor.space()?;
+    let flags = flags_to_store(cursor)?;
+    Ok(Command::Store {
+        uid: false,
+        set,
+        operation,
+        silent,
+        flags,
+    })
+}
+
+/// What to do, and whether to be silent about it.
+fn item(cursor: &mut Cursor<'_>) -> Parsed<(Operation, bool)> {
+    let operation = if cursor.eat(b'+') {
+        Operation::Add
+    } else if cursor.eat(b'-') {
+        Operation::Remove
+    } else {
+        Operation::Replace
+    };
+    if cursor.eat_word("FLAGS") {
+        return Ok((operation, false));
+    }
+    if cursor.eat_word("FLAGS.SILENT") {
+        cursor.needs(Level::Imap4);
+        return Ok((operation, true));
+    }
+    Err("only FLAGS, +FLAGS and -FLAGS can be stored")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{FlagList, Flags};
+
+    fn parse(text: &str) -> Parsed<(Level, Operation, bool, FlagList)> {
+        let mut cursor = Cursor::new(text.as_bytes());
+        let Command::Store {
+            operation,
+            silent,
+            flags,
+            ..
+        } = store(&mut cursor)?
+        else {
+            panic!("STORE is parsed as something else");
+        };
+        cursor.end()?;
+        Ok((cursor.level(), operation, silent, flags))
+    }
+
+    #[test]
+    fn known_answers() {
+        use Level::{Imap2, Imap4};
+        use Operation::{Add, Remove, Replace};
+        let seen = |level, operation, silent| {
+            let flags = FlagList {
+                system: Flags::SEEN,
+                keywords: vec![],
+            };
+            Ok((level, operation, silent, flags))
+        };
+        assert_eq!(parse("1 FLAGS (\\Seen)"), seen(Imap2, Replace, false));
+        assert_eq!(parse("1:3 +flags \\Seen"), seen(Imap2, Add, false));
+        assert_eq!(parse("1,3 -Flags (\\seen) "), seen(Imap2, Remove, false));
+        assert_eq!(parse("1 +FLAGS.SILENT \\Seen"), seen(Imap4, Add, true));
+        let cleared = parse("1 FLAGS ()").map(|(.., flags)| flags);
+        assert_eq!(cleared, Ok(FlagList::default()));
+    }
+
+    #[test]
+    fn refused() {
+        for text in [
+            "",
+            "1",
+            "1 FLAGS",
+            "1 ++FLAGS \\Seen",
+            "1 FLAGS.LOUD \\Seen",
+            "1 FLAGSS \\Seen",
+            "1 RFC822 x",
+            "0 FLAGS \\Seen",
+            "FLAGS \\Seen",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
