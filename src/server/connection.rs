@@ -6,6 +6,7 @@
 //! the others. Octets are read into a buffer that all connections share, and written from where the session
 //! keeps them: a connection that rests owns no buffer.
 
+use super::gate::Gate;
 use super::shared::Shared;
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock};
@@ -107,9 +108,8 @@ impl Connection {
         self.receive(&mut shared.buffer, now)?;
         let mut budget = Budget::step(&clock);
         self.session.run(&mut shared.store, &mut budget);
-        if let Some(Request::Verify { user, password }) = self.session.poll_request() {
-            let verdict = shared.gate.verify(&user, &password, self.name());
-            self.session.handle_verdict(verdict);
+        if self.answer_request(&mut shared.gate) {
+            self.session.run(&mut shared.store, &mut budget);
         }
         let sent = self.send(now)?;
         // A session that is over and past its time has had its last chance to send.
@@ -117,6 +117,16 @@ impl Connection {
             return Ok(Next::Close);
         }
         Ok(self.next(sent > 0))
+    }
+
+    /// Answers what the session has asked; false if it has asked nothing.
+    fn answer_request(&mut self, gate: &mut Gate) -> bool {
+        let Some(Request::Verify { user, password }) = self.session.poll_request() else {
+            return false;
+        };
+        let verdict = gate.verify(&user, &password, self.name());
+        self.session.handle_verdict(verdict);
+        true
     }
 
     fn receive(&mut self, buffer: &mut [u8], now: Instant) -> io::Result<()> {
@@ -185,9 +195,9 @@ impl Connection {
         let can_receive =
             self.session.wants_input() && (!self.leftover.is_empty() || self.readable);
         let can_work = match self.session.turn() {
-            Turn::Runnable | Turn::External => true,
+            Turn::Runnable => true,
             Turn::OutputFull => has_sent,
-            Turn::Idle | Turn::Until(_) => false,
+            Turn::External | Turn::Idle | Turn::Until(_) => false,
         };
         if can_send || can_receive || can_work {
             return Next::Turn;

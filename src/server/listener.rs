@@ -24,6 +24,8 @@ pub(super) struct Listener {
     /// True until `accept` answers `WouldBlock`.
     ready: bool,
     paused_until: Option<Instant>,
+    /// Accepting has failed since it last worked; that is in the log once.
+    failing: bool,
 }
 
 impl Listener {
@@ -40,6 +42,7 @@ impl Listener {
             address,
             ready: false,
             paused_until: None,
+            failing: false,
         })
     }
 
@@ -66,11 +69,16 @@ impl Listener {
     pub(super) fn accept(&mut self, now: Instant) -> Option<(TcpStream, SocketAddr)> {
         self.paused_until = None;
         match self.socket.accept() {
-            Ok(client) => return Some(client),
+            Ok(client) => {
+                self.failing = false;
+                return Some(client);
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
             Err(error) if is_about_one_client(&error) => {}
             Err(error) => {
-                log::error!("{}: cannot accept a connection: {error}", self.address);
+                if !std::mem::replace(&mut self.failing, true) {
+                    log::error!("{}: cannot accept connections: {error}", self.address);
+                }
                 self.paused_until = Some(now + PAUSE);
             }
         }

@@ -1,7 +1,7 @@
 //! The part that touches sockets, time and signals: it drives [sessions](crate::session).
 //!
 //! [`Server::bind`] takes the listeners, or descriptors 0 and 1, that the options ask for, and
-//! [`Server::run`] serves until it is told to stop. One thread, one [loop](event_loop); everything below
+//! [`Server::run`] serves until it is told to stop. One thread, one loop (`event_loop.rs`); everything below
 //! this module is given its octets, its time and its verdicts as arguments.
 //!
 //! A test suite embeds a real server like this, on a port that the system picks:

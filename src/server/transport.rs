@@ -73,6 +73,9 @@ impl Write for Transport {
 }
 
 /// An input and an output: one socket twice, two pipes, terminals, or plain files.
+///
+/// If both are the same open file, the second to be unblocked finds it so. Hence the order: the output is
+/// unblocked first and, as fields are dropped in the order in which they stand here, set back last.
 pub(super) struct Descriptors {
     input: Unblocked,
     output: Unblocked,
