@@ -1,1 +1,6 @@
+//! imap2d from the outside: the real binary, driven by real programs and by a client of our own.
 
+mod clients;
+mod dovecot;
+mod hammer;
+mod support;
