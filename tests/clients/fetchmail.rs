@@ -1,4 +1,8 @@
 //! `fetchmail`: takes mail away, counts what EXPUNGE says, and trusts the literal's size.
+//!
+//! Since its release 6.4 a BAD to CAPABILITY no longer makes it speak IMAP2: it goes on as if to an RFC
+//! 1730 server, with `FETCH n RFC822.TEXT.PEEK` and `STORE n +FLAGS.SILENT`. So these two have to be
+//! understood in the pinned IMAP2 dialect also.
 
 use super::{Dialect, LIMIT, in_both_dialects};
 use crate::support::maildir::message;

@@ -119,7 +119,7 @@ fn checks_for_new_mail(dialect: Dialect) {
     rig.fill(&rig.mail());
     rig.mail().deliver(&message("new", "new", "just now"));
     let answer = rig.run("check", &[&inbox]).success();
-    assert!(answer.contains("(3 unseen), 4 total"), "{answer}");
+    assert!(answer.contains("(2 unseen), 4 total"), "{answer}");
 }
 
 fn copies_into_a_new_mailbox(dialect: Dialect) {
@@ -158,15 +158,19 @@ fn prunes_by_criteria(dialect: Dialect) {
     rig.fill(&rig.mail());
     rig.mail().deliver(&message("two words", "new", "just now"));
     let inbox = rig.name("INBOX");
+    // Its exit code says nothing: it is 1 whatever happens.
     let none = rig.run("prune", &[&inbox, "subject \"no such\""]);
     assert!(none.text().contains("No matching messages"), "{none}");
     assert_eq!(rig.mail().entries().len(), 4);
-    rig.run("prune", &[&inbox, "subject \"two words\""]).success();
-    assert_eq!(rig.mail().holding("X-Id: new").len(), 0);
-    rig.run("prune", &[&inbox, "flagged since 1-jan-1988"]).success();
-    assert_eq!(rig.mail().holding("X-Id: flagged").len(), 0);
-    let left = rig.mail().entries();
-    assert_eq!(left.len(), 2, "{left:?}");
+    for (criteria, pruned) in [
+        ("subject \"two words\"", "X-Id: new"),
+        ("flagged since 1-jan-1988", "X-Id: flagged"),
+    ] {
+        let answer = rig.run("prune", &[&inbox, criteria]);
+        assert!(answer.text().contains("1 message(s) purged"), "{answer}");
+        assert_eq!(rig.mail().holding(pruned), [], "{answer}");
+    }
+    assert_eq!(rig.mail().entries().len(), 2);
 }
 
 fn transfers_a_hierarchy(dialect: Dialect) {

@@ -282,7 +282,7 @@ fn responses_are_read() {
         panic!("it is a FETCH response");
     };
     assert_eq!(items.uid(), Some(42));
-    assert_eq!(items.flags(), Some(vec!["Zed".to_owned(), "\\Seen".to_owned()].into_iter().rev().collect()));
+    assert_eq!(items.flags(), Some(vec!["Zed".to_owned(), "\\Seen".to_owned()]));
     assert_eq!(items.text("RFC822.TEXT").as_deref(), Some("a)\r\n"));
     assert_eq!(items.text("BODY[HEADER.FIELDS (X-Id)]").as_deref(), Some("a \"b\""));
     assert_eq!(items.get("envelope").unwrap().members()[1].members().len(), 2);
