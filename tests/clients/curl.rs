@@ -19,7 +19,11 @@ impl Rig {
         let curl = Program::find("curl")?;
         let site = Site::new();
         let mail = site.maildir();
-        mail.put(&message("an old one", "old", "has been read"), "S", super::LIMIT);
+        mail.put(
+            &message("an old one", "old", "has been read"),
+            "S",
+            super::LIMIT,
+        );
         mail.deliver(&message("a new one", "new", "has not been read"));
         mail.folder("Lists.rust");
         let server = TestServer::start(&site, &[]);
@@ -47,9 +51,14 @@ fn lists_mailboxes() {
     let Some(rig) = Rig::new() else { return };
     let listing = rig.get("", &[]);
     let lines: Vec<&str> = listing.lines().collect();
-    assert!(lines.iter().all(|line| line.starts_with("* LIST (")), "{listing}");
+    assert!(
+        lines.iter().all(|line| line.starts_with("* LIST (")),
+        "{listing}"
+    );
     for name in ["INBOX", "Lists.rust"] {
-        let is_there = |line: &&str| line.ends_with(&format!(" {name}")) || line.contains(&format!("\"{name}\""));
+        let is_there = |line: &&str| {
+            line.ends_with(&format!(" {name}")) || line.contains(&format!("\"{name}\""))
+        };
         assert!(lines.iter().any(is_there), "{name} is not in {listing}");
     }
 }
@@ -59,11 +68,21 @@ fn fetches_whole_messages_and_parts() {
     let Some(rig) = Rig::new() else { return };
     let old = String::from_utf8(with_crlf(&message("an old one", "old", "has been read")));
     assert_eq!(rig.get("INBOX;MAILINDEX=1", &[]), old.expect("ASCII"));
-    assert_eq!(rig.get("INBOX;MAILINDEX=2;SECTION=TEXT", &[]), "has not been read\r\n");
+    assert_eq!(
+        rig.get("INBOX;MAILINDEX=2;SECTION=TEXT", &[]),
+        "has not been read\r\n"
+    );
     let header = rig.get("INBOX;MAILINDEX=1;SECTION=HEADER.FIELDS%20(SUBJECT)", &[]);
     assert_eq!(header, "Subject: an old one\r\n\r\n");
-    assert_eq!(rig.get("INBOX;UID=1;SECTION=TEXT", &[]), "has been read\r\n");
-    assert_eq!(rig.site.maildir().the("X-Id: new").flags, "S", "it has been read by now");
+    assert_eq!(
+        rig.get("INBOX;UID=1;SECTION=TEXT", &[]),
+        "has been read\r\n"
+    );
+    assert_eq!(
+        rig.site.maildir().the("X-Id: new").flags,
+        "S",
+        "it has been read by now"
+    );
 }
 
 #[test]
@@ -95,7 +114,10 @@ fn searches() {
     let Some(rig) = Rig::new() else { return };
     assert_eq!(rig.get("INBOX?SUBJECT%20old", &[]).trim(), "* SEARCH 1");
     assert_eq!(rig.get("INBOX?UNSEEN", &[]).trim(), "* SEARCH 2");
-    assert_eq!(rig.get("INBOX?TEXT%20%22has%20not%22", &[]).trim(), "* SEARCH 2");
+    assert_eq!(
+        rig.get("INBOX?TEXT%20%22has%20not%22", &[]).trim(),
+        "* SEARCH 2"
+    );
 }
 
 #[test]
@@ -105,7 +127,10 @@ fn uploads_a_message() {
     let sent = message("an upload", "upload", &text);
     let file = rig.site.path("upload.eml");
     std::fs::write(&file, with_crlf(&sent)).expect("a file to send");
-    rig.get("Lists.rust", &["-T", file.to_str().expect("a path in ASCII")]);
+    rig.get(
+        "Lists.rust",
+        &["-T", file.to_str().expect("a path in ASCII")],
+    );
     let stored = rig.site.maildir().folder("Lists.rust").the("X-Id: upload");
     assert_eq!(stored.contents(), sent, "stored with bare LF");
     assert!(stored.flags.is_empty() || stored.flags == "S", "{stored:?}");

@@ -10,7 +10,11 @@ use crate::support::program::{Finished, Program, run};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
-in_both_dialects![takes_the_mail_away, leaves_the_mail_there, fetches_only_what_is_new];
+in_both_dialects![
+    takes_the_mail_away,
+    leaves_the_mail_there,
+    fetches_only_what_is_new
+];
 
 struct Rig {
     fetchmail: Program,
@@ -24,7 +28,11 @@ impl Rig {
         let site = Site::new();
         std::fs::create_dir(site.path("fetched")).expect("mkdir");
         let server = TestServer::start(&site, dialect.arguments());
-        Some(Self { fetchmail, server, site })
+        Some(Self {
+            fetchmail,
+            server,
+            site,
+        })
     }
 
     /// One poll with these user options.
@@ -68,7 +76,11 @@ fn samples() -> Vec<Vec<u8>> {
     vec![
         message("first", "1", "a single line"),
         message("second", "2", ".\n..\n\nFrom the start of a line\n)"),
-        message("third", "3", &"many lines, to fill more than one buffer\n".repeat(3_000)),
+        message(
+            "third",
+            "3",
+            &"many lines, to fill more than one buffer\n".repeat(3_000),
+        ),
     ]
 }
 
@@ -76,12 +88,18 @@ fn samples() -> Vec<Vec<u8>> {
 fn assert_fetched(fetched: &[String], sample: &[u8]) {
     let sample = String::from_utf8_lossy(sample);
     let (header, text) = sample.split_once("\n\n").expect("a sample has a header");
-    let identity = header.lines().find(|line| line.starts_with("X-Id:")).expect("an identity");
+    let identity = header
+        .lines()
+        .find(|line| line.starts_with("X-Id:"))
+        .expect("an identity");
     let found = fetched.iter().find(|message| message.contains(identity));
     let found = found.unwrap_or_else(|| panic!("no {identity} in {fetched:?}"));
     let (fetched_header, fetched_text) = found.split_once("\n\n").expect("a header");
     for line in header.lines() {
-        assert!(fetched_header.contains(line), "{line} is missing in {fetched_header}");
+        assert!(
+            fetched_header.contains(line),
+            "{line} is missing in {fetched_header}"
+        );
     }
     assert_eq!(fetched_text.trim_end(), text.trim_end());
 }
@@ -111,7 +129,10 @@ fn leaves_the_mail_there(dialect: Dialect) {
     assert_eq!(rig.fetched().len(), 3, "{poll}");
     let entries = rig.site.maildir().entries();
     assert_eq!(entries.len(), 3);
-    assert!(entries.iter().all(|entry| entry.flags == "S"), "{entries:?}\n{poll}");
+    assert!(
+        entries.iter().all(|entry| entry.flags == "S"),
+        "{entries:?}\n{poll}"
+    );
     for sample in samples() {
         assert!(entries.iter().any(|entry| entry.contents() == sample));
     }

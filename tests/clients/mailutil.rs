@@ -37,12 +37,21 @@ impl Rig {
         let expect = Program::find("expect")?;
         let site = Site::new();
         let server = TestServer::start(&site, dialect.arguments());
-        Some(Self { mailutil, expect, dialect, server, site })
+        Some(Self {
+            mailutil,
+            expect,
+            dialect,
+            server,
+            site,
+        })
     }
 
     /// A mailbox on the server, as c-client writes it.
     fn name(&self, mailbox: &str) -> String {
-        format!("{{127.0.0.1:{}/imap/notls/user={USER}}}{mailbox}", self.server.port())
+        format!(
+            "{{127.0.0.1:{}/imap/notls/user={USER}}}{mailbox}",
+            self.server.port()
+        )
     }
 
     fn run(&self, verb: &str, arguments: &[&str]) -> Finished {
@@ -79,8 +88,16 @@ impl Rig {
     fn fill(&self, mailbox: &Maildir) {
         let age = Duration::from_secs(86_400);
         mailbox.put(&message("plain", "plain", "one line"), "", age);
-        mailbox.put(&message("seen", "seen", "one line\n\nand another"), "S", age);
-        mailbox.put(&message("flagged", "flagged", "{5}\n\"quoted\" \\ 8-bit \u{e9}"), "FRS", age);
+        mailbox.put(
+            &message("seen", "seen", "one line\n\nand another"),
+            "S",
+            age,
+        );
+        mailbox.put(
+            &message("flagged", "flagged", "{5}\n\"quoted\" \\ 8-bit \u{e9}"),
+            "FRS",
+            age,
+        );
     }
 
     /// Asserts that the three of [`Self::fill`] have arrived whole.
@@ -101,13 +118,20 @@ fn creates_renames_and_deletes(dialect: Dialect) {
         let (created_there, renamed_there) = (rig.name(created), rig.name(renamed));
         rig.run("create", &[&created_there]).success();
         assert!(rig.mail().existing_folder(created).is_some());
-        assert!(!rig.run("create", &[&created_there]).status.success(), "it exists already");
-        rig.run("rename", &[&created_there, &renamed_there]).success();
+        assert!(
+            !rig.run("create", &[&created_there]).status.success(),
+            "it exists already"
+        );
+        rig.run("rename", &[&created_there, &renamed_there])
+            .success();
         assert!(rig.mail().existing_folder(created).is_none());
         assert!(rig.mail().existing_folder(renamed).is_some());
         rig.run("delete", &[&renamed_there]).success();
         assert!(rig.mail().existing_folder(renamed).is_none());
-        assert!(!rig.run("delete", &[&renamed_there]).status.success(), "it is gone");
+        assert!(
+            !rig.run("delete", &[&renamed_there]).status.success(),
+            "it is gone"
+        );
     }
 }
 
@@ -125,20 +149,28 @@ fn checks_for_new_mail(dialect: Dialect) {
 fn copies_into_a_new_mailbox(dialect: Dialect) {
     let Some(rig) = Rig::new(dialect) else { return };
     rig.fill(&rig.mail());
-    rig.run("copy", &[&rig.name("INBOX"), &rig.name("Copies")]).success();
+    rig.run("copy", &[&rig.name("INBOX"), &rig.name("Copies")])
+        .success();
     rig.assert_copied(&rig.mail(), &rig.folder("Copies"));
     let again = rig.run("copy", &[&rig.name("INBOX"), &rig.name("Copies")]);
-    assert!(!again.status.success(), "the mailbox exists already: {again}");
+    assert!(
+        !again.status.success(),
+        "the mailbox exists already: {again}"
+    );
 }
 
 fn appends_to_a_mailbox(dialect: Dialect) {
     let Some(rig) = Rig::new(dialect) else { return };
     rig.fill(&rig.mail());
     let missing = rig.run("append", &[&rig.name("INBOX"), &rig.name("Archive")]);
-    assert!(!missing.status.success(), "there is no such mailbox: {missing}");
+    assert!(
+        !missing.status.success(),
+        "there is no such mailbox: {missing}"
+    );
     assert!(rig.mail().existing_folder("Archive").is_none());
     rig.run("create", &[&rig.name("Archive")]).success();
-    rig.run("append", &[&rig.name("INBOX"), &rig.name("Archive")]).success();
+    rig.run("append", &[&rig.name("INBOX"), &rig.name("Archive")])
+        .success();
     rig.assert_copied(&rig.mail(), &rig.folder("Archive"));
 }
 
@@ -147,10 +179,14 @@ fn moves_messages(dialect: Dialect) {
     rig.fill(&rig.mail().folder("Source"));
     let originals = rig.folder("Source").entries();
     let texts: Vec<String> = originals.iter().map(|entry| entry.text()).collect();
-    rig.run("move", &[&rig.name("Source"), &rig.name("Moved")]).success();
+    rig.run("move", &[&rig.name("Source"), &rig.name("Moved")])
+        .success();
     assert_eq!(rig.folder("Source").entries(), []);
     let moved = rig.folder("Moved").entries();
-    assert_eq!(moved.iter().map(|entry| entry.text()).collect::<Vec<_>>(), texts);
+    assert_eq!(
+        moved.iter().map(|entry| entry.text()).collect::<Vec<_>>(),
+        texts
+    );
 }
 
 fn prunes_by_criteria(dialect: Dialect) {
@@ -178,7 +214,8 @@ fn transfers_a_hierarchy(dialect: Dialect) {
     for name in ["Old", "Old.Sub", "Other"] {
         rig.fill(&rig.mail().folder(name));
     }
-    rig.run("transfer", &[&rig.name("Old"), &rig.name("New")]).success();
+    rig.run("transfer", &[&rig.name("Old"), &rig.name("New")])
+        .success();
     for (source, copies) in [("Old", "NewOld"), ("Old.Sub", "NewOld.Sub")] {
         rig.assert_copied(&rig.folder(source), &rig.folder(copies));
     }

@@ -8,6 +8,7 @@ mod alpine;
 mod curl;
 mod fetchmail;
 mod mailutil;
+mod terminal;
 
 use std::time::Duration;
 

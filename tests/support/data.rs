@@ -5,7 +5,7 @@
 
 /// One parenthesised list, string or atom of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub(crate) enum Value {
     /// Digits, names, flags; also `BODY[HEADER.FIELDS (SUBJECT)]` with its brackets.
     Atom(String),
     /// A quoted string or literal.
@@ -16,7 +16,7 @@ pub enum Value {
 
 impl Value {
     /// The text of an atom or string; NIL has none.
-    pub fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Atom(atom) if atom.eq_ignore_ascii_case("NIL") => None,
             Self::Atom(atom) => Some(atom.clone()),
@@ -26,12 +26,12 @@ impl Value {
     }
 
     /// The number that an atom is.
-    pub fn number(&self) -> Option<u32> {
+    pub(crate) fn number(&self) -> Option<u32> {
         self.text()?.parse().ok()
     }
 
     /// The members of a list; anything else has none.
-    pub fn members(&self) -> &[Self] {
+    pub(crate) fn members(&self) -> &[Self] {
         match self {
             Self::List(members) => members,
             Self::Atom(_) | Self::Text(_) => &[],
@@ -41,27 +41,30 @@ impl Value {
 
 /// The item names and values of one message, as `FETCH` and `STORE` responses have them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Items(Vec<(String, Value)>);
+pub(crate) struct Items(Vec<(String, Value)>);
 
 impl Items {
     /// The value of an item.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        let found = self.0.iter().find(|(item, _)| item.eq_ignore_ascii_case(name));
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        let found = self
+            .0
+            .iter()
+            .find(|(item, _)| item.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value)
     }
 
     /// The text of an item.
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.text()
     }
 
     /// The unique identifier.
-    pub fn uid(&self) -> Option<u32> {
+    pub(crate) fn uid(&self) -> Option<u32> {
         self.get("UID")?.number()
     }
 
     /// The flags in a comparable order, without `\Recent`, which depends on who looks first.
-    pub fn flags(&self) -> Option<Vec<String>> {
+    pub(crate) fn flags(&self) -> Option<Vec<String>> {
         let flags = self.get("FLAGS")?.members().iter().filter_map(Value::text);
         let mut flags: Vec<String> = flags.filter(|flag| flag != "\\Recent").collect();
         flags.sort();
@@ -71,7 +74,7 @@ impl Items {
 
 /// One untagged response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Data {
+pub(crate) enum Data {
     /// `* n EXISTS`
     Exists(u32),
     /// `* n RECENT`
@@ -99,7 +102,7 @@ impl Data {
     ///
     /// # Panics
     /// When it is malformed.
-    pub fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let mut reader = Reader { bytes, at: 0 };
         let first = reader.word();
         match first.parse() {
@@ -253,7 +256,9 @@ impl Reader<'_> {
     }
 
     fn next(&mut self) -> u8 {
-        let octet = self.peek().unwrap_or_else(|| self.fail("it ends too early"));
+        let octet = self
+            .peek()
+            .unwrap_or_else(|| self.fail("it ends too early"));
         self.at += 1;
         octet
     }
@@ -266,7 +271,7 @@ impl Reader<'_> {
 
 /// The size of the literal that `{n}` CRLF at the start of `bytes` announces, and the length of the
 /// announcement.
-pub fn literal_size(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn literal_size(bytes: &[u8]) -> Option<(usize, usize)> {
     let end = bytes.iter().position(|&octet| octet == b'}')?;
     let size = std::str::from_utf8(bytes.get(1..end)?).ok()?.parse().ok()?;
     let is_announcement = bytes[0] == b'{' && bytes[end..].starts_with(b"}\r\n");
@@ -282,10 +287,19 @@ fn responses_are_read() {
         panic!("it is a FETCH response");
     };
     assert_eq!(items.uid(), Some(42));
-    assert_eq!(items.flags(), Some(vec!["Zed".to_owned(), "\\Seen".to_owned()]));
+    assert_eq!(
+        items.flags(),
+        Some(vec!["Zed".to_owned(), "\\Seen".to_owned()])
+    );
     assert_eq!(items.text("RFC822.TEXT").as_deref(), Some("a)\r\n"));
-    assert_eq!(items.text("BODY[HEADER.FIELDS (X-Id)]").as_deref(), Some("a \"b\""));
-    assert_eq!(items.get("envelope").unwrap().members()[1].members().len(), 2);
+    assert_eq!(
+        items.text("BODY[HEADER.FIELDS (X-Id)]").as_deref(),
+        Some("a \"b\"")
+    );
+    assert_eq!(
+        items.get("envelope").unwrap().members()[1].members().len(),
+        2
+    );
     assert_eq!(Data::parse(b"SEARCH"), Data::Search(vec![]));
     assert_eq!(Data::parse(b"3 EXPUNGE"), Data::Expunge(3));
     assert_eq!(Data::parse(b"MAILBOX a b"), Data::Mailbox("a b".to_owned()));

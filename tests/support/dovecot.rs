@@ -12,22 +12,22 @@ use super::site::{Site, USER};
 
 /// An installed Dovecot, configured for one site.
 #[derive(Debug)]
-pub struct Dovecot {
+pub(crate) struct Dovecot {
     imap: Program,
     configuration: PathBuf,
 }
 
 /// One session: a process that ends with the value.
-pub struct Session {
+pub(crate) struct Session {
     /// The conversation with it.
-    pub client: Client,
+    pub(crate) client: Client,
     child: Child,
     log: PathBuf,
 }
 
 impl Dovecot {
     /// Finds Dovecot and writes a configuration that knows nothing but the site's mail.
-    pub fn find(site: &Site) -> Option<Self> {
+    pub(crate) fn find(site: &Site) -> Option<Self> {
         let imap = Program::find("imap")?;
         let configuration = site.path("dovecot.conf");
         let settings = format!(
@@ -38,29 +38,42 @@ impl Dovecot {
             mail = site.maildir().path().display(),
         );
         fs::write(&configuration, settings).expect("a configuration file");
-        Some(Self { imap, configuration })
+        Some(Self {
+            imap,
+            configuration,
+        })
     }
 
     /// Starts a session that is logged in.
-    pub fn session(&self, site: &Site) -> Session {
+    pub(crate) fn session(&self, site: &Site) -> Session {
         let (ours, theirs) = UnixStream::pair().expect("a socket pair");
         let theirs = OwnedFd::from(theirs);
         let log = site.path("dovecot.log");
-        let errors = File::options().create(true).append(true).open(&log).expect("a log");
+        let errors = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log");
         let mut command = self.imap.command();
         command
             .arg("-c")
             .arg(&self.configuration)
             .env("USER", USER)
             .env("HOME", site.home())
-            .stdin(Stdio::from(theirs.try_clone().expect("a second descriptor")))
+            .stdin(Stdio::from(
+                theirs.try_clone().expect("a second descriptor"),
+            ))
             .stdout(Stdio::from(theirs))
             .stderr(errors);
         site.as_owner(&mut command);
         let child = command.spawn().expect("Dovecot starts");
         // The command holds our copies of the far end, which would hide that the process has gone.
         drop(command);
-        Session { client: Client::over(ours), child, log }
+        Session {
+            client: Client::over(ours),
+            child,
+            log,
+        }
     }
 }
 
@@ -69,7 +82,10 @@ impl Drop for Session {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- Dovecot's log\n{}---", fs::read_to_string(&self.log).unwrap_or_default());
+            eprintln!(
+                "--- Dovecot's log\n{}---",
+                fs::read_to_string(&self.log).unwrap_or_default()
+            );
         }
     }
 }

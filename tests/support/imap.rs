@@ -16,7 +16,7 @@ const REMEMBERED: usize = 40;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// It was done.
     Ok,
     /// It was refused.
@@ -27,18 +27,18 @@ pub enum Status {
 
 /// The answer to one command.
 #[derive(Debug, Clone)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The untagged responses before the tagged one, in order.
-    pub data: Vec<Data>,
+    pub(crate) data: Vec<Data>,
     /// How the command ended.
-    pub status: Status,
+    pub(crate) status: Status,
     /// The text of the tagged response, with its response code.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl Reply {
     /// The `FETCH` responses; those without an item that matters are for the caller to skip.
-    pub fn fetched(&self) -> impl Iterator<Item = (u32, &Items)> {
+    pub(crate) fn fetched(&self) -> impl Iterator<Item = (u32, &Items)> {
         self.data.iter().filter_map(|data| match data {
             Data::Fetch(number, items) => Some((*number, items)),
             _ => None,
@@ -46,7 +46,7 @@ impl Reply {
     }
 
     /// The numbers of all `SEARCH` responses.
-    pub fn hits(&self) -> Vec<u32> {
+    pub(crate) fn hits(&self) -> Vec<u32> {
         let hits = self.data.iter().filter_map(|data| match data {
             Data::Search(numbers) => Some(numbers.clone()),
             _ => None,
@@ -55,7 +55,7 @@ impl Reply {
     }
 
     /// The last `EXISTS`.
-    pub fn exists(&self) -> Option<u32> {
+    pub(crate) fn exists(&self) -> Option<u32> {
         self.data.iter().rev().find_map(|data| match data {
             Data::Exists(count) => Some(*count),
             _ => None,
@@ -63,7 +63,7 @@ impl Reply {
     }
 
     /// The numeric argument of a response code such as `UIDVALIDITY`, tagged or untagged.
-    pub fn code(&self, name: &str) -> Option<u32> {
+    pub(crate) fn code(&self, name: &str) -> Option<u32> {
         let texts = self.data.iter().filter_map(|data| match data {
             Data::Status(_, text) => Some(text),
             _ => None,
@@ -75,7 +75,7 @@ impl Reply {
     }
 
     /// The names of all `LIST`, `LSUB` and `MAILBOX` responses, sorted.
-    pub fn mailboxes(&self) -> Vec<String> {
+    pub(crate) fn mailboxes(&self) -> Vec<String> {
         let mut names: Vec<String> = self.data.iter().filter_map(mailbox_name).collect();
         names.sort();
         names
@@ -93,7 +93,7 @@ fn mailbox_name(data: &Data) -> Option<String> {
 }
 
 /// A conversation with a server.
-pub struct Client {
+pub(crate) struct Client {
     input: BufReader<Box<dyn Read + Send>>,
     output: Box<dyn Write + Send>,
     greeting: Data,
@@ -103,17 +103,21 @@ pub struct Client {
 
 impl Client {
     /// Connects to a server and reads its greeting.
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("a server listens there");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has timeouts");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a socket has timeouts");
         stream.set_nodelay(true).expect("a socket has that option");
         let output = stream.try_clone().expect("a second descriptor");
         Self::greeted(Box::new(stream), Box::new(output))
     }
 
     /// Talks to the process at the other end of a socket pair and reads its greeting.
-    pub fn over(stream: UnixStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has timeouts");
+    pub(crate) fn over(stream: UnixStream) -> Self {
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a socket has timeouts");
         let output = stream.try_clone().expect("a second descriptor");
         Self::greeted(Box::new(stream), Box::new(output))
     }
@@ -132,7 +136,7 @@ impl Client {
     }
 
     /// The first response.
-    pub fn greeting(&self) -> &Data {
+    pub(crate) fn greeting(&self) -> &Data {
         &self.greeting
     }
 
@@ -140,32 +144,35 @@ impl Client {
     ///
     /// # Panics
     /// When the connection breaks or the answer is not well formed.
-    pub fn command(&mut self, text: &str) -> Reply {
+    pub(crate) fn command(&mut self, text: &str) -> Reply {
         self.command_with(text, &[])
     }
 
     /// Sends a command that has to end in OK.
-    pub fn ok(&mut self, text: &str) -> Reply {
+    pub(crate) fn ok(&mut self, text: &str) -> Reply {
         let reply = self.command(text);
         self.expect_ok(reply)
     }
 
     /// Appends a message, whose lines may end in bare LF here; `arguments` are the flags and the date.
-    pub fn append(&mut self, mailbox: &str, arguments: &str, message: &[u8]) -> Reply {
+    pub(crate) fn append(&mut self, mailbox: &str, arguments: &str, message: &[u8]) -> Reply {
         let message = with_crlf(message);
         let space = if arguments.is_empty() { "" } else { " " };
-        self.command_with(&format!("APPEND {mailbox} {arguments}{space}"), &[(&message, "")])
+        self.command_with(
+            &format!("APPEND {mailbox} {arguments}{space}"),
+            &[(&message, "")],
+        )
     }
 
     /// As [`Self::append`], and it has to end in OK.
-    pub fn append_ok(&mut self, mailbox: &str, arguments: &str, message: &[u8]) -> Reply {
+    pub(crate) fn append_ok(&mut self, mailbox: &str, arguments: &str, message: &[u8]) -> Reply {
         let reply = self.append(mailbox, arguments, message);
         self.expect_ok(reply)
     }
 
     /// Sends a command with literals: each is announced behind the text so far, sent when the server
     /// asks for it, and followed by a text of its own.
-    pub fn command_with(&mut self, text: &str, literals: &[(&[u8], &str)]) -> Reply {
+    pub(crate) fn command_with(&mut self, text: &str, literals: &[(&[u8], &str)]) -> Reply {
         self.commands += 1;
         let tag = format!("a{}", self.commands);
         let mut line = format!("{tag} {text}");
@@ -197,7 +204,9 @@ impl Client {
                 self.fail("a continuation that nobody waits for");
             } else {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                let rest = line.strip_prefix(tag).and_then(|rest| rest.strip_prefix(' '));
+                let rest = line
+                    .strip_prefix(tag)
+                    .and_then(|rest| rest.strip_prefix(' '));
                 return Some(rest.unwrap_or_else(|| self.fail("another tag")).to_owned());
             }
         }
@@ -211,7 +220,11 @@ impl Client {
             "BAD" => Status::Bad,
             _ => self.fail("neither OK nor NO nor BAD"),
         };
-        Reply { data, status, text: text.to_owned() }
+        Reply {
+            data,
+            status,
+            text: text.to_owned(),
+        }
     }
 
     fn expect_ok(&self, reply: Reply) -> Reply {
@@ -222,21 +235,26 @@ impl Client {
     }
 
     /// Sends octets as they are, for what is not a command.
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.remember("C", bytes);
-        let sent = self.output.write_all(bytes).and_then(|()| self.output.flush());
+        let sent = self
+            .output
+            .write_all(bytes)
+            .and_then(|()| self.output.flush());
         if let Err(error) = sent {
             self.fail(&format!("the connection broke: {error}"));
         }
     }
 
     /// Reads one response with its literals, without the last CRLF.
-    pub fn response(&mut self) -> Vec<u8> {
+    pub(crate) fn response(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         loop {
             let start = bytes.len();
             self.read_line(&mut bytes);
-            let Some(size) = announced(&bytes[start..]) else { break };
+            let Some(size) = announced(&bytes[start..]) else {
+                break;
+            };
             let end = bytes.len();
             bytes.resize(end + size, 0);
             if let Err(error) = self.input.read_exact(&mut bytes[end..]) {
@@ -260,7 +278,7 @@ impl Client {
     }
 
     /// True once the server has closed the connection; swallows what it still says.
-    pub fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         std::io::copy(&mut self.input, &mut std::io::sink()).is_ok()
     }
 
@@ -269,7 +287,8 @@ impl Client {
             self.conversation.pop_front();
         }
         let shown = &bytes[..bytes.len().min(400)];
-        self.conversation.push_back(format!("{who}: {}", shown.escape_ascii()));
+        self.conversation
+            .push_back(format!("{who}: {}", shown.escape_ascii()));
     }
 
     fn fail(&self, what: &str) -> ! {
@@ -291,7 +310,7 @@ fn announced(line: &[u8]) -> Option<usize> {
 }
 
 /// A message as it travels: every line ends in CRLF.
-pub fn with_crlf(message: &[u8]) -> Vec<u8> {
+pub(crate) fn with_crlf(message: &[u8]) -> Vec<u8> {
     let mut converted = Vec::with_capacity(message.len() + message.len() / 32);
     let mut before = 0;
     for &octet in message {

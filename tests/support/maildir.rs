@@ -9,32 +9,32 @@ use std::time::{Duration, SystemTime};
 
 /// One mailbox directory.
 #[derive(Debug, Clone)]
-pub struct Maildir {
+pub(crate) struct Maildir {
     path: PathBuf,
     owner: Option<u32>,
 }
 
 /// One message file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Where it is.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The part of its name that stays, to the first `:`.
-    pub base: String,
+    pub(crate) base: String,
     /// The flag letters of its name.
-    pub flags: String,
+    pub(crate) flags: String,
     /// True in `new/`.
-    pub is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 impl Entry {
     /// What is stored.
-    pub fn contents(&self) -> Vec<u8> {
+    pub(crate) fn contents(&self) -> Vec<u8> {
         fs::read(&self.path).expect("a message that was listed just now")
     }
 
     /// What is stored, as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.contents()).into_owned()
     }
 }
@@ -44,8 +44,11 @@ static SERIAL: AtomicU32 = AtomicU32::new(0);
 
 impl Maildir {
     /// The mailbox at `path`, made if need be, with files that belong to `owner`.
-    pub fn create(path: &Path, owner: Option<u32>) -> Self {
-        let maildir = Self { path: path.to_owned(), owner };
+    pub(crate) fn create(path: &Path, owner: Option<u32>) -> Self {
+        let maildir = Self {
+            path: path.to_owned(),
+            owner,
+        };
         for name in ["", "cur", "new", "tmp"] {
             let directory = path.join(name);
             if !directory.exists() {
@@ -57,16 +60,19 @@ impl Maildir {
     }
 
     /// The folder of that name beside INBOX, made if need be.
-    pub fn folder(&self, name: &str) -> Self {
+    pub(crate) fn folder(&self, name: &str) -> Self {
         let folder = Self::create(&self.folder_path(name), self.owner);
         fs::write(folder.path.join("maildirfolder"), "").expect("maildirfolder");
         folder
     }
 
     /// The folder of that name, if there is one.
-    pub fn existing_folder(&self, name: &str) -> Option<Self> {
+    pub(crate) fn existing_folder(&self, name: &str) -> Option<Self> {
         let path = self.folder_path(name);
-        path.is_dir().then(|| Self { path, owner: self.owner })
+        path.is_dir().then(|| Self {
+            path,
+            owner: self.owner,
+        })
     }
 
     fn folder_path(&self, name: &str) -> PathBuf {
@@ -74,35 +80,42 @@ impl Maildir {
     }
 
     /// The mailbox directory.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Delivers a message as a mail delivery agent would; returns its base name.
-    pub fn deliver(&self, message: &[u8]) -> String {
+    pub(crate) fn deliver(&self, message: &[u8]) -> String {
         let base = unique_name();
         self.place(message, &format!("new/{base}"), SystemTime::now());
         base
     }
 
     /// Puts a message into `cur/` with these flag letters and this age; returns its base name.
-    pub fn put(&self, message: &[u8], flags: &str, age: Duration) -> String {
+    pub(crate) fn put(&self, message: &[u8], flags: &str, age: Duration) -> String {
         let base = unique_name();
-        self.place(message, &format!("cur/{base}:2,{flags}"), SystemTime::now() - age);
+        self.place(
+            message,
+            &format!("cur/{base}:2,{flags}"),
+            SystemTime::now() - age,
+        );
         base
     }
 
     fn place(&self, message: &[u8], name: &str, date: SystemTime) {
         let tmp = self.path.join("tmp").join(unique_name());
         fs::write(&tmp, message).expect("a file in tmp/");
-        let file = fs::File::options().write(true).open(&tmp).expect("the file just written");
+        let file = fs::File::options()
+            .write(true)
+            .open(&tmp)
+            .expect("the file just written");
         file.set_modified(date).expect("utimes");
         self.give_away(&tmp);
         fs::rename(&tmp, self.path.join(name)).expect("delivery");
     }
 
     /// All messages, in the order of their names.
-    pub fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         let mut entries = self.scan("cur");
         entries.append(&mut self.scan("new"));
         entries.sort_by(|a, b| a.base.cmp(&b.base));
@@ -116,7 +129,7 @@ impl Maildir {
     }
 
     /// The messages whose header or text holds `needle`.
-    pub fn holding(&self, needle: &str) -> Vec<Entry> {
+    pub(crate) fn holding(&self, needle: &str) -> Vec<Entry> {
         let mut entries = self.entries();
         entries.retain(|entry| entry.text().contains(needle));
         entries
@@ -126,9 +139,14 @@ impl Maildir {
     ///
     /// # Panics
     /// When there is none, or more than one.
-    pub fn the(&self, needle: &str) -> Entry {
+    pub(crate) fn the(&self, needle: &str) -> Entry {
         let mut found = self.holding(needle);
-        assert_eq!(found.len(), 1, "messages with {needle:?} in {}", self.path.display());
+        assert_eq!(
+            found.len(),
+            1,
+            "messages with {needle:?} in {}",
+            self.path.display()
+        );
         found.remove(0)
     }
 
@@ -140,22 +158,33 @@ impl Maildir {
 }
 
 fn entry(path: PathBuf, is_new: bool) -> Entry {
-    let name = path.file_name().expect("readdir gives names").to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .expect("readdir gives names")
+        .to_string_lossy()
+        .into_owned();
     let (base, info) = name.split_once(':').unwrap_or((&name, ""));
     let flags = info.strip_prefix("2,").unwrap_or("").to_owned();
-    Entry { base: base.to_owned(), flags, is_new, path }
+    Entry {
+        base: base.to_owned(),
+        flags,
+        is_new,
+        path,
+    }
 }
 
 /// A name in the manner of qmail, whose order is the order of delivery.
 fn unique_name() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("after 1970");
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let (seconds, micros, pid) = (since.as_secs(), since.subsec_micros(), std::process::id());
     format!("{seconds}.M{micros:06}P{pid}Q{serial}.test")
 }
 
 /// A short message with this subject, an unmistakable identity and this text.
-pub fn message(subject: &str, id: &str, text: &str) -> Vec<u8> {
+pub(crate) fn message(subject: &str, id: &str, text: &str) -> Vec<u8> {
     format!(
         "From: Ann Author <ann@example.org>\nTo: joe@example.org\nSubject: {subject}\n\
          Date: Fri, 25 Mar 1988 10:20:30 +0000\nMessage-ID: <{id}@example.org>\n\

@@ -1,10 +1,10 @@
 //! The rig that every test shares: a mail host's files, a server over them, a client, other programs.
 
-pub mod data;
-pub mod dovecot;
-pub mod imap;
-pub mod maildir;
-pub mod program;
-pub mod server;
-pub mod site;
-pub mod view;
+pub(crate) mod data;
+pub(crate) mod dovecot;
+pub(crate) mod imap;
+pub(crate) mod maildir;
+pub(crate) mod program;
+pub(crate) mod server;
+pub(crate) mod site;
+pub(crate) mod view;

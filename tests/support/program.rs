@@ -14,7 +14,7 @@ const OUTSIDE_THE_PATH: &str = "/usr/lib/dovecot";
 
 /// An installed program.
 #[derive(Debug, Clone)]
-pub struct Program {
+pub(crate) struct Program {
     path: PathBuf,
 }
 
@@ -23,7 +23,7 @@ impl Program {
     ///
     /// # Panics
     /// When it is absent and the environment makes real programs obligatory.
-    pub fn find(name: &str) -> Option<Self> {
+    pub(crate) fn find(name: &str) -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let found = std::env::split_paths(&path)
             .chain([PathBuf::from(OUTSIDE_THE_PATH)])
@@ -40,7 +40,7 @@ impl Program {
 
     /// The program's path and nothing else of our environment but the search path: no configuration
     /// of whoever runs the tests may show through.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command
             .env_clear()
@@ -53,23 +53,23 @@ impl Program {
 
 /// What a finished program left behind.
 #[derive(Debug)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// How it ended.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// What it wrote to its standard output.
-    pub output: Vec<u8>,
+    pub(crate) output: Vec<u8>,
     /// What it wrote to its standard error.
-    pub errors: String,
+    pub(crate) errors: String,
 }
 
 impl Finished {
     /// The standard output as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.output).into_owned()
     }
 
     /// The standard output as text, of a program that must have succeeded.
-    pub fn success(&self) -> String {
+    pub(crate) fn success(&self) -> String {
         assert!(self.status.success(), "it failed: {self}");
         self.text()
     }
@@ -77,7 +77,13 @@ impl Finished {
 
 impl std::fmt::Display for Finished {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}\n--- output\n{}\n--- errors\n{}", self.status, self.text(), self.errors)
+        write!(
+            f,
+            "{}\n--- output\n{}\n--- errors\n{}",
+            self.status,
+            self.text(),
+            self.errors
+        )
     }
 }
 
@@ -85,7 +91,7 @@ impl std::fmt::Display for Finished {
 ///
 /// # Panics
 /// When it cannot be started or has not ended within `limit`; it is killed then.
-pub fn run(command: &mut Command, limit: Duration) -> Finished {
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Finished {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -100,7 +106,10 @@ pub fn run(command: &mut Command, limit: Duration) -> Finished {
         output: output.join().expect("the reader does not panic"),
         errors: String::from_utf8_lossy(&errors.join().expect("the reader does not panic")).into(),
     };
-    assert!(status.is_some(), "{command:?} took longer than {limit:?}: {finished}");
+    assert!(
+        status.is_some(),
+        "{command:?} took longer than {limit:?}: {finished}"
+    );
     finished
 }
 
@@ -133,7 +142,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>
 ///
 /// # Panics
 /// With `what` when there is none within `limit`.
-pub fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(answer) = ask() {

@@ -24,7 +24,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// A running server; killed, and its log shown if the test has failed, when it is dropped.
 #[derive(Debug)]
-pub struct TestServer {
+pub(crate) struct TestServer {
     child: Child,
     address: SocketAddr,
     log: Arc<Mutex<String>>,
@@ -35,7 +35,7 @@ impl TestServer {
     ///
     /// # Panics
     /// When it does not come to listen.
-    pub fn start(site: &Site, arguments: &[&str]) -> Self {
+    pub(crate) fn start(site: &Site, arguments: &[&str]) -> Self {
         let mut command = command(site);
         command
             .args(["--listen", "127.0.0.1:0", "--log-level", "info"])
@@ -43,52 +43,64 @@ impl TestServer {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = child.stderr.take().expect("it is piped");
         let heard = listen_to(stderr, Arc::clone(&log));
         let Ok(address) = heard.recv_timeout(START_LIMIT) else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{command:?} does not listen; its log:\n{}", log.lock().expect("log"));
+            panic!(
+                "{command:?} does not listen; its log:\n{}",
+                log.lock().expect("log")
+            );
         };
-        Self { child, address, log }
+        Self {
+            child,
+            address,
+            log,
+        }
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The port of [`Self::address`].
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// The process, for signals and measurements.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has logged so far.
-    pub fn log(&self) -> String {
-        self.log.lock().expect("the log reader does not panic").clone()
+    pub(crate) fn log(&self) -> String {
+        self.log
+            .lock()
+            .expect("the log reader does not panic")
+            .clone()
     }
 
     /// A fresh connection, greeted.
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
     /// A fresh connection, logged in.
-    pub fn login(&self) -> Client {
+    pub(crate) fn login(&self) -> Client {
         let mut client = self.connect();
         client.ok(&format!("LOGIN {USER} {PASSWORD}"));
         client
     }
 
     /// A fresh connection that has logged in and climbed to IMAP4rev1.
-    pub fn login_imap4(&self) -> Client {
+    pub(crate) fn login_imap4(&self) -> Client {
         let mut client = self.connect();
         client.ok("CAPABILITY");
         client.ok(&format!("LOGIN {USER} {PASSWORD}"));
@@ -107,11 +119,15 @@ impl Drop for TestServer {
 }
 
 /// The binary with the options that every server over this site has.
-pub fn command(site: &Site) -> Command {
+pub(crate) fn command(site: &Site) -> Command {
     let binary = std::env::var_os(OTHER_BINARY)
         .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_imap2d")));
     let mut command = Command::new(site.runnable(&PathBuf::from(binary)));
-    command.arg("--users").arg(site.users()).arg("--mail").arg(site.path("mail/%u"));
+    command
+        .arg("--users")
+        .arg(site.users())
+        .arg("--mail")
+        .arg(site.path("mail/%u"));
     site.as_owner(&mut command);
     command
 }

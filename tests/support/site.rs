@@ -11,10 +11,10 @@ use tempfile::TempDir;
 use super::maildir::Maildir;
 
 /// The only user there is.
-pub const USER: &str = "joe";
+pub(crate) const USER: &str = "joe";
 
 /// Her password.
-pub const PASSWORD: &str = "secret";
+pub(crate) const PASSWORD: &str = "secret";
 
 /// Somebody without rights: Dovecot refuses to open mail as root, so that all who share a Maildir with
 /// it have to be this user when the tests run as root.
@@ -22,19 +22,19 @@ const NOBODY: u32 = 65534;
 
 /// The directory and what is in it; all gone with the value.
 #[derive(Debug)]
-pub struct Site {
+pub(crate) struct Site {
     directory: TempDir,
     owner: Option<u32>,
 }
 
 impl Site {
     /// A host with an empty Maildir, whose programs run as whoever runs the tests.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::owned_by(None)
     }
 
     /// A host where Dovecot works too.
-    pub fn with_dovecot() -> Self {
+    pub(crate) fn with_dovecot() -> Self {
         Self::owned_by(rustix::process::geteuid().is_root().then_some(NOBODY))
     }
 
@@ -56,27 +56,27 @@ impl Site {
     }
 
     /// A path below the directory.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// The home directory, for clients to keep their own files in.
-    pub fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.path("home")
     }
 
     /// The passwd-file.
-    pub fn users(&self) -> PathBuf {
+    pub(crate) fn users(&self) -> PathBuf {
         self.path("users")
     }
 
     /// The user's Maildir.
-    pub fn maildir(&self) -> Maildir {
+    pub(crate) fn maildir(&self) -> Maildir {
         Maildir::create(&self.path("mail").join(USER), self.owner)
     }
 
     /// Writes a file into the home directory, readable by its owner only as fetchmail demands.
-    pub fn write_home(&self, name: &str, contents: &str) -> PathBuf {
+    pub(crate) fn write_home(&self, name: &str, contents: &str) -> PathBuf {
         let path = self.home().join(name);
         fs::write(&path, contents).expect("a file in the home directory");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
@@ -84,14 +84,14 @@ impl Site {
     }
 
     /// Makes a command run as the owner of the mail.
-    pub fn as_owner(&self, command: &mut Command) {
+    pub(crate) fn as_owner(&self, command: &mut Command) {
         if let Some(id) = self.owner {
             command.uid(id).gid(id);
         }
     }
 
     /// The program at `path`, or a copy of it where the owner of the mail can run it.
-    pub fn runnable(&self, path: &Path) -> PathBuf {
+    pub(crate) fn runnable(&self, path: &Path) -> PathBuf {
         if self.owner.is_none() {
             return path.to_owned();
         }

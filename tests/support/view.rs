@@ -8,34 +8,34 @@ const IDENTITY: &str = "BODY[HEADER.FIELDS (X-Id)]";
 
 /// What a session knows of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub(crate) struct Known {
     /// Its unique identifier.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// The identity that [`message`](super::maildir::message) gave it.
-    pub id: String,
+    pub(crate) id: String,
 }
 
 /// The messages by sequence number; `None` has been announced but not yet looked at.
 #[derive(Debug, Default)]
-pub struct View {
+pub(crate) struct View {
     messages: Vec<Option<Known>>,
     expunged: Vec<Known>,
 }
 
 impl View {
     /// How many messages there are.
-    pub fn exists(&self) -> usize {
+    pub(crate) fn exists(&self) -> usize {
         self.messages.len()
     }
 
     /// The messages that have been looked at, with their sequence numbers.
-    pub fn known(&self) -> impl Iterator<Item = (u32, &Known)> {
+    pub(crate) fn known(&self) -> impl Iterator<Item = (u32, &Known)> {
         let known = self.messages.iter().zip(1..);
         known.filter_map(|(message, number)| Some((number, message.as_ref()?)))
     }
 
     /// The known messages of which this session has heard that they were expunged.
-    pub fn expunged(&self) -> &[Known] {
+    pub(crate) fn expunged(&self) -> &[Known] {
         &self.expunged
     }
 
@@ -43,7 +43,7 @@ impl View {
     ///
     /// # Panics
     /// When a number is out of range, the count shrinks by itself, or a UID does not fit.
-    pub fn follow(&mut self, reply: &Reply) {
+    pub(crate) fn follow(&mut self, reply: &Reply) {
         for data in &reply.data {
             match data {
                 Data::Exists(count) => self.grow(*count as usize),
@@ -55,7 +55,11 @@ impl View {
     }
 
     fn grow(&mut self, count: usize) {
-        assert!(count >= self.exists(), "EXISTS fell from {} to {count}", self.exists());
+        assert!(
+            count >= self.exists(),
+            "EXISTS fell from {} to {count}",
+            self.exists()
+        );
         self.messages.resize(count, None);
     }
 
@@ -70,32 +74,44 @@ impl View {
         if let Some(known) = &self.messages[index] {
             assert_eq!(known.uid, uid, "the UID of message {number} changed");
         } else if let Some(header) = items.text(IDENTITY) {
-            self.messages[index] = Some(Known { uid, id: identity(&header) });
+            self.messages[index] = Some(Known {
+                uid,
+                id: identity(&header),
+            });
         }
     }
 
     fn index(&self, number: u32) -> usize {
         let exists = self.exists();
-        assert!((1..=exists).contains(&(number as usize)), "message {number} of {exists}");
+        assert!(
+            (1..=exists).contains(&(number as usize)),
+            "message {number} of {exists}"
+        );
         number as usize - 1
     }
 
     /// Looks at all messages that have only been announced, so that UIDs and identities are known.
-    pub fn catch_up(&mut self, client: &mut Client) -> Vec<Known> {
+    pub(crate) fn catch_up(&mut self, client: &mut Client) -> Vec<Known> {
         let Some(first) = self.messages.iter().position(Option::is_none) else {
             return Vec::new();
         };
         let last = self.exists();
-        let reply = client.ok(&format!("FETCH {}:{last} (UID BODY.PEEK[HEADER.FIELDS (X-Id)])", first + 1));
+        let reply = client.ok(&format!(
+            "FETCH {}:{last} (UID BODY.PEEK[HEADER.FIELDS (X-Id)])",
+            first + 1
+        ));
         self.follow(&reply);
         let learnt = &self.messages[first..last.min(self.exists())];
         learnt.iter().flatten().cloned().collect()
     }
 
     /// Asserts that UIDs grow with the numbers.
-    pub fn check_order(&self) {
+    pub(crate) fn check_order(&self) {
         let uids: Vec<u32> = self.known().map(|(_, known)| known.uid).collect();
-        assert!(uids.is_sorted_by(|a, b| a < b), "UIDs out of order: {uids:?}");
+        assert!(
+            uids.is_sorted_by(|a, b| a < b),
+            "UIDs out of order: {uids:?}"
+        );
     }
 }
 
