@@ -128,6 +128,7 @@ pub(crate) fn command(site: &Site) -> Command {
         .arg(site.users())
         .arg("--mail")
         .arg(site.path("mail/%u"));
+    command.env("TZ", "UTC");
     site.as_owner(&mut command);
     command
 }

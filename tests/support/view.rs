@@ -1,10 +1,13 @@
 //! What one session has been told of its mailbox: the sequence numbers as a client has to keep them.
 
 use super::data::{Data, Items};
-use super::imap::{Client, Reply};
+use super::imap::{Client, Reply, Status};
 
 /// The header field by which tests know a message again.
 const IDENTITY: &str = "BODY[HEADER.FIELDS (X-Id)]";
+
+/// How to ask for it.
+pub(crate) const PEEK: &str = "BODY.PEEK[HEADER.FIELDS (X-Id)]";
 
 /// What a session knows of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,19 +93,21 @@ impl View {
         number as usize - 1
     }
 
-    /// Looks at all messages that have only been announced, so that UIDs and identities are known.
+    /// Looks at all messages that have only been announced and returns them, so that UIDs and
+    /// identities are known. One that is gone already, which EXPUNGE has yet to tell, stays unknown.
     pub(crate) fn catch_up(&mut self, client: &mut Client) -> Vec<Known> {
         let Some(first) = self.messages.iter().position(Option::is_none) else {
             return Vec::new();
         };
         let last = self.exists();
-        let reply = client.ok(&format!(
-            "FETCH {}:{last} (UID BODY.PEEK[HEADER.FIELDS (X-Id)])",
-            first + 1
-        ));
+        let reply = client.command(&format!("FETCH {}:{last} (UID {PEEK})", first + 1));
+        assert_ne!(reply.status, Status::Bad, "{reply:?}");
         self.follow(&reply);
-        let learnt = &self.messages[first..last.min(self.exists())];
-        learnt.iter().flatten().cloned().collect()
+        self.messages[first..last]
+            .iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// Asserts that UIDs grow with the numbers.
@@ -113,6 +118,11 @@ impl View {
             "UIDs out of order: {uids:?}"
         );
     }
+}
+
+/// The identity of a message in the items that [`PEEK`] brought.
+pub(crate) fn identity_of(items: &Items) -> Option<String> {
+    items.text(IDENTITY).as_deref().map(identity)
 }
 
 /// The value of the header field that the server quoted.
