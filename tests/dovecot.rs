@@ -124,12 +124,19 @@ fn messages(fetched: &Reply) -> BTreeMap<u32, MessageState> {
 
 /// Fills an account as years of use would: folders, flags, keywords, gaps in the UIDs, stale records.
 fn furnish(client: &mut Client, site: &Site) {
-    for name in ["Caf&AOk-", "Caf&AOk-.Sub &- more", "Sent", "Lists.rust"] {
+    for name in [
+        "Caf&AOk-",
+        "Caf&AOk-.Sub &- more",
+        "Sent",
+        "Lists.rust",
+        "Gone",
+    ] {
         client.ok(&format!("CREATE \"{name}\""));
     }
     for name in ["Caf&AOk-.Sub &- more", "Sent", "Gone"] {
         client.ok(&format!("SUBSCRIBE \"{name}\""));
     }
+    client.ok("DELETE Gone");
     for name in ["INBOX", "\"Caf&AOk-.Sub &- more\""] {
         fill(client, name);
     }
@@ -168,7 +175,7 @@ fn rearrange(client: &mut Client, round: &str, before: &MailboxState) -> u32 {
         .expect("some messages are left");
     client.ok(&format!("UID STORE {victim} +FLAGS (\\Deleted)"));
     client.ok("EXPUNGE");
-    let survivor = before.uid("5");
+    let survivor = before.uid("1");
     client.ok(&format!("UID STORE {survivor} +FLAGS (\\Seen Zed {round})"));
     client.ok(&format!("UID STORE {survivor} -FLAGS ($Forwarded)"));
     let added = message("added", round, "in this round");

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use super::data::{Data, Items, literal_size};
+use super::data::{Data, Items, Value, literal_size};
 
 /// How long a server may keep silent; more than the 30 s after which a lock is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,7 +74,8 @@ impl Reply {
         })
     }
 
-    /// The names of all `LIST`, `LSUB` and `MAILBOX` responses, sorted.
+    /// The names of all `LIST`, `LSUB` and `MAILBOX` responses, sorted; not those that are only the
+    /// upper level of another.
     pub(crate) fn mailboxes(&self) -> Vec<String> {
         let mut names: Vec<String> = self.data.iter().filter_map(mailbox_name).collect();
         names.sort();
@@ -85,8 +86,10 @@ impl Reply {
 fn mailbox_name(data: &Data) -> Option<String> {
     match data {
         Data::Mailbox(name) => Some(name.clone()),
-        Data::Other(keyword, values) if keyword == "LIST" || keyword == "LSUB" => {
-            values.get(2)?.text()
+        Data::Other(keyword, values) if matches!(keyword.as_str(), "LIST" | "LSUB") => {
+            let mut attributes = values.first()?.members().iter().filter_map(Value::text);
+            let is_mailbox = attributes.all(|one| !one.eq_ignore_ascii_case("\\Noselect"));
+            is_mailbox.then(|| values.get(2)?.text())?
         }
         _ => None,
     }
@@ -286,7 +289,7 @@ impl Client {
         if self.conversation.len() == REMEMBERED {
             self.conversation.pop_front();
         }
-        let shown = &bytes[..bytes.len().min(400)];
+        let shown = &bytes[..bytes.len().min(240)];
         self.conversation
             .push_back(format!("{who}: {}", shown.escape_ascii()));
     }
