@@ -1,5 +1,6 @@
 //! `mailutil`, c-client's own tool (Debian `uw-mailutils`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Dialect, LIMIT, in_both_dialects};
@@ -177,16 +178,16 @@ fn appends_to_a_mailbox(dialect: Dialect) {
 fn moves_messages(dialect: Dialect) {
     let Some(rig) = Rig::new(dialect) else { return };
     rig.fill(&rig.mail().folder("Source"));
-    let originals = rig.folder("Source").entries();
-    let texts: Vec<String> = originals.iter().map(|entry| entry.text()).collect();
+    let texts = texts(&rig.folder("Source"));
     rig.run("move", &[&rig.name("Source"), &rig.name("Moved")])
         .success();
     assert_eq!(rig.folder("Source").entries(), []);
-    let moved = rig.folder("Moved").entries();
-    assert_eq!(
-        moved.iter().map(|entry| entry.text()).collect::<Vec<_>>(),
-        texts
-    );
+    assert_eq!(self::texts(&rig.folder("Moved")), texts);
+}
+
+/// The messages of a mailbox, whatever their files are called.
+fn texts(mailbox: &Maildir) -> BTreeSet<String> {
+    mailbox.entries().iter().map(|entry| entry.text()).collect()
 }
 
 fn prunes_by_criteria(dialect: Dialect) {

@@ -69,10 +69,8 @@ impl Maildir {
     /// The folder of that name, if there is one.
     pub(crate) fn existing_folder(&self, name: &str) -> Option<Self> {
         let path = self.folder_path(name);
-        path.is_dir().then(|| Self {
-            path,
-            owner: self.owner,
-        })
+        let owner = self.owner;
+        path.is_dir().then_some(Self { path, owner })
     }
 
     fn folder_path(&self, name: &str) -> PathBuf {

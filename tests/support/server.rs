@@ -74,11 +74,6 @@ impl TestServer {
         self.address.port()
     }
 
-    /// The process, for signals and measurements.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log
@@ -89,7 +84,7 @@ impl TestServer {
 
     /// A fresh connection, greeted.
     pub(crate) fn connect(&self) -> Client {
-        Client::connect(self.address)
+        Client::connect(self.address())
     }
 
     /// A fresh connection, logged in.
