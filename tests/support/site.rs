@@ -97,7 +97,13 @@ impl Site {
         }
         let copy = self.path("program");
         if !copy.exists() && fs::hard_link(path, &copy).is_err() {
-            fs::copy(path, &copy).expect("a copy of the program");
+            // By another process: a file that this one has just written cannot be run as long as a
+            // child that another thread started meanwhile holds its descriptor.
+            let copied = Command::new("cp").args([path, &copy]).status();
+            assert!(
+                copied.is_ok_and(|status| status.success()),
+                "a copy of the program"
+            );
         }
         copy
     }
