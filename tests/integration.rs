@@ -1,15 +1,14 @@
-<<<<<<< HEAD
-//! imap2d from the outside.
-
-mod layering;
-mod papers;
-mod program;
-=======
-//! imap2d from the outside: the real binary, driven by real programs and by a client of our own.
+//! imap2d from the outside: the real binary driven by real programs and by a client of our own, and
+//! sessions on a real Maildir with a clock that stands still.
 
 mod clients;
 mod conversation;
+mod demo;
 mod dovecot;
 mod hammer;
+mod layering;
+mod papers;
+mod program;
+mod rig;
 mod support;
->>>>>>> clients
+mod transcripts;

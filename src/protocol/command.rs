@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::types::{FlagList, MessageSet};
+use crate::types::{FlagList, FlagOperation, MessageSet};
 
 use super::append::append;
 use super::dialect::Level;
@@ -14,7 +14,7 @@ use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
 use super::search::{self, SearchKey};
 use super::set::sequence_set;
-use super::store::{self, Operation};
+use super::store;
 
 /// Longest tag that is repeated.
 const MAX_TAG: usize = 100;
@@ -231,7 +231,7 @@ pub enum Command {
         /// Of which messages.
         set: MessageSet,
         /// How.
-        operation: Operation,
+        operation: FlagOperation,
         /// The new flags need not be told.
         silent: bool,
         /// Which flags.

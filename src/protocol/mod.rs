@@ -30,7 +30,7 @@ pub mod pattern;
 pub mod response;
 pub mod search;
 mod set;
-pub mod store;
+mod store;
 
 #[cfg(test)]
 mod hostile;
@@ -45,4 +45,3 @@ pub use mailbox::{MailboxKind, StatusItem};
 pub use pattern::Pattern;
 pub use response::{Code, ListKind, Status};
 pub use search::{DateOf, SearchKey, When};
-pub use store::Operation;

@@ -50,6 +50,8 @@ pub enum Code<'a> {
     AlreadyExists,
     /// User or password are wrong.
     AuthenticationFailed,
+    /// The strings of a search are in a charset that is not known here.
+    BadCharset,
     /// It will never be possible.
     Cannot,
     /// What the server can do.
@@ -204,6 +206,7 @@ impl Code<'_> {
             Self::Alert => "ALERT",
             Self::AlreadyExists => "ALREADYEXISTS",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
+            Self::BadCharset => "BADCHARSET",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
             Self::InUse => "INUSE",

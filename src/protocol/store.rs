@@ -5,17 +5,7 @@ use super::dialect::Level;
 use super::flags::flags_to_store;
 use super::parser::{Cursor, Parsed};
 use super::set::sequence_set;
-
-/// What STORE does with the flags it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// The message has these and no others: `FLAGS`.
-    Replace,
-    /// The message has these too: `+FLAGS`.
-    Add,
-    /// The message has none of these: `-FLAGS`.
-    Remove,
-}
+use crate::types::FlagOperation;
 
 /// ```text
 /// store           ::= "STORE" SP sequence SP store_att                      RFC 1064 p. 26
@@ -37,13 +27,13 @@ pub(super) fn store(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 /// What to do, and whether to be silent about it.
-fn item(cursor: &mut Cursor<'_>) -> Parsed<(Operation, bool)> {
+fn item(cursor: &mut Cursor<'_>) -> Parsed<(FlagOperation, bool)> {
     let operation = if cursor.eat(b'+') {
-        Operation::Add
+        FlagOperation::Add
     } else if cursor.eat(b'-') {
-        Operation::Remove
+        FlagOperation::Remove
     } else {
-        Operation::Replace
+        FlagOperation::Replace
     };
     if cursor.eat_word("FLAGS") {
         return Ok((operation, false));
@@ -60,7 +50,7 @@ mod tests {
     use super::*;
     use crate::types::{FlagList, Flags};
 
-    fn parse(text: &str) -> Parsed<(Level, Operation, bool, FlagList)> {
+    fn parse(text: &str) -> Parsed<(Level, FlagOperation, bool, FlagList)> {
         let mut cursor = Cursor::new(text.as_bytes());
         let Command::Store {
             operation,
@@ -78,7 +68,7 @@ mod tests {
     #[test]
     fn known_answers() {
         use Level::{Imap2, Imap4};
-        use Operation::{Add, Remove, Replace};
+        use FlagOperation::{Add, Remove, Replace};
         let seen = |level, operation, silent| {
             let flags = FlagList {
                 system: Flags::SEEN,
