@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use imap2d::Server;
 use imap2d::auth::PasswdFile;
 use imap2d::demo::{self, Demo};
 use imap2d::logging;
@@ -38,8 +39,10 @@ fn main() -> ExitCode {
 
 /// Serves until told to stop, or until the one client has gone; announces the first listener's address
 /// once clients can connect.
-fn serve(_options: &Options, _announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
-    Err("this build has no server".into())
+fn serve(options: &Options, announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
+    let server = Server::bind(options)?.stop_on_signals()?;
+    announce(server.local_addr());
+    Ok(server.run()?)
 }
 
 fn demonstrate(options: Options, listen: Vec<SocketAddr>) -> Result<(), Box<dyn Error>> {

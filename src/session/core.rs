@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
+use super::job::Reply;
 use super::output::Output;
 use super::{Peer, Request, SessionConfig, Verdict};
-use crate::protocol::dialect::{Dialect, Level};
-use crate::protocol::encode::Encoder;
+use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, View};
 use crate::types::MailboxRef;
 
@@ -26,19 +26,14 @@ pub(super) struct Selected {
     pub(super) view: View,
 }
 
-/// The user who is logged in.
-pub(super) struct User {
-    pub(super) name: String,
-    pub(super) account: Account,
-}
-
 /// State, dialect, selected mailbox and output of a session.
 pub(super) struct Core {
     pub(super) config: Rc<SessionConfig>,
     pub(super) peer: Peer,
     pub(super) dialect: Dialect,
     pub(super) state: State,
-    pub(super) user: Option<User>,
+    /// Where the mail of the user is who is logged in.
+    account: Option<Account>,
     pub(super) selected: Option<Selected>,
     pub(super) output: Output,
     pub(super) request: Option<Request>,
@@ -57,7 +52,7 @@ impl Core {
             config,
             peer,
             state: State::NotAuthenticated,
-            user: None,
+            account: None,
             selected: None,
             output: Output::default(),
             request: None,
@@ -73,7 +68,23 @@ impl Core {
         Encoder::new(self.output.bytes(), self.dialect)
     }
 
-    pub(super) fn climb(&mut self, level: Level) {
+    /// Whether a command of that level is legal now, in those states. If the dialect has it, it climbs,
+    /// so that even a refusal is in the client's own dialect.
+    pub(super) fn admit(&mut self, level: Level, trigger: Level, legal: States) -> Result<(), Reply> {
+        if !self.dialect.accepts(level) {
+            return Err(Reply::bad("There is no such command in this dialect"));
+        }
+        self.climb(trigger);
+        let (state, otherwise) = match self.state {
+            State::Authenticated if self.selected.is_some() => (States::SELECTED, "You are logged in already"),
+            State::Authenticated if legal.contains(States::SELECTED) => (States::AUTHENTICATED, "Select a mailbox first"),
+            State::Authenticated => (States::AUTHENTICATED, "You are logged in already"),
+            _ => (States::NOT_AUTHENTICATED, "Log in first"),
+        };
+        if legal.contains(state) { Ok(()) } else { Err(Reply::bad(otherwise)) }
+    }
+
+    fn climb(&mut self, level: Level) {
         let before = self.dialect.level();
         self.dialect.climb(level);
         if self.dialect.level() != before {
@@ -81,19 +92,19 @@ impl Core {
         }
     }
 
-    pub(super) fn log_in(&mut self, name: String, account: Account) {
+    pub(super) fn log_in(&mut self, name: &str, account: Account) {
         log::info!("{}: logged in as {name}", self.peer.name);
-        self.user = Some(User { name, account });
+        self.account = Some(account);
         self.state = State::Authenticated;
     }
 
     pub(super) fn is_logged_in(&self) -> bool {
-        self.user.is_some()
+        self.account.is_some()
     }
 
     /// The account of the user. Only commands that need a login ask.
     pub(super) fn account(&self) -> Option<&Account> {
-        self.user.as_ref().map(|user| &user.account)
+        self.account.as_ref()
     }
 
     pub(super) fn view(&self) -> Option<&View> {

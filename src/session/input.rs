@@ -3,13 +3,12 @@
 
 use super::commands;
 use super::commands::append::Appending;
-use super::core::{Core, State};
+use super::core::Core;
 use super::job::{Reply, Task};
 use crate::budget::Budget;
 use crate::protocol::command::{self, Request};
 use crate::protocol::framer::{Event, Framer, Offer};
-use crate::protocol::parse_append;
-use crate::protocol::response;
+use crate::protocol::{Refusal, parse_append};
 use crate::store::Store;
 
 /// The longest command before login: a password may be long, nothing else is (DESIGN, first numbers).
@@ -63,7 +62,7 @@ impl Input {
             Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
             Event::TooLong { text } => {
                 self.appending = None;
-                Next::Task(refuse(&text, Reply::bad("Command line too long")))
+                Next::Task(refuse(Refusal::of(&text, "Command line too long")))
             }
         }
     }
@@ -82,7 +81,10 @@ impl Input {
             return Next::Task(appending.into_task(b"{"));
         }
         if let Some(arguments) = parse_append(self.framer.text()) {
-            match Appending::begin(arguments, offer.size, core, store, budget) {
+            let begun = arguments.map_err(refuse).and_then(|arguments| {
+                Appending::begin(arguments, offer.size, core, store, budget)
+            });
+            match begun {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();
@@ -93,12 +95,12 @@ impl Input {
         } else if offer.fits {
             self.framer.accept_literal();
         } else {
-            let task = refuse(self.framer.text(), Reply::bad("Literal too long"));
+            let task = refuse(Refusal::of(self.framer.text(), "Literal too long"));
             self.framer.refuse_literal();
             return Next::Task(task);
         }
         if offer.synchronizing {
-            response::continuation(core.output.bytes(), "Ready for the literal");
+            core.encoder().continuation("Ready for the literal");
         }
         Next::Progress
     }
@@ -106,33 +108,16 @@ impl Input {
 
 /// Parses a command, lets the dialect climb, and checks it against the state.
 fn start(text: &[u8], core: &mut Core) -> Task {
-    let Request { tag, command, level } = match command::parse(text) {
+    let Request { tag, command, level, trigger } = match command::parse(text) {
         Ok(request) => request,
-        Err(refusal) => return Task::reply(refusal.tag.unwrap_or_else(|| b"*".to_vec()), Reply::bad(refusal.reason)),
+        Err(refusal) => return refuse(refusal),
     };
-    if !core.dialect.accepts(level) {
-        return Task::reply(tag, Reply::bad("Unknown command in this dialect"));
-    }
-    core.climb(level);
-    let state = match core.state {
-        State::Authenticated if core.selected.is_some() => command::States::SELECTED,
-        State::Authenticated => command::States::AUTHENTICATED,
-        _ => command::States::NOT_AUTHENTICATED,
-    };
-    if !command.states().contains(state) {
-        return Task::reply(tag, Reply::bad(wrong_state(state)));
-    }
-    Task::new(tag, commands::job(command, core))
-}
-
-fn wrong_state(state: command::States) -> &'static str {
-    match state {
-        command::States::NOT_AUTHENTICATED => "Log in first",
-        command::States::AUTHENTICATED => "Select a mailbox first",
-        _ => "Not now: you are logged in already",
+    match core.admit(level, trigger, command.states()) {
+        Ok(()) => Task::new(tag, commands::job(command, core)),
+        Err(reply) => Task::reply(tag, reply),
     }
 }
 
-fn refuse(text: &[u8], reply: Reply) -> Task {
-    Task::reply(command::tag(text).unwrap_or_else(|| b"*".to_vec()), reply)
+fn refuse(refusal: Refusal) -> Task {
+    Task::reply(refusal.tag.unwrap_or_else(|| b"*".to_vec()), Reply::bad(refusal.reason))
 }

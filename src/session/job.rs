@@ -6,7 +6,7 @@ use super::core::Core;
 use super::output::HIGH_WATER;
 use super::untagged::{Occasion, Teller};
 use crate::budget::{Budget, Step, Why};
-use crate::protocol::response::{self, Code, Status};
+use crate::protocol::{Code, Status};
 use crate::ready;
 use crate::store::{Cursor, MessageRef, Store, StoreError, Sync};
 use crate::types::NumberSet;
@@ -28,7 +28,7 @@ pub(super) trait Job {
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: Status,
-    pub(super) code: Option<Code>,
+    pub(super) code: Option<Code<'static>>,
     pub(super) text: Cow<'static, str>,
     /// What is told of the selected mailbox before the tagged line.
     pub(super) occasion: Occasion,
@@ -47,7 +47,7 @@ impl Reply {
         Self { status: Status::Bad, ..Self::ok(text) }
     }
 
-    pub(super) fn with_code(self, code: Code) -> Self {
+    pub(super) fn with_code(self, code: Code<'static>) -> Self {
         Self { code: Some(code), ..self }
     }
 
@@ -65,7 +65,8 @@ impl Reply {
             StoreError::NotFound => reply.with_code(Code::NonExistent),
             StoreError::Exists => reply.with_code(Code::AlreadyExists),
             StoreError::InUse => reply.with_code(Code::InUse),
-            StoreError::Limit(_) | StoreError::NoSpace => reply.with_code(Code::Limit),
+            StoreError::Limit(_) => reply.with_code(Code::Limit),
+            StoreError::NoSpace => reply.with_code(Code::OverQuota),
             StoreError::Refused(_) => reply.with_code(Code::Cannot),
             _ => reply,
         }
@@ -142,14 +143,13 @@ fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<Sync> {
 
 fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
     cx.core.last_was_bad = reply.status == Status::Bad;
-    let code = reply.code.as_ref().filter(|code| cx.core.dialect.sends_code(code));
-    response::tagged(cx.core.output.bytes(), tag, reply.status, code, &reply.text);
+    cx.core.encoder().tagged(tag, reply.status, reply.code, &reply.text);
 }
 
 /// The mailbox is no longer the one that was selected: its numbers mean nothing any more.
 fn leave(cx: &mut Cx<'_, '_>) {
     let text = "The selected mailbox was deleted or replaced";
-    response::untagged(cx.core.output.bytes(), Status::Bye, None, text);
+    cx.core.encoder().untagged(Status::Bye, None, text);
     cx.core.finish();
 }
 
@@ -170,7 +170,7 @@ impl EachMessage {
     /// The message to work on, until [`Self::advance`]; `None` when there are no more.
     pub(super) fn current(&mut self, cx: &mut Cx<'_, '_>) -> Step<Option<MessageRef>> {
         if self.current.is_some() {
-            return Step::Done(self.current.clone());
+            return Step::Done(self.current);
         }
         if cx.budget.is_spent() {
             return Step::Yield(Why::Budget);
@@ -180,7 +180,7 @@ impl EachMessage {
         }
         let Some(view) = cx.core.view() else { return Step::Done(None) };
         self.current = self.cursor.next(cx.store.mailbox(view.handle()), view);
-        Step::Done(self.current.clone())
+        Step::Done(self.current)
     }
 
     /// Done with the current message, at that cost.

@@ -34,8 +34,7 @@ use self::input::Input;
 use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
 use crate::budget::{Budget, Step, Why};
-use crate::protocol::dialect::Dialect;
-use crate::protocol::response::{self, Status};
+use crate::protocol::{Dialect, Status};
 use crate::store::{Account, Store};
 
 /// What all sessions of a server share.
@@ -131,7 +130,7 @@ impl Session {
     pub fn new(config: Rc<SessionConfig>, peer: Peer, now: Instant) -> Self {
         let mut session = Self::silent(config, peer, now);
         let text = format!("{} IMAP server ready", session.core.config.host);
-        response::untagged(session.core.output.bytes(), Status::Ok, None, &text);
+        session.core.encoder().untagged(Status::Ok, None, &text);
         session
     }
 
@@ -145,8 +144,8 @@ impl Session {
     ) -> Self {
         let mut session = Self::silent(config, peer, now);
         let text = format!("{} IMAP server ready, logged in as {user}", session.core.config.host);
-        response::untagged(session.core.output.bytes(), Status::PreAuth, None, &text);
-        session.core.log_in(user, account);
+        session.core.encoder().untagged(Status::PreAuth, None, &text);
+        session.core.log_in(&user, account);
         session.input.raise_limit();
         session
     }
@@ -314,7 +313,7 @@ impl Session {
             return;
         }
         self.task = None;
-        response::untagged(self.core.output.bytes(), Status::Bye, None, text);
+        self.core.encoder().untagged(Status::Bye, None, text);
         self.core.finish();
     }
 

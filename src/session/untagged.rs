@@ -13,9 +13,9 @@ use super::core::Core;
 use super::job::Cx;
 use super::output::HIGH_WATER;
 use crate::budget::{Step, Why};
-use crate::protocol::encode::Encoder;
-use crate::protocol::response::{self, Code, Status};
-use crate::store::{MessageRef, Store, Updates, View};
+use crate::protocol::{Code, Encoder, Status};
+use crate::store::{Access, MessageRef, Store, Updates};
+use crate::types::{Flags, KeywordSet};
 
 /// When changes are told, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,16 +112,15 @@ fn tell_counts(updates: &Updates, occasion: Occasion, cx: &mut Cx<'_, '_>) {
 fn tell_flags(number: u32, cx: &mut Cx<'_, '_>) {
     let Some(view) = cx.core.view() else { return };
     if let Some(message) = cx.store.message(view, number) {
-        write_flags(cx, "FETCH", &message);
+        write_flags(cx, &message);
     }
 }
 
-/// A whole response with a message's flags: `* n FETCH (FLAGS (...))`, or STORE for FETCH.
-pub(super) fn write_flags(cx: &mut Cx<'_, '_>, keyword: &str, message: &MessageRef) {
-    cx.core.encoder().message_data(message.number, keyword);
-    cx.core.encoder().raw(b"(");
+/// A whole response with a message's flags: `* n FETCH (FLAGS (...))`.
+pub(super) fn write_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
+    cx.core.encoder().begin_fetch(message.number);
     encode_flags(cx, message);
-    cx.core.encoder().raw(b")\r\n");
+    cx.core.encoder().end_message_data();
 }
 
 /// The item `FLAGS (...)`.
@@ -130,15 +129,12 @@ pub(super) fn encode_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
     let (flags, keywords) = cx.store.flags(&selected.view, message);
     let names = cx.store.mailbox(selected.view.handle()).keywords();
     let mut encoder = Encoder::new(cx.core.output.bytes(), cx.core.dialect);
-    encoder.raw(b"FLAGS ");
-    encoder.flags(flags, keywords.iter().filter_map(|index| names.get(index)));
+    encoder.raw("FLAGS ").flags(flags, keywords, names);
 }
 
 /// The item `UID n`.
 pub(super) fn encode_uid(cx: &mut Cx<'_, '_>, message: &MessageRef) {
-    let mut encoder = cx.core.encoder();
-    encoder.raw(b"UID ");
-    encoder.number(u64::from(message.uid.get()));
+    cx.core.encoder().raw("UID ").number(message.uid.get().into());
 }
 
 /// `* FLAGS (...)` with the system flags and the mailbox's keywords (RFC 1064 p. 17), and what of them
@@ -147,9 +143,16 @@ pub(super) fn tell_keywords(core: &mut Core, store: &Store) {
     let Some(selected) = &core.selected else { return };
     let names = store.mailbox(selected.view.handle()).keywords();
     let mut encoder = Encoder::new(core.output.bytes(), core.dialect);
-    encoder.flags_response(names.iter());
+    encoder.flags_line(names);
     if core.dialect.sends_status_codes() {
-        let code = Code::PermanentFlags { keywords: names.to_vec(), writable: core.may_write() };
-        response::untagged(core.output.bytes(), Status::Ok, Some(&code), "Flags that are kept");
+        let code = match selected.view.access() {
+            Access::ReadWrite => Code::PermanentFlags {
+                system: Flags::PERMANENT,
+                keywords: names,
+                more: names.len() < KeywordSet::MAX,
+            },
+            Access::ReadOnly => Code::PermanentFlags { system: Flags::NONE, keywords: &[], more: false },
+        };
+        encoder.untagged(Status::Ok, Some(code), "Flags that are kept");
     }
 }

@@ -26,6 +26,9 @@ impl Flags {
     /// `\Recent`: a matter of the session, never stored and never settable.
     pub const RECENT: Self = Self(32);
 
+    /// All that can be stored with a message.
+    pub const PERMANENT: Self = Self(31);
+
     /// The system flags with their names, in the order in which RFC 1064 p. 26 lists them.
     pub const NAMES: [(Self, &'static str); 6] = [
         (Self::ANSWERED, "\\Answered"),

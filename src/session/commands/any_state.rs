@@ -2,7 +2,7 @@
 //! RFC 3501 §6.1).
 
 use crate::budget::Step;
-use crate::protocol::response::{self, Status};
+use crate::protocol::Status;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
@@ -10,8 +10,7 @@ use crate::session::untagged::Occasion;
 /// RFC 3501 §6.1.1. That the client asked has made the session climb already.
 pub(super) fn capability(core: &mut Core) -> Reply {
     let may_log_in = core.peer.may_log_in || core.is_logged_in();
-    let names: &[&str] = if may_log_in { &["IMAP4rev1"] } else { &["IMAP4rev1", "LOGINDISABLED"] };
-    core.encoder().capability(names);
+    core.encoder().capability(if may_log_in { "IMAP4rev1" } else { "IMAP4rev1 LOGINDISABLED" });
     Reply::ok("CAPABILITY completed")
 }
 
@@ -27,7 +26,7 @@ pub(super) struct Logout;
 impl Job for Logout {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         let text = format!("{} IMAP server terminating connection", cx.core.config.host);
-        response::untagged(cx.core.output.bytes(), Status::Bye, None, &text);
+        cx.core.encoder().untagged(Status::Bye, None, &text);
         cx.core.finish();
         Step::Done(Reply::ok("LOGOUT completed").on(Occasion::Nothing))
     }

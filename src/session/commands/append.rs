@@ -6,9 +6,9 @@
 //! true end, since the client cannot listen before.
 
 use crate::budget::{Budget, COST_READ_16K, COST_SYSCALL, Step};
-use crate::protocol::command::AppendArguments;
+use crate::protocol::AppendArguments;
 use crate::ready;
-use crate::session::core::{Core, State};
+use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply, Task};
 use crate::store::{Append, Store, StoreError};
 
@@ -57,14 +57,7 @@ impl Appending {
 }
 
 fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
-    let level = arguments.level;
-    if !cx.core.dialect.accepts(level) {
-        return Err(Reply::bad("Unknown command in this dialect"));
-    }
-    cx.core.climb(level);
-    if cx.core.state != State::Authenticated {
-        return Err(Reply::bad("Log in first"));
-    }
+    cx.core.admit(arguments.level, arguments.trigger, arguments.states())?;
     if size > cx.core.config.max_message {
         return Err(Reply::refused(&StoreError::Limit("The message is longer than this server takes")));
     }
@@ -76,11 +69,6 @@ fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Ap
     let wall = cx.budget.wall();
     Append::begin(cx.store, &handle, arguments.flags, arguments.date, wall)
         .map_err(|error| Reply::refused(&error))
-}
-
-/// A command line without a literal at its end.
-pub(super) fn without_message() -> Reply {
-    Reply::bad("APPEND needs the message as a literal")
 }
 
 struct Finish(Append);

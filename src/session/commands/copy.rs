@@ -5,11 +5,11 @@
 //! flags of a copy are those its original had before.
 
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::response::{self, Code, Status};
+use crate::protocol::{Code, Status};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::untagged::{Occasion, write_flags};
+use crate::session::untagged::write_flags;
 use crate::store::{Copy, FlagChange, MessageRef, StoreError};
 use crate::types::{FlagOperation, Flags, KeywordSet, MailboxRef, MessageSet, NumberSet};
 
@@ -95,7 +95,7 @@ pub(super) fn open_or_create(
     let Some(account) = cx.core.account() else { return Err(Reply::bad("Log in first")) };
     let mut opened = cx.store.open(account, name);
     if let (Err(StoreError::NotFound), true, MailboxRef::Personal(own)) = (&opened, create, name) {
-        opened = cx.store.create(account, own).and_then(|()| cx.store.open(account, name));
+        opened = cx.store.create(account, own, cx.budget.wall()).and_then(|()| cx.store.open(account, name));
     }
     opened.map_err(|error| match error {
         StoreError::NotFound => try_create(cx.core),
@@ -106,7 +106,7 @@ pub(super) fn open_or_create(
 fn try_create(core: &mut Core) -> Reply {
     let text = "There is no such mailbox; it may be created";
     if core.dialect.tells_trycreate_untagged() {
-        response::untagged(core.output.bytes(), Status::Ok, Some(&Code::TryCreate), text);
+        core.encoder().untagged(Status::Ok, Some(Code::TryCreate), text);
     }
     Reply::no(text).with_code(Code::TryCreate)
 }
@@ -120,13 +120,13 @@ fn mark(message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<()
             cx.store.change_flags(view, message, &seen)
         }));
         match changed {
-            Ok(true) => write_flags(cx, "FETCH", message),
+            Ok(true) => write_flags(cx, message),
             Ok(false) | Err(StoreError::Gone) => {}
             Err(error) => log::warn!("{}: a copied message was not marked: {error:?}", cx.core.peer.name),
         }
     }
     if cx.core.dialect.reports_copy() {
-        cx.core.encoder().copy(message.number);
+        cx.core.encoder().copied(message.number);
     }
     Step::Done(())
 }

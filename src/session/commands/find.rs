@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::MailboxKind;
-use crate::protocol::pattern;
+use crate::protocol::{ListKind, MailboxKind, Pattern};
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 use crate::store::StoreError;
@@ -25,11 +24,13 @@ impl Job for Find {
             Ok(names) => names,
             Err(error) => return Step::Done(Reply::refused(&error)),
         };
-        for name in names.iter().filter(|name| pattern::find_matches(&self.pattern, name.as_bytes())) {
+        let pattern = Pattern::find(&self.pattern);
+        let mut encoder = cx.core.encoder();
+        for name in names.iter().filter(|name| pattern.matches(name.as_bytes())) {
             match self.what {
-                MailboxKind::Mailbox => cx.core.encoder().mailbox(name),
-                MailboxKind::Bboard => cx.core.encoder().bboard(name),
-            }
+                MailboxKind::Mailbox => encoder.mailbox(name),
+                MailboxKind::Bboard => encoder.bboard(name),
+            };
         }
         Step::Done(Reply::ok("FIND completed").on(Occasion::Nothing))
     }
@@ -39,7 +40,7 @@ impl Find {
     /// RFC 1176 knows no subscriptions: its FIND MAILBOXES means every name but INBOX (p. 12). In
     /// IMAP2bis that is what ALL. is for, INBOX included.
     fn names(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
-        let all = self.all || !cx.core.dialect.has_subscriptions();
+        let all = self.all || cx.core.dialect.finds_unsubscribed_mailboxes();
         let names = match (self.what, all) {
             (MailboxKind::Mailbox, true) => personal_names(cx)?,
             (MailboxKind::Bboard, true) => board_names(cx)?,
@@ -52,7 +53,7 @@ impl Find {
                 subscriptions(cx)?.into_iter().filter_map(of_kind).collect()
             }
         };
-        let with_inbox = self.all || cx.core.dialect.has_subscriptions();
+        let with_inbox = self.all || !cx.core.dialect.finds_unsubscribed_mailboxes();
         Ok(names.into_iter().filter(|name| with_inbox || name != "INBOX").collect())
     }
 }
@@ -66,21 +67,24 @@ pub(super) struct List {
 
 impl Job for List {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        let keyword = if self.subscribed { "LSUB" } else { "LIST" };
-        let done = Reply::ok(format!("{keyword} completed")).on(Occasion::Nothing);
+        let (kind, text) = match self.subscribed {
+            true => (ListKind::Lsub, "LSUB completed"),
+            false => (ListKind::List, "LIST completed"),
+        };
+        let done = Reply::ok(text).on(Occasion::Nothing);
         if self.pattern.is_empty() && !self.subscribed {
             // RFC 3501 §6.3.8: an empty pattern asks for the separator and the root of the reference.
-            cx.core.encoder().list(keyword, &["\\Noselect"], SEPARATOR, b"");
+            cx.core.encoder().list_line(kind, &["\\Noselect"], "");
             return Step::Done(done);
         }
         let names = match self.names(cx) {
             Ok(names) => names,
             Err(error) => return Step::Done(Reply::refused(&error)),
         };
-        let pattern = [&self.reference[..], &self.pattern[..]].concat();
+        let pattern = Pattern::list(&self.reference, &self.pattern);
         for (name, selectable) in matching(&names, &pattern) {
             let attributes: &[&str] = if selectable { &[] } else { &["\\Noselect"] };
-            cx.core.encoder().list(keyword, attributes, SEPARATOR, name.as_bytes());
+            cx.core.encoder().list_line(kind, attributes, name);
         }
         Step::Done(done)
     }
@@ -99,19 +103,17 @@ impl List {
 
 /// The names that match, and the levels above names that match where there is no such mailbox: these
 /// cannot be selected (RFC 3501 §6.3.8, §6.3.9 on `%`).
-fn matching<'n>(names: &'n [String], pattern: &[u8]) -> Vec<(&'n str, bool)> {
+fn matching<'n>(names: &'n [String], pattern: &Pattern) -> Vec<(&'n str, bool)> {
     let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let mut found: Vec<(&str, bool)> = Vec::new();
     let mut parents = BTreeSet::new();
     for &name in &known {
-        if pattern::list_matches(pattern, name.as_bytes(), SEPARATOR as u8) {
+        if pattern.matches(name.as_bytes()) {
             found.push((name, true));
             continue;
         }
         let levels = name.match_indices(SEPARATOR).map(|(at, _)| &name[..at]);
-        parents.extend(levels.filter(|level| {
-            !known.contains(level) && pattern::list_matches(pattern, level.as_bytes(), SEPARATOR as u8)
-        }));
+        parents.extend(levels.filter(|level| !known.contains(level) && pattern.matches(level.as_bytes())));
     }
     found.extend(parents.into_iter().map(|name| (name, false)));
     found
@@ -145,7 +147,7 @@ mod tests {
 
     fn found(pattern: &str) -> Vec<(String, bool)> {
         let names = ["INBOX", "A.B.C", "A.B.D", "Sent"].map(str::to_owned);
-        matching(&names, pattern.as_bytes()).into_iter().map(|(name, real)| (name.to_owned(), real)).collect()
+        matching(&names, &Pattern::list(b"", pattern.as_bytes())).into_iter().map(|(name, real)| (name.to_owned(), real)).collect()
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Work {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         let Some(account) = cx.core.account() else { return Step::Done(Err(StoreError::NotFound)) };
         let begun = match self {
-            Self::Create(name) => return Step::Done(cx.store.create(account, name)),
+            Self::Create(name) => return Step::Done(cx.store.create(account, name, cx.budget.wall())),
             Self::Delete(name) => Self::Deleting(Delete::new(account.clone(), name.clone())),
             Self::Rename(from, to) => {
                 Self::Renaming(Rename::new(account.clone(), from.clone(), to.clone()))

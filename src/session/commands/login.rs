@@ -2,6 +2,7 @@
 //! around it and waits for the verdict.
 
 use crate::budget::{Step, Why};
+use crate::protocol::{Code, Secret};
 use crate::session::Request;
 use crate::session::Verdict;
 use crate::session::core::Core;
@@ -11,11 +12,12 @@ use crate::session::untagged::Occasion;
 struct Login;
 
 /// Asks for a verdict on the name and the password.
-pub(super) fn job(user: Vec<u8>, password: crate::protocol::parser::Secret, core: &mut Core) -> Box<dyn Job> {
+pub(super) fn job(user: Vec<u8>, password: &Secret, core: &mut Core) -> Box<dyn Job> {
     if !core.peer.may_log_in {
-        return super::answered(Reply::no("A password may not be sent over this connection in clear text"));
+        let reply = Reply::no("A password may not be sent over this connection in clear text");
+        return super::answered(reply.with_code(Code::PrivacyRequired));
     }
-    core.request = Some(Request::Verify { user, password: password.into_inner() });
+    core.request = Some(Request::Verify { user, password: password.expose().to_vec() });
     core.awaits_verdict = true;
     Box::new(Login)
 }
@@ -27,11 +29,11 @@ impl Job for Login {
         let reply = match verdict {
             Verdict::Granted { user, account } => {
                 let text = format!("User {user} logged in");
-                cx.core.log_in(user, account);
+                cx.core.log_in(&user, account);
                 Reply::ok(text)
             }
-            Verdict::Denied => Reply::no("Wrong user name or password"),
-            Verdict::Unavailable(text) => Reply::no(text),
+            Verdict::Denied => Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed),
+            Verdict::Unavailable(text) => Reply::no(text).with_code(Code::Unavailable),
         };
         Step::Done(reply.on(Occasion::Nothing))
     }

@@ -25,14 +25,13 @@ const BBOARD_PREFIX: &str = "#bboard.";
 /// The job of a command that is legal in this state.
 pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
     match command {
-        Command::Append { .. } => answered(append::without_message()),
         Command::Bboard { name } => select::bboard(&name),
         Command::Capability => answered(any_state::capability(core)),
         Command::Check => answered(any_state::check()),
         Command::Close => Box::new(expunge::Close::default()),
         Command::Copy { uid, set, mailbox } => copy::job(uid, &set, &mailbox, core),
-        Command::Create { name } => folders::create(&name),
-        Command::Delete { name } => folders::delete(&name),
+        Command::Create { mailbox } => folders::create(&mailbox),
+        Command::Delete { mailbox } => folders::delete(&mailbox),
         Command::Examine { mailbox } => select::examine(&mailbox),
         Command::Expunge => expunge::job(core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
@@ -40,7 +39,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::List { subscribed, reference, pattern } => {
             Box::new(find::List { subscribed, reference, pattern })
         }
-        Command::Login { user, password } => login::job(user, password, core),
+        Command::Login { user, password } => login::job(user, &password, core),
         Command::Logout => Box::new(any_state::Logout),
         Command::Noop => answered(Reply::ok("NOOP completed")),
         Command::Partial { number, item, start, count } => fetch::partial(number, item, start, count, core),

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use self::keys::{Facts, Missing, Program};
 use crate::budget::{COST_OPEN, COST_READ_16K, Step, Why};
 use crate::message::scan::Depth;
-use crate::protocol::search::SearchKey;
+use crate::protocol::{Code, SearchKey};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
@@ -46,8 +46,8 @@ enum Loading {
 pub(super) fn job(uid: bool, charset: Option<&[u8]>, keys: Vec<SearchKey>, core: &Core) -> Box<dyn Job> {
     let known = charset.is_none_or(|name| name.eq_ignore_ascii_case(b"US-ASCII") || name.eq_ignore_ascii_case(b"UTF-8"));
     if !known {
-        let code = crate::protocol::response::Code::BadCharset;
-        return super::answered(Reply::no("This character set is not known here").with_code(code));
+        let reply = Reply::no("This character set is not known here");
+        return super::answered(reply.with_code(Code::BadCharset));
     }
     let Some(view) = core.view() else { return super::answered(Reply::bad("Select a mailbox first")) };
     let program = match Program::new(keys, view) {
@@ -77,9 +77,9 @@ impl Job for Search {
             self.each.advance(cx, 1);
         }
         // A bare SEARCH line says that there are no hits (RFC 3501 §7.2.5; old servers did the same).
-        cx.core.output.bytes().extend_from_slice(b"* SEARCH");
+        cx.core.encoder().begin_search();
         cx.core.output.numbers(std::mem::take(&mut self.hits));
-        cx.core.output.bytes().extend_from_slice(b"\r\n");
+        cx.core.encoder().end_line();
         let occasion = if self.uid { Occasion::Changes } else { Occasion::NumbersInUse };
         Step::Done(Reply::ok("SEARCH completed").on(occasion))
     }

@@ -5,7 +5,7 @@
 //! (RFC 3501 §6.3.1; RFC 1064 p. 10 by its order), and nothing is expunged by that.
 
 use crate::budget::Step;
-use crate::protocol::response::{self, Code, Status};
+use crate::protocol::{Code, Status};
 use crate::ready;
 use crate::session::core::Selected;
 use crate::session::job::{Cx, Job, Reply};
@@ -98,10 +98,10 @@ fn tell_codes(cx: &mut Cx<'_, '_>) {
     let mailbox = cx.store.mailbox(view.handle());
     let (validity, next) = (mailbox.uid_validity(), mailbox.uid_next());
     let unseen = cx.store.first_unseen(view);
-    let out = cx.core.output.bytes();
-    response::untagged(out, Status::Ok, Some(&Code::UidValidity(validity.get())), "UIDs valid");
-    response::untagged(out, Status::Ok, Some(&Code::UidNext(next)), "Predicted next UID");
+    let mut encoder = cx.core.encoder();
+    encoder.untagged(Status::Ok, Some(Code::UidValidity(validity)), "UIDs are valid");
+    encoder.untagged(Status::Ok, Some(Code::UidNext(next)), "The next UID");
     if let Some(number) = unseen {
-        response::untagged(out, Status::Ok, Some(&Code::Unseen(number)), "First unseen message");
+        encoder.untagged(Status::Ok, Some(Code::Unseen(number)), "The first message not seen");
     }
 }

@@ -41,18 +41,15 @@ impl Job for Status {
         }
         let view = &cx.store.view(handle, Access::ReadOnly);
         let mailbox = cx.store.mailbox(view.handle());
-        let values: Vec<(&str, u32)> = self
-            .items
-            .iter()
-            .map(|item| match item {
-                StatusItem::Messages => ("MESSAGES", view.exists()),
-                StatusItem::Recent => ("RECENT", view.recent()),
-                StatusItem::UidNext => ("UIDNEXT", mailbox.uid_next()),
-                StatusItem::UidValidity => ("UIDVALIDITY", mailbox.uid_validity().get()),
-                StatusItem::Unseen => ("UNSEEN", cx.store.count_unseen(view)),
-            })
-            .collect();
-        cx.core.encoder().status(super::name_on_wire(&self.name).as_bytes(), &values);
+        let value = |item| match item {
+            StatusItem::Messages => view.exists(),
+            StatusItem::Recent => view.recent(),
+            StatusItem::UidNext => mailbox.uid_next(),
+            StatusItem::UidValidity => mailbox.uid_validity().get(),
+            StatusItem::Unseen => cx.store.count_unseen(view),
+        };
+        let facts: Vec<(StatusItem, u32)> = self.items.iter().map(|&item| (item, value(item))).collect();
+        cx.core.encoder().status_line(&super::name_on_wire(&self.name), &facts);
         Step::Done(Reply::ok("STATUS completed"))
     }
 }

@@ -101,16 +101,14 @@ impl Store {
     }
 
     fn answer(&self, message: &MessageRef, cx: &mut Cx<'_, '_>) {
-        let keyword = if cx.core.dialect.answers_store_with_store() { "STORE" } else { "FETCH" };
-        cx.core.encoder().message_data(message.number, keyword);
-        cx.core.encoder().raw(b"(");
+        cx.core.encoder().begin_store(message.number);
         encode_flags(cx, message);
         if self.uid {
             // RFC 3501 §6.4.8: the answer to a UID command says the UID.
-            cx.core.encoder().raw(b" ");
+            cx.core.encoder().raw(" ");
             encode_uid(cx, message);
         }
-        cx.core.encoder().raw(b")\r\n");
+        cx.core.encoder().end_message_data();
     }
 
     fn reply(&self) -> Reply {

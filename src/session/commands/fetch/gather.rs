@@ -216,12 +216,15 @@ impl Gathered {
 
     /// Writes an item that is not a text.
     pub(super) fn encode(&self, item: &FetchItem, encoder: &mut Encoder<'_>) {
-        encoder.raw(item.name());
-        encoder.raw(b" ");
+        encoder.raw(item.name()).raw(" ");
         let layout = self.layout.as_ref().map(|(_, layout)| layout);
         match (item, layout) {
-            (FetchItem::InternalDate, _) => encoder.internal_date(self.date.unwrap_or(DateTime { unix: 0 })),
-            (FetchItem::Rfc822Size, _) => encoder.number(self.size.unwrap_or(0)),
+            (FetchItem::InternalDate, _) => {
+                encoder.internal_date(self.date.unwrap_or(DateTime { unix: 0 }));
+            }
+            (FetchItem::Rfc822Size, _) => {
+                encoder.number(self.size.unwrap_or(0));
+            }
             (FetchItem::Envelope, Some(layout)) => {
                 structure::envelope(encoder, &Envelope::parse(&layout.header_bytes));
             }
@@ -229,7 +232,9 @@ impl Gathered {
             (FetchItem::BodyStructure, Some(Layout { part: Some(part), .. })) => {
                 structure::body(encoder, part, true);
             }
-            _ => encoder.nil(),
+            _ => {
+                encoder.nil();
+            }
         }
     }
 

@@ -12,7 +12,7 @@ mod structure;
 
 use self::gather::{Content, Gathered};
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::{Encoder, FetchItem};
+use crate::protocol::FetchItem;
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
@@ -141,9 +141,9 @@ impl Fetch {
     fn write(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) {
         let Some(gathered) = &mut self.gathered else { return };
         let mut contents = gathered.take_contents().into_iter();
-        cx.core.encoder().message_data(message.number, "FETCH");
+        cx.core.encoder().begin_fetch(message.number);
         for (at, item) in self.items.iter().enumerate() {
-            cx.core.encoder().raw(if at == 0 { b"(" } else { b" " });
+            cx.core.encoder().raw(if at == 0 { "" } else { " " });
             match item {
                 FetchItem::Flags => encode_flags(cx, message),
                 FetchItem::Uid => encode_uid(cx, message),
@@ -154,10 +154,10 @@ impl Fetch {
             }
         }
         if self.marked == Some(true) && !self.items.contains(&FetchItem::Flags) {
-            cx.core.encoder().raw(b" ");
+            cx.core.encoder().raw(" ");
             encode_flags(cx, message);
         }
-        cx.core.encoder().raw(b")\r\n");
+        cx.core.encoder().end_message_data();
     }
 
     fn reply(&self) -> Reply {
@@ -172,13 +172,16 @@ impl Fetch {
 /// A text is a literal, whatever is in it: some clients need the count. A part that is not there is NIL.
 fn write_text(item: &FetchItem, content: Content, cx: &mut Cx<'_, '_>) {
     let mut encoder = cx.core.encoder();
-    encoder.raw(item.name());
-    encoder.raw(b" ");
+    encoder.raw(item.name()).raw(" ");
     match content {
-        Content::Nothing => encoder.nil(),
-        Content::Bytes(bytes) => encoder.literal(&bytes),
+        Content::Nothing => {
+            encoder.nil();
+        }
+        Content::Bytes(bytes) => {
+            encoder.literal(bytes.len() as u64).raw(bytes);
+        }
         Content::Range(range) => {
-            encoder.literal_header(range.octets);
+            encoder.literal(range.octets);
             cx.core.output.file_range(range);
         }
     }

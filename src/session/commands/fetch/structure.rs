@@ -5,9 +5,9 @@ use crate::protocol::Encoder;
 
 /// RFC 3501 §9 `envelope`
 pub(super) fn envelope(encoder: &mut Encoder<'_>, envelope: &Envelope) {
-    encoder.raw(b"(");
+    encoder.raw("(");
     encoder.nstring(envelope.date.as_deref());
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.nstring(envelope.subject.as_deref());
     let lists = [
         &envelope.from,
@@ -18,84 +18,85 @@ pub(super) fn envelope(encoder: &mut Encoder<'_>, envelope: &Envelope) {
         &envelope.bcc,
     ];
     for list in lists {
-        encoder.raw(b" ");
+        encoder.raw(" ");
         addresses(encoder, list);
     }
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.nstring(envelope.in_reply_to.as_deref());
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.nstring(envelope.message_id.as_deref());
-    encoder.raw(b")");
+    encoder.raw(")");
 }
 
 /// `"(" 1*address ")" / nil`, with nothing between two addresses (RFC 1064 p. 24).
 fn addresses(encoder: &mut Encoder<'_>, list: &[Address]) {
     if list.is_empty() {
-        return encoder.nil();
+        encoder.nil();
+        return;
     }
-    encoder.raw(b"(");
+    encoder.raw("(");
     for address in list {
-        encoder.raw(b"(");
+        encoder.raw("(");
         encoder.nstring(address.name.as_deref());
-        encoder.raw(b" ");
+        encoder.raw(" ");
         encoder.nstring(address.route.as_deref());
-        encoder.raw(b" ");
+        encoder.raw(" ");
         encoder.nstring(address.mailbox.as_deref());
-        encoder.raw(b" ");
+        encoder.raw(" ");
         encoder.nstring(address.host.as_deref());
-        encoder.raw(b")");
+        encoder.raw(")");
     }
-    encoder.raw(b")");
+    encoder.raw(")");
 }
 
 /// RFC 3501 §9 `body`: with `extended`, the extension data of BODYSTRUCTURE too. Parts are nested no
 /// deeper than the scanner allows, so the recursion is bounded by that.
 pub(super) fn body(encoder: &mut Encoder<'_>, part: &Part, extended: bool) {
-    encoder.raw(b"(");
+    encoder.raw("(");
     if part.children.is_empty() {
         single_part(encoder, part, extended);
     } else {
         for child in &part.children {
             body(encoder, child, extended);
         }
-        encoder.raw(b" ");
+        encoder.raw(" ");
         encoder.string(&part.subtype);
         if extended {
-            encoder.raw(b" ");
+            encoder.raw(" ");
             parameters(encoder, &part.params);
             extension(encoder, part);
         }
     }
-    encoder.raw(b")");
+    encoder.raw(")");
 }
 
 /// `body-type-1part`: type, subtype, `body-fields`, then what its type adds.
 fn single_part(encoder: &mut Encoder<'_>, part: &Part, extended: bool) {
     encoder.string(&part.media_type);
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.string(&part.subtype);
-    encoder.raw(b" ");
+    encoder.raw(" ");
     parameters(encoder, &part.params);
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.nstring(part.id.as_deref());
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.nstring(part.description.as_deref());
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.string(&part.encoding);
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.number(part.body.size);
     if let Some(message) = &part.message {
-        encoder.raw(b" ");
-        envelope(encoder, &message.envelope);
-        encoder.raw(b" ");
+        encoder.raw(" ");
+        envelope(encoder, &message.envelope());
+        encoder.raw(" ");
         body(encoder, &message.part, extended);
     }
     if part.message.is_some() || part.media_type.eq_ignore_ascii_case(b"text") {
-        encoder.raw(b" ");
+        encoder.raw(" ");
         encoder.number(part.body.lines);
     }
     if extended {
-        encoder.raw(b" ");
+        encoder.raw(" ");
         encoder.nstring(part.md5.as_deref());
         extension(encoder, part);
     }
@@ -103,43 +104,50 @@ fn single_part(encoder: &mut Encoder<'_>, part: &Part, extended: bool) {
 
 /// `body-fld-dsp`, `body-fld-lang`, `body-fld-loc`
 fn extension(encoder: &mut Encoder<'_>, part: &Part) {
-    encoder.raw(b" ");
+    encoder.raw(" ");
     match &part.disposition {
         Some(disposition) => {
-            encoder.raw(b"(");
+            encoder.raw("(");
             encoder.string(&disposition.kind);
-            encoder.raw(b" ");
+            encoder.raw(" ");
             parameters(encoder, &disposition.params);
-            encoder.raw(b")");
+            encoder.raw(")");
         }
-        None => encoder.nil(),
+        None => {
+            encoder.nil();
+        }
     }
-    encoder.raw(b" ");
+    encoder.raw(" ");
     match &part.language[..] {
-        [] => encoder.nil(),
-        [one] => encoder.string(one),
+        [] => {
+            encoder.nil();
+        }
+        [one] => {
+            encoder.string(one);
+        }
         many => {
             for (at, language) in many.iter().enumerate() {
-                encoder.raw(if at == 0 { b"(" } else { b" " });
+                encoder.raw(if at == 0 { "(" } else { " " });
                 encoder.string(language);
             }
-            encoder.raw(b")");
+            encoder.raw(")");
         }
     }
-    encoder.raw(b" ");
+    encoder.raw(" ");
     encoder.nstring(part.location.as_deref());
 }
 
 /// `body-fld-param`
 fn parameters(encoder: &mut Encoder<'_>, params: &[Param]) {
     if params.is_empty() {
-        return encoder.nil();
+        encoder.nil();
+        return;
     }
     for (at, param) in params.iter().enumerate() {
-        encoder.raw(if at == 0 { b"(" } else { b" " });
+        encoder.raw(if at == 0 { "(" } else { " " });
         encoder.string(&param.name);
-        encoder.raw(b" ");
+        encoder.raw(" ");
         encoder.string(&param.value);
     }
-    encoder.raw(b")");
+    encoder.raw(")");
 }

@@ -1,7 +1,7 @@
 //! The keys of one SEARCH, evaluated on what is known of a message so far.
 
 use crate::message::{Finder, Layout, header, sent};
-use crate::protocol::search::{DateOf, SearchKey, When};
+use crate::protocol::{DateOf, SearchKey, When};
 use crate::store::{MessageRef, MessageStat, Store, View};
 use crate::types::{Day, Keyword, MessageSet};
 
