@@ -7,7 +7,9 @@ use crate::rig::transcript;
 fn all() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     let entries = std::fs::read_dir(directory).expect("the transcripts");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     paths.sort();
     paths
@@ -17,12 +19,17 @@ fn all() -> Vec<PathBuf> {
 #[test]
 fn every_transcript_plays_as_written() {
     let only = std::env::var("IMAP2D_TRANSCRIPT").unwrap_or_default();
-    let chosen = all().into_iter().filter(|path| path.to_string_lossy().contains(&only));
+    let chosen = all()
+        .into_iter()
+        .filter(|path| path.to_string_lossy().contains(&only));
     let mut failed = Vec::new();
     for path in chosen {
         if std::panic::catch_unwind(|| transcript::run(&path)).is_err() {
             failed.push(path);
         }
     }
-    assert!(failed.is_empty(), "these transcripts do not play as written: {failed:#?}");
+    assert!(
+        failed.is_empty(),
+        "these transcripts do not play as written: {failed:#?}"
+    );
 }

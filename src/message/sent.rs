@@ -8,7 +8,9 @@ use crate::types::date::{full_year, month_by_name};
 /// 3501 §6.4.4). `None` if there is no such field or no such day.
 pub fn day(block: &[u8]) -> Option<Day> {
     let value = header::field(block, "Date")?;
-    let words = value.split(|&octet| matches!(octet, b' ' | b'\t' | b',' | b'-')).filter(|word| !word.is_empty());
+    let words = value
+        .split(|&octet| matches!(octet, b' ' | b'\t' | b',' | b'-'))
+        .filter(|word| !word.is_empty());
     let mut words = words.skip_while(|word| !word[0].is_ascii_digit());
     let day = number(words.next()?)?;
     let month = month_by_name(words.next()?.get(..3)?)?;
@@ -32,7 +34,10 @@ mod tests {
     fn reads_dates_of_all_times() {
         let cases = [
             ("Date: Sat, 4 Jun 88 13:27:11 PDT\n", Day::new(1988, 6, 4)),
-            ("date: Mon, 01 January 2024 10:00:00 +0000\r\n", Day::new(2024, 1, 1)),
+            (
+                "date: Mon, 01 January 2024 10:00:00 +0000\r\n",
+                Day::new(2024, 1, 1),
+            ),
             ("Date: 31-Dec-99 23:59 EST\n", Day::new(1999, 12, 31)),
             ("Date: 4 June\n", None),
             ("Date: 32 Jun 1988\n", None),

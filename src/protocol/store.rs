@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn known_answers() {
-        use Level::{Imap2, Imap4};
         use FlagOperation::{Add, Remove, Replace};
+        use Level::{Imap2, Imap4};
         let seen = |level, operation, silent| {
             let flags = FlagList {
                 system: Flags::SEEN,

@@ -70,18 +70,31 @@ impl Core {
 
     /// Whether a command of that level is legal now, in those states. If the dialect has it, it climbs,
     /// so that even a refusal is in the client's own dialect.
-    pub(super) fn admit(&mut self, level: Level, trigger: Level, legal: States) -> Result<(), Reply> {
+    pub(super) fn admit(
+        &mut self,
+        level: Level,
+        trigger: Level,
+        legal: States,
+    ) -> Result<(), Reply> {
         if !self.dialect.accepts(level) {
             return Err(Reply::bad("There is no such command in this dialect"));
         }
         self.climb(trigger);
         let (state, otherwise) = match self.state {
-            State::Authenticated if self.selected.is_some() => (States::SELECTED, "You are logged in already"),
-            State::Authenticated if legal.contains(States::SELECTED) => (States::AUTHENTICATED, "Select a mailbox first"),
+            State::Authenticated if self.selected.is_some() => {
+                (States::SELECTED, "You are logged in already")
+            }
+            State::Authenticated if legal.contains(States::SELECTED) => {
+                (States::AUTHENTICATED, "Select a mailbox first")
+            }
             State::Authenticated => (States::AUTHENTICATED, "You are logged in already"),
             _ => (States::NOT_AUTHENTICATED, "Log in first"),
         };
-        if legal.contains(state) { Ok(()) } else { Err(Reply::bad(otherwise)) }
+        if legal.contains(state) {
+            Ok(())
+        } else {
+            Err(Reply::bad(otherwise))
+        }
     }
 
     fn climb(&mut self, level: Level) {
@@ -113,7 +126,8 @@ impl Core {
 
     /// True if a mailbox is selected and may be changed.
     pub(super) fn may_write(&self) -> bool {
-        self.view().is_some_and(|view| view.access() == Access::ReadWrite)
+        self.view()
+            .is_some_and(|view| view.access() == Access::ReadWrite)
     }
 
     pub(super) fn is_finished(&self) -> bool {

@@ -37,7 +37,11 @@ pub(super) enum Next {
 
 impl Input {
     pub(super) fn new() -> Self {
-        Self { framer: Framer::new(LIMIT_BEFORE_LOGIN), ended: false, appending: None }
+        Self {
+            framer: Framer::new(LIMIT_BEFORE_LOGIN),
+            ended: false,
+            appending: None,
+        }
     }
 
     /// Lets commands be as long as a client that has logged in may make them.
@@ -45,7 +49,12 @@ impl Input {
         self.framer.set_limit(LIMIT);
     }
 
-    pub(super) fn next(&mut self, core: &mut Core, store: &mut Store, budget: &mut Budget<'_>) -> Next {
+    pub(super) fn next(
+        &mut self,
+        core: &mut Core,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Next {
         match self.framer.next_event() {
             Event::NeedInput => Next::Nothing,
             Event::Chunk(octets) => {
@@ -81,9 +90,9 @@ impl Input {
             return Next::Task(appending.into_task(b"{"));
         }
         if let Some(arguments) = parse_append(self.framer.text()) {
-            let begun = arguments.map_err(refuse).and_then(|arguments| {
-                Appending::begin(arguments, offer.size, core, store, budget)
-            });
+            let begun = arguments
+                .map_err(refuse)
+                .and_then(|arguments| Appending::begin(arguments, offer.size, core, store, budget));
             match begun {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
@@ -108,7 +117,12 @@ impl Input {
 
 /// Parses a command, lets the dialect climb, and checks it against the state.
 fn start(text: &[u8], core: &mut Core) -> Task {
-    let Request { tag, command, level, trigger } = match command::parse(text) {
+    let Request {
+        tag,
+        command,
+        level,
+        trigger,
+    } = match command::parse(text) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
@@ -119,5 +133,8 @@ fn start(text: &[u8], core: &mut Core) -> Task {
 }
 
 fn refuse(refusal: Refusal) -> Task {
-    Task::reply(refusal.tag.unwrap_or_else(|| b"*".to_vec()), Reply::bad(refusal.reason))
+    Task::reply(
+        refusal.tag.unwrap_or_else(|| b"*".to_vec()),
+        Reply::bad(refusal.reason),
+    )
 }

@@ -36,19 +36,33 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn ok(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: Status::Ok, code: None, text: text.into(), occasion: Occasion::Changes }
+        Self {
+            status: Status::Ok,
+            code: None,
+            text: text.into(),
+            occasion: Occasion::Changes,
+        }
     }
 
     pub(super) fn no(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: Status::No, ..Self::ok(text) }
+        Self {
+            status: Status::No,
+            ..Self::ok(text)
+        }
     }
 
     pub(super) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: Status::Bad, ..Self::ok(text) }
+        Self {
+            status: Status::Bad,
+            ..Self::ok(text)
+        }
     }
 
     pub(super) fn with_code(self, code: Code<'static>) -> Self {
-        Self { code: Some(code), ..self }
+        Self {
+            code: Some(code),
+            ..self
+        }
     }
 
     pub(super) fn on(self, occasion: Occasion) -> Self {
@@ -76,7 +90,10 @@ impl Reply {
 /// A reply that was known when the command was read.
 impl Job for Option<Reply> {
     fn step(&mut self, _: &mut Cx<'_, '_>) -> Step<Reply> {
-        Step::Done(self.take().unwrap_or_else(|| Reply::bad("Command was already answered")))
+        Step::Done(
+            self.take()
+                .unwrap_or_else(|| Reply::bad("Command was already answered")),
+        )
     }
 }
 
@@ -96,7 +113,10 @@ enum Stage {
 
 impl Task {
     pub(super) fn new(tag: Vec<u8>, job: Box<dyn Job>) -> Self {
-        Self { tag, stage: Stage::Job(job) }
+        Self {
+            tag,
+            stage: Stage::Job(job),
+        }
     }
 
     /// A command that is answered at once.
@@ -104,8 +124,17 @@ impl Task {
         Self::new(tag, Box::new(Some(reply)))
     }
 
-    pub(super) fn step(&mut self, core: &mut Core, store: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
-        let cx = &mut Cx { core, store, budget };
+    pub(super) fn step(
+        &mut self,
+        core: &mut Core,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Step<()> {
+        let cx = &mut Cx {
+            core,
+            store,
+            budget,
+        };
         loop {
             match &mut self.stage {
                 Stage::Job(job) => {
@@ -137,13 +166,18 @@ impl Task {
 
 /// The look at the disk that comes before a reply, if anything is to be told with it.
 fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<Sync> {
-    let view = cx.core.view().filter(|_| reply.occasion != Occasion::Nothing)?;
+    let view = cx
+        .core
+        .view()
+        .filter(|_| reply.occasion != Occasion::Nothing)?;
     Some(Sync::new(view.handle().clone()))
 }
 
 fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
     cx.core.last_was_bad = reply.status == Status::Bad;
-    cx.core.encoder().tagged(tag, reply.status, reply.code, &reply.text);
+    cx.core
+        .encoder()
+        .tagged(tag, reply.status, reply.code, &reply.text);
 }
 
 /// The mailbox is no longer the one that was selected: its numbers mean nothing any more.
@@ -163,8 +197,15 @@ pub(super) struct EachMessage {
 impl EachMessage {
     /// Over message numbers, or over unique identifiers.
     pub(super) fn new(set: NumberSet, by_uid: bool) -> Self {
-        let cursor = if by_uid { Cursor::over_uids(set) } else { Cursor::over_numbers(set) };
-        Self { cursor, current: None }
+        let cursor = if by_uid {
+            Cursor::over_uids(set)
+        } else {
+            Cursor::over_numbers(set)
+        };
+        Self {
+            cursor,
+            current: None,
+        }
     }
 
     /// The message to work on, until [`Self::advance`]; `None` when there are no more.
@@ -178,7 +219,9 @@ impl EachMessage {
         if cx.core.output.unsent() >= HIGH_WATER {
             return Step::Yield(Why::OutputFull);
         }
-        let Some(view) = cx.core.view() else { return Step::Done(None) };
+        let Some(view) = cx.core.view() else {
+            return Step::Done(None);
+        };
         self.current = self.cursor.next(cx.store.mailbox(view.handle()), view);
         Step::Done(self.current)
     }

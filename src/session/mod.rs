@@ -143,8 +143,14 @@ impl Session {
         now: Instant,
     ) -> Self {
         let mut session = Self::silent(config, peer, now);
-        let text = format!("{} IMAP server ready, logged in as {user}", session.core.config.host);
-        session.core.encoder().untagged(Status::PreAuth, None, &text);
+        let text = format!(
+            "{} IMAP server ready, logged in as {user}",
+            session.core.config.host
+        );
+        session
+            .core
+            .encoder()
+            .untagged(Status::PreAuth, None, &text);
         session.core.log_in(&user, account);
         session.input.raise_limit();
         session
@@ -195,7 +201,11 @@ impl Session {
                 Step::Done(Progress::Made) if budget.is_spent() => Turn::Runnable,
                 Step::Done(Progress::Made) => continue,
             };
-            debug_assert!(self.has_wake_up(), "a task waits for nothing: {:?}", self.turn);
+            debug_assert!(
+                self.has_wake_up(),
+                "a task waits for nothing: {:?}",
+                self.turn
+            );
             return self.turn;
         }
     }
@@ -237,9 +247,16 @@ impl Session {
 
     /// Counts the commands in a row that were not understood.
     fn note_bad_command(&mut self) {
-        self.bad_commands = if self.core.last_was_bad { self.bad_commands + 1 } else { 0 };
+        self.bad_commands = if self.core.last_was_bad {
+            self.bad_commands + 1
+        } else {
+            0
+        };
         if self.bad_commands >= MAX_BAD_COMMANDS {
-            log::info!("{}: {MAX_BAD_COMMANDS} bad commands in a row", self.core.peer.name);
+            log::info!(
+                "{}: {MAX_BAD_COMMANDS} bad commands in a row",
+                self.core.peer.name
+            );
             self.shut_down("Too many bad commands");
         }
     }
@@ -287,7 +304,11 @@ impl Session {
         if self.has_output() {
             return Some(self.read.max(self.heard) + DEAF_TIME);
         }
-        let patience = if self.core.is_logged_in() { self.core.config.idle_timeout } else { LOGIN_TIME };
+        let patience = if self.core.is_logged_in() {
+            self.core.config.idle_timeout
+        } else {
+            LOGIN_TIME
+        };
         Some(self.heard + patience)
     }
 
@@ -297,7 +318,11 @@ impl Session {
             return;
         }
         if self.has_output() {
-            log::info!("{}: dropped, it read nothing for {} s", self.core.peer.name, DEAF_TIME.as_secs());
+            log::info!(
+                "{}: dropped, it read nothing for {} s",
+                self.core.peer.name,
+                DEAF_TIME.as_secs()
+            );
             self.core.drop_client();
         } else if self.task.is_none() {
             self.shut_down("Autologout: idle for too long");

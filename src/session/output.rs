@@ -70,7 +70,10 @@ impl Output {
     /// The buffer to write the next response into. Call it anew for each response.
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
         if !matches!(self.segments.back(), Some(Segment::Bytes { .. })) {
-            self.segments.push_back(Segment::Bytes { bytes: Vec::new(), sent: 0 });
+            self.segments.push_back(Segment::Bytes {
+                bytes: Vec::new(),
+                sent: 0,
+            });
         }
         match self.segments.back_mut() {
             Some(Segment::Bytes { bytes, .. }) => bytes,
@@ -84,7 +87,10 @@ impl Output {
             return;
         }
         let inline = range.octets <= INLINE && range.end - range.start <= INLINE;
-        let mut segment = Segment::File { range, lines: Crlf::new() };
+        let mut segment = Segment::File {
+            range,
+            lines: Crlf::new(),
+        };
         if inline {
             let mut bytes = std::mem::take(self.bytes());
             while let Segment::File { range, lines } = &mut segment {
@@ -111,7 +117,10 @@ impl Output {
 
     /// How many octets are waiting, about.
     pub(crate) fn unsent(&self) -> usize {
-        self.segments.iter().map(Segment::unsent).fold(0, usize::saturating_add)
+        self.segments
+            .iter()
+            .map(Segment::unsent)
+            .fold(0, usize::saturating_add)
     }
 
     /// The next octets to send; empty when there are none.
@@ -151,15 +160,13 @@ impl Output {
                 Some(Segment::Bytes { bytes, sent }) if *sent < bytes.len() => return,
                 Some(Segment::Bytes { .. }) => true,
                 Some(Segment::Numbers { set, next }) => stage_numbers(set, next, &mut bytes),
-                Some(Segment::File { range, lines }) => {
-                    match pump(range, lines, &mut bytes) {
-                        Ok(()) => range.octets == 0,
-                        Err(error) => {
-                            self.broken = Some(error);
-                            true
-                        }
+                Some(Segment::File { range, lines }) => match pump(range, lines, &mut bytes) {
+                    Ok(()) => range.octets == 0,
+                    Err(error) => {
+                        self.broken = Some(error);
+                        true
                     }
-                }
+                },
             };
             if done {
                 self.segments.pop_front();
@@ -176,7 +183,9 @@ fn stage_numbers(set: &NumberSet, next: &mut u32, bytes: &mut Vec<u8>) -> bool {
     use std::io::Write as _;
     let mut wanted = Some(*next);
     while bytes.len() < STAGE {
-        let Some(number) = wanted.and_then(|from| set.next_from(from)) else { return true };
+        let Some(number) = wanted.and_then(|from| set.next_from(from)) else {
+            return true;
+        };
         // Writing to memory does not fail.
         let _ = write!(bytes, " {number}");
         wanted = number.checked_add(1);
@@ -191,10 +200,15 @@ fn stage_numbers(set: &NumberSet, next: &mut u32, bytes: &mut Vec<u8>) -> bool {
 /// Reads the next piece of the range and appends it as it goes over the wire.
 fn pump(range: &mut FileRange, lines: &mut Crlf, out: &mut Vec<u8>) -> io::Result<()> {
     let mut buffer = [0; STAGE];
-    let wanted = usize::try_from(range.end - range.start).unwrap_or(STAGE).min(STAGE);
+    let wanted = usize::try_from(range.end - range.start)
+        .unwrap_or(STAGE)
+        .min(STAGE);
     let count = range.file.read_at(&mut buffer[..wanted], range.start)?;
     if count == 0 {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a message file became shorter while it was sent"));
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "a message file became shorter while it was sent",
+        ));
     }
     range.start += count as u64;
     let before = out.len();

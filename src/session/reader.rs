@@ -24,7 +24,11 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(file: Rc<File>, depth: Depth) -> Self {
-        Self { file, position: 0, scanner: Some(Scanner::new(depth)) }
+        Self {
+            file,
+            position: 0,
+            scanner: Some(Scanner::new(depth)),
+        }
     }
 
     /// Reads on; done when the scanner has what it was made for, or the file ends.
@@ -71,9 +75,18 @@ pub(super) struct Locate {
 
 impl Locate {
     pub(super) fn new(uid: Uid, extent: &Extent, first: u64, resume: Option<Resume>) -> Self {
-        let start = Resume { uid, extent_start: extent.start, octets: 0, offset: extent.start };
-        let fits = |at: &Resume| at.uid == uid && at.extent_start == extent.start && at.octets <= first;
-        Self { at: resume.filter(fits).unwrap_or(start), first }
+        let start = Resume {
+            uid,
+            extent_start: extent.start,
+            octets: 0,
+            offset: extent.start,
+        };
+        let fits =
+            |at: &Resume| at.uid == uid && at.extent_start == extent.start && at.octets <= first;
+        Self {
+            at: resume.filter(fits).unwrap_or(start),
+            first,
+        }
     }
 
     /// The range of the file for `octets` octets from there on.
@@ -86,7 +99,9 @@ impl Locate {
     ) -> Step<io::Result<FileRange>> {
         let mut piece = [0; PIECE];
         while self.at.octets < self.first {
-            let wanted = usize::try_from(extent.end - self.at.offset).unwrap_or(PIECE).min(PIECE);
+            let wanted = usize::try_from(extent.end - self.at.offset)
+                .unwrap_or(PIECE)
+                .min(PIECE);
             let count = match file.read_at(&mut piece[..wanted], self.at.offset) {
                 Ok(0) => return Step::Done(Err(io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => count,
@@ -102,7 +117,13 @@ impl Locate {
         }
         cx.core.resume = Some(self.at);
         let skip = self.first - self.at.octets;
-        Step::Done(Ok(FileRange { file: Rc::clone(file), start: self.at.offset, end: extent.end, skip, octets }))
+        Step::Done(Ok(FileRange {
+            file: Rc::clone(file),
+            start: self.at.offset,
+            end: extent.end,
+            skip,
+            octets,
+        }))
     }
 
     /// Moves over whole lines of the piece as long as the wanted octet lies behind them, and over a

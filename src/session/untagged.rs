@@ -44,11 +44,19 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new(occasion: Occasion) -> Self {
-        Self { occasion, updates: None, told: 0, counted: false, next_changed: 0 }
+        Self {
+            occasion,
+            updates: None,
+            told: 0,
+            counted: false,
+            next_changed: 0,
+        }
     }
 
     pub(super) fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<()> {
-        let Some(selected) = &cx.core.selected else { return Step::Done(()) };
+        let Some(selected) = &cx.core.selected else {
+            return Step::Done(());
+        };
         let view = &selected.view;
         if self.updates.is_none() {
             let may_expunge = self.occasion != Occasion::NumbersInUse;
@@ -56,7 +64,9 @@ impl Teller {
             tell_before(&updates, self.occasion, cx);
             self.updates = Some(updates);
         }
-        let Some(updates) = &self.updates else { return Step::Done(()) };
+        let Some(updates) = &self.updates else {
+            return Step::Done(());
+        };
         while let Some(&number) = updates.expunged.get(self.told) {
             if cx.core.output.unsent() >= HIGH_WATER {
                 return Step::Yield(Why::OutputFull);
@@ -125,7 +135,9 @@ pub(super) fn write_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
 
 /// The item `FLAGS (...)`.
 pub(super) fn encode_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
-    let Some(selected) = &cx.core.selected else { return };
+    let Some(selected) = &cx.core.selected else {
+        return;
+    };
     let (flags, keywords) = cx.store.flags(&selected.view, message);
     let names = cx.store.mailbox(selected.view.handle()).keywords();
     let mut encoder = Encoder::new(cx.core.output.bytes(), cx.core.dialect);
@@ -134,13 +146,18 @@ pub(super) fn encode_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
 
 /// The item `UID n`.
 pub(super) fn encode_uid(cx: &mut Cx<'_, '_>, message: &MessageRef) {
-    cx.core.encoder().raw("UID ").number(message.uid.get().into());
+    cx.core
+        .encoder()
+        .raw("UID ")
+        .number(message.uid.get().into());
 }
 
 /// `* FLAGS (...)` with the system flags and the mailbox's keywords (RFC 1064 p. 17), and what of them
 /// can be changed where the dialect has a word for that.
 pub(super) fn tell_keywords(core: &mut Core, store: &Store) {
-    let Some(selected) = &core.selected else { return };
+    let Some(selected) = &core.selected else {
+        return;
+    };
     let names = store.mailbox(selected.view.handle()).keywords();
     let mut encoder = Encoder::new(core.output.bytes(), core.dialect);
     encoder.flags_line(names);
@@ -151,7 +168,11 @@ pub(super) fn tell_keywords(core: &mut Core, store: &Store) {
                 keywords: names,
                 more: names.len() < KeywordSet::MAX,
             },
-            Access::ReadOnly => Code::PermanentFlags { system: Flags::NONE, keywords: &[], more: false },
+            Access::ReadOnly => Code::PermanentFlags {
+                system: Flags::NONE,
+                keywords: &[],
+                more: false,
+            },
         };
         encoder.untagged(Status::Ok, Some(code), "Flags that are kept");
     }

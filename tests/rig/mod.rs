@@ -28,11 +28,19 @@ pub struct Harshness {
 
 impl Harshness {
     /// Everything at once.
-    pub const NONE: Self = Self { byte_by_byte: false, starved: false, narrow: false };
+    pub const NONE: Self = Self {
+        byte_by_byte: false,
+        starved: false,
+        narrow: false,
+    };
 
     /// All eight ways to treat a session.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..8).map(|bits| Self { byte_by_byte: bits & 1 != 0, starved: bits & 2 != 0, narrow: bits & 4 != 0 })
+        (0..8).map(|bits| Self {
+            byte_by_byte: bits & 1 != 0,
+            starved: bits & 2 != 0,
+            narrow: bits & 4 != 0,
+        })
     }
 }
 
@@ -73,7 +81,10 @@ impl Rig {
         Self {
             directory,
             clock: FakeClock::new(SystemTime::now()),
-            store: Store::new(Settings { read_only, ..Settings::default() }),
+            store: Store::new(Settings {
+                read_only,
+                ..Settings::new("repository.example", std::process::id())
+            }),
             config: Rc::new(config),
             sessions: Vec::new(),
             harshness,
@@ -97,7 +108,10 @@ impl Rig {
 
     /// Opens a connection; its number.
     pub fn connect(&mut self) -> usize {
-        let peer = Peer { name: format!("client {}", self.sessions.len()), may_log_in: true };
+        let peer = Peer {
+            name: format!("client {}", self.sessions.len()),
+            may_log_in: true,
+        };
         let session = Session::new(Rc::clone(&self.config), peer, self.now());
         self.sessions.push(session);
         self.sessions.len() - 1
@@ -116,7 +130,11 @@ impl Rig {
     pub fn send(&mut self, number: usize, mut octets: &[u8]) -> Vec<u8> {
         let mut received = Vec::new();
         loop {
-            let piece = if self.harshness.byte_by_byte { &octets[..octets.len().min(1)] } else { octets };
+            let piece = if self.harshness.byte_by_byte {
+                &octets[..octets.len().min(1)]
+            } else {
+                octets
+            };
             let now = self.now();
             let taken = self.sessions[number].handle_input(piece, now);
             octets = &octets[taken..];
@@ -150,7 +168,10 @@ impl Rig {
                 _ => {}
             }
         }
-        panic!("the session goes round in circles: {:?}", self.sessions[number].turn());
+        panic!(
+            "the session goes round in circles: {:?}",
+            self.sessions[number].turn()
+        );
     }
 
     fn run(&mut self, number: usize) -> Turn {
@@ -163,11 +184,19 @@ impl Rig {
     }
 
     fn answer(&mut self, number: usize) {
-        let Some(Request::Verify { user, password }) = self.sessions[number].poll_request() else { return };
+        let Some(Request::Verify { user, password }) = self.sessions[number].poll_request() else {
+            return;
+        };
         let granted = user.eq_ignore_ascii_case(USER.as_bytes()) && password == PASSWORD.as_bytes();
-        let account = Account::new(self.mail(), Some(self.boards()));
+        let account = Account {
+            root: self.mail(),
+            bboards: Some(self.boards()),
+        };
         let verdict = match granted {
-            true => Verdict::Granted { user: USER.to_owned(), account },
+            true => Verdict::Granted {
+                user: USER.to_owned(),
+                account,
+            },
             false => Verdict::Denied,
         };
         self.sessions[number].handle_verdict(verdict);
@@ -180,7 +209,11 @@ impl Rig {
         let mut took = false;
         loop {
             let octets = session.poll_output();
-            let count = if self.harshness.narrow { octets.len().min(1) } else { octets.len() };
+            let count = if self.harshness.narrow {
+                octets.len().min(1)
+            } else {
+                octets.len()
+            };
             if count == 0 {
                 return took;
             }
@@ -200,6 +233,9 @@ pub fn put(directory: &Path, name: &str, content: &[u8], unix: u64) {
     let path = directory.join(name);
     std::fs::write(&path, content).expect("a message file");
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(unix);
-    let file = std::fs::File::options().write(true).open(&path).expect("the message file");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .expect("the message file");
     file.set_modified(time).expect("a file time");
 }

@@ -35,7 +35,8 @@ const DATE: u64 = 581_889_343;
 
 /// Runs a transcript in all eight ways.
 pub fn run(path: &Path) {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     for harshness in Harshness::all() {
         Player::new(path, &text, harshness).play(&text);
     }
@@ -53,16 +54,24 @@ struct Player<'t> {
 impl<'t> Player<'t> {
     fn new(path: &'t Path, text: &str, harshness: Harshness) -> Self {
         let named = text.lines().find_map(|line| line.strip_prefix("dialect "));
-        let dialect = match named.map_or("auto", |rest| rest.split_whitespace().next().unwrap_or("")) {
-            "auto" => Dialect::auto(),
-            "imap2" => Dialect::pinned(Level::Imap2),
-            "imap2bis" => Dialect::pinned(Level::Imap2bis),
-            "imap4" => Dialect::pinned(Level::Imap4),
-            other => panic!("{}: no such dialect: {other}", path.display()),
-        };
+        let dialect =
+            match named.map_or("auto", |rest| rest.split_whitespace().next().unwrap_or("")) {
+                "auto" => Dialect::auto(),
+                "imap2" => Dialect::pinned(Level::Imap2),
+                "imap2bis" => Dialect::pinned(Level::Imap2bis),
+                "imap4" => Dialect::pinned(Level::Imap4),
+                other => panic!("{}: no such dialect: {other}", path.display()),
+            };
         let read_only = text.lines().any(|line| line == "read-only");
         let rig = Rig::with_settings(dialect, harshness, read_only);
-        Self { path, harshness, rig, pending: Vec::new(), line: 0, uids: Vec::new() }
+        Self {
+            path,
+            harshness,
+            rig,
+            pending: Vec::new(),
+            line: 0,
+            uids: Vec::new(),
+        }
     }
 
     fn play(mut self, text: &str) {
@@ -72,7 +81,13 @@ impl<'t> Player<'t> {
         }
         for connection in 0..self.pending.len() {
             let left = &self.pending[connection];
-            assert!(left.is_empty(), "{}\nat the end {} also came:\n{}", self.place(), connection + 1, show(left));
+            assert!(
+                left.is_empty(),
+                "{}\nat the end {} also came:\n{}",
+                self.place(),
+                connection + 1,
+                show(left)
+            );
         }
     }
 
@@ -102,7 +117,12 @@ impl<'t> Player<'t> {
     }
 
     fn place(&self) -> String {
-        format!("{}:{} ({:?})", self.path.display(), self.line, self.harshness)
+        format!(
+            "{}:{} ({:?})",
+            self.path.display(),
+            self.line,
+            self.harshness
+        )
     }
 
     /// The number of a connection, opened when it is first named.
@@ -120,7 +140,12 @@ impl<'t> Player<'t> {
     fn send(&mut self, word: &str, octets: &[u8]) {
         let connection = self.connection(word);
         let left = &self.pending[connection];
-        assert!(left.is_empty(), "{}\nbefore this came:\n{}", self.place(), show(left));
+        assert!(
+            left.is_empty(),
+            "{}\nbefore this came:\n{}",
+            self.place(),
+            show(left)
+        );
         self.pending[connection] = self.rig.send(connection, octets);
     }
 
@@ -128,8 +153,11 @@ impl<'t> Player<'t> {
         let connection = self.connection(word);
         let received = &mut self.pending[connection];
         let end = received.windows(2).position(|pair| pair == b"\r\n");
-        let line: Vec<u8> = received.drain(..end.map_or(received.len(), |end| end + 2)).collect();
-        let actual = String::from_utf8_lossy(line.strip_suffix(b"\r\n").unwrap_or(&line)).into_owned();
+        let line: Vec<u8> = received
+            .drain(..end.map_or(received.len(), |end| end + 2))
+            .collect();
+        let actual =
+            String::from_utf8_lossy(line.strip_suffix(b"\r\n").unwrap_or(&line)).into_owned();
         let rest = show(&self.pending[connection]);
         assert!(
             end.is_some() && matches(expected, &actual),
@@ -144,7 +172,13 @@ impl<'t> Player<'t> {
         let received = &mut self.pending[connection];
         let count = expected.len().min(received.len());
         let actual: Vec<u8> = received.drain(..count).collect();
-        assert!(actual == expected, "{}\nexpected:\n{}\nreceived:\n{}", self.place(), show(&expected), show(&actual));
+        assert!(
+            actual == expected,
+            "{}\nexpected:\n{}\nreceived:\n{}",
+            self.place(),
+            show(&expected),
+            show(&actual)
+        );
     }
 
     fn keywords(&self, names: &str) {
@@ -158,14 +192,27 @@ impl<'t> Player<'t> {
     /// `[FOLDER:]UID FLAGS FILE`
     fn message(&mut self, rest: &str, root: &Path) {
         let mut words = rest.trim_start_matches('/').split_whitespace();
-        let (place, flags, file) = (words.next().expect("a UID"), words.next().expect("flags"), words.next().expect("a file"));
+        let (place, flags, file) = (
+            words.next().expect("a UID"),
+            words.next().expect("flags"),
+            words.next().expect("a file"),
+        );
         let (folder, uid) = place.split_once(':').unwrap_or(("", place));
-        let directory = if folder.is_empty() { root.to_owned() } else { root.join(folder) };
+        let directory = if folder.is_empty() {
+            root.to_owned()
+        } else {
+            root.join(folder)
+        };
         let flags = flags.trim_matches('-');
         for part in ["new", "tmp"] {
             fs::create_dir_all(directory.join(part)).expect("a directory");
         }
-        put(&directory.join("cur"), &format!("{}:2,{flags}", base(uid)), &mail(file), DATE);
+        put(
+            &directory.join("cur"),
+            &format!("{}:2,{flags}", base(uid)),
+            &mail(file),
+            DATE,
+        );
         let list = directory.join("dovecot-uidlist");
         let header = "3 V1064 N1 G0123456789abcdef0123456789abcdef\n".to_owned();
         let lines = fs::read_to_string(&list).unwrap_or(header);
@@ -181,9 +228,17 @@ impl<'t> Player<'t> {
     fn path_of(&self, uid: &str) -> PathBuf {
         let directory = self.rig.mail().join("cur");
         let entries = fs::read_dir(&directory).expect("cur");
-        let mut names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+        let mut names = entries.map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        });
         let prefix = format!("{}:", base(uid));
-        let name = names.find(|name| name.starts_with(&prefix)).unwrap_or_else(|| panic!("{}: no UID {uid}", self.place()));
+        let name = names
+            .find(|name| name.starts_with(&prefix))
+            .unwrap_or_else(|| panic!("{}: no UID {uid}", self.place()));
         directory.join(name)
     }
 
@@ -193,7 +248,11 @@ impl<'t> Player<'t> {
 
     fn flags(&self, rest: &str) {
         let (uid, flags) = rest.split_once(' ').unwrap_or((rest, ""));
-        let to = self.rig.mail().join("cur").join(format!("{}:2,{flags}", base(uid)));
+        let to = self
+            .rig
+            .mail()
+            .join("cur")
+            .join(format!("{}:2,{flags}", base(uid)));
         fs::rename(self.path_of(uid), to).expect("a message file");
     }
 
@@ -214,7 +273,9 @@ fn base(uid: &str) -> String {
 }
 
 fn mail(file: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/mail")
+        .join(file);
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -232,9 +293,13 @@ fn on_the_wire(octets: &[u8]) -> Vec<u8> {
 /// True if the line is as expected, where `…` stands for any run of characters.
 fn matches(expected: &str, actual: &str) -> bool {
     let mut parts = expected.split('…');
-    let Some(mut rest) = actual.strip_prefix(parts.next().unwrap_or("")) else { return false };
+    let Some(mut rest) = actual.strip_prefix(parts.next().unwrap_or("")) else {
+        return false;
+    };
     let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
     for part in middle {
         match rest.find(part) {
             Some(at) => rest = &rest[at + part.len()..],
@@ -257,7 +322,8 @@ fn unescape(text: &str) -> Vec<u8> {
             Some(b'n') => b'\n',
             Some(b'0') => 0,
             Some(b'x') => {
-                let digits = [octets.next(), octets.next()].map(|digit| digit.expect("two hex digits") as char);
+                let digits = [octets.next(), octets.next()]
+                    .map(|digit| digit.expect("two hex digits") as char);
                 u8::from_str_radix(&digits.iter().collect::<String>(), 16).expect("two hex digits")
             }
             other => other.expect("an octet after the backslash"),

@@ -10,7 +10,11 @@ use crate::session::untagged::Occasion;
 /// RFC 3501 §6.1.1. That the client asked has made the session climb already.
 pub(super) fn capability(core: &mut Core) -> Reply {
     let may_log_in = core.peer.may_log_in || core.is_logged_in();
-    core.encoder().capability(if may_log_in { "IMAP4rev1" } else { "IMAP4rev1 LOGINDISABLED" });
+    core.encoder().capability(if may_log_in {
+        "IMAP4rev1"
+    } else {
+        "IMAP4rev1 LOGINDISABLED"
+    });
     Reply::ok("CAPABILITY completed")
 }
 

@@ -29,9 +29,16 @@ impl Appending {
         budget: &mut Budget<'_>,
     ) -> Result<Self, Task> {
         let tag = arguments.tag.clone();
-        let cx = &mut Cx { core, store, budget };
+        let cx = &mut Cx {
+            core,
+            store,
+            budget,
+        };
         match open(arguments, size, cx) {
-            Ok(append) => Ok(Self { tag, state: Ok(append) }),
+            Ok(append) => Ok(Self {
+                tag,
+                state: Ok(append),
+            }),
             Err(reply) => Err(Task::reply(tag, reply)),
         }
     }
@@ -43,23 +50,30 @@ impl Appending {
                 self.state = Err(Reply::refused(&error));
             }
         }
-        budget.spend(COST_SYSCALL + COST_READ_16K * u32::try_from(octets.len() / (16 * 1024)).unwrap_or(0));
+        budget.spend(
+            COST_SYSCALL + COST_READ_16K * u32::try_from(octets.len() / (16 * 1024)).unwrap_or(0),
+        );
     }
 
     /// The message is there; `rest` is what follows it on the command line.
     pub(in crate::session) fn into_task(self, rest: &[u8]) -> Task {
         match self.state {
             Err(reply) => Task::reply(self.tag, reply),
-            Ok(_) if !rest.is_empty() => Task::reply(self.tag, Reply::bad("Nothing may follow the message")),
+            Ok(_) if !rest.is_empty() => {
+                Task::reply(self.tag, Reply::bad("Nothing may follow the message"))
+            }
             Ok(append) => Task::new(self.tag, Box::new(Finish(append))),
         }
     }
 }
 
 fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
-    cx.core.admit(arguments.level, arguments.trigger, arguments.states())?;
+    cx.core
+        .admit(arguments.level, arguments.trigger, arguments.states())?;
     if size > cx.core.config.max_message {
-        return Err(Reply::refused(&StoreError::Limit("The message is longer than this server takes")));
+        return Err(Reply::refused(&StoreError::Limit(
+            "The message is longer than this server takes",
+        )));
     }
     if size == 0 {
         return Err(Reply::no("An empty message cannot be appended"));

@@ -37,7 +37,12 @@ pub(super) fn job(uid: bool, set: &MessageSet, to: &[u8], core: &Core) -> Box<dy
     match super::fetch::numbers(uid, set, core) {
         Ok(set) => {
             let stage = Stage::Collect(EachMessage::new(set.clone(), uid), NumberSet::new());
-            Box::new(CopyJob { uid, set, to, stage })
+            Box::new(CopyJob {
+                uid,
+                set,
+                to,
+                stage,
+            })
         }
         Err(reply) => super::answered(reply),
     }
@@ -62,7 +67,10 @@ impl Job for CopyJob {
                     if let Err(error) = ready!(copy.step(cx.store, cx.budget)) {
                         return Step::Done(Reply::refused(&error));
                     }
-                    self.stage = Stage::Mark(EachMessage::new(self.set.clone(), self.uid), Retry::default());
+                    self.stage = Stage::Mark(
+                        EachMessage::new(self.set.clone(), self.uid),
+                        Retry::default(),
+                    );
                 }
                 Stage::Mark(each, retry) => {
                     while let Some(message) = ready!(each.current(cx)) {
@@ -79,7 +87,9 @@ impl Job for CopyJob {
 impl CopyJob {
     fn begin(&self, uids: NumberSet, cx: &mut Cx<'_, '_>) -> Result<Copy, Reply> {
         let handle = open_or_create(&self.to, cx.core.dialect.copy_creates_mailbox(), cx)?;
-        let Some(view) = cx.core.view() else { return Err(Reply::bad("Select a mailbox first")) };
+        let Some(view) = cx.core.view() else {
+            return Err(Reply::bad("Select a mailbox first"));
+        };
         Ok(Copy::new(view, uids, handle))
     }
 }
@@ -92,10 +102,15 @@ pub(super) fn open_or_create(
     create: bool,
     cx: &mut Cx<'_, '_>,
 ) -> Result<crate::store::MailboxHandle, Reply> {
-    let Some(account) = cx.core.account() else { return Err(Reply::bad("Log in first")) };
+    let Some(account) = cx.core.account() else {
+        return Err(Reply::bad("Log in first"));
+    };
     let mut opened = cx.store.open(account, name);
     if let (Err(StoreError::NotFound), true, MailboxRef::Personal(own)) = (&opened, create, name) {
-        opened = cx.store.create(account, own, cx.budget.wall()).and_then(|()| cx.store.open(account, name));
+        opened = cx
+            .store
+            .create(account, own, cx.budget.wall())
+            .and_then(|()| cx.store.open(account, name));
     }
     opened.map_err(|error| match error {
         StoreError::NotFound => try_create(cx.core),
@@ -106,7 +121,8 @@ pub(super) fn open_or_create(
 fn try_create(core: &mut Core) -> Reply {
     let text = "There is no such mailbox; it may be created";
     if core.dialect.tells_trycreate_untagged() {
-        core.encoder().untagged(Status::Ok, Some(Code::TryCreate), text);
+        core.encoder()
+            .untagged(Status::Ok, Some(Code::TryCreate), text);
     }
     Reply::no(text).with_code(Code::TryCreate)
 }
@@ -114,15 +130,24 @@ fn try_create(core: &mut Core) -> Reply {
 /// RFC 1064 p. 11: a COPY line, and `\Seen` on the original if the mailbox may be changed.
 fn mark(message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<()> {
     if cx.core.dialect.copy_marks_seen() && cx.core.may_write() {
-        let seen = FlagChange { operation: FlagOperation::Add, system: Flags::SEEN, keywords: KeywordSet::NONE };
+        let seen = FlagChange {
+            operation: FlagOperation::Add,
+            system: Flags::SEEN,
+            keywords: KeywordSet::NONE,
+        };
         let changed = ready!(retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else { return Err(StoreError::Gone) };
+            let Some(view) = cx.core.view() else {
+                return Err(StoreError::Gone);
+            };
             cx.store.change_flags(view, message, &seen)
         }));
         match changed {
             Ok(true) => write_flags(cx, message),
             Ok(false) | Err(StoreError::Gone) => {}
-            Err(error) => log::warn!("{}: a copied message was not marked: {error:?}", cx.core.peer.name),
+            Err(error) => log::warn!(
+                "{}: a copied message was not marked: {error:?}",
+                cx.core.peer.name
+            ),
         }
     }
     if cx.core.dialect.reports_copy() {

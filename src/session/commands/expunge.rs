@@ -12,8 +12,12 @@ struct ExpungeJob(Expunge);
 /// Removes the messages marked `\Deleted`; the lines that say so are written with the other changes.
 pub(super) fn job(core: &mut Core) -> Box<dyn Job> {
     match core.view() {
-        Some(view) if core.may_write() => Box::new(ExpungeJob(Expunge::new(view.handle().clone(), None))),
-        _ => super::answered(Reply::no("EXPUNGE is not allowed: the mailbox is read-only")),
+        Some(view) if core.may_write() => {
+            Box::new(ExpungeJob(Expunge::new(view.handle().clone(), None)))
+        }
+        _ => super::answered(Reply::no(
+            "EXPUNGE is not allowed: the mailbox is read-only",
+        )),
     }
 }
 
@@ -36,8 +40,12 @@ pub(super) struct Close {
 impl Job for Close {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         if cx.core.may_write() {
-            let Some(view) = cx.core.view() else { return Step::Done(Reply::bad("Select a mailbox first")) };
-            let expunge = self.expunge.get_or_insert_with(|| Expunge::new(view.handle().clone(), None));
+            let Some(view) = cx.core.view() else {
+                return Step::Done(Reply::bad("Select a mailbox first"));
+            };
+            let expunge = self
+                .expunge
+                .get_or_insert_with(|| Expunge::new(view.handle().clone(), None));
             if let Err(error) = ready!(expunge.step(cx.store, cx.budget)) {
                 return Step::Done(Reply::refused(&error));
             }

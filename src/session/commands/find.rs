@@ -54,7 +54,10 @@ impl Find {
             }
         };
         let with_inbox = self.all || !cx.core.dialect.finds_unsubscribed_mailboxes();
-        Ok(names.into_iter().filter(|name| with_inbox || name != "INBOX").collect())
+        Ok(names
+            .into_iter()
+            .filter(|name| with_inbox || name != "INBOX")
+            .collect())
     }
 }
 
@@ -96,7 +99,11 @@ impl List {
             return Ok(subscriptions(cx)?.iter().map(super::name_on_wire).collect());
         }
         let mut names = personal_names(cx)?;
-        names.extend(board_names(cx)?.iter().map(|name| format!("{}{name}", super::BBOARD_PREFIX)));
+        names.extend(
+            board_names(cx)?
+                .iter()
+                .map(|name| format!("{}{name}", super::BBOARD_PREFIX)),
+        );
         Ok(names)
     }
 }
@@ -113,29 +120,39 @@ fn matching<'n>(names: &'n [String], pattern: &Pattern) -> Vec<(&'n str, bool)> 
             continue;
         }
         let levels = name.match_indices(SEPARATOR).map(|(at, _)| &name[..at]);
-        parents.extend(levels.filter(|level| !known.contains(level) && pattern.matches(level.as_bytes())));
+        parents.extend(
+            levels.filter(|level| !known.contains(level) && pattern.matches(level.as_bytes())),
+        );
     }
     found.extend(parents.into_iter().map(|name| (name, false)));
     found
 }
 
 fn personal_names(cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
-    let Some(account) = cx.core.account() else { return Ok(Vec::new()) };
+    let Some(account) = cx.core.account() else {
+        return Ok(Vec::new());
+    };
     let names = cx.store.list(account)?;
-    cx.budget.spend(COST_SYSCALL * u32::try_from(names.len()).unwrap_or(u32::MAX));
+    cx.budget
+        .spend(COST_SYSCALL * u32::try_from(names.len()).unwrap_or(u32::MAX));
     Ok(names.iter().map(ToString::to_string).collect())
 }
 
 fn board_names(cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
-    let Some(account) = cx.core.account() else { return Ok(Vec::new()) };
+    let Some(account) = cx.core.account() else {
+        return Ok(Vec::new());
+    };
     let names = cx.store.list_bboards(account)?;
-    cx.budget.spend(COST_SYSCALL * u32::try_from(names.len()).unwrap_or(u32::MAX));
+    cx.budget
+        .spend(COST_SYSCALL * u32::try_from(names.len()).unwrap_or(u32::MAX));
     Ok(names.iter().map(ToString::to_string).collect())
 }
 
 /// The mailboxes and boards that the user has subscribed to.
 fn subscriptions(cx: &mut Cx<'_, '_>) -> Result<Vec<MailboxRef>, StoreError> {
-    let Some(account) = cx.core.account() else { return Ok(Vec::new()) };
+    let Some(account) = cx.core.account() else {
+        return Ok(Vec::new());
+    };
     let names = cx.store.subscriptions(account)?;
     cx.budget.spend(COST_SYSCALL);
     Ok(names)
@@ -147,12 +164,18 @@ mod tests {
 
     fn found(pattern: &str) -> Vec<(String, bool)> {
         let names = ["INBOX", "A.B.C", "A.B.D", "Sent"].map(str::to_owned);
-        matching(&names, &Pattern::list(b"", pattern.as_bytes())).into_iter().map(|(name, real)| (name.to_owned(), real)).collect()
+        matching(&names, &Pattern::list(b"", pattern.as_bytes()))
+            .into_iter()
+            .map(|(name, real)| (name.to_owned(), real))
+            .collect()
     }
 
     #[test]
     fn levels_above_are_shown_but_cannot_be_selected() {
-        assert_eq!(found("%"), [("INBOX", true), ("Sent", true), ("A", false)].map(|(n, r)| (n.to_owned(), r)));
+        assert_eq!(
+            found("%"),
+            [("INBOX", true), ("Sent", true), ("A", false)].map(|(n, r)| (n.to_owned(), r))
+        );
         assert_eq!(found("A.%"), [("A.B".to_owned(), false)]);
         assert_eq!(found("A.*").iter().filter(|(_, real)| *real).count(), 2);
     }

@@ -43,9 +43,16 @@ pub(super) fn rename(from: &[u8], to: &[u8]) -> Box<dyn Job> {
     }
 }
 
-fn on_mailbox(name: &[u8], done: &'static str, work: impl FnOnce(MailboxName) -> Work) -> Box<dyn Job> {
+fn on_mailbox(
+    name: &[u8],
+    done: &'static str,
+    work: impl FnOnce(MailboxName) -> Work,
+) -> Box<dyn Job> {
     match super::personal_argument(name) {
-        Ok(name) => Box::new(FolderJob { done, work: work(name) }),
+        Ok(name) => Box::new(FolderJob {
+            done,
+            work: work(name),
+        }),
         Err(reply) => super::answered(reply),
     }
 }
@@ -57,9 +64,16 @@ pub(super) fn subscribe(kind: MailboxKind, name: &[u8], on: bool) -> Box<dyn Job
         MailboxKind::Mailbox => super::mailbox_argument(name),
         MailboxKind::Bboard => super::board_argument(name),
     };
-    let done = if on { "SUBSCRIBE completed" } else { "UNSUBSCRIBE completed" };
+    let done = if on {
+        "SUBSCRIBE completed"
+    } else {
+        "UNSUBSCRIBE completed"
+    };
     match name {
-        Ok(name) => Box::new(FolderJob { done, work: Work::Subscribe(name, on) }),
+        Ok(name) => Box::new(FolderJob {
+            done,
+            work: Work::Subscribe(name, on),
+        }),
         Err(reply) => super::answered(reply),
     }
 }
@@ -76,9 +90,13 @@ impl Job for FolderJob {
 
 impl Work {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
-        let Some(account) = cx.core.account() else { return Step::Done(Err(StoreError::NotFound)) };
+        let Some(account) = cx.core.account() else {
+            return Step::Done(Err(StoreError::NotFound));
+        };
         let begun = match self {
-            Self::Create(name) => return Step::Done(cx.store.create(account, name, cx.budget.wall())),
+            Self::Create(name) => {
+                return Step::Done(cx.store.create(account, name, cx.budget.wall()));
+            }
             Self::Delete(name) => Self::Deleting(Delete::new(account.clone(), name.clone())),
             Self::Rename(from, to) => {
                 Self::Renaming(Rename::new(account.clone(), from.clone(), to.clone()))

@@ -17,14 +17,19 @@ pub(super) fn job(user: Vec<u8>, password: &Secret, core: &mut Core) -> Box<dyn 
         let reply = Reply::no("A password may not be sent over this connection in clear text");
         return super::answered(reply.with_code(Code::PrivacyRequired));
     }
-    core.request = Some(Request::Verify { user, password: password.expose().to_vec() });
+    core.request = Some(Request::Verify {
+        user,
+        password: password.expose().to_vec(),
+    });
     core.awaits_verdict = true;
     Box::new(Login)
 }
 
 impl Job for Login {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        let Some(verdict) = cx.core.verdict.take() else { return Step::Yield(Why::External) };
+        let Some(verdict) = cx.core.verdict.take() else {
+            return Step::Yield(Why::External);
+        };
         cx.core.awaits_verdict = false;
         let reply = match verdict {
             Verdict::Granted { user, account } => {
@@ -32,7 +37,9 @@ impl Job for Login {
                 cx.core.log_in(&user, account);
                 Reply::ok(text)
             }
-            Verdict::Denied => Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed),
+            Verdict::Denied => {
+                Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed)
+            }
             Verdict::Unavailable(text) => Reply::no(text).with_code(Code::Unavailable),
         };
         Step::Done(reply.on(Occasion::Nothing))

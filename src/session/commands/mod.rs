@@ -1,8 +1,8 @@
 //! What each command does, one file per family. A command becomes a [`Job`]; what is known at once is a
 //! job that is done already.
 
-pub(super) mod append;
 mod any_state;
+pub(super) mod append;
 mod copy;
 mod expunge;
 mod fetch;
@@ -36,20 +36,44 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Expunge => expunge::job(core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
         Command::Find { what, all, pattern } => Box::new(find::Find { what, all, pattern }),
-        Command::List { subscribed, reference, pattern } => {
-            Box::new(find::List { subscribed, reference, pattern })
-        }
+        Command::List {
+            subscribed,
+            reference,
+            pattern,
+        } => Box::new(find::List {
+            subscribed,
+            reference,
+            pattern,
+        }),
         Command::Login { user, password } => login::job(user, &password, core),
         Command::Logout => Box::new(any_state::Logout),
         Command::Noop => answered(Reply::ok("NOOP completed")),
-        Command::Partial { number, item, start, count } => fetch::partial(number, item, start, count, core),
+        Command::Partial {
+            number,
+            item,
+            start,
+            count,
+        } => fetch::partial(number, item, start, count, core),
         Command::Rename { from, to } => folders::rename(&from, &to),
         Command::Search { uid, charset, keys } => search::job(uid, charset.as_deref(), keys, core),
         Command::Select { mailbox } => select::select(&mailbox),
         Command::Status { mailbox, items } => status::job(&mailbox, items),
-        Command::Store { uid, set, operation, silent, flags } => {
-            store::job(store::Arguments { uid, set, operation, silent, flags }, core)
-        }
+        Command::Store {
+            uid,
+            set,
+            operation,
+            silent,
+            flags,
+        } => store::job(
+            store::Arguments {
+                uid,
+                set,
+                operation,
+                silent,
+                flags,
+            },
+            core,
+        ),
         Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on),
     }
 }
@@ -64,13 +88,17 @@ fn mailbox_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
     let prefix = name.split_at_checked(BBOARD_PREFIX.len());
     match prefix.filter(|(start, _)| start.eq_ignore_ascii_case(BBOARD_PREFIX.as_bytes())) {
         Some((_, board)) => board_argument(board),
-        None => MailboxName::new(name).map(MailboxRef::Personal).map_err(Reply::no),
+        None => MailboxName::new(name)
+            .map(MailboxRef::Personal)
+            .map_err(Reply::no),
     }
 }
 
 /// The bulletin board that an argument names, where nothing else can stand.
 fn board_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
-    BboardName::new(name).map(MailboxRef::Bboard).map_err(Reply::no)
+    BboardName::new(name)
+        .map(MailboxRef::Bboard)
+        .map_err(Reply::no)
 }
 
 /// The name under which a mailbox of either kind can be selected.

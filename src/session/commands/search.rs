@@ -39,17 +39,30 @@ struct Search {
 enum Loading {
     Header(Reader),
     Size(Reader),
-    Text { file: Rc<File>, position: u64, header: Option<Reader> },
+    Text {
+        file: Rc<File>,
+        position: u64,
+        header: Option<Reader>,
+    },
 }
 
 /// Looks through all messages of the mailbox.
-pub(super) fn job(uid: bool, charset: Option<&[u8]>, keys: Vec<SearchKey>, core: &Core) -> Box<dyn Job> {
-    let known = charset.is_none_or(|name| name.eq_ignore_ascii_case(b"US-ASCII") || name.eq_ignore_ascii_case(b"UTF-8"));
+pub(super) fn job(
+    uid: bool,
+    charset: Option<&[u8]>,
+    keys: Vec<SearchKey>,
+    core: &Core,
+) -> Box<dyn Job> {
+    let known = charset.is_none_or(|name| {
+        name.eq_ignore_ascii_case(b"US-ASCII") || name.eq_ignore_ascii_case(b"UTF-8")
+    });
     if !known {
         let reply = Reply::no("This character set is not known here");
         return super::answered(reply.with_code(Code::BadCharset));
     }
-    let Some(view) = core.view() else { return super::answered(Reply::bad("Select a mailbox first")) };
+    let Some(view) = core.view() else {
+        return super::answered(Reply::bad("Select a mailbox first"));
+    };
     let program = match Program::new(keys, view) {
         Ok(program) => program,
         Err(text) => return super::answered(Reply::no(text)),
@@ -69,7 +82,11 @@ impl Job for Search {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         while let Some(message) = ready!(self.each.current(cx)) {
             match ready!(self.judge(&message, cx)) {
-                Ok(true) => self.hits.insert(if self.uid { message.uid.get() } else { message.number }),
+                Ok(true) => self.hits.insert(if self.uid {
+                    message.uid.get()
+                } else {
+                    message.number
+                }),
                 Ok(false) | Err(StoreError::Gone) => {}
                 Err(error) => return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse)),
             }
@@ -80,20 +97,30 @@ impl Job for Search {
         cx.core.encoder().begin_search();
         cx.core.output.numbers(std::mem::take(&mut self.hits));
         cx.core.encoder().end_line();
-        let occasion = if self.uid { Occasion::Changes } else { Occasion::NumbersInUse };
+        let occasion = if self.uid {
+            Occasion::Changes
+        } else {
+            Occasion::NumbersInUse
+        };
         Step::Done(Reply::ok("SEARCH completed").on(occasion))
     }
 }
 
 impl Search {
-    fn judge(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<bool, StoreError>> {
+    fn judge(
+        &mut self,
+        message: &MessageRef,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<bool, StoreError>> {
         loop {
             if self.loading.is_some() {
                 if let Err(error) = ready!(self.load(cx)) {
                     return Step::Done(Err(error));
                 }
             }
-            let Some(view) = cx.core.view() else { return Step::Done(Err(StoreError::Gone)) };
+            let Some(view) = cx.core.view() else {
+                return Step::Done(Err(StoreError::Gone));
+            };
             let missing = match self.program.matches(&self.facts, message, cx.store, view) {
                 Ok(verdict) => return Step::Done(Ok(verdict)),
                 Err(missing) => missing,
@@ -105,21 +132,32 @@ impl Search {
     }
 
     /// Gets what is missing, or begins to.
-    fn fetch(&mut self, missing: Missing, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+    fn fetch(
+        &mut self,
+        missing: Missing,
+        message: &MessageRef,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<(), StoreError>> {
         if missing == Missing::Status {
             let status = ready!(self.retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else { return Err(StoreError::Gone) };
+                let Some(view) = cx.core.view() else {
+                    return Err(StoreError::Gone);
+                };
                 cx.store.stat_message(view, message)
             }));
             cx.budget.spend(1);
             return Step::Done(status.map(|status| self.facts.status = Some(status)));
         }
         let opened = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else { return Err(StoreError::Gone) };
+            let Some(view) = cx.core.view() else {
+                return Err(StoreError::Gone);
+            };
             cx.store.open_message(view, message)
         }));
         cx.budget.spend(COST_OPEN);
-        Step::Done(opened.map(|opened| self.loading = Some(self.begin(missing, Rc::new(opened.file)))))
+        Step::Done(
+            opened.map(|opened| self.loading = Some(self.begin(missing, Rc::new(opened.file)))),
+        )
     }
 
     fn begin(&mut self, missing: Missing, file: Rc<File>) -> Loading {
@@ -129,23 +167,32 @@ impl Search {
                 self.program.begin_text();
                 let known = self.facts.header_end.is_some();
                 let header = (!known).then(|| Reader::new(Rc::clone(&file), Depth::Header));
-                Loading::Text { file, position: 0, header }
+                Loading::Text {
+                    file,
+                    position: 0,
+                    header,
+                }
             }
             _ => Loading::Header(Reader::new(file, Depth::Header)),
         }
     }
 
     fn load(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
-        let Some(loading) = &mut self.loading else { return Step::Done(Ok(())) };
+        let Some(loading) = &mut self.loading else {
+            return Step::Done(Ok(()));
+        };
         let loaded = match loading {
             Loading::Header(reader) => {
                 ready!(reader.step(cx.budget)).map(|layout| self.facts.take_header(layout))
             }
-            Loading::Size(reader) => {
-                ready!(reader.step(cx.budget)).map(|layout| self.facts.size = Some(layout.whole.size))
-            }
-            Loading::Text { header: Some(reader), .. } => {
-                let header = ready!(reader.step(cx.budget)).map(|layout| self.facts.take_header(layout));
+            Loading::Size(reader) => ready!(reader.step(cx.budget))
+                .map(|layout| self.facts.size = Some(layout.whole.size)),
+            Loading::Text {
+                header: Some(reader),
+                ..
+            } => {
+                let header =
+                    ready!(reader.step(cx.budget)).map(|layout| self.facts.take_header(layout));
                 if let (Ok(()), Loading::Text { header, .. }) = (&header, loading) {
                     *header = None;
                     return self.load(cx);
@@ -153,7 +200,13 @@ impl Search {
                 header
             }
             Loading::Text { file, position, .. } => {
-                let read = ready!(read_text(&mut self.program, &self.facts, file, position, cx));
+                let read = ready!(read_text(
+                    &mut self.program,
+                    &self.facts,
+                    file,
+                    position,
+                    cx
+                ));
                 read.map(|()| self.facts.text_read = true)
             }
         };
@@ -176,7 +229,8 @@ fn read_text(
             Ok(count) => count,
             Err(error) => return Step::Done(Err(error)),
         };
-        if count == 0 || !program.look_at(&piece[..count], *position, facts.header_end.unwrap_or(0)) {
+        if count == 0 || !program.look_at(&piece[..count], *position, facts.header_end.unwrap_or(0))
+        {
             return Step::Done(Ok(()));
         }
         *position += count as u64;
@@ -188,5 +242,8 @@ fn read_text(
 }
 
 fn unreadable(source: io::Error) -> StoreError {
-    StoreError::Io { context: "reading a message", source }
+    StoreError::Io {
+        context: "reading a message",
+        source,
+    }
 }

@@ -29,7 +29,11 @@ pub(super) fn bboard(name: &[u8]) -> Box<dyn Job> {
 }
 
 fn job(name: Result<MailboxRef, Reply>, access: Access) -> Box<dyn Job> {
-    Box::new(Select { name: Some(name), access, opening: None })
+    Box::new(Select {
+        name: Some(name),
+        access,
+        opening: None,
+    })
 }
 
 struct Select {
@@ -65,9 +69,18 @@ impl Job for Select {
 }
 
 impl Select {
-    fn open(&self, name: MailboxRef, cx: &mut Cx<'_, '_>) -> Result<(MailboxRef, MailboxHandle, Sync), Reply> {
-        let Some(account) = cx.core.account() else { return Err(Reply::bad("Log in first")) };
-        let handle = cx.store.open(account, &name).map_err(|error| Reply::refused(&error))?;
+    fn open(
+        &self,
+        name: MailboxRef,
+        cx: &mut Cx<'_, '_>,
+    ) -> Result<(MailboxRef, MailboxHandle, Sync), Reply> {
+        let Some(account) = cx.core.account() else {
+            return Err(Reply::bad("Log in first"));
+        };
+        let handle = cx
+            .store
+            .open(account, &name)
+            .map_err(|error| Reply::refused(&error))?;
         let sync = Sync::for_open(handle.clone(), self.access);
         Ok((name, handle, sync))
     }
@@ -77,7 +90,11 @@ impl Select {
 fn announce(selected: Selected, cx: &mut Cx<'_, '_>) -> Reply {
     let (exists, recent) = (selected.view.exists(), selected.view.recent());
     let access = selected.view.access();
-    log::debug!("{}: selected {} ({exists} messages)", cx.core.peer.name, selected.name);
+    log::debug!(
+        "{}: selected {} ({exists} messages)",
+        cx.core.peer.name,
+        selected.name
+    );
     cx.core.selected = Some(selected);
     tell_keywords(cx.core, cx.store);
     cx.core.encoder().exists(exists);
@@ -88,7 +105,9 @@ fn announce(selected: Selected, cx: &mut Cx<'_, '_>) -> Reply {
     // Old clients overwrite the twelfth octet of this text, so it must be longer than that.
     match access {
         Access::ReadWrite => Reply::ok("Mailbox selected").with_code(Code::ReadWrite),
-        Access::ReadOnly => Reply::ok("Mailbox selected, for reading only").with_code(Code::ReadOnly),
+        Access::ReadOnly => {
+            Reply::ok("Mailbox selected, for reading only").with_code(Code::ReadOnly)
+        }
     }
 }
 
@@ -99,9 +118,17 @@ fn tell_codes(cx: &mut Cx<'_, '_>) {
     let (validity, next) = (mailbox.uid_validity(), mailbox.uid_next());
     let unseen = cx.store.first_unseen(view);
     let mut encoder = cx.core.encoder();
-    encoder.untagged(Status::Ok, Some(Code::UidValidity(validity)), "UIDs are valid");
+    encoder.untagged(
+        Status::Ok,
+        Some(Code::UidValidity(validity)),
+        "UIDs are valid",
+    );
     encoder.untagged(Status::Ok, Some(Code::UidNext(next)), "The next UID");
     if let Some(number) = unseen {
-        encoder.untagged(Status::Ok, Some(Code::Unseen(number)), "The first message not seen");
+        encoder.untagged(
+            Status::Ok,
+            Some(Code::Unseen(number)),
+            "The first message not seen",
+        );
     }
 }

@@ -16,7 +16,11 @@ struct Status {
 /// Looks at the mailbox that the argument names.
 pub(super) fn job(name: &[u8], items: Vec<StatusItem>) -> Box<dyn Job> {
     match super::mailbox_argument(name) {
-        Ok(name) => Box::new(Status { name, items, opening: None }),
+        Ok(name) => Box::new(Status {
+            name,
+            items,
+            opening: None,
+        }),
         Err(reply) => super::answered(reply),
     }
 }
@@ -26,7 +30,9 @@ impl Job for Status {
         let (handle, sync) = match &mut self.opening {
             Some(opening) => opening,
             None => {
-                let Some(account) = cx.core.account() else { return Step::Done(Reply::bad("Log in first")) };
+                let Some(account) = cx.core.account() else {
+                    return Step::Done(Reply::bad("Log in first"));
+                };
                 match cx.store.open(account, &self.name) {
                     Ok(handle) => {
                         let sync = Sync::for_open(handle.clone(), Access::ReadOnly);
@@ -48,8 +54,11 @@ impl Job for Status {
             StatusItem::UidValidity => mailbox.uid_validity().get(),
             StatusItem::Unseen => cx.store.count_unseen(view),
         };
-        let facts: Vec<(StatusItem, u32)> = self.items.iter().map(|&item| (item, value(item))).collect();
-        cx.core.encoder().status_line(&super::name_on_wire(&self.name), &facts);
+        let facts: Vec<(StatusItem, u32)> =
+            self.items.iter().map(|&item| (item, value(item))).collect();
+        cx.core
+            .encoder()
+            .status_line(&super::name_on_wire(&self.name), &facts);
         Step::Done(Reply::ok("STATUS completed"))
     }
 }

@@ -33,7 +33,13 @@ struct Store {
 
 /// Changes the flags of a set of messages.
 pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
-    let Arguments { uid, set, operation, silent, flags } = arguments;
+    let Arguments {
+        uid,
+        set,
+        operation,
+        silent,
+        flags,
+    } = arguments;
     if !core.may_write() {
         return super::answered(Reply::no("STORE is not allowed: the mailbox is read-only"));
     }
@@ -46,7 +52,11 @@ pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
         uid,
         silent,
         names: flags.keywords,
-        change: FlagChange { operation, system: flags.system, keywords: KeywordSet::NONE },
+        change: FlagChange {
+            operation,
+            system: flags.system,
+            keywords: KeywordSet::NONE,
+        },
         define: None,
         retry: Retry::default(),
         gone: false,
@@ -76,13 +86,17 @@ impl Store {
         if self.names.is_empty() && self.define.is_none() {
             return Step::Done(Ok(()));
         }
-        let Some(view) = cx.core.view() else { return Step::Done(Err(StoreError::Gone)) };
+        let Some(view) = cx.core.view() else {
+            return Step::Done(Err(StoreError::Gone));
+        };
         let mut names = std::mem::take(&mut self.names);
         if self.change.operation == FlagOperation::Remove {
             let known = cx.store.mailbox(view.handle()).keywords();
             names.retain(|name| known.contains(name));
         }
-        let define = self.define.get_or_insert_with(|| DefineKeywords::new(view.handle().clone(), names));
+        let define = self
+            .define
+            .get_or_insert_with(|| DefineKeywords::new(view.handle().clone(), names));
         let keywords = ready!(define.step(cx.store, cx.budget));
         self.define = None;
         Step::Done(keywords.map(|keywords| self.change.keywords = keywords))
@@ -91,7 +105,9 @@ impl Store {
     fn store(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         let change = self.change;
         let changed = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else { return Err(StoreError::Gone) };
+            let Some(view) = cx.core.view() else {
+                return Err(StoreError::Gone);
+            };
             cx.store.change_flags(view, message, &change)
         }));
         if changed.is_ok() && !self.silent {
@@ -112,7 +128,11 @@ impl Store {
     }
 
     fn reply(&self) -> Reply {
-        let occasion = if self.uid { Occasion::Changes } else { Occasion::NumbersInUse };
+        let occasion = if self.uid {
+            Occasion::Changes
+        } else {
+            Occasion::NumbersInUse
+        };
         match self.gone {
             true => Reply::no("Some of the messages no longer exist").on(occasion),
             false => Reply::ok("STORE completed").on(occasion),

@@ -121,17 +121,28 @@ impl Gathered {
     }
 
     /// Date and size, from the mailbox or the file's status if they are to be had there.
-    fn status(&mut self, message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+    fn status(
+        &mut self,
+        message: &MessageRef,
+        retry: &mut Retry,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<(), StoreError>> {
         if self.reading.is_some() || self.layout.is_some() {
             return Step::Done(Ok(()));
         }
         if self.needs_size && self.size.is_none() {
-            self.size = cx.core.view().and_then(|view| cx.store.known_size(view, message));
+            self.size = cx
+                .core
+                .view()
+                .and_then(|view| cx.store.known_size(view, message));
         }
-        let satisfied = (!self.needs_date || self.date.is_some()) && (!self.needs_size || self.size.is_some());
+        let satisfied =
+            (!self.needs_date || self.date.is_some()) && (!self.needs_size || self.size.is_some());
         if !satisfied {
             let status = ready!(retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else { return Err(StoreError::Gone) };
+                let Some(view) = cx.core.view() else {
+                    return Err(StoreError::Gone);
+                };
                 cx.store.stat_message(view, message)
             }));
             cx.budget.spend(COST_SYSCALL);
@@ -150,11 +161,20 @@ impl Gathered {
     }
 
     /// One pass over the file, as deep as it takes.
-    fn layout(&mut self, message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
-        let Some(depth) = self.depth.filter(|_| self.layout.is_none()) else { return Step::Done(Ok(())) };
+    fn layout(
+        &mut self,
+        message: &MessageRef,
+        retry: &mut Retry,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<(), StoreError>> {
+        let Some(depth) = self.depth.filter(|_| self.layout.is_none()) else {
+            return Step::Done(Ok(()));
+        };
         if self.reading.is_none() {
             let opened = ready!(retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else { return Err(StoreError::Gone) };
+                let Some(view) = cx.core.view() else {
+                    return Err(StoreError::Gone);
+                };
                 cx.store.open_message(view, message)
             }));
             cx.budget.spend(COST_OPEN);
@@ -166,7 +186,9 @@ impl Gathered {
                 Err(error) => return Step::Done(Err(error)),
             }
         }
-        let Some((file, reader)) = &mut self.reading else { return Step::Done(Ok(())) };
+        let Some((file, reader)) = &mut self.reading else {
+            return Step::Done(Ok(()));
+        };
         let layout = match ready!(reader.step(cx.budget)) {
             Ok(layout) => layout,
             Err(source) => return Step::Done(Err(unreadable(source))),
@@ -193,22 +215,36 @@ impl Gathered {
         let (Some((file, layout)), Some((part, what))) = (&self.layout, wanted(item)) else {
             return Step::Done(Ok(Content::Nothing));
         };
-        let Some(extent) = resolve(layout, part, what) else { return Step::Done(Ok(Content::Nothing)) };
-        let section = if let FetchItem::Section(section) = item { Some(section) } else { None };
+        let Some(extent) = resolve(layout, part, what) else {
+            return Step::Done(Ok(Content::Nothing));
+        };
+        let section = if let FetchItem::Section(section) = item {
+            Some(section)
+        } else {
+            None
+        };
         let partial = section.and_then(|section| section.partial).or(partial);
-        if let Some(SectionText::HeaderFields { not, names }) = section.map(|section| &section.text) {
+        if let Some(SectionText::HeaderFields { not, names }) = section.map(|section| &section.text)
+        {
             let fields = header_fields(file, &extent, names, *not, cx);
             return Step::Done(fields.map(|fields| Content::Bytes(cut(fields, partial))));
         }
-        let (first, most) = partial.map_or((0, u64::MAX), |(first, most)| (u64::from(first), u64::from(most)));
+        let (first, most) = partial.map_or((0, u64::MAX), |(first, most)| {
+            (u64::from(first), u64::from(most))
+        });
         let octets = extent.size.saturating_sub(first).min(most);
         if octets == 0 {
             return Step::Done(Ok(Content::Bytes(Vec::new())));
         }
         let file = Rc::clone(file);
         let resume = cx.core.resume;
-        let (locate, extent, octets) =
-            self.locating.get_or_insert_with(|| (Locate::new(message.uid, &extent, first, resume), extent, octets));
+        let (locate, extent, octets) = self.locating.get_or_insert_with(|| {
+            (
+                Locate::new(message.uid, &extent, first, resume),
+                extent,
+                octets,
+            )
+        });
         let range = ready!(locate.step(&file, extent, *octets, cx));
         self.locating = None;
         Step::Done(range.map(Content::Range))
@@ -228,8 +264,18 @@ impl Gathered {
             (FetchItem::Envelope, Some(layout)) => {
                 structure::envelope(encoder, &Envelope::parse(&layout.header_bytes));
             }
-            (FetchItem::Body, Some(Layout { part: Some(part), .. })) => structure::body(encoder, part, false),
-            (FetchItem::BodyStructure, Some(Layout { part: Some(part), .. })) => {
+            (
+                FetchItem::Body,
+                Some(Layout {
+                    part: Some(part), ..
+                }),
+            ) => structure::body(encoder, part, false),
+            (
+                FetchItem::BodyStructure,
+                Some(Layout {
+                    part: Some(part), ..
+                }),
+            ) => {
                 structure::body(encoder, part, true);
             }
             _ => {
@@ -252,7 +298,9 @@ fn header_fields(
     not: bool,
     cx: &mut Cx<'_, '_>,
 ) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(extent.stored()).unwrap_or(scan::MAX_HEADER).min(scan::MAX_HEADER);
+    let length = usize::try_from(extent.stored())
+        .unwrap_or(scan::MAX_HEADER)
+        .min(scan::MAX_HEADER);
     let mut block = vec![0; length];
     file.read_exact_at(&mut block, extent.start)?;
     cx.budget.spend(COST_READ_16K);
@@ -265,10 +313,19 @@ fn header_fields(
 }
 
 fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
-    let Some((first, most)) = partial else { return bytes };
-    bytes.into_iter().skip(first as usize).take(most as usize).collect()
+    let Some((first, most)) = partial else {
+        return bytes;
+    };
+    bytes
+        .into_iter()
+        .skip(first as usize)
+        .take(most as usize)
+        .collect()
 }
 
 fn unreadable(source: io::Error) -> StoreError {
-    StoreError::Io { context: "reading the message", source }
+    StoreError::Io {
+        context: "reading the message",
+        source,
+    }
 }

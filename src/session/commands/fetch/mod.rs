@@ -23,7 +23,9 @@ use crate::types::{FlagOperation, Flags, KeywordSet, MessageSet, NumberSet, SetE
 /// The numbers that a sequence set means. Message numbers beyond the last one are an error (RFC 3501 §9
 /// `seq-number`; imap2-bis servers refused them too), unique identifiers that do not exist are not.
 pub(super) fn numbers(uid: bool, set: &MessageSet, core: &Core) -> Result<NumberSet, Reply> {
-    let Some(view) = core.view() else { return Err(Reply::bad("Select a mailbox first")) };
+    let Some(view) = core.view() else {
+        return Err(Reply::bad("Select a mailbox first"));
+    };
     if uid {
         return Ok(set.resolve(view.last_uid()));
     }
@@ -50,7 +52,12 @@ struct Fetch {
 }
 
 /// Sends items of a set of messages.
-pub(super) fn job(uid: bool, set: &MessageSet, mut items: Vec<FetchItem>, core: &Core) -> Box<dyn Job> {
+pub(super) fn job(
+    uid: bool,
+    set: &MessageSet,
+    mut items: Vec<FetchItem>,
+    core: &Core,
+) -> Box<dyn Job> {
     if uid && !items.contains(&FetchItem::Uid) {
         // RFC 3501 §6.4.8: the answer to a UID command says the UID.
         items.insert(0, FetchItem::Uid);
@@ -81,7 +88,13 @@ fn fetch(
 }
 
 /// A piece of one item of one message (RFC 2062 p. 3). The first octet has the number 1.
-pub(super) fn partial(number: u32, item: FetchItem, start: u32, count: u32, core: &Core) -> Box<dyn Job> {
+pub(super) fn partial(
+    number: u32,
+    item: FetchItem,
+    start: u32,
+    count: u32,
+    core: &Core,
+) -> Box<dyn Job> {
     let set = MessageSet(vec![(SetEnd::Number(number), SetEnd::Number(number))]);
     fetch(false, &set, vec![item], Some((start - 1, count)), core)
 }
@@ -106,7 +119,8 @@ impl Fetch {
     fn fetch(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         let items = &self.items;
         let gathered = self.gathered.get_or_insert_with(|| Gathered::new(items));
-        if let Err(error) = ready!(gathered.step(message, items, self.partial, &mut self.retry, cx)) {
+        if let Err(error) = ready!(gathered.step(message, items, self.partial, &mut self.retry, cx))
+        {
             return Step::Done(Err(error));
         }
         if self.marked.is_none() {
@@ -121,13 +135,23 @@ impl Fetch {
 
     /// Reading the text of a message marks it as read (RFC 1176 p. 15), unless the mailbox is open for
     /// reading only. True if that changed its flags.
-    fn mark_seen(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<bool, StoreError>> {
+    fn mark_seen(
+        &mut self,
+        message: &MessageRef,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<bool, StoreError>> {
         if !cx.core.may_write() || !self.items.iter().any(FetchItem::sets_seen) {
             return Step::Done(Ok(false));
         }
-        let seen = FlagChange { operation: FlagOperation::Add, system: Flags::SEEN, keywords: KeywordSet::NONE };
+        let seen = FlagChange {
+            operation: FlagOperation::Add,
+            system: Flags::SEEN,
+            keywords: KeywordSet::NONE,
+        };
         let changed = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else { return Err(StoreError::Gone) };
+            let Some(view) = cx.core.view() else {
+                return Err(StoreError::Gone);
+            };
             cx.store.change_flags(view, message, &seen)
         }));
         if let Ok(true) = changed {
@@ -139,7 +163,9 @@ impl Fetch {
     /// The whole response. Flags that the fetch itself changed come last, after the text: a client that
     /// reads the octet count off the first line must not find flags there instead.
     fn write(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) {
-        let Some(gathered) = &mut self.gathered else { return };
+        let Some(gathered) = &mut self.gathered else {
+            return;
+        };
         let mut contents = gathered.take_contents().into_iter();
         cx.core.encoder().begin_fetch(message.number);
         for (at, item) in self.items.iter().enumerate() {
@@ -161,7 +187,11 @@ impl Fetch {
     }
 
     fn reply(&self) -> Reply {
-        let occasion = if self.uid { Occasion::Changes } else { Occasion::NumbersInUse };
+        let occasion = if self.uid {
+            Occasion::Changes
+        } else {
+            Occasion::NumbersInUse
+        };
         match self.gone {
             true => Reply::no("Some of the messages no longer exist").on(occasion),
             false => Reply::ok("FETCH completed").on(occasion),

@@ -60,7 +60,11 @@ impl Program {
         let keys = SearchKey::And(keys);
         let mut wanted = Vec::new();
         collect(&keys, &mut wanted)?;
-        Ok(Self { keys, wanted, last: (view.exists(), view.last_uid()) })
+        Ok(Self {
+            keys,
+            wanted,
+            last: (view.exists(), view.last_uid()),
+        })
     }
 
     /// Whether the message matches all keys, or what is missing to say so.
@@ -71,12 +75,21 @@ impl Program {
         store: &Store,
         view: &View,
     ) -> Result<bool, Missing> {
-        Judge { program: self, facts, message, store, view }.one(&self.keys, &mut 0)
+        Judge {
+            program: self,
+            facts,
+            message,
+            store,
+            view,
+        }
+        .one(&self.keys, &mut 0)
     }
 
     /// Before the text of a message is looked at.
     pub(super) fn begin_text(&mut self) {
-        self.wanted.iter_mut().for_each(|wanted| wanted.finder.reset());
+        self.wanted
+            .iter_mut()
+            .for_each(|wanted| wanted.finder.reset());
     }
 
     /// Looks at a piece of the file that starts at that offset. False when there is nothing left to look
@@ -86,7 +99,9 @@ impl Program {
         let body = piece.get(skip..).unwrap_or(&[]);
         let mut open = false;
         for wanted in &mut self.wanted {
-            open |= !wanted.finder.feed(if wanted.body_only { body } else { piece });
+            open |= !wanted
+                .finder
+                .feed(if wanted.body_only { body } else { piece });
         }
         open
     }
@@ -104,7 +119,10 @@ fn collect(key: &SearchKey, wanted: &mut Vec<Wanted>) -> Result<(), &'static str
         }
         _ => return Ok(()),
     };
-    wanted.push(Wanted { finder: Finder::new(string).ok_or(TOO_LONG)?, body_only });
+    wanted.push(Wanted {
+        finder: Finder::new(string).ok_or(TOO_LONG)?,
+        body_only,
+    });
     Ok(())
 }
 
@@ -128,10 +146,22 @@ impl Judge<'_> {
             SearchKey::Body(_) | SearchKey::Text(_) => {
                 let wanted = &self.program.wanted[*text];
                 *text += 1;
-                if self.facts.text_read { Ok(wanted.finder.is_found()) } else { Err(Missing::Text) }
+                if self.facts.text_read {
+                    Ok(wanted.finder.is_found())
+                } else {
+                    Err(Missing::Text)
+                }
             }
-            SearchKey::Date { of: DateOf::Internal, when, day } => self.internal_date(*when, *day),
-            SearchKey::Date { of: DateOf::Sent, when, day } => self.sent_date(*when, *day),
+            SearchKey::Date {
+                of: DateOf::Internal,
+                when,
+                day,
+            } => self.internal_date(*when, *day),
+            SearchKey::Date {
+                of: DateOf::Sent,
+                when,
+                day,
+            } => self.sent_date(*when, *day),
             SearchKey::Header { field, text } => self.header(field, text),
             SearchKey::Larger(size) => Ok(self.size()? > u64::from(*size)),
             SearchKey::Smaller(size) => Ok(self.size()? < u64::from(*size)),
@@ -174,7 +204,10 @@ impl Judge<'_> {
     fn has_keyword(&self, name: &Keyword) -> bool {
         let names = self.store.mailbox(self.view.handle()).keywords();
         let (_, keywords) = self.store.flags(self.view, self.message);
-        names.iter().position(|known| known == name).is_some_and(|index| keywords.has(index))
+        names
+            .iter()
+            .position(|known| known == name)
+            .is_some_and(|index| keywords.has(index))
     }
 
     /// The internal date, time and zone left out (RFC 3501 §6.4.4).
@@ -193,7 +226,9 @@ impl Judge<'_> {
     /// there is such a field (RFC 3501 §6.4.4).
     fn header(&self, name: &[u8], string: &[u8]) -> Result<bool, Missing> {
         let block = self.facts.header.as_ref().ok_or(Missing::Header)?;
-        let Some(mut finder) = Finder::new(string) else { return Ok(false) };
+        let Some(mut finder) = Finder::new(string) else {
+            return Ok(false);
+        };
         let mut named = header::fields(block).filter(|field| field.name.eq_ignore_ascii_case(name));
         Ok(named.any(|field| finder.is_in(&header::unfolded(field.value))))
     }
