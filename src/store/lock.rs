@@ -16,16 +16,16 @@
 //! the list has changed ([`Waiting`] remembers since when), because a holder at work touches it every
 //! ten seconds.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
-use super::filename::number;
-use super::files;
+use super::replace::{create_new, creation_mode, remove};
 use super::stamp::Stamp;
 use super::uidlist;
 
@@ -113,7 +113,15 @@ impl MailboxLock {
 
 /// The lock is that of the open file, not of the process, so two sessions exclude each other, too.
 fn try_advisory(dir: &Path) -> io::Result<Option<File>> {
-    let file = files::open_or_create(&dir.join(ADVISORY))?;
+    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(creation_mode(dir)?)
+        .custom_flags(nofollow)
+        .open(dir.join(ADVISORY))?;
     match fs2::FileExt::try_lock_exclusive(&file) {
         Ok(()) => Ok(Some(file)),
         Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
@@ -137,7 +145,8 @@ impl DotLock {
         waiting: &mut Waiting,
         (now, wall): (Instant, SystemTime),
     ) -> io::Result<Option<Self>> {
-        match files::create_new(path, files::creation_mode(path)?) {
+        let mode = creation_mode(path.parent().unwrap_or(Path::new("/")))?;
+        match create_new(path, mode) {
             Ok(file) => {
                 *waiting = Waiting::default();
                 Self::fill(path, file, owner, now).map(Some)
@@ -145,7 +154,7 @@ impl DotLock {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if is_stale(path, protected, owner, waiting, (now, wall))? {
                     log::warn!("removing the stale lock {}", path.display());
-                    files::remove(path)?;
+                    remove(path)?;
                 }
                 Ok(None)
             }
@@ -163,7 +172,7 @@ impl DotLock {
                 touched: now,
             }),
             Err(error) => {
-                files::remove(path)?;
+                remove(path)?;
                 Err(error)
             }
         }
@@ -179,7 +188,7 @@ impl DotLock {
 
     fn release(&self) -> io::Result<()> {
         match Stamp::at(&self.path)? {
-            Some(stamp) if stamp.is_same_file(&self.stamp) => files::remove(&self.path),
+            Some(stamp) if stamp.is_same_file(&self.stamp) => remove(&self.path),
             _ => Err(io::Error::other("somebody took it away")),
         }
     }
@@ -211,7 +220,7 @@ fn is_stale(
     let Some((stamp, text)) = look_at(path)? else {
         return Ok(false);
     };
-    if stamp.age(wall) < YOUNG {
+    if age(&stamp, wall) < YOUNG {
         return Ok(false);
     }
     Ok(match holder(&text, owner) {
@@ -221,35 +230,52 @@ fn is_stale(
     })
 }
 
-/// The lock and its text; no text if it may not be read or is too long. `None` if it has gone meanwhile.
+/// `None` if it has gone meanwhile.
 fn look_at(path: &Path) -> io::Result<Option<(Stamp, String)>> {
     let Some(stamp) = Stamp::at(path)? else {
         return Ok(None);
     };
-    let text = match files::read(path, MAX_TEXT) {
-        Ok(Some((text, _))) => text,
-        Ok(None) => return Ok(None),
-        Err(_) => Vec::new(),
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Ok(Some((stamp, String::new())));
+        }
+        opened => opened?,
     };
+    let mut text = Vec::new();
+    file.take(MAX_TEXT).read_to_end(&mut text)?;
     Ok(Some((stamp, String::from_utf8_lossy(&text).into_owned())))
 }
 
-/// ```text
-/// text = pid ":" host
-/// ```
+fn age(stamp: &Stamp, wall: SystemTime) -> Duration {
+    let now = wall
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let (seconds, nanoseconds) = stamp.modified();
+    let modified = Duration::new(
+        u64::try_from(seconds).unwrap_or(0),
+        u32::try_from(nanoseconds).unwrap_or(0),
+    );
+    now.saturating_sub(modified)
+}
+
+/// Text is `pid:host`.
 fn holder(text: &str, owner: &Owner) -> Holder {
     let parsed = text.trim_end().split_once(':');
-    let of_this_host = parsed.filter(|&(_, host)| host == owner.host);
-    let pid = of_this_host.and_then(|(pid, _)| number::<i32>(pid.as_bytes()));
-    // What consists of digits is not negative, and 0 is no process.
-    let Some(pid) = pid.and_then(Pid::from_raw) else {
+    let parsed = parsed.and_then(|(pid, host)| Some((pid.parse::<i32>().ok()?, host)));
+    let Some((pid, _)) = parsed.filter(|&(_, host)| host == owner.host) else {
         return Holder::Unknown;
     };
-    let is_ours = u32::try_from(pid.as_raw_nonzero().get()) == Ok(owner.pid);
-    if is_ours || test_kill_process(pid) == Err(Errno::SRCH) {
-        Holder::Gone
-    } else {
-        Holder::Alive
+    if u32::try_from(pid) == Ok(owner.pid) {
+        return Holder::Gone;
+    }
+    match Pid::from_raw(pid)
+        .filter(|_| pid > 0)
+        .map(test_kill_process)
+    {
+        None => Holder::Unknown,
+        Some(Err(Errno::SRCH)) => Holder::Gone,
+        Some(_) => Holder::Alive,
     }
 }
 

@@ -215,6 +215,3 @@ impl From<io::Error> for Error {
         Self::Io(error)
     }
 }
-
-#[cfg(test)]
-mod tests;
