@@ -5,6 +5,7 @@ mod clients;
 mod conversation;
 mod demo;
 mod dovecot;
+mod foreign;
 mod hammer;
 mod large;
 mod layering;
