@@ -1,3 +1,4 @@
 //! imap2d
 pub mod budget;
+pub mod store;
 pub mod types;

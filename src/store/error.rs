@@ -1,0 +1,103 @@
+//! What can go wrong in the store, in words that a client may read: no path, no system text.
+
+use std::fmt;
+use std::io;
+
+/// Why the store could not do what it was asked.
+#[derive(Debug)]
+pub enum StoreError {
+    /// There is no such mailbox.
+    NotFound,
+    /// There is a mailbox of that name already.
+    Exists,
+    /// The mailbox, or the whole store, must not be written to.
+    ReadOnly,
+    /// Somebody else held the lock for too long.
+    InUse,
+    /// The message's file is not where it was: its flags were changed by somebody else, or it is
+    /// expunged. A [`Sync`](super::Sync) tells which.
+    Gone,
+    /// The disk or the quota is full; nothing was changed.
+    NoSpace,
+    /// A limit of the format would be passed.
+    Limit(&'static str),
+    /// The request makes no sense; the text says why.
+    Refused(&'static str),
+    /// The mailbox was deleted, replaced or renumbered under us: what the session knows of it is void.
+    Invalidated,
+    /// The system failed.
+    Io {
+        /// What was being done.
+        context: &'static str,
+        /// What the system said; for the log, never for the client.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    /// Sorts an error of the system: a full disk is [`Self::NoSpace`], a missing file [`Self::Gone`], a
+    /// read-only file system [`Self::ReadOnly`].
+    pub(super) fn from_io(context: &'static str, source: io::Error) -> Self {
+        use io::ErrorKind::{
+            NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        };
+        match source.kind() {
+            NotFound => Self::Gone,
+            StorageFull | QuotaExceeded => Self::NoSpace,
+            ReadOnlyFilesystem | PermissionDenied => Self::ReadOnly,
+            _ => Self::Io { context, source },
+        }
+    }
+
+    /// For `map_err`: [`Self::from_io`] with its context.
+    pub(super) fn io<E: Into<io::Error>>(context: &'static str) -> impl Fn(E) -> Self {
+        move |source| Self::from_io(context, source.into())
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("there is no such mailbox"),
+            Self::Exists => f.write_str("there is a mailbox of that name already"),
+            Self::ReadOnly => f.write_str("the mailbox is read-only"),
+            Self::InUse => f.write_str("the mailbox is in use, try again later"),
+            Self::Gone => f.write_str("some of the messages are no longer there"),
+            Self::NoSpace => f.write_str("there is no space left"),
+            Self::Limit(text) | Self::Refused(text) => f.write_str(text),
+            Self::Invalidated => f.write_str("the mailbox was deleted or renumbered"),
+            Self::Io { context, .. } => write!(f, "a system error prevented {context}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_disks_and_missing_files_have_their_own_kind() {
+        let sorted = |errno: i32| StoreError::from_io("x", io::Error::from_raw_os_error(errno));
+        assert!(matches!(sorted(28), StoreError::NoSpace), "ENOSPC");
+        assert!(matches!(sorted(122), StoreError::NoSpace), "EDQUOT");
+        assert!(matches!(sorted(2), StoreError::Gone), "ENOENT");
+        assert!(matches!(sorted(30), StoreError::ReadOnly), "EROFS");
+        assert!(matches!(sorted(5), StoreError::Io { .. }), "EIO");
+    }
+
+    #[test]
+    fn texts_name_no_path_and_no_system_error() {
+        let source = io::Error::other("/home/secret");
+        let text = StoreError::from_io("reading a message", source).to_string();
+        assert_eq!(text, "a system error prevented reading a message");
+    }
+}
