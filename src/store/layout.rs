@@ -1,0 +1,330 @@
+//! Where mailboxes are: Maildir++.
+//!
+//! A user's tree is one directory, the root. It is itself the mailbox INBOX; every other one is a
+//! directory in it, `A.B` being `.A.B`, never one within another, so a parent need not exist. The names
+//! of these directories are in modified UTF-7 where Dovecot made them and in UTF-8 where Courier did.
+//! Both are found; a new one is made in modified UTF-7.
+//!
+//! Bulletin boards are plain subdirectories of a tree of their own, each a Maildir.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirEntry, OpenOptions, ReadDir};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::types::{BboardName, MailboxName};
+
+use super::mutf7;
+use super::replace::creation_mode;
+
+/// Where messages are delivered to, by anybody.
+pub const NEW: &str = "new";
+/// Where messages are that an IMAP session has seen.
+pub const CUR: &str = "cur";
+/// Where messages are while they are being written.
+pub const TMP: &str = "tmp";
+/// The three directories that make a Maildir.
+pub const PARTS: [&str; 3] = [CUR, NEW, TMP];
+
+/// Marks a directory as a folder of the Maildir above it, for delivery agents that keep a quota.
+const FOLDER_MARK: &str = "maildirfolder";
+
+/// Into which name a mailbox is moved to be deleted. No mailbox can have it.
+pub const TRASHED: &str = "..DOVECOT-TRASHED";
+
+/// The directory that a mailbox has if it is made now.
+pub fn directory(root: &Path, name: &MailboxName) -> PathBuf {
+    if name.is_inbox() {
+        return root.to_path_buf();
+    }
+    root.join(format!(".{name}"))
+}
+
+/// The directory that a mailbox has, in whichever way its name is written; `None` if there is no such
+/// mailbox.
+///
+/// # Errors
+/// Whatever `stat` fails with, except that there is nothing of that name.
+pub fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf>> {
+    if name.is_inbox() {
+        return Ok(is_maildir(root)?.then(|| root.to_path_buf()));
+    }
+    let as_encoded = directory(root, name);
+    if is_directory(&as_encoded)? {
+        return Ok(Some(as_encoded));
+    }
+    let Some(text) = mutf7::decode(name.as_str().as_bytes()).filter(|text| text != name.as_str())
+    else {
+        return Ok(None);
+    };
+    let in_utf8 = root.join(format!(".{text}"));
+    // What decodes to a name with a slash, or to `..`, is no directory here.
+    let is_the_name = name_of(in_utf8.file_name().unwrap_or_default()).as_ref() == Some(name);
+    Ok((is_the_name && is_directory(&in_utf8)?).then_some(in_utf8))
+}
+
+/// The name of the mailbox that is the directory of that name in the root; `None` if it cannot be one.
+/// What is not valid modified UTF-7 is taken for UTF-8.
+pub fn name_of(entry: &OsStr) -> Option<MailboxName> {
+    let name = entry.as_bytes().strip_prefix(b".")?;
+    if name.starts_with(b".") {
+        return None;
+    }
+    let name = if mutf7::decode(name).is_some() {
+        MailboxName::new(name)
+    } else {
+        MailboxName::new(mutf7::encode(std::str::from_utf8(name).ok()?).as_bytes())
+    };
+    // `.INBOX` is not the Maildir itself, and nobody could tell the two apart.
+    name.ok().filter(|name| !name.is_inbox())
+}
+
+/// The names in a directory that are mailboxes, or boards, in no order. Whoever has to stop early may
+/// stop between two of them.
+#[derive(Debug)]
+pub struct Listing<N> {
+    entries: ReadDir,
+    name_of: fn(&OsStr) -> Option<N>,
+}
+
+/// The mailboxes in a root, but for INBOX. A mailbox whose directory exists in both ways of writing
+/// its name is shown twice.
+///
+/// # Errors
+/// Whatever opening the directory fails with.
+pub fn mailboxes(root: &Path) -> io::Result<Listing<MailboxName>> {
+    let entries = fs::read_dir(root)?;
+    Ok(Listing { entries, name_of })
+}
+
+/// The boards in the tree of bulletin boards.
+///
+/// # Errors
+/// Whatever opening the directory fails with.
+pub fn bboards(tree: &Path) -> io::Result<Listing<BboardName>> {
+    let entries = fs::read_dir(tree)?;
+    let name_of = |entry: &OsStr| BboardName::new(entry.as_bytes()).ok();
+    Ok(Listing { entries, name_of })
+}
+
+impl<N> Iterator for Listing<N> {
+    /// `None` stands for an entry that is something else, so that each call reads one entry.
+    type Item = io::Result<Option<N>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.entries.next()?;
+        Some(entry.and_then(|entry| self.judge(&entry)))
+    }
+}
+
+impl<N> Listing<N> {
+    fn judge(&self, entry: &DirEntry) -> io::Result<Option<N>> {
+        let Some(name) = (self.name_of)(&entry.file_name()) else {
+            return Ok(None);
+        };
+        let kind = entry.file_type()?;
+        let is_one = kind.is_dir() || kind.is_symlink() && is_directory(&entry.path())?;
+        Ok(is_one.then_some(name))
+    }
+}
+
+/// The directory of a board.
+pub fn bboard_directory(tree: &Path, name: &BboardName) -> PathBuf {
+    tree.join(name.as_str())
+}
+
+/// True if there is a directory of that name, or a symbolic link to one.
+///
+/// # Errors
+/// Whatever `stat` fails with, except that there is nothing of that name.
+pub fn is_directory(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(status) => Ok(status.is_dir()),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// `ENAMETOOLONG` counts: no mailbox can have such a name.
+fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
+}
+
+/// True if one of the three parts is there: a root with none is no INBOX yet.
+///
+/// # Errors
+/// As [`is_directory`].
+pub fn is_maildir(dir: &Path) -> io::Result<bool> {
+    for part in PARTS {
+        if is_directory(&dir.join(part))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Creates those of the three parts that are missing, for whoever may use the directory itself.
+///
+/// # Errors
+/// Whatever creating them fails with.
+pub fn create_parts(dir: &Path) -> io::Result<()> {
+    let mode = fs::metadata(dir)?.mode() & 0o7777;
+    for part in PARTS {
+        match fs::DirBuilder::new().mode(mode).create(dir.join(part)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Marks a directory as a folder; not for the root.
+///
+/// # Errors
+/// Whatever creating the file fails with.
+pub fn mark_folder(dir: &Path) -> io::Result<()> {
+    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    let created = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(creation_mode(dir)?)
+        .custom_flags(nofollow)
+        .open(dir.join(FOLDER_MARK));
+    created.map(drop)
+}
+
+/// The path of a message, or of anything else whose name is just octets.
+pub fn join(dir: &Path, name: &[u8]) -> PathBuf {
+    dir.join(OsString::from_vec(name.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> MailboxName {
+        MailboxName::new(text.as_bytes()).expect("a name")
+    }
+
+    fn root(dirs: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a directory");
+        for dir in dirs {
+            fs::create_dir(root.path().join(dir)).expect("created");
+        }
+        root
+    }
+
+    #[test]
+    fn directories_of_names() {
+        let root = Path::new("/r");
+        assert_eq!(directory(root, &MailboxName::inbox()), root);
+        assert_eq!(
+            directory(root, &name("Work.2024")),
+            Path::new("/r/.Work.2024")
+        );
+    }
+
+    #[test]
+    fn names_of_directories() {
+        let of = |entry: &str| name_of(OsStr::new(entry)).map(|name| name.to_string());
+        assert_eq!(of(".Work.2024").as_deref(), Some("Work.2024"));
+        assert_eq!(of(".Caf&AOk-").as_deref(), Some("Caf&AOk-"));
+        assert_eq!(of(".Café").as_deref(), Some("Caf&AOk-"));
+        assert_eq!(of(".R&D").as_deref(), Some("R&-D"));
+        assert_eq!(of(".R&-D").as_deref(), Some("R&-D"));
+        for none in [
+            "cur", ".", "..", "..junk", TRASHED, ".INBOX", ".inbox", ".a..b", ".a.", "",
+        ] {
+            assert_eq!(of(none), None, "{none:?}");
+        }
+        assert_eq!(name_of(OsStr::from_bytes(b".\xff")), None);
+    }
+
+    #[test]
+    fn lists_directories_only() {
+        let root = root(&[
+            "cur",
+            "new",
+            "tmp",
+            ".Sent",
+            ".Café",
+            "..junk",
+            "courierimaphieracl",
+        ]);
+        fs::write(root.path().join(".afile"), "").expect("written");
+        std::os::unix::fs::symlink(".Sent", root.path().join(".Link")).expect("linked");
+        std::os::unix::fs::symlink("nowhere", root.path().join(".Dead")).expect("linked");
+        let listed = mailboxes(root.path()).expect("a listing");
+        let mut names: Vec<MailboxName> = listed.filter_map(|name| name.expect("ok")).collect();
+        names.sort();
+        assert_eq!(names, [name("Caf&AOk-"), name("Link"), name("Sent")]);
+    }
+
+    #[test]
+    fn finds_either_way_of_writing() {
+        let root = root(&["cur", ".Café", ".Caf&AOk-", ".&2D3c7A-", ".R&D", ".x"]);
+        let found = |text: &str| {
+            let found = find(root.path(), &name(text)).expect("no error");
+            found.map(|path| path.file_name().expect("a name").to_os_string())
+        };
+        assert_eq!(found("Caf&AOk-"), Some(".Caf&AOk-".into()));
+        fs::remove_dir(root.path().join(".Caf&AOk-")).expect("removed");
+        assert_eq!(found("Caf&AOk-"), Some(".Café".into()));
+        assert_eq!(found("R&-D"), Some(".R&D".into()));
+        assert_eq!(found("&2D3c7A-"), Some(".&2D3c7A-".into()));
+        assert_eq!((found("y"), found("Caf&AOk-.z")), (None, None));
+        assert!(
+            find(root.path(), &MailboxName::inbox())
+                .expect("ok")
+                .is_some()
+        );
+        let longest = "a".repeat(254);
+        assert_eq!(found(&longest), None);
+    }
+
+    #[test]
+    fn nothing_encoded_leads_out() {
+        let root = root(&["cur"]);
+        fs::create_dir_all(root.path().join(".é/x")).expect("created");
+        // U+00E9 and then a slash, which has to stand for itself and is refused by the name.
+        assert!(MailboxName::new("&AOk-/x".as_bytes()).is_err());
+        assert_eq!(find(root.path(), &name("&AOkALwB4-")).expect("ok"), None);
+        assert_eq!(find(root.path(), &name("&AC4-")).expect("ok"), None);
+    }
+
+    #[test]
+    fn a_root_without_parts_is_no_inbox() {
+        let root = root(&[]);
+        let inbox = MailboxName::inbox();
+        assert_eq!(find(root.path(), &inbox).expect("ok"), None);
+        create_parts(root.path()).expect("created");
+        create_parts(root.path()).expect("again");
+        assert_eq!(
+            find(root.path(), &inbox).expect("ok").as_deref(),
+            Some(root.path())
+        );
+        mark_folder(root.path()).expect("marked");
+        assert_eq!(
+            fs::read(root.path().join("maildirfolder")).expect("read"),
+            b""
+        );
+    }
+
+    #[test]
+    fn boards_are_plain_directories() {
+        let tree = root(&["general", ".git"]);
+        fs::write(tree.path().join("README"), "").expect("written");
+        let listed = bboards(tree.path()).expect("a listing");
+        let names: Vec<BboardName> = listed.filter_map(|name| name.expect("ok")).collect();
+        assert_eq!(names, [BboardName::new(b"general").expect("a name")]);
+        assert_eq!(
+            bboard_directory(tree.path(), &names[0]),
+            tree.path().join("general")
+        );
+    }
+}

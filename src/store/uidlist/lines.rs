@@ -1,0 +1,112 @@
+//! A file cut into lines, each lent from one buffer.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use super::Error;
+
+/// How much of the file is in memory at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// The whole lines of a file; what stands behind the last line feed is not shown.
+#[derive(Debug)]
+pub(super) struct Lines {
+    file: File,
+    buffer: Box<[u8]>,
+    /// The part of the buffer that was read from the file and not yet shown.
+    ahead: Range<usize>,
+    /// Where in the file that part starts.
+    offset: u64,
+    /// How many lines were shown.
+    number: u64,
+}
+
+/// One line: where in the file it starts, and where in the buffer its text is, without its end.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) start: u64,
+    text: Range<usize>,
+}
+
+impl Lines {
+    pub(super) fn new(file: File) -> Self {
+        Self {
+            file,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            ahead: 0..0,
+            offset: 0,
+            number: 0,
+        }
+    }
+
+    /// The next whole line; `None` if there is no further one yet.
+    ///
+    /// # Errors
+    /// [`Error::File`] if a line does not fit into the buffer.
+    pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
+        loop {
+            if let Some(length) = memchr::memchr(b'\n', &self.buffer[self.ahead.clone()]) {
+                return Ok(Some(self.take(length)));
+            }
+            if self.ahead.len() == self.buffer.len() {
+                return Err(Error::File("a line has no end"));
+            }
+            if self.fill()? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn take(&mut self, length: usize) -> Line {
+        let (start, end) = (self.ahead.start, self.ahead.start + length);
+        let line = Line {
+            start: self.offset,
+            text: match self.buffer[start..end] {
+                [.., b'\r'] => start..end - 1,
+                _ => start..end,
+            },
+        };
+        self.ahead.start = end + 1;
+        self.offset += length as u64 + 1;
+        self.number += 1;
+        line
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        self.buffer.copy_within(self.ahead.clone(), 0);
+        self.ahead = 0..self.ahead.len();
+        let got = self.file.read(&mut self.buffer[self.ahead.end..])?;
+        self.ahead.end += got;
+        Ok(got)
+    }
+
+    /// The text of the line that was shown last.
+    pub(super) fn text(&self, line: &Line) -> &[u8] {
+        &self.buffer[line.text.clone()]
+    }
+
+    /// Goes on at another place in the file.
+    pub(super) fn seek(&mut self, offset: u64) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.offset = offset;
+        self.ahead = 0..0;
+        Ok(())
+    }
+
+    /// Where in the file the next line starts.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many lines were shown.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// True if something stands behind the last whole line. Means what it says once [`Self::next`]
+    /// has returned `None`.
+    pub(super) fn is_torn(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+}
