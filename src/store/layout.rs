@@ -8,16 +8,16 @@
 //! Bulletin boards are plain subdirectories of a tree of their own, each a Maildir.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirEntry, OpenOptions, ReadDir};
+use std::fs::{self, DirEntry, ReadDir};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::types::{BboardName, MailboxName};
 
+use super::files;
 use super::mutf7;
-use super::replace::creation_mode;
 
 /// Where messages are delivered to, by anybody.
 pub const NEW: &str = "new";
@@ -69,16 +69,18 @@ pub fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf>> {
 /// What is not valid modified UTF-7 is taken for UTF-8.
 pub fn name_of(entry: &OsStr) -> Option<MailboxName> {
     let name = entry.as_bytes().strip_prefix(b".")?;
-    if name.starts_with(b".") {
-        return None;
-    }
-    let name = if mutf7::decode(name).is_some() {
-        MailboxName::new(name)
-    } else {
-        MailboxName::new(mutf7::encode(std::str::from_utf8(name).ok()?).as_bytes())
-    };
     // `.INBOX` is not the Maildir itself, and nobody could tell the two apart.
-    name.ok().filter(|name| !name.is_inbox())
+    name_on_disk(name).filter(|name| !name.is_inbox())
+}
+
+/// The mailbox that a name on disk, with dots between its levels, means, in modified UTF-7 or else in
+/// UTF-8; `None` if it is in neither, or not allowed.
+pub fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
+    if mutf7::decode(name).is_some() {
+        return MailboxName::new(name).ok();
+    }
+    let text = std::str::from_utf8(name).ok()?;
+    MailboxName::new(mutf7::encode(text).as_bytes()).ok()
 }
 
 /// The names in a directory that are mailboxes, or boards, in no order. Whoever has to stop early may
@@ -186,16 +188,7 @@ pub fn create_parts(dir: &Path) -> io::Result<()> {
 /// # Errors
 /// Whatever creating the file fails with.
 pub fn mark_folder(dir: &Path) -> io::Result<()> {
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut options = OpenOptions::new();
-    let created = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(creation_mode(dir)?)
-        .custom_flags(nofollow)
-        .open(dir.join(FOLDER_MARK));
-    created.map(drop)
+    files::open_or_create(&dir.join(FOLDER_MARK)).map(drop)
 }
 
 /// The path of a message, or of anything else whose name is just octets.
