@@ -1,20 +1,25 @@
-//! Opening and creating the small files of a mailbox: never through a symbolic link, never with more
-//! rights than the directory they are in, and never surprised that they are not there.
+//! Opening and creating the small files of a mailbox: never through a symbolic link, never waiting for
+//! the other end of a pipe, never with more rights than the directory they are in, and never surprised
+//! that they are not there.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 use super::stamp::Stamp;
+
+/// `O_NOFOLLOW`, and `O_NONBLOCK`, which means nothing to a file and everything to a named pipe.
+const FLAGS: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits() as i32;
 
 /// Opens a file as `options` say, but not a symbolic link to it; `None` if there is none.
 ///
 /// # Errors
 /// Whatever else opening it fails with.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<File>> {
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    match options.custom_flags(nofollow).open(path) {
+    match options.custom_flags(FLAGS).open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -104,6 +109,15 @@ mod tests {
         assert!(read(&link, 100).is_err() && open_or_create(&link).is_err());
         assert!(create_new(&link, 0o600).is_err());
         assert_eq!(fs::read(&target).expect("read"), b"secret");
+    }
+
+    #[test]
+    fn waits_for_no_pipe() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let dir = tempfile::tempdir().expect("a directory");
+        let pipe = dir.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).expect("a pipe");
+        assert!(read(&pipe, 9).is_ok() && open_or_create(&pipe).is_err());
     }
 
     #[test]

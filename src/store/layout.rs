@@ -14,6 +14,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use crate::types::{BboardName, MailboxName};
 
 use super::files;
@@ -80,6 +82,9 @@ pub fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
         return MailboxName::new(name).ok();
     }
     let text = std::str::from_utf8(name).ok()?;
+    if text.chars().any(char::is_control) {
+        return None;
+    }
     MailboxName::new(mutf7::encode(text).as_bytes()).ok()
 }
 
@@ -151,8 +156,11 @@ pub fn is_directory(path: &Path) -> io::Result<bool> {
 
 /// `ENAMETOOLONG` counts: no mailbox can have such a name.
 fn is_absent(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
+    let errno = Errno::from_io_error(error);
+    matches!(
+        errno,
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG)
+    )
 }
 
 /// True if one of the three parts is there: a root with none is no INBOX yet.
@@ -231,7 +239,7 @@ mod tests {
         assert_eq!(of(".R&D").as_deref(), Some("R&-D"));
         assert_eq!(of(".R&-D").as_deref(), Some("R&-D"));
         for none in [
-            "cur", ".", "..", "..junk", TRASHED, ".INBOX", ".inbox", ".a..b", ".a.", "",
+            "cur", ".", "..", "..junk", TRASHED, ".a\tb", ".INBOX", ".inbox", ".a..b", ".a.", "",
         ] {
             assert_eq!(of(none), None, "{none:?}");
         }

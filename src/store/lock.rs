@@ -24,6 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
+use super::filename::number;
 use super::files;
 use super::stamp::Stamp;
 use super::uidlist;
@@ -233,23 +234,22 @@ fn look_at(path: &Path) -> io::Result<Option<(Stamp, String)>> {
     Ok(Some((stamp, String::from_utf8_lossy(&text).into_owned())))
 }
 
-/// Text is `pid:host`.
+/// ```text
+/// text = pid ":" host
+/// ```
 fn holder(text: &str, owner: &Owner) -> Holder {
     let parsed = text.trim_end().split_once(':');
-    let parsed = parsed.and_then(|(pid, host)| Some((pid.parse::<i32>().ok()?, host)));
-    let Some((pid, _)) = parsed.filter(|&(_, host)| host == owner.host) else {
+    let of_this_host = parsed.filter(|&(_, host)| host == owner.host);
+    let pid = of_this_host.and_then(|(pid, _)| number::<i32>(pid.as_bytes()));
+    // What consists of digits is not negative, and 0 is no process.
+    let Some(pid) = pid.and_then(Pid::from_raw) else {
         return Holder::Unknown;
     };
-    if u32::try_from(pid) == Ok(owner.pid) {
-        return Holder::Gone;
-    }
-    match Pid::from_raw(pid)
-        .filter(|_| pid > 0)
-        .map(test_kill_process)
-    {
-        None => Holder::Unknown,
-        Some(Err(Errno::SRCH)) => Holder::Gone,
-        Some(_) => Holder::Alive,
+    let is_ours = u32::try_from(pid.as_raw_nonzero().get()) == Ok(owner.pid);
+    if is_ours || test_kill_process(pid) == Err(Errno::SRCH) {
+        Holder::Gone
+    } else {
+        Holder::Alive
     }
 }
 

@@ -1,7 +1,7 @@
 //! `subscriptions`: which mailboxes the user has subscribed to.
 //!
 //! One file in the root, in one of two versions. The first is a name on each line, levels separated by
-//! dots. The second starts with the seven octets of [`HEADER`], separates levels by tabs, and escapes
+//! dots. The second starts with a line `V`, tab, `2` and an empty one, separates levels by tabs, and escapes
 //! what would be taken for something else. A file stays what it is; a new one is of the second version.
 //! A subscription outlives its mailbox (RFC 3501 §6.3.6), so a name here says nothing of what exists.
 //!
