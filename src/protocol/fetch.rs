@@ -21,12 +21,18 @@ pub enum FetchItem {
     Flags,
     /// When the message came in.
     InternalDate,
-    /// The whole message; sets `\Seen`.
-    Rfc822,
+    /// The whole message; sets `\Seen`, unless it is only peeked at (RFC 1730 p. 31).
+    Rfc822 {
+        /// `\Seen` stays as it is.
+        peek: bool,
+    },
     /// Its header, with the blank line that ends it.
     Rfc822Header,
-    /// What follows the header; sets `\Seen`.
-    Rfc822Text,
+    /// What follows the header; sets `\Seen`, unless it is only peeked at (RFC 1730 p. 32).
+    Rfc822Text {
+        /// `\Seen` stays as it is.
+        peek: bool,
+    },
     /// How many octets the message has.
     Rfc822Size,
     /// The structure of its parts, without extension data.
@@ -78,14 +84,24 @@ pub enum SectionText {
 use FetchItem as Item;
 
 /// The items without an argument, and the level that has them.
-static ITEMS: [(&str, Level, FetchItem); 10] = [
+static ITEMS: [(&str, Level, FetchItem); 12] = [
     ("ENVELOPE", Level::Imap2, Item::Envelope),
     ("FLAGS", Level::Imap2, Item::Flags),
     ("INTERNALDATE", Level::Imap2, Item::InternalDate),
-    ("RFC822", Level::Imap2, Item::Rfc822),
+    ("RFC822", Level::Imap2, Item::Rfc822 { peek: false }),
     ("RFC822.HEADER", Level::Imap2, Item::Rfc822Header),
-    ("RFC822.TEXT", Level::Imap2, Item::Rfc822Text),
+    (
+        "RFC822.TEXT",
+        Level::Imap2,
+        Item::Rfc822Text { peek: false },
+    ),
     ("RFC822.SIZE", Level::Imap2, Item::Rfc822Size),
+    ("RFC822.PEEK", Level::Imap2bis, Item::Rfc822 { peek: true }),
+    (
+        "RFC822.TEXT.PEEK",
+        Level::Imap2bis,
+        Item::Rfc822Text { peek: true },
+    ),
     ("BODY", Level::Imap2bis, Item::Body),
     ("BODYSTRUCTURE", Level::Imap4, Item::BodyStructure),
     ("UID", Level::Imap4, Item::Uid),
@@ -107,19 +123,24 @@ static MACROS: [(&str, Level, usize); 3] = [
 ];
 
 impl FetchItem {
-    /// The name of the item in the answer.
+    /// The name of the item in the answer, where a text that was peeked at has the name of any other
+    /// (RFC 1730 p. 50-51).
     pub fn name(&self) -> &[u8] {
-        if let Self::Section(section) = self {
-            return &section.as_written;
+        match self {
+            Self::Section(section) => &section.as_written,
+            Self::Rfc822 { .. } => b"RFC822",
+            Self::Rfc822Text { .. } => b"RFC822.TEXT",
+            plain => {
+                let known = ITEMS.iter().find(|(_, _, item)| item == plain);
+                known.map_or(b"", |(name, _, _)| name.as_bytes())
+            }
         }
-        let known = ITEMS.iter().find(|(_, _, item)| item == self);
-        known.map_or(b"", |(name, _, _)| name.as_bytes())
     }
 
     /// True if fetching it sets `\Seen` (RFC 1176 p. 15, RFC 3501 §6.4.5).
     pub fn sets_seen(&self) -> bool {
         match self {
-            Self::Rfc822 | Self::Rfc822Text => true,
+            Self::Rfc822 { peek } | Self::Rfc822Text { peek } => !peek,
             Self::Section(section) => !section.peek,
             _ => false,
         }
@@ -129,7 +150,7 @@ impl FetchItem {
     fn is_text(&self) -> bool {
         matches!(
             self,
-            Self::Rfc822 | Self::Rfc822Header | Self::Rfc822Text | Self::Section(_)
+            Self::Rfc822 { .. } | Self::Rfc822Header | Self::Rfc822Text { .. } | Self::Section(_)
         )
     }
 }
@@ -198,6 +219,7 @@ fn fetch_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
 /// fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
 ///             "BODY" ["STRUCTURE"] / "UID" /
 ///             "BODY" [".PEEK"] section ["<" number "." nz-number ">"]
+/// fetch_att ::= ... / "RFC822" [".TEXT"] [".PEEK"]                           RFC 1730 p. 57
 /// ```
 fn fetch_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
     if cursor.peek() == Some(b'[') {
@@ -208,6 +230,9 @@ fn fetch_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
         .find(|(known, _, _)| known.as_bytes().eq_ignore_ascii_case(name));
     let (_, level, item) = known.ok_or("there is no such message data item")?;
     cursor.needs(*level);
+    if let Item::Rfc822 { peek: true } | Item::Rfc822Text { peek: true } = item {
+        cursor.needs_rfc_1730();
+    }
     Ok(item.clone())
 }
 
@@ -413,6 +438,20 @@ mod tests {
     }
 
     #[test]
+    fn items_of_rfc_1730() {
+        for (text, name) in [
+            ("RFC822.PEEK", "RFC822"),
+            ("rfc822.text.peek", "RFC822.TEXT"),
+        ] {
+            let mut cursor = Cursor::new(text.as_bytes());
+            let items = fetch_items(&mut cursor).expect(text);
+            assert_eq!(items[0].name(), name.as_bytes());
+            assert_eq!(cursor.level(), Level::Imap2bis, "a pin to IMAP2 takes it");
+            assert_eq!(cursor.trigger(), Level::Imap4, "no older client says it");
+        }
+    }
+
+    #[test]
     fn macros() {
         for (name, level, want) in [
             ("fast", Level::Imap2, "FLAGS INTERNALDATE RFC822.SIZE"),
@@ -445,7 +484,7 @@ mod tests {
             "FLAGS UID",
             "NOSUCH",
             "(ALL)",
-            "RFC822.PEEK",
+            "RFC822.HEADER.PEEK",
             "RFC822.HEADER.LINES (a)",
             "BODY[",
             "BODY[1",
@@ -486,6 +525,8 @@ mod tests {
         }
         for text in [
             "RFC822.HEADER",
+            "RFC822.PEEK",
+            "RFC822.TEXT.PEEK",
             "BODY.PEEK[1]",
             "FULL",
             "BODYSTRUCTURE",

@@ -44,7 +44,7 @@ pub(super) struct Gathered {
 fn depth(item: &FetchItem) -> Option<Depth> {
     match item {
         FetchItem::Envelope | FetchItem::Rfc822Header => Some(Depth::Header),
-        FetchItem::Rfc822 | FetchItem::Rfc822Text => Some(Depth::Sizes),
+        FetchItem::Rfc822 { .. } | FetchItem::Rfc822Text { .. } => Some(Depth::Sizes),
         FetchItem::Body | FetchItem::BodyStructure => Some(Depth::Structure),
         FetchItem::Section(section) if !section.part.is_empty() => Some(Depth::Structure),
         FetchItem::Section(section) => match section.text {
@@ -58,9 +58,9 @@ fn depth(item: &FetchItem) -> Option<Depth> {
 /// The section that an item names, of those that are texts.
 fn wanted(item: &FetchItem) -> Option<(&[u32], What)> {
     match item {
-        FetchItem::Rfc822 => Some((&[], What::All)),
+        FetchItem::Rfc822 { .. } => Some((&[], What::All)),
         FetchItem::Rfc822Header => Some((&[], What::Header)),
-        FetchItem::Rfc822Text => Some((&[], What::Text)),
+        FetchItem::Rfc822Text { .. } => Some((&[], What::Text)),
         FetchItem::Section(section) => Some((&section.part, what(section))),
         _ => None,
     }
