@@ -365,3 +365,6 @@ enum Progress {
     /// There is nothing to do before more input comes.
     Waiting,
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,11 @@ impl Appending {
         }
     }
 
+    /// The tag of the command.
+    pub(in crate::session) fn tag(&self) -> &[u8] {
+        &self.tag
+    }
+
     /// Takes the next octets of the message.
     pub(in crate::session) fn write(&mut self, octets: &[u8], budget: &mut Budget<'_>) {
         if let Ok(append) = &mut self.state {
