@@ -65,9 +65,11 @@ pub struct Section {
 pub enum SectionText {
     /// Its content; of the message itself: header and text.
     All,
-    /// The header of the message that it is. IMAP2bis writes it as part 0; a part that is no
-    /// message has its MIME header there.
+    /// The header of the message that it is.
     Header,
+    /// Part 0 of it, which is how IMAP2bis writes the header of the message that it is. A part that is
+    /// no message has its MIME header there, which IMAP2bis has no other name for.
+    Part0,
     /// Some fields of that header, and the blank line.
     HeaderFields {
         /// All but these fields.
@@ -281,7 +283,7 @@ fn section_spec(cursor: &mut Cursor<'_>, section: &mut Section) -> Parsed<()> {
         let number = cursor.number()?;
         write_number(&mut section.as_written, ("", number, ""));
         if number == 0 {
-            section.text = SectionText::Header;
+            section.text = SectionText::Part0;
             return Ok(());
         }
         if section.part.len() == MAX_DEPTH {
@@ -428,7 +430,8 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let old = section("BODY[2.0]");
-        assert_eq!((old.part, old.text), (vec![2], SectionText::Header));
+        assert_eq!((old.part, old.text), (vec![2], SectionText::Part0));
+        assert_eq!(section("BODY[2.HEADER]").text, SectionText::Header);
         let fields = section("BODY.PEEK[header.fields (\"from\" {2}\r\nTo)]<7.9>");
         assert!(fields.peek);
         assert_eq!(fields.partial, Some((7, 9)));

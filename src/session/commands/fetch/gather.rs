@@ -61,17 +61,30 @@ fn wanted(item: &FetchItem) -> Option<(&[u32], What)> {
         FetchItem::Rfc822 { .. } => Some((&[], What::All)),
         FetchItem::Rfc822Header => Some((&[], What::Header)),
         FetchItem::Rfc822Text { .. } => Some((&[], What::Text)),
-        FetchItem::Section(section) => Some((&section.part, what(section))),
+        FetchItem::Section(section) => Some((&section.part, what(&section.text))),
         _ => None,
     }
 }
 
-fn what(section: &Section) -> What {
-    match section.text {
+fn what(text: &SectionText) -> What {
+    match text {
         SectionText::All => What::All,
-        SectionText::Header | SectionText::HeaderFields { .. } => What::Header,
+        SectionText::Header | SectionText::HeaderFields { .. } | SectionText::Part0 => What::Header,
         SectionText::Text => What::Text,
         SectionText::Mime => What::Mime,
+    }
+}
+
+/// Where the text of an item lies; `None` if the message has no such part, or the part no such thing.
+fn extent(layout: &Layout, item: &FetchItem) -> Option<Extent> {
+    let (part, what) = wanted(item)?;
+    let found = resolve(layout, part, what);
+    match item {
+        FetchItem::Section(Section {
+            text: SectionText::Part0,
+            ..
+        }) => found.or_else(|| resolve(layout, part, What::Mime)),
+        _ => found,
     }
 }
 
@@ -212,10 +225,10 @@ impl Gathered {
         partial: Option<(u32, u32)>,
         cx: &mut Cx<'_, '_>,
     ) -> Step<io::Result<Content>> {
-        let (Some((file, layout)), Some((part, what))) = (&self.layout, wanted(item)) else {
+        let Some((file, layout)) = &self.layout else {
             return Step::Done(Ok(Content::Nothing));
         };
-        let Some(extent) = resolve(layout, part, what) else {
+        let Some(extent) = extent(layout, item) else {
             return Step::Done(Ok(Content::Nothing));
         };
         let section = if let FetchItem::Section(section) = item {
@@ -327,5 +340,66 @@ fn unreadable(source: io::Error) -> StoreError {
     StoreError::Io {
         context: "reading the message",
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Scanner;
+    use crate::protocol::command::{Command, parse};
+
+    const MESSAGE: &str = "\
+Subject: whole
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: image/gif
+
+GIF
+--b
+Content-Type: message/rfc822
+
+Subject: inner
+
+text
+--b--
+";
+
+    /// What a FETCH of that item shows, with the line ends as they are stored.
+    fn shown(item: &str) -> Option<&'static str> {
+        let command = format!("a FETCH 1 {item}");
+        let request = parse(command.as_bytes()).expect("a FETCH");
+        let Command::Fetch { items, .. } = request.command else {
+            panic!("{command} is no FETCH");
+        };
+        let depth = depth(&items[0]).expect("a text needs the file");
+        let mut scanner = Scanner::new(depth);
+        scanner.feed(MESSAGE.as_bytes());
+        let extent = extent(&scanner.finish(), &items[0])?;
+        let offset = |at| usize::try_from(at).expect("small");
+        Some(&MESSAGE[offset(extent.start)..offset(extent.end)])
+    }
+
+    #[test]
+    fn part_0_is_a_header_of_either_kind() {
+        let whole = "Subject: whole\nContent-Type: multipart/mixed; boundary=b\n\n";
+        assert_eq!(shown("BODY[0]"), Some(whole));
+        assert_eq!(shown("BODY[2.0]"), Some("Subject: inner\n\n"), "a message");
+        assert_eq!(
+            shown("BODY[1.0]"),
+            Some("Content-Type: image/gif\n\n"),
+            "no message"
+        );
+        assert_eq!(shown("BODY[3.0]"), None);
+        assert_eq!(shown("BODY[2.HEADER]"), shown("BODY[2.0]"));
+        assert_eq!(shown("BODY[1.HEADER]"), None, "RFC 3501 has MIME for that");
+    }
+
+    #[test]
+    fn peeking_shows_the_same() {
+        assert_eq!(shown("RFC822.PEEK"), Some(MESSAGE));
+        assert_eq!(shown("RFC822.TEXT.PEEK"), shown("BODY[TEXT]"));
+        assert!(shown("RFC822.TEXT.PEEK").is_some_and(|text| text.starts_with("--b\n")));
     }
 }
