@@ -303,7 +303,8 @@ impl Gathered {
     }
 }
 
-/// The fields of those names, or the others, and the blank line (RFC 3501 §6.4.5).
+/// The fields of those names, or the others, of the header that lies there. A header is looked at up to
+/// [`scan::MAX_HEADER`].
 fn header_fields(
     file: &File,
     extent: &Extent,
@@ -311,18 +312,28 @@ fn header_fields(
     not: bool,
     cx: &mut Cx<'_, '_>,
 ) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(extent.stored())
-        .unwrap_or(scan::MAX_HEADER)
-        .min(scan::MAX_HEADER);
-    let mut block = vec![0; length];
+    let stored = usize::try_from(extent.stored()).unwrap_or(usize::MAX);
+    let mut block = vec![0; stored.min(scan::MAX_HEADER)];
     file.read_exact_at(&mut block, extent.start)?;
     cx.budget.spend(COST_READ_16K);
+    Ok(selected(&block, names, not, block.len() < stored))
+}
+
+/// The blank line is sent whatever is selected, if the header has one (RFC 3501 §6.4.5). A block that
+/// was cut off in the middle of a line loses that line, and gets the blank line that is out of reach.
+fn selected(block: &[u8], names: &[Vec<u8>], not: bool, is_cut: bool) -> Vec<u8> {
+    let block = match memchr::memrchr(b'\n', block) {
+        Some(end) if is_cut => &block[..=end],
+        _ => block,
+    };
     let mut fields = Vec::new();
-    for range in header::select(&block, names, not) {
+    for range in header::select(block, names, not) {
         fields.extend_from_slice(&crlf::converted(&block[range]));
     }
-    fields.extend_from_slice(b"\r\n");
-    Ok(fields)
+    if is_cut {
+        fields.extend_from_slice(b"\r\n");
+    }
+    fields
 }
 
 fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
@@ -368,6 +379,10 @@ text
 
     /// What a FETCH of that item shows, with the line ends as they are stored.
     fn shown(item: &str) -> Option<&'static str> {
+        shown_of(MESSAGE, item)
+    }
+
+    fn shown_of<'m>(message: &'m str, item: &str) -> Option<&'m str> {
         let command = format!("a FETCH 1 {item}");
         let request = parse(command.as_bytes()).expect("a FETCH");
         let Command::Fetch { items, .. } = request.command else {
@@ -375,10 +390,10 @@ text
         };
         let depth = depth(&items[0]).expect("a text needs the file");
         let mut scanner = Scanner::new(depth);
-        scanner.feed(MESSAGE.as_bytes());
+        scanner.feed(message.as_bytes());
         let extent = extent(&scanner.finish(), &items[0])?;
         let offset = |at| usize::try_from(at).expect("small");
-        Some(&MESSAGE[offset(extent.start)..offset(extent.end)])
+        Some(&message[offset(extent.start)..offset(extent.end)])
     }
 
     #[test]
@@ -394,6 +409,31 @@ text
         assert_eq!(shown("BODY[3.0]"), None);
         assert_eq!(shown("BODY[2.HEADER]"), shown("BODY[2.0]"));
         assert_eq!(shown("BODY[1.HEADER]"), None, "RFC 3501 has MIME for that");
+    }
+
+    #[test]
+    fn a_header_is_sent_whole_however_long() {
+        let header = format!("Subject: long\nX: {}\n\n", "x\n ".repeat(scan::MAX_HEADER));
+        let message = format!("{header}text\n");
+        for item in ["RFC822.HEADER", "BODY[HEADER]", "BODY[0]"] {
+            assert_eq!(shown_of(&message, item), Some(&header[..]), "{item}");
+        }
+    }
+
+    #[test]
+    fn fields_come_with_the_blank_line_once() {
+        let select = |block: &str, names: &[&str], not, is_cut| {
+            let names: Vec<Vec<u8>> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+            String::from_utf8(selected(block.as_bytes(), &names, not, is_cut)).expect("ASCII")
+        };
+        let block = "A: 1\nB: 2\n 3\nC: 4\n\n";
+        assert_eq!(select(block, &["b"], false, false), "B: 2\r\n 3\r\n\r\n");
+        assert_eq!(select(block, &["b"], true, false), "A: 1\r\nC: 4\r\n\r\n");
+        assert_eq!(select(block, &["x"], false, false), "\r\n");
+        let unended = "A: 1\nB: 2\n";
+        assert_eq!(select(unended, &["a"], false, false), "A: 1\r\n");
+        let cut = "A: 1\nB: 2\nA: 3";
+        assert_eq!(select(cut, &["a"], false, true), "A: 1\r\n\r\n");
     }
 
     #[test]
