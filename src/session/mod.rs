@@ -216,6 +216,10 @@ impl Session {
     }
 
     fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<Progress> {
+        if self.is_broken() {
+            self.task = None;
+            return Step::Done(Progress::Waiting);
+        }
         if self.core.is_finished() {
             return Step::Done(Progress::Waiting);
         }
@@ -349,7 +353,7 @@ impl Session {
 
     /// True when the connection must be closed now: what was promised cannot be sent.
     pub fn is_broken(&self) -> bool {
-        self.core.state == State::Dropped || self.core.output.broken().is_some()
+        self.core.state == State::Dropped || self.core.output.is_broken()
     }
 
     /// For the log: who the client is.
