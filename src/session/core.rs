@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::job::Reply;
 use super::output::Output;
+use super::reader::Resume;
 use super::{Peer, Request, SessionConfig, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, View};
@@ -24,6 +25,8 @@ pub(super) enum State {
 pub(super) struct Selected {
     pub(super) name: MailboxRef,
     pub(super) view: View,
+    /// Where the last partial FETCH ended, so that the next one need not count from the start.
+    pub(super) resume: Option<Resume>,
 }
 
 /// State, dialect, selected mailbox and output of a session.
@@ -41,8 +44,6 @@ pub(super) struct Core {
     pub(super) verdict: Option<Verdict>,
     /// Whether the last command was answered BAD.
     pub(super) last_was_bad: bool,
-    /// Where the last partial FETCH ended, so that the next one need not count from the start.
-    pub(super) resume: Option<super::reader::Resume>,
 }
 
 impl Core {
@@ -59,7 +60,6 @@ impl Core {
             awaits_verdict: false,
             verdict: None,
             last_was_bad: false,
-            resume: None,
         }
     }
 

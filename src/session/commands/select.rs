@@ -60,7 +60,12 @@ impl Job for Select {
         let reply = match self.opening.take() {
             Some((name, handle, _)) => {
                 let view = cx.store.view(&handle, self.access);
-                announce(Selected { name, view }, cx)
+                let selected = Selected {
+                    name,
+                    view,
+                    resume: None,
+                };
+                announce(selected, cx)
             }
             None => Reply::no("Nothing was opened"),
         };

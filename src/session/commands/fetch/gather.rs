@@ -37,7 +37,7 @@ pub(super) struct Gathered {
     layout: Option<(Rc<File>, Layout)>,
     /// One for each item that is a text, in their order.
     contents: Vec<Content>,
-    locating: Option<(Locate, Extent, u64)>,
+    locating: Option<Locate>,
 }
 
 /// How deep the message has to be looked into for an item; `None`: not at all.
@@ -249,16 +249,25 @@ impl Gathered {
         if octets == 0 {
             return Step::Done(Ok(Content::Bytes(Vec::new())));
         }
-        let file = Rc::clone(file);
-        let resume = cx.core.resume;
-        let (locate, extent, octets) = self.locating.get_or_insert_with(|| {
-            (
-                Locate::new(message.uid, &extent, first, resume),
-                extent,
-                octets,
+        let resume = cx
+            .core
+            .selected
+            .as_mut()
+            .map(|selected| &mut selected.resume);
+        let locate = self.locating.get_or_insert_with(|| {
+            let known = resume.as_ref().and_then(|resume| **resume);
+            Locate::new(
+                Rc::clone(file),
+                message.uid,
+                &extent,
+                (first, octets),
+                known,
             )
         });
-        let range = ready!(locate.step(&file, extent, *octets, cx));
+        let range = ready!(locate.step(cx.budget));
+        if let Some(resume) = resume.filter(|_| first > 0) {
+            *resume = Some(locate.place());
+        }
         self.locating = None;
         Step::Done(range.map(Content::Range))
     }
