@@ -104,3 +104,59 @@ fn a_literal_without_end_ends_the_session() {
         assert!(!talk.session.is_finished(), "one octet less is read over");
     }
 }
+
+#[test]
+fn talking_does_not_put_off_the_time_to_log_in() {
+    let mut talk = Talk::new();
+    for _ in 0..5 {
+        talk.clock.advance(Duration::from_secs(11));
+        assert_eq!(talk.say("a NOOP\r\n"), "a OK NOOP completed\r\n");
+        talk.session.handle_timeout(talk.clock.now());
+        assert!(!talk.session.is_finished());
+    }
+    talk.clock.advance(Duration::from_secs(5));
+    assert_eq!(talk.session.poll_timeout(), Some(talk.clock.now()));
+    talk.session.handle_timeout(talk.clock.now());
+    assert_eq!(talk.hear(), "* BYE You took too long to log in\r\n");
+    assert!(talk.session.is_finished());
+}
+
+#[test]
+fn who_is_logged_in_may_be_silent_for_longer() {
+    let mut talk = Talk::new();
+    talk.clock.advance(Duration::from_secs(50));
+    talk.say("a LOGIN fred secret\r\n");
+    assert!(talk.session.poll_request().is_some());
+    talk.session.handle_verdict(Verdict::Granted {
+        user: "fred".to_owned(),
+        account: Account {
+            root: "/nowhere".into(),
+            bboards: None,
+        },
+    });
+    assert_eq!(talk.say(""), "a OK User fred logged in\r\n");
+    talk.clock.advance(Duration::from_secs(1799));
+    talk.session.handle_timeout(talk.clock.now());
+    assert!(!talk.session.is_finished());
+    talk.clock.advance(Duration::from_secs(1));
+    talk.session.handle_timeout(talk.clock.now());
+    assert_eq!(talk.hear(), "* BYE Autologout: idle for too long\r\n");
+}
+
+#[test]
+fn a_client_that_does_not_read_is_dropped() {
+    let mut talk = Talk::new();
+    talk.say("a LOGIN fred secret\r\n");
+    talk.session.handle_verdict(Verdict::Denied);
+    let mut budget = Budget::unlimited(&talk.clock);
+    talk.session.run(&mut talk.store, &mut budget);
+    assert!(talk.session.has_output());
+    talk.clock.advance(Duration::from_secs(60));
+    talk.session.handle_timeout(talk.clock.now());
+    assert!(talk.session.is_finished());
+    let due = talk.session.poll_timeout();
+    assert!(
+        due.is_some_and(|due| due <= talk.clock.now()),
+        "its last chance is over"
+    );
+}
