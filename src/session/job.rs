@@ -147,6 +147,7 @@ impl Task {
                 Stage::Sync(reply, sync) => {
                     if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
                         if matches!(error, StoreError::Invalidated) {
+                            end(&self.tag, reply, cx);
                             return Step::Done(leave(cx));
                         }
                         log::warn!("{}: {error:?}", cx.core.peer.name);
@@ -180,7 +181,8 @@ fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
         .tagged(tag, reply.status, reply.code, &reply.text);
 }
 
-/// The mailbox is no longer the one that was selected: its numbers mean nothing any more.
+/// The mailbox is no longer the one that was selected: its numbers mean nothing any more. What the last
+/// command came to was told, since it was done while they did.
 fn leave(cx: &mut Cx<'_, '_>) {
     let text = "The selected mailbox was deleted or replaced";
     cx.core.encoder().untagged(Status::Bye, None, text);
@@ -255,6 +257,7 @@ impl Retry {
                 let synced = ready!(sync.step(cx.store, cx.budget));
                 self.sync = None;
                 if let Err(error) = synced {
+                    *self = Self::default();
                     return Step::Done(Err(error));
                 }
             }

@@ -88,7 +88,11 @@ impl Job for Search {
                     message.number
                 }),
                 Ok(false) | Err(StoreError::Gone) => {}
-                Err(error) => return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse)),
+                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
+                    return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
+                }
+                // What cannot be read matches nothing; it must not hide what can.
+                Err(error) => log::warn!("{}: not searched: {error:?}", cx.core.peer.name),
             }
             self.facts = Facts::default();
             self.each.advance(cx, 1);

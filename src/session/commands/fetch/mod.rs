@@ -48,7 +48,8 @@ struct Fetch {
     gathered: Option<Gathered>,
     retry: Retry,
     marked: Option<bool>,
-    gone: bool,
+    /// Why some message could not be sent.
+    failed: Option<StoreError>,
 }
 
 /// Sends items of a set of messages.
@@ -81,7 +82,7 @@ fn fetch(
             gathered: None,
             retry: Retry::default(),
             marked: None,
-            gone: false,
+            failed: None,
         }),
         Err(reply) => super::answered(reply),
     }
@@ -104,8 +105,13 @@ impl Job for Fetch {
         while let Some(message) = ready!(self.each.current(cx)) {
             match ready!(self.fetch(&message, cx)) {
                 Ok(()) => {}
-                Err(StoreError::Gone) => self.gone = true,
-                Err(error) => return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse)),
+                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
+                    return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
+                }
+                // A message that is gone or cannot be read costs that message, not those behind it.
+                Err(error) => {
+                    self.failed.get_or_insert(error);
+                }
             }
             self.gathered = None;
             self.marked = None;
@@ -126,7 +132,12 @@ impl Fetch {
         if self.marked.is_none() {
             self.marked = Some(match ready!(self.mark_seen(message, cx)) {
                 Ok(changed) => changed,
-                Err(error) => return Step::Done(Err(error)),
+                Err(StoreError::Gone) => return Step::Done(Err(StoreError::Gone)),
+                Err(error) => {
+                    // On a disk that is full mail can still be read.
+                    log::warn!("{}: not marked as read: {error:?}", cx.core.peer.name);
+                    false
+                }
             });
         }
         self.write(message, cx);
@@ -192,10 +203,15 @@ impl Fetch {
         } else {
             Occasion::NumbersInUse
         };
-        match self.gone {
-            true => Reply::no("Some of the messages no longer exist").on(occasion),
-            false => Reply::ok("FETCH completed").on(occasion),
-        }
+        let reply = match &self.failed {
+            None => Reply::ok("FETCH completed"),
+            Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
+            Some(error) => {
+                log::error!("{error:?}");
+                Reply::no("Some of the messages cannot be read")
+            }
+        };
+        reply.on(occasion)
     }
 }
 
