@@ -324,16 +324,15 @@ impl Session {
         if self.core.is_finished() || self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if !self.core.is_logged_in() {
-            self.shut_down("You took too long to log in");
-        } else if self.has_output() {
+        let is_guest = !self.core.is_logged_in();
+        if self.has_output() && !is_guest {
             log::info!(
                 "{}: dropped, it read nothing for {} s",
                 self.core.peer.name,
                 DEAF_TIME.as_secs()
             );
             self.core.drop_client();
-        } else if self.task.is_none() {
+        } else if self.task.is_none() || is_guest {
             self.shut_down("Autologout: idle for too long");
         } else {
             self.heard = now;

@@ -117,7 +117,7 @@ fn talking_does_not_put_off_the_time_to_log_in() {
     talk.clock.advance(Duration::from_secs(5));
     assert_eq!(talk.session.poll_timeout(), Some(talk.clock.now()));
     talk.session.handle_timeout(talk.clock.now());
-    assert_eq!(talk.hear(), "* BYE You took too long to log in\r\n");
+    assert_eq!(talk.hear(), "* BYE Autologout: idle for too long\r\n");
     assert!(talk.session.is_finished());
 }
 

@@ -16,7 +16,7 @@ use crate::protocol::FetchItem;
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::untagged::{Occasion, encode_flags, encode_uid};
+use crate::session::untagged::{Occasion, encode_flags, encode_uid, tell_new_keywords};
 use crate::store::{FlagChange, MessageRef, StoreError};
 use crate::types::{FlagOperation, Flags, KeywordSet, MessageSet, NumberSet, SetEnd};
 
@@ -178,6 +178,11 @@ impl Fetch {
             return;
         };
         let mut contents = gathered.take_contents().into_iter();
+        let tells_flags = self.items.contains(&FetchItem::Flags);
+        let marked = self.marked == Some(true) && !tells_flags;
+        if tells_flags || marked {
+            tell_new_keywords(cx);
+        }
         cx.core.encoder().begin_fetch(message.number);
         for (at, item) in self.items.iter().enumerate() {
             cx.core.encoder().raw(if at == 0 { "" } else { " " });
@@ -190,7 +195,7 @@ impl Fetch {
                 item => gathered.encode(item, &mut cx.core.encoder()),
             }
         }
-        if self.marked == Some(true) && !self.items.contains(&FetchItem::Flags) {
+        if marked {
             cx.core.encoder().raw(" ");
             encode_flags(cx, message);
         }
