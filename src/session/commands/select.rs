@@ -59,13 +59,7 @@ impl Job for Select {
         }
         let reply = match self.opening.take() {
             Some((name, handle, _)) => {
-                let writable = cx.store.mailbox(&handle).is_writable();
-                let access = if writable {
-                    self.access
-                } else {
-                    Access::ReadOnly
-                };
-                let view = cx.store.view(&handle, access);
+                let view = cx.store.view(&handle, self.access);
                 announce(Selected::new(name, view), cx)
             }
             None => Reply::no("Nothing was opened"),
