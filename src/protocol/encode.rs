@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::types::date::MONTHS;
-use crate::types::{DateTime, Flags, Keyword, KeywordSet};
+use crate::types::{DateTime, Flags, Keyword};
 
 use super::dialect::Dialect;
 
@@ -87,16 +87,18 @@ impl<'o> Encoder<'o> {
         self.format(format_args!("{{{size}}}\r\n"))
     }
 
-    /// Flags in parentheses: the system flags that the dialect shows, and the keywords by their names
-    /// in the mailbox's list.
-    pub fn flags(&mut self, system: Flags, keywords: KeywordSet, names: &[Keyword]) -> &mut Self {
+    /// Flags in parentheses: the system flags that the dialect shows, and the keywords.
+    pub fn flags<'k>(
+        &mut self,
+        system: Flags,
+        keywords: impl IntoIterator<Item = &'k Keyword>,
+    ) -> &mut Self {
         let hidden = match self.dialect.shows_draft() {
             true => Flags::NONE,
             false => Flags::DRAFT,
         };
-        let keywords = keywords.iter().filter_map(|index| names.get(index));
         let system = system.without(hidden).names().map(|name| name as &str);
-        self.list(system.chain(keywords.map(Keyword::as_str)))
+        self.list(system.chain(keywords.into_iter().map(Keyword::as_str)))
     }
 
     /// Atoms in parentheses.
@@ -158,6 +160,7 @@ impl<'o> Encoder<'o> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::KeywordSet;
     use crate::protocol::dialect::Level;
     use crate::protocol::parser::Cursor;
 
@@ -236,14 +239,14 @@ mod tests {
             encoded(level, |e| {
                 // A bit without a name is a keyword that another session has just made.
                 let keywords = KeywordSet::of(1).with(KeywordSet::of(7));
-                e.flags(system, keywords, &names);
+                e.flags(system, keywords.iter().filter_map(|index| names.get(index)));
             })
         };
         let old = "(\\Seen \\Recent Todo)";
         let new = "(\\Seen \\Draft \\Recent Todo)";
         assert_eq!(LEVELS.map(flags), [old, old, new]);
         let none = encoded(Level::Imap2, |e| {
-            e.flags(Flags::DRAFT, KeywordSet::NONE, &names);
+            e.flags(Flags::DRAFT, []);
         });
         assert_eq!(none, "()");
     }

@@ -5,7 +5,7 @@
 //! can break out of its line.
 
 use crate::types::mailbox_name::SEPARATOR;
-use crate::types::{Flags, Keyword, KeywordSet, UidValidity};
+use crate::types::{Flags, Keyword, UidValidity};
 
 use super::dialect::Level;
 use super::encode::Encoder;
@@ -283,14 +283,9 @@ impl Encoder<'_> {
     /// data ::= ("FLAGS" SP flag_list / ...)                          RFC 1064 p. 24
     /// ```
     pub fn flags_line(&mut self, keywords: &[Keyword]) -> &mut Self {
-        let system = Flags::NAMES
-            .iter()
-            .fold(Flags::NONE, |all, &(flag, _)| all.with(flag))
-            .without(Flags::RECENT);
-        let all = (0..keywords.len().min(KeywordSet::MAX)).fold(KeywordSet::NONE, |all, index| {
-            all.with(KeywordSet::of(index))
-        });
-        self.raw("* FLAGS ").flags(system, all, keywords).end_line()
+        self.raw("* FLAGS ")
+            .flags(Flags::PERMANENT, keywords)
+            .end_line()
     }
 
     /// Begins the numbers that a search has found; without one, the line says so.

@@ -15,7 +15,7 @@ use super::output::HIGH_WATER;
 use crate::budget::{Step, Why};
 use crate::protocol::{Code, Encoder, Status};
 use crate::store::{Access, MessageRef, Store, Updates};
-use crate::types::{Flags, KeywordSet};
+use crate::types::{Flags, Keyword, KeywordSet};
 
 /// When changes are told, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +141,9 @@ pub(super) fn encode_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
     let (flags, keywords) = cx.store.flags(&selected.view, message);
     let names = cx.store.mailbox(selected.view.handle()).keywords();
     let mut encoder = Encoder::new(cx.core.output.bytes(), cx.core.dialect);
-    encoder.raw("FLAGS ").flags(flags, keywords, names);
+    encoder
+        .raw("FLAGS ")
+        .flags(flags, keywords.iter().filter_map(|index| names.get(index)));
 }
 
 /// The item `UID n`.
@@ -158,14 +160,15 @@ pub(super) fn tell_keywords(core: &mut Core, store: &Store) {
     let Some(selected) = &core.selected else {
         return;
     };
-    let names = store.mailbox(selected.view.handle()).keywords();
+    let table = store.mailbox(selected.view.handle()).keywords();
+    let names: Vec<Keyword> = table.iter().map(|(_, name)| name.clone()).collect();
     let mut encoder = Encoder::new(core.output.bytes(), core.dialect);
-    encoder.flags_line(names);
+    encoder.flags_line(&names);
     if core.dialect.sends_status_codes() {
         let code = match selected.view.access() {
             Access::ReadWrite => Code::PermanentFlags {
                 system: Flags::PERMANENT,
-                keywords: names,
+                keywords: &names,
                 more: names.len() < KeywordSet::MAX,
             },
             Access::ReadOnly => Code::PermanentFlags {

@@ -1,15 +1,38 @@
 //! Delivering one message: streamed to `tmp/`, flushed, and moved to its place under the lock.
 
-use std::time::SystemTime;
+use std::fs::{File, FileTimes};
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
 
-use super::{MailboxHandle, Store, StoreError};
-use crate::budget::{Budget, Step};
-use crate::types::{DateTime, FlagList, Uid, UidValidity};
+use super::delivery::{Delivery, Ready, Temporary};
+use super::files::{create_new, creation_mode};
+use super::sync::Sync;
+use super::{MailboxHandle, Store, StoreError, filename, layout};
+use crate::budget::{Budget, COST_SYNC, Step, Why};
+use crate::ready;
+use crate::types::{DateTime, FlagList, Flags, Uid, UidValidity};
+
+/// Octets collected before they are written.
+const BUFFER: usize = 64 * 1024;
 
 /// A message on its way into a mailbox. Dropped before it is done, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Append {
     handle: MailboxHandle,
+    file: File,
+    temporary: Option<Temporary>,
+    unique: String,
+    flags: FlagList,
+    date: Option<DateTime>,
+    text: Text,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Flush,
+    Load(Sync),
+    Deliver(Box<Delivery>),
 }
 
 impl Append {
@@ -24,9 +47,26 @@ impl Append {
         date: Option<DateTime>,
         wall: SystemTime,
     ) -> Result<Self, StoreError> {
-        let _ = (store, flags, date, wall);
+        let (mailbox, tools) = store.parts(handle);
+        if !mailbox.is_writable() {
+            return Err(StoreError::ReadOnly);
+        }
+        let unique = tools.names.next(wall);
+        let path = mailbox.dir().join(layout::TMP).join(&unique);
+        let created = creation_mode(&path).and_then(|mode| create_new(&path, mode));
+        let file = created.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::Invalidated,
+            _ => StoreError::from_io("delivering a message", error),
+        })?;
         Ok(Self {
             handle: handle.clone(),
+            file,
+            temporary: Some(Temporary { path }),
+            unique,
+            flags,
+            date,
+            text: Text::default(),
+            stage: Stage::Flush,
         })
     }
 
@@ -35,8 +75,17 @@ impl Append {
     /// # Errors
     /// The disk is full or fails; the message is lost then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let _ = (bytes, &self.handle);
+        self.text.add(bytes);
+        if self.text.buffer.len() >= BUFFER {
+            self.write_out()?;
+        }
         Ok(())
+    }
+
+    fn write_out(&mut self) -> Result<(), StoreError> {
+        let written = self.file.write_all(&self.text.buffer);
+        self.text.buffer.clear();
+        written.map_err(StoreError::io("delivering a message"))
     }
 
     /// Once all is written: to be stepped until done. Then the message is safe on disk, under that UID.
@@ -48,7 +97,162 @@ impl Append {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(UidValidity, Uid), StoreError>> {
-        let _ = (store, budget);
-        Step::Done(Err(StoreError::ReadOnly))
+        loop {
+            match &mut self.stage {
+                Stage::Flush => {
+                    if let Err(error) = self.flush() {
+                        return Step::Done(Err(error));
+                    }
+                    self.stage = Stage::Load(Sync::new(self.handle.clone()));
+                    budget.spend(COST_SYNC);
+                    if budget.is_spent() {
+                        return Step::Yield(Why::Budget);
+                    }
+                }
+                Stage::Load(sync) => {
+                    if !store.mailbox(&self.handle).disk.loaded {
+                        if let Err(error) = ready!(sync.step(store, budget)) {
+                            return Step::Done(Err(error));
+                        }
+                    }
+                    self.stage = Stage::Deliver(Box::new(Delivery::new(self.ready())));
+                }
+                Stage::Deliver(delivery) => {
+                    let (mailbox, mut tools) = store.parts(&self.handle);
+                    let delivered = ready!(delivery.step(mailbox, &mut tools, budget));
+                    let validity = mailbox.uid_validity();
+                    return Step::Done(delivered.and_then(|uids| {
+                        let uid = uids
+                            .first()
+                            .ok_or(StoreError::Refused("it was delivered already"))?;
+                        Ok((validity, *uid))
+                    }));
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.text.end();
+        self.write_out()?;
+        let failed = StoreError::io("delivering a message");
+        if let Some(date) = self.date {
+            let seconds = Duration::from_secs(date.unix.unsigned_abs());
+            let time = if date.unix < 0 {
+                SystemTime::UNIX_EPOCH.checked_sub(seconds)
+            } else {
+                SystemTime::UNIX_EPOCH.checked_add(seconds)
+            };
+            if let Some(time) = time {
+                let times = FileTimes::new().set_accessed(time).set_modified(time);
+                self.file.set_times(times).map_err(&failed)?;
+            }
+        }
+        self.file.sync_all().map_err(failed)
+    }
+
+    fn ready(&mut self) -> Vec<Ready> {
+        let name = filename::with_sizes(&self.unique, self.text.stored, self.text.on_the_wire);
+        let flags = self.flags.system.without(Flags::RECENT);
+        let keywords = std::mem::take(&mut self.flags.keywords);
+        let file = self.temporary.take();
+        let ready = |file| Ready {
+            file,
+            name: name.into_bytes(),
+            flags,
+            keywords,
+        };
+        file.map(ready).into_iter().collect()
+    }
+}
+
+/// Turns CRLF into LF, as Maildirs have it, and counts octets in both forms.
+#[derive(Debug, Default)]
+struct Text {
+    buffer: Vec<u8>,
+    /// A CR that may belong to the LF that comes next.
+    has_cr: bool,
+    /// The last octet was a CR, in the stored form.
+    after_cr: bool,
+    stored: u64,
+    /// Each LF that has no CR before it counts as two.
+    on_the_wire: u64,
+}
+
+impl Text {
+    fn add(&mut self, mut bytes: &[u8]) {
+        while let Some(&first) = bytes.first() {
+            if self.has_cr {
+                self.has_cr = false;
+                if first != b'\n' {
+                    self.put(b"\r");
+                }
+            }
+            let end = memchr::memchr(b'\r', bytes).unwrap_or(bytes.len());
+            self.put(&bytes[..end]);
+            self.has_cr = end < bytes.len();
+            bytes = bytes.get(end + 1..).unwrap_or_default();
+        }
+    }
+
+    fn end(&mut self) {
+        if std::mem::take(&mut self.has_cr) {
+            self.put(b"\r");
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let Some(&last) = bytes.last() else {
+            return;
+        };
+        let bare = memchr::memchr_iter(b'\n', bytes).filter(|&at| {
+            if at == 0 {
+                !self.after_cr
+            } else {
+                bytes[at - 1] != b'\r'
+            }
+        });
+        self.on_the_wire += bytes.len() as u64 + bare.count() as u64;
+        self.stored += bytes.len() as u64;
+        self.after_cr = last == b'\r';
+        self.buffer.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(chunks: &[&[u8]]) -> (Vec<u8>, u64, u64) {
+        let mut text = Text::default();
+        for chunk in chunks {
+            text.add(chunk);
+        }
+        text.end();
+        (text.buffer, text.stored, text.on_the_wire)
+    }
+
+    #[test]
+    fn stores_line_feeds_and_counts_both_ways() {
+        let cases: [(&[u8], &[u8], u64); 8] = [
+            (b"", b"", 0),
+            (b"a\r\nb\r\n", b"a\nb\n", 6),
+            (b"a\nb", b"a\nb", 4),
+            (b"\n", b"\n", 2),
+            (b"a\rb\r", b"a\rb\r", 4),
+            (b"a\r\r\nb", b"a\r\nb", 4),
+            (b"\r\n\r\n", b"\n\n", 4),
+            (b"\0\xff\r\n", b"\0\xff\n", 4),
+        ];
+        for (input, output, wire) in cases {
+            let whole = stored(&[input]);
+            assert_eq!(
+                whole,
+                (output.to_vec(), output.len() as u64, wire),
+                "{input:?}"
+            );
+            let octets: Vec<&[u8]> = input.chunks(1).collect();
+            assert_eq!(stored(&octets), whole, "byte by byte: {input:?}");
+        }
     }
 }

@@ -62,13 +62,36 @@ pub(super) struct DirStamp {
 }
 
 impl DirStamp {
-    /// Of the directory with that path.
-    pub(super) fn at(path: &Path) -> io::Result<Self> {
-        fs::metadata(path).map(|status| Self {
+    /// Of no directory at all.
+    const ABSENT: Self = Self {
+        device: 0,
+        inode: 0,
+        modified: (0, 0),
+    };
+
+    /// From what `fstat` said of an open directory.
+    pub(super) fn of(status: &fs::Metadata) -> Self {
+        Self {
             device: status.dev(),
             inode: status.ino(),
             modified: (status.mtime(), status.mtime_nsec()),
-        })
+        }
+    }
+
+    /// Of the directory with that path.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|status| Self::of(&status))
+    }
+
+    fn at_or_absent(path: &Path) -> io::Result<Self> {
+        match Self::at(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::ABSENT),
+            stamp => stamp,
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        *self == Self::ABSENT
     }
 
     /// True if both are of the same directory.
@@ -95,9 +118,14 @@ impl Stamps {
     /// Of both directories of a mailbox, as they are now.
     pub(super) fn of(mailbox: &Path) -> io::Result<Self> {
         Ok(Self {
-            new: DirStamp::at(&Place::New.within(mailbox))?,
-            cur: DirStamp::at(&Place::Cur.within(mailbox))?,
+            new: DirStamp::at_or_absent(&Place::New.within(mailbox))?,
+            cur: DirStamp::at_or_absent(&Place::Cur.within(mailbox))?,
         })
+    }
+
+    /// True if one of the directories is not there.
+    pub(super) fn is_any_absent(&self) -> bool {
+        self.new.is_absent() || self.cur.is_absent()
     }
 
     fn tick(&self) -> Duration {
@@ -175,7 +203,10 @@ mod tests {
         let first = Observation::renew(None, stamps, start);
         assert_eq!(first.ripens(), start + TICK);
         let later = start + Duration::from_secs(1);
-        assert_eq!(Observation::renew(Some(first), stamps, later).ripens(), start + TICK);
+        assert_eq!(
+            Observation::renew(Some(first), stamps, later).ripens(),
+            start + TICK
+        );
         stamps.cur.modified = (100, 0);
         let moved = Observation::renew(Some(first), stamps, later);
         assert_eq!(moved.ripens(), later + COARSE_TICK);

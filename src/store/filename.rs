@@ -255,7 +255,7 @@ mod tests {
                 .enumerate()
                 .filter(|(i, _)| bits & (1 << i) != 0);
             let system = set.fold(Flags::NONE, |all, (_, &(_, flag))| all.with(flag));
-            let keywords = KeywordSet(bits * 0x0010_8421 & 0x03FF_FFFF);
+            let keywords = KeywordSet((bits * 0x0010_8421) & 0x03FF_FFFF);
             let name = with("1.h:2,PX,extra", system, keywords);
             assert_eq!(flags(name.as_bytes()), (system, keywords), "{name}");
         }

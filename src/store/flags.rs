@@ -1,8 +1,16 @@
 //! Reading and changing flags: one rename a message.
 
-use super::view::{MessageRef, View};
+use std::io;
+
+use super::disk::{Place, rename_onto_nothing};
+use super::filename;
+use super::locking::Locking;
+use super::mailbox::Mailbox;
+use super::table::MAX_NAME;
+use super::view::{Access, MessageRef, View};
 use super::{MailboxHandle, Store, StoreError};
-use crate::budget::{Budget, Step};
+use crate::budget::{Budget, COST_SYNC, Step};
+use crate::ready;
 use crate::types::{FlagOperation, Flags, Keyword, KeywordSet};
 
 /// A change of flags, with keywords as bits of the mailbox (see [`DefineKeywords`]).
@@ -16,11 +24,33 @@ pub struct FlagChange {
     pub keywords: KeywordSet,
 }
 
+impl FlagChange {
+    /// The flags that come of it.
+    fn apply(&self, system: Flags, keywords: KeywordSet) -> (Flags, KeywordSet) {
+        let named = self.system.without(Flags::RECENT);
+        match self.operation {
+            FlagOperation::Replace => (named, self.keywords),
+            FlagOperation::Add => (system.with(named), keywords.with(self.keywords)),
+            FlagOperation::Remove => (system.without(named), keywords.without(self.keywords)),
+        }
+    }
+}
+
 impl Store {
     /// A message's flags, `\Recent` among them if it is so to this session.
     pub fn flags(&self, view: &View, message: &MessageRef) -> (Flags, KeywordSet) {
-        let _ = (view, message);
-        (Flags::NONE, KeywordSet::NONE)
+        let table = &self.mailbox(view.handle()).table;
+        let Ok(index) = table.find_uid(message.uid.get()) else {
+            return (Flags::NONE, KeywordSet::NONE);
+        };
+        let record = table.record(index);
+        let is_recent = view.has_recent(message.uid);
+        let session = if is_recent {
+            Flags::RECENT
+        } else {
+            Flags::NONE
+        };
+        (record.flags.with(session), record.keywords)
     }
 
     /// Changes a message's flags. True if they were different before.
@@ -33,20 +63,83 @@ impl Store {
         message: &MessageRef,
         change: &FlagChange,
     ) -> Result<bool, StoreError> {
-        let _ = (view, message, change);
-        Err(StoreError::Gone)
+        let mailbox = self.mailbox_mut(view.handle());
+        if mailbox.is_void() {
+            return Err(StoreError::Invalidated);
+        }
+        if view.access() == Access::ReadOnly || !mailbox.is_writable() {
+            return Err(StoreError::ReadOnly);
+        }
+        let index = mailbox.living(message).ok_or(StoreError::Gone)?;
+        let record = mailbox.table.record(index);
+        let before = (record.flags, record.keywords);
+        let (flags, keywords) = change.apply(before.0, before.1);
+        if (flags, keywords) == before {
+            return Ok(false);
+        }
+        mailbox.rename_for(index, flags, keywords)?;
+        mailbox.note_flags(index, flags, keywords, Some(view.state()));
+        Ok(true)
     }
 
     /// The number of the first message that is not seen.
     pub fn first_unseen(&self, view: &View) -> Option<u32> {
-        let _ = view;
-        None
+        let mailbox = self.mailbox(view.handle());
+        let index = unseen(mailbox, view).next()?;
+        Some(mailbox.table.number_of(index, view.buried()))
     }
 
     /// How many messages are not seen.
     pub fn count_unseen(&self, view: &View) -> u32 {
-        let _ = view;
-        0
+        unseen(self.mailbox(view.handle()), view).count() as u32
+    }
+}
+
+/// Indexes of the messages that the view counts and that are not seen.
+fn unseen<'m>(mailbox: &'m Mailbox, view: &View) -> impl Iterator<Item = usize> + use<'m> {
+    let (told, last_uid) = (view.buried(), view.last_uid());
+    let published = mailbox.table.published().iter().enumerate();
+    published
+        .take_while(move |(_, record)| record.uid <= last_uid)
+        .filter(move |(index, record)| {
+            !record.flags.contains(Flags::SEEN) && mailbox.table.counts(*index, told)
+        })
+        .map(|(index, _)| index)
+}
+
+impl Mailbox {
+    /// Where a message is that is not known to be gone.
+    pub(super) fn living(&self, message: &MessageRef) -> Option<usize> {
+        let index = self.table.find_uid(message.uid.get()).ok()?;
+        (!self.table.record(index).is_dead()).then_some(index)
+    }
+
+    /// Renames a message's file so that its name tells these flags.
+    fn rename_for(
+        &mut self,
+        index: usize,
+        flags: Flags,
+        keywords: KeywordSet,
+    ) -> Result<(), StoreError> {
+        let mut name = Vec::with_capacity(MAX_NAME);
+        filename::with_flags(self.table.name(index), flags, keywords, &mut name);
+        if name.len() > MAX_NAME {
+            return Err(StoreError::Limit("the message has no room for more flags"));
+        }
+        match rename_onto_nothing(&self.path(index), &Place::Cur.file(self.dir(), &name)) {
+            Ok(()) => {
+                self.renamed(index, Place::Cur, &name);
+                Ok(())
+            }
+            Err(error) => {
+                use io::ErrorKind::{AlreadyExists, NotFound};
+                if matches!(error.kind(), NotFound | AlreadyExists) {
+                    self.suspect();
+                    return Err(StoreError::Gone);
+                }
+                Err(StoreError::from_io("changing flags", error))
+            }
+        }
     }
 }
 
@@ -55,12 +148,17 @@ impl Store {
 pub struct DefineKeywords {
     handle: MailboxHandle,
     names: Vec<Keyword>,
+    locking: Locking,
 }
 
 impl DefineKeywords {
     /// To be stepped until done.
     pub fn new(handle: MailboxHandle, names: Vec<Keyword>) -> Self {
-        Self { handle, names }
+        Self {
+            handle,
+            names,
+            locking: Locking::default(),
+        }
     }
 
     /// Ends with the bits of all the names. Takes no lock if they are known already.
@@ -72,7 +170,53 @@ impl DefineKeywords {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Step<Result<KeywordSet, StoreError>> {
-        let _ = (store, budget, &self.handle, &self.names);
-        Step::Done(Err(StoreError::ReadOnly))
+        let (mailbox, tools) = store.parts(&self.handle);
+        if let Some(known) = known(mailbox, &self.names) {
+            return Step::Done(Ok(known));
+        }
+        let locked = ready!(self.locking.step(mailbox, tools.owner, budget));
+        budget.spend(COST_SYNC);
+        Step::Done(locked.and_then(|_lock| {
+            let (set, is_whole) = mailbox.define(&self.names, budget)?;
+            let limit = "the mailbox cannot have more than 26 keywords";
+            if is_whole {
+                Ok(set)
+            } else {
+                Err(StoreError::Limit(limit))
+            }
+        }))
+    }
+}
+
+fn known(mailbox: &Mailbox, names: &[Keyword]) -> Option<KeywordSet> {
+    let indexes = names.iter().map(|name| mailbox.keywords().index_of(name));
+    indexes
+        .into_iter()
+        .try_fold(KeywordSet::NONE, |set, index| {
+            Some(set.with(KeywordSet::of(index?)))
+        })
+}
+
+impl Mailbox {
+    /// The bits of these keywords, new ones being written down; false if there was no room for all. The
+    /// mailbox is locked.
+    pub(super) fn define(
+        &mut self,
+        names: &[Keyword],
+        budget: &Budget<'_>,
+    ) -> Result<(KeywordSet, bool), StoreError> {
+        self.read_keywords()?;
+        let mut table = self.keywords().clone();
+        let (mut set, mut is_whole) = (KeywordSet::NONE, true);
+        for name in names {
+            match table.define(name) {
+                Some(index) => set = set.with(KeywordSet::of(index)),
+                None => is_whole = false,
+            }
+        }
+        if table != *self.keywords() {
+            self.write_keywords(table, budget.wall())?;
+        }
+        Ok((set, is_whole))
     }
 }

@@ -13,15 +13,14 @@
 //! Reading needs no lock. Writing needs that of the mailbox ([`super::lock::MailboxLock`]), and the new
 //! file must be later than the old one by a second at least, because that is what other readers compare.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::types::{Keyword, KeywordSet};
 
 use super::filename::number;
+use super::files;
 use super::replace::{Replacement, Taken};
 use super::stamp::Stamp;
 
@@ -63,22 +62,10 @@ impl KeywordTable {
     /// # Errors
     /// Whatever reading fails with.
     pub fn read(dir: &Path) -> io::Result<(Self, Option<Stamp>)> {
-        let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-        let mut options = OpenOptions::new();
-        let opened = options
-            .read(true)
-            .custom_flags(nofollow)
-            .open(dir.join(FILE));
-        let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok((Self::default(), None));
-            }
-            opened => opened?,
-        };
-        let stamp = Stamp::of(&file.metadata()?);
-        let mut text = Vec::new();
-        file.take(MAX_SIZE).read_to_end(&mut text)?;
-        Ok((Self::parse(&text), Some(stamp)))
+        Ok(match files::read(&dir.join(FILE), MAX_SIZE)? {
+            Some((text, stamp)) => (Self::parse(&text), Some(stamp)),
+            None => (Self::default(), None),
+        })
     }
 
     /// ```text
@@ -185,7 +172,7 @@ fn later(old: Option<Stamp>, wall: SystemTime) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
 
     use super::*;
 

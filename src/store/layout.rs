@@ -8,16 +8,18 @@
 //! Bulletin boards are plain subdirectories of a tree of their own, each a Maildir.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirEntry, OpenOptions, ReadDir};
+use std::fs::{self, DirEntry, ReadDir};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
 
 use crate::types::{BboardName, MailboxName};
 
+use super::files;
 use super::mutf7;
-use super::replace::creation_mode;
 
 /// Where messages are delivered to, by anybody.
 pub const NEW: &str = "new";
@@ -69,16 +71,21 @@ pub fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf>> {
 /// What is not valid modified UTF-7 is taken for UTF-8.
 pub fn name_of(entry: &OsStr) -> Option<MailboxName> {
     let name = entry.as_bytes().strip_prefix(b".")?;
-    if name.starts_with(b".") {
+    // `.INBOX` is not the Maildir itself, and nobody could tell the two apart.
+    name_on_disk(name).filter(|name| !name.is_inbox())
+}
+
+/// The mailbox that a name on disk, with dots between its levels, means, in modified UTF-7 or else in
+/// UTF-8; `None` if it is in neither, or not allowed.
+pub fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
+    if mutf7::decode(name).is_some() {
+        return MailboxName::new(name).ok();
+    }
+    let text = std::str::from_utf8(name).ok()?;
+    if text.chars().any(char::is_control) {
         return None;
     }
-    let name = if mutf7::decode(name).is_some() {
-        MailboxName::new(name)
-    } else {
-        MailboxName::new(mutf7::encode(std::str::from_utf8(name).ok()?).as_bytes())
-    };
-    // `.INBOX` is not the Maildir itself, and nobody could tell the two apart.
-    name.ok().filter(|name| !name.is_inbox())
+    MailboxName::new(mutf7::encode(text).as_bytes()).ok()
 }
 
 /// The names in a directory that are mailboxes, or boards, in no order. Whoever has to stop early may
@@ -149,8 +156,11 @@ pub fn is_directory(path: &Path) -> io::Result<bool> {
 
 /// `ENAMETOOLONG` counts: no mailbox can have such a name.
 fn is_absent(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
+    let errno = Errno::from_io_error(error);
+    matches!(
+        errno,
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG)
+    )
 }
 
 /// True if one of the three parts is there: a root with none is no INBOX yet.
@@ -186,16 +196,7 @@ pub fn create_parts(dir: &Path) -> io::Result<()> {
 /// # Errors
 /// Whatever creating the file fails with.
 pub fn mark_folder(dir: &Path) -> io::Result<()> {
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut options = OpenOptions::new();
-    let created = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(creation_mode(dir)?)
-        .custom_flags(nofollow)
-        .open(dir.join(FOLDER_MARK));
-    created.map(drop)
+    files::open_or_create(&dir.join(FOLDER_MARK)).map(drop)
 }
 
 /// The path of a message, or of anything else whose name is just octets.
@@ -238,7 +239,7 @@ mod tests {
         assert_eq!(of(".R&D").as_deref(), Some("R&-D"));
         assert_eq!(of(".R&-D").as_deref(), Some("R&-D"));
         for none in [
-            "cur", ".", "..", "..junk", TRASHED, ".INBOX", ".inbox", ".a..b", ".a.", "",
+            "cur", ".", "..", "..junk", TRASHED, ".a\tb", ".INBOX", ".inbox", ".a..b", ".a.", "",
         ] {
             assert_eq!(of(none), None, "{none:?}");
         }

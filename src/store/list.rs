@@ -1,14 +1,14 @@
 //! A mailbox and its uid list: reading on where one stopped, and making the list fit to be appended to.
 
-use std::path::Path;
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use super::mailbox::Mailbox;
 use super::stamp::Stamp;
 use super::table::{Found, State, Verdict};
 use super::uidlist::{self, Appended, Error, Guid, Header, Position, Reader, Record, Rewrite};
-use super::{StoreError, courier, uidvalidity};
-use crate::budget::{Budget, COST_OPEN, COST_SYNC, RECORDS_PER_UNIT, Step};
+use super::{StoreError, Tools, courier};
+use crate::budget::{Budget, COST_OPEN, COST_SYNC, RECORDS_PER_UNIT, Step, Why};
 use crate::types::{Flags, KeywordSet, Uid};
 
 /// Records handled between two looks at the budget.
@@ -84,7 +84,7 @@ impl ReadList {
             budget.spend(1);
             match ended {
                 Ok(true) => break,
-                Ok(false) if budget.is_spent() => return Step::Yield(crate::budget::Why::Budget),
+                Ok(false) if budget.is_spent() => return Step::Yield(Why::Budget),
                 Ok(false) => {}
                 Err(Start::Ended(listed)) => return Step::Done(Ok(listed)),
                 Err(Start::Failed(error)) => return Step::Done(Err(error)),
@@ -127,9 +127,19 @@ fn start(mailbox: &mut Mailbox) -> Result<Option<Reader>, Start> {
         }
     }
     let opened = Reader::open(&dir);
-    mailbox.list = List { next: mailbox.list.next, header: mailbox.list.header.take(), ..List::default() };
+    let (next, header) = (mailbox.list.next, mailbox.list.header.take());
+    mailbox.list = List {
+        next,
+        header,
+        ..List::default()
+    };
     mailbox.unlist_tail();
-    let reader = opened?.ok_or(Start::Ended(Listed::Missing))?;
+    let reader = match opened? {
+        Some(reader) => reader,
+        None if mailbox.disk.loaded => return Err(Start::Ended(Listed::Missing)),
+        // Courier's list is in an older version of the format, so it counts as one to be rewritten.
+        None => courier::open_uids(&dir)?.ok_or(Start::Ended(Listed::Missing))?,
+    };
     if !mailbox.accept_validity(reader.header().validity) {
         return Err(Start::Failed(StoreError::Invalidated));
     }
@@ -148,7 +158,10 @@ fn read_some(mailbox: &mut Mailbox, reader: &mut Reader, left: &mut u32) -> Resu
                 mailbox.listed(record.uid, record.base());
             }
             Err(Error::Line { number, fault }) => {
-                log::warn!("{}: line {number} of the uid list: {fault}", mailbox.dir().display());
+                log::warn!(
+                    "{}: line {number} of the uid list: {fault}",
+                    mailbox.dir().display()
+                );
                 mailbox.list.is_flawed = true;
             }
             Err(error) => return Err(error.into()),
@@ -201,12 +214,20 @@ impl Mailbox {
         let base_length = self.table.base(index).len();
         self.bury(index);
         let (flags, keywords, state) = (old.flags, old.keywords, old.state);
-        let _ = self.table.push(&Found { uid, name: &name, base_length, flags, keywords, state });
+        let _ = self.table.push(&Found {
+            uid,
+            name: &name,
+            base_length,
+            flags,
+            keywords,
+            state,
+        });
     }
 
     /// The list is read anew: what stands in the tail has to be found in it again.
     fn unlist_tail(&mut self) {
-        self.table.retain_tail(|record, _| record.state.has(State::SEEN));
+        self.table
+            .retain_tail(|record, _| record.state.has(State::SEEN));
         for index in self.table.tail() {
             self.table.record_mut(index).uid = 0;
         }
@@ -227,7 +248,7 @@ impl Mailbox {
             count += 1;
             Record::new(uid, base)
         });
-        match uidlist::append(&self.dir().to_path_buf(), position, records).map_err(failed)? {
+        match uidlist::append(self.dir(), position, records).map_err(failed)? {
             Appended::Done(position) => {
                 self.list.position = Some(position);
                 self.list.lines += count;
@@ -265,11 +286,11 @@ impl RewriteList {
     pub(super) fn step(
         &mut self,
         mailbox: &mut Mailbox,
-        root: &Path,
+        tools: &mut Tools<'_>,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
         if self.work.is_none() {
-            match begin_rewrite(mailbox, root, budget.wall()) {
+            match begin_rewrite(mailbox, tools, budget.wall()) {
                 Ok(work) => self.work = Some(work),
                 Err(error) => return Step::Done(Err(error)),
             }
@@ -284,14 +305,16 @@ impl RewriteList {
                 break;
             }
             if budget.is_spent() {
-                return Step::Yield(crate::budget::Why::Budget);
+                return Step::Yield(Why::Budget);
             }
         }
         budget.spend(COST_SYNC);
         let Some((rewrite, _)) = self.work.take() else {
             return Step::Done(Ok(()));
         };
-        let committed = rewrite.commit().map_err(StoreError::io("writing the uid list"));
+        let committed = rewrite
+            .commit()
+            .map_err(StoreError::io("writing the uid list"));
         Step::Done(committed.map(|position| {
             mailbox.list.position = Some(position);
             mailbox.list.is_flawed = false;
@@ -318,24 +341,25 @@ impl RewriteList {
                 _ => StoreError::Invalidated,
             });
         }
-        let published = mailbox.table.published();
-        let end = published.len().min(self.next_record + COPIED_AT_ONCE);
+        let end = mailbox.table.len().min(self.next_record + COPIED_AT_ONCE);
         for index in self.next_record..end {
-            let uid = Uid::new(published[index].uid).filter(|_| !published[index].is_dead());
-            if let Some(uid) = uid {
-                rewrite.put(&Record::new(uid, mailbox.table.base(index))).map_err(&failed)?;
+            let record = mailbox.table.record(index);
+            if let Some(uid) = Uid::new(record.uid).filter(|_| !record.is_dead()) {
+                rewrite
+                    .put(&Record::new(uid, mailbox.table.base(index)))
+                    .map_err(&failed)?;
                 *lines += 1;
             }
         }
         self.next_record = end;
-        Ok(end == published.len())
+        Ok(end == mailbox.table.len())
     }
 }
 
 /// Opens the new list, with a header of its own if there was none, and the old one if it can be read.
 fn begin_rewrite(
     mailbox: &mut Mailbox,
-    root: &Path,
+    tools: &mut Tools<'_>,
     wall: SystemTime,
 ) -> Result<(Rewrite, Option<Reader>), StoreError> {
     let failed = StoreError::io("writing the uid list");
@@ -343,16 +367,17 @@ fn begin_rewrite(
     let mut header = match mailbox.list.header.clone() {
         Some(header) => header,
         None => {
-            let validity = uidvalidity::next(root, wall);
+            let validity = tools.validities.next(mailbox.root(), wall);
             let guid = Guid::random().map_err(&failed)?;
             Header::new(validity, guid)
         }
     };
     header.next = mailbox.uid_next();
-    let old = if mailbox.list.position.is_some() {
-        Reader::open(&dir).ok().flatten()
-    } else {
-        None
+    // What memory holds is written in the order in which it stands there.
+    mailbox.table.settle(|_, _| Verdict::Wait);
+    let old = match mailbox.list.position {
+        Some(_) => Reader::open(&dir).ok().flatten(),
+        None => None,
     };
     let rewrite = Rewrite::begin(&dir, &header).map_err(failed)?;
     if !mailbox.accept_validity(header.validity) {
@@ -372,5 +397,59 @@ pub(super) fn verdict(state: State, drop_unseen: bool) -> Verdict {
         Verdict::Drop
     } else {
         Verdict::Wait
+    }
+}
+
+/// Looks for base names among the dead lines of the list; the living are in the table anyway.
+#[derive(Debug)]
+pub(super) struct FindListed {
+    wanted: HashSet<Vec<u8>>,
+    found: HashSet<Vec<u8>>,
+    /// `None` if there are no dead lines to look through.
+    reader: Option<Reader>,
+}
+
+impl FindListed {
+    pub(super) fn new(mailbox: &Mailbox, wanted: HashSet<Vec<u8>>) -> Self {
+        let has_dead_lines = mailbox.list.lines > mailbox.table.live();
+        // A list that cannot be read now is read, or replaced, when something is delivered.
+        let open = || Reader::open(mailbox.dir()).ok().flatten();
+        let reader = has_dead_lines.then(open).flatten();
+        Self {
+            wanted,
+            found: HashSet::new(),
+            reader,
+        }
+    }
+
+    /// Ends with those that have a line.
+    pub(super) fn step(
+        &mut self,
+        mailbox: &Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<HashSet<Vec<u8>>, StoreError>> {
+        while let Some(reader) = &mut self.reader {
+            for _ in 0..BATCH {
+                match reader.next() {
+                    Ok(Some(record)) if self.wanted.contains(record.base()) => {
+                        self.found.insert(record.base().to_vec());
+                    }
+                    Ok(Some(_)) | Err(Error::Line { .. }) => {}
+                    Ok(None) | Err(Error::File(_)) => {
+                        self.reader = None;
+                        break;
+                    }
+                    Err(Error::Io(error)) => {
+                        log::warn!("{}: {error}", mailbox.dir().display());
+                        return Step::Done(Err(StoreError::from_io("reading the uid list", error)));
+                    }
+                }
+            }
+            budget.spend(1);
+            if budget.is_spent() && self.reader.is_some() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        Step::Done(Ok(std::mem::take(&mut self.found)))
     }
 }

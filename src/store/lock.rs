@@ -16,16 +16,16 @@
 //! the list has changed ([`Waiting`] remembers since when), because a holder at work touches it every
 //! ten seconds.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
-use super::replace::{create_new, creation_mode, remove};
+use super::filename::number;
+use super::files;
 use super::stamp::Stamp;
 use super::uidlist;
 
@@ -113,15 +113,7 @@ impl MailboxLock {
 
 /// The lock is that of the open file, not of the process, so two sessions exclude each other, too.
 fn try_advisory(dir: &Path) -> io::Result<Option<File>> {
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(creation_mode(dir)?)
-        .custom_flags(nofollow)
-        .open(dir.join(ADVISORY))?;
+    let file = files::open_or_create(&dir.join(ADVISORY))?;
     match fs2::FileExt::try_lock_exclusive(&file) {
         Ok(()) => Ok(Some(file)),
         Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
@@ -145,8 +137,7 @@ impl DotLock {
         waiting: &mut Waiting,
         (now, wall): (Instant, SystemTime),
     ) -> io::Result<Option<Self>> {
-        let mode = creation_mode(path.parent().unwrap_or(Path::new("/")))?;
-        match create_new(path, mode) {
+        match files::create_new(path, files::creation_mode(path)?) {
             Ok(file) => {
                 *waiting = Waiting::default();
                 Self::fill(path, file, owner, now).map(Some)
@@ -154,7 +145,7 @@ impl DotLock {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if is_stale(path, protected, owner, waiting, (now, wall))? {
                     log::warn!("removing the stale lock {}", path.display());
-                    remove(path)?;
+                    files::remove(path)?;
                 }
                 Ok(None)
             }
@@ -172,7 +163,7 @@ impl DotLock {
                 touched: now,
             }),
             Err(error) => {
-                remove(path)?;
+                files::remove(path)?;
                 Err(error)
             }
         }
@@ -188,7 +179,7 @@ impl DotLock {
 
     fn release(&self) -> io::Result<()> {
         match Stamp::at(&self.path)? {
-            Some(stamp) if stamp.is_same_file(&self.stamp) => remove(&self.path),
+            Some(stamp) if stamp.is_same_file(&self.stamp) => files::remove(&self.path),
             _ => Err(io::Error::other("somebody took it away")),
         }
     }
@@ -220,7 +211,7 @@ fn is_stale(
     let Some((stamp, text)) = look_at(path)? else {
         return Ok(false);
     };
-    if age(&stamp, wall) < YOUNG {
+    if stamp.age(wall) < YOUNG {
         return Ok(false);
     }
     Ok(match holder(&text, owner) {
@@ -230,52 +221,35 @@ fn is_stale(
     })
 }
 
-/// `None` if it has gone meanwhile.
+/// The lock and its text; no text if it may not be read or is too long. `None` if it has gone meanwhile.
 fn look_at(path: &Path) -> io::Result<Option<(Stamp, String)>> {
     let Some(stamp) = Stamp::at(path)? else {
         return Ok(None);
     };
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Ok(Some((stamp, String::new())));
-        }
-        opened => opened?,
+    let text = match files::read(path, MAX_TEXT) {
+        Ok(Some((text, _))) => text,
+        Ok(None) => return Ok(None),
+        Err(_) => Vec::new(),
     };
-    let mut text = Vec::new();
-    file.take(MAX_TEXT).read_to_end(&mut text)?;
     Ok(Some((stamp, String::from_utf8_lossy(&text).into_owned())))
 }
 
-fn age(stamp: &Stamp, wall: SystemTime) -> Duration {
-    let now = wall
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let (seconds, nanoseconds) = stamp.modified();
-    let modified = Duration::new(
-        u64::try_from(seconds).unwrap_or(0),
-        u32::try_from(nanoseconds).unwrap_or(0),
-    );
-    now.saturating_sub(modified)
-}
-
-/// Text is `pid:host`.
+/// ```text
+/// text = pid ":" host
+/// ```
 fn holder(text: &str, owner: &Owner) -> Holder {
     let parsed = text.trim_end().split_once(':');
-    let parsed = parsed.and_then(|(pid, host)| Some((pid.parse::<i32>().ok()?, host)));
-    let Some((pid, _)) = parsed.filter(|&(_, host)| host == owner.host) else {
+    let of_this_host = parsed.filter(|&(_, host)| host == owner.host);
+    let pid = of_this_host.and_then(|(pid, _)| number::<i32>(pid.as_bytes()));
+    // What consists of digits is not negative, and 0 is no process.
+    let Some(pid) = pid.and_then(Pid::from_raw) else {
         return Holder::Unknown;
     };
-    if u32::try_from(pid) == Ok(owner.pid) {
-        return Holder::Gone;
-    }
-    match Pid::from_raw(pid)
-        .filter(|_| pid > 0)
-        .map(test_kill_process)
-    {
-        None => Holder::Unknown,
-        Some(Err(Errno::SRCH)) => Holder::Gone,
-        Some(_) => Holder::Alive,
+    let is_ours = u32::try_from(pid.as_raw_nonzero().get()) == Ok(owner.pid);
+    if is_ours || test_kill_process(pid) == Err(Errno::SRCH) {
+        Holder::Gone
+    } else {
+        Holder::Alive
     }
 }
 

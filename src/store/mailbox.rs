@@ -1,12 +1,25 @@
 //! One open mailbox directory, shared by all sessions of the process that look at it.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 
-use super::table::{State, Table};
+use super::StoreError;
+use super::disk::{DirStamp, Observation, Place, Stamps};
+use super::filename;
+use super::keywords::{self, KeywordTable};
+use super::layout;
+use super::list::List;
+use super::lock::Waiting;
+use super::pass::Pass;
+use super::scan;
+use super::stamp::Stamp;
+use super::table::{Found, Full, State, Table};
 use super::view::{Access, ViewState};
-use crate::types::{Flags, Keyword, KeywordSet, UidValidity};
+use super::watch::Hearing;
+use crate::types::{Flags, KeywordSet, Uid, UidValidity};
 
 /// Changes of flags that are remembered one by one. A view that is further behind walks all records.
 const REMEMBERED_CHANGES: usize = 1024;
@@ -18,15 +31,49 @@ const LEAST_TOMBSTONES: usize = 64;
 #[derive(Debug)]
 pub struct Mailbox {
     dir: PathBuf,
+    /// Where the counter of UIDVALIDITY values is.
+    root: PathBuf,
+    /// Which directory it was when it was opened.
+    identity: DirStamp,
     writable: bool,
+    /// Deleted, replaced or renumbered: nothing in here is true any more.
+    void: bool,
     pub(super) table: Table,
     change: u64,
     recent_changes: ChangeLog,
     views: Vec<Weak<ViewState>>,
-    keywords: Vec<Keyword>,
+    keywords: KeywordTable,
+    keywords_stamp: Option<Stamp>,
     keywords_version: u32,
     validity: Option<UidValidity>,
-    next_uid: u32,
+    pub(super) list: List,
+    pub(super) disk: Disk,
+    pub(super) hearing: Hearing,
+    pub(super) waiting: Waiting,
+    /// The scan that is going on, if any.
+    pub(super) pass: Weak<RefCell<Pass>>,
+}
+
+/// How far the records are known to be what the directories hold.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    /// A whole pass was done once.
+    pub(super) loaded: bool,
+    /// The stamps before the last scan.
+    pub(super) known: Option<Stamps>,
+    /// The last scan left no doubt: with the same stamps nothing can have changed since.
+    pub(super) settled: bool,
+    pub(super) observation: Option<Observation>,
+    /// Messages that were not found but are not proven gone.
+    pub(super) ghosts: u32,
+    /// Messages in `new/`.
+    pub(super) in_new: u32,
+    /// Some file could not be moved out of `new/`, and is not worth trying again.
+    pub(super) moving_failed: bool,
+    /// Grows when a file turns out not to be where it should be.
+    pub(super) suspicions: u32,
+    /// The suspicions and the changes heard of that the last scan has looked into.
+    pub(super) cleared: (u32, u64),
 }
 
 /// The last changes of flags, oldest first.
@@ -38,35 +85,53 @@ struct ChangeLog {
 }
 
 impl Mailbox {
-    pub(super) fn new(dir: PathBuf, writable: bool) -> Self {
-        Self {
+    /// Opens the mailbox in a directory that is there.
+    pub(super) fn open(dir: PathBuf, root: PathBuf, read_only: bool) -> Result<Self, StoreError> {
+        let identity = DirStamp::at(&dir).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StoreError::NotFound,
+            _ => StoreError::from_io("opening the mailbox", error),
+        })?;
+        let may_write = rustix::fs::access(&dir, rustix::fs::Access::WRITE_OK).is_ok();
+        let writable = !read_only && may_write;
+        if writable {
+            layout::create_parts(&dir).map_err(StoreError::io("opening the mailbox"))?;
+        }
+        Ok(Self {
             dir,
+            root,
+            identity,
             writable,
+            void: false,
             table: Table::default(),
             change: 1,
             recent_changes: ChangeLog::default(),
             views: Vec::new(),
-            keywords: Vec::new(),
+            keywords: KeywordTable::default(),
+            keywords_stamp: None,
             keywords_version: 0,
             validity: None,
-            next_uid: 1,
-        }
+            list: List::default(),
+            disk: Disk::default(),
+            hearing: Hearing::default(),
+            waiting: Waiting::default(),
+            pass: Weak::new(),
+        })
     }
 
     /// The value that its UIDs belong to. Known once a [`Sync`](super::Sync) was done; 1 before.
     pub fn uid_validity(&self) -> UidValidity {
         self.validity
-            .or(UidValidity::new(1))
-            .unwrap_or_else(|| unreachable!("1 is not 0"))
+            .unwrap_or_else(|| UidValidity::new(1).expect("1 is not 0"))
     }
 
     /// The UID that the next message will have at least.
     pub fn uid_next(&self) -> u32 {
-        self.next_uid.max(self.table.last_listed_uid() + 1)
+        let behind_last = self.table.last_listed_uid().saturating_add(1);
+        self.list.next().max(behind_last)
     }
 
-    /// The names of its keywords: bit *n* of a [`KeywordSet`] is the *n*-th.
-    pub fn keywords(&self) -> &[Keyword] {
+    /// The names of its keywords: what bit *n* of a [`KeywordSet`] stands for has index *n*.
+    pub fn keywords(&self) -> &KeywordTable {
         &self.keywords
     }
 
@@ -88,6 +153,71 @@ impl Mailbox {
     /// Where it lies.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The user's Maildir, or the board itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// True if nothing that is known of it holds any more.
+    pub(super) fn is_void(&self) -> bool {
+        self.void
+    }
+
+    pub(super) fn make_void(&mut self) {
+        self.void = true;
+    }
+
+    /// True if its directory is the one that was opened.
+    pub(super) fn is_still_there(&self) -> bool {
+        DirStamp::at(&self.dir).is_ok_and(|now| now.is_same_directory(&self.identity))
+    }
+
+    /// True if no list has told a UIDVALIDITY yet.
+    pub(super) fn has_no_validity(&self) -> bool {
+        self.validity.is_none()
+    }
+
+    /// Takes the UIDVALIDITY that the disk tells. False if another one was told to a session already.
+    pub(super) fn accept_validity(&mut self, validity: UidValidity) -> bool {
+        let is_free = !self.disk.loaded || self.validity.is_none();
+        if is_free {
+            self.validity = Some(validity);
+        }
+        self.validity == Some(validity)
+    }
+
+    /// Reads the names of the keywords, if they are others than before.
+    pub(super) fn read_keywords(&mut self) -> Result<(), StoreError> {
+        let failed = StoreError::io("reading the keywords");
+        let stamp = Stamp::at(&self.dir.join(keywords::FILE)).map_err(&failed)?;
+        if stamp == self.keywords_stamp && stamp.is_some() {
+            return Ok(());
+        }
+        let (table, stamp) = KeywordTable::read(&self.dir).map_err(failed)?;
+        self.keywords_stamp = stamp;
+        self.set_keywords(table);
+        Ok(())
+    }
+
+    pub(super) fn set_keywords(&mut self, table: KeywordTable) {
+        if table != self.keywords {
+            self.keywords = table;
+            self.keywords_version += 1;
+        }
+    }
+
+    /// Writes other names of keywords. The mailbox is locked, and the names were read under the lock.
+    pub(super) fn write_keywords(
+        &mut self,
+        table: KeywordTable,
+        wall: std::time::SystemTime,
+    ) -> Result<(), StoreError> {
+        let written = table.write(&self.dir, wall);
+        self.keywords_stamp = Some(written.map_err(StoreError::io("writing the keywords"))?);
+        self.set_keywords(table);
+        Ok(())
     }
 
     pub(super) fn keywords_version(&self) -> u32 {
@@ -173,17 +303,92 @@ impl Mailbox {
         indexes
     }
 
-    /// Drops tombstones that every view knows of.
+    /// Drops tombstones that every view knows of. Not while a scan is going on, which remembers indexes.
     pub(super) fn forget_told_tombstones(&mut self) {
-        let told = self.live_views().map(|view| view.buried.get()).min();
-        self.table
-            .compact(told.unwrap_or(self.change), LEAST_TOMBSTONES);
+        if self.pass.strong_count() == 0 {
+            let told = self.live_views().map(|view| view.buried.get()).min();
+            self.table
+                .compact(told.unwrap_or(self.change), LEAST_TOMBSTONES);
+        }
     }
 
-    /// True if a message lies in `new/` that a session with the right to would move.
-    pub(super) fn has_files_in_new(&self) -> bool {
-        let mut records = self.table.published().iter();
-        records.any(|record| record.state.has(State::IN_NEW) && !record.is_dead())
+    /// Where a record's file is.
+    pub(super) fn place(&self, index: usize) -> Place {
+        if self.table.record(index).state.has(State::IN_NEW) {
+            Place::New
+        } else {
+            Place::Cur
+        }
+    }
+
+    /// The path of a record's file.
+    pub(super) fn path(&self, index: usize) -> PathBuf {
+        self.place(index).file(&self.dir, self.table.name(index))
+    }
+
+    /// Takes note that we have renamed a record's file.
+    pub(super) fn renamed(&mut self, index: usize, place: Place, name: &[u8]) {
+        let (from, old) = (self.place(index), self.table.name(index).to_vec());
+        self.hearing.expect_rename((from, &old), (place, name));
+        // The arena is bounded far beyond what a directory can hold.
+        let _ = self.table.rename(index, name);
+        let state = &mut self.table.record_mut(index).state;
+        state.set(State::IN_NEW, place == Place::New);
+        state.set(State::GHOST, false);
+        state.set(State::SEEN, true);
+        state.set(State::OURS, true);
+        if (from, place) == (Place::New, Place::Cur) {
+            self.disk.in_new = self.disk.in_new.saturating_sub(1);
+        }
+    }
+
+    /// Adds a message that we have delivered, and have written into the list.
+    pub(super) fn delivered(&mut self, uid: Uid, place: Place, name: &[u8]) -> Result<(), Full> {
+        let base = filename::base(name);
+        // A scan may have met the file before it was in the list.
+        let met = self
+            .table
+            .find(base)
+            .filter(|index| self.table.tail().contains(index));
+        let index = match met {
+            Some(index) => index,
+            None => self.table.push(&Found {
+                uid: uid.get(),
+                name,
+                base_length: base.len(),
+                flags: Flags::NONE,
+                keywords: KeywordSet::NONE,
+                state: State::default(),
+            })?,
+        };
+        scan::met(self, index, place, name);
+        let record = self.table.record_mut(index);
+        record.uid = uid.get();
+        record.state.set(State::OURS, true);
+        record.state.set(State::RECENT, true);
+        self.disk.in_new += u32::from(place == Place::New);
+        self.publish(false);
+        Ok(())
+    }
+
+    /// Lets views see what of the tail is certain, in the order of UIDs; see [`Table::settle`].
+    pub(super) fn publish(&mut self, drop_unseen: bool) {
+        let published = self
+            .table
+            .settle(|record, _| super::list::verdict(record.state, drop_unseen));
+        if !published.is_empty() {
+            self.bump();
+        }
+    }
+
+    /// A file was not where it should be: the next [`Sync`](super::Sync) must look.
+    pub(super) fn suspect(&mut self) {
+        self.disk.suspicions = self.disk.suspicions.wrapping_add(1);
+    }
+
+    /// Bytes of memory that it costs.
+    pub fn memory(&self) -> usize {
+        self.table.memory() + size_of::<Self>()
     }
 }
 

@@ -1,7 +1,12 @@
 //! A message's file: opened for reading, or only looked at.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
+use super::filename;
+use super::mailbox::Mailbox;
+use super::table::Record;
 use super::view::{MessageRef, View};
 use super::{Store, StoreError};
 use crate::types::DateTime;
@@ -39,8 +44,24 @@ impl Store {
         view: &View,
         message: &MessageRef,
     ) -> Result<MessageFile, StoreError> {
-        let _ = (view, message);
-        Err(StoreError::Gone)
+        let mailbox = self.mailbox_mut(view.handle());
+        let index = mailbox.living(message).ok_or(StoreError::Gone)?;
+        // A pipe that somebody has put there must not keep us waiting for its other end.
+        let no_wait = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(no_wait)
+            .open(mailbox.path(index));
+        let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
+        let (status, file) = opened.map_err(|error| mailbox.missed(error))?;
+        if !status.is_file() {
+            return Err(StoreError::Refused("this message is not a file"));
+        }
+        Ok(MessageFile {
+            file,
+            length: status.len(),
+            date: date(&status),
+        })
     }
 
     /// Looks at a message's file without opening it.
@@ -52,18 +73,50 @@ impl Store {
         view: &View,
         message: &MessageRef,
     ) -> Result<MessageStat, StoreError> {
-        let _ = (view, message);
-        Err(StoreError::Gone)
+        let mailbox = self.mailbox_mut(view.handle());
+        let index = mailbox.living(message).ok_or(StoreError::Gone)?;
+        let status = fs::metadata(mailbox.path(index)).map_err(|error| mailbox.missed(error))?;
+        let named = || filename::sizes(mailbox.table.base(index)).1;
+        let size_hint = measured(mailbox.table.record(index)).or_else(named);
+        Ok(MessageStat {
+            length: status.len(),
+            date: date(&status),
+            size_hint,
+        })
     }
 
     /// RFC822.SIZE, if it was measured before ([`Self::remember_size`]).
     pub fn known_size(&self, view: &View, message: &MessageRef) -> Option<u64> {
-        let _ = (view, message);
-        None
+        let table = &self.mailbox(view.handle()).table;
+        let index = table.find_uid(message.uid.get()).ok()?;
+        measured(table.record(index))
     }
 
-    /// Keeps a measured RFC822.SIZE, whoever asks for it next.
+    /// Keeps a measured RFC822.SIZE for whoever asks for it next, unless it is beyond 4 GiB.
     pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
-        let _ = (view, message, size);
+        let table = &mut self.mailbox_mut(view.handle()).table;
+        if let Ok(index) = table.find_uid(message.uid.get()) {
+            table.record_mut(index).size = u32::try_from(size).unwrap_or(Record::UNKNOWN_SIZE);
+        }
+    }
+}
+
+impl Mailbox {
+    /// Sorts the error of a file that should be there, and remembers to look again.
+    fn missed(&mut self, error: io::Error) -> StoreError {
+        if error.kind() == io::ErrorKind::NotFound {
+            self.suspect();
+        }
+        StoreError::from_io("reading a message", error)
+    }
+}
+
+fn measured(record: &Record) -> Option<u64> {
+    (record.size != Record::UNKNOWN_SIZE).then_some(u64::from(record.size))
+}
+
+fn date(status: &Metadata) -> DateTime {
+    DateTime {
+        unix: status.mtime(),
     }
 }

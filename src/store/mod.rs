@@ -15,15 +15,35 @@
 //! The order of a session's day: [`Store::open`], a [`Sync`], [`Store::view`]; then, for each command, a
 //! `Sync`, the work, and [`Store::updates`] at the one place where message numbers may move.
 
+pub mod courier;
+pub mod filename;
+pub mod files;
+pub mod keywords;
+pub mod layout;
+pub mod lock;
+pub mod mutf7;
+pub mod replace;
+pub mod stamp;
+pub mod subscriptions;
+pub mod uidlist;
+pub mod uidvalidity;
+
 mod append;
 mod copy;
 mod cursor;
+mod delivery;
+mod disk;
 mod error;
 mod expunge;
 mod flags;
 mod folders;
+mod list;
+mod locking;
 mod mailbox;
 mod message;
+mod pass;
+mod scan;
+mod scrub;
 mod sync;
 mod table;
 mod view;
@@ -42,10 +62,14 @@ pub use sync::Sync;
 pub use view::{Access, MessageRef, Updates, View};
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::types::{MailboxName, MailboxRef};
+use self::filename::UniqueNames;
+use self::lock::Owner;
+use self::uidvalidity::UidValidities;
+use self::watch::Watch;
+use crate::types::MailboxRef;
 
 /// How the store is to behave; the same for all mailboxes.
 #[derive(Debug, Clone)]
@@ -88,6 +112,11 @@ pub struct Account {
 #[derive(Debug, Clone)]
 pub struct MailboxHandle(Rc<Token>);
 
+#[derive(Debug)]
+struct Token {
+    slot: usize,
+}
+
 impl PartialEq for MailboxHandle {
     /// Two handles are equal if they hold the same mailbox.
     fn eq(&self, other: &Self) -> bool {
@@ -98,37 +127,56 @@ impl PartialEq for MailboxHandle {
 impl Eq for MailboxHandle {}
 
 #[derive(Debug)]
-struct Token {
-    slot: usize,
-}
-
-#[derive(Debug)]
 struct Slot {
     token: Rc<Token>,
     mailbox: Mailbox,
-    /// When it was last opened, in opens.
+    /// When it was last opened, counted in opens.
     used: u64,
+}
+
+impl Slot {
+    fn is_held(&self) -> bool {
+        Rc::strong_count(&self.token) > 1
+    }
 }
 
 /// All mailboxes of the process.
 #[derive(Debug)]
 pub struct Store {
     settings: Settings,
+    owner: Owner,
+    names: UniqueNames,
+    validities: UidValidities,
     slots: Vec<Option<Slot>>,
     by_dir: HashMap<PathBuf, usize>,
     opens: u64,
     last_view_id: u32,
+    watch: Option<Watch>,
+}
+
+/// What jobs need of the store besides the mailbox they work on.
+struct Tools<'s> {
+    owner: &'s Owner,
+    names: &'s mut UniqueNames,
+    validities: &'s mut UidValidities,
 }
 
 impl Store {
     /// An empty store.
     pub fn new(settings: Settings) -> Self {
         Self {
-            settings,
+            owner: Owner {
+                pid: settings.pid,
+                host: settings.host.clone(),
+            },
+            names: UniqueNames::new(&settings.host, settings.pid),
+            validities: UidValidities::default(),
             slots: Vec::new(),
             by_dir: HashMap::new(),
             opens: 0,
             last_view_id: 0,
+            watch: None,
+            settings,
         }
     }
 
@@ -146,8 +194,81 @@ impl Store {
         account: &Account,
         name: &MailboxRef,
     ) -> Result<MailboxHandle, StoreError> {
-        let _ = (account, name);
-        Err(StoreError::NotFound)
+        let (dir, root) = folders::locate(account, name, self.settings.read_only)?;
+        self.opens += 1;
+        if let Some(handle) = self.open_already(&dir) {
+            return Ok(handle);
+        }
+        let mailbox = Mailbox::open(dir.clone(), root, self.settings.read_only)?;
+        self.evict();
+        let number = self
+            .slots
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.slots.len());
+        let token = Rc::new(Token { slot: number });
+        let handle = MailboxHandle(token.clone());
+        let slot = Some(Slot {
+            token,
+            mailbox,
+            used: self.opens,
+        });
+        if number == self.slots.len() {
+            self.slots.push(slot);
+        } else {
+            self.slots[number] = slot;
+        }
+        self.by_dir.insert(dir, number);
+        self.watch_mailbox(&handle);
+        Ok(handle)
+    }
+
+    /// The mailbox in that directory, if it is in the store and still what it was.
+    fn open_already(&mut self, dir: &Path) -> Option<MailboxHandle> {
+        let number = *self.by_dir.get(dir)?;
+        let slot = self.slots[number].as_mut()?;
+        if slot.mailbox.is_void() || !slot.mailbox.is_still_there() {
+            slot.mailbox.make_void();
+            self.by_dir.remove(dir);
+            return None;
+        }
+        slot.used = self.opens;
+        Some(MailboxHandle(slot.token.clone()))
+    }
+
+    /// Forgets mailboxes that nobody holds: those that were used least lately, until the rest fits.
+    pub fn evict(&mut self) {
+        let idle = |slot: &Slot| (!slot.is_held()).then_some((slot.used, slot.mailbox.memory()));
+        let mut warm: Vec<(u64, usize, usize)> = (0..)
+            .zip(&self.slots)
+            .filter_map(|(number, slot)| slot.as_ref().and_then(idle).map(|(u, m)| (u, m, number)))
+            .collect();
+        warm.sort_unstable();
+        let mut bytes: usize = warm.iter().map(|&(_, memory, _)| memory).sum();
+        let mut count = warm.len();
+        for (_, memory, number) in warm {
+            if count <= self.settings.warm_mailboxes && bytes <= self.settings.warm_bytes {
+                break;
+            }
+            self.close(number);
+            (count, bytes) = (count - 1, bytes - memory);
+        }
+        for number in 0..self.slots.len() {
+            let is_useless = |slot: &Slot| !slot.is_held() && slot.mailbox.is_void();
+            if self.slots[number].as_ref().is_some_and(is_useless) {
+                self.close(number);
+            }
+        }
+    }
+
+    fn close(&mut self, number: usize) {
+        let Some(mut slot) = self.slots[number].take() else {
+            return;
+        };
+        if self.by_dir.get(slot.mailbox.dir()) == Some(&number) {
+            self.by_dir.remove(slot.mailbox.dir());
+        }
+        self.unwatch_mailbox(&mut slot.mailbox);
     }
 
     /// The mailbox that a handle holds.
@@ -159,23 +280,22 @@ impl Store {
     }
 
     fn mailbox_mut(&mut self, handle: &MailboxHandle) -> &mut Mailbox {
+        self.parts(handle).0
+    }
+
+    fn parts(&mut self, handle: &MailboxHandle) -> (&mut Mailbox, Tools<'_>) {
         let slot = self.slots[handle.0.slot].as_mut();
-        &mut slot
-            .expect("a slot is not emptied while a handle is out")
-            .mailbox
+        let slot = slot.expect("a slot is not emptied while a handle is out");
+        let tools = Tools {
+            owner: &self.owner,
+            names: &mut self.names,
+            validities: &mut self.validities,
+        };
+        (&mut slot.mailbox, tools)
     }
 
     fn next_view_id(&mut self) -> u32 {
         self.last_view_id = self.last_view_id.checked_add(1).unwrap_or(1);
         self.last_view_id
-    }
-
-    /// Names of the user's mailboxes, INBOX first, the others in order.
-    ///
-    /// # Errors
-    /// The tree cannot be read.
-    pub fn list(&self, account: &Account) -> Result<Vec<MailboxName>, StoreError> {
-        let _ = account;
-        Ok(Vec::new())
     }
 }

@@ -4,11 +4,11 @@
 //! a power cut. The name of the new file while it is being written is fixed by the format it belongs
 //! to, because in two of them that name is the lock.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::files;
 use super::stamp::Stamp;
 
 /// What to do if the name of the new file is taken.
@@ -37,9 +37,9 @@ impl Replacement {
     pub fn create(dir: &Path, temporary: &str, target: &str, taken: Taken) -> io::Result<Self> {
         let temporary = dir.join(temporary);
         if taken == Taken::Overwrite {
-            remove(&temporary)?;
+            files::remove(&temporary)?;
         }
-        let file = create_new(&temporary, creation_mode(dir)?)?;
+        let file = files::create_new(&temporary, files::creation_mode(&temporary)?)?;
         Ok(Self {
             file: Some(BufWriter::with_capacity(64 * 1024, file)),
             temporary,
@@ -77,7 +77,7 @@ impl Replacement {
     }
 
     fn discard(&self) {
-        if let Err(error) = remove(&self.temporary) {
+        if let Err(error) = files::remove(&self.temporary) {
             log::warn!("cannot remove {}: {error}", self.temporary.display());
         }
     }
@@ -103,42 +103,6 @@ impl Drop for Replacement {
             let _ = file.into_parts();
             self.discard();
         }
-    }
-}
-
-/// Creates a file that must not exist yet, with exactly that mode, open for reading and writing.
-///
-/// # Errors
-/// [`io::ErrorKind::AlreadyExists`], or whatever else creating it fails with.
-pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
-    // The mode above went through the umask of the process; that of a shared mailbox must not.
-    file.set_permissions(Permissions::from_mode(mode))?;
-    Ok(file)
-}
-
-/// The mode of a new file in that directory: who may read or write the one may do so with the other.
-///
-/// # Errors
-/// Whatever `stat` fails with.
-pub fn creation_mode(dir: &Path) -> io::Result<u32> {
-    Ok(fs::metadata(dir)?.mode() & 0o666)
-}
-
-/// Removes a file; that there is none is fine.
-///
-/// # Errors
-/// Whatever else `unlink` fails with.
-pub fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

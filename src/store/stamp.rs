@@ -4,6 +4,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// What `stat` says of a file. Two equal stamps mean that nothing happened in between, as far as the
 /// grain of the file system's clock lets anybody see: a change within the same tick that keeps the
@@ -50,6 +51,17 @@ impl Stamp {
     /// Time of the last change of the content: seconds since 1970 and nanoseconds.
     pub fn modified(&self) -> (i64, i64) {
         self.modified
+    }
+
+    /// How long ago the content was changed, as seen by a clock that says `wall`; zero if that was later.
+    pub fn age(&self, wall: SystemTime) -> Duration {
+        let (seconds, nanoseconds) = self.modified;
+        let modified = Duration::new(
+            u64::try_from(seconds).unwrap_or(0),
+            u32::try_from(nanoseconds).unwrap_or(0),
+        );
+        let now = wall.duration_since(SystemTime::UNIX_EPOCH);
+        now.unwrap_or_default().saturating_sub(modified)
     }
 
     /// True if both are of the same file, whatever happened to its content.

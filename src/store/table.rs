@@ -487,9 +487,8 @@ impl Table {
         if self.tombs.is_empty() || self.tomb_changes.1 <= told {
             return Vec::new();
         }
-        let mut buried = 0;
         let mut expunged = Vec::new();
-        for tomb in &self.tombs {
+        for (buried, tomb) in (0..).zip(&self.tombs) {
             let uid = self.records[tomb.index as usize].uid;
             if uid > last_uid {
                 break;
@@ -497,7 +496,6 @@ impl Table {
             if tomb.change > told {
                 expunged.push((uid, tomb.index + 1 - buried));
             }
-            buried += 1;
         }
         expunged
     }

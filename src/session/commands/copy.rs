@@ -109,7 +109,7 @@ pub(super) fn open_or_create(
     if let (Err(StoreError::NotFound), true, MailboxRef::Personal(own)) = (&opened, create, name) {
         opened = cx
             .store
-            .create(account, own, cx.budget.wall())
+            .create(account, own)
             .and_then(|()| cx.store.open(account, name));
     }
     opened.map_err(|error| match error {

@@ -95,7 +95,7 @@ impl Work {
         };
         let begun = match self {
             Self::Create(name) => {
-                return Step::Done(cx.store.create(account, name, cx.budget.wall()));
+                return Step::Done(cx.store.create(account, name));
             }
             Self::Delete(name) => Self::Deleting(Delete::new(account.clone(), name.clone())),
             Self::Rename(from, to) => {

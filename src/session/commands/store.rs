@@ -92,7 +92,7 @@ impl Store {
         let mut names = std::mem::take(&mut self.names);
         if self.change.operation == FlagOperation::Remove {
             let known = cx.store.mailbox(view.handle()).keywords();
-            names.retain(|name| known.contains(name));
+            names.retain(|name| known.index_of(name).is_some());
         }
         let define = self
             .define

@@ -1,10 +1,9 @@
 //! Reading a list, record by record, from its start or from where one stopped.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::super::files;
 use super::super::stamp::Stamp;
 use super::lines::{Line, Lines};
 use super::parse::{self, Fault, Version};
@@ -63,13 +62,8 @@ impl Reader {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_file(path: &Path) -> Result<Option<Self>, Error> {
-        let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-        let mut options = OpenOptions::new();
-        match options.read(true).custom_flags(nofollow).open(path) {
-            Ok(file) => Self::new(file).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let file = files::open(path, OpenOptions::new().read(true))?;
+        file.map(Self::new).transpose()
     }
 
     /// Goes on behind `position`. `None` if that is not possible because the list was put anew in its

@@ -2,9 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::super::files;
 use super::super::replace::{Replacement, Taken};
 use super::super::stamp::Stamp;
 use super::reader::Position;
@@ -54,15 +54,8 @@ pub fn append<'a>(
 }
 
 fn open_end(dir: &Path, position: &Position) -> io::Result<Option<File>> {
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut options = OpenOptions::new();
-    let opened = options
-        .write(true)
-        .custom_flags(nofollow)
-        .open(dir.join(FILE));
-    let mut file = match opened {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
+    let Some(mut file) = files::open(&dir.join(FILE), OpenOptions::new().write(true))? else {
+        return Ok(None);
     };
     let stamp = Stamp::of(&file.metadata()?);
     if !stamp.is_same_file(&position.stamp) || stamp.size() != position.offset {

@@ -205,8 +205,7 @@ impl Judge<'_> {
         let names = self.store.mailbox(self.view.handle()).keywords();
         let (_, keywords) = self.store.flags(self.view, self.message);
         names
-            .iter()
-            .position(|known| known == name)
+            .index_of(name)
             .is_some_and(|index| keywords.has(index))
     }
 

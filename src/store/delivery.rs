@@ -1,0 +1,216 @@
+//! The last part of APPEND and COPY: files that lie ready in `tmp/` become messages, all or none.
+//!
+//! Under the lock: the list is read to its end and made fit to be appended to, the files are renamed to
+//! where they belong, the directories flushed, the lines written and flushed; only then anybody is told.
+//! Whoever is cut off in between leaves files that the next pass numbers, or lines without a file, which
+//! are dead ones. Whoever fails takes the files back.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::disk::{Place, flush_directory, rename_onto_nothing};
+use super::filename;
+use super::list::{Listed, ReadList, RewriteList};
+use super::lock::MailboxLock;
+use super::locking::Locking;
+use super::mailbox::Mailbox;
+use super::pass::next_uids;
+use super::{StoreError, Tools};
+use crate::budget::{Budget, COST_SYNC, COST_SYSCALL, Step, Why};
+use crate::ready;
+use crate::types::{Flags, Keyword, KeywordSet, Uid};
+
+/// A file in `tmp/`, removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    pub(super) path: PathBuf,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It is gone if it was delivered.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A message that lies ready.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) file: Temporary,
+    /// What it is to be called, with the info part it had elsewhere, if any.
+    pub(super) name: Vec<u8>,
+    pub(super) flags: Flags,
+    pub(super) keywords: Vec<Keyword>,
+}
+
+/// Delivers messages that lie ready.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    stage: Stage,
+    lock: Option<MailboxLock>,
+    ready: Vec<Ready>,
+    /// Those that are in their place, but not in the list.
+    moved: Vec<(Place, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Lock(Locking),
+    Read(ReadList),
+    Rewrite(RewriteList),
+    Move,
+    Flush,
+    Number,
+}
+
+impl Delivery {
+    pub(super) fn new(ready: Vec<Ready>) -> Self {
+        Self {
+            stage: Stage::Lock(Locking::default()),
+            lock: None,
+            ready,
+            moved: Vec::new(),
+        }
+    }
+
+    /// Ends with the UIDs of the messages, in their order.
+    pub(super) fn step(
+        &mut self,
+        mailbox: &mut Mailbox,
+        tools: &mut Tools<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<Vec<Uid>, StoreError>> {
+        loop {
+            match ready!(self.advance(mailbox, tools, budget)) {
+                Ok(Next::Stage(next)) => self.stage = *next,
+                Ok(Next::Done(uids)) => {
+                    self.lock = None;
+                    return Step::Done(Ok(uids));
+                }
+                Err(error) => {
+                    self.take_back(mailbox);
+                    self.lock = None;
+                    return Step::Done(Err(error));
+                }
+            }
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        mailbox: &mut Mailbox,
+        tools: &mut Tools<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<Next, StoreError>> {
+        let next = match &mut self.stage {
+            Stage::Lock(locking) => {
+                ready!(locking.step(mailbox, tools.owner, budget)).map(|lock| {
+                    self.lock = Some(lock);
+                    Stage::Read(ReadList::default())
+                })
+            }
+            Stage::Read(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
+                let is_fit = listed == Listed::Whole && !mailbox.list_needs_rewrite();
+                if is_fit {
+                    Stage::Move
+                } else {
+                    Stage::Rewrite(RewriteList::default())
+                }
+            }),
+            Stage::Rewrite(rewriting) => {
+                ready!(rewriting.step(mailbox, tools, budget)).map(|()| Stage::Move)
+            }
+            Stage::Move => self.move_some(mailbox, budget),
+            Stage::Flush => self.flush(mailbox, budget),
+            Stage::Number => return Step::Done(self.number(mailbox, budget).map(Next::Done)),
+        };
+        Step::Done(next.map(|stage| Next::Stage(Box::new(stage))))
+    }
+
+    fn move_some(
+        &mut self,
+        mailbox: &mut Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Result<Stage, StoreError> {
+        while let Some(ready) = self.ready.get(self.moved.len()) {
+            let keywords = if ready.keywords.is_empty() {
+                KeywordSet::NONE
+            } else {
+                // What there is no letter left for cannot be kept.
+                mailbox.define(&ready.keywords, budget)?.0
+            };
+            let (place, name) = destination(mailbox, ready, keywords);
+            let target = place.file(mailbox.dir(), &name);
+            rename_onto_nothing(&ready.file.path, &target)
+                .map_err(StoreError::io("delivering a message"))?;
+            mailbox.hearing.expect_arrival(place, &name);
+            self.moved.push((place, name));
+            budget.spend(COST_SYSCALL);
+            if budget.is_spent() {
+                return Ok(Stage::Move);
+            }
+        }
+        Ok(Stage::Flush)
+    }
+
+    fn flush(&self, mailbox: &Mailbox, budget: &mut Budget<'_>) -> Result<Stage, StoreError> {
+        for place in [Place::New, Place::Cur] {
+            if self.moved.iter().any(|&(used, _)| used == place) {
+                flush_directory(&place.within(mailbox.dir()))
+                    .map_err(StoreError::io("delivering a message"))?;
+                budget.spend(COST_SYNC);
+            }
+        }
+        Ok(Stage::Number)
+    }
+
+    fn number(
+        &mut self,
+        mailbox: &mut Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<Uid>, StoreError> {
+        let uids = next_uids(mailbox, self.moved.len())?;
+        let bases = self.moved.iter().map(|(_, name)| filename::base(name));
+        let lines: Vec<(Uid, &[u8])> = uids.iter().copied().zip(bases).collect();
+        mailbox.append_lines(lines)?;
+        budget.spend(COST_SYNC);
+        for (&uid, (place, name)) in uids.iter().zip(self.moved.drain(..)) {
+            let full = |_| StoreError::Limit("the mailbox is full");
+            mailbox.delivered(uid, place, &name).map_err(full)?;
+        }
+        Ok(uids)
+    }
+
+    /// Removes what was delivered, after a failure.
+    fn take_back(&mut self, mailbox: &mut Mailbox) {
+        for (place, name) in self.moved.drain(..) {
+            match fs::remove_file(place.file(mailbox.dir(), &name)) {
+                Ok(()) => mailbox.hearing.expect_removal(place, &name),
+                Err(error) => log::warn!("{}: cannot take back: {error}", mailbox.dir().display()),
+            }
+        }
+        mailbox.suspect();
+    }
+}
+
+/// What comes after a stage.
+enum Next {
+    Stage(Box<Stage>),
+    Done(Vec<Uid>),
+}
+
+/// A message without flags goes to `new/`, where others expect the news; unless a session would only
+/// have to move it on.
+fn destination(mailbox: &Mailbox, ready: &Ready, keywords: KeywordSet) -> (Place, Vec<u8>) {
+    let is_plain = ready.flags.is_empty() && keywords.is_empty();
+    let has_info = memchr::memchr(b':', &ready.name).is_some();
+    if is_plain && !has_info && !mailbox.has_writer() {
+        return (Place::New, ready.name.clone());
+    }
+    let mut name = Vec::new();
+    filename::with_flags(&ready.name, ready.flags, keywords, &mut name);
+    (Place::Cur, name)
+}

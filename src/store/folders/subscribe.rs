@@ -1,0 +1,61 @@
+//! Subscribing to a mailbox, or no longer.
+
+use super::super::lock::Retry;
+use super::super::subscriptions::{self, Edited};
+use super::super::{Account, Store, StoreError, courier};
+use crate::budget::{Budget, COST_SYNC, Step, Why};
+use crate::types::MailboxRef;
+
+/// Subscribes to a mailbox, or ends a subscription.
+#[derive(Debug)]
+pub struct Subscribe {
+    account: Account,
+    name: MailboxRef,
+    on: bool,
+    retry: Option<Retry>,
+}
+
+impl Subscribe {
+    /// The name need not be that of a mailbox that is there (RFC 3501 §6.3.6).
+    pub fn new(account: Account, name: MailboxRef, on: bool) -> Self {
+        Self {
+            account,
+            name,
+            on,
+            retry: None,
+        }
+    }
+
+    /// To be stepped until done.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`].
+    pub fn step(
+        &mut self,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        if store.settings().read_only {
+            return Step::Done(Err(StoreError::ReadOnly));
+        }
+        let (root, wall) = (&self.account.root, budget.wall());
+        let imported = courier::import_subscriptions(root, wall);
+        let edited = imported.and_then(|imported| match imported {
+            Edited::Busy => Ok(Edited::Busy),
+            _ => subscriptions::edit(root, wall, |all| all.set(&self.name, self.on)),
+        });
+        budget.spend(COST_SYNC);
+        match edited {
+            Ok(Edited::Busy) => {
+                let now = budget.now();
+                let retry = self.retry.get_or_insert_with(|| Retry::new(now));
+                match retry.next(now) {
+                    Some(at) => Step::Yield(Why::Until(at)),
+                    None => Step::Done(Err(StoreError::InUse)),
+                }
+            }
+            Ok(_) => Step::Done(Ok(())),
+            Err(error) => Step::Done(Err(StoreError::from_io("writing the subscriptions", error))),
+        }
+    }
+}

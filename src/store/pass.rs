@@ -1,0 +1,569 @@
+//! One pass: what it takes to know what a mailbox holds.
+//!
+//! # The problem
+//!
+//! A Maildir is changed by anybody at any time, most of them without a lock, and a message is nothing
+//! but a file name. A pass has to find new messages and number them once and for all, hear of flags
+//! changed by renaming, and find out which messages are gone; and it must never take for gone what a
+//! racing `readdir` skipped, because the message would come back as another one.
+//!
+//! # How it goes
+//!
+//! ```text
+//! Begin -> List -> Scan -> (judge) --------------------------------------> Publish
+//!                   ^         | \                                             ^
+//!                   |         |  `-> Lock -> Relist -> Verify -> Rewrite -> Number
+//!                   `- Relist <- Lock <- Hold
+//! ```
+//!
+//! Reading the list and the directories takes no lock. A lock is needed only to number strangers (then
+//! the list is read on under the lock, and each file has to be still there: nobody else can number it
+//! meanwhile, and nobody can have numbered and expunged it before), and to confirm that what was not
+//! found is gone: then the pass waits until the directories have held still for a tick of their clock,
+//! takes the lock, and scans again. If they will not hold still the message stays a ghost: it is counted
+//! and cannot be read, and the next pass tries again.
+//!
+//! A listed file that no view was told of is held to less: after [`MOST_SCANS`] scans that did not find
+//! it, its line is taken for a dead one. Should it turn up after all it gets a new number, which no
+//! session can tell from a new message.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::disk::Observation;
+use super::filename;
+use super::keywords::KeywordTable;
+use super::list::{Listed, ReadList, RewriteList};
+use super::lock::MailboxLock;
+use super::locking::Locking;
+use super::mailbox::Mailbox;
+use super::scan::{self, Scan, Scanned};
+use super::scrub;
+use super::table::State;
+use super::{StoreError, Tools};
+use crate::budget::{Budget, COST_OPEN, COST_SYNC, COST_SYSCALL, RECORDS_PER_UNIT, Step, Why};
+use crate::ready;
+use crate::types::{KeywordSet, Uid, UidValidity};
+
+/// Scans in one pass.
+const MOST_SCANS: u32 = 3;
+/// Strangers numbered with one write to the list.
+const NUMBERED_AT_ONCE: usize = 4096;
+/// How long a session that knows the mailbox waits for the lock before it goes on without the news.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A pass that is going on. It is shared: all sessions that want to know wait for the same one, and it
+/// ends, locks and all, with the last of them.
+#[derive(Debug)]
+pub(super) struct Pass {
+    stage: Stage,
+    /// Files may move from `new/` to `cur/`.
+    moves: bool,
+    lock: Option<MailboxLock>,
+    listed: Listed,
+    scans: u32,
+    /// The last scan left no doubt.
+    is_conclusive: bool,
+    /// Listed files that were not seen are taken for dead lines.
+    drops_unseen: bool,
+    /// After the lock is taken, scan again.
+    scans_again: bool,
+    letters: KeywordSet,
+    /// What was heard and suspected before the last scan.
+    cleared: (u32, u64),
+    before: Option<super::disk::Stamps>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Begin,
+    List(ReadList),
+    Rescan,
+    Scan(Scan, bool),
+    Hold(Instant),
+    Lock(Locking),
+    Relist(ReadList),
+    Verify(usize),
+    Rewrite(RewriteList),
+    Number(Option<Vec<usize>>),
+    Publish,
+    Ended,
+}
+
+impl Pass {
+    pub(super) fn new(moves: bool) -> Self {
+        Self {
+            stage: Stage::Begin,
+            moves,
+            lock: None,
+            listed: Listed::Whole,
+            scans: 0,
+            is_conclusive: false,
+            drops_unseen: false,
+            scans_again: false,
+            letters: KeywordSet::NONE,
+            cleared: (0, 0),
+            before: None,
+        }
+    }
+
+    /// True once it has come to its end, well or not.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.stage, Stage::Ended)
+    }
+
+    pub(super) fn step(
+        &mut self,
+        mailbox: &mut Mailbox,
+        tools: &mut Tools<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        while !self.has_ended() {
+            if let Some(lock) = &mut self.lock {
+                // Whether others see that we are alive is not worth failing for.
+                let _ = lock.touch((budget.now(), budget.wall()));
+            }
+            match ready!(self.advance(mailbox, tools, budget)) {
+                Ok(next) => self.stage = next,
+                Err(error) => {
+                    if matches!(error, StoreError::Invalidated) {
+                        mailbox.make_void();
+                    }
+                    (self.stage, self.lock) = (Stage::Ended, None);
+                    return Step::Done(Err(error));
+                }
+            }
+            if budget.is_spent() && !self.has_ended() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        Step::Done(Ok(()))
+    }
+
+    fn advance(
+        &mut self,
+        mailbox: &mut Mailbox,
+        tools: &mut Tools<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<Stage, StoreError>> {
+        let next = match &mut self.stage {
+            Stage::Begin => self.begin(mailbox, budget),
+            Stage::List(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
+                self.listed = listed;
+                Stage::Rescan
+            }),
+            Stage::Rescan => self.rescan(mailbox, budget),
+            Stage::Scan(scan, is_ripe) => {
+                let is_ripe = *is_ripe;
+                let scanned = ready!(scan.step(mailbox, budget));
+                scanned.and_then(|scanned| self.judge(mailbox, &scanned, is_ripe, tools, budget))
+            }
+            Stage::Hold(until) => {
+                if budget.now() < *until {
+                    return Step::Yield(Why::Until(*until));
+                }
+                Ok(self.confirm(mailbox))
+            }
+            Stage::Lock(locking) => {
+                let locked = ready!(locking.step(mailbox, tools.owner, budget));
+                self.locked(mailbox, locked)
+            }
+            Stage::Relist(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
+                self.listed = listed;
+                if self.scans_again {
+                    Stage::Rescan
+                } else {
+                    Stage::Verify(mailbox.table.tail().start)
+                }
+            }),
+            Stage::Verify(from) => match verify(mailbox, *from, budget) {
+                Ok(Some(from)) => Ok(Stage::Verify(from)),
+                Ok(None) => {
+                    let prepared = self.prepare(mailbox, budget);
+                    self.or_without_news(mailbox, prepared)
+                }
+                Err(error) => Err(error),
+            },
+            Stage::Rewrite(rewriting) => {
+                let rewritten = ready!(rewriting.step(mailbox, tools, budget));
+                self.or_without_news(mailbox, rewritten.map(|()| Stage::Number(None)))
+            }
+            Stage::Number(strangers) => {
+                let strangers = strangers.take();
+                self.number(mailbox, strangers, budget)
+            }
+            Stage::Publish | Stage::Ended => Ok(self.publish(mailbox)),
+        };
+        Step::Done(next)
+    }
+
+    fn begin(&self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<Stage, StoreError> {
+        if !mailbox.is_still_there() {
+            return Err(StoreError::Invalidated);
+        }
+        if mailbox.is_writable() {
+            super::layout::create_parts(mailbox.dir())
+                .map_err(StoreError::io("opening the mailbox"))?;
+        }
+        if mailbox.is_writable() && !mailbox.disk.loaded {
+            scrub::clean_tmp(mailbox.dir(), budget.wall());
+        }
+        // Strangers of a pass that nobody waited for any more.
+        mailbox.table.retain_tail(|record, _| !record.is_stranger());
+        mailbox.read_keywords()?;
+        budget.spend(2 * COST_OPEN);
+        Ok(Stage::List(ReadList::default()))
+    }
+
+    fn rescan(
+        &mut self,
+        mailbox: &mut Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Result<Stage, StoreError> {
+        self.cleared = (mailbox.disk.suspicions, mailbox.hearing.heard());
+        let now = budget.now();
+        let failed = StoreError::io("reading the mailbox");
+        let scan = Scan::new(mailbox, self.moves || mailbox.has_writer()).map_err(failed)?;
+        let observation = Observation::renew(mailbox.disk.observation, scan.before(), now);
+        mailbox.disk.observation = Some(observation);
+        budget.spend(COST_OPEN + mailbox.table.len() as u32 / RECORDS_PER_UNIT);
+        Ok(Stage::Scan(scan, observation.ripens() <= now))
+    }
+
+    /// Decides what a scan means, and what has to be done next.
+    fn judge(
+        &mut self,
+        mailbox: &mut Mailbox,
+        scanned: &Scanned,
+        is_ripe: bool,
+        tools: &mut Tools<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Result<Stage, StoreError> {
+        if mailbox.is_writable() && scanned.before.is_any_absent() {
+            return Err(StoreError::Invalidated);
+        }
+        self.scans += 1;
+        self.letters = scanned.letters;
+        self.before = Some(scanned.before);
+        let observation =
+            Observation::renew(mailbox.disk.observation, scanned.before, budget.now());
+        mailbox.disk.observation = Some(observation);
+        self.is_conclusive = is_ripe && scanned.is_steady;
+        let mut is_doubtful = settle_all_twice(mailbox, scanned, tools, budget);
+        self.drops_unseen = self.is_conclusive
+            || self.scans >= MOST_SCANS
+            || !mailbox.disk.loaded && scanned.is_steady && scanned.before.are_old(budget.wall());
+        let may_bury = self.is_conclusive && (self.lock.is_some() || !mailbox.is_writable());
+        let has_ghosts = look_for_ghosts(mailbox, may_bury) > 0;
+        let has_unseen = !self.drops_unseen && tail_has(mailbox, |state| !state.has(State::SEEN));
+        budget.spend(mailbox.table.len() as u32 / RECORDS_PER_UNIT);
+        is_doubtful |= has_ghosts || has_unseen;
+        if is_doubtful && self.scans < MOST_SCANS {
+            let ripens = mailbox
+                .disk
+                .observation
+                .map_or_else(|| budget.now(), |seen| seen.ripens());
+            self.scans_again = true;
+            return Ok(if ripens > budget.now() {
+                Stage::Hold(ripens)
+            } else {
+                self.confirm(mailbox)
+            });
+        }
+        self.scans_again = false;
+        Ok(self.after_scans(mailbox))
+    }
+
+    /// Scan again: with the lock, if we may take it. It is not held while waiting.
+    fn confirm(&mut self, mailbox: &Mailbox) -> Stage {
+        if !mailbox.is_writable() {
+            return Stage::List(ReadList::default());
+        }
+        self.lock = None;
+        Stage::Lock(locking(mailbox))
+    }
+
+    fn after_scans(&self, mailbox: &Mailbox) -> Stage {
+        let has_work = has_strangers(mailbox)
+            || has_strays(mailbox, self.letters)
+            || self.listed != Listed::Whole
+            || !mailbox.disk.loaded && mailbox.list_needs_rewrite();
+        match (has_work, mailbox.is_writable(), self.lock.is_some()) {
+            (false, _, _) => Stage::Publish,
+            (true, true, false) => Stage::Lock(locking(mailbox)),
+            (true, true, true) => Stage::Verify(mailbox.table.tail().start),
+            (true, false, _) => Stage::Number(None),
+        }
+    }
+
+    fn locked(
+        &mut self,
+        mailbox: &Mailbox,
+        locked: Result<MailboxLock, StoreError>,
+    ) -> Result<Stage, StoreError> {
+        match locked {
+            Ok(lock) => {
+                self.lock = Some(lock);
+                Ok(Stage::Relist(ReadList::default()))
+            }
+            Err(StoreError::InUse) if mailbox.disk.loaded => {
+                self.is_conclusive = false;
+                Ok(Stage::Publish)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Under the lock, before strangers are numbered: names for stray letters, and a list to append to.
+    fn prepare(&self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<Stage, StoreError> {
+        if has_strays(mailbox, self.letters) {
+            mailbox.read_keywords()?;
+            let mut table: KeywordTable = mailbox.keywords().clone();
+            if table.name_strays(self.letters) {
+                mailbox.write_keywords(table, budget.wall())?;
+                budget.spend(COST_SYNC);
+            }
+        }
+        let is_unfit = self.listed != Listed::Whole || mailbox.list_needs_rewrite();
+        if is_unfit || mailbox.disk.loaded && mailbox.list_is_mostly_dead() {
+            return Ok(Stage::Rewrite(RewriteList::default()));
+        }
+        Ok(Stage::Number(None))
+    }
+
+    /// A session that knows the mailbox can go on without its news if the disk does not take them.
+    fn or_without_news(
+        &mut self,
+        mailbox: &Mailbox,
+        next: Result<Stage, StoreError>,
+    ) -> Result<Stage, StoreError> {
+        match next {
+            Err(StoreError::Invalidated) => Err(StoreError::Invalidated),
+            Err(error) if mailbox.disk.loaded => {
+                log::warn!(
+                    "{}: cannot number new messages: {error}",
+                    mailbox.dir().display()
+                );
+                self.is_conclusive = false;
+                Ok(Stage::Publish)
+            }
+            next => next,
+        }
+    }
+
+    /// Numbers some of the strangers. A list that cannot be written costs the news only, as long as
+    /// there is a list.
+    fn number(
+        &mut self,
+        mailbox: &mut Mailbox,
+        strangers: Option<Vec<usize>>,
+        budget: &mut Budget<'_>,
+    ) -> Result<Stage, StoreError> {
+        if !mailbox.is_writable() {
+            number_in_memory(mailbox, budget);
+            return Ok(Stage::Publish);
+        }
+        let mut strangers = strangers.unwrap_or_else(|| in_order(mailbox));
+        let rest = strangers.split_off(strangers.len().min(NUMBERED_AT_ONCE));
+        if strangers.is_empty() {
+            return Ok(Stage::Publish);
+        }
+        let uids = next_uids(mailbox, strangers.len())?;
+        let lines: Vec<(Uid, Vec<u8>)> = uids
+            .iter()
+            .zip(&strangers)
+            .map(|(&uid, &index)| (uid, mailbox.table.base(index).to_vec()))
+            .collect();
+        let written = mailbox.append_lines(lines.iter().map(|(uid, base)| (*uid, &base[..])));
+        budget.spend(COST_SYNC);
+        if let Err(error) = written {
+            log::warn!(
+                "{}: cannot number new messages: {error}",
+                mailbox.dir().display()
+            );
+            self.is_conclusive = false;
+            return Ok(Stage::Publish);
+        }
+        mailbox
+            .table
+            .number(&strangers, uids.iter().map(|uid| uid.get()));
+        Ok(if rest.is_empty() {
+            Stage::Publish
+        } else {
+            Stage::Number(Some(rest))
+        })
+    }
+
+    fn publish(&mut self, mailbox: &mut Mailbox) -> Stage {
+        mailbox.publish(self.drops_unseen);
+        if !mailbox.disk.loaded {
+            mailbox.table.shrink();
+        }
+        let disk = &mut mailbox.disk;
+        disk.loaded = true;
+        disk.known = self.before;
+        disk.settled = self.is_conclusive;
+        disk.cleared = self.cleared;
+        let in_new = mailbox
+            .table
+            .published()
+            .iter()
+            .filter(|record| record.state.has(State::IN_NEW));
+        mailbox.disk.in_new = in_new.count() as u32;
+        self.lock = None;
+        Stage::Ended
+    }
+}
+
+fn locking(mailbox: &Mailbox) -> Locking {
+    if mailbox.disk.loaded {
+        Locking::with_patience(PATIENCE)
+    } else {
+        Locking::default()
+    }
+}
+
+fn tail_has(mailbox: &Mailbox, wanted: impl Fn(State) -> bool) -> bool {
+    mailbox
+        .table
+        .tail()
+        .any(|index| wanted(mailbox.table.record(index).state))
+}
+
+fn has_strangers(mailbox: &Mailbox) -> bool {
+    mailbox
+        .table
+        .tail()
+        .any(|index| mailbox.table.record(index).is_stranger())
+}
+
+/// True if file names bear letters that no keyword is known for.
+fn has_strays(mailbox: &Mailbox, letters: KeywordSet) -> bool {
+    mailbox.keywords().clone().name_strays(letters)
+}
+
+/// Looks into all that was met twice; true if another scan is needed.
+fn settle_all_twice(
+    mailbox: &mut Mailbox,
+    scanned: &Scanned,
+    tools: &mut Tools<'_>,
+    budget: &mut Budget<'_>,
+) -> bool {
+    let mut scans_again = false;
+    for met in &scanned.twice {
+        match scan::settle_twice(mailbox, met, tools.names, budget.wall()) {
+            Ok(again) => scans_again |= again,
+            Err(error) => log::warn!(
+                "{}: two files of one name: {error}",
+                mailbox.dir().display()
+            ),
+        }
+        budget.spend(2 * COST_SYSCALL);
+    }
+    scans_again
+}
+
+/// Marks, or buries, the published messages that were not seen; returns how many are ghosts now.
+fn look_for_ghosts(mailbox: &mut Mailbox, may_bury: bool) -> u32 {
+    let mut ghosts = 0;
+    for index in 0..mailbox.table.published().len() {
+        let record = mailbox.table.record_mut(index);
+        if record.is_dead() || record.state.has(State::SEEN) {
+            continue;
+        }
+        if may_bury {
+            mailbox.bury(index);
+        } else {
+            record.state.set(State::GHOST, true);
+            ghosts += 1;
+        }
+    }
+    mailbox.disk.ghosts = ghosts;
+    ghosts
+}
+
+/// Makes sure that each stranger is still there, now that nobody else can number or expunge it. Ends
+/// with where to go on.
+fn verify(
+    mailbox: &mut Mailbox,
+    from: usize,
+    budget: &mut Budget<'_>,
+) -> Result<Option<usize>, StoreError> {
+    for index in from..mailbox.table.len() {
+        if !mailbox.table.record(index).is_stranger() {
+            continue;
+        }
+        match std::fs::symlink_metadata(mailbox.path(index)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                mailbox
+                    .table
+                    .record_mut(index)
+                    .state
+                    .set(State::SEEN, false);
+                mailbox.suspect();
+            }
+            Err(error) => return Err(StoreError::from_io("looking at a new message", error)),
+        }
+        budget.spend(COST_SYSCALL);
+        if budget.is_spent() {
+            return Ok(Some(index + 1));
+        }
+    }
+    mailbox
+        .table
+        .retain_tail(|record, _| !record.is_stranger() || record.state.has(State::SEEN));
+    Ok(None)
+}
+
+/// Indexes of the strangers, in the order in which they are to be numbered.
+fn in_order(mailbox: &Mailbox) -> Vec<usize> {
+    let table = &mailbox.table;
+    let mut strangers: Vec<usize> = table
+        .tail()
+        .filter(|&index| table.record(index).is_stranger())
+        .collect();
+    strangers.sort_by(|&a, &b| filename::uid_order(table.base(a), table.base(b)));
+    strangers
+}
+
+/// The next unused UIDs.
+pub(super) fn next_uids(mailbox: &Mailbox, count: usize) -> Result<Vec<Uid>, StoreError> {
+    let first = mailbox.uid_next();
+    let uids: Option<Vec<Uid>> = (0..count)
+        .map(|nth| Uid::new(first.checked_add(u32::try_from(nth).ok()?)?))
+        .collect();
+    uids.ok_or(StoreError::Limit(
+        "the mailbox has used up its unique identifiers",
+    ))
+}
+
+/// A mailbox that must not be written: the numbers hold for this process only.
+fn number_in_memory(mailbox: &mut Mailbox, budget: &Budget<'_>) {
+    let seconds = budget
+        .wall()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH);
+    let seconds = u32::try_from(seconds.unwrap_or_default().as_secs()).unwrap_or(u32::MAX);
+    if !mailbox.disk.loaded && mailbox.has_no_validity() {
+        // Numbers that hold for now only must not be taken for those of another day.
+        if let Some(validity) = UidValidity::new(seconds.max(1)) {
+            mailbox.accept_validity(validity);
+        }
+    }
+    let strangers = in_order(mailbox);
+    if let Ok(uids) = next_uids(mailbox, strangers.len()) {
+        mailbox
+            .table
+            .number(&strangers, uids.iter().map(|uid| uid.get()));
+    }
+    let letters = strangers_letters(mailbox);
+    let mut table = mailbox.keywords().clone();
+    if table.name_strays(letters) {
+        mailbox.set_keywords(table);
+    }
+}
+
+fn strangers_letters(mailbox: &Mailbox) -> KeywordSet {
+    let records = (0..mailbox.table.len()).map(|index| mailbox.table.record(index));
+    records.fold(KeywordSet::NONE, |all, record| all.with(record.keywords))
+}
