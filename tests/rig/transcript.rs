@@ -347,7 +347,7 @@ fn unescape(text: &str) -> Vec<u8> {
 fn repeated(inner: &[u8]) -> Vec<u8> {
     let inner = std::str::from_utf8(inner).expect("ASCII");
     let (count, text) = inner.split_once('*').expect("a count and a text");
-    text.repeat(count.parse().expect("a count")).into_bytes()
+    unescape(text).repeat(count.parse().expect("a count"))
 }
 
 fn show(octets: &[u8]) -> String {
