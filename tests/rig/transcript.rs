@@ -11,8 +11,9 @@
 //! remove 3                           deletes the file with that UID, as another program would
 //! flags 3 FS                         renames it, as another program would
 //! C: a1 LOGIN crispin secret         what the client sends, with CRLF
-//! C> {raw octets with \r \n \0 \xff} what it sends, without
+//! C> {raw octets with \r \n \0 \xff} what it sends, without; \[900*ab] stands for 900 times ab
 //! S: * OK ...                        exactly what comes back; `…` stands for anything in a line
+//! S> {raw octets, as with C>}         what comes back, when it is no line of text
 //! S< plain.eml                       the octets of that message, every line end as CRLF
 //! C2: / S2:                          the same for a second connection
 //! close                              the client closes its side
@@ -111,7 +112,12 @@ impl<'t> Player<'t> {
             }
             _ if word.starts_with('C') && word.ends_with('>') => self.send(word, &unescape(rest)),
             _ if word.starts_with('S') && word.ends_with(':') => self.expect_line(word, rest),
-            _ if word.starts_with('S') && word.ends_with('<') => self.expect_mail(word, rest),
+            _ if word.starts_with('S') && word.ends_with('>') => {
+                self.expect_octets(word, &unescape(rest));
+            }
+            _ if word.starts_with('S') && word.ends_with('<') => {
+                self.expect_octets(word, &on_the_wire(&mail(rest)));
+            }
             _ => panic!("{}: not a transcript line: {line}", self.place()),
         }
     }
@@ -166,9 +172,8 @@ impl<'t> Player<'t> {
         );
     }
 
-    fn expect_mail(&mut self, word: &str, file: &str) {
+    fn expect_octets(&mut self, word: &str, expected: &[u8]) {
         let connection = self.connection(word);
-        let expected = on_the_wire(&mail(file));
         let received = &mut self.pending[connection];
         let count = expected.len().min(received.len());
         let actual: Vec<u8> = received.drain(..count).collect();
@@ -176,7 +181,7 @@ impl<'t> Player<'t> {
             actual == expected,
             "{}\nexpected:\n{}\nreceived:\n{}",
             self.place(),
-            show(&expected),
+            show(expected),
             show(&actual)
         );
     }
@@ -317,7 +322,13 @@ fn unescape(text: &str) -> Vec<u8> {
             out.push(octet);
             continue;
         }
-        out.push(match octets.next() {
+        let code = octets.next();
+        if code == Some(b'[') {
+            let inner: Vec<u8> = octets.by_ref().take_while(|&octet| octet != b']').collect();
+            out.extend(repeated(&inner));
+            continue;
+        }
+        out.push(match code {
             Some(b'r') => b'\r',
             Some(b'n') => b'\n',
             Some(b'0') => 0,
@@ -330,6 +341,13 @@ fn unescape(text: &str) -> Vec<u8> {
         });
     }
     out
+}
+
+/// `900*ab`
+fn repeated(inner: &[u8]) -> Vec<u8> {
+    let inner = std::str::from_utf8(inner).expect("ASCII");
+    let (count, text) = inner.split_once('*').expect("a count and a text");
+    unescape(text).repeat(count.parse().expect("a count"))
 }
 
 fn show(octets: &[u8]) -> String {
