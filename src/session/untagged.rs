@@ -33,7 +33,8 @@ pub(super) enum Occasion {
     Expunge,
 }
 
-/// Tells the changes, a few lines a step.
+/// Tells the changes. The lines are short and cost nothing but memory, so it is the room for output that
+/// ends a step.
 pub(super) struct Teller {
     occasion: Occasion,
     updates: Option<Updates>,
