@@ -105,14 +105,15 @@ impl Input {
             return Next::Task(appending.into_task(b"{"));
         }
         if let Some(arguments) = parse_append(self.framer.text()) {
-            let begun = arguments
-                .map_err(refuse)
-                .and_then(|arguments| Appending::begin(arguments, offer.size, core, store, budget));
+            let begun = match arguments {
+                Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
+                Err(refusal) => Err(Box::new(refuse(refusal))),
+            };
             match begun {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();
-                    return Next::Task(task);
+                    return Next::Task(*task);
                 }
             }
             self.framer.stream_literal();

@@ -141,14 +141,18 @@ impl Task {
                     let reply = ready!(job.step(cx));
                     match sync_before(&reply, cx) {
                         Some(sync) => self.stage = Stage::Sync(reply, sync),
-                        None => return Step::Done(end(&self.tag, &reply, cx)),
+                        None => {
+                            end(&self.tag, &reply, cx);
+                            return Step::Done(());
+                        }
                     }
                 }
                 Stage::Sync(reply, sync) => {
                     if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
                         if matches!(error, StoreError::Invalidated) {
                             end(&self.tag, reply, cx);
-                            return Step::Done(leave(cx));
+                            leave(cx);
+                            return Step::Done(());
                         }
                         log::warn!("{}: {error:?}", cx.core.peer.name);
                     }
@@ -158,7 +162,8 @@ impl Task {
                 }
                 Stage::Tell(reply, teller) => {
                     ready!(teller.step(cx));
-                    return Step::Done(end(&self.tag, reply, cx));
+                    end(&self.tag, reply, cx);
+                    return Step::Done(());
                 }
             }
         }
@@ -211,7 +216,7 @@ impl EachMessage {
     }
 
     /// The message to work on, until [`Self::advance`]; `None` when there are no more.
-    pub(super) fn current(&mut self, cx: &mut Cx<'_, '_>) -> Step<Option<MessageRef>> {
+    pub(super) fn current(&mut self, cx: &Cx<'_, '_>) -> Step<Option<MessageRef>> {
         if self.current.is_some() {
             return Step::Done(self.current);
         }

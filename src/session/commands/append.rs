@@ -27,7 +27,7 @@ impl Appending {
         core: &mut Core,
         store: &mut Store,
         budget: &mut Budget<'_>,
-    ) -> Result<Self, Task> {
+    ) -> Result<Self, Box<Task>> {
         let tag = arguments.tag.clone();
         let cx = &mut Cx {
             core,
@@ -39,7 +39,7 @@ impl Appending {
                 tag,
                 state: Ok(append),
             }),
-            Err(reply) => Err(Task::reply(tag, reply)),
+            Err(reply) => Err(Box::new(Task::reply(tag, reply))),
         }
     }
 

@@ -23,7 +23,7 @@ enum Work {
     Rename(MailboxName, MailboxName),
     Subscribe(MailboxRef, bool),
     Deleting(Delete),
-    Renaming(Rename),
+    Renaming(Box<Rename>),
     Subscribing(Subscribe),
 }
 
@@ -122,7 +122,8 @@ impl Work {
             }
             Self::Delete(name) => Self::Deleting(Delete::new(account.clone(), name.clone())),
             Self::Rename(from, to) => {
-                Self::Renaming(Rename::new(account.clone(), from.clone(), to.clone()))
+                let rename = Rename::new(account.clone(), from.clone(), to.clone());
+                Self::Renaming(Box::new(rename))
             }
             Self::Subscribe(name, on) => {
                 Self::Subscribing(Subscribe::new(account.clone(), name.clone(), *on))
