@@ -118,7 +118,7 @@ fn boards_are_mailboxes_of_their_own() {
     let board = BboardName::new(b"general").expect("a name");
     assert_eq!(
         store.list_bboards(&rig.account).expect("listed"),
-        [board.clone()]
+        std::slice::from_ref(&board)
     );
     let board = MailboxRef::Bboard(board);
     let session = rig.open_ref(store, &board, Access::ReadOnly);

@@ -24,6 +24,9 @@ pub(crate) struct Rig {
     stores: Cell<u32>,
 }
 
+/// A path, its size, and when its content and its entry were changed.
+type Touched = (PathBuf, u64, (i64, i64), (i64, i64));
+
 /// A store with a mailbox open in it.
 pub(crate) struct Session {
     pub(crate) store: Store,
@@ -210,7 +213,7 @@ impl Rig {
     }
 
     /// All files and directories, with what would show that they were touched.
-    pub(crate) fn snapshot(&self) -> Vec<(PathBuf, u64, (i64, i64), (i64, i64))> {
+    pub(crate) fn snapshot(&self) -> Vec<Touched> {
         let mut found = Vec::new();
         let mut todo = vec![self.root().parent().expect("a parent").to_path_buf()];
         while let Some(path) = todo.pop() {
