@@ -3,6 +3,7 @@
 
 mod folders;
 mod foreign;
+mod hammer;
 mod jobs;
 mod numbers;
 mod rig;
