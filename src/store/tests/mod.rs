@@ -5,6 +5,7 @@ mod folders;
 mod foreign;
 mod hammer;
 mod jobs;
+mod model;
 mod numbers;
 mod rig;
 mod syncing;
