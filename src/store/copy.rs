@@ -252,7 +252,8 @@ impl Copy {
                 ready.rename(tools.names, budget.wall());
             }
         }
-        Stage::Deliver(Box::new(Delivery::new(std::mem::take(&mut self.ready))))
+        let ready = std::mem::take(&mut self.ready);
+        Stage::Deliver(Box::new(Delivery::new(mailbox, ready)))
     }
 }
 

@@ -60,6 +60,8 @@ impl Ready {
 pub(super) struct Delivery {
     stage: Stage,
     lock: Option<MailboxLock>,
+    /// The mailbox.
+    dir: PathBuf,
     ready: Vec<Ready>,
     /// Those that are in their place, but not in the list.
     moved: Vec<(Place, Vec<u8>)>,
@@ -76,10 +78,11 @@ enum Stage {
 }
 
 impl Delivery {
-    pub(super) fn new(ready: Vec<Ready>) -> Self {
+    pub(super) fn new(mailbox: &Mailbox, ready: Vec<Ready>) -> Self {
         Self {
             stage: Stage::Lock(Locking::default()),
             lock: None,
+            dir: mailbox.dir().to_path_buf(),
             ready,
             moved: Vec::new(),
         }
@@ -100,7 +103,8 @@ impl Delivery {
                     return Step::Done(Ok(uids));
                 }
                 Err(error) => {
-                    self.take_back(mailbox);
+                    self.take_back();
+                    mailbox.suspect();
                     self.lock = None;
                     return Step::Done(Err(error));
                 }
@@ -201,15 +205,23 @@ impl Delivery {
         Ok(uids)
     }
 
-    /// Removes what was delivered, after a failure.
-    fn take_back(&mut self, mailbox: &mut Mailbox) {
+    /// Removes what is in its place and not in the list.
+    fn take_back(&mut self) {
         for (place, name) in self.moved.drain(..) {
-            match fs::remove_file(place.file(mailbox.dir(), &name)) {
-                Ok(()) => mailbox.hearing.expect_removal(place, &name),
-                Err(error) => log::warn!("{}: cannot take back: {error}", mailbox.dir().display()),
+            if let Err(error) = fs::remove_file(place.file(&self.dir, &name)) {
+                log::warn!(
+                    "{}: cannot take back a message: {error}",
+                    self.dir.display()
+                );
             }
         }
-        mailbox.suspect();
+    }
+}
+
+impl Drop for Delivery {
+    /// Whoever waited for it has left; the lock is still held here.
+    fn drop(&mut self) {
+        self.take_back();
     }
 }
 

@@ -379,10 +379,15 @@ impl Table {
         }
     }
 
+    /// True if it may be worth the trouble to drop some.
+    pub(super) fn has_many_tombstones(&self, least: usize) -> bool {
+        self.tombs.len() >= least.max(self.records.len() / 8).max(1)
+    }
+
     /// Drops the tombstones that died no later than `told`, if that is worth the trouble: at least
     /// `least` of them and an eighth of all. Indexes move.
     pub(super) fn compact(&mut self, told: u64, least: usize) {
-        if self.tombs.len() < least.max(self.records.len() / 8) || self.tombs.is_empty() {
+        if !self.has_many_tombstones(least) {
             return;
         }
         let (old, kept): (Vec<Tomb>, Vec<Tomb>) =

@@ -47,7 +47,7 @@ fn drive<T>(mut step: impl FnMut(&mut Budget<'_>) -> Step<T>) -> T {
         match step(&mut budget) {
             Step::Done(value) => return value,
             Step::Yield(Why::Until(at)) => {
-                thread::sleep(at.saturating_duration_since(Instant::now()))
+                thread::sleep(at.saturating_duration_since(Instant::now()));
             }
             Step::Yield(_) => {}
         }
@@ -199,7 +199,7 @@ impl Writer {
                 "two numbers for {}",
                 String::from_utf8_lossy(&base)
             );
-            let known = seen.base_of.entry(uid).or_insert(base.clone());
+            let known = seen.base_of.entry(uid).or_insert_with(|| base.clone());
             assert_eq!(*known, base, "two messages with number {uid}");
         }
         assert_eq!(count, self.view.exists());

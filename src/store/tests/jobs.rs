@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use super::rig::{Rig, mailbox, numbers};
-use crate::budget::Clock;
+use crate::budget::{Budget, Clock, Step};
 use crate::store::{Append, DefineKeywords, StoreError};
 use crate::types::{DateTime, FlagList, Flags, Keyword, KeywordSet, MailboxName};
 
@@ -95,6 +96,39 @@ fn what_is_not_delivered_leaves_nothing() {
         assert!(rig.names(part).is_empty(), "{part}");
     }
     assert!(!rig.root().join("dovecot-uidlist.lock").exists());
+}
+
+#[test]
+fn a_client_that_leaves_in_the_middle_leaves_nothing() {
+    let rig = Rig::frugal();
+    let mut session = rig.inbox();
+    for steps in 0..40 {
+        let (flags, wall) = (FlagList::default(), rig.clock.wall());
+        let begun = Append::begin(&mut session.store, &session.handle, flags, None, wall);
+        let mut append = begun.expect("begun");
+        append.write(b"text").expect("written");
+        let mut is_done = false;
+        for _ in 0..steps {
+            let mut budget = Budget::new(&rig.clock, 1, Duration::from_secs(1));
+            if let Step::Done(appended) = append.step(&mut session.store, &mut budget) {
+                appended.expect("appended");
+                is_done = true;
+                break;
+            }
+        }
+        drop(append);
+        let listed = rig.listed(".").len();
+        assert_eq!(
+            rig.names("cur").len() + rig.names("tmp").len(),
+            listed,
+            "after {steps} steps"
+        );
+        if is_done {
+            assert!(steps > 2 && listed == 1);
+            return;
+        }
+    }
+    panic!("it never ends");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod folders;
 mod foreign;
 mod hammer;
+mod interleaved;
 mod jobs;
 mod model;
 mod numbers;

@@ -196,6 +196,32 @@ fn a_damaged_line_costs_its_message_only() {
 }
 
 #[test]
+fn a_list_that_is_none_costs_the_numbering_but_not_while_it_is_known() {
+    let rig = Rig::new();
+    dovecot_mailbox(&rig);
+    let long = "x".repeat(200_000);
+    fs::write(
+        rig.root().join("dovecot-uidlist"),
+        format!("3 V77 N1 {GUID}\n3 :30.A.h\n{long}"),
+    )
+    .expect("written");
+    let mut session = rig.inbox();
+    assert_eq!(session.uids(), [1, 2]);
+    let validity = session.store.mailbox(&session.handle).uid_validity();
+    assert_ne!(validity.get(), 77);
+    fs::write(rig.root().join("dovecot-uidlist"), "rubbish").expect("written");
+    rig.deliver("95.n.h", "n");
+    session.news(&rig);
+    assert_eq!(
+        session.store.mailbox(&session.handle).uid_validity(),
+        validity
+    );
+    assert_eq!(session.uids()[..2], [1, 2]);
+    assert!(session.uids()[2] > 1000, "{:?}", session.uids());
+    assert_eq!(rig.listed(".").len(), 3);
+}
+
+#[test]
 fn another_numbering_or_another_directory_ends_the_session() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
