@@ -14,8 +14,8 @@
 //!
 //! The [framer](crate::protocol::framer) yields one complete command. It is parsed, makes the dialect
 //! climb if its predecessor protocol lacks it, is checked against the session's state, and becomes a
-//! [`Job`](job::Job) from its file under `commands/`. The job is stepped until it has a
-//! [`Reply`](job::Reply). Then [`untagged`] tells what has changed in the selected mailbox, and the
+//! job from its file under `commands/`. The job is stepped until it has a
+//! reply. Then `untagged` tells what has changed in the selected mailbox, and the
 //! tagged line ends the command. One command at a time: pipelined ones wait in the input buffer.
 
 mod commands;
