@@ -8,7 +8,7 @@ use super::reader::Resume;
 use super::{Peer, Request, SessionConfig, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, View};
-use crate::types::{KeywordSet, MailboxRef};
+use crate::types::MailboxRef;
 
 /// The states of RFC 3501 §3, and one for a client that is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +27,6 @@ pub(super) struct Selected {
     pub(super) view: View,
     /// Where the last partial FETCH ended, so that the next one need not count from the start.
     pub(super) resume: Option<Resume>,
-    /// Which of the mailbox's keywords the client was told of in a FLAGS line.
-    pub(super) keywords_told: KeywordSet,
-    /// Whether that was in the middle of a command, so that its end need not tell them again.
-    pub(super) told_ahead: bool,
 }
 
 impl Selected {
@@ -39,8 +35,6 @@ impl Selected {
             name,
             view,
             resume: None,
-            keywords_told: KeywordSet::NONE,
-            told_ahead: false,
         }
     }
 }

@@ -197,12 +197,12 @@ impl Store {
     /// What the view was not told yet; it counts as told by this call. Expunges are held back unless
     /// allowed (RFC 3501 §7.4.1). Costs nothing if nothing is new.
     pub fn updates(&mut self, view: &View, allow_expunge: bool) -> Updates {
+        let mut updates = Updates {
+            keywords_changed: self.keywords_news(view),
+            ..Updates::default()
+        };
         let mailbox = self.mailbox_mut(&view.handle);
         let state = &view.state;
-        let mut updates = Updates::default();
-        if state.keywords.replace(mailbox.keywords_version()) != mailbox.keywords_version() {
-            updates.keywords_changed = true;
-        }
         let up_to_date = state.flagged.get() == mailbox.change()
             && (state.buried.get() == mailbox.change() || !allow_expunge);
         if up_to_date {
@@ -225,6 +225,12 @@ impl Store {
         updates.recent = (view.recent() != recent).then(|| view.recent());
         mailbox.forget_told_tombstones();
         updates
+    }
+
+    /// True if the mailbox has keywords that the view was not told of; they count as told by this call.
+    pub fn keywords_news(&self, view: &View) -> bool {
+        let version = self.mailbox(&view.handle).keywords_version();
+        view.state.keywords.replace(version) != version
     }
 
     /// The message with that number in the view; `None` beyond its count.
