@@ -114,7 +114,12 @@ fn messages(fetched: &Reply) -> BTreeMap<u32, MessageState> {
             uid,
             MessageState {
                 flags,
-                date: item("INTERNALDATE"),
+                // A day of one digit may be written with a space or a zero before it (RFC 3501 §9).
+                date: item("INTERNALDATE").replacen(
+                    ' ',
+                    "0",
+                    usize::from(item("INTERNALDATE").starts_with(' ')),
+                ),
                 text: item("BODY[]"),
             },
         )

@@ -56,48 +56,6 @@ pub fn size_as_seen(text: &[u8]) -> u64 {
     position.mark.size
 }
 
-/// Cuts a partial fetch out of converted chunks: octets `start` to `start + count`, counted from 0
-/// (RFC 3501 §6.4.5). What lies beyond the end of the text is simply not there.
-#[derive(Debug, Clone)]
-pub struct Window {
-    skip: u64,
-    take: u64,
-}
-
-impl Window {
-    /// A window of `count` octets from octet `start`.
-    pub fn new(start: u64, count: u64) -> Self {
-        Self {
-            skip: start,
-            take: count,
-        }
-    }
-
-    /// The piece of this chunk that lies in the window; call it for every chunk in turn.
-    pub fn cut<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
-        let skipped = clamped(self.skip, chunk.len());
-        self.skip -= skipped as u64;
-        let chunk = &chunk[skipped..];
-        let taken = clamped(self.take, chunk.len());
-        self.take -= taken as u64;
-        &chunk[..taken]
-    }
-
-    /// True if no later chunk can have anything in the window.
-    pub fn is_done(&self) -> bool {
-        self.take == 0
-    }
-
-    /// How many octets the window shows of a text of that size.
-    pub fn size_within(&self, size: u64) -> u64 {
-        size.saturating_sub(self.skip).min(self.take)
-    }
-}
-
-fn clamped(wanted: u64, length: usize) -> usize {
-    usize::try_from(wanted).map_or(length, |wanted| wanted.min(length))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,25 +75,6 @@ mod tests {
             assert_eq!(converted(stored), seen);
             assert_eq!(size_as_seen(stored), seen.len() as u64);
         }
-    }
-
-    #[test]
-    fn cuts_windows() {
-        let cut = |start, count| {
-            let mut window = Window::new(start, count);
-            assert_eq!(
-                window.size_within(6),
-                Window::new(start, count).cut(b"abcdef").len() as u64
-            );
-            let mut out = window.cut(b"abc").to_vec();
-            out.extend_from_slice(window.cut(b"def"));
-            out
-        };
-        assert_eq!(cut(0, 2048), b"abcdef");
-        assert_eq!(cut(2, 2), b"cd");
-        assert_eq!(cut(6, 1), b"");
-        assert_eq!(cut(u64::MAX, u64::MAX), b"");
-        assert_eq!(cut(1, u64::MAX), b"bcdef");
     }
 
     proptest! {

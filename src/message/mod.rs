@@ -41,7 +41,7 @@ pub mod sent;
 mod tree;
 
 pub use address::Address;
-pub use crlf::{Crlf, Window};
+pub use crlf::Crlf;
 pub use envelope::Envelope;
 pub use extent::Extent;
 pub use find::Finder;

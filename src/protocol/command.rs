@@ -486,7 +486,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 38] = {
+    const EXAMPLES: [(&str, Level); 37] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("BBOARD general", Imap2),
@@ -515,7 +515,6 @@ mod tests {
             ("SELECT x", Imap2),
             ("STATUS x (UNSEEN)", Imap4),
             ("STORE 1 +FLAGS \\Seen", Imap2),
-            ("STORE 1 +FLAGS.SILENT \\Seen", Imap4),
             ("SUBSCRIBE x", Imap4),
             ("SUBSCRIBE MAILBOX x", Imap2bis),
             ("UID COPY 1 x", Imap4),
@@ -614,6 +613,19 @@ mod tests {
     }
 
     #[test]
+    fn rfc_1730_is_understood_under_a_pin_to_imap2() {
+        for text in [
+            "STORE 1 +FLAGS.SILENT (\\Seen \\Deleted)",
+            "FETCH 1 RFC822.TEXT.PEEK",
+            "PARTIAL 1 RFC822.PEEK 1 10",
+        ] {
+            let request = parsed(&format!("a {text}"));
+            let levels = (request.level, request.trigger);
+            assert_eq!(levels, (Level::Imap2bis, Level::Imap4), "{text}");
+        }
+    }
+
+    #[test]
     fn logins_of_all_kinds() {
         for (text, want) in [
             ("u p*(]%\\\"x", "p*(]%\\\"x"),
@@ -653,7 +665,7 @@ mod tests {
         assert_eq!(parsed("a UID COPY 2:4 \"x y\"").command, want);
         let want = Command::Partial {
             number: 4,
-            item: FetchItem::Rfc822,
+            item: FetchItem::Rfc822 { peek: false },
             start: 1,
             count: 1024,
         };

@@ -160,9 +160,9 @@ impl<'o> Encoder<'o> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::KeywordSet;
     use crate::protocol::dialect::Level;
     use crate::protocol::parser::Cursor;
+    use crate::types::KeywordSet;
 
     const LEVELS: [Level; 3] = [Level::Imap2, Level::Imap2bis, Level::Imap4];
 

@@ -21,12 +21,18 @@ pub enum FetchItem {
     Flags,
     /// When the message came in.
     InternalDate,
-    /// The whole message; sets `\Seen`.
-    Rfc822,
+    /// The whole message; sets `\Seen`, unless it is only peeked at (RFC 1730 p. 31).
+    Rfc822 {
+        /// `\Seen` stays as it is.
+        peek: bool,
+    },
     /// Its header, with the blank line that ends it.
     Rfc822Header,
-    /// What follows the header; sets `\Seen`.
-    Rfc822Text,
+    /// What follows the header; sets `\Seen`, unless it is only peeked at (RFC 1730 p. 32).
+    Rfc822Text {
+        /// `\Seen` stays as it is.
+        peek: bool,
+    },
     /// How many octets the message has.
     Rfc822Size,
     /// The structure of its parts, without extension data.
@@ -59,9 +65,11 @@ pub struct Section {
 pub enum SectionText {
     /// Its content; of the message itself: header and text.
     All,
-    /// The header of the message that it is. IMAP2bis writes it as part 0; a part that is no
-    /// message has its MIME header there.
+    /// The header of the message that it is.
     Header,
+    /// Part 0 of it, which is how IMAP2bis writes the header of the message that it is. A part that is
+    /// no message has its MIME header there, which IMAP2bis has no other name for.
+    Part0,
     /// Some fields of that header, and the blank line.
     HeaderFields {
         /// All but these fields.
@@ -78,14 +86,24 @@ pub enum SectionText {
 use FetchItem as Item;
 
 /// The items without an argument, and the level that has them.
-static ITEMS: [(&str, Level, FetchItem); 10] = [
+static ITEMS: [(&str, Level, FetchItem); 12] = [
     ("ENVELOPE", Level::Imap2, Item::Envelope),
     ("FLAGS", Level::Imap2, Item::Flags),
     ("INTERNALDATE", Level::Imap2, Item::InternalDate),
-    ("RFC822", Level::Imap2, Item::Rfc822),
+    ("RFC822", Level::Imap2, Item::Rfc822 { peek: false }),
     ("RFC822.HEADER", Level::Imap2, Item::Rfc822Header),
-    ("RFC822.TEXT", Level::Imap2, Item::Rfc822Text),
+    (
+        "RFC822.TEXT",
+        Level::Imap2,
+        Item::Rfc822Text { peek: false },
+    ),
     ("RFC822.SIZE", Level::Imap2, Item::Rfc822Size),
+    ("RFC822.PEEK", Level::Imap2bis, Item::Rfc822 { peek: true }),
+    (
+        "RFC822.TEXT.PEEK",
+        Level::Imap2bis,
+        Item::Rfc822Text { peek: true },
+    ),
     ("BODY", Level::Imap2bis, Item::Body),
     ("BODYSTRUCTURE", Level::Imap4, Item::BodyStructure),
     ("UID", Level::Imap4, Item::Uid),
@@ -107,19 +125,24 @@ static MACROS: [(&str, Level, usize); 3] = [
 ];
 
 impl FetchItem {
-    /// The name of the item in the answer.
+    /// The name of the item in the answer, where a text that was peeked at has the name of any other
+    /// (RFC 1730 p. 50-51).
     pub fn name(&self) -> &[u8] {
-        if let Self::Section(section) = self {
-            return &section.as_written;
+        match self {
+            Self::Section(section) => &section.as_written,
+            Self::Rfc822 { .. } => b"RFC822",
+            Self::Rfc822Text { .. } => b"RFC822.TEXT",
+            plain => {
+                let known = ITEMS.iter().find(|(_, _, item)| item == plain);
+                known.map_or(b"", |(name, _, _)| name.as_bytes())
+            }
         }
-        let known = ITEMS.iter().find(|(_, _, item)| item == self);
-        known.map_or(b"", |(name, _, _)| name.as_bytes())
     }
 
     /// True if fetching it sets `\Seen` (RFC 1176 p. 15, RFC 3501 §6.4.5).
     pub fn sets_seen(&self) -> bool {
         match self {
-            Self::Rfc822 | Self::Rfc822Text => true,
+            Self::Rfc822 { peek } | Self::Rfc822Text { peek } => !peek,
             Self::Section(section) => !section.peek,
             _ => false,
         }
@@ -129,7 +152,7 @@ impl FetchItem {
     fn is_text(&self) -> bool {
         matches!(
             self,
-            Self::Rfc822 | Self::Rfc822Header | Self::Rfc822Text | Self::Section(_)
+            Self::Rfc822 { .. } | Self::Rfc822Header | Self::Rfc822Text { .. } | Self::Section(_)
         )
     }
 }
@@ -198,6 +221,7 @@ fn fetch_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
 /// fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
 ///             "BODY" ["STRUCTURE"] / "UID" /
 ///             "BODY" [".PEEK"] section ["<" number "." nz-number ">"]
+/// fetch_att ::= ... / "RFC822" [".TEXT"] [".PEEK"]                           RFC 1730 p. 57
 /// ```
 fn fetch_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
     if cursor.peek() == Some(b'[') {
@@ -208,6 +232,9 @@ fn fetch_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
         .find(|(known, _, _)| known.as_bytes().eq_ignore_ascii_case(name));
     let (_, level, item) = known.ok_or("there is no such message data item")?;
     cursor.needs(*level);
+    if let Item::Rfc822 { peek: true } | Item::Rfc822Text { peek: true } = item {
+        cursor.needs_rfc_1730();
+    }
     Ok(item.clone())
 }
 
@@ -256,7 +283,7 @@ fn section_spec(cursor: &mut Cursor<'_>, section: &mut Section) -> Parsed<()> {
         let number = cursor.number()?;
         write_number(&mut section.as_written, ("", number, ""));
         if number == 0 {
-            section.text = SectionText::Header;
+            section.text = SectionText::Part0;
             return Ok(());
         }
         if section.part.len() == MAX_DEPTH {
@@ -403,13 +430,28 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let old = section("BODY[2.0]");
-        assert_eq!((old.part, old.text), (vec![2], SectionText::Header));
+        assert_eq!((old.part, old.text), (vec![2], SectionText::Part0));
+        assert_eq!(section("BODY[2.HEADER]").text, SectionText::Header);
         let fields = section("BODY.PEEK[header.fields (\"from\" {2}\r\nTo)]<7.9>");
         assert!(fields.peek);
         assert_eq!(fields.partial, Some((7, 9)));
         assert_eq!(fields.as_written, b"BODY[HEADER.FIELDS (from To)]<7>");
         let names = vec![b"from".to_vec(), b"To".to_vec()];
         assert_eq!(fields.text, SectionText::HeaderFields { not: false, names });
+    }
+
+    #[test]
+    fn items_of_rfc_1730() {
+        for (text, name) in [
+            ("RFC822.PEEK", "RFC822"),
+            ("rfc822.text.peek", "RFC822.TEXT"),
+        ] {
+            let mut cursor = Cursor::new(text.as_bytes());
+            let items = fetch_items(&mut cursor).expect(text);
+            assert_eq!(items[0].name(), name.as_bytes());
+            assert_eq!(cursor.level(), Level::Imap2bis, "a pin to IMAP2 takes it");
+            assert_eq!(cursor.trigger(), Level::Imap4, "no older client says it");
+        }
     }
 
     #[test]
@@ -445,7 +487,7 @@ mod tests {
             "FLAGS UID",
             "NOSUCH",
             "(ALL)",
-            "RFC822.PEEK",
+            "RFC822.HEADER.PEEK",
             "RFC822.HEADER.LINES (a)",
             "BODY[",
             "BODY[1",
@@ -486,6 +528,8 @@ mod tests {
         }
         for text in [
             "RFC822.HEADER",
+            "RFC822.PEEK",
+            "RFC822.TEXT.PEEK",
             "BODY.PEEK[1]",
             "FULL",
             "BODYSTRUCTURE",

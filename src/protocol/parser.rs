@@ -53,6 +53,14 @@ impl<'a> Cursor<'a> {
         self.trigger = self.trigger.max(level);
     }
 
+    /// Notes that something of RFC 1730 was read, the IMAP4 before RFC 3501. It is understood at IMAP2bis
+    /// already, and so under a pin to IMAP2: fetchmail 6.4 takes a server that answers BAD to CAPABILITY
+    /// for one of RFC 1730, and could fetch nothing from one that has no `RFC822.TEXT.PEEK`.
+    pub(super) fn needs_rfc_1730(&mut self) {
+        self.needs(Level::Imap2bis);
+        self.hints_at(Level::Imap4);
+    }
+
     /// The lowest level that has everything read so far.
     pub(super) fn level(&self) -> Level {
         self.level

@@ -1,7 +1,6 @@
 //! The arguments of STORE.
 
 use super::command::Command;
-use super::dialect::Level;
 use super::flags::flags_to_store;
 use super::parser::{Cursor, Parsed};
 use super::set::sequence_set;
@@ -26,7 +25,7 @@ pub(super) fn store(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     })
 }
 
-/// What to do, and whether to be silent about it.
+/// What to do, and whether to be silent about it (RFC 1730 p. 34).
 fn item(cursor: &mut Cursor<'_>) -> Parsed<(FlagOperation, bool)> {
     let operation = if cursor.eat(b'+') {
         FlagOperation::Add
@@ -39,7 +38,7 @@ fn item(cursor: &mut Cursor<'_>) -> Parsed<(FlagOperation, bool)> {
         return Ok((operation, false));
     }
     if cursor.eat_word("FLAGS.SILENT") {
-        cursor.needs(Level::Imap4);
+        cursor.needs_rfc_1730();
         return Ok((operation, true));
     }
     Err("only FLAGS, +FLAGS and -FLAGS can be stored")
@@ -48,6 +47,7 @@ fn item(cursor: &mut Cursor<'_>) -> Parsed<(FlagOperation, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::dialect::Level;
     use crate::types::{FlagList, Flags};
 
     fn parse(text: &str) -> Parsed<(Level, FlagOperation, bool, FlagList)> {
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn known_answers() {
         use FlagOperation::{Add, Remove, Replace};
-        use Level::{Imap2, Imap4};
+        use Level::{Imap2, Imap2bis};
         let seen = |level, operation, silent| {
             let flags = FlagList {
                 system: Flags::SEEN,
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(parse("1 FLAGS (\\Seen)"), seen(Imap2, Replace, false));
         assert_eq!(parse("1:3 +flags \\Seen"), seen(Imap2, Add, false));
         assert_eq!(parse("1,3 -Flags (\\seen) "), seen(Imap2, Remove, false));
-        assert_eq!(parse("1 +FLAGS.SILENT \\Seen"), seen(Imap4, Add, true));
+        assert_eq!(parse("1 +FLAGS.SILENT \\Seen"), seen(Imap2bis, Add, true));
         let cleared = parse("1 FLAGS ()").map(|(.., flags)| flags);
         assert_eq!(cleared, Ok(FlagList::default()));
     }

@@ -37,6 +37,7 @@ impl Listener {
         };
         let (socket, address) =
             listen().map_err(|source| ServerError::Listen { address, source })?;
+        log::info!("listening on {address}");
         Ok(Self {
             socket,
             address,

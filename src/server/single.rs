@@ -10,6 +10,7 @@ use super::transport::Descriptors;
 use crate::session::{Peer, Session};
 use crate::store::Account;
 use rustix::io::Errno;
+use rustix::net::AddressFamily;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -50,16 +51,19 @@ pub(super) fn session(client: Client, shared: &Shared, now: Instant) -> Session 
     }
 }
 
-/// Who is at the other end of descriptor 0. If that is no socket, it is somebody on this machine; if it is a
-/// socket whose other end has no address, nothing is known.
+/// Who is at the other end of descriptor 0. If that is no socket, or a socket of this machine alone, it is
+/// somebody on this machine; if it is a socket whose other end has no address, nothing is known.
 fn inetd_peer(gate: &Gate) -> Peer {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
         may_log_in: gate.may_log_in(is_local),
     };
     match rustix::net::getpeername(io::stdin()) {
+        Ok(Some(address)) if address.address_family() == AddressFamily::UNIX => {
+            nameless("a local socket", true)
+        }
         Ok(Some(address)) => SocketAddr::try_from(address).map_or_else(
-            |_| nameless("a local socket", false),
+            |_| nameless("a foreign socket", false),
             |address| gate.peer(address),
         ),
         Err(Errno::NOTSOCK) => nameless("descriptor 0", true),

@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use super::job::Reply;
 use super::output::Output;
+use super::reader::Resume;
 use super::{Peer, Request, SessionConfig, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, View};
-use crate::types::MailboxRef;
+use crate::types::{KeywordSet, MailboxRef};
 
 /// The states of RFC 3501 §3, and one for a client that is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,24 @@ pub(super) enum State {
 pub(super) struct Selected {
     pub(super) name: MailboxRef,
     pub(super) view: View,
+    /// Where the last partial FETCH ended, so that the next one need not count from the start.
+    pub(super) resume: Option<Resume>,
+    /// Which of the mailbox's keywords the client was told of in a FLAGS line.
+    pub(super) keywords_told: KeywordSet,
+    /// Whether that was in the middle of a command, so that its end need not tell them again.
+    pub(super) told_ahead: bool,
+}
+
+impl Selected {
+    pub(super) fn new(name: MailboxRef, view: View) -> Self {
+        Self {
+            name,
+            view,
+            resume: None,
+            keywords_told: KeywordSet::NONE,
+            told_ahead: false,
+        }
+    }
 }
 
 /// State, dialect, selected mailbox and output of a session.
@@ -41,8 +60,6 @@ pub(super) struct Core {
     pub(super) verdict: Option<Verdict>,
     /// Whether the last command was answered BAD.
     pub(super) last_was_bad: bool,
-    /// Where the last partial FETCH ended, so that the next one need not count from the start.
-    pub(super) resume: Option<super::reader::Resume>,
 }
 
 impl Core {
@@ -59,7 +76,6 @@ impl Core {
             awaits_verdict: false,
             verdict: None,
             last_was_bad: false,
-            resume: None,
         }
     }
 

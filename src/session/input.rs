@@ -1,5 +1,9 @@
 //! From the framer's events to tasks: which literal is taken, which is streamed to a file, which is
 //! refused, and what becomes of a command that is too long.
+//!
+//! A refused literal whose client does not wait for an answer comes all the same and is read over. But
+//! whoever announces more than any message may have would have to send all of that before the next
+//! command is heard, and looks like a server that hangs meanwhile: that ends the session.
 
 use super::commands;
 use super::commands::append::Appending;
@@ -8,13 +12,19 @@ use super::job::{Reply, Task};
 use crate::budget::Budget;
 use crate::protocol::command::{self, Request};
 use crate::protocol::framer::{Event, Framer, Offer};
-use crate::protocol::{Refusal, parse_append};
+use crate::protocol::{Refusal, Status, parse_append};
 use crate::store::Store;
 
 /// The longest command before login: a password may be long, nothing else is (DESIGN, first numbers).
 const LIMIT_BEFORE_LOGIN: usize = 8 * 1024;
 /// The longest command afterwards, its literals included; a message to append is not part of it.
 const LIMIT: usize = 64 * 1024;
+/// How much longer than the longest message a refused literal may be and still be read over: about as
+/// much as comes in while the answer is on its way to a client that is fast and far away.
+const READ_OVER: u64 = 64 << 20;
+
+/// Stands where the tag would be if the command has none.
+const UNTAGGED: &[u8] = b"*";
 
 /// The input side of a session.
 pub(super) struct Input {
@@ -69,10 +79,11 @@ impl Input {
                 None => start(&text, core),
             }),
             Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
-            Event::TooLong { text } => {
-                self.appending = None;
-                Next::Task(refuse(Refusal::of(&text, "Command line too long")))
-            }
+            Event::TooLong { text } => Next::Task(match self.appending.take() {
+                // The tag went by before the message: this is only what follows that.
+                Some(appending) => appending.into_task(&text),
+                None => refuse(Refusal::of(&text, "Command line too long")),
+            }),
         }
     }
 
@@ -85,19 +96,24 @@ impl Input {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Next {
+        if !offer.synchronizing && offer.size > core.config.max_message.saturating_add(READ_OVER) {
+            self.give_up(core);
+            return Next::Progress;
+        }
         if let Some(appending) = self.appending.take() {
             self.framer.refuse_literal();
             return Next::Task(appending.into_task(b"{"));
         }
         if let Some(arguments) = parse_append(self.framer.text()) {
-            let begun = arguments
-                .map_err(refuse)
-                .and_then(|arguments| Appending::begin(arguments, offer.size, core, store, budget));
+            let begun = match arguments {
+                Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
+                Err(refusal) => Err(Box::new(refuse(refusal))),
+            };
             match begun {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();
-                    return Next::Task(task);
+                    return Next::Task(*task);
                 }
             }
             self.framer.stream_literal();
@@ -112,6 +128,20 @@ impl Input {
             core.encoder().continuation("Ready for the literal");
         }
         Next::Progress
+    }
+
+    /// Ends the session at a literal that nobody can wait for. Its command is answered like any other.
+    fn give_up(&self, core: &mut Core) {
+        let text = "Literal too long";
+        let tag = match &self.appending {
+            Some(appending) => Some(appending.tag().to_vec()),
+            None => Refusal::of(self.framer.text(), text).tag,
+        };
+        let tag = tag.as_deref().unwrap_or(UNTAGGED);
+        core.encoder().tagged(tag, Status::Bad, None, text);
+        let farewell = "The rest of that command is not waited for";
+        core.encoder().untagged(Status::Bye, None, farewell);
+        core.finish();
     }
 }
 
@@ -134,7 +164,7 @@ fn start(text: &[u8], core: &mut Core) -> Task {
 
 fn refuse(refusal: Refusal) -> Task {
     Task::reply(
-        refusal.tag.unwrap_or_else(|| b"*".to_vec()),
+        refusal.tag.unwrap_or_else(|| UNTAGGED.to_vec()),
         Reply::bad(refusal.reason),
     )
 }

@@ -141,13 +141,18 @@ impl Task {
                     let reply = ready!(job.step(cx));
                     match sync_before(&reply, cx) {
                         Some(sync) => self.stage = Stage::Sync(reply, sync),
-                        None => return Step::Done(end(&self.tag, &reply, cx)),
+                        None => {
+                            end(&self.tag, &reply, cx);
+                            return Step::Done(());
+                        }
                     }
                 }
                 Stage::Sync(reply, sync) => {
                     if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
                         if matches!(error, StoreError::Invalidated) {
-                            return Step::Done(leave(cx));
+                            end(&self.tag, reply, cx);
+                            leave(cx);
+                            return Step::Done(());
                         }
                         log::warn!("{}: {error:?}", cx.core.peer.name);
                     }
@@ -157,7 +162,8 @@ impl Task {
                 }
                 Stage::Tell(reply, teller) => {
                     ready!(teller.step(cx));
-                    return Step::Done(end(&self.tag, reply, cx));
+                    end(&self.tag, reply, cx);
+                    return Step::Done(());
                 }
             }
         }
@@ -180,7 +186,8 @@ fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
         .tagged(tag, reply.status, reply.code, &reply.text);
 }
 
-/// The mailbox is no longer the one that was selected: its numbers mean nothing any more.
+/// The mailbox is no longer the one that was selected: its numbers mean nothing any more. What the last
+/// command came to was told, since it was done while they did.
 fn leave(cx: &mut Cx<'_, '_>) {
     let text = "The selected mailbox was deleted or replaced";
     cx.core.encoder().untagged(Status::Bye, None, text);
@@ -209,7 +216,7 @@ impl EachMessage {
     }
 
     /// The message to work on, until [`Self::advance`]; `None` when there are no more.
-    pub(super) fn current(&mut self, cx: &mut Cx<'_, '_>) -> Step<Option<MessageRef>> {
+    pub(super) fn current(&mut self, cx: &Cx<'_, '_>) -> Step<Option<MessageRef>> {
         if self.current.is_some() {
             return Step::Done(self.current);
         }
@@ -255,6 +262,7 @@ impl Retry {
                 let synced = ready!(sync.step(cx.store, cx.budget));
                 self.sync = None;
                 if let Err(error) = synced {
+                    *self = Self::default();
                     return Step::Done(Err(error));
                 }
             }

@@ -102,7 +102,7 @@ pub enum Turn {
     External,
 }
 
-/// A client that has not logged in is sent away after this long (DESIGN, first numbers).
+/// A client that has not logged in is sent away this long after it came (DESIGN, first numbers).
 const LOGIN_TIME: Duration = Duration::from_secs(60);
 /// A client that reads nothing for this long while output waits is dropped.
 const DEAF_TIME: Duration = Duration::from_secs(300);
@@ -115,6 +115,8 @@ pub struct Session {
     input: Input,
     task: Option<Task>,
     turn: Turn,
+    /// When a client that has not logged in is sent away, whatever it says meanwhile.
+    log_in_by: Instant,
     /// When the client was last heard: input came, or a command of its ended.
     heard: Instant,
     /// When it last took output, or had none waiting.
@@ -162,6 +164,7 @@ impl Session {
             input: Input::new(),
             task: None,
             turn: Turn::Idle,
+            log_in_by: now + LOGIN_TIME,
             heard: now,
             read: now,
             bad_commands: 0,
@@ -216,6 +219,10 @@ impl Session {
     }
 
     fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<Progress> {
+        if self.is_broken() {
+            self.task = None;
+            return Step::Done(Progress::Waiting);
+        }
         if self.core.is_finished() {
             return Step::Done(Progress::Waiting);
         }
@@ -301,15 +308,15 @@ impl Session {
 
     /// When [`Self::handle_timeout`] should be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.has_output() {
-            return Some(self.read.max(self.heard) + DEAF_TIME);
-        }
-        let patience = if self.core.is_logged_in() {
-            self.core.config.idle_timeout
+        let patience = if self.has_output() {
+            self.read.max(self.heard) + DEAF_TIME
         } else {
-            LOGIN_TIME
+            self.heard + self.core.config.idle_timeout
         };
-        Some(self.heard + patience)
+        match self.core.is_logged_in() {
+            true => Some(patience),
+            false => Some(patience.min(self.log_in_by)),
+        }
     }
 
     /// Ends the session if one of its times is over.
@@ -317,14 +324,15 @@ impl Session {
         if self.core.is_finished() || self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if self.has_output() {
+        let is_guest = !self.core.is_logged_in();
+        if self.has_output() && !is_guest {
             log::info!(
                 "{}: dropped, it read nothing for {} s",
                 self.core.peer.name,
                 DEAF_TIME.as_secs()
             );
             self.core.drop_client();
-        } else if self.task.is_none() {
+        } else if self.task.is_none() || is_guest {
             self.shut_down("Autologout: idle for too long");
         } else {
             self.heard = now;
@@ -349,7 +357,7 @@ impl Session {
 
     /// True when the connection must be closed now: what was promised cannot be sent.
     pub fn is_broken(&self) -> bool {
-        self.core.state == State::Dropped || self.core.output.broken().is_some()
+        self.core.state == State::Dropped || self.core.output.is_broken()
     }
 
     /// For the log: who the client is.
@@ -365,3 +373,6 @@ enum Progress {
     /// There is nothing to do before more input comes.
     Waiting,
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,12 @@
 //! A count is never told that is lower than what EXPUNGE lines have led to: old clients take that for a
 //! fatal error (RFC 3501 §7.3.1 forbids it).
 
-use super::core::Core;
+use super::core::{Core, Selected};
 use super::job::Cx;
 use super::output::HIGH_WATER;
 use crate::budget::{Step, Why};
 use crate::protocol::{Code, Encoder, Status};
-use crate::store::{Access, MessageRef, Store, Updates};
+use crate::store::{Access, Mailbox, MessageRef, Store, Updates};
 use crate::types::{Flags, Keyword, KeywordSet};
 
 /// When changes are told, and which.
@@ -33,7 +33,8 @@ pub(super) enum Occasion {
     Expunge,
 }
 
-/// Tells the changes, a few lines a step.
+/// Tells the changes. The lines are short and cost nothing but memory, so it is the room for output that
+/// ends a step.
 pub(super) struct Teller {
     occasion: Occasion,
     updates: Option<Updates>,
@@ -90,7 +91,11 @@ impl Teller {
 }
 
 fn tell_before(updates: &Updates, occasion: Occasion, cx: &mut Cx<'_, '_>) {
-    if updates.keywords_changed {
+    let Some(selected) = &mut cx.core.selected else {
+        return;
+    };
+    let told_ahead = std::mem::take(&mut selected.told_ahead);
+    if (updates.keywords_changed && !told_ahead) || has_new_keywords(selected, cx.store) {
         tell_keywords(cx.core, cx.store);
     }
     let Some(view) = cx.core.view() else { return };
@@ -128,12 +133,13 @@ fn tell_flags(number: u32, cx: &mut Cx<'_, '_>) {
 
 /// A whole response with a message's flags: `* n FETCH (FLAGS (...))`.
 pub(super) fn write_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
+    tell_new_keywords(cx);
     cx.core.encoder().begin_fetch(message.number);
     encode_flags(cx, message);
     cx.core.encoder().end_message_data();
 }
 
-/// The item `FLAGS (...)`.
+/// The item `FLAGS (...)`, in a response before which [`tell_new_keywords`] was called.
 pub(super) fn encode_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
     let Some(selected) = &cx.core.selected else {
         return;
@@ -154,14 +160,43 @@ pub(super) fn encode_uid(cx: &mut Cx<'_, '_>, message: &MessageRef) {
         .number(message.uid.get().into());
 }
 
+/// Called before a response with flags: tells the keywords if there are some that the client has not been
+/// told of. Old clients know the keywords of the last FLAGS line and no others.
+pub(super) fn tell_new_keywords(cx: &mut Cx<'_, '_>) {
+    let Some(selected) = &mut cx.core.selected else {
+        return;
+    };
+    if has_new_keywords(selected, cx.store) {
+        selected.told_ahead = true;
+        tell_keywords(cx.core, cx.store);
+    }
+}
+
+fn has_new_keywords(selected: &Selected, store: &Store) -> bool {
+    let known = known_keywords(store.mailbox(selected.view.handle()));
+    !known.without(selected.keywords_told).is_empty()
+}
+
+fn known_keywords(mailbox: &Mailbox) -> KeywordSet {
+    let indexes = mailbox.keywords().iter().map(|(index, _)| index);
+    indexes.fold(KeywordSet::NONE, |set, index| {
+        set.with(KeywordSet::of(index))
+    })
+}
+
 /// `* FLAGS (...)` with the system flags and the mailbox's keywords (RFC 1064 p. 17), and what of them
 /// can be changed where the dialect has a word for that.
 pub(super) fn tell_keywords(core: &mut Core, store: &Store) {
-    let Some(selected) = &core.selected else {
+    let Some(selected) = &mut core.selected else {
         return;
     };
-    let table = store.mailbox(selected.view.handle()).keywords();
-    let names: Vec<Keyword> = table.iter().map(|(_, name)| name.clone()).collect();
+    let mailbox = store.mailbox(selected.view.handle());
+    selected.keywords_told = known_keywords(mailbox);
+    let names: Vec<Keyword> = mailbox
+        .keywords()
+        .iter()
+        .map(|(_, name)| name.clone())
+        .collect();
     let mut encoder = Encoder::new(core.output.bytes(), core.dialect);
     encoder.flags_line(&names);
     if core.dialect.sends_status_codes() {

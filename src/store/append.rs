@@ -115,7 +115,9 @@ impl Append {
                             return Step::Done(Err(error));
                         }
                     }
-                    self.stage = Stage::Deliver(Box::new(Delivery::new(self.ready())));
+                    let ready = self.ready();
+                    let delivery = Delivery::new(store.mailbox(&self.handle), ready);
+                    self.stage = Stage::Deliver(Box::new(delivery));
                 }
                 Stage::Deliver(delivery) => {
                     let (mailbox, mut tools) = store.parts(&self.handle);

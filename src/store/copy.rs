@@ -16,7 +16,6 @@ use super::delivery::{Delivery, Ready, Temporary};
 use super::files::{create_new, creation_mode};
 use super::list::FindListed;
 use super::mailbox::Mailbox;
-use super::scan::fresh_base;
 use super::sync::Sync;
 use super::view::View;
 use super::{MailboxHandle, Store, StoreError, filename, layout};
@@ -250,12 +249,11 @@ impl Copy {
         for ready in &mut self.ready {
             let base = filename::base(&ready.name);
             if listed.contains(base) || mailbox.table.find(base).is_some() {
-                let mut fresh = fresh_base(tools.names, base, budget.wall());
-                fresh.extend_from_slice(&ready.name[base.len()..]);
-                ready.name = fresh;
+                ready.rename(tools.names, budget.wall());
             }
         }
-        Stage::Deliver(Box::new(Delivery::new(std::mem::take(&mut self.ready))))
+        let ready = std::mem::take(&mut self.ready);
+        Stage::Deliver(Box::new(Delivery::new(mailbox, ready)))
     }
 }
 

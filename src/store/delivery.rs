@@ -7,14 +7,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::disk::{Place, flush_directory, rename_onto_nothing};
-use super::filename;
+use super::filename::{self, UniqueNames};
 use super::list::{Listed, ReadList, RewriteList};
 use super::lock::MailboxLock;
 use super::locking::Locking;
 use super::mailbox::Mailbox;
 use super::pass::next_uids;
+use super::scan::fresh_base;
 use super::{StoreError, Tools};
 use crate::budget::{Budget, COST_SYNC, COST_SYSCALL, Step, Why};
 use crate::ready;
@@ -43,11 +45,23 @@ pub(super) struct Ready {
     pub(super) keywords: Vec<Keyword>,
 }
 
+impl Ready {
+    /// Gives it a base that no file has.
+    pub(super) fn rename(&mut self, names: &mut UniqueNames, wall: SystemTime) {
+        let base = filename::base(&self.name);
+        let mut fresh = fresh_base(names, base, wall);
+        fresh.extend_from_slice(&self.name[base.len()..]);
+        self.name = fresh;
+    }
+}
+
 /// Delivers messages that lie ready.
 #[derive(Debug)]
 pub(super) struct Delivery {
     stage: Stage,
     lock: Option<MailboxLock>,
+    /// The mailbox.
+    dir: PathBuf,
     ready: Vec<Ready>,
     /// Those that are in their place, but not in the list.
     moved: Vec<(Place, Vec<u8>)>,
@@ -64,10 +78,11 @@ enum Stage {
 }
 
 impl Delivery {
-    pub(super) fn new(ready: Vec<Ready>) -> Self {
+    pub(super) fn new(mailbox: &Mailbox, ready: Vec<Ready>) -> Self {
         Self {
             stage: Stage::Lock(Locking::default()),
             lock: None,
+            dir: mailbox.dir().to_path_buf(),
             ready,
             moved: Vec::new(),
         }
@@ -88,7 +103,8 @@ impl Delivery {
                     return Step::Done(Ok(uids));
                 }
                 Err(error) => {
-                    self.take_back(mailbox);
+                    self.take_back();
+                    mailbox.suspect();
                     self.lock = None;
                     return Step::Done(Err(error));
                 }
@@ -123,7 +139,7 @@ impl Delivery {
             Stage::Rewrite(rewriting) => {
                 ready!(rewriting.step(mailbox, tools, budget)).map(|()| Stage::Move)
             }
-            Stage::Move => self.move_some(mailbox, budget),
+            Stage::Move => self.move_some(mailbox, tools, budget),
             Stage::Flush => self.flush(mailbox, budget),
             Stage::Number => return Step::Done(self.number(mailbox, budget).map(Next::Done)),
         };
@@ -133,15 +149,20 @@ impl Delivery {
     fn move_some(
         &mut self,
         mailbox: &mut Mailbox,
+        tools: &mut Tools<'_>,
         budget: &mut Budget<'_>,
     ) -> Result<Stage, StoreError> {
-        while let Some(ready) = self.ready.get(self.moved.len()) {
+        while let Some(ready) = self.ready.get_mut(self.moved.len()) {
             let keywords = if ready.keywords.is_empty() {
                 KeywordSet::NONE
             } else {
                 // What there is no letter left for cannot be kept.
                 mailbox.define(&ready.keywords, budget)?.0
             };
+            if mailbox.table.find(filename::base(&ready.name)).is_some() {
+                // Another process has delivered under that name since the name was chosen.
+                ready.rename(tools.names, budget.wall());
+            }
             let (place, name) = destination(mailbox, ready, keywords);
             let target = place.file(mailbox.dir(), &name);
             rename_onto_nothing(&ready.file.path, &target)
@@ -184,15 +205,23 @@ impl Delivery {
         Ok(uids)
     }
 
-    /// Removes what was delivered, after a failure.
-    fn take_back(&mut self, mailbox: &mut Mailbox) {
+    /// Removes what is in its place and not in the list.
+    fn take_back(&mut self) {
         for (place, name) in self.moved.drain(..) {
-            match fs::remove_file(place.file(mailbox.dir(), &name)) {
-                Ok(()) => mailbox.hearing.expect_removal(place, &name),
-                Err(error) => log::warn!("{}: cannot take back: {error}", mailbox.dir().display()),
+            if let Err(error) = fs::remove_file(place.file(&self.dir, &name)) {
+                log::warn!(
+                    "{}: cannot take back a message: {error}",
+                    self.dir.display()
+                );
             }
         }
-        mailbox.suspect();
+    }
+}
+
+impl Drop for Delivery {
+    /// Whoever waited for it has left; the lock is still held here.
+    fn drop(&mut self) {
+        self.take_back();
     }
 }
 

@@ -15,6 +15,8 @@ use crate::types::{Flags, KeywordSet, Uid};
 const BATCH: u32 = RECORDS_PER_UNIT;
 /// Records copied at a time when a list is rewritten.
 const COPIED_AT_ONCE: usize = 256;
+/// UIDs that are left out after damage, for those that others may have given away meanwhile.
+const LEFT_OUT: u32 = 1000;
 /// Dead lines that are let stand whatever part of the list they are.
 const TOLERATED_DEAD_LINES: usize = 64;
 
@@ -70,8 +72,7 @@ impl ReadList {
             match start(mailbox) {
                 Ok(Some(reader)) => self.reader = Some(reader),
                 Ok(None) => return Step::Done(Ok(Listed::Whole)),
-                Err(Start::Ended(listed)) => return Step::Done(Ok(listed)),
-                Err(Start::Failed(error)) => return Step::Done(Err(error)),
+                Err(stop) => return Step::Done(stop.settle(mailbox)),
             }
             budget.spend(COST_OPEN);
         }
@@ -86,8 +87,7 @@ impl ReadList {
                 Ok(true) => break,
                 Ok(false) if budget.is_spent() => return Step::Yield(Why::Budget),
                 Ok(false) => {}
-                Err(Start::Ended(listed)) => return Step::Done(Ok(listed)),
-                Err(Start::Failed(error)) => return Step::Done(Err(error)),
+                Err(stop) => return Step::Done(stop.settle(mailbox)),
             }
         }
         let list = &mut mailbox.list;
@@ -100,12 +100,34 @@ impl ReadList {
 }
 
 /// Why reading does not go on.
-enum Start {
+enum Stop {
     Ended(Listed),
     Failed(StoreError),
 }
 
-impl From<Error> for Start {
+impl Stop {
+    /// What it means for the mailbox. After damage it is not known which numbers are in use: a mailbox
+    /// whose numbers were told to nobody yet gets others altogether, else some are left out.
+    fn settle(self, mailbox: &mut Mailbox) -> Result<Listed, StoreError> {
+        let listed = match self {
+            Self::Ended(listed) => listed,
+            Self::Failed(error) => return Err(error),
+        };
+        if listed == Listed::Damaged {
+            mailbox.list.position = None;
+            if mailbox.disk.loaded {
+                mailbox.list.next = mailbox.uid_next().saturating_add(LEFT_OUT);
+            } else {
+                mailbox.list = List::default();
+                mailbox.forget_validity();
+                mailbox.unlist_tail();
+            }
+        }
+        Ok(listed)
+    }
+}
+
+impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         match error {
             Error::Io(error) => Self::Failed(StoreError::from_io("reading the uid list", error)),
@@ -115,7 +137,7 @@ impl From<Error> for Start {
 }
 
 /// Opens the list where there may be something new; `None` if there is nothing.
-fn start(mailbox: &mut Mailbox) -> Result<Option<Reader>, Start> {
+fn start(mailbox: &mut Mailbox) -> Result<Option<Reader>, Stop> {
     let dir = mailbox.dir().to_path_buf();
     if let Some(position) = &mailbox.list.position {
         let stamp = Stamp::at(&dir.join(uidlist::FILE)).map_err(Error::Io)?;
@@ -136,19 +158,19 @@ fn start(mailbox: &mut Mailbox) -> Result<Option<Reader>, Start> {
     mailbox.unlist_tail();
     let reader = match opened? {
         Some(reader) => reader,
-        None if mailbox.disk.loaded => return Err(Start::Ended(Listed::Missing)),
+        None if mailbox.disk.loaded => return Err(Stop::Ended(Listed::Missing)),
         // Courier's list is in an older version of the format, so it counts as one to be rewritten.
-        None => courier::open_uids(&dir)?.ok_or(Start::Ended(Listed::Missing))?,
+        None => courier::open_uids(&dir)?.ok_or(Stop::Ended(Listed::Missing))?,
     };
     if !mailbox.accept_validity(reader.header().validity) {
-        return Err(Start::Failed(StoreError::Invalidated));
+        return Err(Stop::Failed(StoreError::Invalidated));
     }
     mailbox.list.header = Some(reader.header().clone());
     Ok(Some(reader))
 }
 
 /// Reads at most `left` records; true at the end of the list.
-fn read_some(mailbox: &mut Mailbox, reader: &mut Reader, left: &mut u32) -> Result<bool, Start> {
+fn read_some(mailbox: &mut Mailbox, reader: &mut Reader, left: &mut u32) -> Result<bool, Stop> {
     while *left > 0 {
         *left -= 1;
         match reader.next() {

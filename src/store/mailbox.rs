@@ -14,7 +14,6 @@ use super::layout;
 use super::list::List;
 use super::lock::Waiting;
 use super::pass::Pass;
-use super::scan;
 use super::stamp::Stamp;
 use super::table::{Found, Full, State, Table};
 use super::view::{Access, ViewState};
@@ -179,6 +178,11 @@ impl Mailbox {
         self.validity.is_none()
     }
 
+    /// The list was damaged before any session was told a number: all of them begin anew.
+    pub(super) fn forget_validity(&mut self) {
+        self.validity = None;
+    }
+
     /// Takes the UIDVALIDITY that the disk tells. False if another one was told to a session already.
     pub(super) fn accept_validity(&mut self, validity: UidValidity) -> bool {
         let is_free = !self.disk.loaded || self.validity.is_none();
@@ -305,11 +309,16 @@ impl Mailbox {
 
     /// Drops tombstones that every view knows of. Not while a scan is going on, which remembers indexes.
     pub(super) fn forget_told_tombstones(&mut self) {
-        if self.pass.strong_count() == 0 {
+        if self.table.has_many_tombstones(LEAST_TOMBSTONES) && !self.is_being_scanned() {
             let told = self.live_views().map(|view| view.buried.get()).min();
             self.table
                 .compact(told.unwrap_or(self.change), LEAST_TOMBSTONES);
         }
+    }
+
+    fn is_being_scanned(&self) -> bool {
+        let pass = self.pass.upgrade();
+        pass.is_some_and(|pass| pass.try_borrow().map_or(true, |pass| !pass.has_ended()))
     }
 
     /// Where a record's file is.
@@ -345,28 +354,35 @@ impl Mailbox {
     /// Adds a message that we have delivered, and have written into the list.
     pub(super) fn delivered(&mut self, uid: Uid, place: Place, name: &[u8]) -> Result<(), Full> {
         let base = filename::base(name);
-        // A scan may have met the file before it was in the list.
         let met = self
             .table
             .find(base)
             .filter(|index| self.table.tail().contains(index));
         let index = match met {
+            // A scan has met the file before it was in the list, and knows best what it is called.
             Some(index) => index,
-            None => self.table.push(&Found {
-                uid: uid.get(),
-                name,
-                base_length: base.len(),
-                flags: Flags::NONE,
-                keywords: KeywordSet::NONE,
-                state: State::default(),
-            })?,
+            None => {
+                let (flags, keywords) = filename::flags(name);
+                let state = State::SEEN.with(State::IN_NEW, place == Place::New);
+                let base_length = base.len();
+                self.table.push(&Found {
+                    uid: 0,
+                    name,
+                    base_length,
+                    flags,
+                    keywords,
+                    state,
+                })?
+            }
         };
-        scan::met(self, index, place, name);
         let record = self.table.record_mut(index);
         record.uid = uid.get();
-        record.state.set(State::OURS, true);
         record.state.set(State::RECENT, true);
         self.disk.in_new += u32::from(place == Place::New);
+        if self.is_being_scanned() {
+            // What happened to the file since it was put there may be behind the scan.
+            self.suspect();
+        }
         self.publish(false);
         Ok(())
     }

@@ -46,6 +46,8 @@ mod scan;
 mod scrub;
 mod sync;
 mod table;
+#[cfg(test)]
+mod tests;
 mod view;
 mod watch;
 

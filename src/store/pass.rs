@@ -126,6 +126,12 @@ impl Pass {
             match ready!(self.advance(mailbox, tools, budget)) {
                 Ok(next) => self.stage = next,
                 Err(error) => {
+                    // A pass meets only directories by name: if one is gone, so is the mailbox.
+                    let error = if matches!(error, StoreError::Gone) {
+                        StoreError::Invalidated
+                    } else {
+                        error
+                    };
                     if matches!(error, StoreError::Invalidated) {
                         mailbox.make_void();
                     }
@@ -306,12 +312,21 @@ impl Pass {
                 self.lock = Some(lock);
                 Ok(Stage::Relist(ReadList::default()))
             }
-            Err(StoreError::InUse) if mailbox.disk.loaded => {
+            Err(StoreError::Invalidated) => Err(StoreError::Invalidated),
+            // What is in the list can be told all the same, be the disk full or the lock taken.
+            Err(error) if mailbox.disk.loaded || self.can_do_without(mailbox, &error) => {
+                log::debug!("{}: no lock: {error}", mailbox.dir().display());
                 self.is_conclusive = false;
                 Ok(Stage::Publish)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// True if the mailbox can be opened although it cannot be written to just now.
+    fn can_do_without(&self, mailbox: &Mailbox, error: &StoreError) -> bool {
+        let has_list = self.listed == Listed::Whole && !mailbox.has_no_validity();
+        has_list && !matches!(error, StoreError::InUse)
     }
 
     /// Under the lock, before strangers are numbered: names for stray letters, and a list to append to.

@@ -379,10 +379,15 @@ impl Table {
         }
     }
 
+    /// True if it may be worth the trouble to drop some.
+    pub(super) fn has_many_tombstones(&self, least: usize) -> bool {
+        self.tombs.len() >= least.max(self.records.len() / 8).max(1)
+    }
+
     /// Drops the tombstones that died no later than `told`, if that is worth the trouble: at least
     /// `least` of them and an eighth of all. Indexes move.
     pub(super) fn compact(&mut self, told: u64, least: usize) {
-        if self.tombs.len() < least.max(self.records.len() / 8) || self.tombs.is_empty() {
+        if !self.has_many_tombstones(least) {
             return;
         }
         let (old, kept): (Vec<Tomb>, Vec<Tomb>) =
@@ -576,5 +581,174 @@ fn remove_records(records: &mut Vec<Record>, tombs: &[Tomb]) -> usize {
 fn grow_gently<T>(vector: &mut Vec<T>, more: usize) {
     if vector.capacity() - vector.len() < more {
         vector.reserve_exact(more + vector.len() / 8 + 16);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found(uid: u32, name: &str) -> Found<'_> {
+        Found {
+            uid,
+            name: name.as_bytes(),
+            base_length: name.find(':').unwrap_or(name.len()),
+            flags: Flags::NONE,
+            keywords: KeywordSet::NONE,
+            state: State::SEEN,
+        }
+    }
+
+    fn table(count: u32) -> Table {
+        let mut table = Table::default();
+        for uid in 1..=count {
+            table
+                .push(&found(uid, &format!("{uid}.x:2,")))
+                .expect("room");
+        }
+        table.settle(|_, _| Verdict::Publish);
+        table
+    }
+
+    #[test]
+    fn a_message_costs_at_most_120_bytes() {
+        let mut table = Table::default();
+        let typical = |n: u32| {
+            format!(
+                "1700{n:06}.M{:06}P{}.mail.example.org,S={n},W={}:2,S",
+                n * 7,
+                n % 32768,
+                n + 99
+            )
+        };
+        for uid in 1..=100_000 {
+            table.push(&found(uid, &typical(uid))).expect("room");
+        }
+        table.settle(|_, _| Verdict::Publish);
+        assert!(
+            table.memory() <= 120 * 100_000,
+            "growing: {}",
+            table.memory() / 100_000
+        );
+        table.shrink();
+        assert!(
+            table.memory() <= 110 * 100_000,
+            "grown: {}",
+            table.memory() / 100_000
+        );
+        assert_eq!(size_of::<Record>(), 32);
+    }
+
+    #[test]
+    fn settles_in_the_order_of_numbers_and_waits_for_what_is_not_seen() {
+        let mut table = table(2);
+        for (uid, seen) in [(9, true), (0, true), (5, true), (7, false)] {
+            let index = table.push(&found(uid, &format!("n{uid}"))).expect("room");
+            table.record_mut(index).state.set(State::SEEN, seen);
+        }
+        let careful = |record: &Record, _: &[u8]| {
+            if record.state.has(State::SEEN) {
+                Verdict::Publish
+            } else {
+                Verdict::Wait
+            }
+        };
+        assert_eq!(table.settle(careful), 2..3);
+        assert_eq!(
+            (table.last_uid(), table.last_listed_uid(), table.live()),
+            (5, 9, 3)
+        );
+        for (base, index) in [("n5", 2), ("n7", 3), ("n9", 4), ("n0", 5)] {
+            assert_eq!(table.find(base.as_bytes()), Some(index), "{base}");
+        }
+        let strict = |record: &Record, _: &[u8]| {
+            if record.state.has(State::SEEN) {
+                Verdict::Publish
+            } else {
+                Verdict::Drop
+            }
+        };
+        assert_eq!(table.settle(strict), 3..4);
+        assert_eq!(
+            (table.find(b"n7"), table.find(b"n9"), table.find(b"n0")),
+            (None, Some(3), Some(4))
+        );
+        table.number(&[4], [11].into_iter());
+        assert_eq!(table.settle(strict), 4..5);
+        assert!(table.tail().is_empty());
+    }
+
+    #[test]
+    fn names_grow_and_shrink_without_end() {
+        let mut table = table(50);
+        for round in 0..10_000_usize {
+            let index = round * 7 % 50;
+            let name = format!("{}.x:2,{}", index + 1, "abcdefghij".repeat(round % 8));
+            table.rename(index, name.as_bytes()).expect("room");
+            assert_eq!(table.name(index), name.as_bytes());
+        }
+        assert!(table.names.len() < 64 * 1024, "{}", table.names.len());
+        assert_eq!(table.find(b"17.x"), Some(16));
+    }
+
+    /// A view as a plain list of UIDs.
+    struct Model {
+        told: u64,
+        uids: Vec<u32>,
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_those_of_a_plain_list(
+            steps in prop::collection::vec((0u8..5, any::<u16>()), 1..200),
+        ) {
+            let mut table = table(40);
+            let mut change = 1;
+            let mut next_uid = 41;
+            let all: Vec<u32> = (1..=40).collect();
+            let mut views = [Model { told: 1, uids: all.clone() }, Model { told: 1, uids: all }];
+            for (step, pick) in steps {
+                let pick = usize::from(pick);
+                match step {
+                    0 | 1 if table.live() > 0 => {
+                        let living: Vec<usize> = (0..table.published().len())
+                            .filter(|&index| !table.record(index).is_dead())
+                            .collect();
+                        change += 1;
+                        table.bury(living[pick % living.len()], change);
+                    }
+                    2 => {
+                        table.push(&found(next_uid, &format!("{next_uid}.x"))).expect("room");
+                        table.settle(|_, _| Verdict::Publish);
+                        next_uid += 1;
+                    }
+                    3 => {
+                        let view = &mut views[pick % 2];
+                        let last = view.uids.last().copied().unwrap_or(0);
+                        for (uid, number) in table.expunged_after(view.told, last) {
+                            prop_assert_eq!(view.uids.remove(number as usize - 1), uid);
+                        }
+                        view.told = change;
+                        let first = table.find_uid(last + 1).unwrap_or_else(|at| at);
+                        let new = (first..table.published().len()).filter(|&i| table.counts(i, change));
+                        view.uids.extend(new.map(|index| table.record(index).uid));
+                    }
+                    _ => table.compact(views[0].told.min(views[1].told), 1),
+                }
+                for view in &views {
+                    let mut indexes = Vec::new();
+                    for (number, &uid) in (1..).zip(&view.uids) {
+                        let index = table.index_of(number, view.told);
+                        prop_assert_eq!(table.record(index).uid, uid);
+                        prop_assert_eq!(table.number_of(index, view.told), number);
+                        prop_assert!(table.counts(index, view.told));
+                        indexes.push(index);
+                    }
+                    let numbers = table.numbers_of(&indexes, view.told);
+                    prop_assert_eq!(numbers, NumberSet::range(1, view.uids.len() as u32));
+                }
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! A rig can be made hard on the session: input byte by byte, a budget of one unit a step, room for one
 //! octet of output. Whatever the [`Harshness`], the octets that come out must be the same.
 
-pub mod transcript;
+pub(crate) mod transcript;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -17,25 +17,25 @@ use tempfile::TempDir;
 
 /// How the session is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Harshness {
+pub(crate) struct Harshness {
     /// Input comes one octet at a time.
-    pub byte_by_byte: bool,
+    pub(crate) byte_by_byte: bool,
     /// A step may spend one unit only.
-    pub starved: bool,
+    pub(crate) starved: bool,
     /// The socket takes one octet at a time.
-    pub narrow: bool,
+    pub(crate) narrow: bool,
 }
 
 impl Harshness {
     /// Everything at once.
-    pub const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         byte_by_byte: false,
         starved: false,
         narrow: false,
     };
 
     /// All eight ways to treat a session.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..8).map(|bits| Self {
             byte_by_byte: bits & 1 != 0,
             starved: bits & 2 != 0,
@@ -45,10 +45,10 @@ impl Harshness {
 }
 
 /// One store, one clock and any number of sessions.
-pub struct Rig {
+pub(crate) struct Rig {
     directory: TempDir,
     /// The clock of all of them.
-    pub clock: FakeClock,
+    pub(crate) clock: FakeClock,
     store: Store,
     config: Rc<SessionConfig>,
     sessions: Vec<Session>,
@@ -56,18 +56,18 @@ pub struct Rig {
 }
 
 /// The only user of a rig.
-pub const USER: &str = "crispin";
+pub(crate) const USER: &str = "crispin";
 /// Their password.
-pub const PASSWORD: &str = "secret";
+pub(crate) const PASSWORD: &str = "secret";
 
 impl Rig {
     /// A rig over a new, empty Maildir.
-    pub fn new(dialect: Dialect, harshness: Harshness) -> Self {
+    pub(crate) fn new(dialect: Dialect, harshness: Harshness) -> Self {
         Self::with_settings(dialect, harshness, false)
     }
 
     /// A rig whose store writes nothing, if asked.
-    pub fn with_settings(dialect: Dialect, harshness: Harshness, read_only: bool) -> Self {
+    pub(crate) fn with_settings(dialect: Dialect, harshness: Harshness, read_only: bool) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for name in ["mail/cur", "mail/new", "mail/tmp", "boards"] {
             std::fs::create_dir_all(directory.path().join(name)).expect("a directory");
@@ -92,22 +92,22 @@ impl Rig {
     }
 
     /// The user's Maildir.
-    pub fn mail(&self) -> PathBuf {
+    pub(crate) fn mail(&self) -> PathBuf {
         self.directory.path().join("mail")
     }
 
     /// The bulletin boards.
-    pub fn boards(&self) -> PathBuf {
+    pub(crate) fn boards(&self) -> PathBuf {
         self.directory.path().join("boards")
     }
 
     /// Puts a message file into a Maildir directory, with that internal date.
-    pub fn put(&self, directory: &Path, name: &str, content: &[u8], unix: u64) {
+    pub(crate) fn put(&self, directory: &Path, name: &str, content: &[u8], unix: u64) {
         put(directory, name, content, unix);
     }
 
     /// Opens a connection; its number.
-    pub fn connect(&mut self) -> usize {
+    pub(crate) fn connect(&mut self) -> usize {
         let peer = Peer {
             name: format!("client {}", self.sessions.len()),
             may_log_in: true,
@@ -118,7 +118,7 @@ impl Rig {
     }
 
     /// The session itself.
-    pub fn session(&mut self, number: usize) -> &mut Session {
+    pub(crate) fn session(&mut self, number: usize) -> &mut Session {
         &mut self.sessions[number]
     }
 
@@ -127,7 +127,7 @@ impl Rig {
     }
 
     /// Sends octets and returns all that comes back before the session waits for more.
-    pub fn send(&mut self, number: usize, mut octets: &[u8]) -> Vec<u8> {
+    pub(crate) fn send(&mut self, number: usize, mut octets: &[u8]) -> Vec<u8> {
         let mut received = Vec::new();
         loop {
             let piece = if self.harshness.byte_by_byte {
@@ -146,7 +146,7 @@ impl Rig {
     }
 
     /// The client closes its side.
-    pub fn close(&mut self, number: usize) -> Vec<u8> {
+    pub(crate) fn close(&mut self, number: usize) -> Vec<u8> {
         let mut received = Vec::new();
         self.sessions[number].handle_eof();
         self.drive(number, &mut received);
@@ -154,7 +154,7 @@ impl Rig {
     }
 
     /// Runs a session until it waits for input, with output taken as it comes.
-    pub fn drive(&mut self, number: usize, received: &mut Vec<u8>) {
+    pub(crate) fn drive(&mut self, number: usize, received: &mut Vec<u8>) {
         for _ in 0..50_000_000_u64 {
             let turn = self.run(number);
             self.answer(number);
@@ -228,7 +228,7 @@ impl Rig {
 }
 
 /// Puts a message file into a Maildir directory, with that internal date.
-pub fn put(directory: &Path, name: &str, content: &[u8], unix: u64) {
+pub(crate) fn put(directory: &Path, name: &str, content: &[u8], unix: u64) {
     std::fs::create_dir_all(directory).expect("a directory");
     let path = directory.join(name);
     std::fs::write(&path, content).expect("a message file");

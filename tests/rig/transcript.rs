@@ -35,7 +35,7 @@ use super::{Harshness, Rig, put};
 const DATE: u64 = 581_889_343;
 
 /// Runs a transcript in all eight ways.
-pub fn run(path: &Path) {
+pub(crate) fn run(path: &Path) {
     let text =
         fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     for harshness in Harshness::all() {

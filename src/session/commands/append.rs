@@ -27,7 +27,7 @@ impl Appending {
         core: &mut Core,
         store: &mut Store,
         budget: &mut Budget<'_>,
-    ) -> Result<Self, Task> {
+    ) -> Result<Self, Box<Task>> {
         let tag = arguments.tag.clone();
         let cx = &mut Cx {
             core,
@@ -39,8 +39,13 @@ impl Appending {
                 tag,
                 state: Ok(append),
             }),
-            Err(reply) => Err(Task::reply(tag, reply)),
+            Err(reply) => Err(Box::new(Task::reply(tag, reply))),
         }
+    }
+
+    /// The tag of the command.
+    pub(in crate::session) fn tag(&self) -> &[u8] {
+        &self.tag
     }
 
     /// Takes the next octets of the message.

@@ -10,7 +10,7 @@ use crate::store::Expunge;
 struct ExpungeJob(Expunge);
 
 /// Removes the messages marked `\Deleted`; the lines that say so are written with the other changes.
-pub(super) fn job(core: &mut Core) -> Box<dyn Job> {
+pub(super) fn job(core: &Core) -> Box<dyn Job> {
     match core.view() {
         Some(view) if core.may_write() => {
             Box::new(ExpungeJob(Expunge::new(view.handle().clone(), None)))

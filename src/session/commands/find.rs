@@ -3,13 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::{ListKind, MailboxKind, Pattern};
+use crate::budget::{COST_SYSCALL, Step, Why};
+use crate::protocol::{Encoder, ListKind, MailboxKind, Pattern};
 use crate::session::job::{Cx, Job, Reply};
+use crate::session::output::HIGH_WATER;
 use crate::session::untagged::Occasion;
 use crate::store::StoreError;
 use crate::types::MailboxRef;
 use crate::types::mailbox_name::SEPARATOR;
+
+/// The attribute of a name that cannot be selected.
+const NOSELECT: &[&str] = &["\\Noselect"];
 
 /// FIND.
 pub(super) struct Find {
@@ -18,21 +22,86 @@ pub(super) struct Find {
     pub(super) pattern: Vec<u8>,
 }
 
-impl Job for Find {
-    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        let names = match self.names(cx) {
-            Ok(names) => names,
-            Err(error) => return Step::Done(Reply::refused(&error)),
+/// LIST and LSUB.
+pub(super) struct List {
+    pub(super) subscribed: bool,
+    pub(super) reference: Vec<u8>,
+    pub(super) pattern: Vec<u8>,
+}
+
+/// What is asked for.
+pub(super) trait Question {
+    /// The lines that answer it.
+    fn lines(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<Line>, StoreError>;
+
+    /// The text of the tagged line.
+    fn done(&self) -> &'static str;
+}
+
+/// One name to tell.
+pub(super) enum Line {
+    Mailbox(String),
+    Bboard(String),
+    List(ListKind, &'static [&'static str], String),
+}
+
+impl Line {
+    fn write(&self, encoder: &mut Encoder<'_>) {
+        match self {
+            Self::Mailbox(name) => encoder.mailbox(name),
+            Self::Bboard(name) => encoder.bboard(name),
+            Self::List(kind, attributes, name) => encoder.list_line(*kind, attributes, name),
         };
-        let pattern = Pattern::find(&self.pattern);
-        let mut encoder = cx.core.encoder();
-        for name in names.iter().filter(|name| pattern.matches(name.as_bytes())) {
-            match self.what {
-                MailboxKind::Mailbox => encoder.mailbox(name),
-                MailboxKind::Bboard => encoder.bboard(name),
+    }
+}
+
+/// The job: finds the names once, and tells them as the output has room.
+struct Listing<Q> {
+    question: Q,
+    lines: Option<std::vec::IntoIter<Line>>,
+}
+
+/// Answers a question for names.
+pub(super) fn job<Q: Question + 'static>(question: Q) -> Box<dyn Job> {
+    Box::new(Listing {
+        question,
+        lines: None,
+    })
+}
+
+impl<Q: Question> Job for Listing<Q> {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        let lines = match &mut self.lines {
+            Some(lines) => lines,
+            None => match self.question.lines(cx) {
+                Ok(lines) => self.lines.insert(lines.into_iter()),
+                Err(error) => return Step::Done(Reply::refused(&error)),
+            },
+        };
+        while cx.core.output.unsent() < HIGH_WATER {
+            let Some(line) = lines.next() else {
+                return Step::Done(Reply::ok(self.question.done()).on(Occasion::Nothing));
             };
+            line.write(&mut cx.core.encoder());
         }
-        Step::Done(Reply::ok("FIND completed").on(Occasion::Nothing))
+        Step::Yield(Why::OutputFull)
+    }
+}
+
+impl Question for Find {
+    fn lines(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<Line>, StoreError> {
+        let pattern = Pattern::find(&self.pattern);
+        let mut names = self.names(cx)?;
+        names.retain(|name| pattern.matches(name.as_bytes()));
+        let line = match self.what {
+            MailboxKind::Mailbox => Line::Mailbox,
+            MailboxKind::Bboard => Line::Bboard,
+        };
+        Ok(names.into_iter().map(line).collect())
+    }
+
+    fn done(&self) -> &'static str {
+        "FIND completed"
     }
 }
 
@@ -61,35 +130,30 @@ impl Find {
     }
 }
 
-/// LIST and LSUB.
-pub(super) struct List {
-    pub(super) subscribed: bool,
-    pub(super) reference: Vec<u8>,
-    pub(super) pattern: Vec<u8>,
-}
-
-impl Job for List {
-    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        let (kind, text) = match self.subscribed {
-            true => (ListKind::Lsub, "LSUB completed"),
-            false => (ListKind::List, "LIST completed"),
+impl Question for List {
+    fn lines(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<Line>, StoreError> {
+        let kind = match self.subscribed {
+            true => ListKind::Lsub,
+            false => ListKind::List,
         };
-        let done = Reply::ok(text).on(Occasion::Nothing);
         if self.pattern.is_empty() && !self.subscribed {
             // RFC 3501 §6.3.8: an empty pattern asks for the separator and the root of the reference.
-            cx.core.encoder().list_line(kind, &["\\Noselect"], "");
-            return Step::Done(done);
+            return Ok(vec![Line::List(kind, NOSELECT, String::new())]);
         }
-        let names = match self.names(cx) {
-            Ok(names) => names,
-            Err(error) => return Step::Done(Reply::refused(&error)),
-        };
+        let names = self.names(cx)?;
         let pattern = Pattern::list(&self.reference, &self.pattern);
-        for (name, selectable) in matching(&names, &pattern) {
-            let attributes: &[&str] = if selectable { &[] } else { &["\\Noselect"] };
-            cx.core.encoder().list_line(kind, attributes, name);
+        let line = |(name, selectable): (&str, bool)| {
+            let attributes = if selectable { &[] } else { NOSELECT };
+            Line::List(kind, attributes, name.to_owned())
+        };
+        Ok(matching(&names, &pattern).into_iter().map(line).collect())
+    }
+
+    fn done(&self) -> &'static str {
+        match self.subscribed {
+            true => "LSUB completed",
+            false => "LIST completed",
         }
-        Step::Done(done)
     }
 }
 

@@ -35,12 +35,12 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Examine { mailbox } => select::examine(&mailbox),
         Command::Expunge => expunge::job(core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
-        Command::Find { what, all, pattern } => Box::new(find::Find { what, all, pattern }),
+        Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
         Command::List {
             subscribed,
             reference,
             pattern,
-        } => Box::new(find::List {
+        } => find::job(find::List {
             subscribed,
             reference,
             pattern,

@@ -88,10 +88,14 @@ impl Job for Search {
                     message.number
                 }),
                 Ok(false) | Err(StoreError::Gone) => {}
-                Err(error) => return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse)),
+                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
+                    return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
+                }
+                // What cannot be read matches nothing; it must not hide what can.
+                Err(error) => log::warn!("{}: not searched: {error:?}", cx.core.peer.name),
             }
             self.facts = Facts::default();
-            self.each.advance(cx, 1);
+            self.each.advance(cx, self.program.cost());
         }
         // A bare SEARCH line says that there are no hits (RFC 3501 §7.2.5; old servers did the same).
         cx.core.encoder().begin_search();

@@ -60,7 +60,7 @@ impl Job for Select {
         let reply = match self.opening.take() {
             Some((name, handle, _)) => {
                 let view = cx.store.view(&handle, self.access);
-                announce(Selected { name, view }, cx)
+                announce(Selected::new(name, view), cx)
             }
             None => Reply::no("Nothing was opened"),
         };
@@ -69,8 +69,9 @@ impl Job for Select {
 }
 
 impl Select {
+    /// A mailbox in which nothing may be changed is opened for reading, whatever was asked for.
     fn open(
-        &self,
+        &mut self,
         name: MailboxRef,
         cx: &mut Cx<'_, '_>,
     ) -> Result<(MailboxRef, MailboxHandle, Sync), Reply> {
@@ -81,6 +82,9 @@ impl Select {
             .store
             .open(account, &name)
             .map_err(|error| Reply::refused(&error))?;
+        if !cx.store.mailbox(&handle).is_writable() {
+            self.access = Access::ReadOnly;
+        }
         let sync = Sync::for_open(handle.clone(), self.access);
         Ok((name, handle, sync))
     }

@@ -7,7 +7,7 @@ use crate::budget::{COST_SYSCALL, Step};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::untagged::{Occasion, encode_flags, encode_uid};
+use crate::session::untagged::{Occasion, encode_flags, encode_uid, tell_new_keywords};
 use crate::store::{DefineKeywords, FlagChange, MessageRef, StoreError};
 use crate::types::{FlagList, FlagOperation, Keyword, KeywordSet, MessageSet};
 
@@ -117,6 +117,7 @@ impl Store {
     }
 
     fn answer(&self, message: &MessageRef, cx: &mut Cx<'_, '_>) {
+        tell_new_keywords(cx);
         cx.core.encoder().begin_store(message.number);
         encode_flags(cx, message);
         if self.uid {

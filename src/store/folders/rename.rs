@@ -25,8 +25,8 @@ enum Stage {
     Begin,
     /// The stages of INBOX.
     Sync(Sync, MailboxHandle),
-    Copy(Copy, MailboxHandle),
-    Remove(Expunge),
+    Copy(Box<Copy>, MailboxHandle),
+    Remove(Box<Expunge>),
 }
 
 impl Rename {
@@ -89,7 +89,8 @@ impl Rename {
     fn copy_inbox(&self, store: &mut Store, to: MailboxHandle) -> Result<Stage, StoreError> {
         let inbox = self.inbox(store)?;
         let all = living_uids(store, &inbox);
-        Ok(Stage::Copy(Copy::of(inbox.clone(), all, to), inbox))
+        let copy = Box::new(Copy::of(inbox.clone(), all, to));
+        Ok(Stage::Copy(copy, inbox))
     }
 
     fn rename_tree(&self, store: &mut Store) -> Result<(), StoreError> {
@@ -158,5 +159,5 @@ fn remove_copied(inbox: MailboxHandle, copied: &[(Uid, Uid)]) -> Stage {
         .iter()
         .map(|(uid, _)| (uid.get(), uid.get()))
         .collect();
-    Stage::Remove(Expunge::moved(inbox, uids))
+    Stage::Remove(Box::new(Expunge::moved(inbox, uids)))
 }

@@ -37,14 +37,14 @@ pub(super) struct Gathered {
     layout: Option<(Rc<File>, Layout)>,
     /// One for each item that is a text, in their order.
     contents: Vec<Content>,
-    locating: Option<(Locate, Extent, u64)>,
+    locating: Option<Locate>,
 }
 
 /// How deep the message has to be looked into for an item; `None`: not at all.
 fn depth(item: &FetchItem) -> Option<Depth> {
     match item {
         FetchItem::Envelope | FetchItem::Rfc822Header => Some(Depth::Header),
-        FetchItem::Rfc822 | FetchItem::Rfc822Text => Some(Depth::Sizes),
+        FetchItem::Rfc822 { .. } | FetchItem::Rfc822Text { .. } => Some(Depth::Sizes),
         FetchItem::Body | FetchItem::BodyStructure => Some(Depth::Structure),
         FetchItem::Section(section) if !section.part.is_empty() => Some(Depth::Structure),
         FetchItem::Section(section) => match section.text {
@@ -58,20 +58,33 @@ fn depth(item: &FetchItem) -> Option<Depth> {
 /// The section that an item names, of those that are texts.
 fn wanted(item: &FetchItem) -> Option<(&[u32], What)> {
     match item {
-        FetchItem::Rfc822 => Some((&[], What::All)),
+        FetchItem::Rfc822 { .. } => Some((&[], What::All)),
         FetchItem::Rfc822Header => Some((&[], What::Header)),
-        FetchItem::Rfc822Text => Some((&[], What::Text)),
-        FetchItem::Section(section) => Some((&section.part, what(section))),
+        FetchItem::Rfc822Text { .. } => Some((&[], What::Text)),
+        FetchItem::Section(section) => Some((&section.part, what(&section.text))),
         _ => None,
     }
 }
 
-fn what(section: &Section) -> What {
-    match section.text {
+fn what(text: &SectionText) -> What {
+    match text {
         SectionText::All => What::All,
-        SectionText::Header | SectionText::HeaderFields { .. } => What::Header,
+        SectionText::Header | SectionText::HeaderFields { .. } | SectionText::Part0 => What::Header,
         SectionText::Text => What::Text,
         SectionText::Mime => What::Mime,
+    }
+}
+
+/// Where the text of an item lies; `None` if the message has no such part, or the part no such thing.
+fn extent(layout: &Layout, item: &FetchItem) -> Option<Extent> {
+    let (part, what) = wanted(item)?;
+    let found = resolve(layout, part, what);
+    match item {
+        FetchItem::Section(Section {
+            text: SectionText::Part0,
+            ..
+        }) => found.or_else(|| resolve(layout, part, What::Mime)),
+        _ => found,
     }
 }
 
@@ -212,10 +225,10 @@ impl Gathered {
         partial: Option<(u32, u32)>,
         cx: &mut Cx<'_, '_>,
     ) -> Step<io::Result<Content>> {
-        let (Some((file, layout)), Some((part, what))) = (&self.layout, wanted(item)) else {
+        let Some((file, layout)) = &self.layout else {
             return Step::Done(Ok(Content::Nothing));
         };
-        let Some(extent) = resolve(layout, part, what) else {
+        let Some(extent) = extent(layout, item) else {
             return Step::Done(Ok(Content::Nothing));
         };
         let section = if let FetchItem::Section(section) = item {
@@ -236,16 +249,25 @@ impl Gathered {
         if octets == 0 {
             return Step::Done(Ok(Content::Bytes(Vec::new())));
         }
-        let file = Rc::clone(file);
-        let resume = cx.core.resume;
-        let (locate, extent, octets) = self.locating.get_or_insert_with(|| {
-            (
-                Locate::new(message.uid, &extent, first, resume),
-                extent,
-                octets,
+        let resume = cx
+            .core
+            .selected
+            .as_mut()
+            .map(|selected| &mut selected.resume);
+        let locate = self.locating.get_or_insert_with(|| {
+            let known = resume.as_ref().and_then(|resume| **resume);
+            Locate::new(
+                Rc::clone(file),
+                message.uid,
+                &extent,
+                (first, octets),
+                known,
             )
         });
-        let range = ready!(locate.step(&file, extent, *octets, cx));
+        let range = ready!(locate.step(cx.budget));
+        if let Some(resume) = resume.filter(|_| first > 0) {
+            *resume = Some(locate.place());
+        }
         self.locating = None;
         Step::Done(range.map(Content::Range))
     }
@@ -290,7 +312,8 @@ impl Gathered {
     }
 }
 
-/// The fields of those names, or the others, and the blank line (RFC 3501 §6.4.5).
+/// The fields of those names, or the others, of the header that lies there. A header is looked at up to
+/// [`scan::MAX_HEADER`].
 fn header_fields(
     file: &File,
     extent: &Extent,
@@ -298,18 +321,28 @@ fn header_fields(
     not: bool,
     cx: &mut Cx<'_, '_>,
 ) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(extent.stored())
-        .unwrap_or(scan::MAX_HEADER)
-        .min(scan::MAX_HEADER);
-    let mut block = vec![0; length];
+    let stored = usize::try_from(extent.stored()).unwrap_or(usize::MAX);
+    let mut block = vec![0; stored.min(scan::MAX_HEADER)];
     file.read_exact_at(&mut block, extent.start)?;
     cx.budget.spend(COST_READ_16K);
+    Ok(selected(&block, names, not, block.len() < stored))
+}
+
+/// The blank line is sent whatever is selected, if the header has one (RFC 3501 §6.4.5). A block that
+/// was cut off in the middle of a line loses that line, and gets the blank line that is out of reach.
+fn selected(block: &[u8], names: &[Vec<u8>], not: bool, is_cut: bool) -> Vec<u8> {
+    let block = match memchr::memrchr(b'\n', block) {
+        Some(end) if is_cut => &block[..=end],
+        _ => block,
+    };
     let mut fields = Vec::new();
-    for range in header::select(&block, names, not) {
+    for range in header::select(block, names, not) {
         fields.extend_from_slice(&crlf::converted(&block[range]));
     }
-    fields.extend_from_slice(b"\r\n");
-    Ok(fields)
+    if is_cut {
+        fields.extend_from_slice(b"\r\n");
+    }
+    fields
 }
 
 fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
@@ -327,5 +360,95 @@ fn unreadable(source: io::Error) -> StoreError {
     StoreError::Io {
         context: "reading the message",
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Scanner;
+    use crate::protocol::command::{Command, parse};
+
+    const MESSAGE: &str = "\
+Subject: whole
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: image/gif
+
+GIF
+--b
+Content-Type: message/rfc822
+
+Subject: inner
+
+text
+--b--
+";
+
+    /// What a FETCH of that item shows, with the line ends as they are stored.
+    fn shown(item: &str) -> Option<&'static str> {
+        shown_of(MESSAGE, item)
+    }
+
+    fn shown_of<'m>(message: &'m str, item: &str) -> Option<&'m str> {
+        let command = format!("a FETCH 1 {item}");
+        let request = parse(command.as_bytes()).expect("a FETCH");
+        let Command::Fetch { items, .. } = request.command else {
+            panic!("{command} is no FETCH");
+        };
+        let depth = depth(&items[0]).expect("a text needs the file");
+        let mut scanner = Scanner::new(depth);
+        scanner.feed(message.as_bytes());
+        let extent = extent(&scanner.finish(), &items[0])?;
+        let offset = |at| usize::try_from(at).expect("small");
+        Some(&message[offset(extent.start)..offset(extent.end)])
+    }
+
+    #[test]
+    fn part_0_is_a_header_of_either_kind() {
+        let whole = "Subject: whole\nContent-Type: multipart/mixed; boundary=b\n\n";
+        assert_eq!(shown("BODY[0]"), Some(whole));
+        assert_eq!(shown("BODY[2.0]"), Some("Subject: inner\n\n"), "a message");
+        assert_eq!(
+            shown("BODY[1.0]"),
+            Some("Content-Type: image/gif\n\n"),
+            "no message"
+        );
+        assert_eq!(shown("BODY[3.0]"), None);
+        assert_eq!(shown("BODY[2.HEADER]"), shown("BODY[2.0]"));
+        assert_eq!(shown("BODY[1.HEADER]"), None, "RFC 3501 has MIME for that");
+    }
+
+    #[test]
+    fn a_header_is_sent_whole_however_long() {
+        let header = format!("Subject: long\nX: {}\n\n", "x\n ".repeat(scan::MAX_HEADER));
+        let message = format!("{header}text\n");
+        for item in ["RFC822.HEADER", "BODY[HEADER]", "BODY[0]"] {
+            assert_eq!(shown_of(&message, item), Some(&header[..]), "{item}");
+        }
+    }
+
+    #[test]
+    fn fields_come_with_the_blank_line_once() {
+        let select = |block: &str, names: &[&str], not, is_cut| {
+            let names: Vec<Vec<u8>> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+            String::from_utf8(selected(block.as_bytes(), &names, not, is_cut)).expect("ASCII")
+        };
+        let block = "A: 1\nB: 2\n 3\nC: 4\n\n";
+        assert_eq!(select(block, &["b"], false, false), "B: 2\r\n 3\r\n\r\n");
+        assert_eq!(select(block, &["b"], true, false), "A: 1\r\nC: 4\r\n\r\n");
+        assert_eq!(select(block, &["x"], false, false), "\r\n");
+        let unended = "A: 1\nB: 2\n";
+        assert_eq!(select(unended, &["a"], false, false), "A: 1\r\n");
+        let cut = "A: 1\nB: 2\nA: 3";
+        assert_eq!(select(cut, &["a"], false, true), "A: 1\r\n\r\n");
+    }
+
+    #[test]
+    fn peeking_shows_the_same() {
+        assert_eq!(shown("RFC822.PEEK"), Some(MESSAGE));
+        assert_eq!(shown("RFC822.TEXT.PEEK"), shown("BODY[TEXT]"));
+        assert!(shown("RFC822.TEXT.PEEK").is_some_and(|text| text.starts_with("--b\n")));
     }
 }

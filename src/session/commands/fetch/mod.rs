@@ -16,7 +16,7 @@ use crate::protocol::FetchItem;
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::untagged::{Occasion, encode_flags, encode_uid};
+use crate::session::untagged::{Occasion, encode_flags, encode_uid, tell_new_keywords};
 use crate::store::{FlagChange, MessageRef, StoreError};
 use crate::types::{FlagOperation, Flags, KeywordSet, MessageSet, NumberSet, SetEnd};
 
@@ -48,7 +48,8 @@ struct Fetch {
     gathered: Option<Gathered>,
     retry: Retry,
     marked: Option<bool>,
-    gone: bool,
+    /// Why some message could not be sent.
+    failed: Option<StoreError>,
 }
 
 /// Sends items of a set of messages.
@@ -81,7 +82,7 @@ fn fetch(
             gathered: None,
             retry: Retry::default(),
             marked: None,
-            gone: false,
+            failed: None,
         }),
         Err(reply) => super::answered(reply),
     }
@@ -104,8 +105,13 @@ impl Job for Fetch {
         while let Some(message) = ready!(self.each.current(cx)) {
             match ready!(self.fetch(&message, cx)) {
                 Ok(()) => {}
-                Err(StoreError::Gone) => self.gone = true,
-                Err(error) => return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse)),
+                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
+                    return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
+                }
+                // A message that is gone or cannot be read costs that message, not those behind it.
+                Err(error) => {
+                    self.failed.get_or_insert(error);
+                }
             }
             self.gathered = None;
             self.marked = None;
@@ -126,7 +132,12 @@ impl Fetch {
         if self.marked.is_none() {
             self.marked = Some(match ready!(self.mark_seen(message, cx)) {
                 Ok(changed) => changed,
-                Err(error) => return Step::Done(Err(error)),
+                Err(StoreError::Gone) => return Step::Done(Err(StoreError::Gone)),
+                Err(error) => {
+                    // On a disk that is full mail can still be read.
+                    log::warn!("{}: not marked as read: {error:?}", cx.core.peer.name);
+                    false
+                }
             });
         }
         self.write(message, cx);
@@ -167,6 +178,11 @@ impl Fetch {
             return;
         };
         let mut contents = gathered.take_contents().into_iter();
+        let tells_flags = self.items.contains(&FetchItem::Flags);
+        let marked = self.marked == Some(true) && !tells_flags;
+        if tells_flags || marked {
+            tell_new_keywords(cx);
+        }
         cx.core.encoder().begin_fetch(message.number);
         for (at, item) in self.items.iter().enumerate() {
             cx.core.encoder().raw(if at == 0 { "" } else { " " });
@@ -179,7 +195,7 @@ impl Fetch {
                 item => gathered.encode(item, &mut cx.core.encoder()),
             }
         }
-        if self.marked == Some(true) && !self.items.contains(&FetchItem::Flags) {
+        if marked {
             cx.core.encoder().raw(" ");
             encode_flags(cx, message);
         }
@@ -192,10 +208,15 @@ impl Fetch {
         } else {
             Occasion::NumbersInUse
         };
-        match self.gone {
-            true => Reply::no("Some of the messages no longer exist").on(occasion),
-            false => Reply::ok("FETCH completed").on(occasion),
-        }
+        let reply = match &self.failed {
+            None => Reply::ok("FETCH completed"),
+            Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
+            Some(error) => {
+                log::error!("{error:?}");
+                Reply::no("Some of the messages cannot be read")
+            }
+        };
+        reply.on(occasion)
     }
 }
 

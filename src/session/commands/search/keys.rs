@@ -3,7 +3,7 @@
 use crate::message::{Finder, Layout, header, sent};
 use crate::protocol::{DateOf, SearchKey, When};
 use crate::store::{MessageRef, MessageStat, Store, View};
-use crate::types::{Day, Keyword, MessageSet};
+use crate::types::{Day, Keyword, NumberSet};
 
 /// What has to be fetched before the keys can be decided, cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,28 +43,52 @@ struct Wanted {
     body_only: bool,
 }
 
+/// The keys of the client, made ready to be held against one message after the other.
+enum Test {
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+    /// The string with that index among those wanted.
+    Text(usize),
+    /// Sets may be long, so they are resolved once.
+    Numbers(NumberSet),
+    Uids(NumberSet),
+    Key(SearchKey),
+}
+
 /// The keys, and the strings among them.
 pub(super) struct Program {
-    keys: SearchKey,
+    test: Test,
     wanted: Vec<Wanted>,
-    /// For the sets among the keys: how many messages there are, and the greatest UID.
-    last: (u32, u32),
+    /// What it costs to hold it against a message.
+    cost: u32,
 }
 
 /// The only thing that can be wrong with keys that were parsed.
 pub(super) const TOO_LONG: &str = "That string is too long to search for";
 
+/// Keys that are held against what is in memory for the price of one unit.
+const KEYS_PER_UNIT: u32 = 16;
+
 impl Program {
     /// For a view as it is now.
     pub(super) fn new(keys: Vec<SearchKey>, view: &View) -> Result<Self, &'static str> {
-        let keys = SearchKey::And(keys);
-        let mut wanted = Vec::new();
-        collect(&keys, &mut wanted)?;
-        Ok(Self {
-            keys,
-            wanted,
+        let mut compiler = Compiler {
             last: (view.exists(), view.last_uid()),
+            wanted: Vec::new(),
+            keys: 0,
+        };
+        let test = compiler.test(SearchKey::And(keys))?;
+        Ok(Self {
+            test,
+            wanted: compiler.wanted,
+            cost: 1 + compiler.keys / KEYS_PER_UNIT,
         })
+    }
+
+    /// The price of holding the keys against one message, in units of the budget.
+    pub(super) fn cost(&self) -> u32 {
+        self.cost
     }
 
     /// Whether the message matches all keys, or what is missing to say so.
@@ -82,7 +106,7 @@ impl Program {
             store,
             view,
         }
-        .one(&self.keys, &mut 0)
+        .one(&self.test)
     }
 
     /// Before the text of a message is looked at.
@@ -107,23 +131,41 @@ impl Program {
     }
 }
 
-/// Lists the strings in the order in which [`Judge`] comes to them.
-fn collect(key: &SearchKey, wanted: &mut Vec<Wanted>) -> Result<(), &'static str> {
-    let (string, body_only) = match key {
-        SearchKey::Body(string) => (string, true),
-        SearchKey::Text(string) => (string, false),
-        SearchKey::Header { text, .. } => return Finder::new(text).map(|_| ()).ok_or(TOO_LONG),
-        SearchKey::Not(key) => return collect(key, wanted),
-        SearchKey::And(keys) | SearchKey::Or(keys) => {
-            return keys.iter().try_for_each(|key| collect(key, wanted));
-        }
-        _ => return Ok(()),
-    };
-    wanted.push(Wanted {
-        finder: Finder::new(string).ok_or(TOO_LONG)?,
-        body_only,
-    });
-    Ok(())
+/// Makes tests of keys.
+struct Compiler {
+    /// For the sets: how many messages there are, and the greatest UID.
+    last: (u32, u32),
+    wanted: Vec<Wanted>,
+    keys: u32,
+}
+
+impl Compiler {
+    fn test(&mut self, key: SearchKey) -> Result<Test, &'static str> {
+        self.keys += 1;
+        Ok(match key {
+            SearchKey::And(keys) => Test::All(self.tests(keys)?),
+            SearchKey::Or(keys) => Test::Any(self.tests(keys)?),
+            SearchKey::Not(key) => Test::Not(Box::new(self.test(*key)?)),
+            SearchKey::Body(string) => self.text(&string, true)?,
+            SearchKey::Text(string) => self.text(&string, false)?,
+            SearchKey::Numbers(set) => Test::Numbers(set.resolve(self.last.0)),
+            SearchKey::Uids(set) => Test::Uids(set.resolve(self.last.1)),
+            SearchKey::Header { ref text, .. } if Finder::new(text).is_none() => {
+                return Err(TOO_LONG);
+            }
+            key => Test::Key(key),
+        })
+    }
+
+    fn tests(&mut self, keys: Vec<SearchKey>) -> Result<Vec<Test>, &'static str> {
+        keys.into_iter().map(|key| self.test(key)).collect()
+    }
+
+    fn text(&mut self, string: &[u8], body_only: bool) -> Result<Test, &'static str> {
+        let finder = Finder::new(string).ok_or(TOO_LONG)?;
+        self.wanted.push(Wanted { finder, body_only });
+        Ok(Test::Text(self.wanted.len() - 1))
+    }
 }
 
 /// The evaluation of the keys for one message.
@@ -136,22 +178,42 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// `text` counts the strings passed so far: it is the index of the next one in `wanted`. That is why
-    /// every key is come to, even when the others have decided.
-    fn one(&self, key: &SearchKey, text: &mut usize) -> Result<bool, Missing> {
-        match key {
-            SearchKey::And(keys) => self.many(keys, false, text),
-            SearchKey::Or(keys) => self.many(keys, true, text),
-            SearchKey::Not(key) => self.one(key, text).map(|verdict| !verdict),
-            SearchKey::Body(_) | SearchKey::Text(_) => {
-                let wanted = &self.program.wanted[*text];
-                *text += 1;
-                if self.facts.text_read {
-                    Ok(wanted.finder.is_found())
-                } else {
-                    Err(Missing::Text)
-                }
+    fn one(&self, test: &Test) -> Result<bool, Missing> {
+        match test {
+            Test::All(tests) => self.many(tests, false),
+            Test::Any(tests) => self.many(tests, true),
+            Test::Not(test) => self.one(test).map(|verdict| !verdict),
+            Test::Text(index) if self.facts.text_read => {
+                Ok(self.program.wanted[*index].finder.is_found())
             }
+            Test::Text(_) => Err(Missing::Text),
+            Test::Numbers(set) => Ok(set.contains(self.message.number)),
+            Test::Uids(set) => Ok(set.contains(self.message.uid.get())),
+            Test::Key(key) => self.key(key),
+        }
+    }
+
+    /// One test that comes out as `decisive` decides, whatever is missing for the others; else the
+    /// cheapest missing thing is asked for.
+    fn many(&self, tests: &[Test], decisive: bool) -> Result<bool, Missing> {
+        let mut missing: Option<Missing> = None;
+        for test in tests {
+            match self.one(test) {
+                Ok(verdict) if verdict == decisive => return Ok(decisive),
+                Ok(_) => {}
+                Err(what) => missing = Some(missing.map_or(what, |other| other.min(what))),
+            }
+        }
+        missing.map_or(Ok(!decisive), Err)
+    }
+
+    fn key(&self, key: &SearchKey) -> Result<bool, Missing> {
+        match key {
+            SearchKey::Flag { flag, set } => {
+                let (flags, _) = self.store.flags(self.view, self.message);
+                Ok(flags.contains(*flag) == *set)
+            }
+            SearchKey::Keyword { keyword, set } => Ok(self.has_keyword(keyword) == *set),
             SearchKey::Date {
                 of: DateOf::Internal,
                 when,
@@ -165,39 +227,8 @@ impl Judge<'_> {
             SearchKey::Header { field, text } => self.header(field, text),
             SearchKey::Larger(size) => Ok(self.size()? > u64::from(*size)),
             SearchKey::Smaller(size) => Ok(self.size()? < u64::from(*size)),
-            _ => Ok(self.in_memory(key)),
-        }
-    }
-
-    /// One key that comes out as `decisive` decides, whatever is missing for the others; else the
-    /// cheapest missing thing is asked for.
-    fn many(&self, keys: &[SearchKey], decisive: bool, text: &mut usize) -> Result<bool, Missing> {
-        let mut decided = false;
-        let mut missing: Option<Missing> = None;
-        for key in keys {
-            match self.one(key, text) {
-                Ok(verdict) => decided |= verdict == decisive,
-                Err(what) => missing = Some(missing.map_or(what, |other| other.min(what))),
-            }
-        }
-        match missing {
-            Some(what) if !decided => Err(what),
-            _ => Ok(decided == decisive),
-        }
-    }
-
-    /// The keys that need nothing from the file.
-    fn in_memory(&self, key: &SearchKey) -> bool {
-        let among = |set: &MessageSet, last, number| set.resolve(last).contains(number);
-        let (exists, last_uid) = self.program.last;
-        match key {
-            SearchKey::Flag { flag, set } => {
-                self.store.flags(self.view, self.message).0.contains(*flag) == *set
-            }
-            SearchKey::Keyword { keyword, set } => self.has_keyword(keyword) == *set,
-            SearchKey::Numbers(set) => among(set, exists, self.message.number),
-            SearchKey::Uids(set) => among(set, last_uid, self.message.uid.get()),
-            _ => true,
+            // ALL; the others are tests of their own.
+            _ => Ok(true),
         }
     }
 

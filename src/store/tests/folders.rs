@@ -1,0 +1,179 @@
+//! The tree of mailboxes.
+
+use std::fs;
+
+use super::rig::{Rig, mailbox};
+use crate::store::{Access, Delete, Rename, Store, StoreError, Subscribe};
+use crate::types::{BboardName, MailboxName, MailboxRef};
+
+fn name(text: &str) -> MailboxName {
+    MailboxName::new(text.as_bytes()).expect("a name")
+}
+
+fn rename(rig: &Rig, store: &mut Store, from: &str, to: &str) -> Result<(), StoreError> {
+    let mut rename = Rename::new(rig.account.clone(), name(from), name(to));
+    rig.drive(|budget| rename.step(store, budget))
+}
+
+fn delete(rig: &Rig, store: &mut Store, text: &str) -> Result<(), StoreError> {
+    let mut delete = Delete::new(rig.account.clone(), name(text));
+    rig.drive(|budget| delete.step(store, budget))
+}
+
+fn list(rig: &Rig, store: &Store) -> Vec<String> {
+    let names = store.list(&rig.account).expect("listed");
+    names.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn creates_lists_renames_and_deletes() {
+    for rig in [Rig::new(), Rig::frugal()] {
+        let mut store = rig.store();
+        for text in ["Work", "Work.2024", "Work.2024.May", "Workshop"] {
+            store.create(&rig.account, &name(text)).expect("created");
+        }
+        assert!(rig.root().join(".Work/maildirfolder").exists());
+        assert!(matches!(
+            store.create(&rig.account, &name("Work")),
+            Err(StoreError::Exists)
+        ));
+        assert!(matches!(
+            store.create(&rig.account, &name("inbox")),
+            Err(StoreError::Exists)
+        ));
+        let handle = store.open(&rig.account, &mailbox("Work")).expect("opened");
+        rename(&rig, &mut store, "Work", "Old").expect("renamed");
+        assert_eq!(
+            list(&rig, &store),
+            ["INBOX", "Old", "Old.2024", "Old.2024.May", "Workshop"]
+        );
+        let synced = rig.sync(&mut store, &handle);
+        assert!(matches!(synced, Err(StoreError::Invalidated)), "{synced:?}");
+        for (from, to) in [("Old", "Workshop"), ("Old", "Old.x"), ("INBOX", "Old")] {
+            rename(&rig, &mut store, from, to).expect_err("refused");
+        }
+        assert!(matches!(
+            rename(&rig, &mut store, "None", "x"),
+            Err(StoreError::NotFound)
+        ));
+        delete(&rig, &mut store, "Old").expect("deleted");
+        assert_eq!(
+            list(&rig, &store),
+            ["INBOX", "Old.2024", "Old.2024.May", "Workshop"]
+        );
+        assert!(matches!(
+            delete(&rig, &mut store, "Old"),
+            Err(StoreError::NotFound)
+        ));
+        assert!(matches!(
+            delete(&rig, &mut store, "INBOX"),
+            Err(StoreError::Refused(_))
+        ));
+        rename(&rig, &mut store, "Old", "New").expect("its children were there");
+        assert!(!rig.root().join("..DOVECOT-TRASHED").exists());
+    }
+}
+
+#[test]
+fn a_deleted_mailbox_is_another_one_when_it_comes_back() {
+    let rig = Rig::new();
+    let mut store = rig.store();
+    store.create(&rig.account, &name("X")).expect("created");
+    let mut session = rig.open(store, "X", Access::ReadWrite);
+    rig.append(&mut session, "a", crate::types::Flags::SEEN);
+    let validity = session.store.mailbox(&session.handle).uid_validity();
+    fs::create_dir(rig.root().join("..DOVECOT-TRASHED")).expect("created");
+    fs::write(rig.root().join("..DOVECOT-TRASHED/left"), "over").expect("written");
+    delete(&rig, &mut session.store, "X").expect("deleted");
+    session
+        .store
+        .create(&rig.account, &name("X"))
+        .expect("created");
+    let synced = rig.sync(&mut session.store, &session.handle);
+    assert!(matches!(synced, Err(StoreError::Invalidated)));
+    let again = rig.open(session.store, "X", Access::ReadWrite);
+    assert_eq!(again.view.exists(), 0);
+    assert!(again.store.mailbox(&again.handle).uid_validity() > validity);
+}
+
+#[test]
+fn renaming_inbox_moves_its_messages() {
+    let rig = Rig::frugal();
+    rig.put("cur", "1.a.h:2,S", "a");
+    rig.put("cur", "2.b.h:2,T", "b");
+    let mut session = rig.inbox();
+    rename(&rig, &mut session.store, "INBOX", "Old").expect("renamed");
+    assert_eq!(session.news(&rig).expunged, [1, 1]);
+    assert_eq!(rig.names(".Old/cur"), ["1.a.h:2,S", "2.b.h:2,T"]);
+    assert!(rig.names("cur").is_empty());
+}
+
+#[test]
+fn boards_are_mailboxes_of_their_own() {
+    let rig = Rig::new();
+    let tree = rig.account.bboards.clone().expect("a tree");
+    fs::create_dir_all(tree.join("general/new")).expect("created");
+    fs::write(tree.join("general/new/1.a.h"), "a").expect("written");
+    let store = rig.store();
+    let board = BboardName::new(b"general").expect("a name");
+    assert_eq!(
+        store.list_bboards(&rig.account).expect("listed"),
+        std::slice::from_ref(&board)
+    );
+    let board = MailboxRef::Bboard(board);
+    let session = rig.open_ref(store, &board, Access::ReadOnly);
+    assert_eq!(session.view.exists(), 1);
+    let mut store = session.store;
+    let mut subscribe = Subscribe::new(rig.account.clone(), board.clone(), true);
+    rig.drive(|budget| subscribe.step(&mut store, budget))
+        .expect("subscribed");
+    assert_eq!(store.subscriptions(&rig.account).expect("read"), [board]);
+}
+
+#[test]
+fn couriers_subscriptions_are_shown_and_taken_over() {
+    let rig = Rig::new();
+    fs::write(
+        rig.root().join("courierimapsubscribed"),
+        "INBOX.Café\nINBOX\n",
+    )
+    .expect("written");
+    let mut store = rig.store();
+    let shown = store.subscriptions(&rig.account).expect("read");
+    assert_eq!(shown, [mailbox("Caf&AOk-"), mailbox("INBOX")]);
+    assert!(!rig.root().join("subscriptions").exists());
+    let mut subscribe = Subscribe::new(rig.account.clone(), mailbox("INBOX"), false);
+    rig.drive(|budget| subscribe.step(&mut store, budget))
+        .expect("unsubscribed");
+    assert_eq!(
+        store.subscriptions(&rig.account).expect("read"),
+        [mailbox("Caf&AOk-")]
+    );
+}
+
+#[test]
+fn mailboxes_that_nobody_holds_are_forgotten_in_time() {
+    let rig = Rig::new();
+    let mut store = rig.store();
+    for number in 0..100 {
+        store
+            .create(&rig.account, &name(&format!("m{number}")))
+            .expect("created");
+        let handle = store
+            .open(&rig.account, &mailbox(&format!("m{number}")))
+            .expect("opened");
+        drop(handle);
+    }
+    let held: Vec<_> = (0..100)
+        .map(|n| {
+            store
+                .open(&rig.account, &mailbox(&format!("m{n}")))
+                .expect("opened")
+        })
+        .collect();
+    assert!(held.windows(2).all(|pair| pair[0] != pair[1]));
+    assert!(matches!(
+        store.open(&rig.account, &mailbox("none")),
+        Err(StoreError::NotFound)
+    ));
+}

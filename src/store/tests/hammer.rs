@@ -1,0 +1,301 @@
+//! Several writers at once on one Maildir, each with a store of its own, under the real clock; and one
+//! that knows nothing of locks. Whatever they do: no message is lost, none has two numbers, no number
+//! has two messages.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::budget::{Budget, Clock, Step, SystemClock, Why};
+use crate::store::{
+    Access, Account, Append, Copy, Cursor, Expunge, FlagChange, FlagOperation, MailboxHandle,
+    Settings, Store, StoreError, Sync, View, filename,
+};
+use crate::types::{FlagList, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet};
+
+const TIME: Duration = Duration::from_millis(1500);
+
+/// What all have seen and done.
+#[derive(Default)]
+struct Seen {
+    uid_of: HashMap<Vec<u8>, u32>,
+    base_of: HashMap<u32, Vec<u8>>,
+    /// Texts that were marked to be expunged.
+    doomed: Vec<String>,
+    /// Texts that were delivered for sure.
+    delivered: Vec<String>,
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+fn drive<T>(mut step: impl FnMut(&mut Budget<'_>) -> Step<T>) -> T {
+    loop {
+        let mut budget = Budget::step(&SystemClock);
+        match step(&mut budget) {
+            Step::Done(value) => return value,
+            Step::Yield(Why::Until(at)) => {
+                thread::sleep(at.saturating_duration_since(Instant::now()));
+            }
+            Step::Yield(_) => {}
+        }
+    }
+}
+
+struct Writer {
+    store: Store,
+    handle: MailboxHandle,
+    view: View,
+    dice: Dice,
+    name: usize,
+    count: u32,
+}
+
+impl Writer {
+    fn new(account: &Account, name: usize) -> Self {
+        let mut store = Store::new(Settings::new(format!("host{name}"), std::process::id()));
+        if name == 1 {
+            store.start_watching().expect("an instance");
+        }
+        let inbox = MailboxRef::Personal(MailboxName::inbox());
+        let handle = store.open(account, &inbox).expect("opened");
+        let mut sync = Sync::for_open(handle.clone(), Access::ReadWrite);
+        drive(|budget| sync.step(&mut store, budget)).expect("synced");
+        let view = store.view(&handle, Access::ReadWrite);
+        Self {
+            store,
+            handle,
+            view,
+            dice: Dice(name as u64 * 77 + 5),
+            name,
+            count: 0,
+        }
+    }
+
+    fn work(&mut self, seen: &Mutex<Seen>) {
+        match self.dice.roll(8) {
+            0 | 1 => self.append(seen),
+            2 => self.copy(),
+            3 => self.doom(seen),
+            4 => drop(self.expunge()),
+            _ => self.flag(),
+        }
+        self.look(seen);
+    }
+
+    fn append(&mut self, seen: &Mutex<Seen>) {
+        self.count += 1;
+        let text = format!("{}-{}", self.name, self.count);
+        let wall = SystemClock.wall();
+        let flags = if self.dice.roll(2) == 0 {
+            Flags::NONE
+        } else {
+            Flags::SEEN
+        };
+        let flags = FlagList {
+            system: flags,
+            keywords: Vec::new(),
+        };
+        let begun = Append::begin(&mut self.store, &self.handle, flags, None, wall);
+        let mut append = begun.expect("begun");
+        append.write(text.as_bytes()).expect("written");
+        drive(|budget| append.step(&mut self.store, budget)).expect("appended");
+        seen.lock().expect("sound").delivered.push(text);
+    }
+
+    fn copy(&mut self) {
+        let Some(message) = self.pick() else { return };
+        let uids = NumberSet::range(message.uid.get(), message.uid.get());
+        let mut copy = Copy::new(&self.view, uids, self.handle.clone());
+        match drive(|budget| copy.step(&mut self.store, budget)) {
+            Ok(_) | Err(StoreError::Gone) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    fn pick(&mut self) -> Option<crate::store::MessageRef> {
+        let exists = u64::from(self.view.exists());
+        let number = if exists == 0 {
+            0
+        } else {
+            self.dice.roll(exists) as u32 + 1
+        };
+        self.store.message(&self.view, number)
+    }
+
+    /// Notes what is going to be deleted, before anybody can.
+    fn doom(&mut self, seen: &Mutex<Seen>) {
+        let Some(message) = self.pick() else { return };
+        let Ok(opened) = self.store.open_message(&self.view, &message) else {
+            return;
+        };
+        let text = std::io::read_to_string(opened.file).expect("text");
+        seen.lock().expect("sound").doomed.push(text);
+        self.change(&message, Flags::DELETED);
+    }
+
+    fn flag(&mut self) {
+        if let Some(message) = self.pick() {
+            let flags = [Flags::SEEN, Flags::FLAGGED, Flags::ANSWERED];
+            let flag = flags[self.dice.roll(3) as usize];
+            self.change(&message, flag);
+        }
+    }
+
+    fn change(&mut self, message: &crate::store::MessageRef, system: Flags) {
+        let change = FlagChange {
+            operation: FlagOperation::Add,
+            system,
+            keywords: KeywordSet::NONE,
+        };
+        match self.store.change_flags(&self.view, message, &change) {
+            Ok(_) | Err(StoreError::Gone) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    fn expunge(&mut self) -> u32 {
+        let mut expunge = Expunge::new(self.handle.clone(), None);
+        drive(|budget| expunge.step(&mut self.store, budget)).expect("expunged")
+    }
+
+    fn look(&mut self, seen: &Mutex<Seen>) {
+        self.store.poll_watch();
+        let mut sync = Sync::new(self.handle.clone());
+        drive(|budget| sync.step(&mut self.store, budget)).expect("synced");
+        let before = self.view.exists();
+        let updates = self.store.updates(&self.view, true);
+        let expunged = updates.expunged.len() as u32;
+        assert_eq!(
+            updates.exists.unwrap_or(before - expunged),
+            self.view.exists()
+        );
+        let mailbox = self.store.mailbox(&self.handle);
+        let mut cursor = Cursor::over_numbers(NumberSet::range(1, self.view.exists()));
+        let mut seen = seen.lock().expect("sound");
+        let mut count = 0;
+        while let Some(message) = cursor.next(mailbox, &self.view) {
+            count += 1;
+            assert_eq!(message.number, count);
+            let uid = message.uid.get();
+            let index = mailbox.table.find_uid(uid).expect("a record");
+            let base = mailbox.table.base(index).to_vec();
+            let known = seen.uid_of.entry(base.clone()).or_insert(uid);
+            assert_eq!(
+                *known,
+                uid,
+                "two numbers for {}",
+                String::from_utf8_lossy(&base)
+            );
+            let known = seen.base_of.entry(uid).or_insert_with(|| base.clone());
+            assert_eq!(*known, base, "two messages with number {uid}");
+        }
+        assert_eq!(count, self.view.exists());
+    }
+}
+
+/// A delivery agent, and a user agent that changes flags without asking anybody.
+fn foreigner(root: &Path, seen: &Mutex<Seen>, until: Instant) {
+    let mut dice = Dice(4711);
+    let mut count = 0;
+    while Instant::now() < until {
+        count += 1;
+        if dice.roll(3) == 0 {
+            let text = format!("foreign-{count}");
+            let name = format!("{}.f{count}.elsewhere", 1_700_000_000 + count);
+            fs::write(root.join("tmp").join(&name), &text).expect("written");
+            fs::rename(root.join("tmp").join(&name), root.join("new").join(&name))
+                .expect("delivered");
+            seen.lock().expect("sound").delivered.push(text);
+        } else {
+            let entries: Vec<PathBuf> = fs::read_dir(root.join("cur"))
+                .expect("read")
+                .flatten()
+                .map(|e| e.path())
+                .collect();
+            if let Some(path) = entries.get(dice.roll(entries.len().max(1) as u64) as usize) {
+                let name = path
+                    .file_name()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned();
+                let (mut flags, keywords) = filename::flags(name.as_bytes());
+                flags = if dice.roll(2) == 0 {
+                    flags.with(Flags::DRAFT)
+                } else {
+                    flags.without(Flags::DRAFT)
+                };
+                let mut renamed = Vec::new();
+                filename::with_flags(name.as_bytes(), flags, keywords, &mut renamed);
+                let renamed = String::from_utf8(renamed).expect("text");
+                let _ = fs::rename(path, root.join("cur").join(renamed));
+            }
+        }
+        thread::sleep(Duration::from_millis(dice.roll(6)));
+    }
+}
+
+#[test]
+fn nothing_is_lost_and_no_number_lies() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let account = Account {
+        root: dir.path().join("Maildir"),
+        bboards: None,
+    };
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let until = Instant::now() + TIME;
+    drop(Writer::new(&account, 9));
+    let threads: Vec<_> = (0..3)
+        .map(|name| {
+            let (account, seen) = (account.clone(), seen.clone());
+            thread::spawn(move || {
+                let mut writer = Writer::new(&account, name);
+                while Instant::now() < until {
+                    writer.work(&seen);
+                }
+            })
+        })
+        .collect();
+    foreigner(&account.root, &seen, until);
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
+    thread::sleep(Duration::from_millis(30));
+    let mut last = Writer::new(&account, 8);
+    last.look(&seen);
+    let mut texts = Vec::new();
+    for number in 1..=last.view.exists() {
+        let message = last.store.message(&last.view, number).expect("a message");
+        let opened = last
+            .store
+            .open_message(&last.view, &message)
+            .expect("it is there");
+        texts.push(std::io::read_to_string(opened.file).expect("text"));
+    }
+    let seen = seen.lock().expect("sound");
+    assert!(seen.delivered.len() > 20, "only {}", seen.delivered.len());
+    for text in &seen.delivered {
+        assert!(
+            texts.contains(text) || seen.doomed.contains(text),
+            "lost: {text}"
+        );
+    }
+    assert!(
+        fs::read_dir(account.root.join("tmp"))
+            .expect("read")
+            .next()
+            .is_none()
+    );
+}

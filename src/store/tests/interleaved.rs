@@ -1,0 +1,344 @@
+//! Jobs of several sessions of one process on one mailbox, stepped in any order, one unit of work at a
+//! time, while other programs deliver and change flags.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::rig::{Rig, mailbox};
+use crate::budget::{Budget, Clock, Step, Why};
+use crate::store::{
+    Access, Append, Copy, Expunge, FlagChange, FlagOperation, MailboxHandle, Store, StoreError,
+    Sync, View,
+};
+use crate::types::{FlagList, Flags, KeywordSet, NumberSet};
+
+const SESSIONS: usize = 4;
+
+enum Job {
+    Sync(Sync),
+    Append(Box<Append>),
+    Copy(Box<Copy>),
+    Expunge(Box<Expunge>),
+}
+
+#[derive(Debug, Clone)]
+enum Doing {
+    Sync,
+    Append(bool),
+    Copy(u32),
+    Expunge,
+    Mark(u32, u8),
+    Deliver,
+    Rename(usize),
+    Leave,
+}
+
+fn doing() -> impl Strategy<Value = Doing> {
+    prop_oneof![
+        3 => Just(Doing::Sync),
+        2 => any::<bool>().prop_map(Doing::Append),
+        2 => any::<u32>().prop_map(Doing::Copy),
+        1 => Just(Doing::Expunge),
+        3 => (any::<u32>(), 0..3u8).prop_map(|(n, f)| Doing::Mark(n, f)),
+        2 => Just(Doing::Deliver),
+        2 => any::<usize>().prop_map(Doing::Rename),
+        1 => Just(Doing::Leave),
+    ]
+}
+
+struct Client {
+    view: View,
+    job: Option<Job>,
+    flags: BTreeMap<u32, Flags>,
+}
+
+struct World {
+    rig: Rig,
+    store: Store,
+    handle: MailboxHandle,
+    clients: Vec<Client>,
+    base_of: BTreeMap<u32, Vec<u8>>,
+    uid_of: BTreeMap<Vec<u8>, u32>,
+    count: u32,
+}
+
+impl World {
+    fn new(is_watched: bool) -> Self {
+        let rig = Rig::new();
+        for name in ["1.a.h", "2.b.h", "3.c.h"] {
+            rig.deliver(name, name);
+        }
+        let mut store = rig.store();
+        if is_watched {
+            store.start_watching().expect("an instance");
+        }
+        let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
+        let mut world = Self {
+            clients: Vec::new(),
+            base_of: BTreeMap::new(),
+            uid_of: BTreeMap::new(),
+            count: 0,
+            rig,
+            store,
+            handle,
+        };
+        for _ in 0..SESSIONS {
+            let client = world.client();
+            world.clients.push(client);
+        }
+        world
+    }
+
+    fn client(&mut self) -> Client {
+        self.rig
+            .sync(&mut self.store, &self.handle)
+            .expect("synced");
+        let view = self.store.view(&self.handle, Access::ReadWrite);
+        let mut client = Client {
+            view,
+            job: None,
+            flags: BTreeMap::new(),
+        };
+        self.learn(&mut client, 1);
+        client
+    }
+
+    /// The client asks for the messages from a number on.
+    fn learn(&mut self, client: &mut Client, from: u32) {
+        for number in from..=client.view.exists() {
+            let message = self.store.message(&client.view, number).expect("a message");
+            let flags = self
+                .store
+                .flags(&client.view, &message)
+                .0
+                .without(Flags::RECENT);
+            let uid = message.uid.get();
+            client.flags.insert(uid, flags);
+            let table = &self.store.mailbox(&self.handle).table;
+            let base = table.base(table.find_uid(uid).expect("a record")).to_vec();
+            assert_eq!(
+                *self.base_of.entry(uid).or_insert_with(|| base.clone()),
+                base
+            );
+            assert_eq!(*self.uid_of.entry(base).or_insert(uid), uid);
+        }
+    }
+
+    fn tell(&mut self, number: usize) {
+        let mut client = self.clients.remove(number);
+        let uids: Vec<u32> = client.flags.keys().copied().collect();
+        let mut uids: Vec<u32> = uids;
+        let updates = self.store.updates(&client.view, true);
+        for number in updates.expunged {
+            client.flags.remove(&uids.remove(number as usize - 1));
+        }
+        let first_new = uids.len() as u32 + 1;
+        self.learn(&mut client, first_new);
+        for number in updates.flags_changed.iter() {
+            let message = self.store.message(&client.view, number).expect("a message");
+            let flags = self
+                .store
+                .flags(&client.view, &message)
+                .0
+                .without(Flags::RECENT);
+            client.flags.insert(message.uid.get(), flags);
+        }
+        assert_eq!(client.flags.len() as u32, client.view.exists());
+        self.clients.insert(number, client);
+    }
+
+    fn start(&mut self, number: usize, doing: &Doing) {
+        self.count += 1;
+        let text = format!("text {:05}", self.count);
+        let job = match *doing {
+            Doing::Sync => Some(Job::Sync(Sync::new(self.handle.clone()))),
+            Doing::Append(is_seen) => {
+                let system = if is_seen { Flags::SEEN } else { Flags::NONE };
+                let flags = FlagList {
+                    system,
+                    keywords: Vec::new(),
+                };
+                let wall = self.rig.clock.wall();
+                let begun = Append::begin(&mut self.store, &self.handle, flags, None, wall);
+                let mut append = begun.expect("begun");
+                append.write(text.as_bytes()).expect("written");
+                Some(Job::Append(Box::new(append)))
+            }
+            Doing::Copy(pick) => {
+                let view = &self.clients[number].view;
+                let first = pick.checked_rem(view.exists()).map(|n| n + 1).unwrap_or(0);
+                let message = self.store.message(view, first);
+                message.map(|message| {
+                    let uids = NumberSet::range(message.uid.get(), message.uid.get() + 1);
+                    Job::Copy(Box::new(Copy::new(view, uids, self.handle.clone())))
+                })
+            }
+            Doing::Expunge => Some(Job::Expunge(Box::new(Expunge::new(
+                self.handle.clone(),
+                None,
+            )))),
+            Doing::Mark(pick, flag) => {
+                self.mark(number, pick, flag);
+                None
+            }
+            Doing::Deliver => {
+                self.rig
+                    .deliver(&format!("17000{:05}.f.h", self.count), &text);
+                None
+            }
+            Doing::Rename(pick) => {
+                self.rename(pick);
+                None
+            }
+            Doing::Leave => {
+                self.clients[number].job = None;
+                None
+            }
+        };
+        if job.is_some() && self.clients[number].job.is_none() {
+            self.clients[number].job = job;
+        }
+    }
+
+    fn mark(&mut self, number: usize, pick: u32, flag: u8) {
+        let client = &mut self.clients[number];
+        let Some(nth) = pick.checked_rem(client.view.exists()) else {
+            return;
+        };
+        let message = self
+            .store
+            .message(&client.view, nth + 1)
+            .expect("a message");
+        let system = [Flags::SEEN, Flags::FLAGGED, Flags::DELETED][usize::from(flag)];
+        let change = FlagChange {
+            operation: FlagOperation::Add,
+            system,
+            keywords: KeywordSet::NONE,
+        };
+        match self.store.change_flags(&client.view, &message, &change) {
+            Ok(_) => {
+                let flags = self
+                    .store
+                    .flags(&client.view, &message)
+                    .0
+                    .without(Flags::RECENT);
+                client.flags.insert(message.uid.get(), flags);
+            }
+            Err(StoreError::Gone) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    fn rename(&self, pick: usize) {
+        let names = self.rig.names("cur");
+        let Some(at) = pick.checked_rem(names.len()) else {
+            return;
+        };
+        let renamed = if names[at].ends_with(":2,") {
+            format!("{}R", names[at])
+        } else {
+            names[at].replace(":2,S", ":2,RS")
+        };
+        if renamed != names[at] && !names.contains(&renamed) {
+            self.rig
+                .rename(&format!("cur/{}", names[at]), &format!("cur/{renamed}"));
+        }
+    }
+
+    /// One unit of one job. True if there was anything to do.
+    fn step(&mut self, number: usize) -> bool {
+        let clock = &self.rig.clock;
+        let store = &mut self.store;
+        store.poll_watch();
+        let mut budget = Budget::new(clock, 1, Duration::from_secs(1));
+        let Some(job) = &mut self.clients[number].job else {
+            return false;
+        };
+        let step = match job {
+            Job::Sync(job) => job.step(store, &mut budget),
+            Job::Append(job) => job.step(store, &mut budget).map(|result| result.map(drop)),
+            Job::Copy(job) => job.step(store, &mut budget).map(|result| result.map(drop)),
+            Job::Expunge(job) => job.step(store, &mut budget).map(|result| result.map(drop)),
+        };
+        match step {
+            Step::Done(result) => {
+                assert!(
+                    matches!(result, Ok(()) | Err(StoreError::Gone)),
+                    "{result:?}"
+                );
+                self.clients[number].job = None;
+                self.tell(number);
+            }
+            Step::Yield(Why::Until(at)) => {
+                // Only as much as is asked for, and not always at once.
+                let wait = at.saturating_duration_since(clock.now());
+                clock.advance(wait.min(Duration::from_millis(3)));
+            }
+            Step::Yield(_) => {}
+        }
+        true
+    }
+
+    fn end(mut self) {
+        let mut steps = 0;
+        while (0..SESSIONS).filter(|&number| self.step(number)).count() > 0 {
+            steps += 1;
+            assert!(steps < 100_000, "they wait for each other");
+        }
+        self.rig.clock.advance(Duration::from_secs(1));
+        self.rig.stir(self.rig.root());
+        for number in 0..SESSIONS {
+            self.store.poll_watch();
+            self.rig
+                .sync(&mut self.store, &self.handle)
+                .expect("synced");
+            self.tell(number);
+        }
+        let mut disk: Vec<String> = self.rig.names("cur");
+        disk.extend(self.rig.names("new"));
+        disk.sort();
+        for client in &self.clients {
+            let mut believed: Vec<String> = Vec::new();
+            for (uid, flags) in &client.flags {
+                let mut name = Vec::new();
+                crate::store::filename::with_flags(
+                    &self.base_of[uid],
+                    *flags,
+                    KeywordSet::NONE,
+                    &mut name,
+                );
+                believed.push(String::from_utf8(name).expect("ASCII"));
+            }
+            believed.sort();
+            assert_eq!(believed, disk);
+        }
+        assert!(self.rig.names("tmp").is_empty());
+        assert!(!self.rig.root().join("dovecot-uidlist.lock").exists());
+        let again = self.rig.inbox();
+        assert_eq!(
+            again.uids(),
+            self.clients[0].flags.keys().copied().collect::<Vec<_>>()
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_steps_comes_to_the_truth(
+        doings in prop::collection::vec((doing(), 0..SESSIONS, prop::collection::vec(0..SESSIONS, 0..30)), 1..40),
+        is_watched in any::<bool>(),
+    ) {
+        let mut world = World::new(is_watched);
+        for (doing, number, steps) in &doings {
+            world.start(*number, doing);
+            for &number in steps {
+                world.step(number);
+            }
+        }
+        world.end();
+    }
+}

@@ -1,0 +1,292 @@
+//! Delivering, copying, expunging.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use super::rig::{Rig, mailbox, numbers};
+use crate::budget::{Budget, Clock, Step};
+use crate::store::{Append, DefineKeywords, StoreError};
+use crate::types::{DateTime, FlagList, Flags, Keyword, KeywordSet, MailboxName};
+
+fn keyword(name: &str) -> Keyword {
+    Keyword::new(name).expect("a keyword")
+}
+
+fn create(rig: &Rig, name: &str) {
+    let name = MailboxName::new(name.as_bytes()).expect("a name");
+    rig.store().create(&rig.account, &name).expect("created");
+}
+
+#[test]
+fn appends_with_flags_date_and_sizes() {
+    for rig in [Rig::new(), Rig::frugal()] {
+        let mut store = rig.store();
+        let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
+        let flags = FlagList {
+            system: Flags::SEEN,
+            keywords: vec![keyword("Work")],
+        };
+        let date = Some(DateTime {
+            unix: 1_577_872_800,
+        });
+        let mut append =
+            Append::begin(&mut store, &handle, flags, date, rig.clock.wall()).expect("begun");
+        for octet in b"From: a\r\n\r\nb\r\n" {
+            append.write(&[*octet]).expect("written");
+        }
+        let (_, uid) = rig
+            .drive(|budget| append.step(&mut store, budget))
+            .expect("appended");
+        assert_eq!(uid.get(), 1);
+        let names = rig.names("cur");
+        assert!(names[0].ends_with(",S=11,W=14:2,Sa"), "{names:?}");
+        let path = rig.root().join("cur").join(&names[0]);
+        assert_eq!(fs::read(&path).expect("read"), b"From: a\n\nb\n");
+        assert_eq!(
+            fs::metadata(&path).expect("a status").mtime(),
+            1_577_872_800
+        );
+        assert_eq!(rig.read("dovecot-keywords"), "0 Work\n");
+        assert!(rig.names("tmp").is_empty());
+        let mut session = rig.inbox();
+        assert_eq!(session.uids(), [1]);
+        assert!(session.news(&rig).is_empty());
+    }
+}
+
+#[test]
+fn a_plain_message_goes_to_new_unless_a_session_looks() {
+    let rig = Rig::new();
+    let mut store = rig.store();
+    let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
+    rig.append_to(&mut store, &handle, "a\r\n", FlagList::default())
+        .expect("appended");
+    assert_eq!((rig.names("new").len(), rig.names("cur").len()), (1, 0));
+    let mut session = rig.inbox();
+    assert_eq!(session.view.recent(), 1);
+    rig.append(&mut session, "b", Flags::NONE);
+    assert_eq!((rig.names("new").len(), rig.names("cur").len()), (0, 2));
+    let news = session.news(&rig);
+    assert_eq!((news.exists, news.recent), (Some(2), Some(2)));
+}
+
+#[test]
+fn what_is_not_delivered_leaves_nothing() {
+    let rig = Rig::new();
+    let mut session = rig.inbox();
+    let begin = |session: &mut super::rig::Session| {
+        let (flags, wall) = (FlagList::default(), rig.clock.wall());
+        Append::begin(&mut session.store, &session.handle, flags, None, wall).expect("begun")
+    };
+    let mut append = begin(&mut session);
+    append.write(b"half").expect("written");
+    assert_eq!(rig.names("tmp").len(), 1);
+    drop(append);
+    assert!(rig.names("tmp").is_empty());
+    // A list that cannot be read or written: the message is taken back.
+    fs::remove_file(rig.root().join("dovecot-uidlist")).expect("removed");
+    fs::create_dir(rig.root().join("dovecot-uidlist")).expect("created");
+    let mut append = begin(&mut session);
+    append.write(b"whole").expect("written");
+    rig.drive(|budget| append.step(&mut session.store, budget))
+        .expect_err("no list");
+    drop(append);
+    for part in ["tmp", "new", "cur"] {
+        assert!(rig.names(part).is_empty(), "{part}");
+    }
+    assert!(!rig.root().join("dovecot-uidlist.lock").exists());
+}
+
+#[test]
+fn a_client_that_leaves_in_the_middle_leaves_nothing() {
+    let rig = Rig::frugal();
+    let mut session = rig.inbox();
+    for steps in 0..40 {
+        let (flags, wall) = (FlagList::default(), rig.clock.wall());
+        let begun = Append::begin(&mut session.store, &session.handle, flags, None, wall);
+        let mut append = begun.expect("begun");
+        append.write(b"text").expect("written");
+        let mut is_done = false;
+        for _ in 0..steps {
+            let mut budget = Budget::new(&rig.clock, 1, Duration::from_secs(1));
+            if let Step::Done(appended) = append.step(&mut session.store, &mut budget) {
+                appended.expect("appended");
+                is_done = true;
+                break;
+            }
+        }
+        drop(append);
+        let listed = rig.listed(".").len();
+        assert_eq!(
+            rig.names("cur").len() + rig.names("tmp").len(),
+            listed,
+            "after {steps} steps"
+        );
+        if is_done {
+            assert!(steps > 2 && listed == 1);
+            return;
+        }
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn numbers_are_one_sequence_for_all_writers() {
+    let rig = Rig::new();
+    let (mut one, mut two) = (rig.inbox(), rig.inbox());
+    let mut uids = Vec::new();
+    for _ in 0..3 {
+        uids.push(rig.append(&mut one, "1", Flags::NONE).get());
+        rig.deliver(&format!("{}.x.h", uids.len()), "d");
+        two.news(&rig);
+        uids.push(rig.append(&mut two, "2", Flags::SEEN).get());
+    }
+    assert_eq!(uids, [1, 3, 4, 6, 7, 9]);
+    one.news(&rig);
+    two.news(&rig);
+    assert_eq!(
+        (one.uids(), two.uids()),
+        ((1..=9).collect(), (1..=9).collect())
+    );
+}
+
+#[test]
+fn copies_are_links_with_flags_date_and_keywords() {
+    for rig in [Rig::new(), Rig::frugal()] {
+        create(&rig, "Work");
+        fs::write(rig.root().join("dovecot-keywords"), "0 One\n1 Two\n").expect("written");
+        fs::write(rig.root().join(".Work/dovecot-keywords"), "0 Two\n").expect("written");
+        rig.put("cur", "1.a.h:2,FPSab", "a");
+        rig.put("cur", "2.b.h:2,", "b");
+        let mut session = rig.inbox();
+        let copied = session
+            .copy(&rig, numbers(&[1, 2]), "Work")
+            .expect("copied");
+        assert_eq!(copied, [(1, 1), (2, 2)]);
+        assert_eq!(rig.names(".Work/cur"), ["1.a.h:2,FPSab", "2.b.h:2,"]);
+        assert_eq!(rig.read(".Work/dovecot-keywords"), "0 Two\n1 One\n");
+        let inode = |path: &str| fs::metadata(rig.root().join(path)).expect("a status").ino();
+        assert_eq!(inode("cur/1.a.h:2,FPSab"), inode(".Work/cur/1.a.h:2,FPSab"));
+        // Again: the base names are taken now.
+        let copied = session.copy(&rig, numbers(&[1]), "Work").expect("copied");
+        assert_eq!(copied, [(1, 3)]);
+        assert_eq!(rig.names(".Work/cur").len(), 3);
+        assert!(rig.names(".Work/tmp").is_empty());
+    }
+}
+
+#[test]
+fn copies_within_one_mailbox_get_fresh_names() {
+    let rig = Rig::new();
+    rig.put("cur", "1.a.h,S=1,W=1:2,S", "a");
+    let mut session = rig.inbox();
+    assert_eq!(
+        session.copy(&rig, numbers(&[1]), "INBOX").expect("copied"),
+        [(1, 2)]
+    );
+    assert_eq!(session.news(&rig).exists, Some(2));
+    assert!(
+        rig.names("cur")
+            .iter()
+            .all(|name| name.ends_with(",S=1,W=1:2,S"))
+    );
+    assert_eq!(
+        (session.text(2), session.flags(2)),
+        ("a".into(), Flags::SEEN.with(Flags::RECENT))
+    );
+}
+
+#[test]
+fn a_dead_line_keeps_its_name_from_being_used_again() {
+    let rig = Rig::new();
+    create(&rig, "Work");
+    let list = "3 V7 N1 Ga8e4143b4782036b5f32000083ecc375\n4 :1.a.h\n";
+    fs::write(rig.root().join(".Work/dovecot-uidlist"), list).expect("written");
+    rig.put("cur", "1.a.h:2,S", "a");
+    let mut session = rig.inbox();
+    assert_eq!(
+        session.copy(&rig, numbers(&[1]), "Work").expect("copied"),
+        [(1, 5)]
+    );
+    assert_ne!(rig.names(".Work/cur"), ["1.a.h:2,S"]);
+}
+
+#[test]
+fn a_copy_is_all_or_nothing() {
+    let rig = Rig::new();
+    create(&rig, "Work");
+    rig.put("cur", "1.a.h:2,", "a");
+    rig.put("cur", "2.b.h:2,", "b");
+    let mut session = rig.inbox();
+    // Renamed meanwhile: found again.
+    rig.rename("cur/2.b.h:2,", "cur/2.b.h:2,S");
+    assert_eq!(
+        session
+            .copy(&rig, numbers(&[1, 2]), "Work")
+            .expect("copied")
+            .len(),
+        2
+    );
+    rig.remove("cur/2.b.h:2,S");
+    let copied = session.copy(&rig, numbers(&[1, 2]), "Work");
+    assert!(matches!(copied, Err(StoreError::Gone)), "{copied:?}");
+    assert_eq!(rig.names(".Work/cur").len(), 2);
+    assert!(rig.names(".Work/tmp").is_empty());
+}
+
+#[test]
+fn expunges_what_is_marked_and_only_that() {
+    for rig in [Rig::new(), Rig::frugal()] {
+        for name in ["1.a.h:2,T", "2.b.h:2,", "3.c.h:2,T", "4.d.h:2,T"] {
+            rig.put("cur", name, name);
+        }
+        let mut session = rig.inbox();
+        // Somebody takes a mark off, and we have not heard of it yet.
+        rig.rename("cur/3.c.h:2,T", "cur/3.c.h:2,");
+        assert_eq!(session.expunge(&rig).expect("expunged"), 2);
+        assert_eq!(session.view.exists(), 4);
+        assert_eq!(session.news(&rig).expunged, [1, 3]);
+        assert_eq!(session.uids(), [2, 3]);
+        assert_eq!(rig.names("cur"), ["2.b.h:2,", "3.c.h:2,"]);
+        assert_eq!(rig.listed(".").len(), 4, "dead lines stay");
+    }
+}
+
+#[test]
+fn a_list_that_is_mostly_dead_is_rewritten() {
+    let rig = Rig::frugal();
+    for number in 100..300 {
+        let flags = if number % 2 == 0 { "T" } else { "" };
+        rig.put("cur", &format!("{number}.x.h:2,{flags}"), "x");
+    }
+    let mut session = rig.inbox();
+    assert_eq!(session.expunge(&rig).expect("expunged"), 100);
+    assert_eq!(rig.listed(".").len(), 100);
+    assert!(
+        rig.read("dovecot-uidlist").contains(" N201 "),
+        "N is true after a rewrite"
+    );
+    session.news(&rig);
+    assert_eq!(
+        session.uids(),
+        (1..=200).filter(|uid| uid % 2 == 0).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn keywords_are_defined_once_and_at_most_26() {
+    let rig = Rig::new();
+    let mut session = rig.inbox();
+    let mut define = |names: &[&str]| {
+        let names = names.iter().map(|name| keyword(name)).collect();
+        let mut define = DefineKeywords::new(session.handle.clone(), names);
+        rig.drive(|budget| define.step(&mut session.store, budget))
+    };
+    assert_eq!(define(&["A", "B"]).expect("defined"), KeywordSet(0b11));
+    assert_eq!(define(&["b", "C"]).expect("defined"), KeywordSet(0b110));
+    let many: Vec<String> = (0..24).map(|n| format!("k{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert!(matches!(define(&many), Err(StoreError::Limit(_))));
+    assert!(session.store.updates(&session.view, true).keywords_changed);
+}

@@ -1,0 +1,437 @@
+//! Random doings of several sessions, of two processes, and of programs that know nothing of them,
+//! against a model that is a plain list of messages. What lies on disk in the end is read by the
+//! `maildir` crate, which shares no line with us.
+//!
+//! Each session of the model is a client with a cache: it believes only what it is told. After a sync
+//! and the updates, what it believes must be the truth.
+
+use std::collections::BTreeMap;
+
+use maildir::Maildir;
+use proptest::prelude::*;
+
+use super::rig::{Rig, Session, numbers};
+use crate::store::{Access, FlagOperation, StoreError, filename};
+use crate::types::{Flags, KeywordSet};
+
+const SESSIONS: usize = 4;
+
+#[derive(Debug, Clone)]
+enum Doing {
+    Append(usize, u8),
+    /// Session, message, operation, flags; and whether somebody else is faster.
+    Store(usize, usize, u8, u8, bool),
+    Copy(usize, usize),
+    Expunge(usize),
+    /// Delivery to `new/`, or, as a user agent does, to `cur/`.
+    Arrive(bool, u8),
+    Rename(usize, u8),
+    Delete(usize),
+    /// A sync, and updates with or without expunges.
+    Look(usize, bool),
+    Reopen(usize),
+}
+
+fn doing() -> impl Strategy<Value = Doing> {
+    let session = 0..SESSIONS;
+    let nth = 0..40_usize;
+    prop_oneof![
+        (session.clone(), any::<u8>()).prop_map(|(s, f)| Doing::Append(s, f)),
+        (
+            session.clone(),
+            nth.clone(),
+            0..3u8,
+            any::<u8>(),
+            any::<bool>()
+        )
+            .prop_map(|(s, n, o, f, race)| Doing::Store(s, n, o, f, race)),
+        (session.clone(), nth.clone()).prop_map(|(s, n)| Doing::Copy(s, n)),
+        session.clone().prop_map(Doing::Expunge),
+        (any::<bool>(), any::<u8>()).prop_map(|(c, f)| Doing::Arrive(c, f)),
+        (nth.clone(), any::<u8>()).prop_map(|(n, f)| Doing::Rename(n, f)),
+        nth.prop_map(Doing::Delete),
+        (session.clone(), any::<bool>()).prop_map(|(s, e)| Doing::Look(s, e)),
+        session.prop_map(Doing::Reopen),
+    ]
+}
+
+/// A message that is there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Item {
+    text: String,
+    letters: String,
+}
+
+/// What a client believes.
+#[derive(Default)]
+struct Cache {
+    uids: Vec<u32>,
+    flags: BTreeMap<u32, Flags>,
+}
+
+struct World {
+    rig: Rig,
+    sessions: Vec<Session>,
+    caches: Vec<Cache>,
+    items: Vec<Item>,
+    /// The texts of all UIDs that anybody was ever told.
+    texts: BTreeMap<u32, String>,
+    count: u32,
+}
+
+fn some_flags(bits: u8) -> Flags {
+    let all = [
+        Flags::SEEN,
+        Flags::FLAGGED,
+        Flags::ANSWERED,
+        Flags::DRAFT,
+        Flags::DELETED,
+    ];
+    let chosen = all
+        .into_iter()
+        .enumerate()
+        .filter(|(bit, _)| bits & (1 << bit) != 0);
+    chosen.fold(Flags::NONE, |set, (_, flag)| set.with(flag))
+}
+
+fn letters(flags: Flags) -> String {
+    let mut name = Vec::new();
+    filename::with_flags(b"x", flags, KeywordSet::NONE, &mut name);
+    String::from_utf8(name)
+        .expect("ASCII")
+        .split_off("x:2,".len())
+}
+
+impl World {
+    fn new(is_frugal: bool) -> Self {
+        let rig = if is_frugal { Rig::frugal() } else { Rig::new() };
+        let mut world = Self {
+            sessions: Vec::new(),
+            caches: Vec::new(),
+            items: Vec::new(),
+            texts: BTreeMap::new(),
+            count: 0,
+            rig,
+        };
+        for number in 0..SESSIONS {
+            let session = world.open(number);
+            world.sessions.push(session);
+            world.caches.push(Cache::default());
+            world.believe_all(number);
+        }
+        world
+    }
+
+    fn open(&self, number: usize) -> Session {
+        let mut store = self.rig.store();
+        if number == 1 {
+            store.start_watching().expect("an instance");
+        }
+        let access = if number == 3 {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        };
+        self.rig.open(store, "INBOX", access)
+    }
+
+    /// A client that has just opened the mailbox asks for everything.
+    fn believe_all(&mut self, number: usize) {
+        let session = &mut self.sessions[number];
+        let cache = &mut self.caches[number];
+        cache.uids = session.uids();
+        cache.flags.clear();
+        for (n, &uid) in (1..).zip(&cache.uids) {
+            cache
+                .flags
+                .insert(uid, session.flags(n).without(Flags::RECENT));
+        }
+        self.check(number);
+    }
+
+    fn fresh_text(&mut self) -> String {
+        self.count += 1;
+        format!("text {:05}", self.count)
+    }
+
+    fn sync(&mut self, number: usize) {
+        self.sessions[number].store.poll_watch();
+        self.sessions[number].sync(&self.rig);
+    }
+
+    /// What a session does at the end of a command: it tells its client.
+    fn look(&mut self, number: usize, allow_expunge: bool) {
+        self.sync(number);
+        let session = &mut self.sessions[number];
+        let cache = &mut self.caches[number];
+        let updates = session.store.updates(&session.view, allow_expunge);
+        assert!(allow_expunge || updates.expunged.is_empty());
+        for number in updates.expunged {
+            let uid = cache.uids.remove(number as usize - 1);
+            cache.flags.remove(&uid);
+        }
+        if let Some(exists) = updates.exists {
+            assert!(exists as usize > cache.uids.len(), "EXISTS grows");
+            let first = cache.uids.len() as u32 + 1;
+            for number in first..=exists {
+                let uid = session.message(number).uid.get();
+                assert!(cache.uids.last().is_none_or(|&last| last < uid));
+                cache.uids.push(uid);
+                cache
+                    .flags
+                    .insert(uid, session.flags(number).without(Flags::RECENT));
+            }
+        }
+        for number in updates.flags_changed.iter() {
+            let uid = cache.uids[number as usize - 1];
+            cache
+                .flags
+                .insert(uid, session.flags(number).without(Flags::RECENT));
+        }
+        if allow_expunge {
+            self.check(number);
+        }
+    }
+
+    /// What the client believes is the truth.
+    fn check(&mut self, number: usize) {
+        let session = &mut self.sessions[number];
+        let cache = &self.caches[number];
+        assert_eq!(session.view.exists() as usize, cache.uids.len());
+        assert!(session.view.recent() <= session.view.exists());
+        let mut believed = Vec::new();
+        for (n, &uid) in (1..).zip(&cache.uids) {
+            assert_eq!(session.message(n).uid.get(), uid);
+            let text = session.text(n);
+            let known = self.texts.entry(uid).or_insert_with(|| text.clone());
+            assert_eq!(*known, text, "UID {uid} is another message now");
+            believed.push(Item {
+                text,
+                letters: letters(cache.flags[&uid]),
+            });
+        }
+        let mut truth = self.items.clone();
+        believed.sort();
+        truth.sort();
+        assert_eq!(believed, truth, "session {number}");
+    }
+
+    /// A message of a session, and the item that it is, if that is still there.
+    fn pick(&self, number: usize, nth: usize) -> Option<(u32, u32)> {
+        let uids = &self.caches[number].uids;
+        let at = nth.checked_rem(uids.len())?;
+        Some((at as u32 + 1, uids[at]))
+    }
+
+    fn run(&mut self, doing: &Doing) {
+        match *doing {
+            Doing::Append(number, bits) => self.append(number, some_flags(bits)),
+            Doing::Store(number, nth, operation, bits, race) => {
+                self.store(number, nth, operation, some_flags(bits), race);
+            }
+            Doing::Copy(number, nth) => self.copy(number, nth),
+            Doing::Expunge(number) => self.expunge(number),
+            Doing::Arrive(to_cur, bits) => self.arrive(to_cur, some_flags(bits)),
+            Doing::Rename(nth, bits) => self.rename(nth, some_flags(bits)),
+            Doing::Delete(nth) => self.delete(nth),
+            Doing::Look(number, allow_expunge) => self.look(number, allow_expunge),
+            Doing::Reopen(number) => {
+                self.sessions[number] = self.open(number);
+                self.believe_all(number);
+            }
+        }
+    }
+
+    fn append(&mut self, number: usize, flags: Flags) {
+        let text = self.fresh_text();
+        let uid = self.rig.append(&mut self.sessions[number], &text, flags);
+        assert_eq!(
+            self.texts.insert(uid.get(), text.clone()),
+            None,
+            "a UID used twice"
+        );
+        self.items.push(Item {
+            text,
+            letters: letters(flags),
+        });
+    }
+
+    /// Names in `cur/` with what is in the files.
+    fn files(&self) -> Vec<(String, String)> {
+        let names = self.rig.names("cur").into_iter();
+        names
+            .map(|name| (self.rig.read(&format!("cur/{name}")), name))
+            .map(|(t, n)| (n, t))
+            .collect()
+    }
+
+    fn store(&mut self, number: usize, nth: usize, operation: u8, flags: Flags, race: bool) {
+        self.sync(number);
+        if race {
+            self.rename(nth, Flags::FLAGGED);
+        }
+        let Some((n, uid)) = self.pick(number, nth) else {
+            return;
+        };
+        let operation = [
+            FlagOperation::Replace,
+            FlagOperation::Add,
+            FlagOperation::Remove,
+        ][usize::from(operation)];
+        let mut stored = self.sessions[number].store_flags(n, operation, flags);
+        if matches!(stored, Err(StoreError::Gone)) {
+            self.sync(number);
+            stored = self.sessions[number].store_flags(n, operation, flags);
+        }
+        let session = &self.sessions[number];
+        match stored {
+            Ok(_) => {
+                let now = session.flags(n).without(Flags::RECENT);
+                self.caches[number].flags.insert(uid, now);
+                self.reread();
+            }
+            Err(StoreError::ReadOnly) => assert_eq!(session.view.access(), Access::ReadOnly),
+            Err(StoreError::Gone) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// The flags that the files have are the truth; which files there are is not up to them.
+    fn reread(&mut self) {
+        let mut now = self.on_disk();
+        now.sort();
+        let mut texts: Vec<&String> = self.items.iter().map(|item| &item.text).collect();
+        texts.sort();
+        assert_eq!(now.iter().map(|item| &item.text).collect::<Vec<_>>(), texts);
+        self.items = now;
+    }
+
+    fn copy(&mut self, number: usize, nth: usize) {
+        self.sync(number);
+        let Some((_, uid)) = self.pick(number, nth) else {
+            return;
+        };
+        match self.sessions[number].copy(&self.rig, numbers(&[uid]), "INBOX") {
+            Ok(copied) => {
+                let [(from, to)] = copied[..] else {
+                    panic!("{copied:?}")
+                };
+                assert_eq!(from, uid);
+                if let Some(text) = self.texts.get(&uid).cloned() {
+                    assert_eq!(self.texts.insert(to, text), None, "a UID used twice");
+                }
+                self.items = self.on_disk();
+            }
+            Err(StoreError::Gone) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    fn expunge(&mut self, number: usize) {
+        self.sync(number);
+        let marked = self
+            .items
+            .iter()
+            .filter(|item| item.letters.contains('T'))
+            .count();
+        let expunged = self.sessions[number].expunge(&self.rig).expect("expunged");
+        assert_eq!(expunged as usize, marked);
+        self.items.retain(|item| !item.letters.contains('T'));
+    }
+
+    fn arrive(&mut self, to_cur: bool, flags: Flags) {
+        let text = self.fresh_text();
+        let name = format!("17000{:05}.foreign.h", self.count);
+        if to_cur {
+            self.rig
+                .put("cur", &format!("{name}:2,{}", letters(flags)), &text);
+            self.items.push(Item {
+                text,
+                letters: letters(flags),
+            });
+        } else {
+            self.rig.deliver(&name, &text);
+            self.items.push(Item {
+                text,
+                letters: String::new(),
+            });
+        }
+    }
+
+    fn rename(&mut self, nth: usize, flags: Flags) {
+        let files = self.files();
+        let Some(at) = nth.checked_rem(files.len()) else {
+            return;
+        };
+        let (name, _) = &files[at];
+        let mut renamed = Vec::new();
+        filename::with_flags(name.as_bytes(), flags, KeywordSet::NONE, &mut renamed);
+        let renamed = String::from_utf8(renamed).expect("ASCII");
+        if renamed != *name {
+            self.rig
+                .rename(&format!("cur/{name}"), &format!("cur/{renamed}"));
+            self.items = self.on_disk();
+        }
+    }
+
+    fn delete(&mut self, nth: usize) {
+        let files = self.files();
+        if let Some(at) = nth.checked_rem(files.len()) {
+            self.rig.remove(&format!("cur/{}", files[at].0));
+            self.items = self.on_disk();
+        }
+    }
+
+    /// What an independent reader finds.
+    fn on_disk(&self) -> Vec<Item> {
+        let maildir = Maildir::from(self.rig.root().to_path_buf());
+        let entries = maildir.list_new().chain(maildir.list_cur());
+        let item = |entry: maildir::MailEntry| Item {
+            text: std::fs::read_to_string(entry.path()).expect("text"),
+            letters: entry.flags().to_string(),
+        };
+        entries
+            .map(|entry| item(entry.expect("an entry")))
+            .collect()
+    }
+
+    /// All sessions hear of everything; the disk holds just that; and a new process sees the same.
+    fn end(mut self) {
+        for number in 0..SESSIONS {
+            self.look(number, true);
+        }
+        let (mut disk, mut truth) = (self.on_disk(), self.items.clone());
+        disk.sort();
+        truth.sort();
+        assert_eq!(disk, truth);
+        let uids = self.caches[0].uids.clone();
+        assert!(self.caches.iter().all(|cache| cache.uids == uids));
+        self.sessions[0] = self.open(0);
+        self.believe_all(0);
+        assert_eq!(self.caches[0].uids, uids, "the numbers are on disk");
+        let listed: Vec<u32> = self
+            .rig
+            .listed(".")
+            .into_iter()
+            .map(|(uid, _)| uid)
+            .collect();
+        assert!(listed.is_sorted_by(|a, b| a < b));
+        assert!(self.rig.names("tmp").is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_sessions_are_told_is_the_truth(
+        doings in prop::collection::vec(doing(), 1..60),
+        is_frugal in any::<bool>(),
+    ) {
+        let mut world = World::new(is_frugal);
+        for doing in &doings {
+            world.run(doing);
+        }
+        world.end();
+    }
+}

@@ -1,0 +1,304 @@
+//! What the tests share: a user with a Maildir, a clock, and other programs that change the Maildir.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::budget::{Budget, Clock, FakeClock, Step, Why};
+use crate::store::{
+    Access, Account, Append, Copy, Expunge, FlagChange, FlagOperation, MailboxHandle, MessageRef,
+    Settings, Store, StoreError, Sync, Updates, View,
+};
+use crate::types::{FlagList, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet, Uid};
+
+pub(crate) struct Rig {
+    _dir: tempfile::TempDir,
+    pub(crate) account: Account,
+    pub(crate) clock: FakeClock,
+    /// Units of each step; `None` for no bound.
+    pub(crate) units: Option<u32>,
+    stirs: Cell<u64>,
+    stores: Cell<u32>,
+}
+
+/// A path, its size, and when its content and its entry were changed.
+type Touched = (PathBuf, u64, (i64, i64), (i64, i64));
+
+/// A store with a mailbox open in it.
+pub(crate) struct Session {
+    pub(crate) store: Store,
+    pub(crate) handle: MailboxHandle,
+    pub(crate) view: View,
+}
+
+pub(crate) fn mailbox(name: &str) -> MailboxRef {
+    MailboxRef::Personal(MailboxName::new(name.as_bytes()).expect("a name"))
+}
+
+pub(crate) fn numbers(list: &[u32]) -> NumberSet {
+    list.iter().map(|&n| (n, n)).collect()
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let account = Account {
+            root: dir.path().join("Maildir"),
+            bboards: Some(dir.path().join("boards")),
+        };
+        for part in ["cur", "new", "tmp"] {
+            fs::create_dir_all(account.root.join(part)).expect("created");
+        }
+        Self {
+            _dir: dir,
+            account,
+            clock: FakeClock::new(SystemTime::now()),
+            units: None,
+            stirs: Cell::new(0),
+            stores: Cell::new(0),
+        }
+    }
+
+    /// Steps get one unit of work each.
+    pub(crate) fn frugal() -> Self {
+        Self {
+            units: Some(1),
+            ..Self::new()
+        }
+    }
+
+    /// Another process would have a number of its own; here it has a host of its own.
+    pub(crate) fn store(&self) -> Store {
+        self.stores.set(self.stores.get() + 1);
+        let host = format!("host{}", self.stores.get());
+        Store::new(Settings::new(host, std::process::id()))
+    }
+
+    pub(crate) fn read_only_store(&self) -> Store {
+        Store::new(Settings {
+            read_only: true,
+            ..Settings::new("host", std::process::id())
+        })
+    }
+
+    /// Steps something until it is done, letting time pass as it asks for.
+    pub(crate) fn drive<T>(&self, mut step: impl FnMut(&mut Budget<'_>) -> Step<T>) -> T {
+        for _ in 0..1_000_000 {
+            let mut budget = match self.units {
+                Some(units) => Budget::new(&self.clock, units, Duration::from_secs(1)),
+                None => Budget::unlimited(&self.clock),
+            };
+            match step(&mut budget) {
+                Step::Done(value) => return value,
+                Step::Yield(Why::Until(at)) => {
+                    self.clock
+                        .advance(at.saturating_duration_since(self.clock.now()));
+                }
+                Step::Yield(_) => {}
+            }
+        }
+        panic!("it never ends");
+    }
+
+    pub(crate) fn sync(&self, store: &mut Store, handle: &MailboxHandle) -> Result<(), StoreError> {
+        let mut sync = Sync::new(handle.clone());
+        self.drive(|budget| sync.step(store, budget))
+    }
+
+    pub(crate) fn open(&self, store: Store, name: &str, access: Access) -> Session {
+        self.open_ref(store, &mailbox(name), access)
+    }
+
+    pub(crate) fn open_ref(&self, mut store: Store, name: &MailboxRef, access: Access) -> Session {
+        let handle = store.open(&self.account, name).expect("opened");
+        let mut sync = Sync::for_open(handle.clone(), access);
+        self.drive(|budget| sync.step(&mut store, budget))
+            .expect("synced");
+        let view = store.view(&handle, access);
+        Session {
+            store,
+            handle,
+            view,
+        }
+    }
+
+    pub(crate) fn inbox(&self) -> Session {
+        self.open(self.store(), "INBOX", Access::ReadWrite)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.account.root
+    }
+
+    /// Makes a change of the directories show in their time stamps, however fast the test is.
+    pub(crate) fn stir(&self, dir: &Path) {
+        self.stirs.set(self.stirs.get() + 1);
+        let time = SystemTime::now() + Duration::from_nanos(self.stirs.get() * 1_000_001);
+        for part in ["new", "cur"] {
+            let opened = File::open(dir.join(part)).expect("a directory");
+            opened.set_modified(time).expect("stirred");
+        }
+    }
+
+    /// What a delivery agent does.
+    pub(crate) fn deliver(&self, name: &str, text: &str) {
+        self.put("new", name, text);
+    }
+
+    /// Puts a file into a directory of the root.
+    pub(crate) fn put(&self, part: &str, name: &str, text: &str) {
+        let path = self.root().join(part).join(name);
+        fs::write(&path, text).expect("written");
+        self.stir(self.root());
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.root().join(from), self.root().join(to)).expect("renamed");
+        self.stir(self.root());
+    }
+
+    pub(crate) fn remove(&self, path: &str) {
+        fs::remove_file(self.root().join(path)).expect("removed");
+        self.stir(self.root());
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root().join(path)).expect("read")
+    }
+
+    /// Names in a directory of the root, sorted.
+    pub(crate) fn names(&self, part: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root().join(part)).expect("a directory");
+        let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut names: Vec<String> = entries
+            .map(|entry| name(entry).to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The lines of the uid list, without the header: UIDs and base names.
+    pub(crate) fn listed(&self, dir: &str) -> Vec<(u32, String)> {
+        let text = self.read(&format!("{dir}/dovecot-uidlist"));
+        let line = |line: &str| {
+            let (uid, base) = line.split_once(" :").expect("a record");
+            (uid.parse().expect("a number"), base.to_string())
+        };
+        text.lines().skip(1).map(line).collect()
+    }
+
+    pub(crate) fn append(&self, session: &mut Session, text: &str, flags: Flags) -> Uid {
+        let flags = FlagList {
+            system: flags,
+            keywords: Vec::new(),
+        };
+        self.append_to(&mut session.store, &session.handle.clone(), text, flags)
+            .expect("appended")
+    }
+
+    pub(crate) fn append_to(
+        &self,
+        store: &mut Store,
+        handle: &MailboxHandle,
+        text: &str,
+        flags: FlagList,
+    ) -> Result<Uid, StoreError> {
+        let mut append = Append::begin(store, handle, flags, None, self.clock.wall())?;
+        append.write(text.as_bytes())?;
+        self.drive(|budget| append.step(store, budget))
+            .map(|(_, uid)| uid)
+    }
+
+    /// All files and directories, with what would show that they were touched.
+    pub(crate) fn snapshot(&self) -> Vec<Touched> {
+        let mut found = Vec::new();
+        let mut todo = vec![self.root().parent().expect("a parent").to_path_buf()];
+        while let Some(path) = todo.pop() {
+            let status = fs::symlink_metadata(&path).expect("a status");
+            let modified = (status.mtime(), status.mtime_nsec());
+            let changed = (status.ctime(), status.ctime_nsec());
+            found.push((path.clone(), status.size(), modified, changed));
+            if status.is_dir() {
+                let entries = fs::read_dir(&path).expect("a directory");
+                todo.extend(entries.map(|entry| entry.expect("an entry").path()));
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+impl Session {
+    pub(crate) fn sync(&mut self, rig: &Rig) {
+        rig.sync(&mut self.store, &self.handle).expect("synced");
+    }
+
+    /// What the session is told, with expunges allowed, after a sync.
+    pub(crate) fn news(&mut self, rig: &Rig) -> Updates {
+        self.sync(rig);
+        self.store.updates(&self.view, true)
+    }
+
+    pub(crate) fn uids(&self) -> Vec<u32> {
+        (1..=self.view.exists())
+            .map(|number| self.message(number).uid.get())
+            .collect()
+    }
+
+    pub(crate) fn message(&self, number: u32) -> MessageRef {
+        self.store.message(&self.view, number).expect("a message")
+    }
+
+    pub(crate) fn flags(&self, number: u32) -> Flags {
+        self.store.flags(&self.view, &self.message(number)).0
+    }
+
+    pub(crate) fn text(&mut self, number: u32) -> String {
+        let message = self.message(number);
+        let mut opened = self
+            .store
+            .open_message(&self.view, &message)
+            .expect("opened");
+        let mut text = String::new();
+        opened.file.read_to_string(&mut text).expect("read");
+        text
+    }
+
+    pub(crate) fn store_flags(
+        &mut self,
+        number: u32,
+        operation: FlagOperation,
+        system: Flags,
+    ) -> Result<bool, StoreError> {
+        let message = self.message(number);
+        let change = FlagChange {
+            operation,
+            system,
+            keywords: KeywordSet::NONE,
+        };
+        self.store.change_flags(&self.view, &message, &change)
+    }
+
+    pub(crate) fn expunge(&mut self, rig: &Rig) -> Result<u32, StoreError> {
+        let mut expunge = Expunge::new(self.handle.clone(), None);
+        rig.drive(|budget| expunge.step(&mut self.store, budget))
+    }
+
+    pub(crate) fn copy(
+        &mut self,
+        rig: &Rig,
+        uids: NumberSet,
+        destination: &str,
+    ) -> Result<Vec<(u32, u32)>, StoreError> {
+        let destination = self.store.open(&rig.account, &mailbox(destination))?;
+        let mut copy = Copy::new(&self.view, uids, destination);
+        let copied = rig.drive(|budget| copy.step(&mut self.store, budget))?;
+        Ok(copied
+            .into_iter()
+            .map(|(from, to)| (from.get(), to.get()))
+            .collect())
+    }
+}

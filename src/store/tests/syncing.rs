@@ -1,0 +1,440 @@
+//! Hearing of what happens to a mailbox.
+
+use std::fs;
+use std::time::Duration;
+
+use super::rig::{Rig, Session};
+use crate::budget::{Budget, Step, Why};
+use crate::store::{Access, FlagOperation, StoreError, Sync, lock};
+use crate::types::{Flags, KeywordSet};
+
+const GUID: &str = "Ga8e4143b4782036b5f32000083ecc375";
+
+fn dovecot_mailbox(rig: &Rig) {
+    let list = format!("3 V77 N1 {GUID} Qx\n3 :30.A.h\n5 Gabc :50.B.h\n9 :90.dead.h\n");
+    fs::write(rig.root().join("dovecot-uidlist"), list).expect("written");
+    fs::write(rig.root().join("dovecot-keywords"), "0 $Forwarded\n1 Zed\n").expect("written");
+    rig.put("cur", "50.B.h:2,Sab", "b");
+    rig.put("cur", "30.A.h:2,F", "a");
+}
+
+#[test]
+fn opens_what_dovecot_left() {
+    for rig in [Rig::new(), Rig::frugal()] {
+        dovecot_mailbox(&rig);
+        rig.deliver("70.C.h", "c");
+        rig.deliver("60.D.h", "d");
+        let mut session = rig.inbox();
+        assert_eq!(
+            session.uids(),
+            [3, 5, 10, 11],
+            "dead lines keep their numbers"
+        );
+        let mailbox = session.store.mailbox(&session.handle);
+        assert_eq!((mailbox.uid_validity().get(), mailbox.uid_next()), (77, 12));
+        assert_eq!(session.text(3), "d", "in the order of their names");
+        assert_eq!(session.flags(1), Flags::FLAGGED);
+        let (flags, keywords) = session.store.flags(&session.view, &session.message(2));
+        assert_eq!((flags, keywords), (Flags::SEEN, KeywordSet(0b11)));
+        assert_eq!((session.view.exists(), session.view.recent()), (4, 2));
+        assert_eq!(
+            rig.names("cur"),
+            ["30.A.h:2,F", "50.B.h:2,Sab", "60.D.h:2,", "70.C.h:2,"]
+        );
+        assert!(rig.names("new").is_empty());
+        let list = rig.read("dovecot-uidlist");
+        assert!(
+            list.starts_with(&format!("3 V77 N1 {GUID} Qx\n")),
+            "appended to: {list}"
+        );
+        assert!(
+            list.ends_with("9 :90.dead.h\n10 :60.D.h\n11 :70.C.h\n"),
+            "{list}"
+        );
+        assert!(!rig.root().join("dovecot-uidlist.lock").exists());
+    }
+}
+
+#[test]
+fn a_new_mailbox_gets_a_list_and_keeps_it() {
+    let rig = Rig::frugal();
+    rig.deliver("2.b.h", "b");
+    rig.deliver("1.a.h", "a");
+    let session = rig.inbox();
+    let validity = session.store.mailbox(&session.handle).uid_validity();
+    assert_eq!(session.uids(), [1, 2]);
+    drop(session);
+    let again = rig.inbox();
+    assert_eq!(again.store.mailbox(&again.handle).uid_validity(), validity);
+    assert_eq!(again.uids(), [1, 2]);
+    assert!(
+        rig.root()
+            .join(format!("dovecot-uidvalidity.{:08x}", validity.get()))
+            .exists()
+    );
+}
+
+#[test]
+fn arrivals_flags_and_deaths_reach_every_session() {
+    for rig in [Rig::new(), Rig::frugal()] {
+        for name in ["1.a.h", "2.b.h", "3.c.h"] {
+            rig.deliver(name, name);
+        }
+        let (mut one, mut two) = (rig.inbox(), rig.inbox());
+        assert_eq!((one.uids(), two.uids()), (vec![1, 2, 3], vec![1, 2, 3]));
+        rig.remove("cur/2.b.h:2,");
+        rig.rename("cur/1.a.h:2,", "cur/1.a.h:2,S");
+        rig.deliver("4.d.h", "d");
+        for session in [&mut one, &mut two] {
+            session.sync(&rig);
+            assert_eq!(session.view.exists(), 3, "numbers move when told only");
+            let news = session.store.updates(&session.view, true);
+            assert_eq!(news.expunged, [2]);
+            assert_eq!(news.exists, Some(3));
+            assert_eq!(news.flags_changed.iter().collect::<Vec<_>>(), [1]);
+            assert_eq!(session.uids(), [1, 3, 4]);
+            assert!(session.store.updates(&session.view, true).is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_comes_back_in_time_is_no_other_message() {
+    let rig = Rig::new();
+    rig.deliver("1.a.h", "a");
+    let mut session = rig.inbox();
+    rig.clock.advance(Duration::from_secs(1));
+    session.sync(&rig);
+    rig.rename("cur/1.a.h:2,", "tmp/elsewhere");
+    let mut sync = Sync::new(session.handle.clone());
+    let mut budget = Budget::unlimited(&rig.clock);
+    let step = sync.step(&mut session.store, &mut budget);
+    assert!(
+        matches!(step, Step::Yield(Why::Until(_))),
+        "one miss proves nothing: {step:?}"
+    );
+    assert!(session.store.updates(&session.view, true).is_empty());
+    rig.rename("tmp/elsewhere", "cur/1.a.h:2,S");
+    rig.drive(|budget| sync.step(&mut session.store, budget))
+        .expect("synced");
+    let news = session.store.updates(&session.view, true);
+    assert!(news.expunged.is_empty());
+    assert_eq!(
+        (session.uids(), session.flags(1)),
+        (vec![1], Flags::SEEN.with(Flags::RECENT))
+    );
+}
+
+#[test]
+fn a_directory_that_will_not_hold_still_declares_nobody_gone() {
+    let rig = Rig::new();
+    rig.deliver("1.a.h", "a");
+    rig.deliver("2.b.h", "b");
+    let mut session = rig.inbox();
+    rig.remove("cur/1.a.h:2,");
+    let mut sync = Sync::new(session.handle.clone());
+    rig.drive(|budget| {
+        rig.stir(rig.root());
+        sync.step(&mut session.store, budget)
+    })
+    .expect("it ends all the same");
+    assert!(session.store.updates(&session.view, true).is_empty());
+    let message = session.message(1);
+    let opened = session.store.open_message(&session.view, &message);
+    assert!(matches!(opened, Err(StoreError::Gone)));
+    assert_eq!(session.news(&rig).expunged, [1]);
+}
+
+#[test]
+fn an_expunged_file_that_returns_is_a_new_message() {
+    let rig = Rig::new();
+    rig.deliver("1.a.h", "a");
+    rig.deliver("2.b.h", "b");
+    let mut session = rig.inbox();
+    rig.rename("cur/1.a.h:2,", "tmp/elsewhere");
+    assert_eq!(session.news(&rig).expunged, [1]);
+    rig.rename("tmp/elsewhere", "cur/1.a.h:2,");
+    assert_eq!(session.news(&rig).exists, Some(2));
+    assert_eq!(session.uids(), [2, 3]);
+    drop(session);
+    assert_eq!(rig.inbox().uids(), [2, 3], "the later number holds");
+}
+
+#[test]
+fn a_lost_list_is_written_anew_while_somebody_remembers() {
+    let rig = Rig::new();
+    dovecot_mailbox(&rig);
+    let mut session = rig.inbox();
+    rig.remove("dovecot-uidlist");
+    rig.deliver("91.E.h", "e");
+    session.news(&rig);
+    assert_eq!(session.uids(), [3, 5, 10]);
+    let list = rig.read("dovecot-uidlist");
+    assert!(
+        list.starts_with(&format!("3 V77 N10 {GUID} Qx\n")),
+        "{list}"
+    );
+    let uids: Vec<u32> = rig.listed(".").into_iter().map(|(uid, _)| uid).collect();
+    assert_eq!(uids, [3, 5, 10]);
+}
+
+#[test]
+fn a_damaged_line_costs_its_message_only() {
+    let rig = Rig::new();
+    let list = format!("3 V77 N1 {GUID}\n3 :30.A.h\ngarbage\n8 :50.B.h\n9 :60.C");
+    fs::write(rig.root().join("dovecot-uidlist"), list).expect("written");
+    for name in ["30.A.h:2,", "50.B.h:2,", "60.C:2,"] {
+        rig.put("cur", name, name);
+    }
+    let session = rig.inbox();
+    assert_eq!(session.uids(), [3, 8, 9]);
+    assert_eq!(rig.listed(".").len(), 3);
+    assert_eq!(
+        session.store.mailbox(&session.handle).uid_validity().get(),
+        77
+    );
+}
+
+#[test]
+fn a_list_that_is_none_costs_the_numbering_but_not_while_it_is_known() {
+    let rig = Rig::new();
+    dovecot_mailbox(&rig);
+    let long = "x".repeat(200_000);
+    fs::write(
+        rig.root().join("dovecot-uidlist"),
+        format!("3 V77 N1 {GUID}\n3 :30.A.h\n{long}"),
+    )
+    .expect("written");
+    let mut session = rig.inbox();
+    assert_eq!(session.uids(), [1, 2]);
+    let validity = session.store.mailbox(&session.handle).uid_validity();
+    assert_ne!(validity.get(), 77);
+    fs::write(rig.root().join("dovecot-uidlist"), "rubbish").expect("written");
+    rig.deliver("95.n.h", "n");
+    session.news(&rig);
+    assert_eq!(
+        session.store.mailbox(&session.handle).uid_validity(),
+        validity
+    );
+    assert_eq!(session.uids()[..2], [1, 2]);
+    assert!(session.uids()[2] > 1000, "{:?}", session.uids());
+    assert_eq!(rig.listed(".").len(), 3);
+}
+
+#[test]
+fn another_numbering_or_another_directory_ends_the_session() {
+    let rig = Rig::new();
+    rig.deliver("1.a.h", "a");
+    let mut session = rig.inbox();
+    fs::write(
+        rig.root().join("dovecot-uidlist"),
+        format!("3 V12345 N1 {GUID}\n"),
+    )
+    .expect("written");
+    rig.deliver("2.b.h", "b");
+    let result = rig.sync(&mut session.store, &session.handle);
+    assert!(matches!(result, Err(StoreError::Invalidated)), "{result:?}");
+    let handle = session
+        .store
+        .open(&rig.account, &super::rig::mailbox("INBOX"))
+        .expect("opened");
+    assert_ne!(handle, session.handle);
+    rig.sync(&mut session.store, &handle).expect("synced");
+    assert_eq!(session.store.mailbox(&handle).uid_validity().get(), 12345);
+}
+
+#[test]
+fn a_number_given_by_somebody_else_is_taken_over() {
+    let rig = Rig::new();
+    rig.deliver("1.a.h", "a");
+    let mut session = rig.inbox();
+    // Dovecot took the file for one that came back.
+    let list = rig.read("dovecot-uidlist");
+    fs::write(
+        rig.root().join("dovecot-uidlist"),
+        format!("{list}7 :1.a.h\n"),
+    )
+    .expect("written");
+    rig.stir(rig.root());
+    let news = session.news(&rig);
+    assert_eq!((news.expunged, session.uids()), (vec![1], vec![7]));
+}
+
+#[test]
+fn stray_letters_get_names() {
+    let rig = Rig::new();
+    fs::write(rig.root().join("dovecot-keywords"), "0 One\n").expect("written");
+    rig.put("cur", "1.a.h:2,Sac", "a");
+    let session = rig.inbox();
+    let keywords = session.store.mailbox(&session.handle).keywords();
+    assert_eq!(keywords.get(2).map(|k| k.as_str()), Some("unknown-2"));
+    assert_eq!(rig.read("dovecot-keywords"), "0 One\n2 unknown-2\n");
+}
+
+#[test]
+fn recent_is_claimed_once() {
+    let rig = Rig::new();
+    rig.deliver("1.a.h", "a");
+    let looker = rig.open(rig.store(), "INBOX", Access::ReadOnly);
+    assert_eq!(
+        (looker.view.recent(), rig.names("new").len()),
+        (1, 1),
+        "EXAMINE moves nothing"
+    );
+    drop(looker);
+    let mut store = rig.store();
+    let first = rig.open(
+        std::mem::replace(&mut store, rig.store()),
+        "INBOX",
+        Access::ReadWrite,
+    );
+    let Session {
+        store,
+        handle,
+        view,
+    } = first;
+    assert!(
+        store
+            .flags(&view, &store.message(&view, 1).expect("one"))
+            .0
+            .contains(Flags::RECENT)
+    );
+    let mut second = Session {
+        view: view_of(store, &handle),
+        ..rig.inbox()
+    };
+    assert_eq!((view.recent(), second.view.recent()), (1, 0));
+    second.sync(&rig);
+    let third = rig.inbox();
+    assert_eq!(third.view.recent(), 0, "moved to cur");
+}
+
+/// A second view on the same mailbox of the same store; the store is not used after.
+fn view_of(
+    mut store: crate::store::Store,
+    handle: &crate::store::MailboxHandle,
+) -> crate::store::View {
+    store.view(handle, Access::ReadWrite)
+}
+
+#[test]
+fn read_only_writes_nothing() {
+    let rig = Rig::frugal();
+    dovecot_mailbox(&rig);
+    rig.deliver("95.n.h", "n");
+    fs::remove_dir(rig.root().join("tmp")).expect("removed");
+    let before = rig.snapshot();
+    let mut session = rig.open(rig.read_only_store(), "INBOX", Access::ReadWrite);
+    assert_eq!(session.uids(), [3, 5, 10]);
+    assert_eq!(session.text(3), "n");
+    let stored = session.store_flags(1, FlagOperation::Add, Flags::SEEN);
+    assert!(matches!(stored, Err(StoreError::ReadOnly)));
+    assert!(matches!(session.expunge(&rig), Err(StoreError::ReadOnly)));
+    assert!(matches!(
+        session.copy(&rig, super::rig::numbers(&[3]), "INBOX"),
+        Err(StoreError::ReadOnly)
+    ));
+    assert!(
+        session
+            .store
+            .create(
+                &rig.account,
+                &crate::types::MailboxName::new(b"X").expect("ok")
+            )
+            .is_err()
+    );
+    assert!(session.news(&rig).is_empty());
+    drop(session);
+    assert_eq!(rig.snapshot(), before);
+    // It hears of changes all the same.
+    let mut session = rig.open(rig.read_only_store(), "INBOX", Access::ReadOnly);
+    rig.remove("cur/30.A.h:2,F");
+    rig.deliver("96.n.h", "n");
+    let news = session.news(&rig);
+    assert_eq!((news.expunged, session.uids()), (vec![1], vec![5, 10, 11]));
+}
+
+#[test]
+fn a_held_lock_is_waited_for_but_not_for_ever() {
+    let rig = Rig::new();
+    rig.deliver("1.a.h", "a");
+    let owner = lock::Owner {
+        pid: 1,
+        host: "elsewhere".into(),
+    };
+    let times = (std::time::Instant::now(), std::time::SystemTime::now());
+    let waiting = &mut lock::Waiting::default();
+    let held = lock::MailboxLock::try_acquire(rig.root(), &owner, waiting, times).expect("ok");
+    let mut store = rig.store();
+    let handle = store
+        .open(&rig.account, &super::rig::mailbox("INBOX"))
+        .expect("opened");
+    let result = rig.sync(&mut store, &handle);
+    assert!(matches!(result, Err(StoreError::InUse)), "{result:?}");
+    drop(held.expect("free"));
+    rig.sync(&mut store, &handle).expect("synced");
+    let mut session = rig.inbox();
+    // One that knows the mailbox goes on without the news.
+    let held = lock::MailboxLock::try_acquire(rig.root(), &owner, waiting, times).expect("ok");
+    rig.deliver("2.b.h", "b");
+    assert!(session.news(&rig).is_empty());
+    drop(held);
+    assert_eq!(session.news(&rig).exists, Some(2));
+}
+
+#[test]
+fn sessions_share_a_pass_and_its_lock_ends_with_them() {
+    let rig = Rig::frugal();
+    rig.deliver("1.a.h", "a");
+    let mut store = rig.store();
+    let handle = store
+        .open(&rig.account, &super::rig::mailbox("INBOX"))
+        .expect("opened");
+    let (mut one, mut two) = (Sync::new(handle.clone()), Sync::new(handle.clone()));
+    for _ in 0..1000 {
+        let mut budget = Budget::new(&rig.clock, 1, Duration::from_secs(1));
+        let _ = one.step(&mut store, &mut budget);
+        let _ = two.step(&mut store, &mut budget);
+        if rig.root().join("dovecot-uidlist.lock").exists() {
+            break;
+        }
+    }
+    assert!(
+        rig.root().join("dovecot-uidlist.lock").exists(),
+        "no lock was ever taken"
+    );
+    drop(one);
+    assert!(rig.root().join("dovecot-uidlist.lock").exists());
+    drop(two);
+    assert!(!rig.root().join("dovecot-uidlist.lock").exists());
+    rig.sync(&mut store, &handle).expect("synced");
+    assert_eq!(store.mailbox(&handle).count(), 1);
+}
+
+#[test]
+fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
+    let rig = Rig::new();
+    rig.deliver("1.a.h", "a");
+    rig.deliver("2.b.h", "b");
+    let mut store = rig.store();
+    store.start_watching().expect("an instance");
+    let mut session = rig.open(store, "INBOX", Access::ReadWrite);
+    session.store.poll_watch();
+    session.sync(&rig);
+    session.sync(&rig);
+    // Our own renames and deliveries are not news.
+    session
+        .store_flags(1, FlagOperation::Add, Flags::SEEN.with(Flags::DELETED))
+        .expect("stored");
+    rig.append(&mut session, "new", Flags::NONE);
+    session.expunge(&rig).expect("expunged");
+    assert!(session.store.poll_watch().is_empty());
+    // Nobody looks until the kernel has told.
+    rig.rename("cur/2.b.h:2,", "cur/2.b.h:2,F");
+    session.sync(&rig);
+    assert!(!session.flags(2).contains(Flags::FLAGGED));
+    assert_eq!(session.store.poll_watch(), [session.handle.clone()]);
+    let news = session.news(&rig);
+    assert_eq!(news.expunged, [1]);
+    assert!(session.flags(1).contains(Flags::FLAGGED));
+}
