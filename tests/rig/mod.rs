@@ -27,13 +27,6 @@ pub(crate) struct Harshness {
 }
 
 impl Harshness {
-    /// Everything at once.
-    pub(crate) const NONE: Self = Self {
-        byte_by_byte: false,
-        starved: false,
-        narrow: false,
-    };
-
     /// All eight ways to treat a session.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..8).map(|bits| Self {
@@ -61,13 +54,8 @@ pub(crate) const USER: &str = "crispin";
 pub(crate) const PASSWORD: &str = "secret";
 
 impl Rig {
-    /// A rig over a new, empty Maildir.
-    pub(crate) fn new(dialect: Dialect, harshness: Harshness) -> Self {
-        Self::with_settings(dialect, harshness, false)
-    }
-
-    /// A rig whose store writes nothing, if asked.
-    pub(crate) fn with_settings(dialect: Dialect, harshness: Harshness, read_only: bool) -> Self {
+    /// A rig over a new, empty Maildir, whose store writes nothing if so asked.
+    pub(crate) fn new(dialect: Dialect, harshness: Harshness, read_only: bool) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for name in ["mail/cur", "mail/new", "mail/tmp", "boards"] {
             std::fs::create_dir_all(directory.path().join(name)).expect("a directory");
@@ -99,11 +87,6 @@ impl Rig {
     /// The bulletin boards.
     pub(crate) fn boards(&self) -> PathBuf {
         self.directory.path().join("boards")
-    }
-
-    /// Puts a message file into a Maildir directory, with that internal date.
-    pub(crate) fn put(&self, directory: &Path, name: &str, content: &[u8], unix: u64) {
-        put(directory, name, content, unix);
     }
 
     /// Opens a connection; its number.

@@ -64,7 +64,7 @@ impl<'t> Player<'t> {
                 other => panic!("{}: no such dialect: {other}", path.display()),
             };
         let read_only = text.lines().any(|line| line == "read-only");
-        let rig = Rig::with_settings(dialect, harshness, read_only);
+        let rig = Rig::new(dialect, harshness, read_only);
         Self {
             path,
             harshness,
