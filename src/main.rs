@@ -1,1 +1,111 @@
-fn main() {}
+//! What was asked for -> which mode runs -> exit code: 0 when all went well, 1 when it did not, 2 when
+//! the options are wrong.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use imap2d::Server;
+use imap2d::auth::PasswdFile;
+use imap2d::demo::{self, Demo};
+use imap2d::logging;
+use imap2d::options::{self, Mode, OptionErrors, Options};
+
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let options = match Options::from_args(std::env::args_os().skip(1)) {
+        Ok(options) => options,
+        Err(errors) => return ExitCode::from(report(&errors)),
+    };
+    let code = match options.mode.clone() {
+        Mode::Help => print(&options::help()),
+        Mode::Version => print(concat!("imap2d ", env!("CARGO_PKG_VERSION"), "\n")),
+        Mode::CheckConfig => check(&options),
+        mode => {
+            logging::start(options.log_level, options.syslog || mode == Mode::Inetd);
+            let ended = match mode {
+                Mode::Demo { listen } => demonstrate(options, listen),
+                _ => serve(&options, |_| {}),
+            };
+            ended.map_or_else(|error| failed(&*error), |()| 0)
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Serves until told to stop, or until the one client has gone; announces the first listener's address
+/// once clients can connect.
+fn serve(options: &Options, announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
+    let server = Server::bind(options)?.stop_on_signals()?;
+    announce(server.local_addr());
+    Ok(server.run()?)
+}
+
+fn demonstrate(options: Options, listen: Vec<SocketAddr>) -> Result<(), Box<dyn Error>> {
+    let demo = Demo::create()?;
+    serve(&demo.apply(options, listen), |address| {
+        print(&demo::instructions(address));
+    })
+}
+
+/// The options are valid by now; what they refer to may still be wrong.
+fn check(options: &Options) -> u8 {
+    let Some(users) = &options.users else {
+        return print("configuration is valid\n");
+    };
+    match PasswdFile::check(users) {
+        Ok(problems) if problems.is_empty() => print("configuration is valid\n"),
+        Ok(problems) => {
+            for problem in problems {
+                complain(format_args!(
+                    "{}:{}: {}",
+                    users.display(),
+                    problem.line,
+                    problem.text
+                ));
+            }
+            USAGE
+        }
+        Err(error) => {
+            complain(format_args!("{}: {error}", users.display()));
+            USAGE
+        }
+    }
+}
+
+/// Says what is wrong with the options: to the operator, not to a client. If descriptor 2 is a socket
+/// we were started by inetd.
+fn report(errors: &OptionErrors) -> u8 {
+    if is_socket(rustix::stdio::stderr()) {
+        logging::start(log::LevelFilter::Error, true);
+        errors.0.iter().for_each(|error| log::error!("{error}"));
+    } else {
+        complain(errors);
+    }
+    USAGE
+}
+
+fn is_socket(descriptor: impl rustix::fd::AsFd) -> bool {
+    rustix::fs::fstat(descriptor).is_ok_and(|stat| {
+        rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Socket
+    })
+}
+
+fn failed(error: &dyn Error) -> u8 {
+    log::error!("{error}");
+    FAILURE
+}
+
+fn complain(about: impl Display) {
+    let _ = writeln!(io::stderr(), "{about}");
+}
+
+/// Prints to the terminal; that nobody is there to read is no failure.
+fn print(text: &str) -> u8 {
+    let _ = io::stdout().write_all(text.as_bytes());
+    0
+}

@@ -1,1 +1,17 @@
+//! imap2d from the outside: the real binary driven by real programs and by a client of our own, and
+//! sessions on a real Maildir with a clock that stands still.
 
+mod clients;
+mod conversation;
+mod demo;
+mod dovecot;
+mod foreign;
+mod hammer;
+mod large;
+mod layering;
+mod modes;
+mod papers;
+mod program;
+mod rig;
+mod support;
+mod transcripts;

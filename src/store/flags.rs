@@ -11,18 +11,7 @@ use super::view::{Access, MessageRef, View};
 use super::{MailboxHandle, Store, StoreError};
 use crate::budget::{Budget, COST_SYNC, Step};
 use crate::ready;
-use crate::types::{Flags, Keyword, KeywordSet};
-
-/// How a STORE changes flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlagOperation {
-    /// `FLAGS`: these and no others.
-    Replace,
-    /// `+FLAGS`
-    Add,
-    /// `-FLAGS`
-    Remove,
-}
+use crate::types::{FlagOperation, Flags, Keyword, KeywordSet};
 
 /// A change of flags, with keywords as bits of the mailbox (see [`DefineKeywords`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

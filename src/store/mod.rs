@@ -56,7 +56,7 @@ pub use copy::Copy;
 pub use cursor::Cursor;
 pub use error::StoreError;
 pub use expunge::Expunge;
-pub use flags::{DefineKeywords, FlagChange, FlagOperation};
+pub use flags::{DefineKeywords, FlagChange};
 pub use folders::{Delete, Rename, Subscribe};
 pub use mailbox::Mailbox;
 pub use message::{MessageFile, MessageStat};

@@ -26,6 +26,9 @@ impl Flags {
     /// `\Recent`: a matter of the session, never stored and never settable.
     pub const RECENT: Self = Self(32);
 
+    /// All that can be stored with a message.
+    pub const PERMANENT: Self = Self(31);
+
     /// The system flags with their names, in the order in which RFC 1064 p. 26 lists them.
     pub const NAMES: [(Self, &'static str); 6] = [
         (Self::ANSWERED, "\\Answered"),
@@ -155,6 +158,17 @@ impl fmt::Display for Keyword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What STORE does with the flags it names (RFC 1064 p. 12-13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagOperation {
+    /// `FLAGS`: these and no others.
+    Replace,
+    /// `+FLAGS`: these too.
+    Add,
+    /// `-FLAGS`: not these.
+    Remove,
 }
 
 /// Flags as an argument names them: system flags, and keywords by name.

@@ -8,7 +8,7 @@ pub mod message_set;
 pub mod uid;
 
 pub use date::{DateTime, Day};
-pub use flags::{FlagList, Flags, Keyword, KeywordSet};
+pub use flags::{FlagList, FlagOperation, Flags, Keyword, KeywordSet};
 pub use mailbox_name::{BboardName, MailboxName, MailboxRef};
 pub use message_set::{MessageSet, NumberSet, SetEnd};
 pub use uid::{Uid, UidValidity};

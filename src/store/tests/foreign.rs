@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
 use super::rig::Rig;
-use crate::store::{FlagOperation, StoreError};
-use crate::types::Flags;
+use crate::store::StoreError;
+use crate::types::{FlagOperation, Flags};
 
 #[test]
 fn odd_entries_are_ignored_or_served() {

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, Clock, Step, SystemClock, Why};
 use crate::store::{
-    Access, Account, Append, Copy, Cursor, Expunge, FlagChange, FlagOperation, MailboxHandle,
-    Settings, Store, StoreError, Sync, View, filename,
+    Access, Account, Append, Copy, Cursor, Expunge, FlagChange, MailboxHandle, Settings, Store,
+    StoreError, Sync, View, filename,
 };
-use crate::types::{FlagList, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet};
+use crate::types::{
+    FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet,
+};
 
 const TIME: Duration = Duration::from_millis(1500);
 

@@ -9,10 +9,9 @@ use proptest::prelude::*;
 use super::rig::{Rig, mailbox};
 use crate::budget::{Budget, Clock, Step, Why};
 use crate::store::{
-    Access, Append, Copy, Expunge, FlagChange, FlagOperation, MailboxHandle, Store, StoreError,
-    Sync, View,
+    Access, Append, Copy, Expunge, FlagChange, MailboxHandle, Store, StoreError, Sync, View,
 };
-use crate::types::{FlagList, Flags, KeywordSet, NumberSet};
+use crate::types::{FlagList, FlagOperation, Flags, KeywordSet, NumberSet};
 
 const SESSIONS: usize = 4;
 

@@ -11,8 +11,8 @@ use maildir::Maildir;
 use proptest::prelude::*;
 
 use super::rig::{Rig, Session, numbers};
-use crate::store::{Access, FlagOperation, StoreError, filename};
-use crate::types::{Flags, KeywordSet};
+use crate::store::{Access, StoreError, filename};
+use crate::types::{FlagOperation, Flags, KeywordSet};
 
 const SESSIONS: usize = 4;
 

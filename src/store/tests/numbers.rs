@@ -1,8 +1,8 @@
 //! Message numbers: cursors, tombstones, and what a message costs.
 
 use super::rig::{Rig, Session, numbers};
-use crate::store::{Access, Cursor, FlagOperation};
-use crate::types::{Flags, NumberSet};
+use crate::store::{Access, Cursor};
+use crate::types::{FlagOperation, Flags, NumberSet};
 
 fn mailbox_of(rig: &Rig, count: u32) -> Session {
     for number in 0..count {

@@ -9,10 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::budget::{Budget, Clock, FakeClock, Step, Why};
 use crate::store::{
-    Access, Account, Append, Copy, Expunge, FlagChange, FlagOperation, MailboxHandle, MessageRef,
-    Settings, Store, StoreError, Sync, Updates, View,
+    Access, Account, Append, Copy, Expunge, FlagChange, MailboxHandle, MessageRef, Settings, Store,
+    StoreError, Sync, Updates, View,
 };
-use crate::types::{FlagList, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet, Uid};
+use crate::types::{
+    FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet, Uid,
+};
 
 pub(crate) struct Rig {
     _dir: tempfile::TempDir,

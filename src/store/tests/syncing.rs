@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::rig::{Rig, Session};
 use crate::budget::{Budget, Step, Why};
-use crate::store::{Access, FlagOperation, StoreError, Sync, lock};
-use crate::types::{Flags, KeywordSet};
+use crate::store::{Access, StoreError, Sync, lock};
+use crate::types::{FlagOperation, Flags, KeywordSet};
 
 const GUID: &str = "Ga8e4143b4782036b5f32000083ecc375";
 

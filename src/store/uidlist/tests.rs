@@ -1,3 +1,5 @@
+//! Known lines of `dovecot-uidlist`, good and bad, read and written.
+
 use std::fs;
 use std::io::Write;
 

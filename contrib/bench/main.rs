@@ -1,0 +1,146 @@
+//! Measures imap2d as its clients and its machine feel it, beside another server if there is one.
+//!
+//! ```text
+//! cargo build --release
+//! cargo run --release --example bench -- all target/release/imap2d --peer dovecot
+//! ```
+//!
+//! The servers are real processes that are spoken to over loopback. The Maildirs are made once, below
+//! `--area`, and kept for the next run; what a server wrote beside the mail is removed before each start.
+//! Figures of two servers are comparable when they come from the same run.
+
+mod client;
+mod generate;
+mod measure;
+mod server;
+
+use measure::{Bench, Figures};
+use server::Program;
+use std::error::Error;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::{env, io};
+
+const USAGE: &str = "usage: bench generate DIR N          make a Maildir of N messages
+       bench MEASUREMENT BINARY [--peer dovecot] [--area DIR] [--sessions N] [--messages N] [--seconds N]
+
+  startup    time to the greeting, memory of an idle server, size of the program
+  idle       memory for each further client with a mailbox selected (N sessions; 10 and N messages)
+  select     memory and time for a mailbox of N messages
+  search     time for commands that go over 10000 messages
+  fairness   how long a NOOP takes beside a SEARCH TEXT and a client that does not read
+  all        all of these
+
+A peer gets a tenth of the sessions, if each costs it a process.";
+
+type Measurement = fn(&Bench) -> io::Result<Figures>;
+
+const MEASUREMENTS: [(&str, Measurement); 5] = [
+    ("startup", Bench::startup),
+    ("idle", Bench::idle),
+    ("select", Bench::select),
+    ("search", Bench::search),
+    ("fairness", Bench::fairness),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
+    match args {
+        [command, dir, count] if command == "generate" => {
+            Ok(generate::maildir(Path::new(dir), count.parse()?)?)
+        }
+        [command, binary, options @ ..] => {
+            let wanted = |name: &str| command == name || command == "all";
+            if !MEASUREMENTS.iter().any(|&(name, _)| wanted(name)) {
+                return Err(USAGE.into());
+            }
+            raise_descriptor_limit(args)?;
+            let benches = benches(PathBuf::from(binary), options)?;
+            for (name, measurement) in MEASUREMENTS.iter().filter(|&&(name, _)| wanted(name)) {
+                report(name, *measurement, &benches)?;
+            }
+            Ok(())
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// imap2d, and the peer if one is asked for.
+fn benches(binary: PathBuf, options: &[String]) -> Result<Vec<Bench>, Box<dyn Error>> {
+    let option = |name: &str| {
+        let at = options.iter().position(|option| option == name)?;
+        options.get(at + 1).map(String::as_str)
+    };
+    let number = |name, default| option(name).map_or(Ok(default), str::parse::<u32>);
+    let bench = |program, divisor: u32| -> Result<Bench, Box<dyn Error>> {
+        Ok(Bench {
+            program,
+            area: option("--area")
+                .map_or_else(|| env::temp_dir().join("imap2d-bench"), PathBuf::from),
+            sessions: 2.max(number("--sessions", 2000)? / divisor),
+            large: number("--messages", 100_000)?.into(),
+            seconds: number("--seconds", 10)?.into(),
+        })
+    };
+    let mut benches = vec![bench(Program::Imap2d(binary), 1)?];
+    match option("--peer") {
+        None => {}
+        Some("dovecot") => benches.push(bench(Program::Dovecot, 10)?),
+        Some(other) => return Err(format!("no such peer: {other}").into()),
+    }
+    Ok(benches)
+}
+
+/// Prints the figures of one measurement, one a line.
+fn report(title: &str, measurement: Measurement, benches: &[Bench]) -> io::Result<()> {
+    let ours = measurement(&benches[0])?;
+    let peer = benches.get(1).map(measurement).transpose()?;
+    println!("\n{title}");
+    for figure in ours.0 {
+        print!(
+            "{:<40}{:>10.2} {:<4}",
+            figure.name, figure.value, figure.unit
+        );
+        if let Some(limit) = figure.limit {
+            let verdict = if figure.value <= limit { "ok" } else { "OVER" };
+            print!(" (limit {limit:.0}: {verdict})");
+        }
+        let mut others = peer.iter().flat_map(|peer| &peer.0);
+        if let Some(other) = others.find(|other| other.name == figure.name) {
+            let ratio = figure.value / other.value;
+            print!("   peer {:.2}, ratio {ratio:.4}", other.value);
+        }
+        println!();
+    }
+    Ok(())
+}
+
+/// Two thousand clients need more descriptors than a shell allows by default, and std cannot ask for them;
+/// a shell can, so this program starts itself again behind one.
+fn raise_descriptor_limit(args: &[String]) -> Result<(), Box<dyn Error>> {
+    const MARK: &str = "IMAP2D_BENCH_LIMIT_RAISED";
+    if env::var_os(MARK).is_some() {
+        return Ok(());
+    }
+    let script = "ulimit -n \"$(ulimit -Hn)\" && exec \"$0\" \"$@\"";
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-c")
+        .arg(script)
+        .arg(env::current_exe()?)
+        .args(args)
+        .env(MARK, "1");
+    // On success this does not return.
+    Err(shell.exec().into())
+}

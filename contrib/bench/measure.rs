@@ -1,0 +1,239 @@
+//! The measurements. Each returns figures; `main` prints them beside those of the peer.
+
+use crate::client::Client;
+use crate::generate;
+use crate::server::{Program, Server};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A figure, its unit, and the most it may be.
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+    pub(crate) limit: Option<f64>,
+}
+
+/// The figures of one measurement.
+#[derive(Default)]
+pub(crate) struct Figures(pub(crate) Vec<Figure>);
+
+impl Figures {
+    fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
+        let (name, limit) = (name.into(), None);
+        self.0.push(Figure {
+            name,
+            value,
+            unit,
+            limit,
+        });
+    }
+
+    /// The last one added is to be no more than this.
+    fn at_most(&mut self, limit: f64) {
+        if let Some(last) = self.0.last_mut() {
+            last.limit = Some(limit);
+        }
+    }
+}
+
+/// What is measured, where, and how large.
+pub(crate) struct Bench {
+    pub(crate) program: Program,
+    /// Maildirs that are made once and kept: `area/mail/m10` holds ten messages.
+    pub(crate) area: PathBuf,
+    pub(crate) sessions: u32,
+    pub(crate) large: u64,
+    pub(crate) seconds: u64,
+}
+
+impl Bench {
+    /// Starts the program with a mailbox of that many messages, which no server has seen before.
+    fn start(&self, messages: u64) -> io::Result<(Server, String)> {
+        let user = format!("m{messages}");
+        let maildir = self.area.join("mail").join(&user);
+        if !maildir.exists() {
+            eprintln!("making {} ...", maildir.display());
+            fs::create_dir_all(self.area.join("mail"))?;
+            generate::maildir(&maildir, messages)?;
+        }
+        forget(&maildir)?;
+        Ok((self.program.start(&self.area)?, user))
+    }
+
+    /// From the start of the process to the greeting; what it takes then.
+    pub(crate) fn startup(&self) -> io::Result<Figures> {
+        let mut times = Vec::new();
+        for _ in 0..11 {
+            times.push(self.start(10)?.0.start_up);
+        }
+        let (server, _) = self.start(10)?;
+        let memory = server.memory();
+        let mut figures = Figures::default();
+        figures.add(
+            "start-up to greeting, median of 11",
+            quantile(&mut times, 50),
+            "ms",
+        );
+        figures.at_most(20.0);
+        figures.add("resident, idle server", memory.resident / 1024.0, "MiB");
+        figures.at_most(4.0);
+        figures.add("private, idle server", memory.private / 1024.0, "MiB");
+        if let Some(octets) = self.program.size() {
+            figures.add("program file", octets as f64 / 1_048_576.0, "MiB");
+            figures.at_most(2.0);
+        }
+        Ok(figures)
+    }
+
+    /// What a session that has a mailbox selected costs above the first.
+    pub(crate) fn idle(&self) -> io::Result<Figures> {
+        let mut figures = Figures::default();
+        for messages in [10, self.large] {
+            let (server, user) = self.start(messages)?;
+            let mut clients = vec![Client::reader(server.address, &user)?];
+            let first = server.memory();
+            for _ in 1..self.sessions {
+                clients.push(Client::reader(server.address, &user)?);
+            }
+            let all = server.memory();
+            for (kind, value) in [
+                ("resident", all.resident - first.resident),
+                ("private", all.private - first.private),
+            ] {
+                let name = format!("{kind} per idle session on {messages}");
+                figures.add(name, value / f64::from(self.sessions - 1), "KiB");
+                figures.at_most(16.0);
+            }
+        }
+        Ok(figures)
+    }
+
+    /// What a large mailbox costs when it is selected, in memory and in time.
+    pub(crate) fn select(&self) -> io::Result<Figures> {
+        let (server, user) = self.start(self.large)?;
+        let idle = server.memory();
+        let mut client = Client::connect(server.address)?;
+        client.ask(&format!("LOGIN {user} secret"))?;
+        let cold = client.ask("SELECT INBOX")?;
+        let selected = server.memory();
+        let warm = Client::connect(server.address).and_then(|mut other| {
+            other.ask(&format!("LOGIN {user} secret"))?;
+            other.ask("SELECT INBOX")
+        })?;
+        let mut figures = Figures::default();
+        for (kind, kib) in [
+            ("resident", selected.resident - idle.resident),
+            ("private", selected.private - idle.private),
+        ] {
+            figures.add(
+                format!("{kind}, {} messages", self.large),
+                kib * 0.001_024,
+                "MB",
+            );
+            figures.at_most(12.0);
+        }
+        figures.add("first SELECT, no uid list", millis(cold), "ms");
+        figures.add("second SELECT", millis(warm), "ms");
+        Ok(figures)
+    }
+
+    /// How long whole-mailbox commands take.
+    pub(crate) fn search(&self) -> io::Result<Figures> {
+        let (server, user) = self.start(10_000)?;
+        let mut client = Client::reader(server.address, &user)?;
+        let mut figures = Figures::default();
+        for command in [
+            "SEARCH UNSEEN",
+            "SEARCH SUBJECT budget",
+            "SEARCH TEXT \"no such words\"",
+            "FETCH 1:* ALL",
+            "FETCH 1:* RFC822",
+        ] {
+            for time in ["1st", "2nd"] {
+                let took = client.ask(command)?;
+                figures.add(format!("{command}, {time}"), millis(took), "ms");
+            }
+        }
+        Ok(figures)
+    }
+
+    /// What a third client feels while one searches all texts, again and again, and another fetches
+    /// everything and reads nothing.
+    pub(crate) fn fairness(&self) -> io::Result<Figures> {
+        let (server, user) = self.start(10_000)?;
+        let mut third = Client::reader(server.address, &user)?;
+        let alone = self.noops(&mut third)?;
+        let mut searcher = Client::reader(server.address, &user)?;
+        let mut deaf = Client::reader(server.address, &user)?;
+        deaf.send("FETCH 1:10000 RFC822")?;
+        let (over, searches) = (AtomicBool::new(false), AtomicU32::new(0));
+        let (busy, searched) = thread::scope(|scope| {
+            let search = scope.spawn(|| -> io::Result<()> {
+                while !over.load(Ordering::Relaxed) {
+                    searcher.ask("SEARCH TEXT \"no such words\"")?;
+                    searches.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(())
+            });
+            let busy = self.noops(&mut third);
+            over.store(true, Ordering::Relaxed);
+            let searched = search
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("the searcher failed")));
+            (busy, searched)
+        });
+        searched?;
+        let mut figures = Figures::default();
+        for (load, mut times) in [("alone", alone), ("beside both", busy?)] {
+            for (name, per_cent) in [("p50", 50), ("max", 100), ("p99", 99)] {
+                let value = quantile(&mut times, per_cent);
+                figures.add(format!("NOOP {load}, {name}"), value, "ms");
+            }
+        }
+        figures.at_most(20.0);
+        figures.add("searches meanwhile", f64::from(searches.into_inner()), "");
+        Ok(figures)
+    }
+
+    /// A NOOP every 5 ms.
+    fn noops(&self, client: &mut Client) -> io::Result<Vec<Duration>> {
+        let end = Instant::now() + Duration::from_secs(self.seconds);
+        let mut times = Vec::new();
+        while Instant::now() < end {
+            times.push(client.ask("NOOP")?);
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(times)
+    }
+}
+
+/// Removes what servers have written into a Maildir beside the mail.
+fn forget(maildir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(maildir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if (name.starts_with("dovecot") || name.starts_with("imap2d"))
+            && entry.file_type()?.is_file()
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// The smallest time that so many per cent of all are not above, in milliseconds.
+fn quantile(times: &mut [Duration], per_cent: usize) -> f64 {
+    times.sort_unstable();
+    let index = (times.len() * per_cent).div_ceil(100).saturating_sub(1);
+    times.get(index).map_or(f64::NAN, |&time| millis(time))
+}

@@ -1,0 +1,264 @@
+//! The demonstration: a Maildir with sample mail that exists as long as one process runs.
+//!
+//! The messages stand as files beside this one, with the line ends of a Maildir (LF). They are chosen
+//! so that every part of a mail reader has something to show: MIME alternatives and attachments, a
+//! forwarded message, encoded words, a thread, raw Latin-1, and the message of RFC 1064 p. 19.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use maildir::Maildir;
+
+use crate::options::{MailTemplate, Mode, Options};
+
+/// The one user's name, and the password.
+pub const USER: &str = "demo";
+
+/// A sample message.
+struct Sample {
+    /// When it arrived, which is the time stamp of its file.
+    arrived: &'static str,
+    /// Letters of maildir(5), or `None` for a message that no reader has seen yet.
+    flags: Option<&'static str>,
+    text: &'static [u8],
+}
+
+macro_rules! sample {
+    ($arrived:literal, $flags:expr, $file:literal) => {
+        Sample {
+            arrived: $arrived,
+            flags: $flags,
+            text: include_bytes!($file),
+        }
+    };
+}
+
+/// The folders of the user, as directories of the Maildir; the first is the INBOX.
+const FOLDERS: &[(&str, &[Sample])] = &[
+    (
+        "",
+        &[
+            sample!("1988-06-09T12:55:43-07", Some("S"), "rfc1064.eml"),
+            sample!("2025-10-06T07:00:00Z", Some(""), "welcome.eml"),
+            sample!("2025-10-07T18:22:44Z", Some("S"), "alternative.eml"),
+            sample!("2025-10-08T15:05:21Z", Some("FS"), "attachment.eml"),
+            sample!("2025-10-09T06:41:33Z", Some("S"), "forwarded.eml"),
+            sample!("2025-10-09T12:04:01Z", Some(""), "encoded-words.eml"),
+            sample!("2025-10-10T06:30:14Z", Some("RS"), "thread-1.eml"),
+            sample!("2025-10-10T08:15:02Z", None, "thread-3.eml"),
+            sample!("2025-10-11T10:00:05Z", None, "eight-bit.eml"),
+        ],
+    ),
+    (
+        ".Sent",
+        &[sample!("2025-10-10T06:02:47Z", Some("S"), "thread-2.eml")],
+    ),
+    (
+        ".Drafts",
+        &[sample!("2025-10-12T14:45:00Z", Some("DS"), "draft.eml")],
+    ),
+    (
+        ".Archive.2025",
+        &[sample!("2025-09-01T10:10:12Z", Some("S"), "archive.eml")],
+    ),
+];
+
+/// The bulletin board `announce`.
+const BOARD: &[Sample] = &[
+    sample!("2025-10-01T06:00:01Z", Some(""), "board-1.eml"),
+    sample!("2025-10-05T07:04:02Z", Some(""), "board-2.eml"),
+];
+
+/// What the user has subscribed to, in Dovecot's second format, where a tab stands between the levels
+/// of a name.
+const SUBSCRIPTIONS: &[u8] = b"V\t2\n\nINBOX\nSent\nDrafts\nArchive\t2025\n";
+
+/// A temporary directory with the Maildir, the bulletin board and the user list. It goes when this
+/// value goes.
+#[derive(Debug)]
+pub struct Demo {
+    directory: PathBuf,
+}
+
+impl Demo {
+    /// Writes everything under the system's directory for temporary files, readable by nobody else.
+    ///
+    /// # Errors
+    /// If something cannot be written; what was written by then is removed.
+    pub fn create() -> io::Result<Self> {
+        let demo = Self {
+            directory: create_directory(&std::env::temp_dir())?,
+        };
+        write_file(
+            &demo.users(),
+            format!("{USER}:{{PLAIN}}{USER}\n").as_bytes(),
+        )?;
+        let mail = demo.mail();
+        for (folder, samples) in FOLDERS {
+            let path = mail.join(folder);
+            fill(&path, samples)?;
+            if !folder.is_empty() {
+                write_file(&path.join("maildirfolder"), b"")?;
+            }
+        }
+        write_file(&mail.join("subscriptions"), SUBSCRIPTIONS)?;
+        fill(&demo.bboards().join("announce"), BOARD)?;
+        Ok(demo)
+    }
+
+    /// Where everything is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// `options` made to serve the demonstration at these addresses.
+    pub fn apply(&self, options: Options, listen: Vec<SocketAddr>) -> Options {
+        Options {
+            mode: Mode::Serve { listen },
+            mail: MailTemplate::fixed(self.mail()),
+            users: Some(self.users()),
+            bboards: Some(self.bboards()),
+            ..options
+        }
+    }
+
+    fn mail(&self) -> PathBuf {
+        self.directory.join("Maildir")
+    }
+
+    fn bboards(&self) -> PathBuf {
+        self.directory.join("bboards")
+    }
+
+    fn users(&self) -> PathBuf {
+        self.directory.join("users")
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.directory) {
+            log::warn!("cannot remove {}: {error}", self.directory.display());
+        }
+    }
+}
+
+/// What to type into another terminal, once the demonstration is served at `address`.
+pub fn instructions(address: SocketAddr) -> String {
+    let (host, port) = (address.ip(), address.port());
+    format!(
+        "imap2d serves sample mail at {address}, user {USER}, password {USER}.\n\
+         \n\
+         In another terminal, a mail reader:\n\
+         \n\
+         \x20   alpine -inbox-path='{{{address}/imap/notls/user={USER}}}INBOX'\n\
+         \n\
+         or one message after another, or all mailboxes:\n\
+         \n\
+         \x20   curl 'imap://{USER}:{USER}@{address}/INBOX;MAILINDEX=1'\n\
+         \x20   curl 'imap://{USER}:{USER}@{address}/'\n\
+         \n\
+         or IMAP2 by hand, as in RFC 1064:\n\
+         \n\
+         \x20   telnet {host} {port}\n\
+         \x20   a1 LOGIN {USER} {USER}\n\
+         \x20   a2 SELECT INBOX\n\
+         \x20   a3 FETCH 1 ALL\n\
+         \x20   a4 FIND MAILBOXES *\n\
+         \x20   a5 BBOARD announce\n\
+         \x20   a6 LOGOUT\n\
+         \n\
+         Control-C ends it and removes its files.\n"
+    )
+}
+
+/// Creates a directory of our own: one that exists already, whoever made it, is not taken.
+fn create_directory(below: &Path) -> io::Result<PathBuf> {
+    let mut attempt = 0_u32;
+    loop {
+        let path = below.join(format!("imap2d-demo-{}-{attempt}", std::process::id()));
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {
+                attempt += 1;
+            }
+            created => return created.map(|()| path),
+        }
+    }
+}
+
+fn fill(directory: &Path, samples: &[Sample]) -> io::Result<()> {
+    let maildir = Maildir::from(directory.to_path_buf());
+    maildir.create_dirs()?;
+    samples
+        .iter()
+        .try_for_each(|sample| deliver(&maildir, sample))
+}
+
+fn deliver(maildir: &Maildir, sample: &Sample) -> io::Result<()> {
+    let delivered = match sample.flags {
+        Some(flags) => maildir.store_cur_with_flags(sample.text, flags),
+        None => maildir.store_new(sample.text),
+    };
+    let id = delivered.map_err(io::Error::other)?;
+    let entry = maildir.find(&id).ok_or(io::ErrorKind::NotFound)?;
+    let arrived: Timestamp = sample.arrived.parse().map_err(io::Error::other)?;
+    File::options()
+        .write(true)
+        .open(entry.path())?
+        .set_modified(arrived.into())
+}
+
+fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_there_and_then_it_is_gone() {
+        let demo = Demo::create().expect("created");
+        let directory = demo.directory().to_path_buf();
+        let inbox = Maildir::from(demo.mail());
+        assert_eq!((inbox.count_new(), inbox.count_cur()), (2, 7));
+        assert_eq!(inbox.list_subdirs().count(), 3);
+        let board = Maildir::from(demo.bboards().join("announce"));
+        assert_eq!(board.count_cur(), 2);
+        let other = Demo::create().expect("a second one beside it");
+        assert_ne!(other.directory(), directory);
+        drop(demo);
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn the_message_of_the_rfc_has_its_637_octets() {
+        let stored = FOLDERS[0].1[0].text;
+        let line_ends = stored.iter().filter(|&&byte| byte == b'\n').count();
+        assert_eq!(stored.len() + line_ends, 637);
+    }
+
+    #[test]
+    fn messages_are_stored_with_lf_and_arrived_in_order() {
+        let boards = [("announce", BOARD)];
+        for (folder, samples) in FOLDERS.iter().chain(&boards) {
+            let arrived: Vec<Timestamp> = samples
+                .iter()
+                .map(|sample| sample.arrived.parse().expect("a time"))
+                .collect();
+            assert!(arrived.is_sorted(), "{folder}");
+            for sample in *samples {
+                assert!(!sample.text.contains(&b'\r') && sample.text.ends_with(b"\n"));
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Where log lines go: descriptor 2 with the time, descriptor 2 as the journal wants it, or syslog.
+//!
+//! A log line is one line, whatever a client put into the text: control characters are escaped at the
+//! one place that all lines pass. No line ever carries a password; the types that hold one do not
+//! print it.
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+/// Where the system's logger listens.
+const SYSLOG_SOCKET: &str = "/dev/log";
+/// Facility `mail` (RFC 3164 §4.1.1).
+const FACILITY: u8 = 2;
+/// The largest packet (RFC 3164 §4.1).
+const MAX_PACKET: usize = 1024;
+
+/// Starts logging, once in the life of a process. Panics are logged from now on too, instead of being
+/// printed to descriptor 2, which may be a client's socket.
+pub fn start(level: LevelFilter, syslog: bool) {
+    let started = if syslog {
+        log::set_boxed_logger(Box::new(Syslog::new(level))).map(|()| log::set_max_level(level))
+    } else {
+        stderr(level).try_init()
+    };
+    debug_assert!(started.is_ok(), "logging is started once");
+    std::panic::set_hook(Box::new(|panic| log::error!("internal error: {panic}")));
+}
+
+fn stderr(level: LevelFilter) -> env_logger::Builder {
+    let to_journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(level);
+    builder.format(move |out, record| {
+        let text = OneLine(record.args());
+        if to_journal {
+            writeln!(out, "<{}>{text}", severity(record.level()))
+        } else {
+            let time = out.timestamp_seconds();
+            writeln!(out, "{time} {:5} {text}", record.level())
+        }
+    });
+    builder
+}
+
+/// True if descriptor 2 is the stream that systemd connected to the journal: the variable holds its
+/// device and inode, `8:1234` (systemd.exec(5)). It alone proves nothing, because children inherit it.
+fn is_journal(variable: Option<&str>) -> bool {
+    let Some((device, inode)) = variable.and_then(|value| value.split_once(':')) else {
+        return false;
+    };
+    rustix::fs::fstat(rustix::stdio::stderr())
+        .is_ok_and(|stat| stat.st_dev.to_string() == device && stat.st_ino.to_string() == inode)
+}
+
+/// The severities of RFC 3164 §4.1.1, which the journal uses too.
+fn severity(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// Text without line ends and other control characters.
+struct OneLine<T>(T);
+
+impl<T: fmt::Display> fmt::Display for OneLine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+struct Escaping<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c {
+                '\n' => self.0.write_str(" / ")?,
+                c if c.is_control() => write!(self.0, "{}", c.escape_default())?,
+                c => self.0.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A logger that sends packets to the system's own.
+struct Syslog {
+    level: LevelFilter,
+    socket: Option<UnixDatagram>,
+}
+
+impl Syslog {
+    /// Never blocks later: when the system's logger does not keep up, lines are lost, not clients.
+    fn new(level: LevelFilter) -> Self {
+        let socket = UnixDatagram::unbound().ok();
+        let socket = socket.filter(|socket| socket.set_nonblocking(true).is_ok());
+        Self { level, socket }
+    }
+
+    fn send(&self, to: &Path, packet: &str) {
+        if let Some(socket) = &self.socket {
+            // There is nowhere left to report a failure to.
+            let _ = socket.send_to(packet.as_bytes(), to);
+        }
+    }
+}
+
+impl Log for Syslog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.level
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.send(Path::new(SYSLOG_SOCKET), &packet(record));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// A packet of RFC 3164 without the time: local time is what a logger expects there, and it knows
+/// that better than we do (§4.3.3 has it add what is missing).
+fn packet(record: &Record<'_>) -> String {
+    let mut packet = format!(
+        "<{}>imap2d[{}]: {}",
+        FACILITY * 8 + severity(record.level()),
+        std::process::id(),
+        OneLine(record.args())
+    );
+    let end = (0..=MAX_PACKET.min(packet.len()))
+        .rev()
+        .find(|&at| packet.is_char_boundary(at));
+    packet.truncate(end.unwrap_or(0));
+    packet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line() {
+        let text = OneLine("user \"a\r\nb\u{1b}[31m\u{85}ü\"").to_string();
+        assert_eq!(text, "user \"a\\r / b\\u{1b}[31m\\u{85}ü\"");
+    }
+
+    #[test]
+    fn packets() {
+        let packet_of = |level, text: &str| {
+            packet(
+                &Record::builder()
+                    .level(level)
+                    .args(format_args!("{text}"))
+                    .build(),
+            )
+        };
+        let prefix = format!("<22>imap2d[{}]: ", std::process::id());
+        assert_eq!(packet_of(Level::Info, "a\nb"), format!("{prefix}a / b"));
+        assert!(packet_of(Level::Error, "x").starts_with("<19>"));
+        let long = packet_of(Level::Info, &"ü".repeat(2000));
+        assert!((MAX_PACKET - 1..=MAX_PACKET).contains(&long.len()));
+    }
+
+    #[test]
+    fn the_system_logger_hears_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log");
+        let logger = UnixDatagram::bind(&path).expect("a socket");
+        Syslog::new(LevelFilter::Info).send(&path, "<22>imap2d: hello");
+        let mut heard = [0; 64];
+        let length = logger.recv(&mut heard).expect("a packet");
+        assert_eq!(&heard[..length], b"<22>imap2d: hello");
+    }
+
+    #[test]
+    fn the_journal_is_recognized_by_its_inode() {
+        let stat = rustix::fs::fstat(rustix::stdio::stderr()).expect("descriptor 2");
+        let here = format!("{}:{}", stat.st_dev, stat.st_ino);
+        assert!(is_journal(Some(&here)));
+        for other in [None, Some(""), Some("1"), Some("0:0"), Some("x:y")] {
+            assert!(!is_journal(other), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A stretch of a message: where it lies in the file, and how large a client sees it.
+
+use memchr::memchr_iter;
+
+/// A stretch of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Offset in the file of its first octet.
+    pub start: u64,
+    /// Offset in the file after its last octet.
+    pub end: u64,
+    /// Octets as a client sees them: an LF that has no CR before it counts as two.
+    pub size: u64,
+    /// Line ends. A last line that has none is not counted, as is the custom among servers.
+    pub lines: u64,
+}
+
+impl Extent {
+    /// Octets in the file.
+    pub fn stored(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// True if every line of it is stored with CRLF, so that it can be sent, and cut, as it lies there.
+    pub fn is_stored_as_seen(&self) -> bool {
+        self.stored() == self.size
+    }
+
+    pub(super) fn between(start: Mark, end: Mark) -> Self {
+        debug_assert!(start.offset <= end.offset, "{start:?} after {end:?}");
+        Self {
+            start: start.offset,
+            end: end.offset,
+            size: end.size - start.size,
+            lines: end.lines - start.lines,
+        }
+    }
+}
+
+/// A place in a message, with all counts from the start of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Mark {
+    /// Octets in the file.
+    pub(super) offset: u64,
+    /// Octets as seen.
+    pub(super) size: u64,
+    /// Line ends.
+    pub(super) lines: u64,
+}
+
+/// A mark that moves over the octets of a message.
+#[derive(Debug, Default)]
+pub(super) struct Position {
+    /// After the last octet.
+    pub(super) mark: Mark,
+    /// How long the last line end was in the file: 1 for LF, 2 for CRLF; 0 before there was any.
+    break_length: u64,
+    after_cr: bool,
+}
+
+impl Position {
+    /// Moves over the next octets.
+    pub(super) fn advance(&mut self, bytes: &[u8]) {
+        let Some(&last) = bytes.last() else { return };
+        let (mut lines, mut bare) = (0, 0);
+        for at in memchr_iter(b'\n', bytes) {
+            let after_cr = match at {
+                0 => self.after_cr,
+                _ => bytes[at - 1] == b'\r',
+            };
+            lines += 1;
+            bare += u64::from(!after_cr);
+            self.break_length = 1 + u64::from(after_cr);
+        }
+        self.after_cr = last == b'\r';
+        self.mark.offset += bytes.len() as u64;
+        self.mark.size += bytes.len() as u64 + bare;
+        self.mark.lines += lines;
+    }
+
+    /// The place before the last line end. Asked for at the start of a line only.
+    pub(super) fn before_break(&self) -> Mark {
+        match self.break_length {
+            0 => self.mark,
+            length => Mark {
+                offset: self.mark.offset - length,
+                size: self.mark.size - 2,
+                lines: self.mark.lines - 1,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walked(chunks: &[&[u8]]) -> Position {
+        let mut position = Position::default();
+        for chunk in chunks {
+            position.advance(chunk);
+        }
+        position
+    }
+
+    #[test]
+    fn counts_a_bare_lf_as_two() {
+        let mark = walked(&[b"a\nb\r\nc\rd\r\r\n\n"]).mark;
+        assert_eq!((mark.offset, mark.size, mark.lines), (12, 14, 4));
+    }
+
+    #[test]
+    fn sees_a_crlf_across_chunks() {
+        let whole = walked(&[b"a\r\n"]);
+        let split = walked(&[b"a\r", b"", b"\n"]);
+        assert_eq!(whole.mark, split.mark);
+        assert_eq!(whole.before_break(), split.before_break());
+        assert_eq!(split.before_break().offset, 1);
+    }
+
+    #[test]
+    fn knows_what_is_stored_as_seen() {
+        let extent = |bytes| Extent::between(Mark::default(), walked(&[bytes]).mark);
+        assert!(extent(b"a\r\nb").is_stored_as_seen());
+        assert!(!extent(b"a\nb").is_stored_as_seen());
+    }
+}

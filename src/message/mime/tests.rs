@@ -1,0 +1,118 @@
+//! What Content-* fields say, by the book and not.
+
+use super::*;
+use proptest::prelude::*;
+
+fn read(header: &str) -> Part {
+    Part::from_header(header.as_bytes(), false)
+}
+
+/// `type/subtype name=value name=value`
+fn shown(header: &str) -> String {
+    let part = read(header);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut line = format!("{}/{}", text(&part.media_type), text(&part.subtype));
+    for param in &part.params {
+        line += &format!(" {}={}", text(&param.name), text(&param.value));
+    }
+    line
+}
+
+#[test]
+fn types() {
+    let default = "TEXT/PLAIN CHARSET=US-ASCII";
+    for (header, expected) in [
+        ("", default),
+        ("Content-Type: text", default),
+        ("Content-Type: ", default),
+        ("Content-Type: /plain", default),
+        ("Content-Type: image/\n", default),
+        ("Subject: x\ncontent-TYPE: Image/Gif\n", "Image/Gif"),
+        ("Content-Type: text/html", "text/html CHARSET=US-ASCII"),
+        (
+            "Content-Type: text/plain; charset=utf-8; format=flowed",
+            "text/plain charset=utf-8 format=flowed",
+        ),
+        (
+            "Content-Type: text/plain (plain)\r\n ; charset (set) = \"us-ascii\" (ASCII)\r\n",
+            "text/plain charset=us-ascii",
+        ),
+        (
+            "Content-Type: multipart/mixed;\n\tboundary=----=_Part_1/2:3?4",
+            "multipart/mixed boundary=----=_Part_1/2:3?4",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=\"simple boundary\"",
+            "multipart/mixed boundary=simple boundary",
+        ),
+        (
+            "Content-Type: a/b; name=my file.txt; x=\"a;b\\\"c\"; ;; junk; y=",
+            "a/b name=my file.txt x=a;b\"c y=",
+        ),
+        (
+            "Content-Type: a/b; name*0=\"x\"; name*1*=utf-8''%41",
+            "a/b name*0=x name*1*=utf-8''%41",
+        ),
+        ("Content-Type: a/b\nContent-Type: c/d\n", "a/b"),
+    ] {
+        assert_eq!(shown(header), expected, "{header:?}");
+    }
+}
+
+#[test]
+fn other_fields() {
+    let part = read(
+        "Content-ID: <1@x>\nContent-Description: a\n folded one\nContent-Transfer-Encoding: BASE64 (x)\n\
+         Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ==\n\
+         Content-Disposition: attachment; filename=\"a b.txt\";\n size=12\n\
+         Content-Language: en, de-CH (Swiss)\nContent-Location: http://x/y;z\n",
+    );
+    let bytes = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(part.id, bytes("<1@x>"));
+    assert_eq!(part.description, bytes("a folded one"));
+    assert_eq!(part.encoding, b"BASE64");
+    assert!(!part.is_identity_encoded());
+    assert_eq!(part.md5, bytes("Q2hlY2sgSW50ZWdyaXR5IQ=="));
+    assert_eq!(part.language, [&b"en"[..], b"de-CH"]);
+    assert_eq!(part.location, bytes("http://x/y;z"));
+    let disposition = part.disposition.expect("it has one");
+    assert_eq!(disposition.kind, b"attachment");
+    assert_eq!(disposition.params[0].value, b"a b.txt");
+    assert_eq!(disposition.params[1].name, b"size");
+}
+
+#[test]
+fn empty_fields_say_nothing() {
+    let part = read("Content-ID:\nContent-Transfer-Encoding:\nContent-Disposition: ;a=b\n");
+    assert_eq!(part, Part::default());
+}
+
+#[test]
+fn parts_of_a_digest_are_messages() {
+    let part = Part::from_header(b"", true);
+    assert!(part.is("message", "RFC822") && part.params.is_empty());
+    assert!(Part::from_header(b"Content-Type: text/plain\n", true).is_text());
+}
+
+#[test]
+fn bounds_parameters() {
+    let header = format!("Content-Type: a/b{}", ";x=y".repeat(MAX_PARAMS + 5));
+    assert_eq!(read(&header).params.len(), MAX_PARAMS);
+}
+
+proptest! {
+    #[test]
+    fn no_value_panics(value in "[a/;=\"() ,\\\\\r\n\0\u{e9}]{0,60}") {
+        for field in ["Type", "Disposition", "Language", "Transfer-Encoding", "ID"] {
+            read(&format!("Content-{field}: {value}"));
+        }
+    }
+
+    /// The inverse: what is written by the book is read back.
+    #[test]
+    fn reads_what_is_written(value in "[ -~]{0,30}", name in "[a-z]{1,8}") {
+        let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
+        let part = read(&format!("Content-Type: a/b;\r\n {name}=\"{quoted}\"\r\n"));
+        prop_assert_eq!(part.param(&name), Some(value.as_bytes()));
+    }
+}

@@ -1,0 +1,149 @@
+//! One pass over the octets of a message, chunk by chunk, to its [`Layout`].
+//!
+//! The pass has three speeds. In the body of a message whose parts nobody asked for it only counts line
+//! ends. Where a delimiter might come it looks at the first two octets of each line. In a header it keeps
+//! what it reads. In all of them it holds no more than the start of one line, the headers, and a value per
+//! part, all of them bounded, however long the message and its lines are; and however the octets were cut
+//! into chunks, the layout is the same.
+
+use memchr::memchr;
+
+use super::extent::{Extent, Mark, Position};
+use super::mime::Part;
+use super::tree::{LINE_HEAD, Line, Root, Tree};
+
+/// Most octets of a message's header that are kept in [`Layout::header_bytes`]; the extent of a longer
+/// one is right all the same.
+pub const MAX_HEADER: usize = super::tree::MAX_HEADER;
+
+/// How much is to be found out about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Its header: the rest of the message is not needed.
+    Header,
+    /// The header, and the sizes of header and text.
+    Sizes,
+    /// All of it, with the tree of MIME parts.
+    Structure,
+}
+
+/// Where everything lies in a message.
+///
+/// At [`Depth::Header`] the text is not looked at: it is empty, and the whole is the header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The message; its size is RFC822.SIZE.
+    pub whole: Extent,
+    /// The header, with the blank line that ends it.
+    pub header: Extent,
+    /// What comes after the blank line.
+    pub text: Extent,
+    /// The octets of the header as they lie in the file, at most [`MAX_HEADER`].
+    pub header_bytes: Vec<u8>,
+    /// The root of the tree of parts, at [`Depth::Structure`].
+    pub part: Option<Part>,
+}
+
+/// Reads a message chunk by chunk.
+pub struct Scanner {
+    depth: Depth,
+    tree: Tree,
+    here: Position,
+    line_start: Mark,
+    /// Where the line before this one ended, without its line end.
+    before_break: Mark,
+    /// The start of the line that the last chunk left unfinished, at most [`LINE_HEAD`] octets.
+    head: Vec<u8>,
+}
+
+impl Scanner {
+    /// A scanner at the start of a message.
+    pub fn new(depth: Depth) -> Self {
+        Self {
+            depth,
+            tree: Tree::new(depth == Depth::Structure),
+            here: Position::default(),
+            line_start: Mark::default(),
+            before_break: Mark::default(),
+            head: Vec::new(),
+        }
+    }
+
+    /// Takes the next octets of the file, any number of them.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        let mut rest = chunk;
+        while !rest.is_empty() && !self.is_done() {
+            if !self.tree.looks_at_lines() {
+                return self.here.advance(rest);
+            }
+            let length = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (piece, after) = rest.split_at(length);
+            self.take(piece);
+            rest = after;
+        }
+    }
+
+    /// True if nothing that comes can change the layout: at [`Depth::Header`], when the blank line was seen.
+    pub fn is_done(&self) -> bool {
+        self.depth == Depth::Header && !self.tree.is_in_header()
+    }
+
+    /// The layout, when all octets were fed or none are needed any more.
+    pub fn finish(mut self) -> Layout {
+        if !self.head.is_empty() {
+            self.end_line_of_pieces();
+        }
+        let end = self.here.mark;
+        let Root { part, header_bytes } = self.tree.finish(end);
+        Layout {
+            whole: Extent::between(Mark::default(), end),
+            header: part.header,
+            text: part.body,
+            header_bytes,
+            part: (self.depth == Depth::Structure).then_some(part),
+        }
+    }
+
+    /// Takes a line, or as much of one as the chunk has.
+    fn take(&mut self, piece: &[u8]) {
+        self.tree.keep_header(piece);
+        self.here.advance(piece);
+        let is_complete = piece.last() == Some(&b'\n');
+        if is_complete && self.head.is_empty() {
+            return self.end_line(piece);
+        }
+        let room = LINE_HEAD - self.head.len();
+        self.head.extend_from_slice(&piece[..piece.len().min(room)]);
+        if is_complete {
+            self.end_line_of_pieces();
+        }
+    }
+
+    fn end_line_of_pieces(&mut self) {
+        let mut head = std::mem::take(&mut self.head);
+        self.end_line(&head);
+        head.clear();
+        self.head = head;
+    }
+
+    /// `line` is the line with its line end, or at least [`LINE_HEAD`] octets of it.
+    fn end_line(&mut self, line: &[u8]) {
+        let head = &line[..line.len().min(LINE_HEAD)];
+        self.tree.line(&Line {
+            text: without_break(head),
+            before_break: self.before_break,
+            start: self.line_start,
+            end: self.here.mark,
+        });
+        self.line_start = self.here.mark;
+        self.before_break = self.here.before_break();
+    }
+}
+
+fn without_break(line: &[u8]) -> &[u8] {
+    let text = line.strip_suffix(b"\n");
+    text.map_or(line, |text| text.strip_suffix(b"\r").unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,593 @@
+//! Layouts of known messages, of broken ones, and of any octets at all.
+
+use super::*;
+use crate::message::address::Address;
+use crate::message::crlf;
+use crate::message::envelope::Envelope;
+use proptest::prelude::*;
+
+fn scan_in(chunks: &[&[u8]], depth: Depth) -> Layout {
+    let mut scanner = Scanner::new(depth);
+    for chunk in chunks {
+        scanner.feed(chunk);
+    }
+    scanner.finish()
+}
+
+fn scan(message: &[u8]) -> Layout {
+    scan_in(&[message], Depth::Structure)
+}
+
+fn root(message: &[u8]) -> Part {
+    scan(message).part.expect("structure was asked for")
+}
+
+fn at(message: &[u8], extent: Extent) -> &[u8] {
+    let offset = |at| usize::try_from(at).expect("small");
+    &message[offset(extent.start)..offset(extent.end)]
+}
+
+/// The tree as text: type and body of each leaf, children in brackets, a message in braces.
+fn outline(message: &[u8], part: &Part) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase();
+    if let Some(inner) = &part.message {
+        return format!("{{{}}}", outline(message, &inner.part));
+    }
+    if part.is_multipart() {
+        let children = part.children.iter().map(|child| outline(message, child));
+        let children: Vec<String> = children.collect();
+        return format!("{}[{}]", text(&part.subtype), children.join(" "));
+    }
+    let body = String::from_utf8_lossy(at(message, part.body));
+    format!(
+        "{}/{}:{body:?}",
+        text(&part.media_type),
+        text(&part.subtype)
+    )
+}
+
+fn check(message: &str, expected: &str) {
+    let message = message.as_bytes();
+    assert_eq!(
+        outline(message, &root(message)),
+        expected,
+        "{}",
+        String::from_utf8_lossy(message)
+    );
+}
+
+/// RFC 1064 p. 19, as it was before the document's margin wrapped two of its lines.
+const RFC_1064: &str = "\
+Mail-From: RINDFLEISCH created at  9-Jun-88 12:55:43
+Mail-From: FAGAN created at  4-Jun-88 13:27:12
+Date: Sat, 4 Jun 88 13:27:11 PDT
+From: Larry Fagan  <FAGAN@SUMEX-AIM.Stanford.EDU>
+To: rindflEISCH@SUMEX-AIM.Stanford.EDU
+Subject: INFO-MAC Mail Message
+Message-ID: <12403828905.13.FAGAN@SUMEX-AIM.Stanford.EDU>
+ReSent-Date: Thu, 9 Jun 88 12:55:43 PDT
+ReSent-From: TC Rindfleisch <Rindfleisch@SUMEX-AIM.Stanford.EDU>
+ReSent-To: Yeager@SUMEX-AIM.Stanford.EDU,
+ Crispin@SUMEX-AIM.Stanford.EDU
+ReSent-Message-ID:
+ <12405133897.80.RINDFLEISCH@SUMEX-AIM.Stanford.EDU>
+
+The file is <info-mac>usenetv4-55.arc  ...
+Larry
+-------
+";
+
+#[test]
+fn rfc_1064_message() {
+    let layout = scan(RFC_1064.as_bytes());
+    assert_eq!(layout.whole.size, 637);
+    assert_eq!(layout.whole.stored(), RFC_1064.len() as u64);
+    assert_eq!((layout.header.lines, layout.text.lines), (14, 3));
+    assert_eq!(layout.text.size, 60);
+    let part = layout.part.expect("structure was asked for");
+    assert!(part.is("text", "plain"));
+    assert_eq!((part.header, part.body), (layout.header, layout.text));
+
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    let person = |name: &str, mailbox| Address {
+        name: text(name).filter(|name| !name.is_empty()),
+        route: None,
+        mailbox: text(mailbox),
+        host: text("SUMEX-AIM.Stanford.EDU"),
+    };
+    let fagan = vec![person("Larry Fagan", "FAGAN")];
+    let expected = Envelope {
+        date: text("Sat, 4 Jun 88 13:27:11 PDT"),
+        subject: text("INFO-MAC Mail Message"),
+        from: fagan.clone(),
+        sender: fagan.clone(),
+        reply_to: fagan,
+        to: vec![person("", "rindflEISCH")],
+        cc: vec![],
+        bcc: vec![],
+        in_reply_to: None,
+        message_id: text("<12403828905.13.FAGAN@SUMEX-AIM.Stanford.EDU>"),
+    };
+    assert_eq!(Envelope::parse(&layout.header_bytes), expected);
+}
+
+#[test]
+fn rfc_2046_simple_multipart() {
+    let message = "\
+From: Nathaniel Borenstein <nsb@bellcore.com>
+MIME-Version: 1.0
+Content-type: multipart/mixed; boundary=\"simple boundary\"
+
+This is the preamble.  It is to be ignored.
+
+--simple boundary
+
+This is implicitly typed plain US-ASCII text.
+It does NOT end with a linebreak.
+--simple boundary
+Content-type: text/plain; charset=us-ascii
+
+This is explicitly typed plain US-ASCII text.
+It DOES end with a linebreak.
+
+--simple boundary--
+
+This is the epilogue.  It is also to be ignored.
+";
+    let root = root(message.as_bytes());
+    let [first, second] = &root.children[..] else {
+        panic!("two parts: {root:?}")
+    };
+    let body =
+        |part: &Part| String::from_utf8_lossy(at(message.as_bytes(), part.body)).into_owned();
+    assert_eq!(
+        body(first),
+        "This is implicitly typed plain US-ASCII text.\nIt does NOT end with a linebreak."
+    );
+    assert_eq!((first.body.size, first.body.lines), (80, 1));
+    assert_eq!(first.header.size, 2, "the blank line");
+    assert!(body(second).ends_with("It DOES end with a linebreak.\n"));
+    assert_eq!(second.body.lines, 2);
+    assert_eq!(second.header.lines, 2);
+    assert!(body(&root).ends_with("also to be ignored.\n"));
+}
+
+#[test]
+fn rfc_2049_nested_parts() {
+    let message = "\
+Subject: A multipart example
+Content-Type: multipart/mixed;
+              boundary=unique-boundary-1
+
+--unique-boundary-1
+
+blank
+--unique-boundary-1
+Content-type: text/plain; charset=US-ASCII
+
+typed
+--unique-boundary-1
+Content-Type: multipart/parallel; boundary=unique-boundary-2
+
+--unique-boundary-2
+Content-Type: audio/basic
+Content-Transfer-Encoding: base64
+
+sound
+--unique-boundary-2
+Content-Type: image/jpeg
+Content-Transfer-Encoding: base64
+
+picture
+--unique-boundary-2--
+
+--unique-boundary-1
+Content-type: text/enriched
+
+rich
+--unique-boundary-1
+Content-Type: message/rfc822
+
+From: (mailbox in US-ASCII)
+Subject: (subject in US-ASCII)
+Content-Type: Text/plain; charset=ISO-8859-1
+Content-Transfer-Encoding: Quoted-printable
+
+inner
+--unique-boundary-1--
+";
+    check(
+        message,
+        "mixed[text/plain:\"blank\" text/plain:\"typed\" \
+         parallel[audio/basic:\"sound\" image/jpeg:\"picture\"] text/enriched:\"rich\" \
+         {text/plain:\"inner\"}]",
+    );
+    let root = root(message.as_bytes());
+    let inner = root.children[4].message.as_ref().expect("a message");
+    assert_eq!(inner.part.encoding, b"Quoted-printable");
+    let subject = inner.envelope().subject;
+    assert_eq!(subject.as_deref(), Some(&b"(subject in US-ASCII)"[..]));
+    assert_eq!(inner.part.header.lines, 5);
+    assert_eq!(
+        root.children[4].body.size,
+        inner.part.header.size + inner.part.body.size
+    );
+}
+
+#[test]
+fn digest_defaults_to_messages() {
+    check(
+        "Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: 1\n\none\n--d\n\
+         Content-Type: text/plain\n\ntext\n--d\n\nSubject: 2\n--d--\n",
+        "digest[{text/plain:\"one\"} text/plain:\"text\" {text/plain:\"\"}]",
+    );
+}
+
+const MIXED: &str = "Content-Type: multipart/mixed; boundary=a\n\n";
+
+fn check_mixed(body: &str, expected: &str) {
+    check(&format!("{MIXED}{body}"), expected);
+}
+
+#[test]
+fn delimiters() {
+    let one = "mixed[text/plain:\"x\"]";
+    check_mixed("--a\n\nx\n--a--\n", one);
+    check_mixed("--a\n\nx\n--a--", one);
+    check_mixed("--a \t\n\nx\n--a--\t \n", one);
+    check_mixed("--a\r\n\r\nx\r\n--a--\r\n", one);
+    check_mixed("--a\n\nx\n--a--\n--a\n\nepilogue\n", one);
+    check_mixed("pre --a\n --a\n--ab\n-- a\n--a\n\nx\n--a--\n", one);
+    check_mixed(
+        "--a\n\nx\n--A\n--a-\n--a--x\n--a x\n---a\n--a--",
+        "mixed[text/plain:\"x\\n--A\\n--a-\\n--a--x\\n--a x\\n---a\"]",
+    );
+    check_mixed("--a\n\nx\n\n--a--\n", "mixed[text/plain:\"x\\n\"]");
+}
+
+#[test]
+fn no_closing_delimiter() {
+    check_mixed(
+        "--a\n\nx\n--a\n\ny\n",
+        "mixed[text/plain:\"x\" text/plain:\"y\\n\"]",
+    );
+    check_mixed(
+        "--a\n\nx\n--a\n\ny",
+        "mixed[text/plain:\"x\" text/plain:\"y\"]",
+    );
+    check_mixed(
+        "--a\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nx\n--a\n\ny\n--a--\n",
+        "mixed[alternative[text/plain:\"x\"] text/plain:\"y\"]",
+    );
+    check_mixed(
+        "--a\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--a\n\ny\n--a--\n",
+        "mixed[{mixed[text/plain:\"x\"]} text/plain:\"y\"]",
+    );
+}
+
+#[test]
+fn a_boundary_that_begins_like_another() {
+    let nested = |outer: &str, inner: &str| {
+        format!(
+            "Content-Type: multipart/mixed; boundary=\"{outer}\"\n\n--{outer}\n\
+             Content-Type: multipart/alternative; boundary=\"{inner}\"\n\n--{inner}\n\nx\n--{inner}\n\n\
+             y\n--{inner}--\n--{outer}\n\nz\n--{outer}--\n"
+        )
+    };
+    let expected = "mixed[alternative[text/plain:\"x\" text/plain:\"y\"] text/plain:\"z\"]";
+    for (outer, inner) in [
+        ("a", "ab"),
+        ("ab", "a"),
+        ("a", "a-"),
+        ("a b", "a"),
+        ("-", "--a"),
+    ] {
+        check(&nested(outer, inner), expected);
+    }
+    // `--a--` could be the end of the outer one; the longer boundary wins.
+    check(&nested("a", "a--"), expected);
+}
+
+#[test]
+fn empty_parts() {
+    check_mixed("--a\n--a--\n", "mixed[text/plain:\"\"]");
+    check_mixed(
+        "--a\n\n--a\n\n\n--a--\n",
+        "mixed[text/plain:\"\" text/plain:\"\"]",
+    );
+    check_mixed("--a", "mixed[text/plain:\"\"]");
+    check_mixed(
+        "--a\nContent-Type: image/gif\n--a--",
+        "mixed[image/gif:\"\"]",
+    );
+    check_mixed(
+        "--a\nContent-Type: message/rfc822\n--a--",
+        "mixed[application/octet-stream:\"\"]",
+    );
+    check_mixed(
+        "--a\nContent-Type: message/rfc822\n\n--a--",
+        "mixed[{text/plain:\"\"}]",
+    );
+}
+
+#[test]
+fn a_line_end_is_not_taken_from_a_header() {
+    let message = format!("{MIXED}--a\nContent-Type: message/rfc822\n\nSubject: x\n\n--a--");
+    let root = root(message.as_bytes());
+    let outer = &root.children[0];
+    let inner = &outer.message.as_ref().expect("a message").part;
+    assert_eq!(at(message.as_bytes(), inner.header), b"Subject: x\n\n");
+    assert_eq!(inner.header, outer.body);
+    assert_eq!(inner.body.size, 0);
+}
+
+#[test]
+fn parts_that_are_not_what_they_say() {
+    check(
+        "Content-Type: multipart/mixed\n\n--a\n\nx\n--a--\n",
+        "text/plain:\"--a\\n\\nx\\n--a--\\n\"",
+    );
+    check_mixed("no part\n", "text/plain:\"no part\\n\"");
+    check_mixed("--a--\n", "text/plain:\"--a--\\n\"");
+    check(
+        "Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\nx\n",
+        "text/plain:\"--\\n\\nx\\n\"",
+    );
+    check("Content-Type: multipart/mixed", "text/plain:\"\"");
+    check(
+        "Content-Type: message/rfc822; name=m\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogeAo=\n",
+        "application/octet-stream:\"U3ViamVjdDogeAo=\\n\"",
+    );
+    check(
+        "Content-Type: message/rfc822\n\nSubject: x\n\ny",
+        "{text/plain:\"y\"}",
+    );
+    check(
+        "Content-Type: message/partial\n\nx",
+        "message/partial:\"x\"",
+    );
+}
+
+#[test]
+fn headers_and_texts() {
+    let cases: [(&[u8], &[u8], &[u8]); 10] = [
+        (b"", b"", b""),
+        (b"\n", b"\n", b""),
+        (b"\r\n\r\n", b"\r\n", b"\r\n"),
+        (b"A: b", b"A: b", b""),
+        (b"A: b\n", b"A: b\n", b""),
+        (b"A: b\n\n", b"A: b\n\n", b""),
+        (b"A: b\n \n\nx", b"A: b\n \n\n", b"x"),
+        (b"no header\n\nx\n", b"no header\n\n", b"x\n"),
+        (b"A\0: \0\xff\n\n\0\xff\0", b"A\0: \0\xff\n\n", b"\0\xff\0"),
+        (b"A: b\r\n\nx\r", b"A: b\r\n\n", b"x\r"),
+    ];
+    for (message, header, text) in cases {
+        for depth in [Depth::Sizes, Depth::Structure] {
+            let layout = scan_in(&[message], depth);
+            assert_eq!(layout.header_bytes, header, "{message:?}");
+            assert_eq!(at(message, layout.header), header);
+            assert_eq!(at(message, layout.text), text);
+            assert_eq!(layout.whole.stored(), message.len() as u64);
+        }
+    }
+}
+
+#[test]
+fn stops_after_the_header_if_told() {
+    let mut scanner = Scanner::new(Depth::Header);
+    scanner.feed(b"A: b\n");
+    assert!(!scanner.is_done());
+    scanner.feed(b"\ntext\n\n");
+    assert!(scanner.is_done());
+    let layout = scanner.finish();
+    assert_eq!(layout.header_bytes, b"A: b\n\n");
+    assert_eq!((layout.whole, layout.text.size), (layout.header, 0));
+    assert_eq!(layout.part, None);
+}
+
+#[test]
+fn line_ends_make_no_difference_to_what_is_seen() {
+    let sizes = |message: &[u8]| {
+        let layout = scan(message);
+        let parts = layout.part.expect("structure was asked for").children;
+        let sizes = parts
+            .iter()
+            .map(|p| (p.header.size, p.body.size, p.body.lines));
+        (
+            layout.whole.size,
+            layout.header.size,
+            sizes.collect::<Vec<_>>(),
+        )
+    };
+    let lf = format!("{MIXED}--a\nX: y\n\nx\nx\n\n--a\n\n\n\n--a--\n");
+    let crlf = lf.replace('\n', "\r\n");
+    let mixed = lf.replacen('\n', "\r\n", 5);
+    assert_eq!(sizes(lf.as_bytes()), sizes(crlf.as_bytes()));
+    assert_eq!(sizes(lf.as_bytes()), sizes(mixed.as_bytes()));
+}
+
+#[test]
+fn bounds_the_header_kept_but_not_the_header() {
+    let mut message = b"Subject: ".to_vec();
+    message.resize(MAX_HEADER + 100, b'x');
+    message.extend_from_slice(b"\n\ntext");
+    let layout = scan(&message);
+    assert_eq!(layout.header_bytes.len(), MAX_HEADER);
+    assert_eq!(at(&message, layout.text), b"text");
+}
+
+#[test]
+fn bounds_the_headers_of_parts() {
+    let header = format!("Content-Description: {}\n", "x".repeat(100_000));
+    let part = format!("--a\n{header}Content-Type: image/gif\n\nx\n");
+    let message = format!("{MIXED}{}--a--\n", part.repeat(30));
+    let root = root(message.as_bytes());
+    assert_eq!(root.children.len(), 30);
+    let length = |part: &Part| part.description.as_ref().map_or(0, Vec::len);
+    assert!(length(&root.children[0]) > 60_000);
+    assert!(root.children.iter().map(length).sum::<usize>() <= 1 << 20);
+    assert_eq!(at(message.as_bytes(), root.children[29].body), b"x");
+}
+
+#[test]
+fn bounds_the_number_of_parts() {
+    let body = "--a\n\nx\n".repeat(2000);
+    let message = format!("{MIXED}{body}--a--\nepilogue\n");
+    let root = root(message.as_bytes());
+    assert_eq!(root.children.len(), 999);
+    let last = root.children.last().expect("many");
+    assert!(at(message.as_bytes(), last.body).ends_with(b"\n--a\n\nx"));
+}
+
+#[test]
+fn bounds_the_depth() {
+    fn depth(part: &Part) -> usize {
+        let message = part.message.iter().map(|message| depth(&message.part));
+        let children = part.children.iter().map(depth);
+        1 + message.chain(children).max().unwrap_or(0)
+    }
+    let messages = "Content-Type: message/rfc822\n\n".repeat(100_000);
+    assert_eq!(depth(&root(messages.as_bytes())), 32);
+
+    let multipart = |n: usize| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n");
+    let multiparts: String = (0..100).map(multipart).collect();
+    let root = root(multiparts.as_bytes());
+    assert_eq!(depth(&root), 32);
+}
+
+#[test]
+fn overlong_lines_are_content() {
+    let long = "x".repeat(100_000);
+    let padded = format!("--a{}", " ".repeat(5000));
+    check_mixed(
+        &format!("--a\n\n{long}\n--a{long}\n{padded}\n--a--\n"),
+        &format!("mixed[text/plain:\"{long}\\n--a{long}\\n{padded}\"]"),
+    );
+    let boundary = "b".repeat(998);
+    check(
+        &format!(
+            "Content-Type: multipart/mixed; boundary={boundary}\n\n--{boundary}\n\nx\n--{boundary}--\n"
+        ),
+        "mixed[text/plain:\"x\"]",
+    );
+    let boundary = "b".repeat(999);
+    check(
+        &format!("Content-Type: multipart/mixed; boundary={boundary}\n\n--{boundary}"),
+        &format!("text/plain:\"--{boundary}\""),
+    );
+}
+
+/// Messages that are mostly broken, from pieces that mean something.
+fn messages() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: Vec<&[u8]> = vec![
+        b"\n",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"--a",
+        b"--b",
+        b"--a--",
+        b"--b--",
+        b"--a\n",
+        b"--b\r\n",
+        b" ",
+        b"x",
+        b"\0\xff",
+        b"\n\n",
+        b"Subject: s\n",
+        b"Content-Type: message/rfc822\n\n",
+        b"Content-Type: multipart/mixed; boundary=a\n\n",
+        b"Content-Type: multipart/digest; boundary=b\r\n\r\n",
+        b"Content-Type: multipart/mixed; boundary=\"a--\"\n\n",
+        b"Content-Transfer-Encoding: base64\n",
+        b"Content-Type: text/plain;\n charset=x",
+    ];
+    prop::collection::vec(prop::sample::select(pieces), 0..40).prop_map(|pieces| pieces.concat())
+}
+
+fn extents(part: &Part, out: &mut Vec<Extent>) {
+    out.extend([part.header, part.body]);
+    let message = part.message.iter().map(|message| &message.part);
+    for child in message.chain(&part.children) {
+        extents(child, out);
+    }
+}
+
+/// The tree without offsets: what a client can see of it.
+fn as_seen(part: &Part) -> Vec<(u64, u64)> {
+    let mut all = Vec::new();
+    extents(part, &mut all);
+    all.iter()
+        .map(|extent| (extent.size, extent.lines))
+        .collect()
+}
+
+fn check_tree(message: &[u8], part: &Part, within: Extent) -> Result<(), TestCaseError> {
+    prop_assert_eq!(part.header.end, part.body.start);
+    prop_assert!(within.start <= part.header.start && part.body.end <= within.end);
+    prop_assert_eq!(part.is_multipart(), !part.children.is_empty());
+    prop_assert_eq!(part.is("message", "rfc822"), part.message.is_some());
+    for extent in [part.header, part.body] {
+        let stored = at(message, extent);
+        prop_assert_eq!(crlf::converted(stored).len() as u64, extent.size);
+        prop_assert_eq!(
+            stored.iter().filter(|&&b| b == b'\n').count() as u64,
+            extent.lines
+        );
+    }
+    for pair in part.children.windows(2) {
+        prop_assert!(pair[0].body.end <= pair[1].header.start);
+    }
+    if let Some(inner) = &part.message {
+        prop_assert_eq!(inner.part.header.start, part.body.start);
+        prop_assert_eq!(inner.part.body.end, part.body.end);
+        prop_assert_eq!(&inner.header_bytes[..], at(message, inner.part.header));
+        check_tree(message, &inner.part, part.body)?;
+    }
+    for child in &part.children {
+        check_tree(message, child, part.body)?;
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn sizes_add_up(message in messages()) {
+        let layout = scan(&message);
+        prop_assert_eq!(layout.header.size + layout.text.size, layout.whole.size);
+        prop_assert_eq!(layout.header.lines + layout.text.lines, layout.whole.lines);
+        prop_assert_eq!(layout.whole.size, crlf::size_as_seen(&message));
+        prop_assert_eq!(&layout.header_bytes[..], at(&message, layout.header));
+        let root = layout.part.as_ref().expect("structure was asked for");
+        check_tree(&message, root, layout.whole)?;
+        let sizes = scan_in(&[&message], Depth::Sizes);
+        prop_assert_eq!(sizes, Layout { part: None, ..layout });
+    }
+
+    #[test]
+    fn every_chunking_gives_the_same_layout(message in messages(), size in 1usize..9) {
+        for depth in [Depth::Header, Depth::Sizes, Depth::Structure] {
+            let whole = scan_in(&[&message], depth);
+            let octets: Vec<&[u8]> = message.chunks(1).collect();
+            prop_assert_eq!(&scan_in(&octets, depth), &whole);
+            let chunks: Vec<&[u8]> = message.chunks(size).collect();
+            prop_assert_eq!(&scan_in(&chunks, depth), &whole);
+        }
+    }
+
+    #[test]
+    fn line_ends_do_not_change_what_is_seen(message in messages()) {
+        let converted = crlf::converted(&message);
+        prop_assert_eq!(as_seen(&root(&message)), as_seen(&root(&converted)));
+    }
+
+    #[test]
+    fn no_octets_panic(message in prop::collection::vec(any::<u8>(), 0..300)) {
+        let layout = scan(&message);
+        Envelope::parse(&layout.header_bytes);
+        prop_assert_eq!(layout.header.size + layout.text.size, layout.whole.size);
+    }
+}

@@ -1,0 +1,225 @@
+//! Where a user's Maildir is: a path with variables, into which nothing a client says may insert a
+//! step to another directory.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A path that holds `%u` (the user's name), `%n` (its local part), `%d` (its domain), `%h` (the
+/// home directory) and `%%` (one `%`). As in Dovecot's `mail_location`, `maildir:` may stand before it and
+/// a leading `~/` means `%h/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailTemplate(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(OsString),
+    User,
+    Local,
+    Domain,
+    Home,
+}
+
+/// Why there is no path for a user. The text is for the log; it does not repeat the user's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailPathError {
+    /// The name is empty, too long, starts with a dot, or holds `/`, NUL or a control character.
+    UnsafeName,
+    /// The template wants a domain and the name has none that is fit to be a directory.
+    NoDomain,
+    /// The template wants a home directory and the user has none.
+    NoHome,
+}
+
+/// A directory entry is at most 255 octets on every file system that matters.
+const MAX_NAME: usize = 255;
+
+impl MailTemplate {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let path = match text.strip_prefix("maildir:") {
+            Some(rest) if rest.contains(':') => {
+                return Err("parameters after the path of a \"maildir:\" are not supported".into());
+            }
+            Some(rest) => rest,
+            None => text,
+        };
+        let mut pieces = Vec::new();
+        let mut rest = match path.strip_prefix('~') {
+            Some(below_home) if below_home.is_empty() || below_home.starts_with('/') => {
+                pieces.push(Piece::Home);
+                below_home
+            }
+            _ => path,
+        };
+        while let Some((text, variable)) = rest.split_once('%') {
+            push_text(&mut pieces, text);
+            let mut letters = variable.chars();
+            match letters.next() {
+                Some('u') => pieces.push(Piece::User),
+                Some('n') => pieces.push(Piece::Local),
+                Some('d') => pieces.push(Piece::Domain),
+                Some('h') => pieces.push(Piece::Home),
+                Some('%') => push_text(&mut pieces, "%"),
+                _ => return Err("only %u, %n, %d, %h and %% may follow a \"%\"".into()),
+            }
+            rest = letters.as_str();
+        }
+        push_text(&mut pieces, rest);
+        if pieces.is_empty() {
+            return Err("the path is empty".into());
+        }
+        if path.contains('\0') {
+            return Err("the path holds a NUL".into());
+        }
+        Ok(Self(pieces))
+    }
+
+    /// A template without variables: this directory, whoever asks.
+    pub fn fixed(path: PathBuf) -> Self {
+        Self(vec![Piece::Text(path.into_os_string())])
+    }
+
+    /// The Maildir of `user`, whose home directory is `home`.
+    ///
+    /// # Errors
+    /// If the name is one that could lead elsewhere, or what the template wants is not known.
+    pub fn expand(&self, user: &str, home: Option<&Path>) -> Result<PathBuf, MailPathError> {
+        let user = safe(user).ok_or(MailPathError::UnsafeName)?;
+        let (local, domain) = match user.split_once('@') {
+            Some((local, domain)) => (local, Some(domain)),
+            None => (user, None),
+        };
+        let mut path = OsString::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => path.push(text),
+                Piece::User => path.push(user),
+                Piece::Local => path.push(safe(local).ok_or(MailPathError::UnsafeName)?),
+                Piece::Domain => {
+                    path.push(domain.and_then(safe).ok_or(MailPathError::NoDomain)?);
+                }
+                Piece::Home => path.push(home.ok_or(MailPathError::NoHome)?),
+            }
+        }
+        Ok(path.into())
+    }
+}
+
+/// `name`, if it can only be one directory entry, and not a hidden one.
+fn safe(name: &str) -> Option<&str> {
+    let bad = |c: char| c == '/' || c.is_control();
+    let fits = (1..=MAX_NAME).contains(&name.len());
+    (fits && !name.starts_with('.') && !name.contains(bad)).then_some(name)
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    match pieces.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Piece::Text(last)) => last.push(text),
+        _ => pieces.push(Piece::Text(text.into())),
+    }
+}
+
+impl Default for MailTemplate {
+    /// `%h/Maildir`
+    fn default() -> Self {
+        Self(vec![Piece::Home, Piece::Text("/Maildir".into())])
+    }
+}
+
+impl fmt::Display for MailPathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnsafeName => "this user name cannot be part of a path",
+            Self::NoDomain => "the mail path needs a domain (%d) and this user name has none",
+            Self::NoHome => "the mail path needs a home directory (%h) and this user has none",
+        })
+    }
+}
+
+impl std::error::Error for MailPathError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(template: &str, user: &str) -> Result<String, MailPathError> {
+        let path = MailTemplate::parse(template)
+            .expect("a template")
+            .expand(user, Some(Path::new("/home/ann")))?;
+        Ok(path.to_str().expect("UTF-8").to_string())
+    }
+
+    #[test]
+    fn variables() {
+        for (template, path) in [
+            ("%h/Maildir", "/home/ann/Maildir"),
+            ("~/Maildir", "/home/ann/Maildir"),
+            ("maildir:~/Maildir", "/home/ann/Maildir"),
+            ("/srv/mail/%u", "/srv/mail/ann@example.org"),
+            ("/srv/%d/%n/M", "/srv/example.org/ann/M"),
+            ("/srv/100%%/%n", "/srv/100%/ann"),
+            ("/srv/~/%n", "/srv/~/ann"),
+        ] {
+            assert_eq!(expand(template, "ann@example.org").as_deref(), Ok(path));
+        }
+        assert_eq!(
+            MailTemplate::parse("~/Maildir"),
+            Ok(MailTemplate::default())
+        );
+    }
+
+    #[test]
+    fn bad_templates() {
+        for bad in [
+            "",
+            "maildir:",
+            "%",
+            "/srv/%x",
+            "/srv/%",
+            "maildir:~/M:LAYOUT=fs",
+            "/a\0",
+        ] {
+            assert!(MailTemplate::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn no_user_leads_out() {
+        let long = "a".repeat(256);
+        for user in [
+            "", ".", "..", ".ann", "../ann", "a/b", "/etc", "a\0b", "a\nb", "a\u{7f}", "a\u{85}",
+            &long,
+        ] {
+            assert_eq!(
+                expand("/srv/%u", user),
+                Err(MailPathError::UnsafeName),
+                "{user:?}"
+            );
+            assert_eq!(
+                expand("/srv/fixed", user),
+                Err(MailPathError::UnsafeName),
+                "{user:?}"
+            );
+        }
+        assert_eq!(
+            expand("/srv/%n", "@example.org"),
+            Err(MailPathError::UnsafeName)
+        );
+        for user in ["ann", "ann@", "ann@..", "ann@.x"] {
+            assert_eq!(
+                expand("/srv/%d/%n", user),
+                Err(MailPathError::NoDomain),
+                "{user:?}"
+            );
+        }
+        assert_eq!(
+            MailTemplate::default().expand("ann", None),
+            Err(MailPathError::NoHome)
+        );
+    }
+}

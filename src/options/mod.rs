@@ -1,0 +1,119 @@
+//! The command line and the option file.
+//!
+//! Options are read twice. [`RawOptions`] is what was *said*: names and values, each with the place where
+//! it stands, the command line before the file. [`Options`] is what that *means*: every value typed,
+//! bounded and fit to be used as it is. Between the two stands the one function that finds faults,
+//! and it finds all of them before it gives up, so that an operator mends a file once.
+//!
+//! `table.rs` has one row per option; the help text, the parser and the option file all follow it.
+
+mod error;
+mod mail_template;
+mod meaning;
+mod raw;
+mod table;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+pub use error::{OptionError, OptionErrors, Source};
+pub use mail_template::{MailPathError, MailTemplate};
+pub use raw::RawOptions;
+pub use table::{help, option_names};
+
+/// Where the demonstration listens unless `--listen` says otherwise.
+pub const DEMO_ADDRESS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1143);
+
+/// Everything imap2d was told, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// What to run.
+    pub mode: Mode,
+    /// Where a user's Maildir is.
+    pub mail: MailTemplate,
+    /// The directory whose subdirectories are the bulletin boards.
+    pub bboards: Option<PathBuf>,
+    /// The passwd-file.
+    pub users: Option<PathBuf>,
+    /// Which dialect sessions are pinned to.
+    pub dialect: DialectOption,
+    /// Never write to any Maildir.
+    pub read_only: bool,
+    /// Who may say LOGIN without TLS.
+    pub plaintext_login: PlaintextLogin,
+    /// The most connections at a time, over all listeners.
+    pub max_connections: usize,
+    /// How long a logged-in client may be silent.
+    pub idle_timeout: Duration,
+    /// The largest message that APPEND takes, in octets.
+    pub max_message: u64,
+    /// What is logged.
+    pub log_level: LevelFilter,
+    /// Log to the system's logger instead of descriptor 2. Implied by [`Mode::Inetd`].
+    pub syslog: bool,
+}
+
+/// What one process does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Listen, and serve whoever connects.
+    Serve {
+        /// Cleartext listeners; at least one.
+        listen: Vec<SocketAddr>,
+    },
+    /// Serve the one client on descriptors 0 and 1, which has yet to log in.
+    Inetd,
+    /// Serve the one client on descriptors 0 and 1 as this user, or as the one who runs the process.
+    Preauth(Option<String>),
+    /// Serve sample mail from a temporary directory; `mail`, `users` and `bboards` are not set.
+    Demo {
+        /// Cleartext listeners; at least one.
+        listen: Vec<SocketAddr>,
+    },
+    /// Say whether the options are valid, which they are once this value exists.
+    CheckConfig,
+    /// Print the help text.
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// The argument of `--dialect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialectOption {
+    /// Start in IMAP2, climb with the client.
+    Auto,
+    /// RFC 1064 and RFC 1176.
+    Imap2,
+    /// IMAP2bis, which lies between RFC 1176 and RFC 1730.
+    Imap2bis,
+    /// IMAP4rev1 (RFC 3501) from the greeting on.
+    Imap4,
+}
+
+/// Who may send a password over a connection that is not encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaintextLogin {
+    /// Nobody.
+    Never,
+    /// Clients on this machine.
+    Loopback,
+    /// Everybody.
+    Always,
+}
+
+impl Options {
+    /// Reads the command line (without the program's name) and the option file it names.
+    ///
+    /// # Errors
+    /// All faults of both, each with its place.
+    pub fn from_args<S: AsRef<std::ffi::OsStr>>(
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<Self, OptionErrors> {
+        meaning::options(&RawOptions::read(args))
+    }
+}

@@ -1,0 +1,264 @@
+//! What was said: names and values with their places, not yet understood.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::error::{OptionError, Source};
+use super::table::{self, Argument, Place, Row, TABLE};
+
+/// An option file is a page or two; whatever is larger is not one.
+const MAX_FILE: u64 = 256 * 1024;
+
+/// The command line and the option file, as they stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawOptions {
+    said: Vec<Said>,
+    faults: Vec<OptionError>,
+}
+
+/// One option, said once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) name: &'static str,
+    pub(super) value: Option<String>,
+    pub(super) source: Source,
+}
+
+impl RawOptions {
+    /// Reads the command line (without the program's name), and the option file if it names one.
+    pub fn read<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+        let mut raw = Self::default();
+        raw.read_command_line(args);
+        if let Some(path) = raw.first("config").and_then(|said| said.value.clone()) {
+            raw.read_file(Path::new(&path));
+        }
+        raw
+    }
+
+    /// What could not even be read.
+    pub fn faults(&self) -> &[OptionError] {
+        &self.faults
+    }
+
+    /// The names of what was said, in no particular order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.said.iter().map(|said| said.name)
+    }
+
+    /// Whatever was said under `name`; what stands on the command line hides what stands in the file.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &Said> {
+        let here = move |said: &&Said| said.name == name;
+        let from_command_line = |said: &Said| said.source == Source::CommandLine;
+        let hidden = self.said.iter().filter(here).any(from_command_line);
+        let counts = move |said: &&Said| !hidden || from_command_line(said);
+        self.said.iter().filter(here).filter(counts)
+    }
+
+    /// The first of [`Self::all`].
+    pub(super) fn first(&self, name: &str) -> Option<&Said> {
+        self.all(name).next()
+    }
+
+    fn fault(&mut self, source: Source, text: String) {
+        self.faults.push(OptionError { source, text });
+    }
+
+    fn say(&mut self, name: &'static str, value: Option<String>, source: Source) {
+        self.said.push(Said {
+            name,
+            value,
+            source,
+        });
+    }
+
+    fn read_command_line<S: AsRef<OsStr>>(&mut self, args: impl IntoIterator<Item = S>) {
+        let matches = match grammar().parse(args) {
+            Ok(matches) => matches,
+            Err(fail) => return self.fault(Source::CommandLine, plain_words(&fail)),
+        };
+        for row in TABLE {
+            let count = matches.opt_count(row.long);
+            let values = matches.opt_strs(row.long);
+            if count > 0 && row.place == Place::LaterVersion {
+                self.fault(Source::CommandLine, later(row));
+            } else if values.is_empty() && count > 0 {
+                self.say(row.long, None, Source::CommandLine);
+            } else {
+                for value in values {
+                    self.say(row.long, Some(value), Source::CommandLine);
+                }
+            }
+        }
+        for stray in &matches.free {
+            let text = format!("\"{stray}\" belongs to no option");
+            self.fault(Source::CommandLine, text);
+        }
+    }
+
+    fn read_file(&mut self, path: &Path) {
+        let path: Rc<Path> = path.into();
+        let at = |line| Source::File {
+            path: Rc::clone(&path),
+            line,
+        };
+        let text = match contents(&path) {
+            Ok(text) => text,
+            Err(error) => return self.fault(at(0), format!("cannot read: {error}")),
+        };
+        for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+            match parse_line(line) {
+                Ok(Some((name, value))) => self.say(name, value, at(index + 1)),
+                Ok(None) => {}
+                Err(fault) => self.fault(at(index + 1), fault),
+            }
+        }
+    }
+}
+
+fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(std::io::Error::other(
+            "this is too large for an option file",
+        ));
+    }
+    Ok(text)
+}
+
+/// ```text
+/// line    = [name [SPACE value]] [SPACE] ["#" comment]
+/// ```
+/// A `#` inside a word is part of the word.
+fn parse_line(line: &[u8]) -> Result<Option<(&'static str, Option<String>)>, String> {
+    let line = std::str::from_utf8(line).map_err(|_| "this line is not UTF-8".to_string())?;
+    let line = without_comment(line).trim();
+    let (name, value) = match line.split_once(char::is_whitespace) {
+        Some((name, value)) => (name, Some(value.trim())),
+        None => (line, None),
+    };
+    if name.is_empty() {
+        return Ok(None);
+    }
+    if name.contains('=') || value.is_some_and(|value| value.starts_with('=')) {
+        return Err("write \"name value\", without \"=\"".into());
+    }
+    let row = table::find(name).ok_or_else(|| format!("there is no option \"{name}\""))?;
+    match row.place {
+        Place::Anywhere => {}
+        Place::CommandLine => return Err(format!("\"{name}\" works on the command line only")),
+        Place::LaterVersion => return Err(later(row)),
+    }
+    match (row.argument, value) {
+        (Argument::One(hint) | Argument::Many(hint), None) => {
+            Err(format!("\"{name}\" needs a value: {name} {hint}"))
+        }
+        _ => Ok(Some((row.long, value.map(str::to_string)))),
+    }
+}
+
+fn without_comment(line: &str) -> &str {
+    let starts_comment =
+        |&(at, _): &(usize, &str)| at == 0 || line[..at].ends_with(|c: char| c.is_whitespace());
+    let comment = line.match_indices('#').find(starts_comment);
+    comment.map_or(line, |(at, _)| &line[..at])
+}
+
+fn later(row: &Row) -> String {
+    format!("\"{}\" is not in this version of imap2d", row.long)
+}
+
+/// The command line in the terms of `getopts`. Nothing is unique there: an option given twice is
+/// reported with all other faults, later.
+fn grammar() -> getopts::Options {
+    let mut options = getopts::Options::new();
+    for row in TABLE {
+        match row.argument {
+            Argument::None => options.optflagmulti(row.short, row.long, ""),
+            Argument::One(hint) | Argument::Many(hint) => {
+                options.optmulti(row.short, row.long, "", hint)
+            }
+            Argument::Maybe(hint) => options.optflagopt(row.short, row.long, "", hint),
+        };
+    }
+    options
+}
+
+fn plain_words(fail: &getopts::Fail) -> String {
+    use getopts::Fail;
+    let dashes = |name: &str| {
+        let dashes = if name.chars().count() == 1 { "-" } else { "--" };
+        format!("{dashes}{name}")
+    };
+    match fail {
+        Fail::ArgumentMissing(name) => format!("{} needs a value", dashes(name)),
+        Fail::OptionDuplicated(name) => format!("{} is given twice", dashes(name)),
+        Fail::UnexpectedArgument(name) => format!("{} takes no value", dashes(name)),
+        Fail::UnrecognizedOption(name) => format!("there is no option {}", dashes(name)),
+        Fail::OptionMissing(name) => format!("{} is missing", dashes(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        for (line, name, value) in [
+            ("read-only", "read-only", None),
+            (
+                "  users\t/etc/imap2d/users  \r",
+                "users",
+                Some("/etc/imap2d/users"),
+            ),
+            ("users /a b  # the staff", "users", Some("/a b")),
+            ("mail /srv/#mail/%u", "mail", Some("/srv/#mail/%u")),
+            ("preauth ann", "preauth", Some("ann")),
+        ] {
+            let expected = Some((name, value.map(str::to_string)));
+            assert_eq!(parse_line(line.as_bytes()), Ok(expected), "{line:?}");
+        }
+        for empty in ["", "   ", "# users", "  # users", "\r"] {
+            assert_eq!(parse_line(empty.as_bytes()), Ok(None), "{empty:?}");
+        }
+        for bad in [
+            &b"user /x"[..],
+            b"users",
+            b"users  # nobody",
+            b"users = /x",
+            b"users=/x",
+            b"--users /x",
+            b"demo",
+            b"config /x",
+            b"wait",
+            b"tls-cert /x",
+            b"users \xff",
+        ] {
+            assert!(
+                parse_line(bad).is_err(),
+                "{:?}",
+                bad.escape_ascii().to_string()
+            );
+        }
+    }
+
+    #[test]
+    fn the_user_of_preauth_may_be_absent() {
+        let user = |args: &[&str]| {
+            let raw = RawOptions::read(args);
+            assert_eq!(raw.faults(), [], "{args:?}");
+            raw.first("preauth").expect("said").value.clone()
+        };
+        let ann = Some("ann".to_string());
+        assert_eq!(user(&["--preauth"]), None);
+        assert_eq!(user(&["-p"]), None);
+        assert_eq!(user(&["-p", "--read-only"]), None);
+        assert_eq!(user(&["--preauth=ann"]), ann);
+        assert_eq!(user(&["-pann"]), ann);
+        assert_eq!(user(&["-p", "ann"]), ann);
+    }
+}

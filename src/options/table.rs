@@ -1,0 +1,159 @@
+//! One row per option.
+
+use std::fmt::Write as _;
+
+/// What may follow the name of an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// Nothing on the command line; nothing, `yes` or `no` in the option file.
+    None,
+    /// One value.
+    One(&'static str),
+    /// One value each time; the option may be given more than once.
+    Many(&'static str),
+    /// One value or nothing.
+    Maybe(&'static str),
+}
+
+/// Where an option may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Anywhere,
+    CommandLine,
+    /// Nowhere yet: the name is taken, the work is not done.
+    LaterVersion,
+}
+
+/// One option.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// One letter, or nothing.
+    pub(super) short: &'static str,
+    pub(super) long: &'static str,
+    pub(super) argument: Argument,
+    pub(super) place: Place,
+    /// One line of the help text.
+    help: &'static str,
+}
+
+use Argument::{Many, Maybe, None as Flag, One};
+use Place::{Anywhere, CommandLine, LaterVersion};
+
+const fn row(
+    short: &'static str,
+    long: &'static str,
+    argument: Argument,
+    place: Place,
+    help: &'static str,
+) -> Row {
+    Row {
+        short,
+        long,
+        argument,
+        place,
+        help,
+    }
+}
+
+/// All options, in the order of the help text.
+#[rustfmt::skip]
+pub(super) const TABLE: &[Row] = &[
+    row("c", "config",          One("FILE"),       CommandLine, "read options from FILE: \"name value\" a line"),
+    row("l", "listen",          Many("ADDR:PORT"), Anywhere,    "serve there, without TLS; repeatable"),
+    row("i", "inetd",           Flag,              Anywhere,    "serve the one client on descriptors 0 and 1"),
+    row("p", "preauth",         Maybe("USER"),     Anywhere,    "the same, logged in already: --preauth=USER"),
+    row("",  "demo",            Flag,              CommandLine, "serve sample mail on 127.0.0.1:1143"),
+    row("m", "mail",            One("PATH"),       Anywhere,    "a user's Maildir [%h/Maildir]; %u %n %d %h"),
+    row("b", "bboards",         One("DIR"),        Anywhere,    "bulletin boards: the Maildirs in DIR"),
+    row("u", "users",           One("FILE"),       Anywhere,    "passwd-file: user:{SCHEME}password:..."),
+    row("",  "dialect",         One("NAME"),       Anywhere,    "auto, imap2, imap2bis or imap4 [auto]"),
+    row("",  "read-only",       Flag,              Anywhere,    "never write to any Maildir"),
+    row("",  "plaintext-login", One("WHO"),        Anywhere,    "never, loopback or always [loopback]"),
+    row("",  "max-connections", One("N"),          Anywhere,    "serve at most N clients at a time [4096]"),
+    row("",  "idle-timeout",    One("MIN"),        Anywhere,    "close after MIN minutes of silence [30]"),
+    row("",  "max-message",     One("MIB"),        Anywhere,    "APPEND takes at most MIB mebibytes [64]"),
+    row("",  "log-level",       One("LEVEL"),      Anywhere,    "off, error, warn, info, debug, trace [info]"),
+    row("",  "syslog",          Flag,              Anywhere,    "log to syslog; implied by --inetd"),
+    row("",  "check-config",    Flag,              CommandLine, "report every error in the options, and exit"),
+    row("h", "help",            Flag,              CommandLine, "print this, and exit"),
+    row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
+
+    row("L", "listen-tls",      Many("ADDR:PORT"), LaterVersion, ""),
+    row("",  "tls-cert",        One("FILE"),       LaterVersion, ""),
+    row("",  "tls-key",         One("FILE"),       LaterVersion, ""),
+    row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),
+    row("w", "wait",            Flag,              LaterVersion, ""),
+    row("",  "run-as",          One("USER"),       LaterVersion, ""),
+    row("",  "hash-password",   Flag,              LaterVersion, ""),
+    row("",  "verify",          One("MAILDIR"),    LaterVersion, ""),
+];
+
+impl Row {
+    /// True if this version obeys the option.
+    fn is_ready(&self) -> bool {
+        self.place != LaterVersion
+    }
+
+    /// `-l, --listen ADDR:PORT`
+    fn synopsis(&self) -> String {
+        let short = match self.short {
+            "" => "    ".to_string(),
+            letter => format!("-{letter}, "),
+        };
+        let argument = match self.argument {
+            Flag => String::new(),
+            One(hint) | Many(hint) => format!(" {hint}"),
+            Maybe(hint) => format!("[={hint}]"),
+        };
+        format!("{short}--{}{argument}", self.long)
+    }
+}
+
+/// Finds an option by its long name.
+pub(super) fn find(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.long == name)
+}
+
+/// The long names of the options that this version obeys.
+pub fn option_names() -> impl Iterator<Item = &'static str> {
+    TABLE
+        .iter()
+        .filter(|row| row.is_ready())
+        .map(|row| row.long)
+}
+
+/// The help text: 23 lines of at most 79 columns, so that it fits the screen of a terminal.
+pub fn help() -> String {
+    let mut text = String::from(
+        "Usage: imap2d [OPTION]...\n\
+         Serves Maildirs to mail readers, by IMAP2 (RFC 1064) and its successors.\n\n",
+    );
+    for row in TABLE.iter().filter(|row| row.is_ready()) {
+        let _ = writeln!(text, "  {:<27} {}", row.synopsis(), row.help);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_a_screen() {
+        let help = help();
+        assert!(help.lines().count() < 24, "{}", help.lines().count());
+        for line in help.lines() {
+            assert!(line.len() < 80, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (index, row) in TABLE.iter().enumerate() {
+            for other in &TABLE[..index] {
+                assert_ne!(row.long, other.long);
+                assert!(row.short.is_empty() || row.short != other.short);
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The arguments of APPEND, which are read before its message has come.
+
+use crate::types::{DateTime, FlagList};
+
+use super::command::{Command, Refusal, States, tag};
+use super::date::date_time;
+use super::dialect::Level;
+use super::flags::flag_list;
+use super::mailbox::mailbox;
+use super::parser::{Cursor, Parsed};
+
+/// An APPEND whose message is about to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendArguments {
+    /// To be repeated in the answer.
+    pub tag: Vec<u8>,
+    /// The mailbox, as sent.
+    pub mailbox: Vec<u8>,
+    /// The flags of the new message.
+    pub flags: FlagList,
+    /// Its internal date; `None`: now.
+    pub date: Option<DateTime>,
+    /// See [`super::Request::level`].
+    pub level: Level,
+    /// See [`super::Request::trigger`].
+    pub trigger: Level,
+}
+
+impl AppendArguments {
+    /// The states in which APPEND is legal.
+    pub fn states(&self) -> States {
+        States::AUTHENTICATED.or(States::SELECTED)
+    }
+}
+
+/// Reads a command that ends in the announcement of a literal ([`super::Framer::text`] at an offer).
+///
+/// `None` says that the literal is an argument like any other: it is no APPEND, or the literal is the
+/// name of its mailbox. An error says that the APPEND is wrong already, so that its message need not
+/// come. Otherwise the literal is the message.
+pub fn parse_append(text: &[u8]) -> Option<Result<AppendArguments, Refusal>> {
+    let mut cursor = Cursor::new(text);
+    let tag = tag(&mut cursor).ok()?;
+    cursor.space().ok()?;
+    if !cursor.eat_word("APPEND") {
+        return None;
+    }
+    cursor.space().ok()?;
+    if is_announcement(cursor.clone()) {
+        return None;
+    }
+    let arguments = arguments(&mut cursor, &tag);
+    Some(arguments.map_err(|reason| Refusal::new(Some(tag), "APPEND", reason)))
+}
+
+/// True if nothing is left but the announcement of a literal.
+fn is_announcement(mut cursor: Cursor<'_>) -> bool {
+    cursor.announcement().is_ok() && cursor.is_at_end()
+}
+
+fn arguments(cursor: &mut Cursor<'_>, tag: &[u8]) -> Parsed<AppendArguments> {
+    let (mailbox, flags, date) = before_message(cursor)?;
+    cursor.announcement()?;
+    cursor.end()?;
+    Ok(AppendArguments {
+        tag: tag.to_vec(),
+        mailbox,
+        flags,
+        date,
+        level: cursor.level(),
+        trigger: cursor.trigger(),
+    })
+}
+
+/// ```text
+/// append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
+/// ```
+fn before_message(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, FlagList, Option<DateTime>)> {
+    cursor.needs(Level::Imap2bis);
+    let mailbox = mailbox(cursor)?;
+    cursor.space()?;
+    let mut flags = FlagList::default();
+    if cursor.peek() == Some(b'(') {
+        flags = flag_list(cursor)?;
+        cursor.space()?;
+    }
+    let mut date = None;
+    if cursor.peek() == Some(b'"') {
+        date = Some(date_time(cursor)?);
+        cursor.space()?;
+    }
+    Ok((mailbox, flags, date))
+}
+
+/// An APPEND that has come whole: one without a message, or whose message was not streamed. Says what
+/// is wrong with it.
+pub(super) fn append(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    before_message(cursor)?;
+    Err("the message must be a literal")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Flags;
+
+    fn parse(text: &str) -> Option<Result<AppendArguments, Refusal>> {
+        parse_append(text.as_bytes())
+    }
+
+    #[test]
+    fn a_message_with_everything() {
+        let got = parse("a append \"x y\" (\\Seen $Junk) \" 9-Jun-1988 12:55:43 -0700\" {5}");
+        let got = got.expect("an APPEND").expect("which is right");
+        assert_eq!((&got.tag[..], &got.mailbox[..]), (&b"a"[..], &b"x y"[..]));
+        assert_eq!(
+            (got.flags.system, got.flags.keywords.len()),
+            (Flags::SEEN, 1)
+        );
+        assert_eq!(got.date, Some(DateTime { unix: 581_889_343 }));
+        assert_eq!(got.level, Level::Imap2bis);
+    }
+
+    #[test]
+    fn only_what_is_there() {
+        for (text, level) in [
+            ("a APPEND x {5}", Level::Imap2bis),
+            ("a APPEND {1}\r\nx {99999999999999999999}", Level::Imap2bis),
+            ("a APPEND x () {5+}", Level::Imap4),
+        ] {
+            let got = parse(text).expect(text).expect(text);
+            assert_eq!((&got.mailbox[..], got.date), (&b"x"[..], None));
+            assert_eq!(got.level, level);
+        }
+    }
+
+    #[test]
+    fn other_literals() {
+        for text in [
+            "",
+            "a",
+            "a APPEND {5}",
+            "a APPEND {5+}",
+            "a LOGIN {5}",
+            "a APPENDX y {5}",
+            "* APPEND x {5}",
+        ] {
+            assert!(parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_before_the_message_comes() {
+        for text in [
+            "a APPEND x (\\Nonsense) {5}",
+            "a APPEND x (\\Seen {5}",
+            "a APPEND x \"yesterday\" {5}",
+            "a APPEND x \\Seen {5}",
+            "a APPEND x y {5}",
+            "a APPEND \"x {5}",
+        ] {
+            let refusal = parse(text).expect(text).expect_err(text);
+            assert_eq!(refusal.tag.as_deref(), Some(&b"a"[..]));
+        }
+    }
+}

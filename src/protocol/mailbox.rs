@@ -1,0 +1,346 @@
+//! The arguments of the commands about mailboxes and bulletin boards.
+//!
+//! Names come out of here as the octets that the client sent; whether they are names is for
+//! [`crate::types::MailboxName`] to say.
+
+use std::borrow::Cow;
+
+use super::command::Command;
+use super::dialect::Level;
+use super::parser::{Cursor, Parsed};
+
+/// What FIND and SUBSCRIBE are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailboxKind {
+    /// Mailboxes of the user.
+    Mailbox,
+    /// Bulletin boards.
+    Bboard,
+}
+
+/// What STATUS can tell (RFC 3501 §6.3.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusItem {
+    /// How many messages there are.
+    Messages,
+    /// How many of them are recent.
+    Recent,
+    /// The unique identifier that the next message may get.
+    UidNext,
+    /// The validity of the unique identifiers.
+    UidValidity,
+    /// How many messages are not seen.
+    Unseen,
+}
+
+impl StatusItem {
+    /// All there are.
+    pub const ALL: [Self; 5] = [
+        Self::Messages,
+        Self::Recent,
+        Self::UidNext,
+        Self::UidValidity,
+        Self::Unseen,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "MESSAGES",
+            Self::Recent => "RECENT",
+            Self::UidNext => "UIDNEXT",
+            Self::UidValidity => "UIDVALIDITY",
+            Self::Unseen => "UNSEEN",
+        }
+    }
+}
+
+/// More than there are items, for the sake of clients that repeat themselves.
+const MAX_STATUS_ITEMS: usize = 20;
+
+/// ```text
+/// mailbox ::= "INBOX" / string                                   RFC 1064 p. 25
+/// ```
+pub(super) fn mailbox(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
+    cursor.string().map(Cow::into_owned)
+}
+
+/// ```text
+/// select ::= "SELECT" SP mailbox                                 RFC 1064 p. 26
+/// ```
+pub(super) fn select(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|mailbox| Command::Select { mailbox })
+}
+
+/// ```text
+/// examine = "EXAMINE" SP mailbox
+/// ```
+pub(super) fn examine(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|mailbox| Command::Examine { mailbox })
+}
+
+/// ```text
+/// bboard ::= "BBOARD" SP string                                  RFC 1176 p. 26
+/// ```
+pub(super) fn bboard(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|name| Command::Bboard { name })
+}
+
+/// ```text
+/// create = "CREATE" SP mailbox
+/// ```
+pub(super) fn create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|mailbox| Command::Create { mailbox })
+}
+
+/// ```text
+/// delete = "DELETE" SP mailbox
+/// ```
+pub(super) fn delete(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    mailbox(cursor).map(|mailbox| Command::Delete { mailbox })
+}
+
+/// ```text
+/// rename = "RENAME" SP mailbox SP mailbox
+/// ```
+pub(super) fn rename(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let from = mailbox(cursor)?;
+    cursor.space()?;
+    let to = mailbox(cursor)?;
+    Ok(Command::Rename { from, to })
+}
+
+/// The pattern is a string if it looks like one, else it is the rest of the line, for names may have
+/// spaces; c-client sends an empty one.
+///
+/// ```text
+/// find        ::= "FIND" SP find_option SP string                RFC 1176 p. 27
+/// find_option ::= ["ALL."] ("MAILBOXES" / "BBOARDS")             RFC 2062 p. 7
+/// ```
+pub(super) fn find(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let (what, all) = find_option(cursor)?;
+    if all {
+        cursor.needs(Level::Imap2bis);
+    }
+    if !cursor.is_at_end() {
+        cursor.space()?;
+    }
+    let pattern = match cursor.peek() {
+        Some(b'"' | b'{') => cursor.string()?.into_owned(),
+        _ => cursor.take_rest().trim_ascii_end().to_vec(),
+    };
+    if pattern.iter().any(u8::is_ascii_control) {
+        return Err("a pattern must not have control characters");
+    }
+    Ok(Command::Find { what, all, pattern })
+}
+
+fn find_option(cursor: &mut Cursor<'_>) -> Parsed<(MailboxKind, bool)> {
+    for (name, what, all) in [
+        ("MAILBOXES", MailboxKind::Mailbox, false),
+        ("ALL.MAILBOXES", MailboxKind::Mailbox, true),
+        ("BBOARDS", MailboxKind::Bboard, false),
+        ("ALL.BBOARDS", MailboxKind::Bboard, true),
+    ] {
+        if cursor.eat_word(name) {
+            return Ok((what, all));
+        }
+    }
+    Err("only MAILBOXES, ALL.MAILBOXES, BBOARDS and ALL.BBOARDS can be found")
+}
+
+/// ```text
+/// subscribe     = "SUBSCRIBE" SP mailbox                         RFC 3501 §9
+/// subscribe_old ::= "SUBSCRIBE" SPACE "MAILBOX" SPACE mailbox    RFC 2062 p. 7
+/// ```
+pub(super) fn subscribe(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    subscription(cursor, true)
+}
+
+/// ```text
+/// unsubscribe     = "UNSUBSCRIBE" SP mailbox                     RFC 3501 §9
+/// unsubscribe_old ::= "UNSUBSCRIBE" SPACE "MAILBOX" SPACE mailbox
+/// ```
+pub(super) fn unsubscribe(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    subscription(cursor, false)
+}
+
+/// With one argument it is the command of IMAP4, whatever the argument is; with two it is that of
+/// IMAP2bis, and the first one says what the second one names.
+fn subscription(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
+    let is_string = matches!(cursor.peek(), Some(b'"' | b'{'));
+    let first = mailbox(cursor)?;
+    if cursor.is_at_end() {
+        cursor.needs(Level::Imap4);
+        return Ok(Command::Subscribe {
+            what: MailboxKind::Mailbox,
+            name: first,
+            on,
+        });
+    }
+    cursor.needs(Level::Imap2bis);
+    let what = match first.to_ascii_uppercase().as_slice() {
+        b"MAILBOX" if !is_string => MailboxKind::Mailbox,
+        b"BBOARD" if !is_string => MailboxKind::Bboard,
+        _ => return Err("it takes a name, with or without MAILBOX or BBOARD before it"),
+    };
+    cursor.space()?;
+    let name = mailbox(cursor)?;
+    Ok(Command::Subscribe { what, name, on })
+}
+
+/// ```text
+/// list         = "LIST" SP mailbox SP list-mailbox
+/// list-mailbox = 1*list-char / string
+/// ```
+pub(super) fn list(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    listing(cursor, false)
+}
+
+/// ```text
+/// lsub = "LSUB" SP mailbox SP list-mailbox
+/// ```
+pub(super) fn lsub(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    listing(cursor, true)
+}
+
+fn listing(cursor: &mut Cursor<'_>, subscribed: bool) -> Parsed<Command> {
+    let reference = mailbox(cursor)?;
+    cursor.space()?;
+    let pattern = mailbox(cursor)?;
+    Ok(Command::List {
+        reference,
+        pattern,
+        subscribed,
+    })
+}
+
+/// ```text
+/// status     = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
+/// status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
+/// ```
+pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let mailbox = mailbox(cursor)?;
+    cursor.space()?;
+    let named = cursor.list(MAX_STATUS_ITEMS, status_item)?;
+    let mut items = Vec::new();
+    for item in named {
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    match items.is_empty() {
+        true => Err("nothing is asked for"),
+        false => Ok(Command::Status { mailbox, items }),
+    }
+}
+
+fn status_item(cursor: &mut Cursor<'_>) -> Parsed<StatusItem> {
+    let word = cursor.word();
+    StatusItem::ALL
+        .into_iter()
+        .find(|item| item.name().as_bytes().eq_ignore_ascii_case(word))
+        .ok_or("there is no such status item")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Parser = fn(&mut Cursor<'_>) -> Parsed<Command>;
+
+    fn parse(parser: Parser, text: &str) -> Parsed<(Level, Command)> {
+        let mut cursor = Cursor::new(text.as_bytes());
+        let command = parser(&mut cursor)?;
+        cursor.end()?;
+        Ok((cursor.level(), command))
+    }
+
+    #[test]
+    fn find_patterns() {
+        use MailboxKind::{Bboard, Mailbox};
+        for (text, level, what, all, pattern) in [
+            ("MAILBOXES *", Level::Imap2, Mailbox, false, "*"),
+            ("mailboxes a b*", Level::Imap2, Mailbox, false, "a b*"),
+            ("MAILBOXES ", Level::Imap2, Mailbox, false, ""),
+            ("MAILBOXES", Level::Imap2, Mailbox, false, ""),
+            ("BBOARDS \"\"", Level::Imap2, Bboard, false, ""),
+            ("All.Mailboxes \"*\"", Level::Imap2bis, Mailbox, true, "*"),
+            (
+                "ALL.BBOARDS {3}\r\na%?",
+                Level::Imap2bis,
+                Bboard,
+                true,
+                "a%?",
+            ),
+        ] {
+            let pattern = pattern.into();
+            let want = Command::Find { what, all, pattern };
+            assert_eq!(parse(find, text), Ok((level, want)), "{text}");
+        }
+        for text in [
+            "",
+            "MAIL *",
+            "ALL *",
+            "MAILBOXES \"a",
+            "MAILBOXES \"a\" b",
+            "MAILBOXES a\0",
+        ] {
+            assert!(parse(find, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn subscribe_old_and_new() {
+        use MailboxKind::{Bboard, Mailbox};
+        for (text, level, what, name) in [
+            ("a", Level::Imap4, Mailbox, "a"),
+            ("MAILBOX", Level::Imap4, Mailbox, "MAILBOX"),
+            ("Mailbox a", Level::Imap2bis, Mailbox, "a"),
+            ("MAILBOX MAILBOX", Level::Imap2bis, Mailbox, "MAILBOX"),
+            ("bboard \"a b\"", Level::Imap2bis, Bboard, "a b"),
+        ] {
+            let (name, on) = (name.into(), true);
+            let want = Command::Subscribe { what, name, on };
+            let got = parse(subscribe, text);
+            assert_eq!(got, Ok((level, want)), "{text}");
+        }
+        for text in ["", "a b", "\"MAILBOX\" a", "MAILBOX a b"] {
+            assert!(parse(subscribe, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn list_and_status() {
+        let want = Command::List {
+            reference: vec![],
+            pattern: b"a.%".to_vec(),
+            subscribed: false,
+        };
+        let got = parse(list, "\"\" a.%");
+        assert_eq!(got.map(|(_, command)| command), Ok(want));
+        assert!(parse(list, "(SUBSCRIBED) \"\" *").is_err());
+        let want = Command::Status {
+            mailbox: b"INBOX".to_vec(),
+            items: vec![StatusItem::Unseen, StatusItem::Messages],
+        };
+        let got = parse(status, "INBOX (unseen MESSAGES UNSEEN)");
+        assert_eq!(got.map(|(_, command)| command), Ok(want));
+        for text in ["INBOX", "INBOX ()", "INBOX (SIZE)", "INBOX MESSAGES"] {
+            assert!(parse(status, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rename_takes_two() {
+        let want = Command::Rename {
+            from: b"a b".to_vec(),
+            to: b"c".to_vec(),
+        };
+        assert_eq!(
+            parse(rename, "\"a b\" c").map(|(_, command)| command),
+            Ok(want)
+        );
+        assert!(parse(rename, "a").is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! The grammar: bytes to values and back. This room knows no file, no socket and no clock.
+//!
+//! ```text
+//!   bytes ──> framer ──> command ──┬─> fetch, search, store, mailbox, append    the arguments
+//!               │         (table)  └─> parser, set, flags, date                 the tokens
+//!               └─ literal ───────────────┘
+//!   bytes <── response <── encode                   dialect decides how; pattern answers FIND and LIST
+//! ```
+//!
+//! [`framer`] cuts the input into commands, literals included, and never holds more than it was allowed
+//! to. [`command::parse`] turns one command into a [`Request`]: one row of its table per command, one
+//! file per family of arguments, all of them built on the tokens of `parser`. Nothing here depends on
+//! the dialect while reading: everything that any dialect has is understood, and the request says which
+//! [`Level`] it takes, so that the session can climb to it or refuse it.
+//!
+//! Writing does depend on it: an [`Encoder`] carries the [`Dialect`] and asks it by the name of the rule.
+
+pub mod append;
+pub mod command;
+mod date;
+pub mod dialect;
+pub mod encode;
+pub mod fetch;
+mod flags;
+pub mod framer;
+mod literal;
+pub mod mailbox;
+mod parser;
+pub mod pattern;
+pub mod response;
+pub mod search;
+mod set;
+mod store;
+
+#[cfg(test)]
+mod hostile;
+
+pub use append::{AppendArguments, parse_append};
+pub use command::{Command, Refusal, Request, Secret, States, parse};
+pub use dialect::{Dialect, Level};
+pub use encode::Encoder;
+pub use fetch::{FetchItem, Section, SectionText};
+pub use framer::{Event, Framer, Offer};
+pub use mailbox::{MailboxKind, StatusItem};
+pub use pattern::Pattern;
+pub use response::{Code, ListKind, Status};
+pub use search::{DateOf, SearchKey, When};

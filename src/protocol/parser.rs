@@ -1,0 +1,407 @@
+//! The tokens of a command: a cursor over its text, literals included.
+//!
+//! What a client may write differs between the protocols, but the differences can be told apart by
+//! looking, so one cursor reads them all:
+//!
+//! - RFC 1064 has an atom go on to the next space or the end, and clients of all ages send passwords
+//!   with `*`, `(` or `]` in one. RFC 3501 lets it end at a parenthesis. Here it ends at `)` only inside
+//!   parentheses, and nowhere at `(`.
+//! - RFC 1064 has no way to quote `"` or `\`, RFC 3501 puts a backslash before them. A backslash before
+//!   anything else stands for itself.
+//! - Every literal, quoted string and number is bounded by the text, which the framer bounds.
+//!
+//! The cursor also keeps the level of what was read: see [`Cursor::needs`].
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
+
+use super::dialect::Level;
+use super::literal::Announcement;
+
+/// What an argument comes to, or why it is refused, in words for the client. They never repeat what
+/// it sent: that may be a password.
+pub(super) type Parsed<T> = Result<T, &'static str>;
+
+/// A place in the text of a command.
+#[derive(Clone)]
+pub(super) struct Cursor<'a> {
+    rest: &'a [u8],
+    parentheses: u32,
+    level: Level,
+    trigger: Level,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self {
+            rest: text,
+            parentheses: 0,
+            level: Level::Imap2,
+            trigger: Level::Imap2,
+        }
+    }
+
+    /// Notes that something was read which exists only from `level` on.
+    pub(super) fn needs(&mut self, level: Level) {
+        self.level = self.level.max(level);
+        self.hints_at(level);
+    }
+
+    /// Notes that something was read which shows a client of that level, and is understood in all.
+    pub(super) fn hints_at(&mut self, level: Level) {
+        self.trigger = self.trigger.max(level);
+    }
+
+    /// Notes that something of RFC 1730 was read, the IMAP4 before RFC 3501. It is understood at IMAP2bis
+    /// already, and so under a pin to IMAP2: fetchmail 6.4 takes a server that answers BAD to CAPABILITY
+    /// for one of RFC 1730, and could fetch nothing from one that has no `RFC822.TEXT.PEEK`.
+    pub(super) fn needs_rfc_1730(&mut self) {
+        self.needs(Level::Imap2bis);
+        self.hints_at(Level::Imap4);
+    }
+
+    /// The lowest level that has everything read so far.
+    pub(super) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The level that the client has shown, not below [`Self::level`].
+    pub(super) fn trigger(&self) -> Level {
+        self.trigger
+    }
+
+    /// The next octet.
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    /// All that is left, which is consumed.
+    pub(super) fn take_rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.rest)
+    }
+
+    /// True if nothing but spaces is left.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.iter().all(|&octet| octet == b' ')
+    }
+
+    /// Nothing but spaces may be left.
+    pub(super) fn end(&self) -> Parsed<()> {
+        self.is_at_end()
+            .then_some(())
+            .ok_or("there is more than it takes")
+    }
+
+    /// One or more spaces. The RFCs want exactly one, but none can begin an argument.
+    pub(super) fn space(&mut self) -> Parsed<()> {
+        if self.skip_spaces() {
+            Ok(())
+        } else if self.rest.is_empty() {
+            Err("an argument is missing")
+        } else {
+            Err("a space was expected")
+        }
+    }
+
+    /// Any number of spaces; true if there was one.
+    pub(super) fn skip_spaces(&mut self) -> bool {
+        !self.take_while(|octet| octet == b' ').is_empty()
+    }
+
+    /// That octet, if it is next.
+    pub(super) fn eat(&mut self, octet: u8) -> bool {
+        let rest = self.rest.strip_prefix(&[octet]);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    /// `(`, if it is next.
+    pub(super) fn open(&mut self) -> bool {
+        let opened = self.eat(b'(');
+        self.parentheses += u32::from(opened);
+        opened
+    }
+
+    /// `)`, if it is next.
+    pub(super) fn close(&mut self) -> bool {
+        let closed = self.eat(b')');
+        self.parentheses = self.parentheses.saturating_sub(u32::from(closed));
+        closed
+    }
+
+    /// The octets up to the first that is not accepted.
+    pub(super) fn take_while(&mut self, accept: impl Fn(u8) -> bool) -> &'a [u8] {
+        let end = self.rest.iter().position(|&octet| !accept(octet));
+        let (taken, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        taken
+    }
+
+    /// A word of the protocol: a command, an item, a search key.
+    pub(super) fn word(&mut self) -> &'a [u8] {
+        self.take_while(|octet| octet.is_ascii_alphanumeric() || b".+-".contains(&octet))
+    }
+
+    /// That word, if it is next.
+    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+        let before = self.rest;
+        let found = self.word().eq_ignore_ascii_case(word.as_bytes());
+        if !found {
+            self.rest = before;
+        }
+        found
+    }
+
+    /// Elements between parentheses, separated by spaces.
+    ///
+    /// ```text
+    /// "(" [element *(SP element)] ")"
+    /// ```
+    pub(super) fn list<T>(
+        &mut self,
+        at_most: usize,
+        mut element: impl FnMut(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Vec<T>> {
+        if !self.open() {
+            return Err("a list in parentheses was expected");
+        }
+        let mut elements = Vec::new();
+        self.skip_spaces();
+        while !self.close() {
+            if elements.len() == at_most {
+                return Err("the list is too long");
+            }
+            elements.push(element(self)?);
+            if !self.skip_spaces() && self.peek() != Some(b')') {
+                return Err("the list does not end");
+            }
+        }
+        Ok(elements)
+    }
+
+    /// ```text
+    /// number = 1*DIGIT                     ; unsigned 32-bit integer
+    /// ```
+    pub(super) fn number(&mut self) -> Parsed<u32> {
+        let digits = self.take_while(|octet| octet.is_ascii_digit());
+        if digits.is_empty() {
+            return Err("a number was expected");
+        }
+        let number = digits.iter().try_fold(0_u32, |number, digit| {
+            number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+        });
+        number.ok_or("a number is too great")
+    }
+
+    /// ```text
+    /// nz-number = digit-nz *DIGIT
+    /// ```
+    pub(super) fn nonzero(&mut self) -> Parsed<u32> {
+        match self.number()? {
+            0 => Err("0 is not a number that may be used here"),
+            number => Ok(number),
+        }
+    }
+
+    /// A string argument, whatever it stands for.
+    ///
+    /// ```text
+    /// string  ::= atom / """" 1*character """" / literal         RFC 1064 p. 26
+    /// astring   = 1*ASTRING-CHAR / string                        RFC 3501 §9
+    /// ```
+    pub(super) fn string(&mut self) -> Parsed<Cow<'a, [u8]>> {
+        match self.peek() {
+            Some(b'"') => self.quoted(),
+            Some(b'{') => self.literal().map(Cow::Borrowed),
+            _ => self.atom().map(Cow::Borrowed),
+        }
+    }
+
+    /// ```text
+    /// An ATOM is a sequence of ASCII characters delimited by SP or CRLF.     RFC 1064 p. 8
+    /// ```
+    pub(super) fn atom(&mut self) -> Parsed<&'a [u8]> {
+        let listed = self.parentheses > 0;
+        let atom =
+            self.take_while(|octet| octet > b' ' && octet != 0x7f && !(listed && octet == b')'));
+        match self.peek() {
+            _ if atom.is_empty() => Err("an argument is missing"),
+            None | Some(b' ' | b')') => Ok(atom),
+            Some(_) => Err("an argument has a control character"),
+        }
+    }
+
+    /// ```text
+    /// quoted      = DQUOTE *QUOTED-CHAR DQUOTE
+    /// QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials
+    /// ```
+    pub(super) fn quoted(&mut self) -> Parsed<Cow<'a, [u8]>> {
+        if !self.eat(b'"') {
+            return Err("a quoted string was expected");
+        }
+        let mut string = self.unescaped()?;
+        loop {
+            match self.rest {
+                [b'"', rest @ ..] => {
+                    self.rest = rest;
+                    break;
+                }
+                [b'\\', special @ (b'"' | b'\\'), rest @ ..] => {
+                    string.to_mut().push(*special);
+                    self.rest = rest;
+                }
+                [octet, rest @ ..] => {
+                    string.to_mut().push(*octet);
+                    self.rest = rest;
+                }
+                [] => return Err("a quoted string does not end"),
+            }
+            string.to_mut().extend_from_slice(&self.unescaped()?);
+        }
+        if string.iter().any(|octet| b"\r\n\0".contains(octet)) {
+            return Err("a quoted string has a CR, LF or NUL");
+        }
+        Ok(string)
+    }
+
+    /// What stands for itself inside a quoted string, up to the next `"` or `\`.
+    fn unescaped(&mut self) -> Parsed<Cow<'a, [u8]>> {
+        let end = memchr2(b'"', b'\\', self.rest).ok_or("a quoted string does not end")?;
+        let (plain, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Ok(Cow::Borrowed(plain))
+    }
+
+    /// ```text
+    /// literal ::= "{" NUMBER ["+"] "}" CRLF ASCII-STRING
+    /// ```
+    fn literal(&mut self) -> Parsed<&'a [u8]> {
+        let announcement = self.announcement()?;
+        let octets = self
+            .rest
+            .strip_prefix(b"\r\n")
+            .ok_or("a literal must end its line")?;
+        let size = usize::try_from(announcement.size).ok();
+        let split = size.and_then(|size| octets.split_at_checked(size));
+        let (literal, rest) = split.ok_or("a literal is cut off")?;
+        self.rest = rest;
+        Ok(literal)
+    }
+
+    /// `{n}` or `{n+}`.
+    pub(super) fn announcement(&mut self) -> Parsed<Announcement> {
+        const REASON: &str = "an argument must not begin with \"{\" unless it is a literal";
+        let close = memchr(b'}', self.rest).ok_or(REASON)?;
+        let (announcement, rest) = self.rest.split_at(close + 1);
+        let announcement = Announcement::parse(announcement).ok_or(REASON)?;
+        if !announcement.synchronizing {
+            self.needs(Level::Imap4);
+        }
+        self.rest = rest;
+        Ok(announcement)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(text: &[u8]) -> Parsed<Vec<Vec<u8>>> {
+        let mut cursor = Cursor::new(text);
+        let mut strings = vec![cursor.string()?.into_owned()];
+        while !cursor.is_at_end() {
+            cursor.space()?;
+            strings.push(cursor.string()?.into_owned());
+        }
+        Ok(strings)
+    }
+
+    #[test]
+    fn strings_of_all_kinds() {
+        let text = b"a*(]%\"\\b \"\" \"a\\\"b\\\\c\\d e)\" {4}\r\n\0\r\n\" z  {0+}\r\n";
+        let want = [
+            b"a*(]%\"\\b".as_slice(),
+            b"",
+            b"a\"b\\c\\d e)",
+            b"\0\r\n\"",
+            b"z",
+            b"",
+        ];
+        assert_eq!(strings(text).expect("strings"), want);
+    }
+
+    #[test]
+    fn plain_strings_are_not_copied() {
+        let borrowed = |text: &'static [u8]| match Cursor::new(text).string() {
+            Ok(Cow::Borrowed(_)) => true,
+            Ok(Cow::Owned(_)) | Err(_) => false,
+        };
+        assert!(borrowed(b"{1}\r\na") && borrowed(b"a"));
+    }
+
+    #[test]
+    fn refused_strings() {
+        for text in [
+            &b""[..],
+            b" a",
+            b"\"",
+            b"\"a",
+            b"\"a\\",
+            b"\"a\\\"",
+            b"\"a\r\nb\"",
+            b"\"\0\"",
+            b"a\0",
+            b"a\x7f",
+            b"{",
+            b"{1",
+            b"{1}",
+            b"{1}\n1",
+            b"{2}\r\n1",
+            b"{99999999999999999999}\r\n1",
+            b"{x}\r\n1",
+            b"\"a\"b",
+        ] {
+            assert!(strings(text).is_err(), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn an_atom_ends_at_a_parenthesis_only_inside_a_list() {
+        let mut cursor = Cursor::new(b"(a) b)");
+        let list = cursor.list(2, |cursor| cursor.atom());
+        assert_eq!(list, Ok(vec![b"a".as_slice()]));
+        assert!(cursor.space().is_ok());
+        assert_eq!(cursor.atom(), Ok(b"b)".as_slice()));
+    }
+
+    #[test]
+    fn lists_are_bounded_and_end() {
+        let list = |text: &[u8]| Cursor::new(text).list(2, Cursor::number);
+        assert_eq!(list(b"()"), Ok(vec![]));
+        assert_eq!(list(b"( 1  2 )"), Ok(vec![1, 2]));
+        for text in ["", "(", "(1", "(1 ", "(1 2 3)", "(1,2)", "1"] {
+            assert!(list(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_32_bits() {
+        let number = |text: &str| Cursor::new(text.as_bytes()).number().ok();
+        assert_eq!(number("4294967295"), Some(u32::MAX));
+        assert_eq!(number("007"), Some(7));
+        assert_eq!(number("4294967296"), None);
+        assert_eq!(number("99999999999999999999999"), None);
+        assert_eq!(number("-1"), None);
+        assert!(Cursor::new(b"0").nonzero().is_err());
+    }
+
+    #[test]
+    fn a_literal_that_does_not_wait_is_imap4() {
+        for (text, level) in [("{1}\r\na", Level::Imap2), ("{1+}\r\na", Level::Imap4)] {
+            let mut cursor = Cursor::new(text.as_bytes());
+            assert!(cursor.string().is_ok());
+            assert_eq!(cursor.level(), level);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Patterns with wildcards, as FIND, LIST and LSUB take them.
+//!
+//! A pattern is matched by keeping the set of all places in it that can be reached, one octet of the
+//! name after the other. That costs at most the length of the pattern times that of the name, however
+//! many wildcards there are; trying one way after the other could take exponential time.
+
+use crate::types::mailbox_name::SEPARATOR;
+
+/// Longest name that is matched, in octets: no directory entry is longer.
+const MAX_NAME: usize = 255;
+
+/// A pattern for names of mailboxes or bulletin boards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(Vec<Piece>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Octet(u8),
+    /// Any one octet.
+    One,
+    /// Any run of octets.
+    Run,
+    /// Any run of octets without a separator.
+    RunInLevel,
+}
+
+impl Piece {
+    fn is_run(self) -> bool {
+        matches!(self, Self::Run | Self::RunInLevel)
+    }
+
+    fn takes(self, octet: u8, any_case: bool) -> bool {
+        match self {
+            Self::Octet(own) if any_case => own.eq_ignore_ascii_case(&octet),
+            Self::Octet(own) => own == octet,
+            Self::One | Self::Run => true,
+            Self::RunInLevel => octet != SEPARATOR as u8,
+        }
+    }
+}
+
+impl Pattern {
+    /// The pattern of FIND: `*` is any run, `%` and `?` are any one character.
+    ///
+    /// Source: RFC 1176 p. 12 and RFC 2062 p. 2.
+    pub fn find(pattern: &[u8]) -> Self {
+        Self::new(pattern, |octet| match octet {
+            b'*' => Piece::Run,
+            b'%' | b'?' => Piece::One,
+            octet => Piece::Octet(octet),
+        })
+    }
+
+    /// The pattern of LIST and LSUB: `*` is any run, `%` any run within a level. The reference is put
+    /// in front of the name.
+    ///
+    /// Source: RFC 3501 §6.3.8.
+    pub fn list(reference: &[u8], name: &[u8]) -> Self {
+        Self::new(&[reference, name].concat(), |octet| match octet {
+            b'*' => Piece::Run,
+            b'%' => Piece::RunInLevel,
+            octet => Piece::Octet(octet),
+        })
+    }
+
+    fn new(text: &[u8], piece: impl Fn(u8) -> Piece) -> Self {
+        let mut pieces: Vec<Piece> = Vec::new();
+        for next in text.iter().map(|&octet| piece(octet)) {
+            match pieces.last_mut() {
+                // Two runs side by side are one.
+                Some(last) if last.is_run() && next.is_run() => {
+                    if next == Piece::Run {
+                        *last = next;
+                    }
+                }
+                _ => pieces.push(next),
+            }
+        }
+        // Every other piece at least takes an octet, so what is cut off here could not match anyway.
+        pieces.truncate(2 * MAX_NAME + 2);
+        Self(pieces)
+    }
+
+    /// True if the whole name matches. INBOX matches in any case.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        if name.len() > MAX_NAME {
+            return false;
+        }
+        let any_case = name == b"INBOX";
+        let mut reached = Reached::none();
+        reached.enter(self, 0);
+        for &octet in name {
+            let mut next = Reached::none();
+            for at in reached.places(self) {
+                let piece = self.0[at];
+                if piece.takes(octet, any_case) {
+                    next.enter(self, if piece.is_run() { at } else { at + 1 });
+                }
+            }
+            reached = next;
+        }
+        reached.0[self.0.len()]
+    }
+}
+
+/// The places in a pattern that the octets read so far lead to; the last one is its end.
+struct Reached([bool; 2 * MAX_NAME + 3]);
+
+impl Reached {
+    fn none() -> Self {
+        Self([false; 2 * MAX_NAME + 3])
+    }
+
+    /// Marks a place, and the one behind it if it is a run, for a run may be empty.
+    fn enter(&mut self, pattern: &Pattern, at: usize) {
+        self.0[at] = true;
+        if pattern.0.get(at).is_some_and(|piece| piece.is_run()) {
+            self.0[at + 1] = true;
+        }
+    }
+
+    fn places(&self, pattern: &Pattern) -> impl Iterator<Item = usize> {
+        let marks = self.0[..pattern.0.len()].iter().enumerate();
+        marks.filter(|&(_, &mark)| mark).map(|(at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pattern: &str, name: &str) -> bool {
+        Pattern::find(pattern.as_bytes()).matches(name.as_bytes())
+    }
+
+    fn listed(pattern: &str, name: &str) -> bool {
+        Pattern::list(b"", pattern.as_bytes()).matches(name.as_bytes())
+    }
+
+    #[test]
+    fn find_has_runs_and_single_characters() {
+        for (pattern, name) in [
+            ("*", ""),
+            ("*", "a.b"),
+            ("a*c", "a.b.c"),
+            ("a%c", "abc"),
+            ("a?c", "a.c"),
+            ("", ""),
+            ("inbox", "INBOX"),
+            ("*a*b*", "xaxbx"),
+            ("%%", "ab"),
+        ] {
+            assert!(found(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("", "a"),
+            ("a", ""),
+            ("a%c", "ac"),
+            ("%", "ab"),
+            ("a*", "ba"),
+            ("A", "a"),
+            ("*a*b*", "ba"),
+        ] {
+            assert!(!found(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn list_has_runs_within_a_level() {
+        for (pattern, name) in [
+            ("%", "a"),
+            ("%", ""),
+            ("%.%", "a.b"),
+            ("*%", "a.b"),
+            ("%*", "a.b"),
+            ("a%", "a"),
+            ("%b.d%", "xb.de"),
+            ("in%", "INBOX"),
+        ] {
+            assert!(listed(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("%", "a.b"), ("%.%", "a"), ("a%", "a.b"), ("a?", "ab")] {
+            assert!(!listed(pattern, name), "{pattern} {name}");
+        }
+        assert!(Pattern::list(b"a.", b"%").matches(b"a.b"));
+    }
+
+    #[test]
+    fn long_patterns_take_no_longer() {
+        let name = "a".repeat(254);
+        assert!(found(&"*a".repeat(254), &name));
+        assert!(!found(&("*a".repeat(254) + "*b"), &name));
+        assert!(!found(&"*a".repeat(50_000), &name));
+        assert!(found(&"*".repeat(50_000), &name));
+        assert!(!found(&"?".repeat(50_000), &name));
+        assert!(!found("*", &"a".repeat(100_000)));
+    }
+
+    #[test]
+    fn agrees_with_trying_every_way() {
+        fn naive(pieces: &[Piece], name: &[u8]) -> bool {
+            match (pieces, name) {
+                ([], _) => name.is_empty(),
+                ([piece, rest @ ..], _) if piece.is_run() => {
+                    let longest = name.iter().take_while(|&&octet| piece.takes(octet, false));
+                    (0..=longest.count()).any(|skip| naive(rest, &name[skip..]))
+                }
+                ([piece, rest @ ..], [octet, tail @ ..]) => {
+                    piece.takes(*octet, false) && naive(rest, tail)
+                }
+                (_, []) => false,
+            }
+        }
+        proptest::proptest!(|(pattern in "[ab.*%]{0,8}", name in "[ab.]{0,8}")| {
+            let pattern = Pattern::list(b"", pattern.as_bytes());
+            proptest::prop_assert_eq!(pattern.matches(name.as_bytes()), naive(&pattern.0, name.as_bytes()));
+        });
+    }
+}

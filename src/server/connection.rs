@@ -1,0 +1,234 @@
+//! One client: a transport, a session, and what is known about the readiness of the first.
+//!
+//! The poll is edge-triggered: it says *once* that a socket has become readable or writable. So both are
+//! noted here and stay noted until a call answers `WouldBlock`. A connection gets one turn at a time, in
+//! which it may read and write so much and compute so long; whoever has more to do queues again, behind
+//! the others. Octets are read into a buffer that all connections share, and written from where the session
+//! keeps them: a connection that rests owns no buffer.
+
+use super::gate::Gate;
+use super::shared::Shared;
+use super::transport::Transport;
+use crate::budget::{Budget, Clock, SystemClock};
+use crate::session::{Request, Session, Turn};
+use mio::event::Event;
+use mio::{Registry, Token};
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
+
+/// What one connection may read, and write, in one turn: large enough for a system call to be cheap beside
+/// it, small enough for a hundred busy connections to leave a turn short.
+const TURN_OCTETS: usize = 64 * 1024;
+
+/// What is to be done with a connection after its turn.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Give it another turn.
+    Turn,
+    /// Leave it until an event or its [`Connection::deadline`] comes.
+    Wait,
+    /// It is over.
+    Close,
+}
+
+/// A client.
+pub(super) struct Connection {
+    transport: Transport,
+    session: Session,
+    /// True until a read answers `WouldBlock`.
+    readable: bool,
+    /// True until a write answers `WouldBlock`.
+    writable: bool,
+    /// The client sends no more.
+    at_end: bool,
+    /// Octets that were read but that the session had no room for; nothing is read before it has them.
+    leftover: Vec<u8>,
+    /// When its timer fires: kept for [`super::timers::Timers::arm`].
+    pub(super) armed: Option<Instant>,
+    /// True while it stands in the queue of those that want a turn.
+    pub(super) queued: bool,
+}
+
+impl Connection {
+    /// A new connection is taken as writable, so that the greeting leaves in its first turn.
+    pub(super) fn new(transport: Transport, session: Session) -> Self {
+        Self {
+            transport,
+            session,
+            readable: false,
+            writable: true,
+            at_end: false,
+            leftover: Vec::new(),
+            armed: None,
+            queued: false,
+        }
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.readable = self.transport.register(registry, token)?;
+        Ok(())
+    }
+
+    /// Notes what the poll says. Errors and hang-ups count as readiness: the next call finds them out.
+    pub(super) fn note(&mut self, event: &Event) {
+        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+    }
+
+    /// For the log.
+    pub(super) fn name(&self) -> &str {
+        &self.session.peer().name
+    }
+
+    /// When it wants a turn even if nothing happens.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let timeout = self.session.poll_timeout();
+        match self.session.turn() {
+            Turn::Until(time) => Some(timeout.map_or(time, |timeout| timeout.min(time))),
+            _ => timeout,
+        }
+    }
+
+    /// Says good-bye; what is written is still sent.
+    pub(super) fn shut_down(&mut self, text: &str) {
+        self.session.shut_down(text);
+    }
+
+    /// One turn: takes in what came, goes on with the work, sends what fits.
+    ///
+    /// # Errors
+    /// If the client is gone.
+    pub(super) fn turn(&mut self, shared: &mut Shared) -> io::Result<Next> {
+        let clock = SystemClock;
+        let now = clock.now();
+        let late = self.session.poll_timeout().is_some_and(|due| due <= now);
+        if late {
+            self.session.handle_timeout(now);
+        }
+        self.receive(&mut shared.buffer, now)?;
+        let mut budget = Budget::step(&clock);
+        self.session.run(&mut shared.store, &mut budget);
+        if self.answer_request(&mut shared.gate) {
+            self.session.run(&mut shared.store, &mut budget);
+        }
+        let sent = self.send(now)?;
+        // A session that is over and past its time has had its last chance to send.
+        if late && self.session.is_finished() {
+            return Ok(Next::Close);
+        }
+        Ok(self.next(sent > 0))
+    }
+
+    /// Answers what the session has asked; false if it has asked nothing.
+    fn answer_request(&mut self, gate: &mut Gate) -> bool {
+        let Some(Request::Verify { user, password }) = self.session.poll_request() else {
+            return false;
+        };
+        let verdict = gate.verify(&user, &password, self.name());
+        self.session.handle_verdict(verdict);
+        true
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], now: Instant) -> io::Result<()> {
+        if !self.leftover.is_empty() && self.session.wants_input() {
+            let octets = std::mem::take(&mut self.leftover);
+            self.hand_over(&octets, now);
+        }
+        let mut received = 0;
+        while received < TURN_OCTETS && self.readable && self.may_read() {
+            match self.transport.read(buffer) {
+                Ok(0) => {
+                    self.at_end = true;
+                    self.session.handle_eof();
+                }
+                Ok(count) => {
+                    received += count;
+                    self.hand_over(&buffer[..count], now);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, octets: &[u8], now: Instant) {
+        let taken = self.session.handle_input(octets, now);
+        debug_assert!(taken > 0, "a session that wants input takes some");
+        self.leftover = octets[taken..].to_vec();
+    }
+
+    fn may_read(&self) -> bool {
+        !self.at_end && self.leftover.is_empty() && self.session.wants_input()
+    }
+
+    /// Returns how many octets were sent.
+    fn send(&mut self, now: Instant) -> io::Result<usize> {
+        let mut sent = 0;
+        while self.writable && sent < TURN_OCTETS {
+            let output = self.session.poll_output();
+            if output.is_empty() {
+                break;
+            }
+            let allowed = output.len().min(TURN_OCTETS - sent);
+            match self.transport.write(&output[..allowed]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    sent += count;
+                    self.session.consume(count, now);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    fn next(&self, has_sent: bool) -> Next {
+        let output = self.session.has_output();
+        if self.session.is_broken() || (self.session.is_finished() && !output) {
+            return Next::Close;
+        }
+        let can_send = output && self.writable;
+        let can_receive =
+            self.session.wants_input() && (!self.leftover.is_empty() || self.readable);
+        let can_work = match self.session.turn() {
+            Turn::Runnable => true,
+            Turn::OutputFull => has_sent,
+            Turn::External | Turn::Idle | Turn::Until(_) => false,
+        };
+        if can_send || can_receive || can_work {
+            return Next::Turn;
+        }
+        debug_assert!(
+            self.has_wake_up(),
+            "waits for nothing: {:?}",
+            self.session.turn()
+        );
+        Next::Wait
+    }
+
+    /// Whether something other than the long idle time-outs is sure to bring this connection back: the
+    /// bug this catches is a client that hangs until it is logged out.
+    fn has_wake_up(&self) -> bool {
+        let by_reading = self.may_read() && !self.readable;
+        let by_writing = self.session.has_output() && !self.writable;
+        by_reading || by_writing || matches!(self.session.turn(), Turn::Until(_))
+    }
+
+    /// Ends the connection so that what was sent arrives: a socket that is closed with unread input resets
+    /// the connection, and the last line, the BYE, may be lost with it.
+    pub(super) fn close(mut self, registry: &Registry, buffer: &mut [u8]) {
+        self.transport.finish_writing();
+        let mut discarded = 0;
+        while self.readable && !self.at_end && discarded < TURN_OCTETS {
+            match self.transport.read(buffer) {
+                Ok(count) if count > 0 => discarded += count,
+                _ => break,
+            }
+        }
+        self.transport.deregister(registry);
+    }
+}

@@ -1,0 +1,357 @@
+//! The loop: one thread, and fair to everyone.
+//!
+//! A *turn of the loop* looks at the sockets, then gives each connection that has something to do one turn of
+//! its own, in the order in which they asked, for 10 ms at most; the others stay first in the queue.
+//! While anybody is in the queue the poll does not wait. So no client waits longer for its turn than the
+//! turns of those before it take, whatever they do: each is bounded in octets, in work and in time.
+//!
+//! A panic in the turn of a connection ends that connection, with a line in the log, and nobody else's.
+
+use super::connection::{Connection, Next};
+use super::error::ServerError;
+use super::listener::{self, ACCEPTS_A_TURN, Listener};
+use super::shared::Shared;
+use super::signals::StopSignals;
+use super::slab::{FIRST_KEY, Slab};
+use super::timers::Timers;
+use super::transport::Transport;
+use crate::budget::{Clock, SystemClock, TURN_TIME};
+use crate::session::Session;
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// The token of the [`mio::Waker`] of a [`super::Handle`].
+pub(super) const WAKER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const WATCH: Token = Token(2);
+/// The tokens of the listeners follow from here on.
+const FIRST_LISTENER: usize = 3;
+
+/// Events taken from the poll at once; more are found in the next turn.
+const EVENTS: usize = 256;
+/// How long clients may take to read their last lines when the server shuts down.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// Everything that lives in the thread of the server.
+pub(super) struct EventLoop {
+    poll: Poll,
+    listeners: Vec<Listener>,
+    /// Boxed, so that the table of a server that had many clients once is small again.
+    connections: Slab<Box<Connection>>,
+    max_connections: usize,
+    timers: Timers,
+    /// Those that want a turn; nobody stands in it twice.
+    queue: VecDeque<Token>,
+    shared: Shared,
+    signals: Option<StopSignals>,
+    stop: Arc<AtomicBool>,
+    /// Set when the server shuts down: the end of its patience.
+    draining_until: Option<Instant>,
+}
+
+impl EventLoop {
+    pub(super) fn new(
+        poll: Poll,
+        shared: Shared,
+        max_connections: usize,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, ServerError> {
+        if let Some(watch) = shared.store.watch_fd() {
+            poll.registry()
+                .register(&mut SourceFd(&watch.as_raw_fd()), WATCH, Interest::READABLE)
+                .map_err(ServerError::system("listen to changes of directories"))?;
+        }
+        Ok(Self {
+            poll,
+            listeners: Vec::new(),
+            connections: Slab::new(),
+            max_connections,
+            timers: Timers::default(),
+            queue: VecDeque::new(),
+            shared,
+            signals: None,
+            stop,
+            draining_until: None,
+        })
+    }
+
+    /// What the sessions of this server work with.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(super) fn listen(&mut self, listeners: Vec<Listener>) -> Result<(), ServerError> {
+        self.listeners = listeners;
+        for (index, listener) in self.listeners.iter_mut().enumerate() {
+            listener
+                .register(self.poll.registry(), Token(FIRST_LISTENER + index))
+                .map_err(|source| ServerError::Listen {
+                    address: listener.address,
+                    source,
+                })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop_on(&mut self, mut signals: StopSignals) -> Result<(), ServerError> {
+        signals
+            .register(self.poll.registry(), SIGNALS)
+            .map_err(ServerError::system("listen to signals"))?;
+        self.signals = Some(signals);
+        Ok(())
+    }
+
+    /// Adds a client.
+    pub(super) fn connect(&mut self, transport: Transport, session: Session) -> io::Result<()> {
+        let connection = Connection::new(transport, session);
+        let token = self.connections.insert(Box::new(connection));
+        let registered = match self.connections.get_mut(token) {
+            Some(connection) => connection.register(self.poll.registry(), token),
+            None => Ok(()),
+        };
+        if registered.is_err() {
+            self.connections.remove(token);
+        }
+        self.want_turn(token);
+        registered
+    }
+
+    /// Turns until the server is shut down, or the last client of a server without listeners has gone.
+    pub(super) fn run(mut self) -> Result<(), ServerError> {
+        let mut events = Events::with_capacity(EVENTS);
+        while !self.is_over() {
+            self.wait(&mut events)?;
+            for event in &events {
+                self.note(event);
+            }
+            if self.stop.swap(false, Ordering::Relaxed) {
+                self.begin_to_drain();
+            }
+            self.accept();
+            self.fire_timers();
+            self.give_turns();
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let patience_ended = |until| until <= SystemClock.now();
+        let nobody_left = self.connections.len() == 0 && self.listeners.is_empty();
+        nobody_left || self.draining_until.is_some_and(patience_ended)
+    }
+
+    /// Waits for an event, but not beyond the next deadline, and not at all if there is work.
+    fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
+        let now = SystemClock.now();
+        let busy = !self.queue.is_empty() || self.listeners.iter().any(|one| one.is_ready(now));
+        let timeout = if busy {
+            Some(Duration::ZERO)
+        } else {
+            let deadline = self.listeners.iter().filter_map(Listener::deadline);
+            let deadline = deadline
+                .chain(self.timers.next())
+                .chain(self.draining_until);
+            deadline.min().map(|at| at.saturating_duration_since(now))
+        };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            other => other.map_err(ServerError::system("wait for events")),
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event.token() {
+            WAKER | WATCH => {}
+            SIGNALS => {
+                if self.signals.as_mut().is_some_and(StopSignals::ask_to_stop) {
+                    self.begin_to_drain();
+                }
+            }
+            Token(key) if key < FIRST_KEY => {
+                if let Some(listener) = self.listeners.get_mut(key - FIRST_LISTENER) {
+                    listener.note_ready();
+                }
+            }
+            token => {
+                if let Some(connection) = self.connections.get_mut(token) {
+                    connection.note(event);
+                    self.want_turn(token);
+                }
+            }
+        }
+    }
+
+    fn want_turn(&mut self, token: Token) {
+        if let Some(connection) = self.connections.get_mut(token) {
+            if !std::mem::replace(&mut connection.queued, true) {
+                self.queue.push_back(token);
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        let now = SystemClock.now();
+        for index in 0..self.listeners.len() {
+            for _ in 0..ACCEPTS_A_TURN {
+                let listener = &mut self.listeners[index];
+                if !listener.is_ready(now) {
+                    break;
+                }
+                if let Some((client, address)) = listener.accept(now) {
+                    self.admit(client, address);
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, client: TcpStream, address: SocketAddr) {
+        if self.connections.len() >= self.max_connections {
+            let limit = self.max_connections;
+            log::warn!("{address}: refused, {limit} connections are open (max-connections)");
+            return listener::refuse(client);
+        }
+        log::debug!("{address}: connected");
+        // Responses are written whole: there is nothing that the kernel should wait for.
+        let _ = client.set_nodelay(true);
+        // Without it a client that lost its power would look idle until the idle time-out.
+        let _ = rustix::net::sockopt::set_socket_keepalive(&client, true);
+        let peer = self.shared.gate.peer(address);
+        let config = self.shared.config.clone();
+        let session = Session::new(config, peer, SystemClock.now());
+        if let Err(error) = self.connect(Transport::Tcp(client), session) {
+            log::error!("{address}: cannot be served: {error}");
+        }
+    }
+
+    /// Gives a turn to those whose time has come. A timer that fired early is armed again.
+    fn fire_timers(&mut self) {
+        let now = SystemClock.now();
+        while let Some(token) = self.timers.pop_due(now) {
+            let Some(connection) = self.connections.get_mut(token) else {
+                continue;
+            };
+            connection.armed = None;
+            let deadline = connection.deadline();
+            if deadline.is_some_and(|deadline| deadline > now) {
+                self.timers.arm(token, &mut connection.armed, deadline);
+            } else {
+                self.want_turn(token);
+            }
+        }
+    }
+
+    /// One turn for each that is in the queue now, as long as the time of this turn lasts.
+    fn give_turns(&mut self) {
+        if self.queue.is_empty() {
+            return;
+        }
+        // First of all, so that no session answers from what was true before. Which mailboxes have changed
+        // is of no interest here: a session hears of it at its next command.
+        drop(self.shared.store.poll_watch());
+        let end = SystemClock.now() + TURN_TIME;
+        for _ in 0..self.queue.len() {
+            if let Some(token) = self.queue.pop_front() {
+                self.give_turn(token);
+            }
+            if SystemClock.now() >= end {
+                break;
+            }
+        }
+    }
+
+    fn give_turn(&mut self, token: Token) {
+        let Some(connection) = self.connections.get_mut(token) else {
+            return;
+        };
+        connection.queued = false;
+        let next = guarded(|| connection.turn(&mut self.shared)).unwrap_or_else(|message| {
+            let name = connection.name();
+            log::error!("{name}: dropped, by a fault in imap2d, please report it: {message}");
+            Ok(Next::Close)
+        });
+        match next {
+            Ok(Next::Turn) => self.want_turn(token),
+            Ok(Next::Wait) => {
+                let deadline = connection.deadline();
+                self.timers.arm(token, &mut connection.armed, deadline);
+            }
+            Ok(Next::Close) => self.disconnect(token),
+            Err(error) => {
+                log::debug!("{}: lost: {error}", connection.name());
+                self.disconnect(token);
+            }
+        }
+    }
+
+    fn disconnect(&mut self, token: Token) {
+        let Some(mut connection) = self.connections.remove(token) else {
+            return;
+        };
+        log::debug!("{}: disconnected", connection.name());
+        self.timers.arm(token, &mut connection.armed, None);
+        let registry = self.poll.registry();
+        let buffer = &mut self.shared.buffer;
+        if let Err(message) = guarded(|| connection.close(registry, buffer)) {
+            log::error!("a fault in imap2d at the end of a connection: {message}");
+        }
+    }
+
+    /// Lets nobody in any more, says good-bye to everybody. Asked a second time it ends at once.
+    fn begin_to_drain(&mut self) {
+        let now = SystemClock.now();
+        if self.draining_until.is_some() {
+            self.draining_until = Some(now);
+            return;
+        }
+        log::info!(
+            "shutting down, {} clients are connected",
+            self.connections.len()
+        );
+        self.draining_until = Some(now + DRAIN_TIME);
+        self.listeners.clear();
+        for token in self.connections.keys() {
+            if let Some(connection) = self.connections.get_mut(token) {
+                connection.shut_down("The server is shutting down");
+            }
+            self.want_turn(token);
+        }
+    }
+}
+
+/// Does the work. If it panics, the error is what the panic said.
+///
+/// What the work had its hands on is either thrown away, as the connection is, or has no state of its own
+/// between two calls that a half-done call could break: the store checks what it knows against the disk.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        text.or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| String::from("no message"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        assert_eq!(guarded(|| 1), Ok(1));
+        let number = std::hint::black_box(7);
+        assert_eq!(guarded(|| panic!("seven")), Err::<(), _>("seven".into()));
+        assert_eq!(guarded(|| panic!("{number}")), Err::<(), _>("7".into()));
+    }
+}

@@ -1,0 +1,229 @@
+//! The part that touches sockets, time and signals: it drives [sessions](crate::session).
+//!
+//! [`Server::bind`] takes the listeners, or descriptors 0 and 1, that the options ask for, and
+//! [`Server::run`] serves until it is told to stop. One thread, one loop (`event_loop.rs`); everything below
+//! this module is given its octets, its time and its verdicts as arguments.
+//!
+//! A test suite embeds a real server like this, on a port that the system picks:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = imap2d::Options::from_args([
+//!     "--listen", "127.0.0.1:0", "--users", "passwd", "--mail", "/tmp/mail/%u",
+//! ])?;
+//! let server = imap2d::Server::bind(&options)?;
+//! let (address, handle) = (server.local_addr(), server.handle());
+//! let thread = std::thread::spawn(move || server.run());
+//! // ... speak IMAP to `address` ...
+//! handle.shut_down();
+//! thread.join().expect("the server does not panic")?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod connection;
+mod error;
+mod event_loop;
+mod gate;
+mod listener;
+mod shared;
+mod signals;
+mod single;
+mod slab;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod transport;
+
+use self::event_loop::{EventLoop, WAKER};
+use self::gate::Gate;
+use self::listener::Listener;
+use self::shared::Shared;
+use self::signals::StopSignals;
+use self::single::Client;
+use self::transport::Transport;
+use crate::options::{DialectOption, Mode, Options};
+use crate::protocol::dialect::{Dialect, Level};
+use crate::session::SessionConfig;
+use crate::store::{Settings, Store};
+use mio::{Poll, Waker};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+pub use self::error::ServerError;
+
+/// A server that has what it needs to serve, and has not begun.
+pub struct Server {
+    options: Options,
+    gate: Gate,
+    poll: Poll,
+    role: Role,
+    signals: Option<StopSignals>,
+    handle: Handle,
+}
+
+enum Role {
+    /// Whoever connects.
+    Listen(Vec<Listener>),
+    /// The one on descriptors 0 and 1.
+    Serve(Client),
+}
+
+/// Stops a running server, from any thread.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    stop: Arc<AtomicBool>,
+    waker: Arc<Waker>,
+}
+
+impl Handle {
+    /// Says BYE to all clients and lets them read it for some seconds; then [`Server::run`] returns. A second
+    /// call cuts the seconds short.
+    pub fn shut_down(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // It fails only if the loop has ended, and that is what was asked for.
+        let _ = self.waker.wake();
+    }
+}
+
+impl Server {
+    /// Takes the sockets that the options ask for. Clients may connect from now on; they are answered once
+    /// the server runs. The process's limit of open files is raised as far as the system allows.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on, or a user that does not exist.
+    pub fn bind(options: &Options) -> Result<Self, ServerError> {
+        let mut gate = Gate::new(options);
+        let role = match &options.mode {
+            Mode::Serve { listen } | Mode::Demo { listen } => Role::Listen(bind_all(listen)?),
+            Mode::Inetd => Role::Serve(Client::Stranger),
+            Mode::Preauth(name) => {
+                let known = gate.preauthenticated(name.as_deref());
+                let (user, account) = known.map_err(ServerError::NoUser)?;
+                Role::Serve(Client::Known { user, account })
+            }
+            Mode::CheckConfig | Mode::Help | Mode::Version => return Err(ServerError::NoListener),
+        };
+        let poll = Poll::new().map_err(ServerError::system("open a poll"))?;
+        let waker =
+            Waker::new(poll.registry(), WAKER).map_err(ServerError::system("make a waker"))?;
+        Ok(Self {
+            options: options.clone(),
+            gate,
+            poll,
+            role,
+            signals: None,
+            handle: Handle {
+                stop: Arc::default(),
+                waker: Arc::new(waker),
+            },
+        })
+    }
+
+    /// From now on `SIGTERM` and `SIGINT` shut this server down, and `SIGHUP` does nothing. This is the
+    /// whole process's business, so it is left to the program; a server that is embedded has its [`Handle`].
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn stop_on_signals(mut self) -> Result<Self, ServerError> {
+        let signals = StopSignals::new().map_err(ServerError::system("listen to signals"))?;
+        self.signals = Some(signals);
+        Ok(self)
+    }
+
+    /// The address of the first listener: with port 0 the system picked one. `0.0.0.0:0` if there is none.
+    pub fn local_addr(&self) -> SocketAddr {
+        let first = self.local_addrs().next();
+        first.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    /// The addresses of all listeners, in the order of the options.
+    pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let listeners = match &self.role {
+            Role::Listen(listeners) => listeners.as_slice(),
+            Role::Serve(_) => &[],
+        };
+        listeners.iter().map(|listener| listener.address)
+    }
+
+    /// What stops the server from another thread.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves until it is shut down, or until its only client has gone.
+    ///
+    /// # Errors
+    /// If the system refuses what the loop cannot do without. Nothing that a client does is an error.
+    pub fn run(self) -> Result<(), ServerError> {
+        let options = &self.options;
+        let host = host_name();
+        let store = open_store(options, &host);
+        let shared = Shared::new(store, self.gate, session_config(options, host));
+        let stop = self.handle.stop;
+        let mut event_loop = EventLoop::new(self.poll, shared, options.max_connections, stop)?;
+        if let Some(signals) = self.signals {
+            event_loop.stop_on(signals)?;
+        }
+        match self.role {
+            Role::Listen(listeners) => event_loop.listen(listeners)?,
+            Role::Serve(client) => serve(&mut event_loop, client)?,
+        }
+        event_loop.run()
+    }
+}
+
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listener>, ServerError> {
+    if addresses.is_empty() {
+        return Err(ServerError::NoListener);
+    }
+    listener::raise_descriptor_limit();
+    addresses.iter().copied().map(Listener::bind).collect()
+}
+
+fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> {
+    let refused = || ServerError::system("serve descriptors 0 and 1");
+    let descriptors = single::standard_descriptors().map_err(refused())?;
+    let session = single::session(client, event_loop.shared(), Instant::now());
+    event_loop
+        .connect(Transport::Descriptors(descriptors), session)
+        .map_err(refused())
+}
+
+fn open_store(options: &Options, host: &str) -> Store {
+    let mut store = Store::new(Settings {
+        read_only: options.read_only,
+        ..Settings::new(host, std::process::id())
+    });
+    if let Err(error) = store.start_watching() {
+        log::warn!("changes by other programs are found by looking, not by being told: {error}");
+    }
+    store
+}
+
+fn session_config(options: &Options, host: String) -> SessionConfig {
+    SessionConfig {
+        host,
+        dialect: match options.dialect {
+            DialectOption::Auto => Dialect::auto(),
+            DialectOption::Imap2 => Dialect::pinned(Level::Imap2),
+            DialectOption::Imap2bis => Dialect::pinned(Level::Imap2bis),
+            DialectOption::Imap4 => Dialect::pinned(Level::Imap4),
+        },
+        max_message: options.max_message,
+        idle_timeout: options.idle_timeout,
+    }
+}
+
+/// The name of this machine, for the greeting and for the names of files.
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    if name.is_empty() {
+        "localhost".into()
+    } else {
+        name.into_owned()
+    }
+}

@@ -1,0 +1,29 @@
+//! What all connections work with in their turns.
+
+use super::gate::Gate;
+use crate::session::SessionConfig;
+use crate::store::Store;
+use std::rc::Rc;
+
+/// One read. A command is far shorter; for an APPEND it makes the system calls few enough.
+const READ_BUFFER: usize = 16 * 1024;
+
+/// Lent to one connection at a time.
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) gate: Gate,
+    pub(super) config: Rc<SessionConfig>,
+    /// For one read, by whoever has the turn. Nothing stays in it.
+    pub(super) buffer: Box<[u8]>,
+}
+
+impl Shared {
+    pub(super) fn new(store: Store, gate: Gate, config: SessionConfig) -> Self {
+        Self {
+            store,
+            gate,
+            config: Rc::new(config),
+            buffer: vec![0; READ_BUFFER].into_boxed_slice(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! One client on descriptors 0 and 1: `--inetd` and `--preauth`.
+//!
+//! The descriptors may be a socket, two pipes, a terminal or plain files, and the loop is the same for all
+//! of them (see [`Descriptors`] for files). When the input ends, the session answers what it has received,
+//! and its end is the end of the process.
+
+use super::gate::Gate;
+use super::shared::Shared;
+use super::transport::Descriptors;
+use crate::session::{Peer, Session};
+use crate::store::Account;
+use rustix::io::Errno;
+use rustix::net::AddressFamily;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+/// Who the one client is.
+pub(super) enum Client {
+    /// Somebody who has yet to log in.
+    Stranger,
+    /// Somebody whom the system let start this process.
+    Known {
+        /// The name of the user.
+        user: String,
+        /// Where the mail is.
+        account: Account,
+    },
+}
+
+/// Descriptors 0 and 1. They are duplicated, so that nothing else that uses them is surprised.
+pub(super) fn standard_descriptors() -> io::Result<Descriptors> {
+    let input = io::stdin().as_fd().try_clone_to_owned()?;
+    let output = io::stdout().as_fd().try_clone_to_owned()?;
+    Descriptors::new(input, output)
+}
+
+/// The session of the one client. Its greeting is queued.
+pub(super) fn session(client: Client, shared: &Shared, now: Instant) -> Session {
+    let config = shared.config.clone();
+    match client {
+        Client::Stranger => Session::new(config, inetd_peer(&shared.gate), now),
+        Client::Known { user, account } => {
+            let peer = Peer {
+                name: "preauth".into(),
+                may_log_in: false,
+            };
+            Session::preauthenticated(config, peer, user, account, now)
+        }
+    }
+}
+
+/// Who is at the other end of descriptor 0. If that is no socket, or a socket of this machine alone, it is
+/// somebody on this machine; if it is a socket whose other end has no address, nothing is known.
+fn inetd_peer(gate: &Gate) -> Peer {
+    let nameless = |name: &str, is_local| Peer {
+        name: name.into(),
+        may_log_in: gate.may_log_in(is_local),
+    };
+    match rustix::net::getpeername(io::stdin()) {
+        Ok(Some(address)) if address.address_family() == AddressFamily::UNIX => {
+            nameless("a local socket", true)
+        }
+        Ok(Some(address)) => SocketAddr::try_from(address).map_or_else(
+            |_| nameless("a foreign socket", false),
+            |address| gate.peer(address),
+        ),
+        Err(Errno::NOTSOCK) => nameless("descriptor 0", true),
+        Ok(None) | Err(_) => nameless("an unknown socket", false),
+    }
+}

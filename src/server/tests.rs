@@ -1,0 +1,380 @@
+//! Real servers on loopback sockets, with good clients and bad ones.
+
+use super::event_loop::EventLoop;
+use super::gate::Gate;
+use super::shared::Shared;
+use super::single::{self, Client};
+use super::transport::{Descriptors, Transport};
+use super::{Handle, Server, ServerError, open_store, session_config};
+use crate::options::Options;
+use mio::Poll;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// More than any socket buffer holds, so that whoever does not read it makes the server wait.
+const LARGE: usize = 16 * 1024 * 1024;
+
+/// A directory with one user, `ann` with the password `secret`, and one large message.
+fn home() -> TempDir {
+    let home = tempfile::tempdir().expect("a directory");
+    fs::write(home.path().join("users"), "ann:{PLAIN}secret\n").expect("a passwd-file");
+    for sub in ["cur", "new", "tmp"] {
+        fs::create_dir_all(home.path().join("ann").join(sub)).expect("a Maildir");
+    }
+    let mut message = b"Subject: large\n\n".to_vec();
+    message.resize(LARGE, b'x');
+    fs::write(home.path().join("ann/cur/1.large:2,S"), message).expect("a message");
+    home
+}
+
+fn options(home: &TempDir, more: &[&str]) -> Options {
+    let path = |name: &str| home.path().join(name).display().to_string();
+    let (users, mail) = (path("users"), path("%u"));
+    let mut args = vec!["--users", &users, "--mail", &mail];
+    args.extend(more);
+    Options::from_args(args).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// A running server.
+struct Running {
+    address: SocketAddr,
+    handle: Handle,
+    thread: Option<JoinHandle<Result<(), ServerError>>>,
+    _home: TempDir,
+}
+
+fn start(more: &[&str]) -> Running {
+    let home = home();
+    let mut args = vec!["--listen", "127.0.0.1:0"];
+    args.extend(more);
+    let server = Server::bind(&options(&home, &args)).expect("a server");
+    Running {
+        address: server.local_addr(),
+        handle: server.handle(),
+        thread: Some(thread::spawn(move || server.run())),
+        _home: home,
+    }
+}
+
+impl Running {
+    fn connect(&self) -> Connected {
+        let stream = TcpStream::connect(self.address).expect("a connection");
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).expect("a time-out");
+        Connected(BufReader::new(stream))
+    }
+
+    fn client(&self) -> Connected {
+        let mut client = self.connect();
+        let greeting = client.line();
+        assert!(greeting.starts_with("* OK"), "{greeting}");
+        client
+    }
+
+    fn stop(&mut self) -> Result<(), ServerError> {
+        self.handle.shut_down();
+        let thread = self.thread.take().expect("it runs");
+        thread.join().expect("no panic")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.thread.is_some() && !thread::panicking() {
+            self.handle.shut_down();
+            self.stop().expect("a clean end");
+        }
+    }
+}
+
+/// A client.
+struct Connected(BufReader<TcpStream>);
+
+impl Connected {
+    fn send(&mut self, octets: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(octets.as_ref()).expect("sent");
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("a line");
+        line
+    }
+
+    /// The tagged response to a command.
+    fn ask(&mut self, command: &str) -> String {
+        self.send(format!("{command}\r\n"));
+        let tag = command.split(' ').next().expect("a tag");
+        self.answer(tag)
+    }
+
+    fn answer(&mut self, tag: &str) -> String {
+        loop {
+            let line = self.line();
+            assert!(!line.is_empty(), "the server hung up");
+            if let Some(answer) = line.strip_prefix(&format!("{tag} ")) {
+                return answer.into();
+            }
+        }
+    }
+
+    fn log_in(&mut self) {
+        let answer = self.ask("in LOGIN ann secret");
+        assert!(answer.starts_with("OK"), "{answer}");
+    }
+
+    fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).expect("the rest");
+        rest
+    }
+}
+
+fn assert_send<T: Send>(_: &T) {}
+
+#[test]
+fn serves_and_says_good_bye() {
+    let mut server = start(&[]);
+    let mut client = server.client();
+    assert!(client.ask("a1 LOGIN ann wrong").starts_with("NO"));
+    client.log_in();
+    client.send("a2 LOGOUT\r\n");
+    let rest = client.rest();
+    assert!(
+        rest.starts_with("* BYE") && rest.contains("\r\na2 OK"),
+        "{rest}"
+    );
+
+    let waiting = server.client();
+    server.stop().expect("a clean end");
+    assert!(waiting.rest().starts_with("* BYE"));
+    assert!(TcpStream::connect(server.address).is_err());
+}
+
+#[test]
+fn can_be_moved_to_a_thread() {
+    let home = home();
+    let server = Server::bind(&options(&home, &["--listen", "127.0.0.1:0"])).expect("a server");
+    assert_send(&server);
+    assert_ne!(server.local_addr().port(), 0);
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let server = start(&[]);
+    let address = server.address.to_string();
+    let error = Server::bind(&options(&home(), &["--listen", &address])).err();
+    let text = error.expect("an error").to_string();
+    assert!(text.contains(&address), "{text}");
+}
+
+#[test]
+fn many_clients() {
+    let server = start(&[]);
+    let mut clients: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send("n NOOP\r\n");
+    }
+    for client in &mut clients {
+        assert!(client.answer("n").starts_with("OK"));
+    }
+}
+
+#[test]
+fn octet_by_octet() {
+    let server = start(&[]);
+    let mut client = server.client();
+    for octet in b"a1 LOGIN ann secret\r\n" {
+        client.send([*octet]);
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(client.answer("a1").starts_with("OK"));
+}
+
+#[test]
+fn a_thousand_commands_at_once() {
+    let server = start(&[]);
+    let mut client = server.client();
+    let commands: String = (0..1000).map(|n| format!("t{n} NOOP\r\n")).collect();
+    client.send(commands);
+    for n in 0..1000 {
+        assert!(client.line().starts_with(&format!("t{n} OK")));
+    }
+}
+
+#[test]
+fn commands_before_the_end_of_input_are_answered() {
+    let server = start(&[]);
+    let mut client = server.client();
+    client.send("a1 NOOP\r\na2 NOOP\r\na3 NO");
+    let stream = client.0.get_ref();
+    stream.shutdown(Shutdown::Write).expect("half closed");
+    let rest = client.rest();
+    assert!(rest.contains("a1 OK") && rest.contains("a2 OK"), "{rest}");
+}
+
+#[test]
+fn who_never_reads_disturbs_nobody() {
+    let server = start(&[]);
+    let mut deaf = server.client();
+    deaf.log_in();
+    assert!(deaf.ask("s SELECT INBOX").starts_with("OK"));
+    deaf.send("f FETCH 1 RFC822\r\n".repeat(20));
+    let mut client = server.client();
+    let start = Instant::now();
+    for _ in 0..100 {
+        assert!(client.ask("n NOOP").starts_with("OK"));
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+    // Whoever begins to read after all gets every octet.
+    for _ in 0..2 {
+        let mut octets = 0;
+        loop {
+            let line = deaf.line();
+            octets += line.len();
+            if line.starts_with("f ") {
+                break;
+            }
+        }
+        assert!(octets > LARGE, "{octets}");
+    }
+}
+
+#[test]
+fn vanishing_in_a_literal_leaves_the_server_well() {
+    let server = start(&[]);
+    for _ in 0..20 {
+        let mut client = server.client();
+        client.log_in();
+        client.send("a APPEND INBOX {1000}\r\n");
+        assert!(client.line().starts_with('+'));
+        client.send("From: half a mess");
+    }
+    let mut client = server.client();
+    assert!(client.ask("n NOOP").starts_with("OK"));
+}
+
+#[test]
+fn one_too_many_is_refused_and_only_that_one() {
+    let server = start(&["--max-connections", "2"]);
+    let mut first = server.client();
+    let second = server.client();
+    let refused = server.connect().rest();
+    assert!(
+        refused.starts_with("* BYE") && refused.ends_with("\r\n"),
+        "{refused}"
+    );
+    assert!(first.ask("n NOOP").starts_with("OK"));
+    drop(second);
+    // The server learns of it by itself; until then newcomers are refused.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !server.connect().line().starts_with("* OK") {
+        assert!(
+            Instant::now() < deadline,
+            "the place is not given away again"
+        );
+    }
+}
+
+/// Serves one stranger on these descriptors until it is over.
+fn serve_descriptors(input: OwnedFd, output: OwnedFd) -> Result<(), ServerError> {
+    let home = home();
+    let options = options(&home, &["--inetd", "--plaintext-login", "always"]);
+    let host = String::from("test");
+    let store = open_store(&options, &host);
+    let shared = Shared::new(store, Gate::new(&options), session_config(&options, host));
+    let mut event_loop = EventLoop::new(Poll::new().expect("a poll"), shared, 1, Arc::default())?;
+    let session = single::session(Client::Stranger, event_loop.shared(), Instant::now());
+    let descriptors = Descriptors::new(input, output).expect("descriptors");
+    event_loop
+        .connect(Transport::Descriptors(descriptors), session)
+        .map_err(ServerError::system("serve descriptors"))?;
+    event_loop.run()
+}
+
+/// A pipe whose ends block, as a shell makes them: the end to read from, the end to write to.
+fn pipe() -> (File, File) {
+    let (writer, reader) = mio::unix::pipe::new().expect("a pipe");
+    writer.set_nonblocking(false).expect("it blocks");
+    reader.set_nonblocking(false).expect("it blocks");
+    let file = |end: &dyn AsFd| {
+        let descriptor = end.as_fd().try_clone_to_owned();
+        File::from(descriptor.expect("a descriptor"))
+    };
+    (file(&reader), file(&writer))
+}
+
+const SCRIPT: &str = "a1 LOGIN ann secret\r\na2 SELECT INBOX\r\na3 NOOP\r\n";
+
+fn assert_script_answered(output: &str) {
+    let lines: Vec<&str> = output.lines().collect();
+    assert!(lines[0].starts_with("* OK"), "{output}");
+    for tag in ["a1 OK", "a2 OK", "a3 OK"] {
+        assert!(lines.iter().any(|line| line.starts_with(tag)), "{output}");
+    }
+}
+
+#[test]
+fn one_client_on_plain_files() {
+    let mut input = tempfile::tempfile().expect("a file");
+    input.write_all(SCRIPT.as_bytes()).expect("written");
+    input.rewind().expect("rewound");
+    let mut output = tempfile::tempfile().expect("a file");
+    let descriptor = output.try_clone().expect("a descriptor");
+    serve_descriptors(input.into(), descriptor.into()).expect("served");
+    let mut text = String::new();
+    output.rewind().expect("rewound");
+    output.read_to_string(&mut text).expect("the output");
+    assert_script_answered(&text);
+}
+
+#[test]
+fn one_client_on_two_pipes() {
+    let (input, mut commands) = pipe();
+    let (mut answers, output) = pipe();
+    let server = thread::spawn(move || serve_descriptors(input.into(), output.into()));
+    commands.write_all(SCRIPT.as_bytes()).expect("written");
+    drop(commands);
+    let mut text = String::new();
+    answers.read_to_string(&mut text).expect("the output");
+    assert_script_answered(&text);
+    server.join().expect("no panic").expect("served");
+}
+
+#[test]
+fn one_client_on_a_socket() {
+    let (mut client, socket) = UnixStream::pair().expect("a pair");
+    let twin = socket.try_clone().expect("a descriptor");
+    let server = thread::spawn(move || serve_descriptors(socket.into(), twin.into()));
+    client.write_all(SCRIPT.as_bytes()).expect("written");
+    client.shutdown(Shutdown::Write).expect("half closed");
+    let mut text = String::new();
+    client.read_to_string(&mut text).expect("the output");
+    assert_script_answered(&text);
+    server.join().expect("no panic").expect("served");
+}
+
+#[test]
+fn a_pipe_that_is_read_late_gets_everything() {
+    let script = format!("{SCRIPT}f FETCH 1 RFC822\r\n");
+    let mut input = tempfile::tempfile().expect("a file");
+    input.write_all(script.as_bytes()).expect("written");
+    input.rewind().expect("rewound");
+    let (answers, output) = pipe();
+    let server = thread::spawn(move || serve_descriptors(input.into(), output.into()));
+    thread::sleep(Duration::from_millis(50));
+    let octets = io::copy(&mut { answers }, &mut io::sink());
+    assert!(octets.expect("the output") > LARGE as u64);
+    server.join().expect("no panic").expect("served");
+}

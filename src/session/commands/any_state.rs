@@ -1,0 +1,37 @@
+//! CAPABILITY, CHECK and LOGOUT: commands that need no arguments and no mailbox (RFC 1064 p. 9-10,
+//! RFC 3501 §6.1).
+
+use crate::budget::Step;
+use crate::protocol::Status;
+use crate::session::core::Core;
+use crate::session::job::{Cx, Job, Reply};
+use crate::session::untagged::Occasion;
+
+/// RFC 3501 §6.1.1. That the client asked has made the session climb already.
+pub(super) fn capability(core: &mut Core) -> Reply {
+    let may_log_in = core.peer.may_log_in || core.is_logged_in();
+    core.encoder().capability(if may_log_in {
+        "IMAP4rev1"
+    } else {
+        "IMAP4rev1 LOGINDISABLED"
+    });
+    Reply::ok("CAPABILITY completed")
+}
+
+/// RFC 1064 p. 10, RFC 1176 p. 13: a look at the mailbox, which every command ends with; the counts
+/// are told in any case to those who rely on that.
+pub(super) fn check() -> Reply {
+    Reply::ok("CHECK completed").on(Occasion::Check)
+}
+
+/// RFC 1064 p. 9: a BYE, then the tagged OK, then the end of the connection.
+pub(super) struct Logout;
+
+impl Job for Logout {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        let text = format!("{} IMAP server terminating connection", cx.core.config.host);
+        cx.core.encoder().untagged(Status::Bye, None, &text);
+        cx.core.finish();
+        Step::Done(Reply::ok("LOGOUT completed").on(Occasion::Nothing))
+    }
+}

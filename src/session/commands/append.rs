@@ -1,0 +1,102 @@
+//! APPEND (IMAP2bis: RFC 1732 p. 3; RFC 3501 §6.3.11).
+//!
+//! The message is the last argument, a literal that may be many megabytes. It never lies in memory: when
+//! the framer offers it, the rest of the command is known, so the mailbox is opened and every octet goes
+//! straight into a file in `tmp/`. What goes wrong on the way is kept until the literal has come to its
+//! true end, since the client cannot listen before.
+
+use crate::budget::{Budget, COST_READ_16K, COST_SYSCALL, Step};
+use crate::protocol::AppendArguments;
+use crate::ready;
+use crate::session::core::Core;
+use crate::session::job::{Cx, Job, Reply, Task};
+use crate::store::{Append, Store, StoreError};
+
+/// A message that is being received.
+pub(in crate::session) struct Appending {
+    tag: Vec<u8>,
+    state: Result<Append, Reply>,
+}
+
+impl Appending {
+    /// Takes the arguments and the size that was announced. An error is the command's answer: the
+    /// literal is not wanted then.
+    pub(in crate::session) fn begin(
+        arguments: AppendArguments,
+        size: u64,
+        core: &mut Core,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Result<Self, Box<Task>> {
+        let tag = arguments.tag.clone();
+        let cx = &mut Cx {
+            core,
+            store,
+            budget,
+        };
+        match open(arguments, size, cx) {
+            Ok(append) => Ok(Self {
+                tag,
+                state: Ok(append),
+            }),
+            Err(reply) => Err(Box::new(Task::reply(tag, reply))),
+        }
+    }
+
+    /// The tag of the command.
+    pub(in crate::session) fn tag(&self) -> &[u8] {
+        &self.tag
+    }
+
+    /// Takes the next octets of the message.
+    pub(in crate::session) fn write(&mut self, octets: &[u8], budget: &mut Budget<'_>) {
+        if let Ok(append) = &mut self.state {
+            if let Err(error) = append.write(octets) {
+                self.state = Err(Reply::refused(&error));
+            }
+        }
+        budget.spend(
+            COST_SYSCALL + COST_READ_16K * u32::try_from(octets.len() / (16 * 1024)).unwrap_or(0),
+        );
+    }
+
+    /// The message is there; `rest` is what follows it on the command line.
+    pub(in crate::session) fn into_task(self, rest: &[u8]) -> Task {
+        match self.state {
+            Err(reply) => Task::reply(self.tag, reply),
+            Ok(_) if !rest.is_empty() => {
+                Task::reply(self.tag, Reply::bad("Nothing may follow the message"))
+            }
+            Ok(append) => Task::new(self.tag, Box::new(Finish(append))),
+        }
+    }
+}
+
+fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
+    cx.core
+        .admit(arguments.level, arguments.trigger, arguments.states())?;
+    if size > cx.core.config.max_message {
+        return Err(Reply::refused(&StoreError::Limit(
+            "The message is longer than this server takes",
+        )));
+    }
+    if size == 0 {
+        return Err(Reply::no("An empty message cannot be appended"));
+    }
+    let name = super::mailbox_argument(&arguments.mailbox)?;
+    let handle = super::copy::open_or_create(&name, false, cx)?;
+    let wall = cx.budget.wall();
+    Append::begin(cx.store, &handle, arguments.flags, arguments.date, wall)
+        .map_err(|error| Reply::refused(&error))
+}
+
+struct Finish(Append);
+
+impl Job for Finish {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        Step::Done(match ready!(self.0.step(cx.store, cx.budget)) {
+            Ok(_) => Reply::ok("APPEND completed"),
+            Err(error) => Reply::refused(&error),
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! COPY and UID COPY (RFC 1064 p. 11, RFC 3501 §6.4.7).
+//!
+//! All messages are copied or none. The older the dialect, the more it does besides: RFC 1064 makes the
+//! mailbox if it is missing, sends a COPY line for each message, and marks the originals `\Seen`; the
+//! flags of a copy are those its original had before.
+
+use crate::budget::{COST_SYSCALL, Step};
+use crate::protocol::{Code, Status};
+use crate::ready;
+use crate::session::core::Core;
+use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
+use crate::session::untagged::write_flags;
+use crate::store::{Copy, FlagChange, MessageRef, StoreError};
+use crate::types::{FlagOperation, Flags, KeywordSet, MailboxRef, MessageSet, NumberSet};
+
+struct CopyJob {
+    uid: bool,
+    set: NumberSet,
+    to: MailboxRef,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Finding out which messages are meant.
+    Collect(EachMessage, NumberSet),
+    Copy(Copy),
+    /// Telling of each copy, and marking the original as read.
+    Mark(EachMessage, Retry),
+}
+
+/// Copies a set of messages.
+pub(super) fn job(uid: bool, set: &MessageSet, to: &[u8], core: &Core) -> Box<dyn Job> {
+    let to = match super::mailbox_argument(to) {
+        Ok(to) => to,
+        Err(reply) => return super::answered(reply),
+    };
+    match super::fetch::numbers(uid, set, core) {
+        Ok(set) => {
+            let stage = Stage::Collect(EachMessage::new(set.clone(), uid), NumberSet::new());
+            Box::new(CopyJob {
+                uid,
+                set,
+                to,
+                stage,
+            })
+        }
+        Err(reply) => super::answered(reply),
+    }
+}
+
+impl Job for CopyJob {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        loop {
+            match &mut self.stage {
+                Stage::Collect(each, uids) => {
+                    while let Some(message) = ready!(each.current(cx)) {
+                        uids.insert(message.uid.get());
+                        each.advance(cx, 1);
+                    }
+                    let uids = std::mem::take(uids);
+                    match self.begin(uids, cx) {
+                        Ok(copy) => self.stage = Stage::Copy(copy),
+                        Err(reply) => return Step::Done(reply),
+                    }
+                }
+                Stage::Copy(copy) => {
+                    if let Err(error) = ready!(copy.step(cx.store, cx.budget)) {
+                        return Step::Done(Reply::refused(&error));
+                    }
+                    self.stage = Stage::Mark(
+                        EachMessage::new(self.set.clone(), self.uid),
+                        Retry::default(),
+                    );
+                }
+                Stage::Mark(each, retry) => {
+                    while let Some(message) = ready!(each.current(cx)) {
+                        ready!(mark(&message, retry, cx));
+                        each.advance(cx, COST_SYSCALL);
+                    }
+                    return Step::Done(Reply::ok("COPY completed"));
+                }
+            }
+        }
+    }
+}
+
+impl CopyJob {
+    fn begin(&self, uids: NumberSet, cx: &mut Cx<'_, '_>) -> Result<Copy, Reply> {
+        let handle = open_or_create(&self.to, cx.core.dialect.copy_creates_mailbox(), cx)?;
+        let Some(view) = cx.core.view() else {
+            return Err(Reply::bad("Select a mailbox first"));
+        };
+        Ok(Copy::new(view, uids, handle))
+    }
+}
+
+/// Opens the mailbox that is to take messages. One that is missing is made, or else the client is told
+/// that it may make it: by a code in the tagged NO (RFC 3501 §6.4.7), to IMAP2bis clients by an untagged
+/// OK as well (RFC 1732 p. 4).
+pub(super) fn open_or_create(
+    name: &MailboxRef,
+    create: bool,
+    cx: &mut Cx<'_, '_>,
+) -> Result<crate::store::MailboxHandle, Reply> {
+    let Some(account) = cx.core.account() else {
+        return Err(Reply::bad("Log in first"));
+    };
+    let mut opened = cx.store.open(account, name);
+    if let (Err(StoreError::NotFound), true, MailboxRef::Personal(own)) = (&opened, create, name) {
+        opened = cx
+            .store
+            .create(account, own)
+            .and_then(|()| cx.store.open(account, name));
+    }
+    opened.map_err(|error| match error {
+        StoreError::NotFound => try_create(cx.core),
+        error => Reply::refused(&error),
+    })
+}
+
+fn try_create(core: &mut Core) -> Reply {
+    let text = "There is no such mailbox; it may be created";
+    if core.dialect.tells_trycreate_untagged() {
+        core.encoder()
+            .untagged(Status::Ok, Some(Code::TryCreate), text);
+    }
+    Reply::no(text).with_code(Code::TryCreate)
+}
+
+/// RFC 1064 p. 11: a COPY line, and `\Seen` on the original if the mailbox may be changed.
+fn mark(message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<()> {
+    if cx.core.dialect.copy_marks_seen() && cx.core.may_write() {
+        let seen = FlagChange {
+            operation: FlagOperation::Add,
+            system: Flags::SEEN,
+            keywords: KeywordSet::NONE,
+        };
+        let changed = ready!(retry.step(cx, message, |cx, message| {
+            let Some(view) = cx.core.view() else {
+                return Err(StoreError::Gone);
+            };
+            cx.store.change_flags(view, message, &seen)
+        }));
+        match changed {
+            Ok(true) => write_flags(cx, message),
+            Ok(false) | Err(StoreError::Gone) => {}
+            Err(error) => log::warn!(
+                "{}: a copied message was not marked: {error:?}",
+                cx.core.peer.name
+            ),
+        }
+    }
+    if cx.core.dialect.reports_copy() {
+        cx.core.encoder().copied(message.number);
+    }
+    Step::Done(())
+}

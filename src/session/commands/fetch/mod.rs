@@ -1,0 +1,239 @@
+//! FETCH, UID FETCH and PARTIAL (RFC 1064 p. 11-12, RFC 2062 p. 3, RFC 3501 §6.4.5).
+//!
+//! For each message the job first gathers, in as many steps as it takes: the file's status or an open
+//! file, and one pass over the file as deep as the items need ([`Depth`]). Only when nothing is missing
+//! any more is the response written, whole and at once, with message texts queued as ranges of the file.
+//!
+//! A literal is announced with the count of octets it has on the wire, CRLF for every line end, and that
+//! count is found by that pass, never taken from a file name.
+
+mod gather;
+mod structure;
+
+use self::gather::{Content, Gathered};
+use crate::budget::{COST_SYSCALL, Step};
+use crate::protocol::FetchItem;
+use crate::ready;
+use crate::session::core::Core;
+use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
+use crate::session::untagged::{Occasion, encode_flags, encode_uid, tell_new_keywords};
+use crate::store::{FlagChange, MessageRef, StoreError};
+use crate::types::{FlagOperation, Flags, KeywordSet, MessageSet, NumberSet, SetEnd};
+
+/// The numbers that a sequence set means. Message numbers beyond the last one are an error (RFC 3501 §9
+/// `seq-number`; imap2-bis servers refused them too), unique identifiers that do not exist are not.
+pub(super) fn numbers(uid: bool, set: &MessageSet, core: &Core) -> Result<NumberSet, Reply> {
+    let Some(view) = core.view() else {
+        return Err(Reply::bad("Select a mailbox first"));
+    };
+    if uid {
+        return Ok(set.resolve(view.last_uid()));
+    }
+    if set.greatest_number() > view.exists() {
+        return Err(no_such_message());
+    }
+    Ok(set.resolve(view.exists()))
+}
+
+pub(super) fn no_such_message() -> Reply {
+    Reply::bad("There is no message with that number").on(Occasion::NumbersInUse)
+}
+
+struct Fetch {
+    each: EachMessage,
+    uid: bool,
+    items: Vec<FetchItem>,
+    /// PARTIAL: the first octet, counted from 0, and how many at most.
+    partial: Option<(u32, u32)>,
+    gathered: Option<Gathered>,
+    retry: Retry,
+    marked: Option<bool>,
+    /// Why some message could not be sent.
+    failed: Option<StoreError>,
+}
+
+/// Sends items of a set of messages.
+pub(super) fn job(
+    uid: bool,
+    set: &MessageSet,
+    mut items: Vec<FetchItem>,
+    core: &Core,
+) -> Box<dyn Job> {
+    if uid && !items.contains(&FetchItem::Uid) {
+        // RFC 3501 §6.4.8: the answer to a UID command says the UID.
+        items.insert(0, FetchItem::Uid);
+    }
+    fetch(uid, set, items, None, core)
+}
+
+fn fetch(
+    uid: bool,
+    set: &MessageSet,
+    items: Vec<FetchItem>,
+    partial: Option<(u32, u32)>,
+    core: &Core,
+) -> Box<dyn Job> {
+    match numbers(uid, set, core) {
+        Ok(set) => Box::new(Fetch {
+            each: EachMessage::new(set, uid),
+            uid,
+            items,
+            partial,
+            gathered: None,
+            retry: Retry::default(),
+            marked: None,
+            failed: None,
+        }),
+        Err(reply) => super::answered(reply),
+    }
+}
+
+/// A piece of one item of one message (RFC 2062 p. 3). The first octet has the number 1.
+pub(super) fn partial(
+    number: u32,
+    item: FetchItem,
+    start: u32,
+    count: u32,
+    core: &Core,
+) -> Box<dyn Job> {
+    let set = MessageSet(vec![(SetEnd::Number(number), SetEnd::Number(number))]);
+    fetch(false, &set, vec![item], Some((start - 1, count)), core)
+}
+
+impl Job for Fetch {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        while let Some(message) = ready!(self.each.current(cx)) {
+            match ready!(self.fetch(&message, cx)) {
+                Ok(()) => {}
+                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
+                    return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
+                }
+                // A message that is gone or cannot be read costs that message, not those behind it.
+                Err(error) => {
+                    self.failed.get_or_insert(error);
+                }
+            }
+            self.gathered = None;
+            self.marked = None;
+            self.each.advance(cx, 1);
+        }
+        Step::Done(self.reply())
+    }
+}
+
+impl Fetch {
+    fn fetch(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+        let items = &self.items;
+        let gathered = self.gathered.get_or_insert_with(|| Gathered::new(items));
+        if let Err(error) = ready!(gathered.step(message, items, self.partial, &mut self.retry, cx))
+        {
+            return Step::Done(Err(error));
+        }
+        if self.marked.is_none() {
+            self.marked = Some(match ready!(self.mark_seen(message, cx)) {
+                Ok(changed) => changed,
+                Err(StoreError::Gone) => return Step::Done(Err(StoreError::Gone)),
+                Err(error) => {
+                    // On a disk that is full mail can still be read.
+                    log::warn!("{}: not marked as read: {error:?}", cx.core.peer.name);
+                    false
+                }
+            });
+        }
+        self.write(message, cx);
+        Step::Done(Ok(()))
+    }
+
+    /// Reading the text of a message marks it as read (RFC 1176 p. 15), unless the mailbox is open for
+    /// reading only. True if that changed its flags.
+    fn mark_seen(
+        &mut self,
+        message: &MessageRef,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<bool, StoreError>> {
+        if !cx.core.may_write() || !self.items.iter().any(FetchItem::sets_seen) {
+            return Step::Done(Ok(false));
+        }
+        let seen = FlagChange {
+            operation: FlagOperation::Add,
+            system: Flags::SEEN,
+            keywords: KeywordSet::NONE,
+        };
+        let changed = ready!(self.retry.step(cx, message, |cx, message| {
+            let Some(view) = cx.core.view() else {
+                return Err(StoreError::Gone);
+            };
+            cx.store.change_flags(view, message, &seen)
+        }));
+        if let Ok(true) = changed {
+            cx.budget.spend(COST_SYSCALL);
+        }
+        Step::Done(changed)
+    }
+
+    /// The whole response. Flags that the fetch itself changed come last, after the text: a client that
+    /// reads the octet count off the first line must not find flags there instead.
+    fn write(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) {
+        let Some(gathered) = &mut self.gathered else {
+            return;
+        };
+        let mut contents = gathered.take_contents().into_iter();
+        let tells_flags = self.items.contains(&FetchItem::Flags);
+        let marked = self.marked == Some(true) && !tells_flags;
+        if tells_flags || marked {
+            tell_new_keywords(cx);
+        }
+        cx.core.encoder().begin_fetch(message.number);
+        for (at, item) in self.items.iter().enumerate() {
+            cx.core.encoder().raw(if at == 0 { "" } else { " " });
+            match item {
+                FetchItem::Flags => encode_flags(cx, message),
+                FetchItem::Uid => encode_uid(cx, message),
+                item if gather::is_text(item) => {
+                    write_text(item, contents.next().unwrap_or(Content::Nothing), cx);
+                }
+                item => gathered.encode(item, &mut cx.core.encoder()),
+            }
+        }
+        if marked {
+            cx.core.encoder().raw(" ");
+            encode_flags(cx, message);
+        }
+        cx.core.encoder().end_message_data();
+    }
+
+    fn reply(&self) -> Reply {
+        let occasion = if self.uid {
+            Occasion::Changes
+        } else {
+            Occasion::NumbersInUse
+        };
+        let reply = match &self.failed {
+            None => Reply::ok("FETCH completed"),
+            Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
+            Some(error) => {
+                log::error!("{error:?}");
+                Reply::no("Some of the messages cannot be read")
+            }
+        };
+        reply.on(occasion)
+    }
+}
+
+/// A text is a literal, whatever is in it: some clients need the count. A part that is not there is NIL.
+fn write_text(item: &FetchItem, content: Content, cx: &mut Cx<'_, '_>) {
+    let mut encoder = cx.core.encoder();
+    encoder.raw(item.name()).raw(" ");
+    match content {
+        Content::Nothing => {
+            encoder.nil();
+        }
+        Content::Bytes(bytes) => {
+            encoder.literal(bytes.len() as u64).raw(bytes);
+        }
+        Content::Range(range) => {
+            encoder.literal(range.octets);
+            cx.core.output.file_range(range);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! CREATE, DELETE, RENAME, SUBSCRIBE and UNSUBSCRIBE (RFC 3501 §6.3.3-6.3.7; IMAP2bis with the words
+//! MAILBOX and BBOARD after SUBSCRIBE, RFC 2061 p. 2).
+
+use crate::budget::Step;
+use crate::protocol::MailboxKind;
+use crate::ready;
+use crate::session::core::Core;
+use crate::session::job::{Cx, Job, Reply};
+use crate::store::{Delete, Rename, StoreError, Subscribe};
+use crate::types::{MailboxName, MailboxRef};
+
+/// Something the store does to the user's folders, in one step or more.
+struct FolderJob {
+    done: &'static str,
+    work: Work,
+    /// The mailbox that is no longer there under that name when it is done.
+    takes_away: Option<MailboxName>,
+}
+
+enum Work {
+    Create(MailboxName),
+    Delete(MailboxName),
+    Rename(MailboxName, MailboxName),
+    Subscribe(MailboxRef, bool),
+    Deleting(Delete),
+    Renaming(Box<Rename>),
+    Subscribing(Subscribe),
+}
+
+/// RFC 3501 §6.3.3. A trailing separator only announces names below this one.
+pub(super) fn create(name: &[u8]) -> Box<dyn Job> {
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    on_mailbox(name, "CREATE completed", false, Work::Create)
+}
+
+/// RFC 3501 §6.3.4
+pub(super) fn delete(name: &[u8]) -> Box<dyn Job> {
+    on_mailbox(name, "DELETE completed", true, Work::Delete)
+}
+
+/// RFC 3501 §6.3.5
+pub(super) fn rename(from: &[u8], to: &[u8]) -> Box<dyn Job> {
+    match super::personal_argument(to) {
+        Ok(to) => on_mailbox(from, "RENAME completed", true, |from| {
+            Work::Rename(from, to)
+        }),
+        Err(reply) => super::answered(reply),
+    }
+}
+
+fn on_mailbox(
+    name: &[u8],
+    done: &'static str,
+    takes_away: bool,
+    work: impl FnOnce(MailboxName) -> Work,
+) -> Box<dyn Job> {
+    match super::personal_argument(name) {
+        Ok(name) => Box::new(FolderJob {
+            done,
+            // INBOX is still there when its messages are gone to another name (RFC 3501 §6.3.5).
+            takes_away: (takes_away && !name.is_inbox()).then(|| name.clone()),
+            work: work(name),
+        }),
+        Err(reply) => super::answered(reply),
+    }
+}
+
+/// Adds a name to the list of subscriptions, or removes it. A name may be on the list without there
+/// being such a mailbox (RFC 3501 §6.3.6).
+pub(super) fn subscribe(kind: MailboxKind, name: &[u8], on: bool) -> Box<dyn Job> {
+    let name = match kind {
+        MailboxKind::Mailbox => super::mailbox_argument(name),
+        MailboxKind::Bboard => super::board_argument(name),
+    };
+    let done = if on {
+        "SUBSCRIBE completed"
+    } else {
+        "UNSUBSCRIBE completed"
+    };
+    match name {
+        Ok(name) => Box::new(FolderJob {
+            done,
+            work: Work::Subscribe(name, on),
+            takes_away: None,
+        }),
+        Err(reply) => super::answered(reply),
+    }
+}
+
+impl Job for FolderJob {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        let result = ready!(self.work.step(cx));
+        Step::Done(match result {
+            Ok(()) => {
+                self.deselect(cx.core);
+                Reply::ok(self.done)
+            }
+            Err(error) => Reply::refused(&error),
+        })
+    }
+}
+
+impl FolderJob {
+    /// A client that takes away the mailbox it has selected knows that it is gone: it is not to lose its
+    /// connection over that, as others do who have it selected.
+    fn deselect(&mut self, core: &mut Core) {
+        let gone = self.takes_away.take().map(MailboxRef::Personal);
+        if core.selected.as_ref().map(|selected| &selected.name) == gone.as_ref() {
+            core.selected = None;
+        }
+    }
+}
+
+impl Work {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+        let Some(account) = cx.core.account() else {
+            return Step::Done(Err(StoreError::NotFound));
+        };
+        let begun = match self {
+            Self::Create(name) => {
+                return Step::Done(cx.store.create(account, name));
+            }
+            Self::Delete(name) => Self::Deleting(Delete::new(account.clone(), name.clone())),
+            Self::Rename(from, to) => {
+                let rename = Rename::new(account.clone(), from.clone(), to.clone());
+                Self::Renaming(Box::new(rename))
+            }
+            Self::Subscribe(name, on) => {
+                Self::Subscribing(Subscribe::new(account.clone(), name.clone(), *on))
+            }
+            Self::Deleting(work) => return work.step(cx.store, cx.budget),
+            Self::Renaming(work) => return work.step(cx.store, cx.budget),
+            Self::Subscribing(work) => return work.step(cx.store, cx.budget),
+        };
+        *self = begun;
+        self.step(cx)
+    }
+}

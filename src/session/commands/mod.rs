@@ -1,0 +1,118 @@
+//! What each command does, one file per family. A command becomes a [`Job`]; what is known at once is a
+//! job that is done already.
+
+mod any_state;
+pub(super) mod append;
+mod copy;
+mod expunge;
+mod fetch;
+mod find;
+mod folders;
+mod login;
+mod search;
+mod select;
+mod status;
+mod store;
+
+use super::core::Core;
+use super::job::{Job, Reply};
+use crate::protocol::command::Command;
+use crate::types::{BboardName, MailboxName, MailboxRef};
+
+/// What a bulletin board's name begins with where names of both kinds can stand.
+const BBOARD_PREFIX: &str = "#bboard.";
+
+/// The job of a command that is legal in this state.
+pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
+    match command {
+        Command::Bboard { name } => select::bboard(&name),
+        Command::Capability => answered(any_state::capability(core)),
+        Command::Check => answered(any_state::check()),
+        Command::Close => Box::new(expunge::Close::default()),
+        Command::Copy { uid, set, mailbox } => copy::job(uid, &set, &mailbox, core),
+        Command::Create { mailbox } => folders::create(&mailbox),
+        Command::Delete { mailbox } => folders::delete(&mailbox),
+        Command::Examine { mailbox } => select::examine(&mailbox),
+        Command::Expunge => expunge::job(core),
+        Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
+        Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
+        Command::List {
+            subscribed,
+            reference,
+            pattern,
+        } => find::job(find::List {
+            subscribed,
+            reference,
+            pattern,
+        }),
+        Command::Login { user, password } => login::job(user, &password, core),
+        Command::Logout => Box::new(any_state::Logout),
+        Command::Noop => answered(Reply::ok("NOOP completed")),
+        Command::Partial {
+            number,
+            item,
+            start,
+            count,
+        } => fetch::partial(number, item, start, count, core),
+        Command::Rename { from, to } => folders::rename(&from, &to),
+        Command::Search { uid, charset, keys } => search::job(uid, charset.as_deref(), keys, core),
+        Command::Select { mailbox } => select::select(&mailbox),
+        Command::Status { mailbox, items } => status::job(&mailbox, items),
+        Command::Store {
+            uid,
+            set,
+            operation,
+            silent,
+            flags,
+        } => store::job(
+            store::Arguments {
+                uid,
+                set,
+                operation,
+                silent,
+                flags,
+            },
+            core,
+        ),
+        Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on),
+    }
+}
+
+/// The job of a command whose reply is known.
+fn answered(reply: Reply) -> Box<dyn Job> {
+    Box::new(Some(reply))
+}
+
+/// The mailbox that an argument names, of either kind.
+fn mailbox_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
+    let prefix = name.split_at_checked(BBOARD_PREFIX.len());
+    match prefix.filter(|(start, _)| start.eq_ignore_ascii_case(BBOARD_PREFIX.as_bytes())) {
+        Some((_, board)) => board_argument(board),
+        None => MailboxName::new(name)
+            .map(MailboxRef::Personal)
+            .map_err(Reply::no),
+    }
+}
+
+/// The bulletin board that an argument names, where nothing else can stand.
+fn board_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
+    BboardName::new(name)
+        .map(MailboxRef::Bboard)
+        .map_err(Reply::no)
+}
+
+/// The name under which a mailbox of either kind can be selected.
+fn name_on_wire(name: &MailboxRef) -> String {
+    match name {
+        MailboxRef::Personal(name) => name.to_string(),
+        MailboxRef::Bboard(name) => format!("{BBOARD_PREFIX}{name}"),
+    }
+}
+
+/// The user's own mailbox that an argument names.
+fn personal_argument(name: &[u8]) -> Result<MailboxName, Reply> {
+    match mailbox_argument(name)? {
+        MailboxRef::Personal(name) => Ok(name),
+        MailboxRef::Bboard(_) => Err(Reply::no("Bulletin boards are kept by the operator")),
+    }
+}

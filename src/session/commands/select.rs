@@ -1,0 +1,138 @@
+//! SELECT, EXAMINE and BBOARD (RFC 1064 p. 9-10, RFC 1176 p. 11, RFC 3501 §6.3.1-6.3.2).
+//!
+//! All three open a mailbox, compare it with the disk, and tell the flags, the count and the recent
+//! count. Whatever was selected before is deselected first, even if the new mailbox cannot be opened
+//! (RFC 3501 §6.3.1; RFC 1064 p. 10 by its order), and nothing is expunged by that.
+
+use crate::budget::Step;
+use crate::protocol::{Code, Status};
+use crate::ready;
+use crate::session::core::Selected;
+use crate::session::job::{Cx, Job, Reply};
+use crate::session::untagged::{Occasion, tell_keywords};
+use crate::store::{Access, MailboxHandle, Sync};
+use crate::types::MailboxRef;
+
+/// Opens a mailbox for reading and writing.
+pub(super) fn select(name: &[u8]) -> Box<dyn Job> {
+    job(super::mailbox_argument(name), Access::ReadWrite)
+}
+
+/// Opens a mailbox for reading.
+pub(super) fn examine(name: &[u8]) -> Box<dyn Job> {
+    job(super::mailbox_argument(name), Access::ReadOnly)
+}
+
+/// Opens a bulletin board: SELECT with a name from another name space (RFC 1176 p. 11).
+pub(super) fn bboard(name: &[u8]) -> Box<dyn Job> {
+    job(super::board_argument(name), Access::ReadWrite)
+}
+
+fn job(name: Result<MailboxRef, Reply>, access: Access) -> Box<dyn Job> {
+    Box::new(Select {
+        name: Some(name),
+        access,
+        opening: None,
+    })
+}
+
+struct Select {
+    name: Option<Result<MailboxRef, Reply>>,
+    access: Access,
+    opening: Option<(MailboxRef, MailboxHandle, Sync)>,
+}
+
+impl Job for Select {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        if let Some(name) = self.name.take() {
+            cx.core.selected = None;
+            match name.and_then(|name| self.open(name, cx)) {
+                Ok(opening) => self.opening = Some(opening),
+                Err(reply) => return Step::Done(reply.on(Occasion::Nothing)),
+            }
+        }
+        let Some((_, _, sync)) = &mut self.opening else {
+            return Step::Done(Reply::no("Nothing was opened"));
+        };
+        if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
+            return Step::Done(Reply::refused(&error).on(Occasion::Nothing));
+        }
+        let reply = match self.opening.take() {
+            Some((name, handle, _)) => {
+                let view = cx.store.view(&handle, self.access);
+                announce(Selected::new(name, view), cx)
+            }
+            None => Reply::no("Nothing was opened"),
+        };
+        Step::Done(reply.on(Occasion::Nothing))
+    }
+}
+
+impl Select {
+    /// A mailbox in which nothing may be changed is opened for reading, whatever was asked for.
+    fn open(
+        &mut self,
+        name: MailboxRef,
+        cx: &mut Cx<'_, '_>,
+    ) -> Result<(MailboxRef, MailboxHandle, Sync), Reply> {
+        let Some(account) = cx.core.account() else {
+            return Err(Reply::bad("Log in first"));
+        };
+        let handle = cx
+            .store
+            .open(account, &name)
+            .map_err(|error| Reply::refused(&error))?;
+        if !cx.store.mailbox(&handle).is_writable() {
+            self.access = Access::ReadOnly;
+        }
+        let sync = Sync::for_open(handle.clone(), self.access);
+        Ok((name, handle, sync))
+    }
+}
+
+/// Tells the state of the mailbox and makes it the selected one.
+fn announce(selected: Selected, cx: &mut Cx<'_, '_>) -> Reply {
+    let (exists, recent) = (selected.view.exists(), selected.view.recent());
+    let access = selected.view.access();
+    log::debug!(
+        "{}: selected {} ({exists} messages)",
+        cx.core.peer.name,
+        selected.name
+    );
+    cx.core.selected = Some(selected);
+    tell_keywords(cx.core, cx.store);
+    cx.core.encoder().exists(exists);
+    cx.core.encoder().recent(recent);
+    if cx.core.dialect.sends_status_codes() {
+        tell_codes(cx);
+    }
+    // Old clients overwrite the twelfth octet of this text, so it must be longer than that.
+    match access {
+        Access::ReadWrite => Reply::ok("Mailbox selected").with_code(Code::ReadWrite),
+        Access::ReadOnly => {
+            Reply::ok("Mailbox selected, for reading only").with_code(Code::ReadOnly)
+        }
+    }
+}
+
+/// RFC 3501 §6.3.1: UNSEEN, UIDVALIDITY, UIDNEXT.
+fn tell_codes(cx: &mut Cx<'_, '_>) {
+    let Some(view) = cx.core.view() else { return };
+    let mailbox = cx.store.mailbox(view.handle());
+    let (validity, next) = (mailbox.uid_validity(), mailbox.uid_next());
+    let unseen = cx.store.first_unseen(view);
+    let mut encoder = cx.core.encoder();
+    encoder.untagged(
+        Status::Ok,
+        Some(Code::UidValidity(validity)),
+        "UIDs are valid",
+    );
+    encoder.untagged(Status::Ok, Some(Code::UidNext(next)), "The next UID");
+    if let Some(number) = unseen {
+        encoder.untagged(
+            Status::Ok,
+            Some(Code::Unseen(number)),
+            "The first message not seen",
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! From the framer's events to tasks: which literal is taken, which is streamed to a file, which is
+//! refused, and what becomes of a command that is too long.
+//!
+//! A refused literal whose client does not wait for an answer comes all the same and is read over. But
+//! whoever announces more than any message may have would have to send all of that before the next
+//! command is heard, and looks like a server that hangs meanwhile: that ends the session.
+
+use super::commands;
+use super::commands::append::Appending;
+use super::core::Core;
+use super::job::{Reply, Task};
+use crate::budget::Budget;
+use crate::protocol::command::{self, Request};
+use crate::protocol::framer::{Event, Framer, Offer};
+use crate::protocol::{Refusal, Status, parse_append};
+use crate::store::Store;
+
+/// The longest command before login: a password may be long, nothing else is (DESIGN, first numbers).
+const LIMIT_BEFORE_LOGIN: usize = 8 * 1024;
+/// The longest command afterwards, its literals included; a message to append is not part of it.
+const LIMIT: usize = 64 * 1024;
+/// How much longer than the longest message a refused literal may be and still be read over: about as
+/// much as comes in while the answer is on its way to a client that is fast and far away.
+const READ_OVER: u64 = 64 << 20;
+
+/// Stands where the tag would be if the command has none.
+const UNTAGGED: &[u8] = b"*";
+
+/// The input side of a session.
+pub(super) struct Input {
+    pub(super) framer: Framer,
+    /// The client sends no more.
+    pub(super) ended: bool,
+    /// The message that is being received.
+    appending: Option<Appending>,
+}
+
+/// What the next event comes to.
+pub(super) enum Next {
+    /// A command to carry out.
+    Task(Task),
+    /// Something was done; ask again.
+    Progress,
+    /// The framer needs input.
+    Nothing,
+}
+
+impl Input {
+    pub(super) fn new() -> Self {
+        Self {
+            framer: Framer::new(LIMIT_BEFORE_LOGIN),
+            ended: false,
+            appending: None,
+        }
+    }
+
+    /// Lets commands be as long as a client that has logged in may make them.
+    pub(super) fn raise_limit(&mut self) {
+        self.framer.set_limit(LIMIT);
+    }
+
+    pub(super) fn next(
+        &mut self,
+        core: &mut Core,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Next {
+        match self.framer.next_event() {
+            Event::NeedInput => Next::Nothing,
+            Event::Chunk(octets) => {
+                if let Some(appending) = &mut self.appending {
+                    appending.write(&octets, budget);
+                }
+                Next::Progress
+            }
+            Event::LiteralEnd => Next::Progress,
+            Event::Command(text) => Next::Task(match self.appending.take() {
+                Some(appending) => appending.into_task(&text),
+                None => start(&text, core),
+            }),
+            Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
+            Event::TooLong { text } => Next::Task(match self.appending.take() {
+                // The tag went by before the message: this is only what follows that.
+                Some(appending) => appending.into_task(&text),
+                None => refuse(Refusal::of(&text, "Command line too long")),
+            }),
+        }
+    }
+
+    /// A literal is either a message to append, which is streamed, or an argument (RFC 1064 p. 18), which
+    /// is kept in memory if it fits.
+    fn literal_offered(
+        &mut self,
+        offer: Offer,
+        core: &mut Core,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Next {
+        if !offer.synchronizing && offer.size > core.config.max_message.saturating_add(READ_OVER) {
+            self.give_up(core);
+            return Next::Progress;
+        }
+        if let Some(appending) = self.appending.take() {
+            self.framer.refuse_literal();
+            return Next::Task(appending.into_task(b"{"));
+        }
+        if let Some(arguments) = parse_append(self.framer.text()) {
+            let begun = match arguments {
+                Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
+                Err(refusal) => Err(Box::new(refuse(refusal))),
+            };
+            match begun {
+                Ok(appending) => self.appending = Some(appending),
+                Err(task) => {
+                    self.framer.refuse_literal();
+                    return Next::Task(*task);
+                }
+            }
+            self.framer.stream_literal();
+        } else if offer.fits {
+            self.framer.accept_literal();
+        } else {
+            let task = refuse(Refusal::of(self.framer.text(), "Literal too long"));
+            self.framer.refuse_literal();
+            return Next::Task(task);
+        }
+        if offer.synchronizing {
+            core.encoder().continuation("Ready for the literal");
+        }
+        Next::Progress
+    }
+
+    /// Ends the session at a literal that nobody can wait for. Its command is answered like any other.
+    fn give_up(&self, core: &mut Core) {
+        let text = "Literal too long";
+        let tag = match &self.appending {
+            Some(appending) => Some(appending.tag().to_vec()),
+            None => Refusal::of(self.framer.text(), text).tag,
+        };
+        let tag = tag.as_deref().unwrap_or(UNTAGGED);
+        core.encoder().tagged(tag, Status::Bad, None, text);
+        let farewell = "The rest of that command is not waited for";
+        core.encoder().untagged(Status::Bye, None, farewell);
+        core.finish();
+    }
+}
+
+/// Parses a command, lets the dialect climb, and checks it against the state.
+fn start(text: &[u8], core: &mut Core) -> Task {
+    let Request {
+        tag,
+        command,
+        level,
+        trigger,
+    } = match command::parse(text) {
+        Ok(request) => request,
+        Err(refusal) => return refuse(refusal),
+    };
+    match core.admit(level, trigger, command.states()) {
+        Ok(()) => Task::new(tag, commands::job(command, core)),
+        Err(reply) => Task::reply(tag, reply),
+    }
+}
+
+fn refuse(refusal: Refusal) -> Task {
+    Task::reply(
+        refusal.tag.unwrap_or_else(|| UNTAGGED.to_vec()),
+        Reply::bad(refusal.reason),
+    )
+}

@@ -1,0 +1,283 @@
+//! A command that is being carried out: a value with a cursor, stepped until it has a reply.
+
+use std::borrow::Cow;
+
+use super::core::Core;
+use super::output::HIGH_WATER;
+use super::untagged::{Occasion, Teller};
+use crate::budget::{Budget, Step, Why};
+use crate::protocol::{Code, Status};
+use crate::ready;
+use crate::store::{Cursor, MessageRef, Store, StoreError, Sync};
+use crate::types::NumberSet;
+
+/// What a step works with.
+pub(super) struct Cx<'a, 'c> {
+    pub(super) core: &'a mut Core,
+    pub(super) store: &'a mut Store,
+    pub(super) budget: &'a mut Budget<'c>,
+}
+
+/// A command that takes more than one step, or less.
+pub(super) trait Job {
+    /// Does at least one unit of work. Yields between responses, never inside one.
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply>;
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: Status,
+    pub(super) code: Option<Code<'static>>,
+    pub(super) text: Cow<'static, str>,
+    /// What is told of the selected mailbox before the tagged line.
+    pub(super) occasion: Occasion,
+}
+
+impl Reply {
+    pub(super) fn ok(text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status: Status::Ok,
+            code: None,
+            text: text.into(),
+            occasion: Occasion::Changes,
+        }
+    }
+
+    pub(super) fn no(text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status: Status::No,
+            ..Self::ok(text)
+        }
+    }
+
+    pub(super) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status: Status::Bad,
+            ..Self::ok(text)
+        }
+    }
+
+    pub(super) fn with_code(self, code: Code<'static>) -> Self {
+        Self {
+            code: Some(code),
+            ..self
+        }
+    }
+
+    pub(super) fn on(self, occasion: Occasion) -> Self {
+        Self { occasion, ..self }
+    }
+
+    /// The one place where an error of the store becomes a reply.
+    pub(super) fn refused(error: &StoreError) -> Self {
+        if let StoreError::Io { .. } = error {
+            log::error!("{error:?}");
+        }
+        let reply = Self::no(error.to_string());
+        match error {
+            StoreError::NotFound => reply.with_code(Code::NonExistent),
+            StoreError::Exists => reply.with_code(Code::AlreadyExists),
+            StoreError::InUse => reply.with_code(Code::InUse),
+            StoreError::Limit(_) => reply.with_code(Code::Limit),
+            StoreError::NoSpace => reply.with_code(Code::OverQuota),
+            StoreError::Refused(_) => reply.with_code(Code::Cannot),
+            _ => reply,
+        }
+    }
+}
+
+/// A reply that was known when the command was read.
+impl Job for Option<Reply> {
+    fn step(&mut self, _: &mut Cx<'_, '_>) -> Step<Reply> {
+        Step::Done(
+            self.take()
+                .unwrap_or_else(|| Reply::bad("Command was already answered")),
+        )
+    }
+}
+
+/// One command from its job to its tagged line.
+pub(super) struct Task {
+    tag: Vec<u8>,
+    stage: Stage,
+}
+
+enum Stage {
+    Job(Box<dyn Job>),
+    /// The reply waits until the mailbox has been compared with the disk.
+    Sync(Reply, Sync),
+    /// The reply waits until the changes are told.
+    Tell(Reply, Teller),
+}
+
+impl Task {
+    pub(super) fn new(tag: Vec<u8>, job: Box<dyn Job>) -> Self {
+        Self {
+            tag,
+            stage: Stage::Job(job),
+        }
+    }
+
+    /// A command that is answered at once.
+    pub(super) fn reply(tag: Vec<u8>, reply: Reply) -> Self {
+        Self::new(tag, Box::new(Some(reply)))
+    }
+
+    pub(super) fn step(
+        &mut self,
+        core: &mut Core,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Step<()> {
+        let cx = &mut Cx {
+            core,
+            store,
+            budget,
+        };
+        loop {
+            match &mut self.stage {
+                Stage::Job(job) => {
+                    let reply = ready!(job.step(cx));
+                    match sync_before(&reply, cx) {
+                        Some(sync) => self.stage = Stage::Sync(reply, sync),
+                        None => {
+                            end(&self.tag, &reply, cx);
+                            return Step::Done(());
+                        }
+                    }
+                }
+                Stage::Sync(reply, sync) => {
+                    if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
+                        if matches!(error, StoreError::Invalidated) {
+                            end(&self.tag, reply, cx);
+                            leave(cx);
+                            return Step::Done(());
+                        }
+                        log::warn!("{}: {error:?}", cx.core.peer.name);
+                    }
+                    let teller = Teller::new(reply.occasion);
+                    let reply = std::mem::replace(reply, Reply::ok(""));
+                    self.stage = Stage::Tell(reply, teller);
+                }
+                Stage::Tell(reply, teller) => {
+                    ready!(teller.step(cx));
+                    end(&self.tag, reply, cx);
+                    return Step::Done(());
+                }
+            }
+        }
+    }
+}
+
+/// The look at the disk that comes before a reply, if anything is to be told with it.
+fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<Sync> {
+    let view = cx
+        .core
+        .view()
+        .filter(|_| reply.occasion != Occasion::Nothing)?;
+    Some(Sync::new(view.handle().clone()))
+}
+
+fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
+    cx.core.last_was_bad = reply.status == Status::Bad;
+    cx.core
+        .encoder()
+        .tagged(tag, reply.status, reply.code, &reply.text);
+}
+
+/// The mailbox is no longer the one that was selected: its numbers mean nothing any more. What the last
+/// command came to was told, since it was done while they did.
+fn leave(cx: &mut Cx<'_, '_>) {
+    let text = "The selected mailbox was deleted or replaced";
+    cx.core.encoder().untagged(Status::Bye, None, text);
+    cx.core.finish();
+}
+
+/// The cursor that FETCH, STORE, SEARCH and COPY share: message after message of a set, stopping
+/// between two of them when the budget is spent or the output is full.
+pub(super) struct EachMessage {
+    cursor: Cursor,
+    current: Option<MessageRef>,
+}
+
+impl EachMessage {
+    /// Over message numbers, or over unique identifiers.
+    pub(super) fn new(set: NumberSet, by_uid: bool) -> Self {
+        let cursor = if by_uid {
+            Cursor::over_uids(set)
+        } else {
+            Cursor::over_numbers(set)
+        };
+        Self {
+            cursor,
+            current: None,
+        }
+    }
+
+    /// The message to work on, until [`Self::advance`]; `None` when there are no more.
+    pub(super) fn current(&mut self, cx: &Cx<'_, '_>) -> Step<Option<MessageRef>> {
+        if self.current.is_some() {
+            return Step::Done(self.current);
+        }
+        if cx.budget.is_spent() {
+            return Step::Yield(Why::Budget);
+        }
+        if cx.core.output.unsent() >= HIGH_WATER {
+            return Step::Yield(Why::OutputFull);
+        }
+        let Some(view) = cx.core.view() else {
+            return Step::Done(None);
+        };
+        self.current = self.cursor.next(cx.store.mailbox(view.handle()), view);
+        Step::Done(self.current)
+    }
+
+    /// Done with the current message, at that cost.
+    pub(super) fn advance(&mut self, cx: &mut Cx<'_, '_>, cost: u32) {
+        self.current = None;
+        cx.budget.spend(cost);
+    }
+}
+
+/// Does something to a message's file, and does it again after a look at the disk if the file has
+/// another name by now (`docs` of [`crate::store`], on files that are renamed by others).
+#[derive(Default)]
+pub(super) struct Retry {
+    sync: Option<Sync>,
+    retried: bool,
+}
+
+impl Retry {
+    /// Runs `attempt` on the message with that unique identifier. `Done(Err(Gone))` means that the
+    /// message is really gone.
+    pub(super) fn step<T>(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+        message: &MessageRef,
+        mut attempt: impl FnMut(&mut Cx<'_, '_>, &MessageRef) -> Result<T, StoreError>,
+    ) -> Step<Result<T, StoreError>> {
+        loop {
+            if let Some(sync) = &mut self.sync {
+                let synced = ready!(sync.step(cx.store, cx.budget));
+                self.sync = None;
+                if let Err(error) = synced {
+                    *self = Self::default();
+                    return Step::Done(Err(error));
+                }
+            }
+            let result = attempt(cx, message);
+            let view = cx.core.view();
+            match (result, view) {
+                (Err(StoreError::Gone), Some(view)) if !self.retried => {
+                    self.retried = true;
+                    self.sync = Some(Sync::new(view.handle().clone()));
+                }
+                (result, _) => {
+                    *self = Self::default();
+                    return Step::Done(result);
+                }
+            }
+        }
+    }
+}

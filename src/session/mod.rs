@@ -1,0 +1,378 @@
+//! One client, as a pure machine: octets, time and verdicts go in; octets, deadlines and requests come
+//! out. No socket, no clock and no thread, so that TCP, inetd, ssh, TLS, a test with a clock of its own
+//! and a fuzzer all drive the same code.
+//!
+//! | the shell calls | when |
+//! | --- | --- |
+//! | [`Session::handle_input`], [`Session::handle_eof`] | octets came, if [`Session::wants_input`] |
+//! | [`Session::run`] | after any event, until it says that it waits |
+//! | [`Session::poll_request`], [`Session::handle_verdict`] | after a run: somebody wants to log in |
+//! | [`Session::poll_output`], [`Session::consume`] | the socket has room |
+//! | [`Session::poll_timeout`], [`Session::handle_timeout`] | to arm one timer, and when it fires |
+//!
+//! # How a command goes through
+//!
+//! The [framer](crate::protocol::framer) yields one complete command. It is parsed, makes the dialect
+//! climb if its predecessor protocol lacks it, is checked against the session's state, and becomes a
+//! [`Job`](job::Job) from its file under `commands/`. The job is stepped until it has a
+//! [`Reply`](job::Reply). Then [`untagged`] tells what has changed in the selected mailbox, and the
+//! tagged line ends the command. One command at a time: pipelined ones wait in the input buffer.
+
+mod commands;
+mod core;
+mod input;
+mod job;
+mod output;
+mod reader;
+mod untagged;
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use self::core::{Core, State};
+use self::input::Input;
+use self::job::Task;
+use self::output::{HIGH_WATER, LOW_WATER};
+use crate::budget::{Budget, Step, Why};
+use crate::protocol::{Dialect, Status};
+use crate::store::{Account, Store};
+
+/// What all sessions of a server share.
+#[derive(Debug, Clone)]
+pub struct SessionConfig {
+    /// The host name in the greeting.
+    pub host: String,
+    /// What a session speaks when it starts.
+    pub dialect: Dialect,
+    /// The longest message APPEND takes, in octets.
+    pub max_message: u64,
+    /// After this long without input a session that is logged in ends (RFC 3501 §5.4).
+    pub idle_timeout: Duration,
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Default)]
+pub struct Peer {
+    /// For the log: an address and port, or what else there is.
+    pub name: String,
+    /// Whether a password may come in clear text from there.
+    pub may_log_in: bool,
+}
+
+/// What a session asks of the shell around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Check a name and a password, and answer with [`Session::handle_verdict`].
+    Verify {
+        /// The name as the client sent it.
+        user: Vec<u8>,
+        /// The password.
+        password: Vec<u8>,
+    },
+}
+
+/// The answer to [`Request::Verify`].
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// Let in.
+    Granted {
+        /// The name under which the user is known.
+        user: String,
+        /// Where the mail is.
+        account: Account,
+    },
+    /// No such user, or not that password.
+    Denied,
+    /// It could not be found out; the text is for the client.
+    Unavailable(String),
+}
+
+/// What a session waits for after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Input: nothing else is to be done.
+    Idle,
+    /// Another turn: the budget was spent.
+    Runnable,
+    /// Room for its output.
+    OutputFull,
+    /// That time.
+    Until(Instant),
+    /// An answer to its request.
+    External,
+}
+
+/// A client that has not logged in is sent away this long after it came (DESIGN, first numbers).
+const LOGIN_TIME: Duration = Duration::from_secs(60);
+/// A client that reads nothing for this long while output waits is dropped.
+const DEAF_TIME: Duration = Duration::from_secs(300);
+/// This many commands that were not understood end a session: it is no mail client.
+const MAX_BAD_COMMANDS: u32 = 20;
+
+/// One client.
+pub struct Session {
+    core: Core,
+    input: Input,
+    task: Option<Task>,
+    turn: Turn,
+    /// When a client that has not logged in is sent away, whatever it says meanwhile.
+    log_in_by: Instant,
+    /// When the client was last heard: input came, or a command of its ended.
+    heard: Instant,
+    /// When it last took output, or had none waiting.
+    read: Instant,
+    bad_commands: u32,
+}
+
+impl Session {
+    /// A session with somebody who has yet to log in. The greeting is queued.
+    ///
+    /// It carries no capability code, which would keep old and new clients from asking, and so from
+    /// showing which dialect they speak (DESIGN, decision 4).
+    pub fn new(config: Rc<SessionConfig>, peer: Peer, now: Instant) -> Self {
+        let mut session = Self::silent(config, peer, now);
+        let text = format!("{} IMAP server ready", session.core.config.host);
+        session.core.encoder().untagged(Status::Ok, None, &text);
+        session
+    }
+
+    /// A session with somebody whom the system knows already. The PREAUTH greeting is queued.
+    pub fn preauthenticated(
+        config: Rc<SessionConfig>,
+        peer: Peer,
+        user: String,
+        account: Account,
+        now: Instant,
+    ) -> Self {
+        let mut session = Self::silent(config, peer, now);
+        let text = format!(
+            "{} IMAP server ready, logged in as {user}",
+            session.core.config.host
+        );
+        session
+            .core
+            .encoder()
+            .untagged(Status::PreAuth, None, &text);
+        session.core.log_in(&user, account);
+        session.input.raise_limit();
+        session
+    }
+
+    fn silent(config: Rc<SessionConfig>, peer: Peer, now: Instant) -> Self {
+        Self {
+            core: Core::new(config, peer),
+            input: Input::new(),
+            task: None,
+            turn: Turn::Idle,
+            log_in_by: now + LOGIN_TIME,
+            heard: now,
+            read: now,
+            bad_commands: 0,
+        }
+    }
+
+    /// Takes octets from the client; returns how many. Fewer than all means that the input buffer is
+    /// full: offer the rest again after a run.
+    pub fn handle_input(&mut self, octets: &[u8], now: Instant) -> usize {
+        if self.core.is_finished() {
+            return octets.len();
+        }
+        self.heard = now;
+        self.input.framer.push(octets)
+    }
+
+    /// The client sends no more. What it sent is still answered.
+    pub fn handle_eof(&mut self) {
+        self.input.ended = true;
+    }
+
+    /// True while there is room for input.
+    pub fn wants_input(&self) -> bool {
+        !self.core.is_finished() && !self.input.ended && self.input.framer.wants_input()
+    }
+
+    /// Goes on with what there is to do, until it has to wait or the budget is spent.
+    pub fn run(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Turn {
+        loop {
+            let step = self.step(store, budget);
+            self.turn = match step {
+                Step::Yield(Why::Budget) => Turn::Runnable,
+                Step::Yield(Why::OutputFull) => Turn::OutputFull,
+                Step::Yield(Why::Until(time)) => Turn::Until(time),
+                Step::Yield(Why::External) => Turn::External,
+                Step::Done(Progress::Waiting) => Turn::Idle,
+                Step::Done(Progress::Made) if budget.is_spent() => Turn::Runnable,
+                Step::Done(Progress::Made) => continue,
+            };
+            debug_assert!(
+                self.has_wake_up(),
+                "a task waits for nothing: {:?}",
+                self.turn
+            );
+            return self.turn;
+        }
+    }
+
+    /// What the last run ended with.
+    pub fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<Progress> {
+        if self.is_broken() {
+            self.task = None;
+            return Step::Done(Progress::Waiting);
+        }
+        if self.core.is_finished() {
+            return Step::Done(Progress::Waiting);
+        }
+        if self.turn == Turn::OutputFull && self.core.output.unsent() > LOW_WATER {
+            return Step::Yield(Why::OutputFull);
+        }
+        if let Some(task) = &mut self.task {
+            crate::ready!(task.step(&mut self.core, store, budget));
+            self.task = None;
+            self.heard = budget.now();
+            self.note_bad_command();
+            if self.core.is_logged_in() {
+                self.input.raise_limit();
+            }
+            return Step::Done(Progress::Made);
+        }
+        if self.core.output.unsent() >= HIGH_WATER {
+            return Step::Yield(Why::OutputFull);
+        }
+        match self.input.next(&mut self.core, store, budget) {
+            input::Next::Task(task) => self.task = Some(task),
+            input::Next::Progress => {}
+            input::Next::Nothing if self.input.ended => self.core.finish(),
+            input::Next::Nothing => return Step::Done(Progress::Waiting),
+        }
+        budget.spend(1);
+        Step::Done(Progress::Made)
+    }
+
+    /// Counts the commands in a row that were not understood.
+    fn note_bad_command(&mut self) {
+        self.bad_commands = if self.core.last_was_bad {
+            self.bad_commands + 1
+        } else {
+            0
+        };
+        if self.bad_commands >= MAX_BAD_COMMANDS {
+            log::info!(
+                "{}: {MAX_BAD_COMMANDS} bad commands in a row",
+                self.core.peer.name
+            );
+            self.shut_down("Too many bad commands");
+        }
+    }
+
+    /// Whether whatever the session waits for is sure to come.
+    fn has_wake_up(&self) -> bool {
+        match self.turn {
+            Turn::Idle => self.task.is_none(),
+            Turn::OutputFull => self.core.output.unsent() > 0,
+            Turn::External => self.core.request.is_some() || self.core.awaits_verdict,
+            Turn::Runnable | Turn::Until(_) => true,
+        }
+    }
+
+    /// What the session wants to know from outside. Each request is given out once.
+    pub fn poll_request(&mut self) -> Option<Request> {
+        self.core.request.take()
+    }
+
+    /// The answer to the request; run the session afterwards.
+    pub fn handle_verdict(&mut self, verdict: Verdict) {
+        self.core.verdict = Some(verdict);
+    }
+
+    /// The next octets to send; empty when there are none.
+    pub fn poll_output(&mut self) -> &[u8] {
+        self.core.output.poll()
+    }
+
+    /// Says how many of the octets that [`Self::poll_output`] showed were sent.
+    pub fn consume(&mut self, count: usize, now: Instant) {
+        if count > 0 {
+            self.read = now;
+            self.core.output.consume(count);
+        }
+    }
+
+    /// True if there is something to send.
+    pub fn has_output(&self) -> bool {
+        self.core.output.unsent() > 0
+    }
+
+    /// When [`Self::handle_timeout`] should be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let patience = if self.has_output() {
+            self.read.max(self.heard) + DEAF_TIME
+        } else {
+            self.heard + self.core.config.idle_timeout
+        };
+        match self.core.is_logged_in() {
+            true => Some(patience),
+            false => Some(patience.min(self.log_in_by)),
+        }
+    }
+
+    /// Ends the session if one of its times is over.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.core.is_finished() || self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        let is_guest = !self.core.is_logged_in();
+        if self.has_output() && !is_guest {
+            log::info!(
+                "{}: dropped, it read nothing for {} s",
+                self.core.peer.name,
+                DEAF_TIME.as_secs()
+            );
+            self.core.drop_client();
+        } else if self.task.is_none() || is_guest {
+            self.shut_down("Autologout: idle for too long");
+        } else {
+            self.heard = now;
+        }
+    }
+
+    /// Ends the session from outside, with a last line to the client (RFC 1064 p. 17, BYE). A command
+    /// that is being carried out is given up between two of its steps.
+    pub fn shut_down(&mut self, text: &str) {
+        if self.core.is_finished() {
+            return;
+        }
+        self.task = None;
+        self.core.encoder().untagged(Status::Bye, None, text);
+        self.core.finish();
+    }
+
+    /// True when the connection should be closed once its output is sent.
+    pub fn is_finished(&self) -> bool {
+        self.core.is_finished()
+    }
+
+    /// True when the connection must be closed now: what was promised cannot be sent.
+    pub fn is_broken(&self) -> bool {
+        self.core.state == State::Dropped || self.core.output.is_broken()
+    }
+
+    /// For the log: who the client is.
+    pub fn peer(&self) -> &Peer {
+        &self.core.peer
+    }
+}
+
+/// What one step of a session came to.
+enum Progress {
+    /// Something was done, and there may be more.
+    Made,
+    /// There is nothing to do before more input comes.
+    Waiting,
+}
+
+#[cfg(test)]
+mod tests;

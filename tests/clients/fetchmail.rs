@@ -1,0 +1,151 @@
+//! `fetchmail`: takes mail away, counts what EXPUNGE says, and trusts the literal's size.
+//!
+//! Since its release 6.4 a BAD to CAPABILITY no longer makes it speak IMAP2: it goes on as if to an RFC
+//! 1730 server, with `FETCH n RFC822.TEXT.PEEK` and `STORE n +FLAGS.SILENT`. So these two have to be
+//! understood in the pinned IMAP2 dialect also.
+
+use super::{Dialect, LIMIT, in_both_dialects};
+use crate::support::maildir::message;
+use crate::support::program::{Finished, Program, run};
+use crate::support::server::TestServer;
+use crate::support::site::{PASSWORD, Site, USER};
+
+in_both_dialects![
+    takes_the_mail_away,
+    leaves_the_mail_there,
+    fetches_only_what_is_new
+];
+
+struct Rig {
+    fetchmail: Program,
+    server: TestServer,
+    site: Site,
+}
+
+impl Rig {
+    fn new(dialect: Dialect) -> Option<Self> {
+        let fetchmail = Program::find("fetchmail")?;
+        let site = Site::new();
+        std::fs::create_dir(site.path("fetched")).expect("mkdir");
+        let server = TestServer::start(&site, dialect.arguments());
+        Some(Self {
+            fetchmail,
+            server,
+            site,
+        })
+    }
+
+    /// One poll with these user options.
+    fn poll(&self, options: &str) -> Finished {
+        let port = self.server.port();
+        // The shell that runs the delivery program lends its process number as a file name.
+        let delivery = format!("cat > {}/$$", self.site.path("fetched").display());
+        let file = self.site.write_home(
+            "fetchmailrc",
+            &format!(
+                "set invisible\nset no bouncemail\n\
+                 poll 127.0.0.1 protocol imap port {port} auth password\n\
+                 user \"{USER}\" password \"{PASSWORD}\" sslproto '' no rewrite {options}\n\
+                 mda \"{delivery}\"\n"
+            ),
+        );
+        let mut command = self.fetchmail.command();
+        command
+            .args(["--verbose", "--verbose", "--nosyslog", "--fetchmailrc"])
+            .arg(file)
+            .arg("--pidfile")
+            .arg(self.site.home().join("fetchmail.pid"))
+            .env("HOME", self.site.home());
+        run(&mut command, LIMIT)
+    }
+
+    /// What has been delivered, sorted.
+    fn fetched(&self) -> Vec<String> {
+        let listing = std::fs::read_dir(self.site.path("fetched")).expect("readdir");
+        let mut texts: Vec<String> = listing
+            .map(|entry| std::fs::read(entry.expect("readdir").path()).expect("a delivered file"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .collect();
+        texts.sort();
+        texts
+    }
+}
+
+/// Messages that a careless literal count would tear.
+fn samples() -> Vec<Vec<u8>> {
+    vec![
+        message("first", "1", "a single line"),
+        message("second", "2", ".\n..\n\nFrom the start of a line\n)"),
+        message(
+            "third",
+            "3",
+            &"many lines, to fill more than one buffer\n".repeat(3_000),
+        ),
+    ]
+}
+
+/// The sample `text` is in `fetched`, but for header fields that fetchmail adds.
+fn assert_fetched(fetched: &[String], sample: &[u8]) {
+    let sample = String::from_utf8_lossy(sample);
+    let (header, text) = sample.split_once("\n\n").expect("a sample has a header");
+    let identity = header
+        .lines()
+        .find(|line| line.starts_with("X-Id:"))
+        .expect("an identity");
+    let found = fetched.iter().find(|message| message.contains(identity));
+    let found = found.unwrap_or_else(|| panic!("no {identity} in {fetched:?}"));
+    let (fetched_header, fetched_text) = found.split_once("\n\n").expect("a header");
+    for line in header.lines() {
+        assert!(
+            fetched_header.contains(line),
+            "{line} is missing in {fetched_header}"
+        );
+    }
+    assert_eq!(fetched_text.trim_end(), text.trim_end());
+}
+
+fn takes_the_mail_away(dialect: Dialect) {
+    let Some(rig) = Rig::new(dialect) else { return };
+    for sample in samples() {
+        rig.site.maildir().deliver(&sample);
+    }
+    let poll = rig.poll("fetchall no keep");
+    poll.success();
+    let fetched = rig.fetched();
+    assert_eq!(fetched.len(), 3, "{poll}");
+    for sample in samples() {
+        assert_fetched(&fetched, &sample);
+    }
+    assert_eq!(rig.site.maildir().entries(), [], "{poll}");
+}
+
+fn leaves_the_mail_there(dialect: Dialect) {
+    let Some(rig) = Rig::new(dialect) else { return };
+    for sample in samples() {
+        rig.site.maildir().deliver(&sample);
+    }
+    let poll = rig.poll("keep");
+    poll.success();
+    assert_eq!(rig.fetched().len(), 3, "{poll}");
+    let entries = rig.site.maildir().entries();
+    assert_eq!(entries.len(), 3);
+    assert!(
+        entries.iter().all(|entry| entry.flags == "S"),
+        "{entries:?}\n{poll}"
+    );
+    for sample in samples() {
+        assert!(entries.iter().any(|entry| entry.contents() == sample));
+    }
+}
+
+/// The second poll must ask for unseen messages only and find nothing (exit code 1: no mail).
+fn fetches_only_what_is_new(dialect: Dialect) {
+    let Some(rig) = Rig::new(dialect) else { return };
+    rig.site.maildir().deliver(&samples()[0]);
+    rig.poll("keep").success();
+    let nothing = rig.poll("keep");
+    assert_eq!(nothing.status.code(), Some(1), "{nothing}");
+    rig.site.maildir().deliver(&samples()[1]);
+    rig.poll("keep").success();
+    assert_eq!(rig.fetched().len(), 2);
+}

@@ -1,0 +1,215 @@
+//! The ways to be started other than with a listener: `--inetd` and `--preauth`, on descriptors 0 and 1,
+//! whatever these are.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::support::maildir::message;
+use crate::support::program::{Program, run};
+use crate::support::server;
+use crate::support::site::{PASSWORD, Site, USER};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What a client says that reads one message and leaves, without waiting for any answer.
+fn conversation(login: bool) -> String {
+    let login = if login {
+        format!("a1 LOGIN {USER} {PASSWORD}\r\n")
+    } else {
+        String::new()
+    };
+    format!("{login}a2 SELECT INBOX\r\na3 FETCH 1 RFC822.TEXT\r\na4 LOGOUT\r\n")
+}
+
+fn site() -> Site {
+    let site = Site::new();
+    site.maildir()
+        .deliver(&message("Greetings", "one", "Hello over a pipe.\n"));
+    site
+}
+
+fn check(answers: &str, greeting: &str) {
+    assert!(answers.starts_with(greeting), "{answers}");
+    for part in [
+        "* 1 EXISTS",
+        "Hello over a pipe.",
+        "a3 OK",
+        "* BYE",
+        "a4 OK",
+    ] {
+        assert!(answers.contains(part), "no {part:?} in:\n{answers}");
+    }
+}
+
+fn inetd(site: &Site) -> Command {
+    let mut command = server::command(site);
+    command.arg("--inetd");
+    command
+}
+
+fn preauth(site: &Site) -> Command {
+    let mut command = server::command(site);
+    command.arg(format!("--preauth={USER}"));
+    command
+}
+
+#[test]
+fn inetd_on_two_pipes() {
+    let site = site();
+    let mut child = piped(&mut inetd(&site));
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(conversation(true).as_bytes())
+        .expect("a pipe");
+    check(&answers(child), "* OK ");
+}
+
+#[test]
+fn preauth_on_two_pipes() {
+    let site = site();
+    let mut child = piped(&mut preauth(&site));
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(conversation(false).as_bytes())
+        .expect("a pipe");
+    check(&answers(child), "* PREAUTH ");
+}
+
+/// A file cannot be polled: everything is read, answered, and the process ends.
+#[test]
+fn preauth_on_plain_files() {
+    let site = site();
+    let (input, output) = (site.path("input"), site.path("output"));
+    fs::write(&input, conversation(false)).expect("a file");
+    let mut child = preauth(&site)
+        .stdin(File::open(&input).expect("the input"))
+        .stdout(File::create(&output).expect("the output"))
+        .spawn()
+        .expect("the server");
+    assert!(child.wait().expect("its end").success());
+    check(
+        &fs::read_to_string(&output).expect("the output"),
+        "* PREAUTH ",
+    );
+}
+
+#[test]
+fn inetd_on_a_socket() {
+    let site = site();
+    let (mut ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+    let theirs = OwnedFd::from(theirs);
+    let mut child = inetd(&site)
+        .stdin(theirs.try_clone().expect("a descriptor"))
+        .stdout(theirs)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the server");
+    ours.set_read_timeout(Some(LIMIT)).expect("a time-out");
+    ours.write_all(conversation(true).as_bytes())
+        .expect("a socket");
+    let mut answers = String::new();
+    ours.read_to_string(&mut answers).expect("answers");
+    check(&answers, "* OK ");
+    assert!(child.wait().expect("its end").success());
+}
+
+/// What was sent before the end of the input is still answered, without a LOGOUT.
+#[test]
+fn the_end_of_the_input_ends_the_session() {
+    let site = site();
+    let mut child = piped(&mut preauth(&site));
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(b"a1 SELECT INBOX\r\na2 NOOP\r\n")
+        .expect("a pipe");
+    let answers = answers(child);
+    assert!(
+        answers.contains("* 1 EXISTS") && answers.contains("a2 OK"),
+        "{answers}"
+    );
+}
+
+/// Debian's inetd starts the program for a client on a real connection.
+#[test]
+fn openbsd_inetd_starts_it() {
+    let Some(program) = Program::find("inetd") else {
+        return;
+    };
+    if !rustix::process::geteuid().is_root() {
+        eprintln!(
+            "NOT RUN: inetd becomes the user in its configuration, so that this test needs root"
+        );
+        return;
+    }
+    let site = site();
+    let port = free_port();
+    let binary = server::command(&site)
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
+    let arguments = format!(
+        "--inetd --users {} --mail {}",
+        site.users().display(),
+        site.path("mail/%u").display()
+    );
+    let line = format!("127.0.0.1:{port} stream tcp nowait root {binary} imap2d {arguments}\n");
+    let config = site.path("inetd.conf");
+    fs::write(&config, line).expect("the configuration");
+    let mut inetd = program
+        .command()
+        .arg("-i")
+        .arg(&config)
+        .spawn()
+        .expect("inetd");
+    let mut client = crate::support::program::until("inetd to listen", LIMIT, || {
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+    client.set_read_timeout(Some(LIMIT)).expect("a time-out");
+    client
+        .write_all(conversation(true).as_bytes())
+        .expect("a connection");
+    let mut answers = String::new();
+    let read = client.read_to_string(&mut answers);
+    inetd.kill().expect("inetd is ours");
+    inetd.wait().expect("its end");
+    read.expect("answers");
+    check(&answers, "* OK ");
+}
+
+/// A tunnel that closes at once, as `ssh host imap2d --preauth </dev/null` does.
+#[test]
+fn an_empty_input_is_greeted_and_ends() {
+    let site = site();
+    let finished = run(preauth(&site).stdin(Stdio::null()), LIMIT);
+    assert!(finished.success().starts_with("* PREAUTH "));
+}
+
+fn piped(command: &mut Command) -> Child {
+    let command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command.spawn().expect("the server")
+}
+
+fn answers(child: Child) -> String {
+    let output = child.wait_with_output().expect("its end");
+    assert!(output.status.success(), "{:?}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}

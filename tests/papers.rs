@@ -1,0 +1,87 @@
+//! What the papers say about the options is what the program does: the manual page, the sample option
+//! file, the README.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use imap2d::options::{Options, RawOptions, help, option_names};
+
+fn paper(name: &str) -> (PathBuf, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let text = fs::read_to_string(&path).expect("the paper is there");
+    (path, text)
+}
+
+fn names() -> BTreeSet<String> {
+    option_names().map(str::to_string).collect()
+}
+
+#[test]
+fn the_manual_page_lists_the_options() {
+    let (_, page) = paper("packaging/imap2d.8");
+    let items = page.lines().filter(|line| line.starts_with(".It Fl"));
+    let listed: BTreeSet<String> = items
+        .flat_map(|item| item.split_whitespace())
+        .filter_map(|word| word.strip_prefix('-').map(str::to_string))
+        .collect();
+    assert_eq!(listed, names());
+}
+
+#[test]
+fn the_help_text_lists_the_options() {
+    let listed: BTreeSet<String> = help()
+        .lines()
+        .filter(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_once("--"))
+        .map(|(_, rest)| rest.split([' ', '[']).next().unwrap_or("").to_string())
+        .collect();
+    assert_eq!(listed, names());
+}
+
+/// A commented-out option stands directly behind its `#`, an explanation one blank further.
+#[test]
+fn the_sample_option_file_is_valid_with_all_its_options() {
+    let (path, sample) = paper("contrib/imap2d.conf");
+    let checked = Options::from_args(["--check-config", "--config", path.to_str().expect("UTF-8")]);
+    assert!(checked.is_ok(), "{checked:?}");
+
+    let active: Vec<&str> = sample
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(option) if option.starts_with(|c: char| c.is_ascii_lowercase()) => option,
+            _ => line,
+        })
+        .collect();
+    let directory = tempfile::tempdir().expect("a directory");
+    let all = directory.path().join("imap2d.conf");
+    fs::write(&all, active.join("\n")).expect("written");
+    let raw = RawOptions::read(["--config", all.to_str().expect("UTF-8")]);
+    assert_eq!(raw.faults(), [], "every line is an option");
+
+    let given: BTreeSet<String> = raw.names().map(str::to_string).collect();
+    let on_command_line_only = ["check-config", "demo", "help", "version"];
+    let expected: BTreeSet<String> = names()
+        .into_iter()
+        .filter(|name| !on_command_line_only.contains(&name.as_str()))
+        .collect();
+    assert_eq!(given, expected, "and every option has its line");
+}
+
+#[test]
+fn the_readme_names_options_that_exist() {
+    let (_, readme) = paper("README.md");
+    let mut found = 0;
+    for (at, _) in readme
+        .match_indices(" --")
+        .chain(readme.match_indices("`--"))
+    {
+        let rest = &readme[at + 3..];
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-');
+        let name = &rest[..end.unwrap_or(rest.len())];
+        let of_cargo = ["", "-", "release"].contains(&name);
+        assert!(of_cargo || names().contains(name), "--{name}");
+        found += usize::from(!of_cargo);
+    }
+    assert!(found > 5, "options were found");
+}

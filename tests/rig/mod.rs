@@ -1,0 +1,224 @@
+//! Sessions on a real Maildir, with a clock that stands still and pipes in memory.
+//!
+//! A rig can be made hard on the session: input byte by byte, a budget of one unit a step, room for one
+//! octet of output. Whatever the [`Harshness`], the octets that come out must be the same.
+
+pub(crate) mod transcript;
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use imap2d::budget::{Budget, FakeClock};
+use imap2d::protocol::dialect::Dialect;
+use imap2d::session::{Peer, Request, Session, SessionConfig, Turn, Verdict};
+use imap2d::store::{Account, Settings, Store};
+use tempfile::TempDir;
+
+/// How the session is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Harshness {
+    /// Input comes one octet at a time.
+    pub(crate) byte_by_byte: bool,
+    /// A step may spend one unit only.
+    pub(crate) starved: bool,
+    /// The socket takes one octet at a time.
+    pub(crate) narrow: bool,
+}
+
+impl Harshness {
+    /// All eight ways to treat a session.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..8).map(|bits| Self {
+            byte_by_byte: bits & 1 != 0,
+            starved: bits & 2 != 0,
+            narrow: bits & 4 != 0,
+        })
+    }
+}
+
+/// One store, one clock and any number of sessions.
+pub(crate) struct Rig {
+    directory: TempDir,
+    /// The clock of all of them.
+    pub(crate) clock: FakeClock,
+    store: Store,
+    config: Rc<SessionConfig>,
+    sessions: Vec<Session>,
+    harshness: Harshness,
+}
+
+/// The only user of a rig.
+pub(crate) const USER: &str = "crispin";
+/// Their password.
+pub(crate) const PASSWORD: &str = "secret";
+
+impl Rig {
+    /// A rig over a new, empty Maildir, whose store writes nothing if so asked.
+    pub(crate) fn new(dialect: Dialect, harshness: Harshness, read_only: bool) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for name in ["mail/cur", "mail/new", "mail/tmp", "boards"] {
+            std::fs::create_dir_all(directory.path().join(name)).expect("a directory");
+        }
+        let config = SessionConfig {
+            host: "repository.example".to_owned(),
+            dialect,
+            max_message: 1 << 20,
+            idle_timeout: Duration::from_secs(1800),
+        };
+        Self {
+            directory,
+            clock: FakeClock::new(SystemTime::now()),
+            store: Store::new(Settings {
+                read_only,
+                ..Settings::new("repository.example", std::process::id())
+            }),
+            config: Rc::new(config),
+            sessions: Vec::new(),
+            harshness,
+        }
+    }
+
+    /// The user's Maildir.
+    pub(crate) fn mail(&self) -> PathBuf {
+        self.directory.path().join("mail")
+    }
+
+    /// The bulletin boards.
+    pub(crate) fn boards(&self) -> PathBuf {
+        self.directory.path().join("boards")
+    }
+
+    /// Opens a connection; its number.
+    pub(crate) fn connect(&mut self) -> usize {
+        let peer = Peer {
+            name: format!("client {}", self.sessions.len()),
+            may_log_in: true,
+        };
+        let session = Session::new(Rc::clone(&self.config), peer, self.now());
+        self.sessions.push(session);
+        self.sessions.len() - 1
+    }
+
+    /// The session itself.
+    pub(crate) fn session(&mut self, number: usize) -> &mut Session {
+        &mut self.sessions[number]
+    }
+
+    fn now(&self) -> std::time::Instant {
+        imap2d::budget::Clock::now(&self.clock)
+    }
+
+    /// Sends octets and returns all that comes back before the session waits for more.
+    pub(crate) fn send(&mut self, number: usize, mut octets: &[u8]) -> Vec<u8> {
+        let mut received = Vec::new();
+        loop {
+            let piece = if self.harshness.byte_by_byte {
+                &octets[..octets.len().min(1)]
+            } else {
+                octets
+            };
+            let now = self.now();
+            let taken = self.sessions[number].handle_input(piece, now);
+            octets = &octets[taken..];
+            self.drive(number, &mut received);
+            if octets.is_empty() || self.sessions[number].is_finished() {
+                return received;
+            }
+        }
+    }
+
+    /// The client closes its side.
+    pub(crate) fn close(&mut self, number: usize) -> Vec<u8> {
+        let mut received = Vec::new();
+        self.sessions[number].handle_eof();
+        self.drive(number, &mut received);
+        received
+    }
+
+    /// Runs a session until it waits for input, with output taken as it comes.
+    pub(crate) fn drive(&mut self, number: usize, received: &mut Vec<u8>) {
+        for _ in 0..50_000_000_u64 {
+            let turn = self.run(number);
+            self.answer(number);
+            let took = self.drain(number, received);
+            match turn {
+                Turn::Idle if !took => return,
+                Turn::Until(time) => {
+                    let wait = time.saturating_duration_since(self.now());
+                    self.clock.advance(wait.max(Duration::from_millis(1)));
+                }
+                _ => {}
+            }
+        }
+        panic!(
+            "the session goes round in circles: {:?}",
+            self.sessions[number].turn()
+        );
+    }
+
+    fn run(&mut self, number: usize) -> Turn {
+        self.store.poll_watch();
+        let mut budget = match self.harshness.starved {
+            true => Budget::new(&self.clock, 1, Duration::from_millis(2)),
+            false => Budget::unlimited(&self.clock),
+        };
+        self.sessions[number].run(&mut self.store, &mut budget)
+    }
+
+    fn answer(&mut self, number: usize) {
+        let Some(Request::Verify { user, password }) = self.sessions[number].poll_request() else {
+            return;
+        };
+        let granted = user.eq_ignore_ascii_case(USER.as_bytes()) && password == PASSWORD.as_bytes();
+        let account = Account {
+            root: self.mail(),
+            bboards: Some(self.boards()),
+        };
+        let verdict = match granted {
+            true => Verdict::Granted {
+                user: USER.to_owned(),
+                account,
+            },
+            false => Verdict::Denied,
+        };
+        self.sessions[number].handle_verdict(verdict);
+    }
+
+    /// Takes output: one octet, or all there is.
+    fn drain(&mut self, number: usize, received: &mut Vec<u8>) -> bool {
+        let now = self.now();
+        let session = &mut self.sessions[number];
+        let mut took = false;
+        loop {
+            let octets = session.poll_output();
+            let count = if self.harshness.narrow {
+                octets.len().min(1)
+            } else {
+                octets.len()
+            };
+            if count == 0 {
+                return took;
+            }
+            received.extend_from_slice(&octets[..count]);
+            session.consume(count, now);
+            took = true;
+            if self.harshness.narrow {
+                return true;
+            }
+        }
+    }
+}
+
+/// Puts a message file into a Maildir directory, with that internal date.
+pub(crate) fn put(directory: &Path, name: &str, content: &[u8], unix: u64) {
+    std::fs::create_dir_all(directory).expect("a directory");
+    let path = directory.join(name);
+    std::fs::write(&path, content).expect("a message file");
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(unix);
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .expect("the message file");
+    file.set_modified(time).expect("a file time");
+}

@@ -1,0 +1,10 @@
+//! The rig that every test shares: a mail host's files, a server over them, a client, other programs.
+
+pub(crate) mod data;
+pub(crate) mod dovecot;
+pub(crate) mod imap;
+pub(crate) mod maildir;
+pub(crate) mod program;
+pub(crate) mod server;
+pub(crate) mod site;
+pub(crate) mod view;

@@ -1,0 +1,159 @@
+//! The server under test as a process of its own.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::imap::Client;
+use super::site::{PASSWORD, Site, USER};
+
+/// Names another binary to test than the one Cargo has just built.
+const OTHER_BINARY: &str = "IMAP2D_TEST_BINARY";
+
+/// What stands before the address in the log line of a listener.
+const LISTENING: &str = "listening on ";
+
+/// How long a server may take to listen, on a machine that runs all tests at once.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// A running server; killed, and its log shown if the test has failed, when it is dropped.
+#[derive(Debug)]
+pub(crate) struct TestServer {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+impl TestServer {
+    /// Starts a server over the site's mail on a free port of the loopback interface.
+    ///
+    /// # Panics
+    /// When it does not come to listen.
+    pub(crate) fn start(site: &Site, arguments: &[&str]) -> Self {
+        let mut command = command(site);
+        command
+            .args(["--listen", "127.0.0.1:0", "--log-level", "info"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let log = Arc::new(Mutex::new(String::new()));
+        let stderr = child.stderr.take().expect("it is piped");
+        let heard = listen_to(stderr, Arc::clone(&log));
+        let Ok(address) = heard.recv_timeout(START_LIMIT) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!(
+                "{command:?} does not listen; its log:\n{}",
+                log.lock().expect("log")
+            );
+        };
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port of [`Self::address`].
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log
+            .lock()
+            .expect("the log reader does not panic")
+            .clone()
+    }
+
+    /// A fresh connection, greeted.
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// A fresh connection, logged in.
+    pub(crate) fn login(&self) -> Client {
+        let mut client = self.connect();
+        client.ok(&format!("LOGIN {USER} {PASSWORD}"));
+        client
+    }
+
+    /// A fresh connection that has logged in and climbed to IMAP4rev1.
+    pub(crate) fn login_imap4(&self) -> Client {
+        let mut client = self.connect();
+        client.ok("CAPABILITY");
+        client.ok(&format!("LOGIN {USER} {PASSWORD}"));
+        client
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the server's log\n{}---", self.log());
+        }
+    }
+}
+
+/// The binary with the options that every server over this site has.
+pub(crate) fn command(site: &Site) -> Command {
+    let binary = std::env::var_os(OTHER_BINARY)
+        .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_imap2d")));
+    let mut command = Command::new(site.runnable(&PathBuf::from(binary)));
+    command
+        .arg("--users")
+        .arg(site.users())
+        .arg("--mail")
+        .arg(site.path("mail/%u"));
+    command.env("TZ", "UTC");
+    site.as_owner(&mut command);
+    command
+}
+
+/// Collects the log and reports the first address in it.
+fn listen_to(stderr: ChildStderr, log: Arc<Mutex<String>>) -> Receiver<SocketAddr> {
+    let (tell, heard) = mpsc::channel();
+    thread::spawn(move || collect(stderr, &log, &tell));
+    heard
+}
+
+fn collect(stderr: ChildStderr, log: &Mutex<String>, tell: &Sender<SocketAddr>) {
+    for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        if let Some(address) = listening_on(&line) {
+            // Nobody hears the second listener's line.
+            let _ = tell.send(address);
+        }
+        let mut log = log.lock().expect("nobody panics with the log in hand");
+        log.push_str(&line);
+        log.push('\n');
+    }
+}
+
+fn listening_on(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(LISTENING)?;
+    rest.split_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,116 @@
+//! A mail host's files in a temporary directory: one user, her Maildir, her home.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::maildir::Maildir;
+
+/// The only user there is.
+pub(crate) const USER: &str = "joe";
+
+/// Her password.
+pub(crate) const PASSWORD: &str = "secret";
+
+/// Somebody without rights: Dovecot refuses to open mail as root, so that all who share a Maildir with
+/// it have to be this user when the tests run as root.
+const NOBODY: u32 = 65534;
+
+/// The directory and what is in it; all gone with the value.
+#[derive(Debug)]
+pub(crate) struct Site {
+    directory: TempDir,
+    owner: Option<u32>,
+}
+
+impl Site {
+    /// A host with an empty Maildir, whose programs run as whoever runs the tests.
+    pub(crate) fn new() -> Self {
+        Self::owned_by(None)
+    }
+
+    /// A host where Dovecot works too.
+    pub(crate) fn with_dovecot() -> Self {
+        Self::owned_by(rustix::process::geteuid().is_root().then_some(NOBODY))
+    }
+
+    fn owned_by(owner: Option<u32>) -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("imap2d-site-")
+            .tempdir()
+            .expect("a temporary directory");
+        let site = Self { directory, owner };
+        fs::set_permissions(site.path(""), fs::Permissions::from_mode(0o755)).expect("chmod");
+        for name in ["mail", "home"] {
+            fs::create_dir(site.path(name)).expect("mkdir");
+            site.give_away(&site.path(name));
+        }
+        let entry = format!("{USER}:{{PLAIN}}{PASSWORD}::::{}\n", site.home().display());
+        fs::write(site.users(), entry).expect("the passwd-file");
+        site.maildir();
+        site
+    }
+
+    /// A path below the directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The home directory, for clients to keep their own files in.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    /// The passwd-file.
+    pub(crate) fn users(&self) -> PathBuf {
+        self.path("users")
+    }
+
+    /// The user's Maildir.
+    pub(crate) fn maildir(&self) -> Maildir {
+        Maildir::create(&self.path("mail").join(USER), self.owner)
+    }
+
+    /// Writes a file into the home directory, readable by its owner only as fetchmail demands.
+    pub(crate) fn write_home(&self, name: &str, contents: &str) -> PathBuf {
+        let path = self.home().join(name);
+        fs::write(&path, contents).expect("a file in the home directory");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+        path
+    }
+
+    /// Makes a command run as the owner of the mail.
+    pub(crate) fn as_owner(&self, command: &mut Command) {
+        if let Some(id) = self.owner {
+            command.uid(id).gid(id);
+        }
+    }
+
+    /// The program at `path`, or a copy of it where the owner of the mail can run it.
+    pub(crate) fn runnable(&self, path: &Path) -> PathBuf {
+        if self.owner.is_none() {
+            return path.to_owned();
+        }
+        let copy = self.path("program");
+        if !copy.exists() && fs::hard_link(path, &copy).is_err() {
+            // By another process: a file that this one has just written cannot be run as long as a
+            // child that another thread started meanwhile holds its descriptor.
+            let copied = Command::new("cp").args([path, &copy]).status();
+            assert!(
+                copied.is_ok_and(|status| status.success()),
+                "a copy of the program"
+            );
+        }
+        copy
+    }
+
+    fn give_away(&self, path: &Path) {
+        if self.owner.is_some() {
+            chown(path, self.owner, self.owner).expect("root may give files away");
+        }
+    }
+}

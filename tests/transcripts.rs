@@ -1,0 +1,35 @@
+//! Every file of `tests/transcripts` is a session; see [`crate::rig::transcript`] for what is in one.
+
+use std::path::{Path, PathBuf};
+
+use crate::rig::transcript;
+
+fn all() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let entries = std::fs::read_dir(directory).expect("the transcripts");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    paths.sort();
+    paths
+}
+
+/// Each in all eight ways to treat a session; every one that fails is named, with what came instead.
+#[test]
+fn every_transcript_plays_as_written() {
+    let only = std::env::var("IMAP2D_TRANSCRIPT").unwrap_or_default();
+    let chosen = all()
+        .into_iter()
+        .filter(|path| path.to_string_lossy().contains(&only));
+    let mut failed = Vec::new();
+    for path in chosen {
+        if std::panic::catch_unwind(|| transcript::run(&path)).is_err() {
+            failed.push(path);
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "these transcripts do not play as written: {failed:#?}"
+    );
+}
