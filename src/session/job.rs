@@ -269,6 +269,7 @@ impl Retry {
             let result = attempt(cx, message);
             let view = cx.core.view();
             match (result, view) {
+                (Err(StoreError::Busy(at)), _) => return Step::Yield(Why::Until(at)),
                 (Err(StoreError::Gone), Some(view)) if !self.retried => {
                     self.retried = true;
                     self.sync = Some(Sync::new(view.handle().clone()));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Instant;
 
 /// Why the store could not do what it was asked.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub enum StoreError {
     ReadOnly,
     /// Somebody else held the lock for too long.
     InUse,
+    /// Somebody else holds the lock: the same again at that time.
+    Busy(Instant),
     /// The message's file is not where it was: its flags were changed by somebody else, or it is
     /// expunged. A [`Sync`](super::Sync) tells which.
     Gone,
@@ -61,7 +64,7 @@ impl fmt::Display for StoreError {
             Self::NotFound => f.write_str("there is no such mailbox"),
             Self::Exists => f.write_str("there is a mailbox of that name already"),
             Self::ReadOnly => f.write_str("the mailbox is read-only"),
-            Self::InUse => f.write_str("the mailbox is in use, try again later"),
+            Self::InUse | Self::Busy(_) => f.write_str("the mailbox is in use, try again later"),
             Self::Gone => f.write_str("some of the messages are no longer there"),
             Self::NoSpace => f.write_str("there is no space left"),
             Self::Limit(text) | Self::Refused(text) => f.write_str(text),

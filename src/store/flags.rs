@@ -1,17 +1,31 @@
 //! Reading and changing flags: one rename a message.
+//!
+//! A rename needs no lock for its own sake. But whoever reads a directory of more entries than the system
+//! hands over at once may miss a file that is renamed meanwhile, and Dovecot gives a message that it has
+//! missed a new number when it turns up again. It reads with its lock held, so that is taken for each
+//! change, if it is to be had: where somebody will not let go of it flags are changed all the same.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::disk::{Place, rename_onto_nothing};
 use super::filename;
+use super::lock::{MailboxLock, Owner};
 use super::locking::Locking;
 use super::mailbox::Mailbox;
 use super::table::MAX_NAME;
 use super::view::{Access, MessageRef, View};
 use super::{MailboxHandle, Store, StoreError};
-use crate::budget::{Budget, COST_SYNC, Step};
+use crate::budget::{Budget, COST_OPEN, COST_SYNC, COST_SYSCALL, Step};
 use crate::ready;
 use crate::types::{FlagOperation, Flags, Keyword, KeywordSet};
+
+/// How soon a lock is tried again.
+const RETRY: Duration = Duration::from_millis(5);
+/// How long it is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// After that time of silence a wait is another one.
+const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// A change of flags, with keywords as bits of the mailbox (see [`DefineKeywords`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +70,15 @@ impl Store {
     /// Changes a message's flags. True if they were different before.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](super::Sync), try once more.
+    /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](super::Sync), try once more.
     pub fn change_flags(
         &mut self,
         view: &View,
         message: &MessageRef,
         change: &FlagChange,
+        budget: &mut Budget<'_>,
     ) -> Result<bool, StoreError> {
-        let mailbox = self.mailbox_mut(view.handle());
+        let (mailbox, tools) = self.parts(view.handle());
         if mailbox.is_void() {
             return Err(StoreError::Invalidated);
         }
@@ -77,6 +92,8 @@ impl Store {
         if (flags, keywords) == before {
             return Ok(false);
         }
+        let _lock = mailbox.try_lock_for_flags(tools.owner, budget)?;
+        budget.spend(COST_SYSCALL);
         mailbox.rename_for(index, flags, keywords)?;
         mailbox.note_flags(index, flags, keywords, Some(view.state()));
         Ok(true)
@@ -112,6 +129,35 @@ impl Mailbox {
     pub(super) fn living(&self, message: &MessageRef) -> Option<usize> {
         let index = self.table.find_uid(message.uid.get()).ok()?;
         (!self.table.record(index).is_dead()).then_some(index)
+    }
+
+    /// Takes the lock, or does without it if it was not to be had for long enough.
+    fn try_lock_for_flags(
+        &mut self,
+        owner: &Owner,
+        budget: &mut Budget<'_>,
+    ) -> Result<Option<MailboxLock>, StoreError> {
+        let (now, dir) = (budget.now(), self.dir().to_path_buf());
+        budget.spend(COST_OPEN);
+        match MailboxLock::try_acquire(&dir, owner, &mut self.waiting, (now, budget.wall())) {
+            Ok(None) if self.may_wait(now) => Err(StoreError::Busy(now + RETRY)),
+            Ok(Some(lock)) => {
+                self.waits_since = None;
+                Ok(Some(lock))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => {
+                log::debug!("{}: flags change without the lock: {error}", dir.display());
+                Ok(None)
+            }
+        }
+    }
+
+    fn may_wait(&mut self, now: Instant) -> bool {
+        let forgotten = |since: &Instant| now.saturating_duration_since(*since) > FORGOTTEN;
+        self.waits_since = self.waits_since.filter(|since| !forgotten(since));
+        let since = *self.waits_since.get_or_insert(now);
+        now.saturating_duration_since(since) < PATIENCE
     }
 
     /// Renames a message's file so that its name tells these flags.

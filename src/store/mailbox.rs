@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
+use std::time::{Instant, SystemTime};
 
 use super::StoreError;
 use super::disk::{DirStamp, Observation, Place, Stamps};
@@ -49,6 +50,8 @@ pub struct Mailbox {
     pub(super) disk: Disk,
     pub(super) hearing: Hearing,
     pub(super) waiting: Waiting,
+    /// Since when sessions wait for the lock to change flags.
+    pub(super) waits_since: Option<Instant>,
     /// The scan that is going on, if any.
     pub(super) pass: Weak<RefCell<Pass>>,
 }
@@ -113,6 +116,7 @@ impl Mailbox {
             disk: Disk::default(),
             hearing: Hearing::default(),
             waiting: Waiting::default(),
+            waits_since: None,
             pass: Weak::new(),
         })
     }
@@ -216,7 +220,7 @@ impl Mailbox {
     pub(super) fn write_keywords(
         &mut self,
         table: KeywordTable,
-        wall: std::time::SystemTime,
+        wall: SystemTime,
     ) -> Result<(), StoreError> {
         let written = table.write(&self.dir, wall);
         self.keywords_stamp = Some(written.map_err(StoreError::io("writing the keywords"))?);

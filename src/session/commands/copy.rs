@@ -139,7 +139,7 @@ fn mark(message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<()
             let Some(view) = cx.core.view() else {
                 return Err(StoreError::Gone);
             };
-            cx.store.change_flags(view, message, &seen)
+            cx.store.change_flags(view, message, &seen, cx.budget)
         }));
         match changed {
             Ok(true) => write_flags(cx, message),

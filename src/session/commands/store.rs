@@ -108,7 +108,7 @@ impl Store {
             let Some(view) = cx.core.view() else {
                 return Err(StoreError::Gone);
             };
-            cx.store.change_flags(view, message, &change)
+            cx.store.change_flags(view, message, &change, cx.budget)
         }));
         if changed.is_ok() && !self.silent {
             self.answer(message, cx);

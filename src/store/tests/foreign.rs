@@ -58,7 +58,7 @@ fn a_flag_change_never_overwrites_another_file() {
     rig.put("cur", "1.a.h:2,", "one");
     let mut session = rig.inbox();
     rig.put("cur", "1.a.h:2,S", "two");
-    let stored = session.store_flags(1, FlagOperation::Add, Flags::SEEN);
+    let stored = session.store_flags(&rig, 1, FlagOperation::Add, Flags::SEEN);
     assert!(matches!(stored, Err(StoreError::Gone)), "{stored:?}");
     session.news(&rig);
     assert_eq!(session.view.exists(), 2);
@@ -94,23 +94,23 @@ fn flags_changed_by_others_are_found_and_kept() {
     rig.put("cur", "1.a.h:2,P", "a");
     let mut session = rig.inbox();
     session
-        .store_flags(1, FlagOperation::Add, Flags::SEEN)
+        .store_flags(&rig, 1, FlagOperation::Add, Flags::SEEN)
         .expect("stored");
     assert_eq!(rig.names("cur"), ["1.a.h:2,PS"]);
     rig.rename("cur/1.a.h:2,PS", "cur/1.a.h:2,FPS");
-    let stored = session.store_flags(1, FlagOperation::Add, Flags::DRAFT);
+    let stored = session.store_flags(&rig, 1, FlagOperation::Add, Flags::DRAFT);
     assert!(matches!(stored, Err(StoreError::Gone)));
     let news = session.news(&rig);
     assert_eq!(news.flags_changed.iter().collect::<Vec<_>>(), [1]);
     assert!(
         session
-            .store_flags(1, FlagOperation::Add, Flags::DRAFT)
+            .store_flags(&rig, 1, FlagOperation::Add, Flags::DRAFT)
             .expect("stored")
     );
     assert_eq!(rig.names("cur"), ["1.a.h:2,DFPS"]);
     assert!(
         !session
-            .store_flags(1, FlagOperation::Add, Flags::DRAFT)
+            .store_flags(&rig, 1, FlagOperation::Add, Flags::DRAFT)
             .expect("no change")
     );
     assert!(

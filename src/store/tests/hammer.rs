@@ -162,7 +162,16 @@ impl Writer {
             system,
             keywords: KeywordSet::NONE,
         };
-        match self.store.change_flags(&self.view, message, &change) {
+        let changed = drive(|budget| {
+            match self
+                .store
+                .change_flags(&self.view, message, &change, budget)
+            {
+                Err(StoreError::Busy(at)) => Step::Yield(Why::Until(at)),
+                result => Step::Done(result),
+            }
+        });
+        match changed {
             Ok(_) | Err(StoreError::Gone) => {}
             Err(error) => panic!("{error:?}"),
         }

@@ -216,7 +216,11 @@ impl World {
             system,
             keywords: KeywordSet::NONE,
         };
-        match self.store.change_flags(&client.view, &message, &change) {
+        let mut budget = Budget::unlimited(&self.rig.clock);
+        match self
+            .store
+            .change_flags(&client.view, &message, &change, &mut budget)
+        {
             Ok(_) => {
                 let flags = self
                     .store
@@ -225,7 +229,7 @@ impl World {
                     .without(Flags::RECENT);
                 client.flags.insert(message.uid.get(), flags);
             }
-            Err(StoreError::Gone) => {}
+            Err(StoreError::Gone | StoreError::Busy(_)) => {}
             Err(error) => panic!("{error:?}"),
         }
     }

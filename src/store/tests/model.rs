@@ -278,10 +278,10 @@ impl World {
             FlagOperation::Add,
             FlagOperation::Remove,
         ][usize::from(operation)];
-        let mut stored = self.sessions[number].store_flags(n, operation, flags);
+        let mut stored = self.sessions[number].store_flags(&self.rig, n, operation, flags);
         if matches!(stored, Err(StoreError::Gone)) {
             self.sync(number);
-            stored = self.sessions[number].store_flags(n, operation, flags);
+            stored = self.sessions[number].store_flags(&self.rig, n, operation, flags);
         }
         let session = &self.sessions[number];
         match stored {

@@ -26,7 +26,7 @@ fn cursors_visit_numbers_and_uids() {
     let mut session = mailbox_of(&rig, 10);
     for number in [2, 5, 6] {
         session
-            .store_flags(number, FlagOperation::Add, Flags::DELETED)
+            .store_flags(&rig, number, FlagOperation::Add, Flags::DELETED)
             .expect("stored");
     }
     let mut other = session.store.view(&session.handle, Access::ReadOnly);
@@ -77,7 +77,7 @@ fn a_cursor_finds_its_place_after_compaction() {
     let mut session = mailbox_of(&rig, 400);
     for number in 1..=200 {
         session
-            .store_flags(number, FlagOperation::Add, Flags::DELETED)
+            .store_flags(&rig, number, FlagOperation::Add, Flags::DELETED)
             .expect("stored");
     }
     let mut cursor = Cursor::over_uids(numbers(&[150, 250, 251, 400]));
@@ -106,7 +106,7 @@ fn flag_changes_beyond_the_log_are_told_all_the_same() {
     let other = session.store.view(&session.handle, Access::ReadWrite);
     for number in 1..=1400 {
         session
-            .store_flags(number, FlagOperation::Add, Flags::SEEN)
+            .store_flags(&rig, number, FlagOperation::Add, Flags::SEEN)
             .expect("stored");
     }
     assert!(
@@ -128,11 +128,11 @@ fn what_two_sessions_do_to_one_message_is_told_to_both() {
     let mut session = mailbox_of(&rig, 1);
     let other = session.store.view(&session.handle, Access::ReadWrite);
     session
-        .store_flags(1, FlagOperation::Add, Flags::SEEN)
+        .store_flags(&rig, 1, FlagOperation::Add, Flags::SEEN)
         .expect("stored");
     let own = std::mem::replace(&mut session.view, other);
     session
-        .store_flags(1, FlagOperation::Add, Flags::FLAGGED)
+        .store_flags(&rig, 1, FlagOperation::Add, Flags::FLAGGED)
         .expect("stored");
     for view in [&own, &session.view] {
         let told = session.store.updates(view, true).flags_changed;

@@ -271,6 +271,7 @@ impl Session {
 
     pub(crate) fn store_flags(
         &mut self,
+        rig: &Rig,
         number: u32,
         operation: FlagOperation,
         system: Flags,
@@ -281,7 +282,15 @@ impl Session {
             system,
             keywords: KeywordSet::NONE,
         };
-        self.store.change_flags(&self.view, &message, &change)
+        rig.drive(|budget| {
+            match self
+                .store
+                .change_flags(&self.view, &message, &change, budget)
+            {
+                Err(StoreError::Busy(at)) => Step::Yield(Why::Until(at)),
+                result => Step::Done(result),
+            }
+        })
     }
 
     pub(crate) fn expunge(&mut self, rig: &Rig) -> Result<u32, StoreError> {

@@ -327,7 +327,7 @@ fn read_only_writes_nothing() {
     let mut session = rig.open(rig.read_only_store(), "INBOX", Access::ReadWrite);
     assert_eq!(session.uids(), [3, 5, 10]);
     assert_eq!(session.text(3), "n");
-    let stored = session.store_flags(1, FlagOperation::Add, Flags::SEEN);
+    let stored = session.store_flags(&rig, 1, FlagOperation::Add, Flags::SEEN);
     assert!(matches!(stored, Err(StoreError::ReadOnly)));
     assert!(matches!(session.expunge(&rig), Err(StoreError::ReadOnly)));
     assert!(matches!(
@@ -424,7 +424,12 @@ fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
     session.sync(&rig);
     // Our own renames and deliveries are not news.
     session
-        .store_flags(1, FlagOperation::Add, Flags::SEEN.with(Flags::DELETED))
+        .store_flags(
+            &rig,
+            1,
+            FlagOperation::Add,
+            Flags::SEEN.with(Flags::DELETED),
+        )
         .expect("stored");
     rig.append(&mut session, "new", Flags::NONE);
     session.expunge(&rig).expect("expunged");

@@ -90,7 +90,8 @@ pub(super) fn record(line: &[u8], version: Version) -> Result<Record<'_>, Fault>
             (&rest[..name], &rest[name + 2..])
         }
     };
-    if name.is_empty() || name[0] == b':' || name.contains(&b'/') {
+    // A name with a CR in it would, at the end of a line, be read as another one.
+    if name.is_empty() || name[0] == b':' || memchr::memchr2(b'/', b'\r', name).is_some() {
         return Err("the name is no name of a file");
     }
     Ok(Record { uid, keys, name })

@@ -163,7 +163,7 @@ impl Fetch {
             let Some(view) = cx.core.view() else {
                 return Err(StoreError::Gone);
             };
-            cx.store.change_flags(view, message, &seen)
+            cx.store.change_flags(view, message, &seen, cx.budget)
         }));
         if let Ok(true) = changed {
             cx.budget.spend(COST_SYSCALL);
