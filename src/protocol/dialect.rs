@@ -5,6 +5,8 @@
 //! differences in behaviour are methods of [`Dialect`] named for the behaviour, so that no command ever
 //! compares versions.
 
+use crate::types::Flags;
+
 /// A protocol, in the order of their history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -103,9 +105,21 @@ impl Dialect {
         self.level == Level::Imap4
     }
 
-    /// `\Draft` is shown; older clients warn of a flag that they do not know.
-    pub fn shows_draft(self) -> bool {
-        self.level == Level::Imap4
+    /// What stands for the octet 0 in a literal. RFC 3501 §9 CHAR8 has none, and its clients end a string
+    /// there; RFC 1064 p. 8 ASCII-STRING has.
+    pub fn nul_in_literal(self) -> u8 {
+        match self.level {
+            Level::Imap2 | Level::Imap2bis => 0,
+            Level::Imap4 => 0x80,
+        }
+    }
+
+    /// Flags that are not shown: older clients warn of a flag that they do not know, as `\Draft` is.
+    pub fn hidden_flags(self) -> Flags {
+        match self.level {
+            Level::Imap2 | Level::Imap2bis => Flags::DRAFT,
+            Level::Imap4 => Flags::NONE,
+        }
     }
 
     /// `{` and `%` may not stand in a quoted string (RFC 1064 p. 8 CHARACTER).
@@ -170,7 +184,7 @@ mod tests {
                 dialect.short_internal_date(),
                 dialect.tells_trycreate_untagged(),
                 dialect.quotes_strictly(),
-                dialect.shows_draft(),
+                dialect.hidden_flags().is_empty(),
             ]
         };
         assert_eq!(rules(Imap2), [true, true, false, true, false]);

@@ -93,11 +93,10 @@ impl<'o> Encoder<'o> {
         system: Flags,
         keywords: impl IntoIterator<Item = &'k Keyword>,
     ) -> &mut Self {
-        let hidden = match self.dialect.shows_draft() {
-            true => Flags::NONE,
-            false => Flags::DRAFT,
-        };
-        let system = system.without(hidden).names().map(|name| name as &str);
+        let system = system
+            .without(self.dialect.hidden_flags())
+            .names()
+            .map(|name| name as &str);
         self.list(system.chain(keywords.into_iter().map(Keyword::as_str)))
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::core::Core;
 use super::output::HIGH_WATER;
 use super::untagged::{Occasion, Teller};
-use crate::budget::{Budget, Step, Why};
+use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::protocol::{Code, Status};
 use crate::ready;
 use crate::store::{Cursor, MessageRef, Store, StoreError, Sync};
@@ -181,9 +181,17 @@ fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<Sync> {
 
 fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
     cx.core.last_was_bad = reply.status == Status::Bad;
+    let text = sentence(&reply.text);
     cx.core
         .encoder()
-        .tagged(tag, reply.status, reply.code, &reply.text);
+        .tagged(tag, reply.status, reply.code, &text);
+}
+
+/// Texts come from several rooms; to the client they are sentences.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(characters).collect()
 }
 
 /// The mailbox is no longer the one that was selected: its numbers mean nothing any more. What the last
@@ -199,6 +207,8 @@ fn leave(cx: &mut Cx<'_, '_>) {
 pub(super) struct EachMessage {
     cursor: Cursor,
     current: Option<MessageRef>,
+    /// Looks in memory that are not charged yet.
+    looks: u32,
 }
 
 impl EachMessage {
@@ -212,6 +222,7 @@ impl EachMessage {
         Self {
             cursor,
             current: None,
+            looks: 0,
         }
     }
 
@@ -237,6 +248,14 @@ impl EachMessage {
     pub(super) fn advance(&mut self, cx: &mut Cx<'_, '_>, cost: u32) {
         self.current = None;
         cx.budget.spend(cost);
+    }
+
+    /// Done with the current message, for which so many records or keys were looked at in memory. They
+    /// are too cheap to be charged one by one.
+    pub(super) fn advance_in_memory(&mut self, cx: &mut Cx<'_, '_>, looks: u32) {
+        self.looks += looks;
+        self.advance(cx, self.looks / RECORDS_PER_UNIT);
+        self.looks %= RECORDS_PER_UNIT;
     }
 }
 

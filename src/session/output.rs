@@ -41,6 +41,17 @@ pub(crate) struct FileRange {
     pub(crate) skip: u64,
     /// How many octets to send after those.
     pub(crate) octets: u64,
+    /// What is sent for the octet 0.
+    pub(crate) nul: u8,
+}
+
+/// Puts what the dialect has for it in the place of the octet 0.
+pub(crate) fn replace_nul(octets: &mut [u8], nul: u8) {
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(0, &octets[from..]).filter(|_| nul != 0) {
+        octets[from + at] = nul;
+        from += at + 1;
+    }
 }
 
 #[derive(Debug)]
@@ -222,6 +233,7 @@ fn pump(range: &mut FileRange, lines: &mut Crlf, out: &mut Vec<u8>) -> io::Resul
     let owed = usize::try_from(range.octets).unwrap_or(usize::MAX);
     out.truncate(out.len().min(before.saturating_add(owed)));
     range.octets -= (out.len() - before) as u64;
+    replace_nul(&mut out[before..], range.nul);
     Ok(())
 }
 
@@ -245,6 +257,7 @@ mod tests {
             end: content.len() as u64,
             skip,
             octets,
+            nul: 0,
         }
     }
 

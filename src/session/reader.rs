@@ -127,6 +127,7 @@ impl Locate {
             end: self.end,
             skip: self.first - self.at.octets,
             octets: self.octets,
+            nul: 0,
         }))
     }
 

@@ -210,7 +210,7 @@ impl DefineKeywords {
     /// Ends with the bits of all the names. Takes no lock if they are known already.
     ///
     /// # Errors
-    /// [`StoreError::Limit`] if the mailbox would have more than 26.
+    /// [`StoreError::Limit`] if the mailbox would have more than 26: none of the names is made known then.
     pub fn step(
         &mut self,
         store: &mut Store,
@@ -223,13 +223,12 @@ impl DefineKeywords {
         let locked = ready!(self.locking.step(mailbox, tools.owner, budget));
         budget.spend(COST_SYNC);
         Step::Done(locked.and_then(|_lock| {
-            let (set, is_whole) = mailbox.define(&self.names, budget)?;
-            let limit = "the mailbox cannot have more than 26 keywords";
-            if is_whole {
-                Ok(set)
-            } else {
-                Err(StoreError::Limit(limit))
+            mailbox.read_keywords()?;
+            if !mailbox.keywords().has_room_for(&self.names) {
+                let limit = "the mailbox cannot have more than 26 keywords";
+                return Err(StoreError::Limit(limit));
             }
+            mailbox.define(&self.names, budget)
         }))
     }
 }
@@ -244,25 +243,22 @@ fn known(mailbox: &Mailbox, names: &[Keyword]) -> Option<KeywordSet> {
 }
 
 impl Mailbox {
-    /// The bits of these keywords, new ones being written down; false if there was no room for all. The
-    /// mailbox is locked.
+    /// The bits of these keywords, new ones being written down as far as there is room. The mailbox is
+    /// locked.
     pub(super) fn define(
         &mut self,
         names: &[Keyword],
         budget: &Budget<'_>,
-    ) -> Result<(KeywordSet, bool), StoreError> {
+    ) -> Result<KeywordSet, StoreError> {
         self.read_keywords()?;
         let mut table = self.keywords().clone();
-        let (mut set, mut is_whole) = (KeywordSet::NONE, true);
-        for name in names {
-            match table.define(name) {
-                Some(index) => set = set.with(KeywordSet::of(index)),
-                None => is_whole = false,
-            }
-        }
+        let indexes = names.iter().filter_map(|name| table.define(name));
+        let set = indexes.fold(KeywordSet::NONE, |set, index| {
+            set.with(KeywordSet::of(index))
+        });
         if table != *self.keywords() {
             self.write_keywords(table, budget.wall())?;
         }
-        Ok((set, is_whole))
+        Ok(set)
     }
 }

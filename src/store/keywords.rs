@@ -132,6 +132,14 @@ impl KeywordTable {
         Some(free)
     }
 
+    /// True if all these keywords can be defined.
+    pub fn has_room_for(&self, keywords: &[Keyword]) -> bool {
+        let mut table = self.clone();
+        keywords
+            .iter()
+            .all(|keyword| table.define(keyword).is_some())
+    }
+
     /// Gives a name to each letter of `seen` that has none; true if there was one, and the table has to
     /// be written.
     pub fn name_strays(&mut self, seen: KeywordSet) -> bool {

@@ -70,6 +70,11 @@ impl Flags {
         Self(self.0 & !other.0)
     }
 
+    /// The flags that `other` has too.
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// True if no flag is set.
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -95,7 +95,7 @@ impl Job for Search {
                 Err(error) => log::warn!("{}: not searched: {error:?}", cx.core.peer.name),
             }
             self.facts = Facts::default();
-            self.each.advance(cx, self.program.cost());
+            self.each.advance_in_memory(cx, self.program.keys());
         }
         // A bare SEARCH line says that there are no hits (RFC 3501 §7.2.5; old servers did the same).
         cx.core.encoder().begin_search();

@@ -108,6 +108,13 @@ impl Store {
             let Some(view) = cx.core.view() else {
                 return Err(StoreError::Gone);
             };
+            let mut change = change;
+            if change.operation == FlagOperation::Replace {
+                // A client that is not shown a flag cannot mean to take it away.
+                let (flags, _) = cx.store.flags(view, message);
+                let hidden = flags.intersection(cx.core.dialect.hidden_flags());
+                change.system = change.system.with(hidden);
+            }
             cx.store.change_flags(view, message, &change, cx.budget)
         }));
         if changed.is_ok() && !self.silent {

@@ -16,6 +16,7 @@ use crate::protocol::FetchItem;
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
+use crate::session::output::replace_nul;
 use crate::session::untagged::{Occasion, encode_flags, encode_uid, tell_new_keywords};
 use crate::store::{FlagChange, MessageRef, StoreError};
 use crate::types::{FlagOperation, Flags, KeywordSet, MessageSet, NumberSet, SetEnd};
@@ -209,6 +210,7 @@ impl Fetch {
             Occasion::NumbersInUse
         };
         let reply = match &self.failed {
+            None if self.partial.is_some() => Reply::ok("PARTIAL completed"),
             None => Reply::ok("FETCH completed"),
             Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
             Some(error) => {
@@ -228,10 +230,12 @@ fn write_text(item: &FetchItem, content: Content, cx: &mut Cx<'_, '_>) {
         Content::Nothing => {
             encoder.nil();
         }
-        Content::Bytes(bytes) => {
+        Content::Bytes(mut bytes) => {
+            replace_nul(&mut bytes, encoder.dialect().nul_in_literal());
             encoder.literal(bytes.len() as u64).raw(bytes);
         }
-        Content::Range(range) => {
+        Content::Range(mut range) => {
+            range.nul = encoder.dialect().nul_in_literal();
             encoder.literal(range.octets);
             cx.core.output.file_range(range);
         }

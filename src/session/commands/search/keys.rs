@@ -60,15 +60,12 @@ enum Test {
 pub(super) struct Program {
     test: Test,
     wanted: Vec<Wanted>,
-    /// What it costs to hold it against a message.
-    cost: u32,
+    /// How many keys there are.
+    keys: u32,
 }
 
 /// The only thing that can be wrong with keys that were parsed.
 pub(super) const TOO_LONG: &str = "That string is too long to search for";
-
-/// Keys that are held against what is in memory for the price of one unit.
-const KEYS_PER_UNIT: u32 = 16;
 
 impl Program {
     /// For a view as it is now.
@@ -82,13 +79,13 @@ impl Program {
         Ok(Self {
             test,
             wanted: compiler.wanted,
-            cost: 1 + compiler.keys / KEYS_PER_UNIT,
+            keys: compiler.keys,
         })
     }
 
-    /// The price of holding the keys against one message, in units of the budget.
-    pub(super) fn cost(&self) -> u32 {
-        self.cost
+    /// How many keys are held against each message.
+    pub(super) fn keys(&self) -> u32 {
+        self.keys
     }
 
     /// Whether the message matches all keys, or what is missing to say so.
