@@ -157,7 +157,7 @@ impl Delivery {
                 KeywordSet::NONE
             } else {
                 // What there is no letter left for cannot be kept.
-                mailbox.define(&ready.keywords, budget)?.0
+                mailbox.define_what_fits(&ready.keywords, budget)?
             };
             if mailbox.table.find(filename::base(&ready.name)).is_some() {
                 // Another process has delivered under that name since the name was chosen.

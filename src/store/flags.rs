@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::disk::{Place, rename_onto_nothing};
 use super::filename;
+use super::keywords::KeywordTable;
 use super::lock::{MailboxLock, Owner};
 use super::locking::Locking;
 use super::mailbox::Mailbox;
@@ -222,15 +223,14 @@ impl DefineKeywords {
         }
         let locked = ready!(self.locking.step(mailbox, tools.owner, budget));
         budget.spend(COST_SYNC);
-        Step::Done(locked.and_then(|_lock| {
-            let (set, is_whole) = mailbox.define(&self.names, budget)?;
-            let limit = "the mailbox cannot have more than 26 keywords";
-            if is_whole {
-                Ok(set)
-            } else {
-                Err(StoreError::Limit(limit))
-            }
-        }))
+        Step::Done(
+            locked.and_then(|_lock| match mailbox.plan_keywords(&self.names)? {
+                (table, set, true) => mailbox.adopt_keywords(table, budget).map(|()| set),
+                (_, _, false) => Err(StoreError::Limit(
+                    "the mailbox cannot have more than 26 keywords",
+                )),
+            }),
+        )
     }
 }
 
@@ -244,25 +244,38 @@ fn known(mailbox: &Mailbox, names: &[Keyword]) -> Option<KeywordSet> {
 }
 
 impl Mailbox {
-    /// The bits of these keywords, new ones being written down; false if there was no room for all. The
+    /// The bits of these keywords, new ones being written down, as far as there is room for them. The
     /// mailbox is locked.
-    pub(super) fn define(
+    pub(super) fn define_what_fits(
         &mut self,
         names: &[Keyword],
         budget: &Budget<'_>,
-    ) -> Result<(KeywordSet, bool), StoreError> {
+    ) -> Result<KeywordSet, StoreError> {
+        let (table, set, _) = self.plan_keywords(names)?;
+        self.adopt_keywords(table, budget).map(|()| set)
+    }
+
+    /// The names with these added, and their bits; false if there is no room for all.
+    fn plan_keywords(
+        &mut self,
+        names: &[Keyword],
+    ) -> Result<(KeywordTable, KeywordSet, bool), StoreError> {
         self.read_keywords()?;
         let mut table = self.keywords().clone();
-        let (mut set, mut is_whole) = (KeywordSet::NONE, true);
-        for name in names {
-            match table.define(name) {
-                Some(index) => set = set.with(KeywordSet::of(index)),
-                None => is_whole = false,
-            }
+        let indexes: Vec<Option<usize>> = names.iter().map(|name| table.define(name)).collect();
+        let bits = indexes.iter().flatten().map(|&index| KeywordSet::of(index));
+        let set = bits.fold(KeywordSet::NONE, KeywordSet::with);
+        Ok((table, set, indexes.iter().all(Option::is_some)))
+    }
+
+    fn adopt_keywords(
+        &mut self,
+        table: KeywordTable,
+        budget: &Budget<'_>,
+    ) -> Result<(), StoreError> {
+        if table == *self.keywords() {
+            return Ok(());
         }
-        if table != *self.keywords() {
-            self.write_keywords(table, budget.wall())?;
-        }
-        Ok((set, is_whole))
+        self.write_keywords(table, budget.wall())
     }
 }

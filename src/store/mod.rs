@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | hear what others did to the mailbox | [`Sync`] |
 //! | deliver a message | [`Append`] |
-//! | copy messages | [`Copy`] |
+//! | copy messages | [`Copy`](struct@Copy) |
 //! | remove the deleted ones | [`Expunge`] |
 //! | make a keyword known | [`DefineKeywords`] |
 //! | change the tree | [`Delete`], [`Rename`], [`Subscribe`] |
