@@ -57,17 +57,7 @@
 //!
 //! # Embedding
 //!
-//! A test suite can run a real server over a temporary Maildir:
-//!
-//! ```no_run
-//! use imap2d::{Options, Server};
-//!
-//! let args = ["--listen", "127.0.0.1:0", "--users", "users", "--mail", "/tmp/mail/%u"];
-//! let options = Options::from_args(args.map(Into::into)).expect("valid options");
-//! let server = Server::bind(&options).expect("a free port");
-//! println!("connect to {}", server.local_addr());
-//! server.run().expect("a working event loop");
-//! ```
+//! A test suite can run a real server over a temporary Maildir: see [`Server`].
 
 pub mod auth;
 pub mod budget;
@@ -82,4 +72,4 @@ pub mod store;
 pub mod types;
 
 pub use options::Options;
-pub use server::Server;
+pub use server::{Server, ServerError};

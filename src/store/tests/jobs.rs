@@ -288,5 +288,10 @@ fn keywords_are_defined_once_and_at_most_26() {
     let many: Vec<String> = (0..24).map(|n| format!("k{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert!(matches!(define(&many), Err(StoreError::Limit(_))));
+    assert_eq!(
+        rig.read("dovecot-keywords"),
+        "0 A\n1 B\n2 C\n",
+        "all or none"
+    );
     assert!(session.store.updates(&session.view, true).keywords_changed);
 }
