@@ -130,7 +130,8 @@ impl Server {
     /// If the system refuses it.
     pub fn stop_on_signals(mut self) -> Result<Self, ServerError> {
         let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. });
-        let signals = StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
+        let signals =
+            StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
         self.signals = Some(signals);
         Ok(self)
     }
