@@ -5,10 +5,10 @@
 //! and a server that gets it wrong takes the text of a message for commands. Three more things make it
 //! delicate:
 //!
-//! - The client *waits* at a synchronising literal until it hears `+`, and gives the command up if it
+//! - The client *waits* at a synchronizing literal until it hears `+`, and gives the command up if it
 //!   hears the tagged answer instead. So whoever knows the commands must decide, in the middle of one,
 //!   whether to take the literal: that is [`Event::Offer`], with three possible answers.
-//! - At a non-synchronising literal (`{n+}`) it does not wait. When such a command is refused, its
+//! - At a non-synchronizing literal (`{n+}`) it does not wait. When such a command is refused, its
 //!   octets come all the same and have to be read over, up to the true end of the command.
 //! - A message to be appended must not be held in memory: it is handed on in the chunks it came in.
 //!

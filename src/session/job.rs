@@ -259,8 +259,8 @@ impl EachMessage {
     }
 }
 
-/// Does something to a message's file, and does it again after a look at the disk if the file has
-/// another name by now (`docs` of [`crate::store`], on files that are renamed by others).
+/// Does something to a message's file, and does it again after a look at the disk if somebody else has
+/// renamed it meanwhile ([`StoreError::Gone`]).
 #[derive(Default)]
 pub(super) struct Retry {
     sync: Option<Sync>,

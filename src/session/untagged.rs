@@ -1,5 +1,5 @@
 //! What a session is told of its mailbox without having asked: the only place where message numbers
-//! change (DESIGN, decision 3).
+//! change.
 //!
 //! Between a job's last response and the tagged line the changes since the last command are told:
 //! keywords first, since later lines use them; then expunges, each with the number it has at that

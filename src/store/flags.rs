@@ -70,7 +70,8 @@ impl Store {
     /// Changes a message's flags. True if they were different before.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](super::Sync), try once more.
+    /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else changed or
+    /// removed it: do a [`Sync`](super::Sync), try once more.
     pub fn change_flags(
         &mut self,
         view: &View,
@@ -234,12 +235,10 @@ impl DefineKeywords {
 }
 
 fn known(mailbox: &Mailbox, names: &[Keyword]) -> Option<KeywordSet> {
-    let indexes = names.iter().map(|name| mailbox.keywords().index_of(name));
-    indexes
-        .into_iter()
-        .try_fold(KeywordSet::NONE, |set, index| {
-            Some(set.with(KeywordSet::of(index?)))
-        })
+    let mut indexes = names.iter().map(|name| mailbox.keywords().index_of(name));
+    indexes.try_fold(KeywordSet::NONE, |set, index| {
+        Some(set.with(KeywordSet::of(index?)))
+    })
 }
 
 impl Mailbox {

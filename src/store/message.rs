@@ -38,7 +38,8 @@ impl Store {
     /// Opens a message.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](super::Sync), try once more.
+    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](super::Sync), try once
+    /// more.
     pub fn open_message(
         &mut self,
         view: &View,
