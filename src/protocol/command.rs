@@ -90,11 +90,6 @@ impl States {
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Hides it.
-    pub fn new(password: Vec<u8>) -> Self {
-        Self(password)
-    }
-
     /// The password itself, for whoever verifies it.
     pub fn expose(&self) -> &[u8] {
         &self.0

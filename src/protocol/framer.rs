@@ -133,11 +133,6 @@ impl Framer {
         self.pending().len() < READ_AHEAD
     }
 
-    /// True if no command has begun: the end of the input here would lose nothing.
-    pub fn is_between_commands(&self) -> bool {
-        matches!(self.state, State::Line) && self.text.is_empty() && self.pending().is_empty()
-    }
-
     /// The command so far, at an [`Event::Offer`] up to and with the announcement of the literal.
     pub fn text(&self) -> &[u8] {
         &self.text
@@ -590,7 +585,6 @@ mod tests {
         assert!(framer.next_event() == command(b"a NOOP"));
         assert!(framer.wants_input());
         while framer.next_event() != Event::NeedInput {}
-        assert!(framer.is_between_commands());
         assert_eq!(framer.input.capacity() + framer.text.capacity(), 0);
     }
 
@@ -601,7 +595,6 @@ mod tests {
         assert!(framer.next_event() == offer(5, true, true));
         assert!(framer.next_event() == offer(5, true, true));
         assert_eq!(framer.text(), b"a APPEND x {5}");
-        assert!(!framer.is_between_commands());
     }
 
     #[test]
