@@ -152,11 +152,12 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         command,
         level,
         trigger,
+        states,
     } = match command::parse(text) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
-    match core.admit(level, trigger, command.states()) {
+    match core.admit(level, trigger, states) {
         Ok(()) => Task::new(tag, commands::job(command, core)),
         Err(reply) => Task::reply(tag, reply),
     }
