@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::output::FileRange;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::{Depth, Extent, Layout, Scanner};
+use crate::store::StoreError;
 use crate::types::Uid;
 
 /// How much is read at once.
@@ -52,6 +53,14 @@ impl Reader {
             Some(scanner) => Step::Done(Ok(scanner.finish())),
             None => Step::Done(Err(io::Error::other("the message was read already"))),
         }
+    }
+}
+
+/// A message's file that could be opened but not read.
+pub(super) fn unreadable(source: io::Error) -> StoreError {
+    StoreError::Io {
+        context: "reading a message",
+        source,
     }
 }
 

@@ -33,6 +33,17 @@ pub(super) enum Occasion {
     Expunge,
 }
 
+impl Occasion {
+    /// The one of FETCH, STORE and SEARCH, and of their UID forms, which use no message numbers.
+    pub(super) fn after(uid: bool) -> Self {
+        if uid {
+            Self::Changes
+        } else {
+            Self::NumbersInUse
+        }
+    }
+}
+
 /// Tells the changes. The lines are short and cost nothing but memory, so it is the room for output that
 /// ends a step.
 pub(super) struct Teller {

@@ -39,6 +39,13 @@ pub struct FlagChange {
 }
 
 impl FlagChange {
+    /// The message was read.
+    pub const SEEN: Self = Self {
+        operation: FlagOperation::Add,
+        system: Flags::SEEN,
+        keywords: KeywordSet::NONE,
+    };
+
     /// The flags that come of it.
     fn apply(&self, system: Flags, keywords: KeywordSet) -> (Flags, KeywordSet) {
         let named = self.system.without(Flags::RECENT);

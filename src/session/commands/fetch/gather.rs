@@ -12,7 +12,7 @@ use crate::protocol::{Encoder, FetchItem, Section, SectionText};
 use crate::ready;
 use crate::session::job::{Cx, Retry};
 use crate::session::output::FileRange;
-use crate::session::reader::{Locate, Reader};
+use crate::session::reader::{Locate, Reader, unreadable};
 use crate::store::{MessageRef, StoreError};
 use crate::types::DateTime;
 
@@ -152,12 +152,8 @@ impl Gathered {
         let satisfied =
             (!self.needs_date || self.date.is_some()) && (!self.needs_size || self.size.is_some());
         if !satisfied {
-            let status = ready!(retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else {
-                    return Err(StoreError::Gone);
-                };
-                cx.store.stat_message(view, message)
-            }));
+            let status =
+                ready!(retry.step(cx, |store, view, _| { store.stat_message(view, message) }));
             cx.budget.spend(COST_SYSCALL);
             match status {
                 Ok(status) => {
@@ -184,12 +180,8 @@ impl Gathered {
             return Step::Done(Ok(()));
         };
         if self.reading.is_none() {
-            let opened = ready!(retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else {
-                    return Err(StoreError::Gone);
-                };
-                cx.store.open_message(view, message)
-            }));
+            let opened =
+                ready!(retry.step(cx, |store, view, _| { store.open_message(view, message) }));
             cx.budget.spend(COST_OPEN);
             match opened {
                 Ok(opened) => {
@@ -354,13 +346,6 @@ fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
         .skip(first as usize)
         .take(most as usize)
         .collect()
-}
-
-fn unreadable(source: io::Error) -> StoreError {
-    StoreError::Io {
-        context: "reading the message",
-        source,
-    }
 }
 
 #[cfg(test)]
