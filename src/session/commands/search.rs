@@ -140,14 +140,14 @@ impl Search {
         if missing == Missing::Status {
             let status = ready!(
                 self.retry
-                    .step(cx, |store, view, _| { store.stat_message(view, message) })
+                    .step(cx, |store, view, _| store.stat_message(view, message))
             );
             cx.budget.spend(1);
             return Step::Done(status.map(|status| self.facts.status = Some(status)));
         }
         let opened = ready!(
             self.retry
-                .step(cx, |store, view, _| { store.open_message(view, message) })
+                .step(cx, |store, view, _| store.open_message(view, message))
         );
         cx.budget.spend(COST_OPEN);
         Step::Done(
