@@ -60,11 +60,11 @@ impl FlagChange {
 impl Store {
     /// A message's flags, `\Recent` among them if it is so to this session.
     pub fn flags(&self, view: &View, message: &MessageRef) -> (Flags, KeywordSet) {
-        let table = &self.mailbox(view.handle()).table;
-        let Ok(index) = table.find_uid(message.uid.get()) else {
+        let mailbox = self.mailbox(view.handle());
+        let Some(index) = mailbox.index_of(message) else {
             return (Flags::NONE, KeywordSet::NONE);
         };
-        let record = table.record(index);
+        let record = mailbox.table.record(index);
         let is_recent = view.has_recent(message.uid);
         let session = if is_recent {
             Flags::RECENT
@@ -133,9 +133,14 @@ fn unseen<'m>(mailbox: &'m Mailbox, view: &View) -> impl Iterator<Item = usize> 
 }
 
 impl Mailbox {
-    /// Where a message is that is not known to be gone.
+    /// Where the record of a message stands, gone or not.
+    pub(super) fn index_of(&self, message: &MessageRef) -> Option<usize> {
+        self.table.find_message(message.uid.get(), message.number)
+    }
+
+    /// The same for one that is not known to be gone.
     pub(super) fn living(&self, message: &MessageRef) -> Option<usize> {
-        let index = self.table.find_uid(message.uid.get()).ok()?;
+        let index = self.index_of(message)?;
         (!self.table.record(index).is_dead()).then_some(index)
     }
 

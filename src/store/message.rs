@@ -77,16 +77,17 @@ impl Store {
 
     /// RFC822.SIZE, if it was measured before ([`Self::remember_size`]).
     pub fn known_size(&self, view: &View, message: &MessageRef) -> Option<u64> {
-        let table = &self.mailbox(view.handle()).table;
-        let index = table.find_uid(message.uid.get()).ok()?;
-        measured(table.record(index))
+        let mailbox = self.mailbox(view.handle());
+        let index = mailbox.index_of(message)?;
+        measured(mailbox.table.record(index))
     }
 
     /// Keeps a measured RFC822.SIZE for whoever asks for it next, unless it is beyond 4 GiB.
     pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
-        let table = &mut self.mailbox_mut(view.handle()).table;
-        if let Ok(index) = table.find_uid(message.uid.get()) {
-            table.record_mut(index).size = u32::try_from(size).unwrap_or(Record::UNKNOWN_SIZE);
+        let mailbox = self.mailbox_mut(view.handle());
+        if let Some(index) = mailbox.index_of(message) {
+            let record = mailbox.table.record_mut(index);
+            record.size = u32::try_from(size).unwrap_or(Record::UNKNOWN_SIZE);
         }
     }
 }

@@ -221,6 +221,16 @@ impl Table {
             .binary_search_by_key(&uid, |record| record.uid)
     }
 
+    /// The published record of that UID, if there is one. It costs no search where `number`, its number in
+    /// some view, has no tombstone before it.
+    pub(super) fn find_message(&self, uid: u32, number: u32) -> Option<usize> {
+        let index = (number as usize).saturating_sub(1);
+        match self.published().get(index) {
+            Some(record) if record.uid == uid => Some(index),
+            _ => self.find_uid(uid).ok(),
+        }
+    }
+
     /// Adds a record at the very end; the caller keeps the order of the stretches (see [`Self::settle`]).
     pub(super) fn push(&mut self, found: &Found<'_>) -> Result<usize, Full> {
         debug_assert!(self.find(&found.name[..found.base_length]).is_none());
@@ -739,6 +749,7 @@ mod tests {
                         let index = table.index_of(number, view.told);
                         prop_assert_eq!(table.record(index).uid, uid);
                         prop_assert_eq!(table.number_of(index, view.told), number);
+                        prop_assert_eq!(table.find_message(uid, number), Some(index));
                         prop_assert!(table.counts(index, view.told));
                         indexes.push(index);
                     }
