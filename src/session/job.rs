@@ -8,7 +8,7 @@ use super::untagged::{Occasion, Teller};
 use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::protocol::{Code, Status};
 use crate::ready;
-use crate::store::{Cursor, MessageRef, Store, StoreError, Sync};
+use crate::store::{Cursor, MessageRef, Store, StoreError, Sync, View};
 use crate::types::NumberSet;
 
 /// What a step works with.
@@ -271,8 +271,8 @@ impl EachMessage {
     }
 }
 
-/// Does something to a message's file, and does it again after a look at the disk if the file has
-/// another name by now (`docs` of [`crate::store`], on files that are renamed by others).
+/// Does something to a message's file, and does it again after a look at the disk if somebody else has
+/// renamed it meanwhile ([`StoreError::Gone`]).
 #[derive(Default)]
 pub(super) struct Retry {
     sync: Option<Sync>,
@@ -280,13 +280,12 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// Runs `attempt` on the message with that unique identifier. `Done(Err(Gone))` means that the
-    /// message is really gone.
+    /// Runs `attempt` on a message of the selected mailbox. `Done(Err(Gone))` means that the message is
+    /// really gone.
     pub(super) fn step<T>(
         &mut self,
         cx: &mut Cx<'_, '_>,
-        message: &MessageRef,
-        mut attempt: impl FnMut(&mut Cx<'_, '_>, &MessageRef) -> Result<T, StoreError>,
+        mut attempt: impl FnMut(&mut Store, &View, &mut Budget<'_>) -> Result<T, StoreError>,
     ) -> Step<Result<T, StoreError>> {
         loop {
             if let Some(sync) = &mut self.sync {
@@ -297,15 +296,16 @@ impl Retry {
                     return Step::Done(Err(error));
                 }
             }
-            let result = attempt(cx, message);
-            let view = cx.core.view();
-            match (result, view) {
-                (Err(StoreError::Busy(at)), _) => return Step::Yield(Why::Until(at)),
-                (Err(StoreError::Gone), Some(view)) if !self.retried => {
+            let Some(view) = cx.core.view() else {
+                return Step::Done(Err(StoreError::Gone));
+            };
+            match attempt(cx.store, view, cx.budget) {
+                Err(StoreError::Busy(at)) => return Step::Yield(Why::Until(at)),
+                Err(StoreError::Gone) if !self.retried => {
                     self.retried = true;
                     self.sync = Some(Sync::new(view.handle().clone()));
                 }
-                (result, _) => {
+                result => {
                     *self = Self::default();
                     return Step::Done(result);
                 }

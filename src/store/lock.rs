@@ -3,9 +3,9 @@
 //! Between imap2d processes there is an advisory lock on [`ADVISORY`] in the mailbox directory, which
 //! the kernel takes away when its holder dies. Dovecot does not know that one; its own lock is the bare
 //! existence of `dovecot-uidlist.lock`, which says in its text whose it is, because it outlives its
-//! holder. Both are taken, in this order, whenever the list of numbers or the keywords are written or
-//! messages are removed. Reading needs no lock, delivering into `new/` needs none, and changing flags
-//! needs none.
+//! holder. Both are taken, in this order, whenever the list of numbers or the keywords are written,
+//! messages are removed, or flags change (for which they are not insisted on: see `super::flags`).
+//! Reading needs no lock, and delivering into `new/` needs none.
 //!
 //! A lock that is held is no reason to sleep: [`MailboxLock::try_acquire`] says no, and [`Retry`] says
 //! when to ask again.
