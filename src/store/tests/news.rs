@@ -12,27 +12,33 @@ fn may_have_news(rig: &Rig, session: &mut Session) -> bool {
     session.store.may_have_news(&session.handle, &mut budget)
 }
 
+/// True if the mailbox is told to have changed.
+fn has_changed(session: &mut Session) -> bool {
+    let changed = session.store.take_changed();
+    assert!(changed.iter().all(|mailbox| *mailbox == session.handle));
+    !changed.is_empty()
+}
+
 #[test]
 fn what_is_done_here_is_told_once() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     let mut session = rig.inbox();
-    let handle = session.handle.clone();
-    assert_eq!(session.store.take_changed(), [handle.clone()]);
-    assert_eq!(session.store.take_changed(), []);
+    assert!(has_changed(&mut session));
+    assert!(!has_changed(&mut session));
     session
         .store_flags(&rig, 1, FlagOperation::Add, Flags::DELETED)
         .expect("stored");
-    assert_eq!(session.store.take_changed(), [handle.clone()]);
+    assert!(has_changed(&mut session));
     session.sync(&rig);
-    assert_eq!(session.store.take_changed(), [], "nothing was found");
+    assert!(!has_changed(&mut session), "nothing was found");
     rig.append(&mut session, "new", Flags::NONE);
-    assert_eq!(session.store.take_changed(), [handle.clone()]);
+    assert!(has_changed(&mut session));
     session.expunge(&rig).expect("expunged");
-    assert_eq!(session.store.take_changed(), [handle.clone()]);
+    assert!(has_changed(&mut session));
     rig.deliver("2.b.h", "b");
     session.news(&rig);
-    assert_eq!(session.store.take_changed(), [handle]);
+    assert!(has_changed(&mut session));
 }
 
 #[test]
@@ -46,7 +52,7 @@ fn a_mailbox_that_was_deleted_has_changed() {
     let mut delete = Delete::new(rig.account.clone(), name);
     rig.drive(|budget| delete.step(&mut session.store, budget))
         .expect("deleted");
-    assert_eq!(session.store.take_changed(), [session.handle.clone()]);
+    assert!(has_changed(&mut session));
     assert!(may_have_news(&rig, &mut session));
 }
 
