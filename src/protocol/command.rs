@@ -146,7 +146,10 @@ pub enum Command {
         mailbox: Vec<u8>,
     },
     /// Remove the deleted messages.
-    Expunge,
+    Expunge {
+        /// Only those with these unique identifiers.
+        uids: Option<MessageSet>,
+    },
     /// Data of messages.
     Fetch {
         /// The set is of unique identifiers.
@@ -183,6 +186,15 @@ pub enum Command {
     },
     /// Say goodbye.
     Logout,
+    /// Move messages.
+    Move {
+        /// The set is of unique identifiers.
+        uid: bool,
+        /// Which.
+        set: MessageSet,
+        /// Where to.
+        mailbox: Vec<u8>,
+    },
     /// Nothing.
     Noop,
     /// A piece of a message (RFC 2062 p. 3).
@@ -271,7 +283,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 26] = {
+static ROWS: [Row; 27] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -286,13 +298,14 @@ static ROWS: [Row; 26] = {
         row("CREATE", Imap2bis, LOGGED_IN, mailbox::create),
         row("DELETE", Imap2bis, LOGGED_IN, mailbox::delete),
         row("EXAMINE", Imap2bis, LOGGED_IN, mailbox::examine),
-        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge),
+        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge { uids: None }),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
         row("LIST", Imap4, LOGGED_IN, mailbox::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
         row("LSUB", Imap4, LOGGED_IN, mailbox::lsub),
+        row("MOVE", Imap4, SELECTED, move_messages),
         bare("NOOP", Imap2, ANY, Command::Noop),
         row("PARTIAL", Imap2bis, SELECTED, fetch::partial),
         row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
@@ -409,9 +422,7 @@ fn login(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// copy ::= "COPY" SP sequence SP mailbox                         RFC 1064 p. 24
 /// ```
 fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let set = sequence_set(cursor)?;
-    cursor.space()?;
-    let mailbox = mailbox::mailbox(cursor)?;
+    let (set, mailbox) = messages_and_mailbox(cursor)?;
     Ok(Command::Copy {
         uid: false,
         set,
@@ -420,15 +431,42 @@ fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 /// ```text
-/// uid = "UID" SP (copy / fetch / search / store)                 RFC 3501 §9
+/// move = "MOVE" SP sequence-set SP mailbox                       RFC 6851 §5
+/// ```
+fn move_messages(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let (set, mailbox) = messages_and_mailbox(cursor)?;
+    Ok(Command::Move {
+        uid: false,
+        set,
+        mailbox,
+    })
+}
+
+fn messages_and_mailbox(cursor: &mut Cursor<'_>) -> Parsed<(MessageSet, Vec<u8>)> {
+    let set = sequence_set(cursor)?;
+    cursor.space()?;
+    Ok((set, mailbox::mailbox(cursor)?))
+}
+
+/// ```text
+/// uid  = "UID" SP (copy / fetch / search / store)                RFC 3501 §9
+/// uid =/ "UID" SP "EXPUNGE" SP sequence-set                      RFC 4315 §4
+/// uid =/ "UID" SP move                                           RFC 6851 §5
 /// ```
 fn uid(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    const REASON: &str = "it goes with COPY, FETCH, SEARCH and STORE";
+    const REASON: &str = "it goes with COPY, EXPUNGE, FETCH, MOVE, SEARCH and STORE";
     let row = row_of(cursor.word()).filter(|row| row.name != "UID");
-    let mut command = arguments(cursor, row.ok_or(REASON)?)?;
+    let row = row.ok_or(REASON)?;
+    if row.name == "EXPUNGE" {
+        cursor.space()?;
+        let uids = Some(sequence_set(cursor)?);
+        return Ok(Command::Expunge { uids });
+    }
+    let mut command = arguments(cursor, row)?;
     match &mut command {
         Command::Copy { uid, .. }
         | Command::Fetch { uid, .. }
+        | Command::Move { uid, .. }
         | Command::Search { uid, .. }
         | Command::Store { uid, .. } => *uid = true,
         _ => return Err(REASON),
@@ -448,12 +486,13 @@ impl Command {
             Self::Create { .. } => "CREATE",
             Self::Delete { .. } => "DELETE",
             Self::Examine { .. } => "EXAMINE",
-            Self::Expunge => "EXPUNGE",
+            Self::Expunge { .. } => "EXPUNGE",
             Self::Fetch { .. } => "FETCH",
             Self::Find { .. } => "FIND",
             Self::List { subscribed, .. } => ["LIST", "LSUB"][usize::from(*subscribed)],
             Self::Login { .. } => "LOGIN",
             Self::Logout => "LOGOUT",
+            Self::Move { .. } => "MOVE",
             Self::Noop => "NOOP",
             Self::Partial { .. } => "PARTIAL",
             Self::Rename { .. } => "RENAME",
@@ -486,7 +525,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 37] = {
+    const EXAMPLES: [(&str, Level); 40] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("BBOARD general", Imap2),
@@ -507,6 +546,7 @@ mod tests {
             ("LOGIN u p", Imap2),
             ("LOGOUT", Imap2),
             ("LSUB \"\" *", Imap4),
+            ("MOVE 1:3 x", Imap4),
             ("NOOP", Imap2),
             ("PARTIAL 1 RFC822 1 10", Imap2bis),
             ("RENAME x y", Imap2bis),
@@ -518,7 +558,9 @@ mod tests {
             ("SUBSCRIBE x", Imap4),
             ("SUBSCRIBE MAILBOX x", Imap2bis),
             ("UID COPY 1 x", Imap4),
+            ("UID EXPUNGE 1:2", Imap4),
             ("UID FETCH 1 ALL", Imap4),
+            ("UID MOVE 1 x", Imap4),
             ("UID SEARCH ALL", Imap4),
             ("UID STORE 1 FLAGS ()", Imap4),
             ("UNSUBSCRIBE x", Imap4),

@@ -6,11 +6,12 @@
 //! true end, since the client cannot listen before.
 
 use crate::budget::{Budget, COST_READ_16K, COST_SYSCALL, Step};
-use crate::protocol::AppendArguments;
+use crate::protocol::{AppendArguments, Code};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply, Task};
 use crate::store::{Append, Store, StoreError};
+use crate::types::NumberSet;
 
 /// A message that is being received.
 pub(in crate::session) struct Appending {
@@ -95,7 +96,10 @@ struct Finish(Append);
 impl Job for Finish {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         Step::Done(match ready!(self.0.step(cx.store, cx.budget)) {
-            Ok(_) => Reply::ok("APPEND completed"),
+            Ok((validity, uid)) => {
+                let uids = NumberSet::range(uid.get(), uid.get());
+                Reply::ok("APPEND completed").with_code(Code::AppendUid(validity, uids))
+            }
             Err(error) => Reply::refused(&error),
         })
     }

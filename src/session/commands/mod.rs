@@ -9,6 +9,7 @@ mod fetch;
 mod find;
 mod folders;
 mod login;
+mod moving;
 mod search;
 mod select;
 mod status;
@@ -33,7 +34,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Create { mailbox } => folders::create(&mailbox),
         Command::Delete { mailbox } => folders::delete(&mailbox),
         Command::Examine { mailbox } => select::examine(&mailbox),
-        Command::Expunge => expunge::job(core),
+        Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
         Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
         Command::List {
@@ -47,6 +48,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         }),
         Command::Login { user, password } => login::job(user, &password, core),
         Command::Logout => Box::new(any_state::Logout),
+        Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
         Command::Noop => answered(Reply::ok("NOOP completed")),
         Command::Partial {
             number,
