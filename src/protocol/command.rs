@@ -168,6 +168,8 @@ pub enum Command {
         /// See [`super::Pattern::find`].
         pattern: Vec<u8>,
     },
+    /// Be told of changes as they happen (RFC 2177).
+    Idle,
     /// Names of mailboxes.
     List {
         /// What to put in front of the pattern.
@@ -258,6 +260,8 @@ pub enum Command {
         /// Subscribe.
         on: bool,
     },
+    /// Leave the mailbox, and remove nothing (RFC 3691).
+    Unselect,
 }
 
 /// One command of the table.
@@ -283,7 +287,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 27] = {
+static ROWS: [Row; 29] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -301,6 +305,7 @@ static ROWS: [Row; 27] = {
         bare("EXPUNGE", Imap2, SELECTED, Command::Expunge { uids: None }),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
+        bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
         row("LIST", Imap4, LOGGED_IN, mailbox::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
@@ -315,6 +320,7 @@ static ROWS: [Row; 27] = {
         row("STORE", Imap2, SELECTED, store::store),
         row("SUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::subscribe),
         row("UID", Imap4, SELECTED, uid),
+        bare("UNSELECT", Imap4, SELECTED, Command::Unselect),
         row("UNSUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::unsubscribe),
     ]
 };
@@ -489,6 +495,7 @@ impl Command {
             Self::Expunge { .. } => "EXPUNGE",
             Self::Fetch { .. } => "FETCH",
             Self::Find { .. } => "FIND",
+            Self::Idle => "IDLE",
             Self::List { subscribed, .. } => ["LIST", "LSUB"][usize::from(*subscribed)],
             Self::Login { .. } => "LOGIN",
             Self::Logout => "LOGOUT",
@@ -501,6 +508,7 @@ impl Command {
             Self::Status { .. } => "STATUS",
             Self::Store { .. } => "STORE",
             Self::Subscribe { on, .. } => ["UNSUBSCRIBE", "SUBSCRIBE"][usize::from(*on)],
+            Self::Unselect => "UNSELECT",
         }
     }
 
@@ -525,7 +533,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 40] = {
+    const EXAMPLES: [(&str, Level); 42] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("BBOARD general", Imap2),
@@ -542,6 +550,7 @@ mod tests {
             ("FETCH 1 BODY[]", Imap4),
             ("FIND MAILBOXES *", Imap2),
             ("FIND ALL.MAILBOXES *", Imap2bis),
+            ("IDLE", Imap4),
             ("LIST \"\" *", Imap4),
             ("LOGIN u p", Imap2),
             ("LOGOUT", Imap2),
@@ -563,6 +572,7 @@ mod tests {
             ("UID MOVE 1 x", Imap4),
             ("UID SEARCH ALL", Imap4),
             ("UID STORE 1 FLAGS ()", Imap4),
+            ("UNSELECT", Imap4),
             ("UNSUBSCRIBE x", Imap4),
             ("UNSUBSCRIBE BBOARD x", Imap2bis),
             ("select x", Imap2),
@@ -727,6 +737,8 @@ mod tests {
             "a NOOP x",
             "a NOOPX",
             "a CHECK 1",
+            "a IDLE 1",
+            "a UNSELECT x",
             "a SELECT",
             "a SELECT ",
             "a SELECT x y",
