@@ -12,6 +12,7 @@ use super::dialect::Level;
 use super::fetch::{self, FetchItem};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
+use super::sasl::{self, Mechanism};
 use super::search::{self, SearchKey};
 use super::set::sequence_set;
 use super::store;
@@ -110,6 +111,13 @@ impl fmt::Debug for Secret {
 /// What a client wants. Names of mailboxes are as sent, and may be no names at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// Say who one is, step by step.
+    Authenticate {
+        /// How; nothing stands for a way that is not known here.
+        mechanism: Option<Mechanism>,
+        /// The first response, out of its wrapping, if it came along (RFC 4959).
+        initial: Option<Secret>,
+    },
     /// Select a bulletin board (RFC 1176 p. 11).
     Bboard {
         /// Its name.
@@ -287,13 +295,19 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 29] = {
+static ROWS: [Row; 30] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
     const SELECTED: States = States::SELECTED;
     [
         row("APPEND", Imap2bis, LOGGED_IN, append),
+        row(
+            "AUTHENTICATE",
+            Imap4,
+            States::NOT_AUTHENTICATED,
+            sasl::authenticate,
+        ),
         row("BBOARD", Imap2, LOGGED_IN, mailbox::bboard),
         bare("CAPABILITY", Imap4, ANY, Command::Capability),
         bare("CHECK", Imap2, SELECTED, Command::Check),
@@ -484,6 +498,7 @@ impl Command {
     /// Its name in the table. UID is not part of it.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Authenticate { .. } => "AUTHENTICATE",
             Self::Bboard { .. } => "BBOARD",
             Self::Capability => "CAPABILITY",
             Self::Check => "CHECK",
@@ -533,9 +548,10 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 42] = {
+    const EXAMPLES: [(&str, Level); 43] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
+            ("AUTHENTICATE PLAIN", Imap4),
             ("BBOARD general", Imap2),
             ("CAPABILITY", Imap4),
             ("CHECK", Imap2),

@@ -3,6 +3,7 @@
 //! ```text
 //! # What is shown
 //! dialect imap2                      auto (the default), imap2, imap2bis or imap4
+//! no-passwords                       none may come over these connections, as without encryption
 //! keywords Meeting Notice            the mailbox's keywords, a, b, ...
 //! message 3 Sab rfc1064.eml          UID, flag letters (`-`: none), file of tests/mail (stored with LF)
 //! message .Work:1 - plain.eml        the same in another folder
@@ -101,6 +102,7 @@ impl<'t> Player<'t> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "" | "#" | "dialect" | "read-only" => {}
+            "no-passwords" => self.rig.takes_passwords = false,
             "keywords" => self.keywords(rest),
             "message" => self.message(rest, &self.rig.mail()),
             "board" => self.message(&format!("/{rest}"), &self.rig.boards()),

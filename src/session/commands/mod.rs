@@ -3,6 +3,7 @@
 
 mod any_state;
 pub(super) mod append;
+mod authenticate;
 mod copy;
 mod expunge;
 mod fetch;
@@ -18,6 +19,7 @@ mod store;
 
 use super::core::Core;
 use super::job::{Job, Reply};
+use crate::protocol::Credentials;
 use crate::protocol::command::Command;
 use crate::types::{BboardName, MailboxName, MailboxRef};
 
@@ -27,6 +29,7 @@ const BBOARD_PREFIX: &str = "#bboard.";
 /// The job of a command that is legal in this state.
 pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
     match command {
+        Command::Authenticate { mechanism, initial } => authenticate::job(mechanism, initial, core),
         Command::Bboard { name } => select::bboard(&name),
         Command::Capability => answered(any_state::capability(core)),
         Command::Check => answered(any_state::check()),
@@ -48,7 +51,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             reference,
             pattern,
         }),
-        Command::Login { user, password } => login::job(user, &password, core),
+        Command::Login { user, password } => login::job(Credentials { user, password }, core),
         Command::Logout => Box::new(any_state::Logout),
         Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
         Command::Noop => answered(Reply::ok("NOOP completed")),
