@@ -36,7 +36,7 @@ mod store;
 #[cfg(test)]
 mod hostile;
 
-pub use append::{AppendArguments, parse_append};
+pub use append::{AppendArguments, parse_append, parse_append_more};
 pub use command::{Command, Refusal, Request, Secret, States, parse};
 pub use dialect::{Dialect, Level};
 pub use encode::Encoder;

@@ -117,16 +117,17 @@ impl Input {
             self.give_up(core);
             return Next::Progress;
         }
-        if let Some(appending) = self.appending.take() {
-            self.framer.refuse_literal();
-            return Next::Task(appending.into_task(b"{"));
-        }
-        if let Some(arguments) = parse_append(self.framer.text()) {
-            let begun = match arguments {
+        let appending = match self.appending.take() {
+            Some(appending) => {
+                Some(appending.another(self.framer.text(), offer.size, core, store, budget))
+            }
+            None => parse_append(self.framer.text()).map(|arguments| match arguments {
                 Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
                 Err(refusal) => Err(Box::new(refuse(refusal))),
-            };
-            match begun {
+            }),
+        };
+        if let Some(appending) = appending {
+            match appending {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();

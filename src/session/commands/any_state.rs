@@ -13,6 +13,7 @@ const CAPABILITIES: &[&str] = &[
     "IDLE",
     "LITERAL+",
     "MOVE",
+    "MULTIAPPEND",
     "UIDPLUS",
     "UNSELECT",
 ];
