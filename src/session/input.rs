@@ -15,7 +15,7 @@ use crate::protocol::framer::{Event, Framer, Offer};
 use crate::protocol::{Refusal, Status, parse_append};
 use crate::store::Store;
 
-/// The longest command before login: a password may be long, nothing else is (DESIGN, first numbers).
+/// The longest command before login: a password may be long, nothing else is.
 const LIMIT_BEFORE_LOGIN: usize = 8 * 1024;
 /// The longest command afterwards, its literals included; a message to append is not part of it.
 const LIMIT: usize = 64 * 1024;
@@ -38,11 +38,17 @@ pub(super) struct Input {
 /// What the next event comes to.
 pub(super) enum Next {
     /// A command to carry out.
-    Task(Task),
+    Task(Box<Task>),
     /// Something was done; ask again.
     Progress,
     /// The framer needs input.
     Nothing,
+}
+
+impl Next {
+    fn task(task: Task) -> Self {
+        Self::Task(Box::new(task))
+    }
 }
 
 impl Input {
@@ -74,12 +80,12 @@ impl Input {
                 Next::Progress
             }
             Event::LiteralEnd => Next::Progress,
-            Event::Command(text) => Next::Task(match self.appending.take() {
+            Event::Command(text) => Next::task(match self.appending.take() {
                 Some(appending) => appending.into_task(&text),
                 None => start(&text, core),
             }),
             Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
-            Event::TooLong { text } => Next::Task(match self.appending.take() {
+            Event::TooLong { text } => Next::task(match self.appending.take() {
                 // The tag went by before the message: this is only what follows that.
                 Some(appending) => appending.into_task(&text),
                 None => refuse(Refusal::of(&text, "Command line too long")),
@@ -131,7 +137,7 @@ impl Input {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();
-                    return Next::Task(*task);
+                    return Next::Task(task);
                 }
             }
             self.framer.stream_literal();
@@ -140,7 +146,7 @@ impl Input {
         } else {
             let task = refuse(Refusal::of(self.framer.text(), "Literal too long"));
             self.framer.refuse_literal();
-            return Next::Task(task);
+            return Next::task(task);
         }
         if offer.synchronizing {
             core.encoder().continuation("Ready for the literal");
@@ -175,11 +181,12 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         command,
         level,
         trigger,
+        states,
     } = match command::parse(text) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
-    match core.admit(level, trigger, command.states()) {
+    match core.admit(level, trigger, states) {
         Ok(()) => Task::new(tag, commands::job(command, core)),
         Err(reply) => Task::reply(tag, reply),
     }
