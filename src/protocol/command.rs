@@ -10,6 +10,7 @@ use crate::types::{FlagList, FlagOperation, MessageSet};
 use super::append::append;
 use super::dialect::Level;
 use super::fetch::{self, FetchItem};
+use super::id::{self, IdFields};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
 use super::sasl::{self, Mechanism};
@@ -177,6 +178,11 @@ pub enum Command {
         /// See [`super::Pattern::find`].
         pattern: Vec<u8>,
     },
+    /// Say what program one is.
+    Id {
+        /// What it says of itself.
+        fields: IdFields,
+    },
     /// Be told of changes as they happen (RFC 2177).
     Idle,
     /// Names of mailboxes.
@@ -206,6 +212,8 @@ pub enum Command {
         /// Where to.
         mailbox: Vec<u8>,
     },
+    /// Where the mailboxes are.
+    Namespace,
     /// Nothing.
     Noop,
     /// A piece of a message (RFC 2062 p. 3).
@@ -296,7 +304,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 30] = {
+static ROWS: [Row; 32] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -320,12 +328,14 @@ static ROWS: [Row; 30] = {
         bare("EXPUNGE", Imap2, SELECTED, Command::Expunge { uids: None }),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
+        row("ID", Imap4, ANY, id::id),
         bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
         row("LIST", Imap4, LOGGED_IN, mailbox::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
         row("LSUB", Imap4, LOGGED_IN, mailbox::lsub),
         row("MOVE", Imap4, SELECTED, move_messages),
+        bare("NAMESPACE", Imap4, LOGGED_IN, Command::Namespace),
         bare("NOOP", Imap2, ANY, Command::Noop),
         row("PARTIAL", Imap2bis, SELECTED, fetch::partial),
         row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
@@ -510,7 +520,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 43] = {
+    const EXAMPLES: [(&str, Level); 45] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("AUTHENTICATE PLAIN", Imap4),
@@ -528,12 +538,14 @@ mod tests {
             ("FETCH 1 BODY[]", Imap4),
             ("FIND MAILBOXES *", Imap2),
             ("FIND ALL.MAILBOXES *", Imap2bis),
+            ("ID NIL", Imap4),
             ("IDLE", Imap4),
             ("LIST \"\" *", Imap4),
             ("LOGIN u p", Imap2),
             ("LOGOUT", Imap2),
             ("LSUB \"\" *", Imap4),
             ("MOVE 1:3 x", Imap4),
+            ("NAMESPACE", Imap4),
             ("NOOP", Imap2),
             ("PARTIAL 1 RFC822 1 10", Imap2bis),
             ("RENAME x y", Imap2bis),

@@ -85,6 +85,8 @@ pub enum Code<'a> {
     ReadOnly,
     /// The mailbox can be changed.
     ReadWrite,
+    /// The message is longer than any may be (RFC 4469 §4.2, RFC 7889 §4).
+    TooBig,
     /// The mailbox could be created first.
     TryCreate,
     /// It may be possible later.
@@ -242,6 +244,7 @@ impl Code<'_> {
             Self::PrivacyRequired => "PRIVACYREQUIRED",
             Self::ReadOnly => "READ-ONLY",
             Self::ReadWrite => "READ-WRITE",
+            Self::TooBig => "TOOBIG",
             Self::TryCreate => "TRYCREATE",
             Self::Unavailable => "UNAVAILABLE",
             Self::UidNext(_) => "UIDNEXT",
@@ -372,6 +375,43 @@ impl Encoder<'_> {
     /// What the server can do: words separated by spaces.
     pub fn capability(&mut self, words: &str) -> &mut Self {
         self.raw("* CAPABILITY ").raw(words).end_line()
+    }
+
+    /// What the server says of itself.
+    ///
+    /// ```text
+    /// id_response = "ID" SPACE id_params_list                        RFC 2971 §4
+    /// ```
+    pub fn id(&mut self, fields: &[(&str, &str)]) -> &mut Self {
+        self.raw("* ID (");
+        for (position, (name, value)) in fields.iter().enumerate() {
+            let space = if position > 0 { " " } else { "" };
+            self.raw(space).string(name.as_bytes());
+            self.raw(" ").string(value.as_bytes());
+        }
+        self.raw(")").end_line()
+    }
+
+    /// The prefixes of the user's own mailboxes, and of those of all if there are any.
+    ///
+    /// ```text
+    /// Namespace_Response = "*" SP "NAMESPACE" SP Namespace SP Namespace SP Namespace    RFC 2342 §6
+    /// ```
+    pub fn namespace(&mut self, personal: &str, shared: Option<&str>) -> &mut Self {
+        self.raw("* NAMESPACE ").one_namespace(Some(personal));
+        // Nobody has a way to the mailboxes of another user.
+        self.raw(" ").one_namespace(None);
+        self.raw(" ").one_namespace(shared).end_line()
+    }
+
+    fn one_namespace(&mut self, prefix: Option<&str>) -> &mut Self {
+        match prefix {
+            Some(prefix) => self
+                .raw("((")
+                .string(prefix.as_bytes())
+                .format(format_args!(" \"{SEPARATOR}\"))")),
+            None => self.nil(),
+        }
     }
 
     fn rest_of_line(&mut self, name: &str) -> &mut Self {
@@ -514,6 +554,8 @@ mod tests {
                 &[(StatusItem::Messages, 1), (StatusItem::UidNext, 2)],
             );
             e.capability("IMAP4rev1");
+            e.id(&[("name", "x"), ("version", "1")]);
+            e.namespace("", Some("#b.")).namespace("INBOX.", None);
         });
         let want = "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n\
                     * 7 FETCH (FLAGS ())\r\n\
@@ -521,7 +563,10 @@ mod tests {
                     * LSUB (\\Noselect \\HasChildren) \".\" \"a b\"\r\n\
                     * LIST (\\Noselect) \".\" \"\"\r\n\
                     * STATUS \"a b\" (MESSAGES 1 UIDNEXT 2)\r\n\
-                    * CAPABILITY IMAP4rev1\r\n";
+                    * CAPABILITY IMAP4rev1\r\n\
+                    * ID (\"name\" \"x\" \"version\" \"1\")\r\n\
+                    * NAMESPACE ((\"\" \".\")) NIL ((\"#b.\" \".\"))\r\n\
+                    * NAMESPACE ((\"INBOX.\" \".\")) NIL NIL\r\n";
         assert_eq!(got, want);
     }
 }

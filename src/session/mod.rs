@@ -51,6 +51,13 @@ pub struct SessionConfig {
     pub idle_timeout: Duration,
 }
 
+impl SessionConfig {
+    /// [`Self::max_message`] as a number of the protocol (RFC 3501 §9 `number`).
+    fn append_limit(&self) -> u32 {
+        u32::try_from(self.max_message).unwrap_or(u32::MAX)
+    }
+}
+
 /// Who is at the other end.
 #[derive(Debug, Clone, Default)]
 pub struct Peer {

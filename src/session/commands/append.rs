@@ -133,9 +133,8 @@ fn go_on(mut append: Append, text: &[u8], size: u64, cx: &mut Cx<'_, '_>) -> Res
 
 fn check_size(size: u64, core: &Core) -> Result<(), Reply> {
     if size > core.config.max_message {
-        return Err(Reply::refused(&StoreError::Limit(
-            "The message is longer than this server takes",
-        )));
+        let reply = Reply::no("The message is longer than this server takes");
+        return Err(reply.with_code(Code::TooBig));
     }
     if size == 0 {
         return Err(Reply::no("An empty message cannot be appended"));

@@ -9,9 +9,11 @@ mod expunge;
 mod fetch;
 mod find;
 mod folders;
+mod id;
 mod idle;
 mod login;
 mod moving;
+mod namespace;
 mod search;
 mod select;
 mod status;
@@ -43,6 +45,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
         Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
+        Command::Id { fields } => answered(id::id(&fields, core)),
         Command::Idle => Box::new(idle::Idle::default()),
         Command::List {
             subscribed,
@@ -56,6 +59,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Login { user, password } => login::job(Credentials { user, password }, core),
         Command::Logout => Box::new(any_state::Logout),
         Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
+        Command::Namespace => answered(namespace::namespace(core)),
         Command::Noop => answered(Reply::ok("NOOP completed")),
         Command::Partial {
             number,
