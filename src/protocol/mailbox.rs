@@ -21,10 +21,14 @@ pub enum MailboxKind {
 /// What STATUS can tell (RFC 3501 §6.3.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusItem {
+    /// How many messages are deleted (RFC 9051 §6.3.11).
+    Deleted,
     /// How many messages there are.
     Messages,
     /// How many of them are recent.
     Recent,
+    /// The octets of all messages (RFC 8438).
+    Size,
     /// The unique identifier that the next message may get.
     UidNext,
     /// The validity of the unique identifiers.
@@ -35,9 +39,11 @@ pub enum StatusItem {
 
 impl StatusItem {
     /// All there are.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: &[Self] = &[
+        Self::Deleted,
         Self::Messages,
         Self::Recent,
+        Self::Size,
         Self::UidNext,
         Self::UidValidity,
         Self::Unseen,
@@ -46,8 +52,10 @@ impl StatusItem {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Deleted => "DELETED",
             Self::Messages => "MESSAGES",
             Self::Recent => "RECENT",
+            Self::Size => "SIZE",
             Self::UidNext => "UIDNEXT",
             Self::UidValidity => "UIDVALIDITY",
             Self::Unseen => "UNSEEN",
@@ -217,28 +225,34 @@ fn listing(cursor: &mut Cursor<'_>, subscribed: bool) -> Parsed<Command> {
 
 /// ```text
 /// status     = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
-/// status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
+/// status-att = "DELETED" / "MESSAGES" / "RECENT" / "SIZE" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
 /// ```
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mailbox = mailbox(cursor)?;
     cursor.space()?;
-    let named = cursor.list(MAX_STATUS_ITEMS, status_item)?;
+    let items = status_items(cursor)?;
+    Ok(Command::Status { mailbox, items })
+}
+
+/// The list of items, each once, at least one.
+pub(super) fn status_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<StatusItem>> {
     let mut items = Vec::new();
-    for item in named {
+    for item in cursor.list(MAX_STATUS_ITEMS, status_item)? {
         if !items.contains(&item) {
             items.push(item);
         }
     }
     match items.is_empty() {
         true => Err("nothing is asked for"),
-        false => Ok(Command::Status { mailbox, items }),
+        false => Ok(items),
     }
 }
 
 fn status_item(cursor: &mut Cursor<'_>) -> Parsed<StatusItem> {
     let word = cursor.word();
     StatusItem::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .find(|item| item.name().as_bytes().eq_ignore_ascii_case(word))
         .ok_or("there is no such status item")
 }
@@ -326,7 +340,7 @@ mod tests {
         };
         let got = parse(status, "INBOX (unseen MESSAGES UNSEEN)");
         assert_eq!(got.map(|(_, command)| command), Ok(want));
-        for text in ["INBOX", "INBOX ()", "INBOX (SIZE)", "INBOX MESSAGES"] {
+        for text in ["INBOX", "INBOX ()", "INBOX (COLOUR)", "INBOX MESSAGES"] {
             assert!(parse(status, text).is_err(), "{text}");
         }
     }

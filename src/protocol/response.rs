@@ -341,7 +341,7 @@ impl Encoder<'_> {
     /// ```text
     /// "STATUS" SP mailbox SP "(" [status-att-list] ")"
     /// ```
-    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u32)]) -> &mut Self {
+    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u64)]) -> &mut Self {
         self.raw("* STATUS ").astring(mailbox.as_bytes()).raw(" (");
         for (position, (item, value)) in facts.iter().enumerate() {
             let space = if position > 0 { " " } else { "" };

@@ -8,7 +8,7 @@ use super::untagged::{Occasion, Teller};
 use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::protocol::{Code, Status};
 use crate::ready;
-use crate::store::{Cursor, MessageRef, Store, StoreError, Sync};
+use crate::store::{Cursor, MailboxHandle, MessageRef, Store, StoreError, Sync};
 use crate::types::NumberSet;
 
 /// What a step works with.
@@ -268,10 +268,24 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// Runs `attempt` on the message with that unique identifier. `Done(Err(Gone))` means that the
-    /// message is really gone.
+    /// Runs `attempt` on a message of the selected mailbox. `Done(Err(Gone))` means that it is really
+    /// gone.
     pub(super) fn step<T>(
         &mut self,
+        cx: &mut Cx<'_, '_>,
+        message: &MessageRef,
+        attempt: impl FnMut(&mut Cx<'_, '_>, &MessageRef) -> Result<T, StoreError>,
+    ) -> Step<Result<T, StoreError>> {
+        match cx.core.view().map(|view| view.handle().clone()) {
+            Some(handle) => self.step_in(&handle, cx, message, attempt),
+            None => Step::Done(Err(StoreError::Gone)),
+        }
+    }
+
+    /// The same with a message of any mailbox.
+    pub(super) fn step_in<T>(
+        &mut self,
+        handle: &MailboxHandle,
         cx: &mut Cx<'_, '_>,
         message: &MessageRef,
         mut attempt: impl FnMut(&mut Cx<'_, '_>, &MessageRef) -> Result<T, StoreError>,
@@ -285,15 +299,13 @@ impl Retry {
                     return Step::Done(Err(error));
                 }
             }
-            let result = attempt(cx, message);
-            let view = cx.core.view();
-            match (result, view) {
-                (Err(StoreError::Busy(at)), _) => return Step::Yield(Why::Until(at)),
-                (Err(StoreError::Gone), Some(view)) if !self.retried => {
+            match attempt(cx, message) {
+                Err(StoreError::Busy(at)) => return Step::Yield(Why::Until(at)),
+                Err(StoreError::Gone) if !self.retried => {
                     self.retried = true;
-                    self.sync = Some(Sync::new(view.handle().clone()));
+                    self.sync = Some(Sync::new(handle.clone()));
                 }
-                (result, _) => {
+                result => {
                     *self = Self::default();
                     return Step::Done(result);
                 }

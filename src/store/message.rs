@@ -76,8 +76,7 @@ impl Store {
         let mailbox = self.mailbox_mut(view.handle());
         let index = mailbox.living(message).ok_or(StoreError::Gone)?;
         let status = fs::metadata(mailbox.path(index)).map_err(|error| mailbox.missed(error))?;
-        let named = || filename::sizes(mailbox.table.base(index)).1;
-        let size_hint = measured(mailbox.table.record(index)).or_else(named);
+        let size_hint = mailbox.size_hint(index);
         Ok(MessageStat {
             length: status.len(),
             date: date(&status),
@@ -92,6 +91,13 @@ impl Store {
         measured(table.record(index))
     }
 
+    /// RFC822.SIZE, if it was measured before or the file's name says it ([`MessageStat::size_hint`]).
+    pub fn size_hint(&self, view: &View, message: &MessageRef) -> Option<u64> {
+        let mailbox = self.mailbox(view.handle());
+        let index = mailbox.table.find_uid(message.uid.get()).ok()?;
+        mailbox.size_hint(index)
+    }
+
     /// Keeps a measured RFC822.SIZE for whoever asks for it next, unless it is beyond 4 GiB.
     pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
         let table = &mut self.mailbox_mut(view.handle()).table;
@@ -102,6 +108,11 @@ impl Store {
 }
 
 impl Mailbox {
+    fn size_hint(&self, index: usize) -> Option<u64> {
+        let named = || filename::sizes(self.table.base(index)).1;
+        measured(self.table.record(index)).or_else(named)
+    }
+
     /// Sorts the error of a file that should be there, and remembers to look again.
     fn missed(&mut self, error: io::Error) -> StoreError {
         if error.kind() == io::ErrorKind::NotFound {

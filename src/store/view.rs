@@ -227,6 +227,16 @@ impl Store {
         updates
     }
 
+    /// How many messages of a view that is up to date are recent to it or to an older view.
+    pub fn count_recent(&self, view: &View, older: &View) -> u32 {
+        let recent = older.state.recent.borrow();
+        let claimed = recent
+            .iter()
+            .filter_map(Uid::new)
+            .filter(|&uid| !view.has_recent(uid) && self.message_by_uid(view, uid).is_some());
+        view.recent() + claimed.count() as u32
+    }
+
     /// True if the mailbox has keywords that the view was not told of; they count as told by this call.
     pub fn keywords_news(&self, view: &View) -> bool {
         let version = self.mailbox(&view.handle).keywords_version();

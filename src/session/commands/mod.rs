@@ -11,6 +11,7 @@ mod folders;
 mod login;
 mod search;
 mod select;
+mod size;
 mod status;
 mod store;
 
