@@ -22,8 +22,8 @@ pub(super) struct Size {
     looks: u32,
 }
 
-impl Size {
-    pub(super) fn new() -> Self {
+impl Default for Size {
+    fn default() -> Self {
         Self {
             cursor: Cursor::over_numbers(NumberSet::range(1, u32::MAX)),
             octets: 0,
@@ -33,7 +33,9 @@ impl Size {
             looks: 0,
         }
     }
+}
 
+impl Size {
     /// Adds on; done when all messages of the view are in.
     pub(super) fn step(&mut self, view: &View, cx: &mut Cx<'_, '_>) -> Step<u64> {
         loop {

@@ -48,7 +48,7 @@ pub(super) struct Facts {
 enum Stage {
     Unopened,
     Syncing(MailboxHandle, Sync),
-    Measuring(View, Size),
+    Measuring(View, Box<Size>),
 }
 
 impl Facts {
@@ -76,7 +76,7 @@ impl Facts {
                 },
                 Stage::Syncing(handle, sync) => match ready!(sync.step(cx.store, cx.budget)) {
                     Ok(()) => {
-                        Stage::Measuring(cx.store.view(handle, Access::ReadOnly), Size::new())
+                        Stage::Measuring(cx.store.view(handle, Access::ReadOnly), Box::default())
                     }
                     Err(error) => return Step::Done(Err(error)),
                 },
@@ -117,5 +117,5 @@ fn value(item: StatusItem, view: &View, octets: u64, cx: &Cx<'_, '_>) -> u64 {
 /// it has claimed them (RFC 3501 §2.3.2).
 fn recent(view: &View, cx: &Cx<'_, '_>) -> u32 {
     let selected = cx.core.view().filter(|own| own.handle() == view.handle());
-    selected.map_or(view.recent(), |own| cx.store.count_recent(view, own))
+    selected.map_or_else(|| view.recent(), |own| cx.store.count_recent(view, own))
 }
