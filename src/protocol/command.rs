@@ -10,6 +10,7 @@ use crate::types::{FlagList, FlagOperation, MessageSet};
 use super::append::append;
 use super::dialect::Level;
 use super::fetch::{self, FetchItem};
+use super::list::{self, ListArguments};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
 use super::search::{self, SearchKey};
@@ -166,14 +167,7 @@ pub enum Command {
         pattern: Vec<u8>,
     },
     /// Names of mailboxes.
-    List {
-        /// What to put in front of the pattern.
-        reference: Vec<u8>,
-        /// See [`super::Pattern::list`].
-        pattern: Vec<u8>,
-        /// Only what is subscribed to: LSUB.
-        subscribed: bool,
-    },
+    List(ListArguments),
     /// Say who one is.
     Login {
         /// The user.
@@ -289,10 +283,10 @@ static ROWS: [Row; 26] = {
         bare("EXPUNGE", Imap2, SELECTED, Command::Expunge),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
-        row("LIST", Imap4, LOGGED_IN, mailbox::list),
+        row("LIST", Imap4, LOGGED_IN, list::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
-        row("LSUB", Imap4, LOGGED_IN, mailbox::lsub),
+        row("LSUB", Imap4, LOGGED_IN, list::lsub),
         bare("NOOP", Imap2, ANY, Command::Noop),
         row("PARTIAL", Imap2bis, SELECTED, fetch::partial),
         row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
@@ -451,7 +445,7 @@ impl Command {
             Self::Expunge => "EXPUNGE",
             Self::Fetch { .. } => "FETCH",
             Self::Find { .. } => "FIND",
-            Self::List { subscribed, .. } => ["LIST", "LSUB"][usize::from(*subscribed)],
+            Self::List(arguments) => arguments.kind.name(),
             Self::Login { .. } => "LOGIN",
             Self::Logout => "LOGOUT",
             Self::Noop => "NOOP",

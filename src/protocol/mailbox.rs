@@ -198,32 +198,6 @@ fn subscription(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
 }
 
 /// ```text
-/// list         = "LIST" SP mailbox SP list-mailbox
-/// list-mailbox = 1*list-char / string
-/// ```
-pub(super) fn list(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    listing(cursor, false)
-}
-
-/// ```text
-/// lsub = "LSUB" SP mailbox SP list-mailbox
-/// ```
-pub(super) fn lsub(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    listing(cursor, true)
-}
-
-fn listing(cursor: &mut Cursor<'_>, subscribed: bool) -> Parsed<Command> {
-    let reference = mailbox(cursor)?;
-    cursor.space()?;
-    let pattern = mailbox(cursor)?;
-    Ok(Command::List {
-        reference,
-        pattern,
-        subscribed,
-    })
-}
-
-/// ```text
 /// status     = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
 /// status-att = "DELETED" / "MESSAGES" / "RECENT" / "SIZE" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
 /// ```
@@ -325,15 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn list_and_status() {
-        let want = Command::List {
-            reference: vec![],
-            pattern: b"a.%".to_vec(),
-            subscribed: false,
-        };
-        let got = parse(list, "\"\" a.%");
-        assert_eq!(got.map(|(_, command)| command), Ok(want));
-        assert!(parse(list, "(SUBSCRIBED) \"\" *").is_err());
+    fn status_items_once_each() {
         let want = Command::Status {
             mailbox: b"INBOX".to_vec(),
             items: vec![StatusItem::Unseen, StatusItem::Messages],

@@ -11,6 +11,9 @@ use crate::session::untagged::Occasion;
 #[rustfmt::skip]
 const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
+    "CHILDREN",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
     "STATUS=SIZE",
 ];
 

@@ -8,7 +8,9 @@ mod expunge;
 mod fetch;
 mod find;
 mod folders;
+mod list;
 mod login;
+mod names;
 mod search;
 mod select;
 mod size;
@@ -36,16 +38,8 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Examine { mailbox } => select::examine(&mailbox),
         Command::Expunge => expunge::job(core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
-        Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
-        Command::List {
-            subscribed,
-            reference,
-            pattern,
-        } => find::job(find::List {
-            subscribed,
-            reference,
-            pattern,
-        }),
+        Command::Find { what, all, pattern } => find::job(what, all, &pattern),
+        Command::List(asked) => list::job(asked),
         Command::Login { user, password } => login::job(user, &password, core),
         Command::Logout => Box::new(any_state::Logout),
         Command::Noop => answered(Reply::ok("NOOP completed")),
