@@ -135,6 +135,8 @@ pub enum Command {
     Create {
         /// Its name.
         mailbox: Vec<u8>,
+        /// The attributes of the special uses it is to have (RFC 6154 §3).
+        uses: Vec<Vec<u8>>,
     },
     /// Delete a mailbox.
     Delete {

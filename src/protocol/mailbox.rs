@@ -63,6 +63,8 @@ impl StatusItem {
     }
 }
 
+/// More than there are special uses, likewise.
+const MAX_USES: usize = 20;
 /// More than there are items, for the sake of clients that repeat themselves.
 const MAX_STATUS_ITEMS: usize = 20;
 
@@ -95,10 +97,32 @@ pub(super) fn bboard(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 /// ```text
-/// create = "CREATE" SP mailbox
+/// create        = "CREATE" SP mailbox [create-params]            RFC 4466 §6
+/// create-params = SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"
+///                                                                RFC 6154 §6
 /// ```
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    mailbox(cursor).map(|mailbox| Command::Create { mailbox })
+    let mailbox = mailbox(cursor)?;
+    let mut uses = Vec::new();
+    if !cursor.is_at_end() {
+        cursor.space()?;
+        cursor.needs(Level::Imap4);
+        for named in cursor.list(1, create_param)? {
+            uses.extend(named);
+        }
+    }
+    Ok(Command::Create { mailbox, uses })
+}
+
+fn create_param(cursor: &mut Cursor<'_>) -> Parsed<Vec<Vec<u8>>> {
+    if !cursor.eat_word("USE") {
+        return Err("only USE can be given with a name");
+    }
+    cursor.space()?;
+    cursor.list(MAX_USES, |cursor| match cursor.peek() {
+        Some(b'\\') => cursor.atom().map(<[u8]>::to_vec),
+        _ => Err("a special use begins with a backslash"),
+    })
 }
 
 /// ```text
@@ -308,6 +332,28 @@ mod tests {
         assert_eq!(got.map(|(_, command)| command), Ok(want));
         for text in ["INBOX", "INBOX ()", "INBOX (COLOUR)", "INBOX MESSAGES"] {
             assert!(parse(status, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn create_with_uses() {
+        let uses = |text: &str| match parse(create, text) {
+            Ok((level, Command::Create { uses, .. })) => Ok((level, uses.len())),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error),
+        };
+        assert_eq!(uses("a"), Ok((Level::Imap2, 0)));
+        assert_eq!(uses("a ()"), Ok((Level::Imap4, 0)));
+        assert_eq!(uses("a (USE ())"), Ok((Level::Imap4, 0)));
+        assert_eq!(uses("\"a b\" (use (\\Sent \\All))"), Ok((Level::Imap4, 2)));
+        for text in [
+            "a b",
+            "a (USE)",
+            "a (USE (Sent))",
+            "a (USE (\\Sent)",
+            "a (X (\\Sent))",
+        ] {
+            assert!(uses(text).is_err(), "{text}");
         }
     }
 

@@ -95,6 +95,8 @@ pub enum Code<'a> {
     UidValidity(UidValidity),
     /// The number of the first message that is not seen.
     Unseen(u32),
+    /// No mailbox of that name can have that special use (RFC 6154 §6).
+    UseAttr,
 }
 
 /// Which command a list line answers.
@@ -235,6 +237,7 @@ impl Code<'_> {
             Self::UidNext(_) => "UIDNEXT",
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unseen(_) => "UNSEEN",
+            Self::UseAttr => "USEATTR",
         }
     }
 }

@@ -12,8 +12,10 @@ use crate::session::untagged::Occasion;
 const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
     "CHILDREN",
+    "CREATE-SPECIAL-USE",
     "LIST-EXTENDED",
     "LIST-STATUS",
+    "SPECIAL-USE",
     "STATUS=SIZE",
 ];
 

@@ -14,6 +14,7 @@ mod names;
 mod search;
 mod select;
 mod size;
+mod special_use;
 mod status;
 mod store;
 
@@ -33,7 +34,8 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Check => answered(any_state::check()),
         Command::Close => Box::new(expunge::Close::default()),
         Command::Copy { uid, set, mailbox } => copy::job(uid, &set, &mailbox, core),
-        Command::Create { mailbox } => folders::create(&mailbox),
+        Command::Create { mailbox, uses } if uses.is_empty() => folders::create(&mailbox),
+        Command::Create { mailbox, uses } => special_use::create(&mailbox, &uses),
         Command::Delete { mailbox } => folders::delete(&mailbox),
         Command::Examine { mailbox } => select::examine(&mailbox),
         Command::Expunge => expunge::job(core),

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::protocol::ListArguments;
 use crate::session::commands::{name_on_wire, names};
 use crate::session::job::Cx;
+use crate::session::roles::Roles;
 use crate::store::StoreError;
-use crate::types::MailboxRef;
 use crate::types::mailbox_name::SEPARATOR;
+use crate::types::{MailboxName, MailboxRef, SpecialUse};
 
 /// The names that an answer may have to do with.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(super) struct Catalogue {
     pub(super) mailboxes: BTreeMap<String, MailboxRef>,
     /// What is subscribed to, if that matters.
     pub(super) subscribed: BTreeSet<String>,
+    /// The mailboxes that have special uses, if that matters.
+    pub(super) uses: BTreeMap<String, Vec<SpecialUse>>,
 }
 
 impl Catalogue {
@@ -29,15 +32,32 @@ impl Catalogue {
         for name in names::personal(cx)?.into_iter().chain(names::boards(cx)?) {
             catalogue.mailboxes.insert(name_on_wire(&name), name);
         }
+        if asked.returns.special_use {
+            catalogue.uses = catalogue.uses(&cx.core.config.roles);
+        }
         Ok(catalogue)
+    }
+
+    /// Uses are a matter of the user's own mailboxes: a board is the same to everybody.
+    fn uses(&self, roles: &Roles) -> BTreeMap<String, Vec<SpecialUse>> {
+        let holders = roles.holders(self.mailboxes.values().filter_map(own));
+        let on_wire = |name: &MailboxName| name_on_wire(&MailboxRef::Personal(name.clone()));
+        holders
+            .into_iter()
+            .map(|(name, uses)| (on_wire(name), uses))
+            .collect()
     }
 
     /// The names that satisfy the selection criteria.
     pub(super) fn selected(&self, asked: &ListArguments) -> BTreeSet<String> {
-        match asked.selection.subscribed {
+        let mut names = match asked.selection.subscribed {
             true => self.subscribed.clone(),
             false => self.mailboxes.keys().cloned().collect(),
+        };
+        if asked.selection.special_use {
+            names.retain(|name| self.uses.contains_key(name));
         }
+        names
     }
 
     /// True if there is a mailbox below that name (RFC 3348 §3).
@@ -45,5 +65,12 @@ impl Catalogue {
         let start = format!("{name}{SEPARATOR}");
         let below = self.mailboxes.range(start.clone()..).next();
         below.is_some_and(|(name, _)| name.starts_with(&start))
+    }
+}
+
+fn own(mailbox: &MailboxRef) -> Option<&MailboxName> {
+    match mailbox {
+        MailboxRef::Personal(name) => Some(name),
+        MailboxRef::Bboard(_) => None,
     }
 }

@@ -206,6 +206,8 @@ impl Listing {
                 false => "\\HasNoChildren",
             });
         }
+        let uses = self.catalogue.uses.get(name).into_iter().flatten();
+        attributes.extend(uses.map(|used| used.attribute()));
         attributes
     }
 }
