@@ -229,12 +229,15 @@ impl Store {
 
     /// How many messages of a view that is up to date are recent to it or to an older view.
     pub fn count_recent(&self, view: &View, older: &View) -> u32 {
-        let recent = older.state.recent.borrow();
-        let claimed = recent
-            .iter()
-            .filter_map(Uid::new)
-            .filter(|&uid| !view.has_recent(uid) && self.message_by_uid(view, uid).is_some());
-        view.recent() + claimed.count() as u32
+        let table = &self.mailbox(&view.handle).table;
+        let is_counted = |uid: &u32| {
+            let index = table.find_uid(*uid);
+            index.is_ok_and(|index| table.counts(index, view.buried()))
+        };
+        let claimed = older.state.recent.borrow();
+        let own = view.state.recent.borrow();
+        let claimed = claimed.iter().filter(|uid| !own.contains(*uid));
+        view.recent() + claimed.filter(is_counted).count() as u32
     }
 
     /// True if the mailbox has keywords that the view was not told of; they count as told by this call.
@@ -252,17 +255,5 @@ impl Store {
         let index = table.index_of(number, view.state.buried.get());
         let uid = Uid::new(table.record(index).uid)?;
         Some(MessageRef { number, uid })
-    }
-
-    /// The message with that UID, if the view counts it.
-    pub fn message_by_uid(&self, view: &View, uid: Uid) -> Option<MessageRef> {
-        let table = &self.mailbox(&view.handle).table;
-        let told = view.state.buried.get();
-        let index = table.find_uid(uid.get()).ok()?;
-        let counted = uid.get() <= view.last_uid() && table.counts(index, told);
-        counted.then(|| MessageRef {
-            number: table.number_of(index, told),
-            uid,
-        })
     }
 }

@@ -73,10 +73,12 @@ impl Size {
             return Step::Done(Ok(octets));
         }
         if self.reading.is_none() {
-            let handle = view.handle().clone();
-            let opened = ready!(self.retry.step_in(&handle, cx, message, |cx, message| {
-                cx.store.open_message(view, message)
-            }));
+            let opened = ready!(
+                self.retry
+                    .step_in(view, cx.store, cx.budget, |store, view, _| {
+                        store.open_message(view, message)
+                    })
+            );
             cx.budget.spend(COST_OPEN);
             match opened {
                 Ok(opened) => {
