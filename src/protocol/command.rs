@@ -11,6 +11,7 @@ use super::append::append;
 use super::dialect::Level;
 use super::fetch::{self, FetchItem};
 use super::id::{self, IdFields};
+use super::list::{self, ListArguments};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
 use super::sasl::{self, Mechanism};
@@ -144,6 +145,8 @@ pub enum Command {
     Create {
         /// Its name.
         mailbox: Vec<u8>,
+        /// The attributes of the special uses it is to have (RFC 6154 §3).
+        uses: Vec<Vec<u8>>,
     },
     /// Delete a mailbox.
     Delete {
@@ -186,14 +189,7 @@ pub enum Command {
     /// Be told of changes as they happen (RFC 2177).
     Idle,
     /// Names of mailboxes.
-    List {
-        /// What to put in front of the pattern.
-        reference: Vec<u8>,
-        /// See [`super::Pattern::list`].
-        pattern: Vec<u8>,
-        /// Only what is subscribed to: LSUB.
-        subscribed: bool,
-    },
+    List(ListArguments),
     /// Say who one is.
     Login {
         /// The user.
@@ -330,10 +326,10 @@ static ROWS: [Row; 32] = {
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
         row("ID", Imap4, ANY, id::id),
         bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
-        row("LIST", Imap4, LOGGED_IN, mailbox::list),
+        row("LIST", Imap4, LOGGED_IN, list::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
-        row("LSUB", Imap4, LOGGED_IN, mailbox::lsub),
+        row("LSUB", Imap4, LOGGED_IN, list::lsub),
         row("MOVE", Imap4, SELECTED, move_messages),
         bare("NAMESPACE", Imap4, LOGGED_IN, Command::Namespace),
         bare("NOOP", Imap2, ANY, Command::Noop),

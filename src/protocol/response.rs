@@ -99,6 +99,8 @@ pub enum Code<'a> {
     UidValidity(UidValidity),
     /// The number of the first message that is not seen.
     Unseen(u32),
+    /// No mailbox of that name can have that special use (RFC 6154 §6).
+    UseAttr,
 }
 
 /// Which command a list line answers.
@@ -108,6 +110,16 @@ pub enum ListKind {
     List,
     /// LSUB
     Lsub,
+}
+
+impl ListKind {
+    /// The command's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::List => "LIST",
+            Self::Lsub => "LSUB",
+        }
+    }
 }
 
 /// Status lines.
@@ -251,6 +263,7 @@ impl Code<'_> {
             Self::UidNotSticky => "UIDNOTSTICKY",
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unseen(_) => "UNSEEN",
+            Self::UseAttr => "USEATTR",
         }
     }
 }
@@ -340,21 +353,33 @@ impl Encoder<'_> {
         self.raw("* BBOARD ").rest_of_line(name)
     }
 
-    /// A mailbox that LIST or LSUB has found.
+    /// A mailbox that LIST or LSUB has found. If it was found for names below it that were selected by
+    /// some criteria, these are told as CHILDINFO.
     ///
     /// ```text
     /// mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox
+    ///                [SP "(" "CHILDINFO" SP "(" quoted *(SP quoted) ")" ")"]    RFC 5258 §6
     /// ```
-    pub fn list_line(&mut self, kind: ListKind, attributes: &[&str], name: &str) -> &mut Self {
-        let command = match kind {
-            ListKind::List => "* LIST ",
-            ListKind::Lsub => "* LSUB ",
-        };
-        self.raw(command)
+    pub fn list_line<'c>(
+        &mut self,
+        kind: ListKind,
+        attributes: &[&str],
+        name: &str,
+        criteria: impl IntoIterator<Item = &'c str>,
+    ) -> &mut Self {
+        self.raw("* ")
+            .raw(kind.name())
+            .raw(" ")
             .list(attributes.iter().copied())
             .format(format_args!(" \"{SEPARATOR}\" "))
-            .astring(name.as_bytes())
-            .end_line()
+            .astring(name.as_bytes());
+        let mut open = " (\"CHILDINFO\" (";
+        let mut close = "";
+        for criterion in criteria {
+            self.format(format_args!("{open}\"{criterion}\""));
+            (open, close) = (" ", "))");
+        }
+        self.raw(close).end_line()
     }
 
     /// Facts of a mailbox.
@@ -362,7 +387,7 @@ impl Encoder<'_> {
     /// ```text
     /// "STATUS" SP mailbox SP "(" [status-att-list] ")"
     /// ```
-    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u32)]) -> &mut Self {
+    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u64)]) -> &mut Self {
         self.raw("* STATUS ").astring(mailbox.as_bytes()).raw(" (");
         for (position, (item, value)) in facts.iter().enumerate() {
             let space = if position > 0 { " " } else { "" };
@@ -546,9 +571,11 @@ mod tests {
         let got = encoded(Level::Imap4, |e| {
             e.flags_line(&[]);
             e.begin_store(7).raw("FLAGS ()").end_message_data();
-            e.list_line(ListKind::List, &[], "INBOX");
-            e.list_line(ListKind::Lsub, &["\\Noselect", "\\HasChildren"], "a b");
-            e.list_line(ListKind::List, &["\\Noselect"], "");
+            e.list_line(ListKind::List, &[], "INBOX", []);
+            e.list_line(ListKind::Lsub, &["\\Noselect", "\\HasChildren"], "a b", []);
+            e.list_line(ListKind::List, &["\\Noselect"], "", []);
+            e.list_line(ListKind::List, &[], "x", ["SUBSCRIBED"]);
+            e.list_line(ListKind::List, &[], "x", ["A", "B"]);
             e.status_line(
                 "a b",
                 &[(StatusItem::Messages, 1), (StatusItem::UidNext, 2)],
@@ -562,6 +589,8 @@ mod tests {
                     * LIST () \".\" INBOX\r\n\
                     * LSUB (\\Noselect \\HasChildren) \".\" \"a b\"\r\n\
                     * LIST (\\Noselect) \".\" \"\"\r\n\
+                    * LIST () \".\" x (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n\
+                    * LIST () \".\" x (\"CHILDINFO\" (\"A\" \"B\"))\r\n\
                     * STATUS \"a b\" (MESSAGES 1 UIDNEXT 2)\r\n\
                     * CAPABILITY IMAP4rev1\r\n\
                     * ID (\"name\" \"x\" \"version\" \"1\")\r\n\

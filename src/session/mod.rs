@@ -25,6 +25,7 @@ mod input;
 mod job;
 mod output;
 mod reader;
+mod roles;
 mod untagged;
 
 use std::rc::Rc;
@@ -34,6 +35,7 @@ use self::core::{Core, State};
 use self::input::Input;
 use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
+pub use self::roles::Roles;
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::{Dialect, Status};
 use crate::store::{Account, MailboxHandle, Store, View};
@@ -49,6 +51,10 @@ pub struct SessionConfig {
     pub max_message: u64,
     /// After this long without input a session that is logged in ends (RFC 3501 §5.4).
     pub idle_timeout: Duration,
+    /// Which mailboxes have special uses.
+    pub roles: Roles,
+    /// They are created for a user who has none but INBOX.
+    pub create_roles: bool,
 }
 
 impl SessionConfig {
@@ -258,6 +264,10 @@ impl Session {
                 self.input.raise_limit();
             }
             return Step::Done(Progress::Made);
+        }
+        if let Some(furnish) = &mut self.core.furnish {
+            crate::ready!(furnish.step(&self.core.config.roles, store, budget));
+            self.core.furnish = None;
         }
         if self.core.output.unsent() >= HIGH_WATER {
             return Step::Yield(Why::OutputFull);

@@ -8,14 +8,21 @@ use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 
 /// What the server can do beyond RFC 1176, a line each; nothing stands here that does not work.
+#[rustfmt::skip]
 const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
+    "CHILDREN",
+    "CREATE-SPECIAL-USE",
     "ID",
     "IDLE",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
     "LITERAL+",
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
+    "SPECIAL-USE",
+    "STATUS=SIZE",
     "UIDPLUS",
     "UNSELECT",
 ];

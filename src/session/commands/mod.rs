@@ -11,11 +11,15 @@ mod find;
 mod folders;
 mod id;
 mod idle;
+mod list;
 mod login;
 mod moving;
+mod names;
 mod namespace;
 mod search;
 mod select;
+mod size;
+mod special_use;
 mod status;
 mod store;
 
@@ -39,23 +43,16 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Check => answered(any_state::check()),
         Command::Close => Box::new(expunge::Close::default()),
         Command::Copy { uid, set, mailbox } => copy::job(uid, &set, &mailbox, core),
-        Command::Create { mailbox } => folders::create(&mailbox),
+        Command::Create { mailbox, uses } if uses.is_empty() => folders::create(&mailbox),
+        Command::Create { mailbox, uses } => special_use::create(&mailbox, &uses),
         Command::Delete { mailbox } => folders::delete(&mailbox),
         Command::Examine { mailbox } => select::examine(&mailbox),
         Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
-        Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
+        Command::Find { what, all, pattern } => find::job(what, all, &pattern),
         Command::Id { fields } => answered(id::id(&fields, core)),
         Command::Idle => Box::new(idle::Idle::default()),
-        Command::List {
-            subscribed,
-            reference,
-            pattern,
-        } => find::job(find::List {
-            subscribed,
-            reference,
-            pattern,
-        }),
+        Command::List(asked) => list::job(asked),
         Command::Login { user, password } => login::job(Credentials { user, password }, core),
         Command::Logout => Box::new(any_state::Logout),
         Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
