@@ -27,23 +27,32 @@ enum Work {
     Subscribing(Subscribe),
 }
 
-/// RFC 3501 §6.3.3. A trailing separator only announces names below this one.
+/// RFC 3501 §6.3.3
 pub(super) fn create(name: &[u8]) -> Box<dyn Job> {
-    let name = name.strip_suffix(b".").unwrap_or(name);
-    on_mailbox(name, "CREATE completed", false, Work::Create)
+    match created(name) {
+        Ok(name) => Box::new(FolderJob {
+            done: "CREATE completed",
+            work: Work::Create(name),
+            takes_away: None,
+        }),
+        Err(reply) => super::answered(reply),
+    }
+}
+
+/// The name that an argument of CREATE stands for: a trailing separator only announces names below it.
+pub(super) fn created(name: &[u8]) -> Result<MailboxName, Reply> {
+    super::personal_argument(name.strip_suffix(b".").unwrap_or(name))
 }
 
 /// RFC 3501 §6.3.4
 pub(super) fn delete(name: &[u8]) -> Box<dyn Job> {
-    on_mailbox(name, "DELETE completed", true, Work::Delete)
+    on_mailbox(name, "DELETE completed", Work::Delete)
 }
 
 /// RFC 3501 §6.3.5
 pub(super) fn rename(from: &[u8], to: &[u8]) -> Box<dyn Job> {
     match super::personal_argument(to) {
-        Ok(to) => on_mailbox(from, "RENAME completed", true, |from| {
-            Work::Rename(from, to)
-        }),
+        Ok(to) => on_mailbox(from, "RENAME completed", |from| Work::Rename(from, to)),
         Err(reply) => super::answered(reply),
     }
 }
@@ -51,14 +60,13 @@ pub(super) fn rename(from: &[u8], to: &[u8]) -> Box<dyn Job> {
 fn on_mailbox(
     name: &[u8],
     done: &'static str,
-    takes_away: bool,
     work: impl FnOnce(MailboxName) -> Work,
 ) -> Box<dyn Job> {
     match super::personal_argument(name) {
         Ok(name) => Box::new(FolderJob {
             done,
             // INBOX is still there when its messages are gone to another name (RFC 3501 §6.3.5).
-            takes_away: (takes_away && !name.is_inbox()).then(|| name.clone()),
+            takes_away: (!name.is_inbox()).then(|| name.clone()),
             work: work(name),
         }),
         Err(reply) => super::answered(reply),
