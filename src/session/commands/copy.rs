@@ -30,7 +30,7 @@ enum Stage {
 
 /// Copies a set of messages.
 pub(super) fn job(uid: bool, set: &MessageSet, to: &[u8], core: &Core) -> Box<dyn Job> {
-    let to = match super::mailbox_argument(to) {
+    let to = match super::mailbox_argument(to, core) {
         Ok(to) => to,
         Err(reply) => return super::answered(reply),
     };
