@@ -56,6 +56,7 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
         read_only: reader.flag("read-only"),
         special_use: reader.special_use(),
         create_roles: reader.flag("create-roles"),
+        namespace_prefix: reader.value("namespace-prefix", "", namespace_prefix),
         plaintext_login: reader.word("plaintext-login", PLAINTEXT_LOGIN, PlaintextLogin::Loopback),
         max_connections: reader.number("max-connections", CONNECTIONS, 4096) as usize,
         idle_timeout: Duration::from_secs(60 * reader.number("idle-timeout", IDLE_MINUTES, 30)),
@@ -276,6 +277,15 @@ impl Reader<'_> {
     }
 }
 
+/// Nothing can be said on the command line; the option file takes two apostrophes for it.
+fn namespace_prefix(value: &str) -> Result<&'static str, String> {
+    match value {
+        "" | "''" => Ok(""),
+        "INBOX." => Ok("INBOX."),
+        _ => Err(format!("\"{value}\" is neither INBOX. nor ''")),
+    }
+}
+
 /// ```text
 /// value = role "=" [name]
 /// ```
@@ -328,7 +338,10 @@ mod tests {
         assert_eq!(options.max_message, 64 * 1024 * 1024);
         assert_eq!(options.log_level, log::LevelFilter::Info);
         assert!(!options.read_only && !options.syslog && !options.create_roles);
-        assert_eq!(options.special_use, []);
+        assert_eq!(
+            (options.special_use, options.namespace_prefix),
+            (vec![], "")
+        );
         assert_eq!((options.users, options.bboards), (None, None));
     }
 
@@ -353,6 +366,7 @@ mod tests {
             "sent=Gesendete Objekte",
             "--special-use=Trash=",
             "--create-roles",
+            "--namespace-prefix=INBOX.",
             "--plaintext-login=always",
             "--max-connections",
             "7",
@@ -382,6 +396,7 @@ mod tests {
                     (SpecialUse::Trash, String::new()),
                 ],
                 create_roles: true,
+                namespace_prefix: "INBOX.",
                 plaintext_login: PlaintextLogin::Always,
                 max_connections: 7,
                 idle_timeout: Duration::from_secs(3600),
@@ -390,6 +405,14 @@ mod tests {
                 syslog: true,
             }
         );
+    }
+
+    #[test]
+    fn namespace_prefixes() {
+        assert_eq!(namespace_prefix(""), Ok(""));
+        assert_eq!(namespace_prefix("''"), Ok(""));
+        assert_eq!(namespace_prefix("INBOX."), Ok("INBOX."));
+        assert!(namespace_prefix("INBOX").is_err());
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Options {
     pub special_use: Vec<(SpecialUse, String)>,
     /// Create the mailboxes for special uses for users who have none.
     pub create_roles: bool,
+    /// What the names of mailboxes begin with to clients: `INBOX.` or nothing.
+    pub namespace_prefix: &'static str,
     /// Who may say LOGIN without TLS.
     pub plaintext_login: PlaintextLogin,
     /// The most connections at a time, over all listeners.

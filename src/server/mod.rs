@@ -220,6 +220,7 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         idle_timeout: options.idle_timeout,
         roles: roles(options),
         create_roles: options.create_roles,
+        namespace_prefix: options.namespace_prefix,
     }
 }
 

@@ -55,6 +55,9 @@ pub struct SessionConfig {
     pub roles: Roles,
     /// They are created for a user who has none but INBOX.
     pub create_roles: bool,
+    /// What the names of all of the user's mailboxes but INBOX begin with, to clients: `INBOX.`, as Courier
+    /// has it, or nothing.
+    pub namespace_prefix: &'static str,
 }
 
 impl SessionConfig {

@@ -27,6 +27,7 @@ impl Talk {
             idle_timeout: Duration::from_secs(1800),
             roles: Roles::default(),
             create_roles: false,
+            namespace_prefix: "",
         };
         let peer = Peer {
             name: "test".to_owned(),

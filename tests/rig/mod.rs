@@ -75,6 +75,7 @@ impl Rig {
             idle_timeout: Duration::from_secs(1800),
             roles: Roles::default(),
             create_roles: false,
+            namespace_prefix: "",
         };
         operator(&mut config);
         Self {

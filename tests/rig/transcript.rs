@@ -6,6 +6,7 @@
 //! no-passwords                       none may come over these connections, as without encryption
 //! special-use Sent=Gesendet           as the options of that name; the name in modified UTF-7
 //! create-roles
+//! namespace-prefix INBOX.
 //! keywords Meeting Notice            the mailbox's keywords, a, b, ...
 //! message 3 Sab rfc1064.eml          UID, flag letters (`-`: none), file of tests/mail (stored with LF)
 //! message .Work:1 - plain.eml        the same in another folder
@@ -73,6 +74,9 @@ impl<'t> Player<'t> {
         let rig = Rig::new(dialect, harshness, read_only, |config| {
             config.roles = Roles::new(roles(text));
             config.create_roles = text.lines().any(|line| line == "create-roles");
+            if text.lines().any(|line| line == "namespace-prefix INBOX.") {
+                config.namespace_prefix = "INBOX.";
+            }
         });
         Self {
             path,
@@ -108,7 +112,8 @@ impl<'t> Player<'t> {
     fn play_line(&mut self, line: &str) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
-            "" | "#" | "dialect" | "read-only" | "special-use" | "create-roles" => {}
+            "" | "#" | "dialect" | "read-only" | "special-use" | "create-roles"
+            | "namespace-prefix" => {}
             "no-passwords" => self.rig.takes_passwords = false,
             "keywords" => self.keywords(rest),
             "message" => self.message(rest, &self.rig.mail()),

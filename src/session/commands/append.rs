@@ -104,7 +104,7 @@ fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Ap
     cx.core
         .admit(arguments.level, arguments.trigger, arguments.states())?;
     check_size(size, cx.core)?;
-    let name = super::mailbox_argument(&arguments.mailbox)?;
+    let name = super::mailbox_argument(&arguments.mailbox, cx.core)?;
     let handle = super::copy::open_or_create(&name, false, cx)?;
     let wall = cx.budget.wall();
     Append::begin(cx.store, &handle, arguments.flags, arguments.date, wall)

@@ -4,6 +4,7 @@
 use super::names;
 use crate::budget::{Step, Why};
 use crate::protocol::{MailboxKind, Pattern};
+use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::output::HIGH_WATER;
 use crate::session::untagged::Occasion;
@@ -60,7 +61,9 @@ impl Find {
             (_, false) => names::subscribed(cx)?,
         };
         let with_inbox = self.all || !cx.core.dialect.finds_unsubscribed_mailboxes();
-        let names = found.into_iter().filter_map(|name| self.shown(&name));
+        let names = found
+            .into_iter()
+            .filter_map(|name| self.shown(&name, cx.core));
         Ok(names
             .filter(|name| with_inbox || name != "INBOX")
             .filter(|name| self.pattern.matches(name.as_bytes()))
@@ -68,9 +71,11 @@ impl Find {
     }
 
     /// The name as FIND shows it, if it is of the kind that is looked for.
-    fn shown(&self, name: &MailboxRef) -> Option<String> {
+    fn shown(&self, name: &MailboxRef, core: &Core) -> Option<String> {
         match (self.what, name) {
-            (MailboxKind::Mailbox, MailboxRef::Personal(_)) => Some(super::name_on_wire(name)),
+            (MailboxKind::Mailbox, MailboxRef::Personal(_)) => {
+                Some(super::name_on_wire(name, core))
+            }
             // A board is found by its own name, for BBOARD to be told.
             (MailboxKind::Bboard, MailboxRef::Bboard(name)) => Some(name.to_string()),
             _ => None,

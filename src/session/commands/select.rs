@@ -8,20 +8,20 @@
 use crate::budget::Step;
 use crate::protocol::{Code, Status};
 use crate::ready;
-use crate::session::core::Selected;
+use crate::session::core::{Core, Selected};
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::{Occasion, tell_keywords};
 use crate::store::{Access, MailboxHandle, Sync};
 use crate::types::MailboxRef;
 
 /// Opens a mailbox for reading and writing.
-pub(super) fn select(name: &[u8]) -> Box<dyn Job> {
-    job(super::mailbox_argument(name), Access::ReadWrite)
+pub(super) fn select(name: &[u8], core: &Core) -> Box<dyn Job> {
+    job(super::mailbox_argument(name, core), Access::ReadWrite)
 }
 
 /// Opens a mailbox for reading.
-pub(super) fn examine(name: &[u8]) -> Box<dyn Job> {
-    job(super::mailbox_argument(name), Access::ReadOnly)
+pub(super) fn examine(name: &[u8], core: &Core) -> Box<dyn Job> {
+    job(super::mailbox_argument(name, core), Access::ReadOnly)
 }
 
 /// Opens a bulletin board: SELECT with a name from another name space (RFC 1176 p. 11).

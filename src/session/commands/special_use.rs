@@ -2,6 +2,7 @@
 
 use crate::budget::{COST_SYNC, Step};
 use crate::protocol::Code;
+use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::store::StoreError;
 use crate::types::{MailboxName, SpecialUse};
@@ -13,9 +14,9 @@ struct CreateFor {
 }
 
 /// Creates a mailbox for some uses, given as attributes.
-pub(super) fn create(name: &[u8], attributes: &[Vec<u8>]) -> Box<dyn Job> {
+pub(super) fn create(name: &[u8], attributes: &[Vec<u8>], core: &Core) -> Box<dyn Job> {
     let known = |attribute: &Vec<u8>| SpecialUse::from_attribute(attribute);
-    match super::folders::created(name) {
+    match super::folders::created(name, core) {
         Ok(name) => Box::new(CreateFor {
             name,
             uses: attributes.iter().map(known).collect(),

@@ -5,6 +5,7 @@ use super::size::Size;
 use crate::budget::Step;
 use crate::protocol::StatusItem;
 use crate::ready;
+use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::store::{Access, MailboxHandle, StoreError, Sync, View};
 use crate::types::MailboxRef;
@@ -15,8 +16,8 @@ struct Status {
 }
 
 /// Looks at the mailbox that the argument names.
-pub(super) fn job(name: &[u8], items: Vec<StatusItem>) -> Box<dyn Job> {
-    match super::mailbox_argument(name) {
+pub(super) fn job(name: &[u8], items: Vec<StatusItem>, core: &Core) -> Box<dyn Job> {
+    match super::mailbox_argument(name, core) {
         Ok(name) => Box::new(Status {
             facts: Facts::new(name.clone(), items),
             name,
@@ -29,7 +30,7 @@ impl Job for Status {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         Step::Done(match ready!(self.facts.step(cx)) {
             Ok(facts) => {
-                let name = super::name_on_wire(&self.name);
+                let name = super::name_on_wire(&self.name, cx.core);
                 cx.core.encoder().status_line(&name, &facts);
                 Reply::ok("STATUS completed")
             }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::protocol::ListArguments;
 use crate::session::commands::{name_on_wire, names};
+use crate::session::core::Core;
 use crate::session::job::Cx;
-use crate::session::roles::Roles;
 use crate::store::StoreError;
 use crate::types::mailbox_name::SEPARATOR;
 use crate::types::{MailboxName, MailboxRef, SpecialUse};
@@ -27,21 +27,29 @@ impl Catalogue {
         let mut catalogue = Self::default();
         if asked.selection.subscribed || asked.returns.subscribed {
             let names = names::subscribed(cx)?;
-            catalogue.subscribed = names.iter().map(name_on_wire).collect();
+            catalogue.subscribed = names
+                .iter()
+                .map(|name| name_on_wire(name, cx.core))
+                .collect();
         }
         for name in names::personal(cx)?.into_iter().chain(names::boards(cx)?) {
-            catalogue.mailboxes.insert(name_on_wire(&name), name);
+            catalogue
+                .mailboxes
+                .insert(name_on_wire(&name, cx.core), name);
         }
         if asked.returns.special_use {
-            catalogue.uses = catalogue.uses(&cx.core.config.roles);
+            catalogue.uses = catalogue.uses(cx.core);
         }
         Ok(catalogue)
     }
 
     /// Uses are a matter of the user's own mailboxes: a board is the same to everybody.
-    fn uses(&self, roles: &Roles) -> BTreeMap<String, Vec<SpecialUse>> {
-        let holders = roles.holders(self.mailboxes.values().filter_map(own));
-        let on_wire = |name: &MailboxName| name_on_wire(&MailboxRef::Personal(name.clone()));
+    fn uses(&self, core: &Core) -> BTreeMap<String, Vec<SpecialUse>> {
+        let holders = core
+            .config
+            .roles
+            .holders(self.mailboxes.values().filter_map(own));
+        let on_wire = |name: &MailboxName| name_on_wire(&MailboxRef::Personal(name.clone()), core);
         holders
             .into_iter()
             .map(|(name, uses)| (on_wire(name), uses))
