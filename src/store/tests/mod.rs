@@ -8,6 +8,7 @@ mod interleaved;
 mod jobs;
 mod model;
 mod moving;
+mod news;
 mod numbers;
 mod rig;
 mod syncing;
