@@ -384,12 +384,10 @@ impl Pass {
             return Ok(Stage::Publish);
         }
         let uids = next_uids(mailbox, strangers.len())?;
-        let lines: Vec<(Uid, Vec<u8>)> = uids
-            .iter()
-            .zip(&strangers)
-            .map(|(&uid, &index)| (uid, mailbox.table.base(index).to_vec()))
-            .collect();
-        let written = mailbox.append_lines(lines.iter().map(|(uid, base)| (*uid, &base[..])));
+        let (dir, table) = (mailbox.dir().to_path_buf(), &mailbox.table);
+        let bases = strangers.iter().map(|&index| table.base(index));
+        let lines = uids.iter().copied().zip(bases);
+        let written = mailbox.list.append(&dir, lines);
         budget.spend(COST_SYNC);
         if let Err(error) = written {
             log::warn!(
