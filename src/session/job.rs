@@ -32,6 +32,8 @@ pub(super) struct Reply {
     pub(super) text: Cow<'static, str>,
     /// What is told of the selected mailbox before the tagged line.
     pub(super) occasion: Occasion,
+    /// What the operator should know of it, and the client not.
+    fault: Option<String>,
 }
 
 impl Reply {
@@ -41,6 +43,7 @@ impl Reply {
             code: None,
             text: text.into(),
             occasion: Occasion::Changes,
+            fault: None,
         }
     }
 
@@ -69,11 +72,16 @@ impl Reply {
         Self { occasion, ..self }
     }
 
+    /// The log is told of the error with the tagged line, and of whose it is.
+    pub(super) fn with_fault(self, error: &StoreError) -> Self {
+        Self {
+            fault: Some(format!("{error:?}")),
+            ..self
+        }
+    }
+
     /// The one place where an error of the store becomes a reply.
     pub(super) fn refused(error: &StoreError) -> Self {
-        if let StoreError::Io { .. } = error {
-            log::error!("{error:?}");
-        }
         let reply = Self::no(error.to_string());
         match error {
             StoreError::NotFound => reply.with_code(Code::NonExistent),
@@ -82,6 +90,7 @@ impl Reply {
             StoreError::Limit(_) => reply.with_code(Code::Limit),
             StoreError::NoSpace => reply.with_code(Code::OverQuota),
             StoreError::Refused(_) => reply.with_code(Code::Cannot),
+            StoreError::Io { .. } | StoreError::Denied(_) => reply.with_fault(error),
             _ => reply,
         }
     }
@@ -181,6 +190,9 @@ fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<Sync> {
 
 fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
     cx.core.last_was_bad = reply.status == Status::Bad;
+    if let Some(fault) = &reply.fault {
+        log::error!("{}: {fault}", cx.core.peer.name);
+    }
     let text = sentence(&reply.text);
     cx.core
         .encoder()

@@ -7,14 +7,15 @@ use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 
+/// What the server can do beyond RFC 1176, a line each; nothing stands here that does not work.
+const CAPABILITIES: &[&str] = &["IMAP4rev1"];
+
 /// RFC 3501 §6.1.1. That the client asked has made the session climb already.
 pub(super) fn capability(core: &mut Core) -> Reply {
     let may_log_in = core.peer.may_log_in || core.is_logged_in();
-    core.encoder().capability(if may_log_in {
-        "IMAP4rev1"
-    } else {
-        "IMAP4rev1 LOGINDISABLED"
-    });
+    let refused = (!may_log_in).then_some("LOGINDISABLED");
+    let words: Vec<&str> = CAPABILITIES.iter().copied().chain(refused).collect();
+    core.encoder().capability(&words.join(" "));
     Reply::ok("CAPABILITY completed")
 }
 

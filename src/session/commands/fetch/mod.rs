@@ -200,10 +200,7 @@ impl Fetch {
             None if self.partial.is_some() => Reply::ok("PARTIAL completed"),
             None => Reply::ok("FETCH completed"),
             Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
-            Some(error) => {
-                log::error!("{error:?}");
-                Reply::no("Some of the messages cannot be read")
-            }
+            Some(error) => Reply::no("Some of the messages cannot be read").with_fault(error),
         };
         reply.on(Occasion::after(self.uid))
     }
