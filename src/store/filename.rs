@@ -85,10 +85,9 @@ pub fn uid_order(a: &[u8], b: &[u8]) -> Ordering {
         .then_with(|| a.cmp(b))
 }
 
-/// A small key: names whose keys differ stand in [`uid_order`] as their keys do, the others have to be
-/// compared. It makes sorting many names cheap.
-pub fn uid_order_key(name: &[u8]) -> (u64, u64) {
-    let base = base(name);
+/// A small key: bases whose keys differ stand in [`uid_order`] as their keys do, the others have to be
+/// compared. It makes sorting many of them cheap.
+pub fn uid_order_key(base: &[u8]) -> (u64, u64) {
     let value = |digits: &[u8]| match digits {
         b"" => 0,
         digits => number(digits).unwrap_or(u64::MAX),

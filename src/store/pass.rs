@@ -599,14 +599,14 @@ fn number_in_memory(mailbox: &mut Mailbox, budget: &Budget<'_>) {
             .table
             .number(&strangers, uids.iter().map(|uid| uid.get()));
     }
-    let letters = strangers_letters(mailbox);
+    let letters = letters_in_use(mailbox);
     let mut table = mailbox.keywords().clone();
     if table.name_strays(letters) {
         mailbox.set_keywords(table);
     }
 }
 
-fn strangers_letters(mailbox: &Mailbox) -> KeywordSet {
+fn letters_in_use(mailbox: &Mailbox) -> KeywordSet {
     let records = (0..mailbox.table.len()).map(|index| mailbox.table.record(index));
     records.fold(KeywordSet::NONE, |all, record| all.with(record.keywords))
 }
