@@ -10,7 +10,7 @@ use crate::session::output::HIGH_WATER;
 use crate::session::untagged::Occasion;
 use crate::store::StoreError;
 use crate::types::MailboxRef;
-use crate::types::mailbox_name::SEPARATOR;
+use crate::types::mailbox_name::{BBOARD_PREFIX, SEPARATOR};
 
 /// The attribute of a name that cannot be selected.
 const NOSELECT: &[&str] = &["\\Noselect"];
@@ -160,13 +160,13 @@ impl Question for List {
 impl List {
     fn names(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
         if self.subscribed {
-            return Ok(subscriptions(cx)?.iter().map(super::name_on_wire).collect());
+            return Ok(subscriptions(cx)?.iter().map(ToString::to_string).collect());
         }
         let mut names = personal_names(cx)?;
         names.extend(
             board_names(cx)?
                 .iter()
-                .map(|name| format!("{}{name}", super::BBOARD_PREFIX)),
+                .map(|name| format!("{BBOARD_PREFIX}{name}")),
         );
         Ok(names)
     }

@@ -18,11 +18,8 @@ use super::core::Core;
 use super::job::{Job, Reply};
 use crate::protocol::command::Command;
 use crate::store::layout;
-use crate::types::mailbox_name::SEPARATOR;
+use crate::types::mailbox_name::{BBOARD_PREFIX, SEPARATOR};
 use crate::types::{MailboxName, MailboxRef};
-
-/// What a bulletin board's name begins with where names of both kinds can stand.
-const BBOARD_PREFIX: &str = "#bboard.";
 
 /// The job of a command that is legal in this state.
 pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
@@ -108,14 +105,6 @@ fn board_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
     layout::bboard_name(name)
         .map(MailboxRef::Bboard)
         .map_err(Reply::no)
-}
-
-/// The name under which a mailbox of either kind can be selected.
-fn name_on_wire(name: &MailboxRef) -> String {
-    match name {
-        MailboxRef::Personal(name) => name.to_string(),
-        MailboxRef::Bboard(name) => format!("{BBOARD_PREFIX}{name}"),
-    }
 }
 
 /// The user's own mailbox that an argument names.

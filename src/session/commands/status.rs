@@ -58,7 +58,7 @@ impl Job for Status {
             self.items.iter().map(|&item| (item, value(item))).collect();
         cx.core
             .encoder()
-            .status_line(&super::name_on_wire(&self.name), &facts);
+            .status_line(&self.name.to_string(), &facts);
         Step::Done(Reply::ok("STATUS completed"))
     }
 }
