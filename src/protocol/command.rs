@@ -165,6 +165,8 @@ pub enum Command {
         /// See [`super::Pattern::find`].
         pattern: Vec<u8>,
     },
+    /// Be told of changes as they happen (RFC 2177).
+    Idle,
     /// Names of mailboxes.
     List(ListArguments),
     /// Say who one is.
@@ -239,6 +241,8 @@ pub enum Command {
         /// Subscribe.
         on: bool,
     },
+    /// Leave the mailbox, and remove nothing (RFC 3691).
+    Unselect,
 }
 
 /// One command of the table.
@@ -264,7 +268,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 26] = {
+static ROWS: [Row; 28] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -282,6 +286,7 @@ static ROWS: [Row; 26] = {
         bare("EXPUNGE", Imap2, SELECTED, Command::Expunge),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
+        bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
         row("LIST", Imap4, LOGGED_IN, list::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
@@ -295,6 +300,7 @@ static ROWS: [Row; 26] = {
         row("STORE", Imap2, SELECTED, store::store),
         row("SUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::subscribe),
         row("UID", Imap4, SELECTED, uid),
+        bare("UNSELECT", Imap4, SELECTED, Command::Unselect),
         row("UNSUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::unsubscribe),
     ]
 };
@@ -444,7 +450,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 37] = {
+    const EXAMPLES: [(&str, Level); 39] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("BBOARD general", Imap2),
@@ -461,6 +467,7 @@ mod tests {
             ("FETCH 1 BODY[]", Imap4),
             ("FIND MAILBOXES *", Imap2),
             ("FIND ALL.MAILBOXES *", Imap2bis),
+            ("IDLE", Imap4),
             ("LIST \"\" *", Imap4),
             ("LOGIN u p", Imap2),
             ("LOGOUT", Imap2),
@@ -479,6 +486,7 @@ mod tests {
             ("UID FETCH 1 ALL", Imap4),
             ("UID SEARCH ALL", Imap4),
             ("UID STORE 1 FLAGS ()", Imap4),
+            ("UNSELECT", Imap4),
             ("UNSUBSCRIBE x", Imap4),
             ("UNSUBSCRIBE BBOARD x", Imap2bis),
             ("select x", Imap2),
@@ -634,6 +642,8 @@ mod tests {
             "a NOOP x",
             "a NOOPX",
             "a CHECK 1",
+            "a IDLE 1",
+            "a UNSELECT x",
             "a SELECT",
             "a SELECT ",
             "a SELECT x y",

@@ -13,10 +13,13 @@ const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
     "CHILDREN",
     "CREATE-SPECIAL-USE",
+    "IDLE",
     "LIST-EXTENDED",
     "LIST-STATUS",
+    "LITERAL+",
     "SPECIAL-USE",
     "STATUS=SIZE",
+    "UNSELECT",
 ];
 
 /// RFC 3501 §6.1.1. That the client asked has made the session climb already.

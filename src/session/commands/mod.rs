@@ -8,6 +8,7 @@ mod expunge;
 mod fetch;
 mod find;
 mod folders;
+mod idle;
 mod list;
 mod login;
 mod names;
@@ -43,6 +44,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Expunge => expunge::job(core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
         Command::Find { what, all, pattern } => find::job(what, all, &pattern),
+        Command::Idle => Box::new(idle::Idle::default()),
         Command::List(asked) => list::job(asked),
         Command::Login { user, password } => login::job(user, &password, core),
         Command::Logout => Box::new(any_state::Logout),
@@ -74,6 +76,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             core,
         ),
         Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on, core),
+        Command::Unselect => Box::new(select::Unselect),
     }
 }
 
