@@ -21,6 +21,8 @@ pub enum MailboxKind {
 /// What STATUS can tell (RFC 3501 §6.3.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusItem {
+    /// How long a message to append may be, in octets (RFC 7889 §3.1).
+    AppendLimit,
     /// How many messages are deleted (RFC 9051 §6.3.11).
     Deleted,
     /// How many messages there are.
@@ -40,6 +42,7 @@ pub enum StatusItem {
 impl StatusItem {
     /// All there are.
     pub const ALL: &[Self] = &[
+        Self::AppendLimit,
         Self::Deleted,
         Self::Messages,
         Self::Recent,
@@ -52,6 +55,7 @@ impl StatusItem {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::AppendLimit => "APPENDLIMIT",
             Self::Deleted => "DELETED",
             Self::Messages => "MESSAGES",
             Self::Recent => "RECENT",
@@ -223,7 +227,8 @@ fn subscription(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
 
 /// ```text
 /// status     = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
-/// status-att = "DELETED" / "MESSAGES" / "RECENT" / "SIZE" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
+/// status-att = "APPENDLIMIT" / "DELETED" / "MESSAGES" / "RECENT" / "SIZE" / "UIDNEXT" / "UIDVALIDITY" /
+///              "UNSEEN"
 /// ```
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mailbox = mailbox(cursor)?;

@@ -151,7 +151,8 @@ impl Core {
         }
     }
 
-    fn climb(&mut self, level: Level) {
+    /// The client has shown to speak at least that.
+    pub(super) fn climb(&mut self, level: Level) {
         let before = self.dialect.level();
         self.dialect.climb(level);
         if self.dialect.level() != before {

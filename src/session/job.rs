@@ -196,7 +196,7 @@ fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
     let text = sentence(&reply.text);
     cx.core
         .encoder()
-        .tagged(tag, reply.status, reply.code, &text);
+        .tagged(tag, reply.status, reply.code.clone(), &text);
 }
 
 /// Texts come from several rooms; to the client they are sentences.

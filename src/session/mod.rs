@@ -60,6 +60,13 @@ pub struct SessionConfig {
     pub namespace_prefix: &'static str,
 }
 
+impl SessionConfig {
+    /// [`Self::max_message`] as a number of the protocol (RFC 3501 §9 `number`).
+    fn append_limit(&self) -> u32 {
+        u32::try_from(self.max_message).unwrap_or(u32::MAX)
+    }
+}
+
 /// Who is at the other end.
 #[derive(Debug, Clone, Default)]
 pub struct Peer {
@@ -125,7 +132,8 @@ const MAX_BAD_COMMANDS: u32 = 20;
 pub struct Session {
     core: Core,
     input: Input,
-    task: Option<Task>,
+    /// Boxed, for a session that waits has none.
+    task: Option<Box<Task>>,
     turn: Turn,
     /// When a client that has not logged in is sent away, whatever it says meanwhile.
     log_in_by: Instant,

@@ -46,6 +46,8 @@ pub(crate) struct Rig {
     config: Rc<SessionConfig>,
     sessions: Vec<Session>,
     harshness: Harshness,
+    /// Whether passwords may come over its connections.
+    pub(crate) takes_passwords: bool,
 }
 
 /// The only user of a rig.
@@ -86,6 +88,7 @@ impl Rig {
             config: Rc::new(config),
             sessions: Vec::new(),
             harshness,
+            takes_passwords: true,
         }
     }
 
@@ -103,7 +106,7 @@ impl Rig {
     pub(crate) fn connect(&mut self) -> usize {
         let peer = Peer {
             name: format!("client {}", self.sessions.len()),
-            may_log_in: true,
+            may_log_in: self.takes_passwords,
         };
         let session = Session::new(Rc::clone(&self.config), peer, self.now());
         self.sessions.push(session);

@@ -3,6 +3,7 @@
 //! ```text
 //! # What is shown
 //! dialect imap2                      auto (the default), imap2, imap2bis or imap4
+//! no-passwords                       none may come over these connections, as without encryption
 //! special-use Sent=Gesendet           as the options of that name; the name in modified UTF-7
 //! create-roles
 //! namespace-prefix INBOX.
@@ -113,6 +114,7 @@ impl<'t> Player<'t> {
         match word {
             "" | "#" | "dialect" | "read-only" | "special-use" | "create-roles"
             | "namespace-prefix" => {}
+            "no-passwords" => self.rig.takes_passwords = false,
             "keywords" => self.keywords(rest),
             "message" => self.message(rest, &self.rig.mail()),
             "board" => self.message(&format!("/{rest}"), &self.rig.boards()),

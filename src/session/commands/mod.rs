@@ -3,15 +3,19 @@
 
 mod any_state;
 pub(super) mod append;
+mod authenticate;
 mod copy;
 mod expunge;
 mod fetch;
 mod find;
 mod folders;
+mod id;
 mod idle;
 mod list;
 mod login;
+mod moving;
 mod names;
+mod namespace;
 mod search;
 mod select;
 mod size;
@@ -21,6 +25,7 @@ mod store;
 
 use super::core::Core;
 use super::job::{Job, Reply};
+use crate::protocol::Credentials;
 use crate::protocol::command::Command;
 use crate::store::layout;
 use crate::types::mailbox_name::{NameError, SEPARATOR};
@@ -32,6 +37,7 @@ const BBOARD_PREFIX: &str = "#bboard.";
 /// The job of a command that is legal in this state.
 pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
     match command {
+        Command::Authenticate { mechanism, initial } => authenticate::job(mechanism, initial, core),
         Command::Bboard { name } => select::bboard(&name),
         Command::Capability => answered(any_state::capability(core)),
         Command::Check => answered(any_state::check()),
@@ -41,13 +47,16 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Create { mailbox, uses } => special_use::create(&mailbox, &uses, core),
         Command::Delete { mailbox } => folders::delete(&mailbox, core),
         Command::Examine { mailbox } => select::examine(&mailbox, core),
-        Command::Expunge => expunge::job(core),
+        Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
         Command::Find { what, all, pattern } => find::job(what, all, &pattern),
+        Command::Id { fields } => answered(id::id(&fields, core)),
         Command::Idle => Box::new(idle::Idle::default()),
         Command::List(asked) => list::job(asked),
-        Command::Login { user, password } => login::job(user, &password, core),
+        Command::Login { user, password } => login::job(Credentials { user, password }, core),
         Command::Logout => Box::new(any_state::Logout),
+        Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
+        Command::Namespace => answered(namespace::namespace(core)),
         Command::Noop => answered(Reply::ok("NOOP completed")),
         Command::Partial {
             number,

@@ -1,5 +1,5 @@
-//! STATUS (RFC 3501 §6.3.10; SIZE of RFC 8438, DELETED of RFC 9051 §6.3.11): the counts of a mailbox
-//! without selecting it.
+//! STATUS (RFC 3501 §6.3.10; APPENDLIMIT of RFC 7889, SIZE of RFC 8438, DELETED of RFC 9051 §6.3.11):
+//! the counts of a mailbox without selecting it.
 
 use super::size::Size;
 use crate::budget::Step;
@@ -103,6 +103,7 @@ fn open(name: &MailboxRef, cx: &mut Cx<'_, '_>) -> Result<MailboxHandle, StoreEr
 fn value(item: StatusItem, view: &View, octets: u64, cx: &Cx<'_, '_>) -> u64 {
     let mailbox = cx.store.mailbox(view.handle());
     let count = match item {
+        StatusItem::AppendLimit => cx.core.config.append_limit(),
         StatusItem::Deleted => cx.store.count_deleted(view),
         StatusItem::Messages => view.exists(),
         StatusItem::Recent => recent(view, cx),
