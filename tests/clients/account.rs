@@ -108,10 +108,19 @@ pub(super) fn fill(mail: &Maildir) {
 /// How long ago the messages came.
 const AGE: Duration = Duration::from_secs(86_400 * 30);
 
+/// What tells the character set of a text.
+const EIGHT_BIT: &str = "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\
+     Content-Transfer-Encoding: 8bit";
+
 /// A message.
 pub(super) fn sample(id: &str, number: usize) -> Vec<u8> {
     let text = sample_text(number);
-    message(&format!("subject {id}"), id, text.trim_end_matches('\n'))
+    let text = text.trim_end_matches('\n');
+    if text.is_ascii() {
+        message(&format!("subject {id}"), id, text)
+    } else {
+        message(&format!("subject {id}\n{EIGHT_BIT}"), id, text)
+    }
 }
 
 /// The text of the message with this number: some are longer, some have lines that a careless client

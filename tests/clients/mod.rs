@@ -6,9 +6,11 @@
 
 mod account;
 mod alpine;
+mod crate_imap;
 mod curl;
 mod fetchmail;
 mod isync;
+mod libraries;
 mod mailutil;
 mod terminal;
 
