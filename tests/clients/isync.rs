@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::account::{self, CREATED, DRAFTS, FOLDERS, Folder, INBOX, LIST, TRIP, body, contents, header, sample_text};
+use super::account::{
+    self, CREATED, DRAFTS, FOLDERS, Folder, INBOX, LIST, TRIP, body, contents, header, sample_text,
+};
 use super::{LIMIT, set_flags};
 use crate::support::maildir::Maildir;
 use crate::support::program::{Program, run};

@@ -19,7 +19,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::account::{self, CREATED, DRAFTS, FOLDERS, INBOX, LIST, RENAMED, TRIP, contents, header};
+use super::account::{
+    self, CREATED, DRAFTS, FOLDERS, INBOX, LIST, RENAMED, TRIP, contents, header,
+};
 use super::{LIMIT, crate_imap, set_flags};
 use crate::support::imap::with_crlf;
 use crate::support::maildir::Maildir;

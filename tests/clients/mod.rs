@@ -12,6 +12,7 @@ mod fetchmail;
 mod isync;
 mod libraries;
 mod mailutil;
+mod mutt;
 mod terminal;
 
 use std::time::Duration;

@@ -54,10 +54,7 @@ impl Program {
 /// When the environment makes it obligatory.
 pub(crate) fn not_run(absent: &str) {
     let obligatory = std::env::var(OBLIGATION).is_ok_and(|value| value == "required");
-    assert!(
-        !obligatory,
-        "{absent} is absent, and {OBLIGATION}=required"
-    );
+    assert!(!obligatory, "{absent} is absent, and {OBLIGATION}=required");
     // Past the capture of the test harness: a test that did nothing must not look green.
     let _ = writeln!(std::io::stderr(), "NOT RUN: {absent} is absent");
 }
