@@ -28,9 +28,12 @@ pub(super) const LIST: Folder = folder("Lists.R&D", "Lists.R&-D", "list", 600);
 /// All of them.
 pub(super) const FOLDERS: [Folder; 4] = [INBOX, DRAFTS, TRIP, LIST];
 
-/// The name that tests give to a folder of their own, and what they rename it to.
+/// One that a test makes.
 pub(super) const CREATED: Folder = folder("Été", "&AMk-t&AOk-", "", 0);
+/// What becomes of its name.
 pub(super) const RENAMED: Folder = folder("Überall", "&ANw-berall", "", 0);
+/// One more.
+pub(super) const LATE: Folder = folder("Made.Late", "Made.Late", "", 0);
 
 const fn folder(
     name: &'static str,

@@ -13,7 +13,9 @@ mod isync;
 mod libraries;
 mod mailutil;
 mod mutt;
+mod offlineimap;
 mod terminal;
+mod two_ways;
 
 use std::time::Duration;
 
