@@ -25,9 +25,8 @@ pub(super) struct Mbsync {
 }
 
 impl Mbsync {
-    pub(super) fn new(options: &'static str) -> Option<Self> {
+    pub(super) fn new(site: Site, options: &'static str) -> Option<Self> {
         let mbsync = Program::find("mbsync")?;
-        let site = Site::new();
         let near = Maildir::create(&site.home().join("near"), None);
         fs::create_dir(site.home().join("state")).expect("mkdir");
         account::fill(&site.maildir());
@@ -95,14 +94,18 @@ impl TwoWays for Mbsync {
         &self.site
     }
 
-    fn server(&mut self) -> &mut TestServer {
-        &mut self.server
+    fn server(&self) -> &TestServer {
+        &self.server
+    }
+
+    fn restart(&mut self) {
+        self.server = TestServer::start(&self.site, &[]);
     }
 }
 
 #[test]
 fn syncs_with_uidplus() {
-    let Some(mut rig) = Mbsync::new("") else {
+    let Some(mut rig) = Mbsync::new(Site::new(), "") else {
         return;
     };
     syncs(&mut rig);
@@ -111,7 +114,7 @@ fn syncs_with_uidplus() {
 
 #[test]
 fn syncs_without_uidplus() {
-    if let Some(mut rig) = Mbsync::new("DisableExtensions UIDPLUS") {
+    if let Some(mut rig) = Mbsync::new(Site::new(), "DisableExtensions UIDPLUS") {
         syncs(&mut rig);
     }
 }

@@ -160,7 +160,7 @@ fn assert_found(found: &[String]) {
 }
 
 /// What the visit `change` has to leave on the disk.
-fn assert_changed(mail: &Maildir) {
+pub(super) fn assert_changed(mail: &Maildir) {
     let inbox = contents(mail);
     assert_eq!(inbox["inbox-0004"], "FRS");
     assert_eq!(inbox["inbox-0005"], "");

@@ -9,12 +9,14 @@ mod alpine;
 mod crate_imap;
 mod curl;
 mod fetchmail;
+mod getmail;
 mod isync;
 mod libraries;
 mod mailutil;
 mod mutt;
 mod offlineimap;
 mod terminal;
+mod together;
 mod two_ways;
 
 use std::time::Duration;

@@ -41,16 +41,16 @@ in_both![
 const RESYNC: &str = "set imap_condstore = yes\nset imap_qresync = yes\n";
 
 /// A server with the account, and a program that may open it again and again.
-struct Rig {
+pub(super) struct Rig {
     program: Program,
     tmux: Program,
     settings: String,
-    server: TestServer,
-    site: Site,
+    pub(super) server: TestServer,
+    pub(super) site: Site,
 }
 
 impl Rig {
-    fn new(name: &str) -> Option<Self> {
+    pub(super) fn new(name: &str) -> Option<Self> {
         let program = Program::find(name)?;
         let tmux = Program::find("tmux")?;
         let site = Site::new();
@@ -83,7 +83,7 @@ impl Rig {
     }
 
     /// Opens a mailbox and waits until it shows how many messages there are.
-    fn open(&self, mailbox: &str, messages: usize) -> Screen {
+    pub(super) fn open(&self, mailbox: &str, messages: usize) -> Screen {
         let file = self.site.write_home("muttrc", &self.settings);
         let program = self.program.command();
         let command = format!(
@@ -112,10 +112,10 @@ impl Rig {
 }
 
 /// The program while it runs.
-struct Screen(Terminal);
+pub(super) struct Screen(Terminal);
 
 impl Screen {
-    fn see(&self, text: &str) -> String {
+    pub(super) fn see(&self, text: &str) -> String {
         self.0.wait_for(text)
     }
 
@@ -132,7 +132,7 @@ impl Screen {
     }
 
     /// Goes to the message with an identity, and does something with it by a key.
-    fn at(&self, id: &str, key: &str) {
+    pub(super) fn at(&self, id: &str, key: &str) {
         self.press("/");
         self.answer("Search for:", &format!("~s {id}"));
         self.press(key);
@@ -145,14 +145,14 @@ impl Screen {
         self.see(&format!("Shown={messages} "));
     }
 
-    fn quit(&self) {
+    pub(super) fn quit(&self) {
         self.press("q");
         self.0.wait_for_end();
     }
 }
 
 /// The flags of a message once they are what they should be.
-fn flags_become(maildir: &Maildir, id: &str, flags: &str) {
+pub(super) fn flags_become(maildir: &Maildir, id: &str, flags: &str) {
     until(&format!("{id} has the flags {flags:?}"), SOON, || {
         let now = contents(maildir);
         (now.get(id).map(String::as_str) == Some(flags)).then_some(())

@@ -56,8 +56,12 @@ impl TwoWays for OfflineImap {
         &self.site
     }
 
-    fn server(&mut self) -> &mut TestServer {
-        &mut self.server
+    fn server(&self) -> &TestServer {
+        &self.server
+    }
+
+    fn restart(&mut self) {
+        self.server = TestServer::start(&self.site, &[]);
     }
 }
 
