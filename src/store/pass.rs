@@ -215,7 +215,7 @@ impl Pass {
             scrub::clean_tmp(mailbox.dir(), budget.wall());
         }
         // Strangers of a pass that nobody waited for any more.
-        mailbox.table.retain_tail(|record, _| !record.is_stranger());
+        mailbox.table.retain_tail(|record| !record.is_stranger());
         mailbox.read_keywords()?;
         budget.spend(2 * COST_OPEN);
         Ok(Stage::List(ReadList::default()))
@@ -527,7 +527,7 @@ fn verify(
     }
     mailbox
         .table
-        .retain_tail(|record, _| !record.is_stranger() || record.state.has(State::SEEN));
+        .retain_tail(|record| !record.is_stranger() || record.state.has(State::SEEN));
     Ok(None)
 }
 

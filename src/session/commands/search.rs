@@ -20,7 +20,7 @@ use crate::protocol::{Code, SearchKey};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::reader::{PIECE, Reader};
+use crate::session::reader::{PIECE, Reader, unreadable};
 use crate::session::untagged::Occasion;
 use crate::store::{MessageRef, StoreError};
 use crate::types::NumberSet;
@@ -101,12 +101,7 @@ impl Job for Search {
         cx.core.encoder().begin_search();
         cx.core.output.numbers(std::mem::take(&mut self.hits));
         cx.core.encoder().end_line();
-        let occasion = if self.uid {
-            Occasion::Changes
-        } else {
-            Occasion::NumbersInUse
-        };
-        Step::Done(Reply::ok("SEARCH completed").on(occasion))
+        Step::Done(Reply::ok("SEARCH completed").on(Occasion::after(self.uid)))
     }
 }
 
@@ -143,21 +138,17 @@ impl Search {
         cx: &mut Cx<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
         if missing == Missing::Status {
-            let status = ready!(self.retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else {
-                    return Err(StoreError::Gone);
-                };
-                cx.store.stat_message(view, message)
-            }));
+            let status = ready!(
+                self.retry
+                    .step(cx, |store, view, _| store.stat_message(view, message))
+            );
             cx.budget.spend(1);
             return Step::Done(status.map(|status| self.facts.status = Some(status)));
         }
-        let opened = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else {
-                return Err(StoreError::Gone);
-            };
-            cx.store.open_message(view, message)
-        }));
+        let opened = ready!(
+            self.retry
+                .step(cx, |store, view, _| store.open_message(view, message))
+        );
         cx.budget.spend(COST_OPEN);
         Step::Done(
             opened.map(|opened| self.loading = Some(self.begin(missing, Rc::new(opened.file)))),
@@ -242,12 +233,5 @@ fn read_text(
         if cx.budget.is_spent() {
             return Step::Yield(Why::Budget);
         }
-    }
-}
-
-fn unreadable(source: io::Error) -> StoreError {
-    StoreError::Io {
-        context: "reading a message",
-        source,
     }
 }
