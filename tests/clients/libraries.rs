@@ -205,14 +205,15 @@ pub(super) fn assert_changed(mail: &Maildir) {
 fn watch(site: &Site, visit: impl FnOnce() -> Vec<String> + Send) {
     let mail = site.maildir();
     let ready = site.home().join("ready");
+    let [flagged, gone] = [11, 20].map(|number| mail.the(&INBOX.header(number)));
     let mut heard = thread::scope(|scope| {
         let visit = scope.spawn(visit);
         until("the visitor is there", LIMIT, || {
             ready.exists().then_some(())
         });
         mail.deliver(&account::sample("watched", 1));
-        set_flags(&mail.the(&INBOX.header(11)), "FS");
-        fs::remove_file(mail.the(&INBOX.header(20)).path).expect("another program may");
+        set_flags(&flagged, "FS");
+        fs::remove_file(&gone.path).expect("another program may");
         visit.join().expect("the visit succeeds")
     });
     heard.sort();
