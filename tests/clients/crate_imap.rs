@@ -145,22 +145,45 @@ impl Visitor {
 
     fn watch(&mut self, directory: &Path) -> imap::Result<()> {
         self.session.select("INBOX")?;
+        let idles = self.session.capabilities()?.has_str("IDLE");
         fs::write(directory.join("ready"), "").expect("a file");
-        let mut heard = BTreeSet::new();
-        let deadline = Instant::now() + PATIENCE;
-        while heard.len() < 3 && Instant::now() < deadline {
-            self.session.noop()?;
-            let told: Vec<UnsolicitedResponse> = self.session.take_all_unsolicited().collect();
-            heard.extend(told.iter().filter_map(kind));
-            thread::sleep(Duration::from_millis(50));
-        }
+        let heard = match idles {
+            true => self.idle()?,
+            false => self.poll()?,
+        };
         self.the("watched")?;
         for one in heard {
             self.tell(&["heard", one]);
         }
         Ok(())
     }
+
+    fn idle(&mut self) -> imap::Result<BTreeSet<&'static str>> {
+        let mut heard = BTreeSet::new();
+        let mut idle = self.session.idle();
+        idle.timeout(PATIENCE).keepalive(false);
+        idle.wait_while(|told| {
+            heard.extend(kind(&told));
+            heard.len() < KINDS
+        })?;
+        Ok(heard)
+    }
+
+    fn poll(&mut self) -> imap::Result<BTreeSet<&'static str>> {
+        let mut heard = BTreeSet::new();
+        let deadline = Instant::now() + PATIENCE;
+        while heard.len() < KINDS && Instant::now() < deadline {
+            self.session.noop()?;
+            let told: Vec<UnsolicitedResponse> = self.session.take_all_unsolicited().collect();
+            heard.extend(told.iter().filter_map(kind));
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(heard)
+    }
 }
+
+/// How many kinds of news there are to hear.
+const KINDS: usize = 3;
 
 fn kind(told: &UnsolicitedResponse) -> Option<&'static str> {
     match told {

@@ -56,7 +56,7 @@ impl Rig {
 }
 
 /// How many messages the folder has that it fetches: it starts a process and waits for the disk with each.
-const FEW: usize = 60;
+const FEW: usize = 30;
 
 /// A folder of its own in the account.
 fn few(mail: &Maildir) -> Maildir {

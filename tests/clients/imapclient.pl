@@ -81,21 +81,29 @@ sub change {
 
 # Stays until it has heard of a new message, of a flag and of an expunged message.
 sub watch {
+    my $idles = $imap->has_capability('IDLE');
     good($imap->select('INBOX'), 'SELECT');
+    my $tag = $idles && good($imap->idle, 'IDLE');
     open my $ready, '>', "$directory/ready" or die $!;
     close $ready;
-    my %unheard = map { $_ => 1 } qw(message flag expunge);
+    my %unheard = (message => qr/ EXISTS/, flag => qr/ FETCH \(.*\\Flagged/, expunge => qr/ EXPUNGE/);
     my $deadline = time + 20;
     while (%unheard and time < $deadline) {
-        good($imap->noop, 'NOOP');
-        my $said = join '', $imap->History;
-        my %heard;
-        $heard{message} = 1 if $said =~ /^\* \d+ EXISTS/m and $imap->search('HEADER', 'X-Id', 'watched');
-        $heard{expunge} = 1 if $said =~ /^\* \d+ EXPUNGE/m;
-        $heard{flag} = 1 if $said =~ /^\* \d+ FETCH \(.*\\Flagged/m;
-        tell_test('heard', $_) for grep { delete $unheard{$_} } sort keys %heard;
-        sleep 0.05;
+        my $said = join '', $idles ? $imap->idle_data(1) : news();
+        for my $what (grep { $said =~ /^\* \d+$unheard{$_}/m } sort keys %unheard) {
+            tell_test('heard', $what);
+            delete $unheard{$what};
+        }
     }
+    $idles and good($imap->done($tag), 'DONE');
+    the('watched');
+}
+
+# What a server has to say that cannot say it by itself.
+sub news {
+    sleep 0.05;
+    good($imap->noop, 'NOOP');
+    return $imap->History;
 }
 
 { look => \&look, change => \&change, watch => \&watch }->{$visit}->();
