@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::job::Reply;
 use super::output::Output;
 use super::reader::Resume;
+use super::roles::Furnish;
 use super::{Peer, Request, SessionConfig, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, View};
@@ -39,6 +40,18 @@ impl Selected {
     }
 }
 
+/// A line that is no command but goes on with one.
+#[derive(Debug, Default)]
+pub(super) enum Line {
+    /// The next line is a command.
+    #[default]
+    Unwanted,
+    /// The command that is being carried out waits for one.
+    Awaited,
+    /// It came, without its end. One with a literal, and one that is too long, comes to nothing.
+    Here(Vec<u8>),
+}
+
 /// State, dialect, selected mailbox and output of a session.
 pub(super) struct Core {
     pub(super) config: Rc<SessionConfig>,
@@ -48,10 +61,17 @@ pub(super) struct Core {
     /// Where the mail of the user is who is logged in.
     account: Option<Account>,
     pub(super) selected: Option<Selected>,
+    /// What is to be done before the user's first command.
+    pub(super) furnish: Option<Furnish>,
     pub(super) output: Output,
     pub(super) request: Option<Request>,
     pub(super) awaits_verdict: bool,
     pub(super) verdict: Option<Verdict>,
+    line: Line,
+    /// IDLE is being carried out: changes of the mailbox are told as they happen.
+    pub(super) idles: bool,
+    /// The mailbox may have changed since IDLE has looked at it.
+    pub(super) has_news: bool,
     /// Whether the last command was answered BAD.
     pub(super) last_was_bad: bool,
 }
@@ -65,10 +85,14 @@ impl Core {
             state: State::NotAuthenticated,
             account: None,
             selected: None,
+            furnish: None,
             output: Output::default(),
             request: None,
             awaits_verdict: false,
             verdict: None,
+            line: Line::default(),
+            idles: false,
+            has_news: false,
             last_was_bad: false,
         }
     }
@@ -76,6 +100,26 @@ impl Core {
     /// An encoder for the next response, with the string rules of the dialect.
     pub(super) fn encoder(&mut self) -> Encoder<'_> {
         Encoder::new(self.output.bytes(), self.dialect)
+    }
+
+    /// The line that the client goes on with. If it has not come, the command is to yield
+    /// [`Why::Line`](crate::budget::Why::Line).
+    pub(super) fn take_line(&mut self) -> Option<Vec<u8>> {
+        match std::mem::take(&mut self.line) {
+            Line::Here(line) => Some(line),
+            Line::Unwanted | Line::Awaited => {
+                self.line = Line::Awaited;
+                None
+            }
+        }
+    }
+
+    pub(super) fn awaits_line(&self) -> bool {
+        matches!(self.line, Line::Awaited)
+    }
+
+    pub(super) fn give_line(&mut self, line: Vec<u8>) {
+        self.line = Line::Here(line);
     }
 
     /// Whether a command of that level is legal now, in those states. If the dialect has it, it climbs,
@@ -107,7 +151,8 @@ impl Core {
         }
     }
 
-    fn climb(&mut self, level: Level) {
+    /// The client has shown to speak at least that.
+    pub(super) fn climb(&mut self, level: Level) {
         let before = self.dialect.level();
         self.dialect.climb(level);
         if self.dialect.level() != before {
@@ -117,6 +162,9 @@ impl Core {
 
     pub(super) fn log_in(&mut self, name: &str, account: Account) {
         log::info!("{}: logged in as {name}", self.peer.name);
+        if self.config.create_roles {
+            self.furnish = Some(Furnish::new(account.clone()));
+        }
         self.account = Some(account);
         self.state = State::Authenticated;
     }

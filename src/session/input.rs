@@ -38,11 +38,17 @@ pub(super) struct Input {
 /// What the next event comes to.
 pub(super) enum Next {
     /// A command to carry out.
-    Task(Task),
+    Task(Box<Task>),
     /// Something was done; ask again.
     Progress,
     /// The framer needs input.
     Nothing,
+}
+
+impl Next {
+    fn task(task: Task) -> Self {
+        Self::Task(Box::new(task))
+    }
 }
 
 impl Input {
@@ -74,16 +80,33 @@ impl Input {
                 Next::Progress
             }
             Event::LiteralEnd => Next::Progress,
-            Event::Command(text) => Next::Task(match self.appending.take() {
+            Event::Command(text) => Next::task(match self.appending.take() {
                 Some(appending) => appending.into_task(&text),
                 None => start(&text, core),
             }),
             Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
-            Event::TooLong { text } => Next::Task(match self.appending.take() {
+            Event::TooLong { text } => Next::task(match self.appending.take() {
                 // The tag went by before the message: this is only what follows that.
                 Some(appending) => appending.into_task(&text),
                 None => refuse(Refusal::of(&text, "Command line too long")),
             }),
+        }
+    }
+
+    /// The line that a command waits for. No such line has a literal or is long.
+    pub(super) fn next_line(&mut self, core: &mut Core) -> Option<Vec<u8>> {
+        match self.framer.next_event() {
+            Event::Command(text) => Some(text),
+            Event::Offer(offer) if is_endless(offer, core) => {
+                self.give_up(core);
+                None
+            }
+            Event::Offer(_) => {
+                self.framer.refuse_literal();
+                Some(Vec::new())
+            }
+            Event::TooLong { .. } => Some(Vec::new()),
+            Event::NeedInput | Event::Chunk(_) | Event::LiteralEnd => None,
         }
     }
 
@@ -96,24 +119,25 @@ impl Input {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Next {
-        if !offer.synchronizing && offer.size > core.config.max_message.saturating_add(READ_OVER) {
+        if is_endless(offer, core) {
             self.give_up(core);
             return Next::Progress;
         }
-        if let Some(appending) = self.appending.take() {
-            self.framer.refuse_literal();
-            return Next::Task(appending.into_task(b"{"));
-        }
-        if let Some(arguments) = parse_append(self.framer.text()) {
-            let begun = match arguments {
+        let appending = match self.appending.take() {
+            Some(appending) => {
+                Some(appending.another(self.framer.text(), offer.size, core, store, budget))
+            }
+            None => parse_append(self.framer.text()).map(|arguments| match arguments {
                 Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
                 Err(refusal) => Err(Box::new(refuse(refusal))),
-            };
-            match begun {
+            }),
+        };
+        if let Some(appending) = appending {
+            match appending {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();
-                    return Next::Task(*task);
+                    return Next::Task(task);
                 }
             }
             self.framer.stream_literal();
@@ -122,7 +146,7 @@ impl Input {
         } else {
             let task = refuse(Refusal::of(self.framer.text(), "Literal too long"));
             self.framer.refuse_literal();
-            return Next::Task(task);
+            return Next::task(task);
         }
         if offer.synchronizing {
             core.encoder().continuation("Ready for the literal");
@@ -143,6 +167,11 @@ impl Input {
         core.encoder().untagged(Status::Bye, None, farewell);
         core.finish();
     }
+}
+
+/// True if nobody can wait for the end of a literal that is refused.
+fn is_endless(offer: Offer, core: &Core) -> bool {
+    !offer.synchronizing && offer.size > core.config.max_message.saturating_add(READ_OVER)
 }
 
 /// Parses a command, lets the dialect climb, and checks it against the state.

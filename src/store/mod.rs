@@ -8,6 +8,7 @@
 //! | hear what others did to the mailbox | [`Sync`] |
 //! | deliver a message | [`Append`] |
 //! | copy messages | [`struct@Copy`] |
+//! | move messages | [`Move`] |
 //! | remove the deleted ones | [`Expunge`] |
 //! | make a keyword known | [`DefineKeywords`] |
 //! | change the tree | [`Delete`], [`Rename`], [`Subscribe`] |
@@ -41,6 +42,8 @@ mod list;
 mod locking;
 mod mailbox;
 mod message;
+mod moving;
+mod news;
 mod pass;
 mod scan;
 mod scrub;
@@ -60,10 +63,12 @@ pub use flags::{DefineKeywords, FlagChange};
 pub use folders::{Delete, Rename, Subscribe};
 pub use mailbox::Mailbox;
 pub use message::{MessageFile, MessageStat};
+pub use moving::{Move, Moved};
 pub use sync::Sync;
 pub use view::{Access, MessageRef, Updates, View};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -128,12 +133,20 @@ impl PartialEq for MailboxHandle {
 
 impl Eq for MailboxHandle {}
 
+impl Hash for MailboxHandle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.slot.hash(state);
+    }
+}
+
 #[derive(Debug)]
 struct Slot {
     token: Rc<Token>,
     mailbox: Mailbox,
     /// When it was last opened, counted in opens.
     used: u64,
+    /// Its state when [`Store::take_changed`] looked at it last.
+    state: news::State,
 }
 
 impl Slot {
@@ -154,6 +167,8 @@ pub struct Store {
     opens: u64,
     last_view_id: u32,
     watch: Option<Watch>,
+    /// Slots whose mailboxes may have changed since [`Store::take_changed`].
+    touched: BTreeSet<usize>,
 }
 
 /// What jobs need of the store besides the mailbox they work on.
@@ -178,6 +193,7 @@ impl Store {
             opens: 0,
             last_view_id: 0,
             watch: None,
+            touched: BTreeSet::new(),
             settings,
         }
     }
@@ -212,6 +228,7 @@ impl Store {
         let handle = MailboxHandle(token.clone());
         let slot = Some(Slot {
             token,
+            state: mailbox.state(),
             mailbox,
             used: self.opens,
         });
@@ -230,8 +247,7 @@ impl Store {
         let number = *self.by_dir.get(dir)?;
         let slot = self.slots[number].as_mut()?;
         if slot.mailbox.is_void() || !slot.mailbox.is_still_there() {
-            slot.mailbox.make_void();
-            self.by_dir.remove(dir);
+            self.invalidate(dir);
             return None;
         }
         slot.used = self.opens;
@@ -286,6 +302,7 @@ impl Store {
     }
 
     fn parts(&mut self, handle: &MailboxHandle) -> (&mut Mailbox, Tools<'_>) {
+        self.touched.insert(handle.0.slot);
         let slot = self.slots[handle.0.slot].as_mut();
         let slot = slot.expect("a slot is not emptied while a handle is out");
         let tools = Tools {
