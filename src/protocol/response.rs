@@ -50,8 +50,8 @@ pub enum Code<'a> {
     AlreadyExists,
     /// User or password are wrong.
     AuthenticationFailed,
-    /// The strings of a search are in a charset that is not known here.
-    BadCharset,
+    /// The strings of a search are in a charset that is not known here; these are.
+    BadCharset(&'a [&'a str]),
     /// It will never be possible.
     Cannot,
     /// What the server can do.
@@ -157,6 +157,8 @@ impl Encoder<'_> {
 
     fn code(&mut self, code: Code<'_>) -> &mut Self {
         match code {
+            // RFC 3501 §9: "BADCHARSET" [SP "(" astring *(SP astring) ")" ]
+            Code::BadCharset(names) => self.raw("BADCHARSET ").list(names.iter().copied()),
             Code::Capability(list) => self.raw("CAPABILITY ").raw(list),
             Code::PermanentFlags {
                 system,
@@ -206,7 +208,7 @@ impl Code<'_> {
             Self::Alert => "ALERT",
             Self::AlreadyExists => "ALREADYEXISTS",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
-            Self::BadCharset => "BADCHARSET",
+            Self::BadCharset(_) => "BADCHARSET",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
             Self::InUse => "INUSE",

@@ -7,20 +7,23 @@
 //! once: all strings are looked for in one pass.
 
 mod keys;
+mod text;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use self::keys::{Facts, Missing, Program};
-use crate::budget::{COST_OPEN, COST_READ_16K, Step, Why};
+use self::text::TextReader;
+use crate::budget::{COST_OPEN, Step};
 use crate::message::scan::Depth;
+use crate::message::text::{passages, passages_without_parts};
+use crate::message::{Charset, charset};
 use crate::protocol::{Code, SearchKey};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::reader::{PIECE, Reader};
+use crate::session::reader::Reader;
 use crate::session::untagged::Occasion;
 use crate::store::{MessageRef, StoreError};
 use crate::types::NumberSet;
@@ -39,11 +42,9 @@ struct Search {
 enum Loading {
     Header(Reader),
     Size(Reader),
-    Text {
-        file: Rc<File>,
-        position: u64,
-        header: Option<Reader>,
-    },
+    /// Where its texts are.
+    Structure(Reader),
+    Text(TextReader),
 }
 
 /// Looks through all messages of the mailbox.
@@ -53,17 +54,14 @@ pub(super) fn job(
     keys: Vec<SearchKey>,
     core: &Core,
 ) -> Box<dyn Job> {
-    let known = charset.is_none_or(|name| {
-        name.eq_ignore_ascii_case(b"US-ASCII") || name.eq_ignore_ascii_case(b"UTF-8")
-    });
-    if !known {
+    let Some(charset) = charset.map_or(Some(Charset::PLAIN), Charset::named) else {
         let reply = Reply::no("This character set is not known here");
-        return super::answered(reply.with_code(Code::BadCharset));
-    }
+        return super::answered(reply.with_code(Code::BadCharset(charset::NAMES)));
+    };
     let Some(view) = core.view() else {
         return super::answered(Reply::bad("Select a mailbox first"));
     };
-    let program = match Program::new(keys, view) {
+    let program = match Program::new(keys, charset, view) {
         Ok(program) => program,
         Err(text) => return super::answered(Reply::no(text)),
     };
@@ -152,6 +150,22 @@ impl Search {
             cx.budget.spend(1);
             return Step::Done(status.map(|status| self.facts.status = Some(status)));
         }
+        let file = match ready!(self.open(message, cx)) {
+            Ok(file) => file,
+            Err(error) => return Step::Done(Err(error)),
+        };
+        self.loading = Some(self.begin(missing, file));
+        Step::Done(Ok(()))
+    }
+
+    fn open(
+        &mut self,
+        message: &MessageRef,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<Rc<File>, StoreError>> {
+        if let Some(file) = &self.facts.file {
+            return Step::Done(Ok(Rc::clone(file)));
+        }
         let opened = ready!(self.retry.step(cx, message, |cx, message| {
             let Some(view) = cx.core.view() else {
                 return Err(StoreError::Gone);
@@ -159,89 +173,50 @@ impl Search {
             cx.store.open_message(view, message)
         }));
         cx.budget.spend(COST_OPEN);
-        Step::Done(
-            opened.map(|opened| self.loading = Some(self.begin(missing, Rc::new(opened.file)))),
-        )
+        Step::Done(opened.map(|opened| {
+            let file = Rc::new(opened.file);
+            self.facts.file = Some(Rc::clone(&file));
+            file
+        }))
     }
 
+    /// The texts of a message are found by its header, or by its structure if it has parts.
     fn begin(&mut self, missing: Missing, file: Rc<File>) -> Loading {
-        match missing {
-            Missing::Size => Loading::Size(Reader::new(file, Depth::Sizes)),
-            Missing::Text => {
-                self.program.begin_text();
-                let known = self.facts.header_end.is_some();
-                let header = (!known).then(|| Reader::new(Rc::clone(&file), Depth::Header));
-                Loading::Text {
-                    file,
-                    position: 0,
-                    header,
-                }
-            }
-            _ => Loading::Header(Reader::new(file, Depth::Header)),
+        let header = match (missing, &self.facts.header) {
+            (Missing::Size, _) => return Loading::Size(Reader::new(file, Depth::Sizes)),
+            (Missing::Text, Some(header)) => header,
+            _ => return Loading::Header(Reader::new(file, Depth::Header)),
+        };
+        match passages_without_parts(header, self.facts.header_end) {
+            Some(passages) => Loading::Text(TextReader::new(file, passages)),
+            None => Loading::Structure(Reader::new(file, Depth::Structure)),
         }
     }
 
     fn load(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
-        let Some(loading) = &mut self.loading else {
-            return Step::Done(Ok(()));
-        };
-        let loaded = match loading {
-            Loading::Header(reader) => {
+        let loaded = match &mut self.loading {
+            None => Ok(()),
+            Some(Loading::Header(reader)) => {
                 ready!(reader.step(cx.budget)).map(|layout| self.facts.take_header(layout))
             }
-            Loading::Size(reader) => ready!(reader.step(cx.budget))
+            Some(Loading::Size(reader)) => ready!(reader.step(cx.budget))
                 .map(|layout| self.facts.size = Some(layout.whole.size)),
-            Loading::Text {
-                header: Some(reader),
-                ..
-            } => {
-                let header =
-                    ready!(reader.step(cx.budget)).map(|layout| self.facts.take_header(layout));
-                if let (Ok(()), Loading::Text { header, .. }) = (&header, loading) {
-                    *header = None;
+            Some(Loading::Structure(reader)) => match ready!(reader.step(cx.budget)) {
+                Ok(layout) => {
+                    let reader = TextReader::new(reader.file(), passages(&layout));
+                    self.loading = Some(Loading::Text(reader));
                     return self.load(cx);
                 }
-                header
-            }
-            Loading::Text { file, position, .. } => {
-                let read = ready!(read_text(
-                    &mut self.program,
-                    &self.facts,
-                    file,
-                    position,
-                    cx
-                ));
+                Err(error) => Err(error),
+            },
+            Some(Loading::Text(reader)) => {
+                let header = self.facts.header.as_deref().unwrap_or_default();
+                let read = ready!(reader.step(header, &mut self.program, cx.budget));
                 read.map(|()| self.facts.text_read = true)
             }
         };
         self.loading = None;
         Step::Done(loaded.map_err(unreadable))
-    }
-}
-
-/// Shows the file to the strings that are looked for, until all are found or the file ends.
-fn read_text(
-    program: &mut Program,
-    facts: &Facts,
-    file: &File,
-    position: &mut u64,
-    cx: &mut Cx<'_, '_>,
-) -> Step<io::Result<()>> {
-    let mut piece = [0; PIECE];
-    loop {
-        let count = match file.read_at(&mut piece, *position) {
-            Ok(count) => count,
-            Err(error) => return Step::Done(Err(error)),
-        };
-        if count == 0 || !program.look_at(&piece[..count], *position, facts.header_end.unwrap_or(0))
-        {
-            return Step::Done(Ok(()));
-        }
-        *position += count as u64;
-        cx.budget.spend(COST_READ_16K);
-        if cx.budget.is_spent() {
-            return Step::Yield(Why::Budget);
-        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The keys of one SEARCH, evaluated on what is known of a message so far.
 
-use crate::message::{Finder, Layout, header, sent};
+use crate::message::fold::folded;
+use crate::message::{Charset, Finder, Layout, header, sent, words};
+use std::fs::File;
+use std::rc::Rc;
+
 use crate::protocol::{DateOf, SearchKey, When};
 use crate::store::{MessageRef, MessageStat, Store, View};
 use crate::types::{Day, Keyword, NumberSet};
@@ -23,15 +27,18 @@ pub(super) enum Missing {
 pub(super) struct Facts {
     pub(super) status: Option<MessageStat>,
     pub(super) header: Option<Vec<u8>>,
-    pub(super) header_end: Option<u64>,
+    /// Where the text starts, once the header is known.
+    pub(super) header_end: u64,
     pub(super) size: Option<u64>,
     pub(super) text_read: bool,
+    /// Its file, once it was opened.
+    pub(super) file: Option<Rc<File>>,
 }
 
 impl Facts {
     /// Keeps what a pass over the header has found out.
     pub(super) fn take_header(&mut self, layout: Layout) {
-        self.header_end = Some(layout.header.end);
+        self.header_end = layout.header.end;
         self.header = Some(layout.header_bytes);
     }
 }
@@ -50,6 +57,8 @@ enum Test {
     Not(Box<Self>),
     /// The string with that index among those wanted.
     Text(usize),
+    /// A field of that name contains the string.
+    Header(Vec<u8>, Finder),
     /// Sets may be long, so they are resolved once.
     Numbers(NumberSet),
     Uids(NumberSet),
@@ -69,8 +78,13 @@ pub(super) const TOO_LONG: &str = "That string is too long to search for";
 
 impl Program {
     /// For a view as it is now.
-    pub(super) fn new(keys: Vec<SearchKey>, view: &View) -> Result<Self, &'static str> {
+    pub(super) fn new(
+        keys: Vec<SearchKey>,
+        charset: Charset,
+        view: &View,
+    ) -> Result<Self, &'static str> {
         let mut compiler = Compiler {
+            charset,
             last: (view.exists(), view.last_uid()),
             wanted: Vec::new(),
             keys: 0,
@@ -113,16 +127,27 @@ impl Program {
             .for_each(|wanted| wanted.finder.reset());
     }
 
-    /// Looks at a piece of the file that starts at that offset. False when there is nothing left to look
-    /// for.
-    pub(super) fn look_at(&mut self, piece: &[u8], position: u64, header_end: u64) -> bool {
-        let skip = usize::try_from(header_end.saturating_sub(position)).unwrap_or(usize::MAX);
-        let body = piece.get(skip..).unwrap_or(&[]);
+    /// True if a string that is not found yet may stand in the header of the message.
+    pub(super) fn wants_header(&self) -> bool {
+        let mut wanted = self.wanted.iter();
+        wanted.any(|wanted| !wanted.body_only && !wanted.finder.is_found())
+    }
+
+    /// What comes next does not go on where the last text ended.
+    pub(super) fn begin_passage(&mut self) {
+        for wanted in &mut self.wanted {
+            wanted.finder.begin_text();
+        }
+    }
+
+    /// Looks at text, decoded and folded. False when there is nothing left to look for.
+    pub(super) fn look_at(&mut self, text: &[u8], in_body: bool) -> bool {
         let mut open = false;
         for wanted in &mut self.wanted {
-            open |= !wanted
-                .finder
-                .feed(if wanted.body_only { body } else { piece });
+            open |= !match in_body || !wanted.body_only {
+                true => wanted.finder.feed(text),
+                false => wanted.finder.is_found(),
+            };
         }
         open
     }
@@ -130,6 +155,8 @@ impl Program {
 
 /// Makes tests of keys.
 struct Compiler {
+    /// Of the strings.
+    charset: Charset,
     /// For the sets: how many messages there are, and the greatest UID.
     last: (u32, u32),
     wanted: Vec<Wanted>,
@@ -147,9 +174,7 @@ impl Compiler {
             SearchKey::Text(string) => self.text(&string, false)?,
             SearchKey::Numbers(set) => Test::Numbers(set.resolve(self.last.0)),
             SearchKey::Uids(set) => Test::Uids(set.resolve(self.last.1)),
-            SearchKey::Header { ref text, .. } if Finder::new(text).is_none() => {
-                return Err(TOO_LONG);
-            }
+            SearchKey::Header { field, text } => Test::Header(field, self.finder(&text)?),
             key => Test::Key(key),
         })
     }
@@ -159,9 +184,13 @@ impl Compiler {
     }
 
     fn text(&mut self, string: &[u8], body_only: bool) -> Result<Test, &'static str> {
-        let finder = Finder::new(string).ok_or(TOO_LONG)?;
+        let finder = self.finder(string)?;
         self.wanted.push(Wanted { finder, body_only });
         Ok(Test::Text(self.wanted.len() - 1))
+    }
+
+    fn finder(&self, string: &[u8]) -> Result<Finder, &'static str> {
+        Finder::new(&self.charset.decode(string)).ok_or(TOO_LONG)
     }
 }
 
@@ -184,6 +213,7 @@ impl Judge<'_> {
                 Ok(self.program.wanted[*index].finder.is_found())
             }
             Test::Text(_) => Err(Missing::Text),
+            Test::Header(field, finder) => self.header(field, finder),
             Test::Numbers(set) => Ok(set.contains(self.message.number)),
             Test::Uids(set) => Ok(set.contains(self.message.uid.get())),
             Test::Key(key) => self.key(key),
@@ -221,7 +251,6 @@ impl Judge<'_> {
                 when,
                 day,
             } => self.sent_date(*when, *day),
-            SearchKey::Header { field, text } => self.header(field, text),
             SearchKey::Larger(size) => Ok(self.size()? > u64::from(*size)),
             SearchKey::Smaller(size) => Ok(self.size()? < u64::from(*size)),
             // ALL; the others are tests of their own.
@@ -249,15 +278,12 @@ impl Judge<'_> {
         Ok(sent::day(block).is_some_and(|sent| lies(when, sent, day)))
     }
 
-    /// A field of that name that contains the string, whatever its case; the empty string asks whether
-    /// there is such a field (RFC 3501 §6.4.4).
-    fn header(&self, name: &[u8], string: &[u8]) -> Result<bool, Missing> {
+    /// A field of that name that contains the string, as its reader sees it and whatever its case; the
+    /// empty string asks whether there is such a field (RFC 3501 §6.4.4).
+    fn header(&self, name: &[u8], finder: &Finder) -> Result<bool, Missing> {
         let block = self.facts.header.as_ref().ok_or(Missing::Header)?;
-        let Some(mut finder) = Finder::new(string) else {
-            return Ok(false);
-        };
         let mut named = header::fields(block).filter(|field| field.name.eq_ignore_ascii_case(name));
-        Ok(named.any(|field| finder.is_in(&header::unfolded(field.value))))
+        Ok(named.any(|field| finder.is_in(&folded(&words::shown(field.value)))))
     }
 
     /// RFC822.SIZE. What the file name says of it is good enough to compare with.
