@@ -43,6 +43,19 @@ pub fn folded(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A whole text by which texts are put in order: each character becomes its upper case, as
+/// i;unicode-casemap has it (RFC 5051 §2), so that `_` comes after `Z` and `z`.
+pub fn collated(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars().flat_map(char::to_uppercase) {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
 /// Appends the text in lower case; returns the start of a character at its end.
 fn lower<'t>(mut text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
     loop {
@@ -98,6 +111,14 @@ mod tests {
             assert_eq!(folded(text.as_bytes()), want.as_bytes(), "{text}");
         }
         assert_eq!(folded(b"A\xe9\xc9B\xc3"), b"a\xe9\xc9b\xc3");
+    }
+
+    #[test]
+    fn texts_in_order() {
+        let mut texts = ["b", "_", "A", "\u{e4}", "a", "\u{c4}b", "", "["];
+        texts.sort_by_key(|text| collated(text.as_bytes()));
+        assert_eq!(texts, ["", "A", "a", "b", "[", "_", "\u{e4}", "\u{c4}b"]);
+        assert_eq!(collated(b"a\xe9b"), b"A\xe9B");
     }
 
     proptest! {

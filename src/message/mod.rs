@@ -21,7 +21,8 @@
 //! | [`header`] | the fields of a header: walking, unfolding, selecting |
 //! | [`address`] | lists of addresses |
 //! | [`envelope`] | the ten fields of an envelope |
-//! | [`sent`] | the day in a Date field |
+//! | [`sent`] | the day and the moment in a Date field |
+//! | [`subject`] | the base subject, without `Re:` and its like |
 //! | [`transfer`] | base64 and quoted-printable, decoded |
 //! | [`charset`] | character sets, decoded |
 //! | [`words`] | encoded words: headers as their readers see them |
@@ -45,6 +46,7 @@ pub mod mime;
 pub mod scan;
 pub mod section;
 pub mod sent;
+pub mod subject;
 pub mod text;
 pub mod transfer;
 mod tree;

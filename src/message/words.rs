@@ -11,19 +11,31 @@
 use memchr::memmem;
 
 use super::charset::Charset;
-use super::header::{self, unfolded};
+use super::header;
 use super::transfer::Transfer;
 
 /// The value of a field as its reader sees it: on one line, in UTF-8 as far as its character sets are
 /// known, and each tab a blank, for it came from folding.
 pub fn shown(value: &[u8]) -> Vec<u8> {
-    let mut line = unfolded(value);
-    for octet in &mut line {
-        if *octet == b'\t' {
-            *octet = b' ';
+    let mut text = Vec::with_capacity(value.len());
+    show(value, &mut text);
+    text
+}
+
+fn show(value: &[u8], text: &mut Vec<u8>) {
+    let start = text.len();
+    for octet in value.trim_ascii() {
+        match octet {
+            b'\r' | b'\n' | 0 => {}
+            b'\t' => text.push(b' '),
+            octet => text.push(*octet),
         }
     }
-    decoded(line)
+    if memmem::find(&text[start..], b"=?").is_some() {
+        let decoded = decoded(&text[start..]);
+        text.truncate(start);
+        text.extend(decoded);
+    }
 }
 
 /// A header as its reader sees it: a field a line.
@@ -34,19 +46,16 @@ pub fn shown_header(block: &[u8]) -> Vec<u8> {
             text.extend_from_slice(field.name);
             text.extend_from_slice(b": ");
         }
-        text.append(&mut shown(field.value));
+        show(field.value, &mut text);
         text.push(b'\n');
     }
     text
 }
 
 /// The line with its encoded words decoded.
-pub fn decoded(line: Vec<u8>) -> Vec<u8> {
-    if memmem::find(&line, b"=?").is_none() {
-        return line;
-    }
+fn decoded(line: &[u8]) -> Vec<u8> {
     let mut text = Text::default();
-    let mut rest = &line[..];
+    let mut rest = line;
     while let Some(at) = memmem::find(rest, b"=?") {
         match word(&rest[at..]) {
             Some((word, after)) => {
