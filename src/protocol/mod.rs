@@ -30,6 +30,7 @@ pub mod pattern;
 pub mod response;
 pub mod search;
 mod set;
+pub mod sort;
 mod store;
 
 #[cfg(test)]
@@ -44,4 +45,5 @@ pub use framer::{Event, Framer, Offer};
 pub use mailbox::{MailboxKind, StatusItem};
 pub use pattern::Pattern;
 pub use response::{Code, ListKind, Status};
-pub use search::{DateOf, SearchKey, When};
+pub use search::{DateOf, SearchKey, SearchReturn, When};
+pub use sort::{SortCriterion, SortKey, ThreadAlgorithm};

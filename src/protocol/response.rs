@@ -299,6 +299,22 @@ impl Encoder<'_> {
         self.raw("* SEARCH")
     }
 
+    /// Begins the answer to an extended search (RFC 4466 §2.6.2): items have to follow.
+    ///
+    /// ```text
+    /// esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
+    /// search-correlator = SP "(" "TAG" SP tag-string ")"
+    /// ```
+    pub fn begin_esearch(&mut self, tag: &[u8], uid: bool) -> &mut Self {
+        self.raw("* ESEARCH (TAG ").string(tag).raw(")");
+        self.raw(if uid { " UID" } else { "" })
+    }
+
+    /// Begins the numbers that a SORT has found, in their order (RFC 5256 §5 `sort-data`).
+    pub fn begin_sort(&mut self) -> &mut Self {
+        self.raw("* SORT")
+    }
+
     /// One number that a search has found.
     pub fn search_hit(&mut self, number: u32) -> &mut Self {
         self.raw(" ").number(number.into())

@@ -55,8 +55,19 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             count,
         } => fetch::partial(number, item, start, count, core),
         Command::Rename { from, to } => folders::rename(&from, &to),
-        Command::Search { uid, charset, keys } => search::job(uid, charset.as_deref(), keys, core),
+        Command::Search {
+            uid,
+            returns,
+            charset,
+            keys,
+        } => search::search(uid, returns, charset.as_deref(), keys, core),
         Command::Select { mailbox } => select::select(&mailbox),
+        Command::Sort {
+            uid,
+            criteria,
+            charset,
+            keys,
+        } => search::sort(uid, &criteria, &charset, keys, core),
         Command::Status { mailbox, items } => status::job(&mailbox, items),
         Command::Store {
             uid,
@@ -75,6 +86,15 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             core,
         ),
         Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on),
+        Command::Thread {
+            uid,
+            algorithm,
+            charset,
+            keys,
+        } => {
+            let _ = (uid, algorithm, charset, keys);
+            answered(Reply::no("Later"))
+        }
     }
 }
 

@@ -1,41 +1,63 @@
-//! SEARCH and UID SEARCH (RFC 1064 p. 13-14, RFC 3501 §6.4.4).
+//! SEARCH (RFC 1064 p. 13-14, RFC 3501 §6.4.4, RFC 4731), SORT and THREAD (RFC 5256), and their UID forms.
 //!
 //! A message is judged in stages, each dearer than the one before: what the mailbox knows in memory, the
 //! file's status, the header, the whole text. The keys are evaluated on what is known so far; if that
 //! does not decide, the answer says what is missing, it is fetched, and the keys are evaluated again. So
 //! `SEARCH UNSEEN TEXT x` opens unseen messages only, and whatever the order of the keys, a file is read
-//! once: all strings are looked for in one pass.
+//! once: all strings are looked for in one pass. What becomes of the messages that match is the business
+//! of the command's [`Findings`].
 
 mod keys;
+mod numbers;
+mod sorted;
 mod text;
 
 use std::fs::File;
 use std::io;
 use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::keys::{Facts, Missing, Program};
+use self::numbers::Numbers;
+use self::sorted::Sorted;
 use self::text::TextReader;
 use crate::budget::{COST_OPEN, Step};
 use crate::message::scan::Depth;
 use crate::message::text::{passages, passages_without_parts};
 use crate::message::{Charset, charset};
-use crate::protocol::{Code, SearchKey};
+use crate::protocol::{Code, SearchKey, SearchReturn, SortCriterion};
 use crate::ready;
-use crate::session::core::Core;
+use crate::session::core::{Core, Saved};
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::reader::Reader;
 use crate::session::untagged::Occasion;
-use crate::store::{MessageRef, StoreError};
+use crate::store::{MessageRef, StoreError, View};
 use crate::types::NumberSet;
+
+/// What a command makes of the messages that match.
+trait Findings {
+    /// Takes a message that matches, or says what must be known of it first.
+    fn take(&mut self, message: &MessageRef, facts: &Facts) -> Result<(), Missing>;
+
+    /// True if no further message makes a difference.
+    fn is_complete(&self) -> bool {
+        false
+    }
+
+    /// Answers, when there are no more messages.
+    fn tell(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply>;
+}
 
 struct Search {
     uid: bool,
     program: Program,
+    findings: Box<dyn Findings>,
     each: EachMessage,
     facts: Facts,
     loading: Option<Loading>,
     retry: Retry,
-    hits: NumberSet,
+    /// Every message was held against the keys.
+    is_over: bool,
 }
 
 /// What is being read of the current message.
@@ -47,73 +69,113 @@ enum Loading {
     Text(TextReader),
 }
 
-/// Looks through all messages of the mailbox.
-pub(super) fn job(
+/// SEARCH and UID SEARCH.
+pub(super) fn search(
     uid: bool,
+    returns: Option<SearchReturn>,
     charset: Option<&[u8]>,
+    keys: Vec<SearchKey>,
+    core: &mut Core,
+) -> Box<dyn Job> {
+    let program = program(charset, keys, core);
+    if returns.is_some_and(|returns| returns.save) {
+        // RFC 5182 §2.1: a search that fails leaves nothing saved.
+        core.save(Saved::default());
+    }
+    job(uid, program, Box::new(Numbers::new(uid, returns)), core)
+}
+
+/// SORT and UID SORT (RFC 5256 §3).
+pub(super) fn sort(
+    uid: bool,
+    criteria: &[SortCriterion],
+    charset: &[u8],
     keys: Vec<SearchKey>,
     core: &Core,
 ) -> Box<dyn Job> {
+    let program = program(Some(charset), keys, core);
+    job(uid, program, Box::new(Sorted::new(uid, criteria)), core)
+}
+
+/// The keys, for the mailbox as it is now.
+fn program(charset: Option<&[u8]>, keys: Vec<SearchKey>, core: &Core) -> Result<Program, Reply> {
     let Some(charset) = charset.map_or(Some(Charset::PLAIN), Charset::named) else {
         let reply = Reply::no("This character set is not known here");
-        return super::answered(reply.with_code(Code::BadCharset(charset::NAMES)));
+        return Err(reply.with_code(Code::BadCharset(charset::NAMES)));
     };
     let Some(view) = core.view() else {
-        return super::answered(Reply::bad("Select a mailbox first"));
+        return Err(Reply::bad("Select a mailbox first"));
     };
-    let program = match Program::new(keys, charset, view) {
+    Program::new(keys, charset, view, core.saved(true)).map_err(Reply::no)
+}
+
+/// Looks through all messages of the mailbox.
+fn job(
+    uid: bool,
+    program: Result<Program, Reply>,
+    findings: Box<dyn Findings>,
+    core: &Core,
+) -> Box<dyn Job> {
+    let program = match program {
         Ok(program) => program,
-        Err(text) => return super::answered(Reply::no(text)),
+        Err(reply) => return super::answered(reply),
     };
+    let last = core.view().map_or(0, View::exists);
     Box::new(Search {
         uid,
         program,
-        each: EachMessage::new(NumberSet::range(1, view.exists()), false),
+        findings,
+        each: EachMessage::new(NumberSet::range(1, last), false),
         facts: Facts::default(),
         loading: None,
         retry: Retry::default(),
-        hits: NumberSet::new(),
+        is_over: false,
     })
 }
 
 impl Job for Search {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        while let Some(message) = ready!(self.each.current(cx)) {
-            match ready!(self.judge(&message, cx)) {
-                Ok(true) => self.hits.insert(if self.uid {
-                    message.uid.get()
-                } else {
-                    message.number
-                }),
-                Ok(false) | Err(StoreError::Gone) => {}
-                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
-                    return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
-                }
-                // What cannot be read matches nothing; it must not hide what can.
-                Err(error) => log::warn!("{}: not searched: {error:?}", cx.core.peer.name),
+        if !self.is_over {
+            if let Err(error) = ready!(self.look(cx)) {
+                return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
             }
-            self.facts = Facts::default();
-            self.each.advance_in_memory(cx, self.program.keys());
+            self.is_over = true;
         }
-        // A bare SEARCH line says that there are no hits (RFC 3501 §7.2.5; old servers did the same).
-        cx.core.encoder().begin_search();
-        cx.core.output.numbers(std::mem::take(&mut self.hits));
-        cx.core.encoder().end_line();
-        let occasion = if self.uid {
-            Occasion::Changes
-        } else {
-            Occasion::NumbersInUse
-        };
-        Step::Done(Reply::ok("SEARCH completed").on(occasion))
+        let reply = ready!(self.findings.tell(cx));
+        // RFC 3501 §7.4.1: numbers stand still during SEARCH, and they may move after UID SEARCH.
+        Step::Done(match self.uid {
+            true => reply,
+            false => reply.on(Occasion::NumbersInUse),
+        })
     }
 }
 
 impl Search {
-    fn judge(
-        &mut self,
-        message: &MessageRef,
-        cx: &mut Cx<'_, '_>,
-    ) -> Step<Result<bool, StoreError>> {
+    /// Holds every message against the keys.
+    fn look(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+        while let Some(message) = ready!(self.each.current(cx)) {
+            if self.facts.now == 0 {
+                self.facts.now = unix(cx.budget.wall());
+            }
+            match ready!(self.judge(&message, cx)) {
+                Ok(()) | Err(StoreError::Gone) => {}
+                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
+                    return Step::Done(Err(error));
+                }
+                // What cannot be read matches nothing; it must not hide what can.
+                Err(error) => log::warn!("{}: not searched: {error:?}", cx.core.peer.name),
+            }
+            self.facts = Facts::at(self.facts.now);
+            self.each.advance_in_memory(cx, self.program.keys());
+            if self.findings.is_complete() {
+                break;
+            }
+        }
+        Step::Done(Ok(()))
+    }
+
+    /// Holds one message against the keys, and hands it on if it matches.
+    fn judge(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         loop {
             if self.loading.is_some() {
                 if let Err(error) = ready!(self.load(cx)) {
@@ -123,8 +185,13 @@ impl Search {
             let Some(view) = cx.core.view() else {
                 return Step::Done(Err(StoreError::Gone));
             };
-            let missing = match self.program.matches(&self.facts, message, cx.store, view) {
-                Ok(verdict) => return Step::Done(Ok(verdict)),
+            let matches = self.program.matches(&self.facts, message, cx.store, view);
+            let missing = match matches {
+                Ok(false) => return Step::Done(Ok(())),
+                Ok(true) => match self.findings.take(message, &self.facts) {
+                    Ok(()) => return Step::Done(Ok(())),
+                    Err(missing) => missing,
+                },
                 Err(missing) => missing,
             };
             if let Err(error) = ready!(self.fetch(missing, message, cx)) {
@@ -225,4 +292,10 @@ fn unreadable(source: io::Error) -> StoreError {
         context: "reading a message",
         source,
     }
+}
+
+/// Seconds since 1970.
+fn unix(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

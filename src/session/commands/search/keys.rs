@@ -25,6 +25,8 @@ pub(super) enum Missing {
 /// What is known of one message beyond its flags.
 #[derive(Default)]
 pub(super) struct Facts {
+    /// When the search began, in seconds since 1970.
+    pub(super) now: i64,
     pub(super) status: Option<MessageStat>,
     pub(super) header: Option<Vec<u8>>,
     /// Where the text starts, once the header is known.
@@ -36,10 +38,38 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Nothing is known of the message; the search began at that time.
+    pub(super) fn at(now: i64) -> Self {
+        Self {
+            now,
+            ..Self::default()
+        }
+    }
+
     /// Keeps what a pass over the header has found out.
     pub(super) fn take_header(&mut self, layout: Layout) {
         self.header_end = layout.header.end;
         self.header = Some(layout.header_bytes);
+    }
+
+    /// RFC822.SIZE. What the file name says of it is good enough to compare with.
+    pub(super) fn size(&self) -> Result<u64, Missing> {
+        if let Some(size) = self.size {
+            return Ok(size);
+        }
+        let status = self.status.as_ref().ok_or(Missing::Status)?;
+        status.size_hint.ok_or(Missing::Size)
+    }
+
+    /// The header.
+    pub(super) fn header(&self) -> Result<&[u8], Missing> {
+        self.header.as_deref().ok_or(Missing::Header)
+    }
+
+    /// The internal date, in seconds since 1970.
+    pub(super) fn arrival(&self) -> Result<i64, Missing> {
+        let status = self.status.as_ref().ok_or(Missing::Status)?;
+        Ok(status.date.unix)
     }
 }
 
@@ -82,9 +112,11 @@ impl Program {
         keys: Vec<SearchKey>,
         charset: Charset,
         view: &View,
+        saved: NumberSet,
     ) -> Result<Self, &'static str> {
         let mut compiler = Compiler {
             charset,
+            saved,
             last: (view.exists(), view.last_uid()),
             wanted: Vec::new(),
             keys: 0,
@@ -157,6 +189,8 @@ impl Program {
 struct Compiler {
     /// Of the strings.
     charset: Charset,
+    /// The unique identifiers that `$` stands for.
+    saved: NumberSet,
     /// For the sets: how many messages there are, and the greatest UID.
     last: (u32, u32),
     wanted: Vec<Wanted>,
@@ -172,6 +206,9 @@ impl Compiler {
             SearchKey::Not(key) => Test::Not(Box::new(self.test(*key)?)),
             SearchKey::Body(string) => self.text(&string, true)?,
             SearchKey::Text(string) => self.text(&string, false)?,
+            SearchKey::Numbers(set) | SearchKey::Uids(set) if set.is_saved() => {
+                Test::Uids(self.saved.clone())
+            }
             SearchKey::Numbers(set) => Test::Numbers(set.resolve(self.last.0)),
             SearchKey::Uids(set) => Test::Uids(set.resolve(self.last.1)),
             SearchKey::Header { field, text } => Test::Header(field, self.finder(&text)?),
@@ -251,8 +288,10 @@ impl Judge<'_> {
                 when,
                 day,
             } => self.sent_date(*when, *day),
-            SearchKey::Larger(size) => Ok(self.size()? > u64::from(*size)),
-            SearchKey::Smaller(size) => Ok(self.size()? < u64::from(*size)),
+            SearchKey::Older(seconds) => Ok(self.age()? >= i64::from(*seconds)),
+            SearchKey::Younger(seconds) => Ok(self.age()? <= i64::from(*seconds)),
+            SearchKey::Larger(size) => Ok(self.facts.size()? > u64::from(*size)),
+            SearchKey::Smaller(size) => Ok(self.facts.size()? < u64::from(*size)),
             // ALL; the others are tests of their own.
             _ => Ok(true),
         }
@@ -272,27 +311,23 @@ impl Judge<'_> {
         Ok(lies(when, status.date.day(), day))
     }
 
+    /// Seconds since the internal date (RFC 5032 §2).
+    fn age(&self) -> Result<i64, Missing> {
+        Ok(self.facts.now.saturating_sub(self.facts.arrival()?))
+    }
+
     /// The day in the Date field, as it is written there, whatever the zone. None there: no match.
     fn sent_date(&self, when: When, day: Day) -> Result<bool, Missing> {
-        let block = self.facts.header.as_ref().ok_or(Missing::Header)?;
+        let block = self.facts.header()?;
         Ok(sent::day(block).is_some_and(|sent| lies(when, sent, day)))
     }
 
     /// A field of that name that contains the string, as its reader sees it and whatever its case; the
     /// empty string asks whether there is such a field (RFC 3501 §6.4.4).
     fn header(&self, name: &[u8], finder: &Finder) -> Result<bool, Missing> {
-        let block = self.facts.header.as_ref().ok_or(Missing::Header)?;
+        let block = self.facts.header()?;
         let mut named = header::fields(block).filter(|field| field.name.eq_ignore_ascii_case(name));
         Ok(named.any(|field| finder.is_in(&folded(&words::shown(field.value)))))
-    }
-
-    /// RFC822.SIZE. What the file name says of it is good enough to compare with.
-    fn size(&self) -> Result<u64, Missing> {
-        if let Some(size) = self.facts.size {
-            return Ok(size);
-        }
-        let status = self.facts.status.as_ref().ok_or(Missing::Status)?;
-        status.size_hint.ok_or(Missing::Size)
     }
 }
 
