@@ -23,6 +23,8 @@
 //! | [`envelope`] | the ten fields of an envelope |
 //! | [`sent`] | the day and the moment in a Date field |
 //! | [`subject`] | the base subject, without `Re:` and its like |
+//! | [`ids`] | message identifiers and references |
+//! | [`thread`] | which message answers which |
 //! | [`transfer`] | base64 and quoted-printable, decoded |
 //! | [`charset`] | character sets, decoded |
 //! | [`words`] | encoded words: headers as their readers see them |
@@ -41,6 +43,7 @@ pub mod extent;
 pub mod find;
 pub mod fold;
 pub mod header;
+pub mod ids;
 mod lex;
 pub mod mime;
 pub mod scan;
@@ -48,6 +51,7 @@ pub mod section;
 pub mod sent;
 pub mod subject;
 pub mod text;
+pub mod thread;
 pub mod transfer;
 mod tree;
 pub mod words;

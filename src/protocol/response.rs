@@ -315,6 +315,16 @@ impl Encoder<'_> {
         self.raw("* SORT")
     }
 
+    /// The threads that a THREAD has found, each in its parentheses.
+    ///
+    /// ```text
+    /// thread-data = "THREAD" [SP 1*thread-list]                      RFC 5256 §5
+    /// ```
+    pub fn thread_line(&mut self, threads: &[u8]) -> &mut Self {
+        let space = if threads.is_empty() { "" } else { " " };
+        self.raw("* THREAD").raw(space).raw(threads).end_line()
+    }
+
     /// One number that a search has found.
     pub fn search_hit(&mut self, number: u32) -> &mut Self {
         self.raw(" ").number(number.into())

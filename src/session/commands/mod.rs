@@ -91,10 +91,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             algorithm,
             charset,
             keys,
-        } => {
-            let _ = (uid, algorithm, charset, keys);
-            answered(Reply::no("Later"))
-        }
+        } => search::thread(uid, algorithm, &charset, keys, core),
     }
 }
 

@@ -11,6 +11,7 @@ mod keys;
 mod numbers;
 mod sorted;
 mod text;
+mod threads;
 
 use std::fs::File;
 use std::io;
@@ -21,11 +22,12 @@ use self::keys::{Facts, Missing, Program};
 use self::numbers::Numbers;
 use self::sorted::Sorted;
 use self::text::TextReader;
+use self::threads::Threads;
 use crate::budget::{COST_OPEN, Step};
 use crate::message::scan::Depth;
 use crate::message::text::{passages, passages_without_parts};
 use crate::message::{Charset, charset};
-use crate::protocol::{Code, SearchKey, SearchReturn, SortCriterion};
+use crate::protocol::{Code, SearchKey, SearchReturn, SortCriterion, ThreadAlgorithm};
 use crate::ready;
 use crate::session::core::{Core, Saved};
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
@@ -95,6 +97,18 @@ pub(super) fn sort(
 ) -> Box<dyn Job> {
     let program = program(Some(charset), keys, core);
     job(uid, program, Box::new(Sorted::new(uid, criteria)), core)
+}
+
+/// THREAD and UID THREAD (RFC 5256 §3).
+pub(super) fn thread(
+    uid: bool,
+    algorithm: ThreadAlgorithm,
+    charset: &[u8],
+    keys: Vec<SearchKey>,
+    core: &Core,
+) -> Box<dyn Job> {
+    let program = program(Some(charset), keys, core);
+    job(uid, program, Box::new(Threads::new(uid, algorithm)), core)
 }
 
 /// The keys, for the mailbox as it is now.
