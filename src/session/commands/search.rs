@@ -262,7 +262,7 @@ impl Search {
     }
 
     /// The texts of a message are found by its header, or by its structure if it has parts.
-    fn begin(&mut self, missing: Missing, file: Rc<File>) -> Loading {
+    fn begin(&self, missing: Missing, file: Rc<File>) -> Loading {
         let header = match (missing, &self.facts.header) {
             (Missing::Size, _) => return Loading::Size(Reader::new(file, Depth::Sizes)),
             (Missing::Text, Some(header)) => header,

@@ -88,7 +88,7 @@ enum Test {
     /// The string with that index among those wanted.
     Text(usize),
     /// A field of that name contains the string.
-    Header(Vec<u8>, Finder),
+    Header(Vec<u8>, Box<Finder>),
     /// Sets may be long, so they are resolved once.
     Numbers(NumberSet),
     Uids(NumberSet),
@@ -211,7 +211,7 @@ impl Compiler {
             }
             SearchKey::Numbers(set) => Test::Numbers(set.resolve(self.last.0)),
             SearchKey::Uids(set) => Test::Uids(set.resolve(self.last.1)),
-            SearchKey::Header { field, text } => Test::Header(field, self.finder(&text)?),
+            SearchKey::Header { field, text } => Test::Header(field, Box::new(self.finder(&text)?)),
             key => Test::Key(key),
         })
     }
