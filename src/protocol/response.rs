@@ -44,8 +44,6 @@ impl Status {
 /// A response code (RFC 3501 §7.1, RFC 5530).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code<'a> {
-    /// The user must see the text.
-    Alert,
     /// There is a mailbox of that name.
     AlreadyExists,
     /// User or password are wrong.
@@ -54,20 +52,14 @@ pub enum Code<'a> {
     BadCharset(&'a [&'a str]),
     /// It will never be possible.
     Cannot,
-    /// What the server can do.
-    Capability(&'a str),
     /// Somebody else uses it.
     InUse,
     /// A limit of the server is reached.
     Limit,
     /// There is no mailbox of that name.
     NonExistent,
-    /// It is forbidden.
-    NoPerm,
     /// There is no room.
     OverQuota,
-    /// A message could not be understood.
-    Parse,
     /// The flags that can be changed for good.
     PermanentFlags {
         /// System flags.
@@ -83,8 +75,6 @@ pub enum Code<'a> {
     ReadOnly,
     /// The mailbox can be changed.
     ReadWrite,
-    /// The server is at fault.
-    ServerBug,
     /// The mailbox could be created first.
     TryCreate,
     /// It may be possible later.
@@ -159,7 +149,6 @@ impl Encoder<'_> {
         match code {
             // RFC 3501 §9: "BADCHARSET" [SP "(" astring *(SP astring) ")" ]
             Code::BadCharset(names) => self.raw("BADCHARSET ").list(names.iter().copied()),
-            Code::Capability(list) => self.raw("CAPABILITY ").raw(list),
             Code::PermanentFlags {
                 system,
                 keywords,
@@ -205,23 +194,18 @@ impl Encoder<'_> {
 impl Code<'_> {
     fn plain_name(self) -> &'static str {
         match self {
-            Self::Alert => "ALERT",
             Self::AlreadyExists => "ALREADYEXISTS",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
             Self::BadCharset(_) => "BADCHARSET",
             Self::Cannot => "CANNOT",
-            Self::Capability(_) => "CAPABILITY",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
             Self::NonExistent => "NONEXISTENT",
-            Self::NoPerm => "NOPERM",
             Self::OverQuota => "OVERQUOTA",
-            Self::Parse => "PARSE",
             Self::PermanentFlags { .. } => "PERMANENTFLAGS",
             Self::PrivacyRequired => "PRIVACYREQUIRED",
             Self::ReadOnly => "READ-ONLY",
             Self::ReadWrite => "READ-WRITE",
-            Self::ServerBug => "SERVERBUG",
             Self::TryCreate => "TRYCREATE",
             Self::Unavailable => "UNAVAILABLE",
             Self::UidNext(_) => "UIDNEXT",
@@ -323,11 +307,6 @@ impl Encoder<'_> {
     pub fn thread_line(&mut self, threads: &[u8]) -> &mut Self {
         let space = if threads.is_empty() { "" } else { " " };
         self.raw("* THREAD").raw(space).raw(threads).end_line()
-    }
-
-    /// One number that a search has found.
-    pub fn search_hit(&mut self, number: u32) -> &mut Self {
-        self.raw(" ").number(number.into())
     }
 
     fn numbered(&mut self, number: u32, what: &str) -> &mut Self {
@@ -443,11 +422,6 @@ mod tests {
             (Code::UidNext(u32::MAX), Level::Imap4, "UIDNEXT 4294967295"),
             (Code::UidValidity(validity), Level::Imap4, "UIDVALIDITY 7"),
             (permanent, Level::Imap4, "PERMANENTFLAGS (\\Seen Todo \\*)"),
-            (
-                Code::Capability("IMAP4rev1"),
-                Level::Imap4,
-                "CAPABILITY IMAP4rev1",
-            ),
         ] {
             for level in [Level::Imap2, Level::Imap2bis, Level::Imap4] {
                 let want = match level >= since {
@@ -483,7 +457,7 @@ mod tests {
             e.exists(3).recent(0).expunge(2).copied(1);
             e.flags_line(&keywords);
             e.begin_search().end_line();
-            e.begin_search().search_hit(2).search_hit(84).end_line();
+            e.begin_search().raw(" 2 84").end_line();
             e.begin_store(7).raw("FLAGS ()").end_message_data();
             e.begin_fetch(7).raw("UID 9").end_message_data();
             e.mailbox("a \"b\" c").bboard("GENERAL");

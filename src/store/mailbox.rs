@@ -148,11 +148,6 @@ impl Mailbox {
         self.change
     }
 
-    /// How many messages there are now, whatever views were told.
-    pub fn count(&self) -> u32 {
-        self.table.live() as u32
-    }
-
     /// Where it lies.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
@@ -395,7 +390,7 @@ impl Mailbox {
     pub(super) fn publish(&mut self, drop_unseen: bool) {
         let published = self
             .table
-            .settle(|record, _| super::list::verdict(record.state, drop_unseen));
+            .settle(|record| super::list::verdict(record.state, drop_unseen));
         if !published.is_empty() {
             self.bump();
         }

@@ -215,7 +215,7 @@ impl Pass {
             scrub::clean_tmp(mailbox.dir(), budget.wall());
         }
         // Strangers of a pass that nobody waited for any more.
-        mailbox.table.retain_tail(|record, _| !record.is_stranger());
+        mailbox.table.retain_tail(|record| !record.is_stranger());
         mailbox.read_keywords()?;
         budget.spend(2 * COST_OPEN);
         Ok(Stage::List(ReadList::default()))
@@ -527,19 +527,23 @@ fn verify(
     }
     mailbox
         .table
-        .retain_tail(|record, _| !record.is_stranger() || record.state.has(State::SEEN));
+        .retain_tail(|record| !record.is_stranger() || record.state.has(State::SEEN));
     Ok(None)
 }
 
 /// Indexes of the strangers, in the order in which they are to be numbered.
 fn in_order(mailbox: &Mailbox) -> Vec<usize> {
     let table = &mailbox.table;
-    let mut strangers: Vec<usize> = table
+    let mut strangers: Vec<((u64, u64), usize)> = table
         .tail()
         .filter(|&index| table.record(index).is_stranger())
+        .map(|index| (filename::uid_order_key(table.base(index)), index))
         .collect();
-    strangers.sort_by(|&a, &b| filename::uid_order(table.base(a), table.base(b)));
-    strangers
+    strangers.sort_unstable_by(|(key_a, a), (key_b, b)| {
+        let by_name = || filename::uid_order(table.base(*a), table.base(*b));
+        key_a.cmp(key_b).then_with(by_name)
+    });
+    strangers.into_iter().map(|(_, index)| index).collect()
 }
 
 /// The next unused UIDs.

