@@ -18,20 +18,25 @@ use super::transfer::Transfer;
 /// known, and each tab a blank, for it came from folding.
 pub fn shown(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(value.len());
-    show(value, &mut text);
+    show(value, has_words(value), &mut text);
     text
 }
 
-fn show(value: &[u8], text: &mut Vec<u8>) {
+/// Whether there can be an encoded word.
+fn has_words(text: &[u8]) -> bool {
+    memmem::find(text, b"=?").is_some()
+}
+
+fn show(value: &[u8], has_words: bool, text: &mut Vec<u8>) {
     let start = text.len();
-    for octet in value.trim_ascii() {
-        match octet {
-            b'\r' | b'\n' | 0 => {}
-            b'\t' => text.push(b' '),
-            octet => text.push(*octet),
-        }
+    let value = value.trim_ascii();
+    if value.iter().all(|&octet| octet >= b' ') {
+        text.extend_from_slice(value);
+    } else {
+        let kept = value.iter().filter(|octet| !b"\r\n\0".contains(octet));
+        text.extend(kept.map(|&octet| if octet == b'\t' { b' ' } else { octet }));
     }
-    if memmem::find(&text[start..], b"=?").is_some() {
+    if has_words {
         let decoded = decoded(&text[start..]);
         text.truncate(start);
         text.extend(decoded);
@@ -41,12 +46,13 @@ fn show(value: &[u8], text: &mut Vec<u8>) {
 /// A header as its reader sees it: a field a line.
 pub fn shown_header(block: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(block.len());
+    let has_words = has_words(block);
     for field in header::fields(block) {
         if !field.name.is_empty() {
             text.extend_from_slice(field.name);
             text.extend_from_slice(b": ");
         }
-        show(field.value, &mut text);
+        show(field.value, has_words, &mut text);
         text.push(b'\n');
     }
     text

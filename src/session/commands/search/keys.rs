@@ -1,6 +1,7 @@
 //! The keys of one SEARCH, evaluated on what is known of a message so far.
 
 use crate::message::fold::folded;
+use crate::message::text::{PassageKind, Reading};
 use crate::message::{Charset, Finder, Layout, header, sent, words};
 use std::fs::File;
 use std::rc::Rc;
@@ -99,6 +100,10 @@ enum Test {
 pub(super) struct Program {
     test: Test,
     wanted: Vec<Wanted>,
+    /// What they are looked for in.
+    reading: Reading,
+    /// BODY looks there too.
+    in_body: bool,
     /// How many keys there are.
     keys: u32,
 }
@@ -125,6 +130,8 @@ impl Program {
         Ok(Self {
             test,
             wanted: compiler.wanted,
+            reading: Reading::new(),
+            in_body: false,
             keys: compiler.keys,
         })
     }
@@ -152,37 +159,55 @@ impl Program {
         .one(&self.test)
     }
 
-    /// Before the text of a message is looked at.
-    pub(super) fn begin_text(&mut self) {
-        self.wanted
-            .iter_mut()
-            .for_each(|wanted| wanted.finder.reset());
+    /// Begins the text of a message with its header. Like the others that look, false when there is
+    /// nothing left to look for.
+    pub(super) fn begin_text(&mut self, header: &[u8]) -> bool {
+        let mut in_header = false;
+        for wanted in &mut self.wanted {
+            wanted.finder.reset();
+            in_header |= !wanted.body_only && !wanted.finder.is_found();
+        }
+        if in_header {
+            look_at(
+                &mut self.wanted,
+                &folded(&words::shown_header(header)),
+                false,
+            )
+        } else {
+            look_at(&mut self.wanted, b"", false)
+        }
     }
 
-    /// True if a string that is not found yet may stand in the header of the message.
-    pub(super) fn wants_header(&self) -> bool {
-        let mut wanted = self.wanted.iter();
-        wanted.any(|wanted| !wanted.body_only && !wanted.finder.is_found())
-    }
-
-    /// What comes next does not go on where the last text ended.
-    pub(super) fn begin_passage(&mut self) {
+    /// Begins a passage: no match goes on from the one before.
+    pub(super) fn begin_passage(&mut self, kind: PassageKind) {
+        self.in_body = kind != PassageKind::MimeHeader;
+        self.reading.begin(kind);
         for wanted in &mut self.wanted {
             wanted.finder.begin_text();
         }
     }
 
-    /// Looks at text, decoded and folded. False when there is nothing left to look for.
-    pub(super) fn look_at(&mut self, text: &[u8], in_body: bool) -> bool {
-        let mut open = false;
-        for wanted in &mut self.wanted {
-            open |= !match in_body || !wanted.body_only {
-                true => wanted.finder.feed(text),
-                false => wanted.finder.is_found(),
-            };
-        }
-        open
+    /// Looks at the next octets of a passage.
+    pub(super) fn look_at(&mut self, octets: &[u8]) -> bool {
+        look_at(&mut self.wanted, self.reading.feed(octets), self.in_body)
     }
+
+    /// Ends a passage.
+    pub(super) fn end_passage(&mut self) -> bool {
+        look_at(&mut self.wanted, self.reading.end(), self.in_body)
+    }
+}
+
+/// Looks at text, decoded and folded. False when there is nothing left to look for.
+fn look_at(wanted: &mut [Wanted], text: &[u8], in_body: bool) -> bool {
+    let mut open = false;
+    for wanted in wanted {
+        open |= !match in_body || !wanted.body_only {
+            true => wanted.finder.feed(text),
+            false => wanted.finder.is_found(),
+        };
+    }
+    open
 }
 
 /// Makes tests of keys.

@@ -7,9 +7,7 @@ use std::rc::Rc;
 
 use super::keys::Program;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
-use crate::message::fold::folded;
-use crate::message::text::{Passage, PassageKind, Reading};
-use crate::message::words::shown_header;
+use crate::message::text::Passage;
 use crate::session::reader::PIECE;
 
 /// A message of which the passages are read one after the other.
@@ -18,7 +16,6 @@ pub(super) struct TextReader {
     passages: std::vec::IntoIter<Passage>,
     /// What is being read, and how far.
     current: Option<(Passage, u64)>,
-    reading: Reading,
     begun: bool,
 }
 
@@ -28,7 +25,6 @@ impl TextReader {
             file,
             passages: passages.into_iter(),
             current: None,
-            reading: Reading::new(),
             begun: false,
         }
     }
@@ -43,8 +39,7 @@ impl TextReader {
     ) -> Step<io::Result<()>> {
         if !self.begun {
             self.begun = true;
-            program.begin_text();
-            if program.wants_header() && !program.look_at(&folded(&shown_header(header)), false) {
+            if !program.begin_text(header) {
                 return Step::Done(Ok(()));
             }
         }
@@ -63,12 +58,14 @@ impl TextReader {
     /// Looks at one piece of a passage. False when there are no more, or none is needed.
     fn piece(&mut self, program: &mut Program) -> io::Result<bool> {
         if self.current.is_none() {
-            self.begin_passage(program);
+            self.current = self.passages.next().map(|passage| (passage, passage.start));
+            if let Some((passage, _)) = &self.current {
+                program.begin_passage(passage.kind);
+            }
         }
         let Some((passage, position)) = &mut self.current else {
             return Ok(false);
         };
-        let in_body = passage.kind != PassageKind::MimeHeader;
         let mut piece = [0; PIECE];
         let wanted = usize::try_from(passage.end - *position)
             .unwrap_or(PIECE)
@@ -76,17 +73,9 @@ impl TextReader {
         let count = self.file.read_at(&mut piece[..wanted], *position)?;
         *position += count as u64;
         if count > 0 {
-            return Ok(program.look_at(self.reading.feed(&piece[..count]), in_body));
+            return Ok(program.look_at(&piece[..count]));
         }
         self.current = None;
-        Ok(program.look_at(self.reading.end(), in_body))
-    }
-
-    fn begin_passage(&mut self, program: &mut Program) {
-        self.current = self.passages.next().map(|passage| (passage, passage.start));
-        if let Some((passage, _)) = &self.current {
-            program.begin_passage();
-            self.reading.begin(passage.kind);
-        }
+        Ok(program.end_passage())
     }
 }
