@@ -163,6 +163,8 @@ pub enum Command {
         /// See [`super::Pattern::find`].
         pattern: Vec<u8>,
     },
+    /// Be told of changes as they happen (RFC 2177).
+    Idle,
     /// Names of mailboxes.
     List {
         /// What to put in front of the pattern.
@@ -268,6 +270,8 @@ pub enum Command {
         /// All must hold; at least one.
         keys: Vec<SearchKey>,
     },
+    /// Leave the mailbox, and remove nothing (RFC 3691).
+    Unselect,
 }
 
 /// One command of the table.
@@ -293,7 +297,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 28] = {
+static ROWS: [Row; 30] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -311,6 +315,7 @@ static ROWS: [Row; 28] = {
         bare("EXPUNGE", Imap2, SELECTED, Command::Expunge),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
+        bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
         row("LIST", Imap4, LOGGED_IN, mailbox::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
@@ -326,6 +331,7 @@ static ROWS: [Row; 28] = {
         row("SUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::subscribe),
         row("THREAD", Imap4, SELECTED, sort::thread),
         row("UID", Imap4, SELECTED, uid),
+        bare("UNSELECT", Imap4, SELECTED, Command::Unselect),
         row("UNSUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::unsubscribe),
     ]
 };
@@ -478,7 +484,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 41] = {
+    const EXAMPLES: [(&str, Level); 43] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("BBOARD general", Imap2),
@@ -495,6 +501,7 @@ mod tests {
             ("FETCH 1 BODY[]", Imap4),
             ("FIND MAILBOXES *", Imap2),
             ("FIND ALL.MAILBOXES *", Imap2bis),
+            ("IDLE", Imap4),
             ("LIST \"\" *", Imap4),
             ("LOGIN u p", Imap2),
             ("LOGOUT", Imap2),
@@ -517,6 +524,7 @@ mod tests {
             ("UID SORT (DATE) UTF-8 ALL", Imap4),
             ("UID STORE 1 FLAGS ()", Imap4),
             ("UID THREAD REFERENCES UTF-8 ALL", Imap4),
+            ("UNSELECT", Imap4),
             ("UNSUBSCRIBE x", Imap4),
             ("UNSUBSCRIBE BBOARD x", Imap2bis),
             ("select x", Imap2),
@@ -672,6 +680,8 @@ mod tests {
             "a NOOP x",
             "a NOOPX",
             "a CHECK 1",
+            "a IDLE 1",
+            "a UNSELECT x",
             "a SELECT",
             "a SELECT ",
             "a SELECT x y",

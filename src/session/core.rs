@@ -64,6 +64,18 @@ impl Selected {
     }
 }
 
+/// A line that is no command but goes on with one.
+#[derive(Debug, Default)]
+pub(super) enum Line {
+    /// The next line is a command.
+    #[default]
+    Unwanted,
+    /// The command that is being carried out waits for one.
+    Awaited,
+    /// It came, without its end. One with a literal, and one that is too long, comes to nothing.
+    Here(Vec<u8>),
+}
+
 /// State, dialect, selected mailbox and output of a session.
 pub(super) struct Core {
     pub(super) config: Rc<SessionConfig>,
@@ -79,6 +91,11 @@ pub(super) struct Core {
     pub(super) verdict: Option<Verdict>,
     /// The tag of the command that is being carried out.
     pub(super) tag: Vec<u8>,
+    line: Line,
+    /// IDLE is being carried out: changes of the mailbox are told as they happen.
+    pub(super) idles: bool,
+    /// The mailbox may have changed since IDLE has looked at it.
+    pub(super) has_news: bool,
     /// Whether the last command was answered BAD.
     pub(super) last_was_bad: bool,
 }
@@ -97,6 +114,9 @@ impl Core {
             awaits_verdict: false,
             verdict: None,
             tag: Vec::new(),
+            line: Line::default(),
+            idles: false,
+            has_news: false,
             last_was_bad: false,
         }
     }
@@ -104,6 +124,26 @@ impl Core {
     /// An encoder for the next response, with the string rules of the dialect.
     pub(super) fn encoder(&mut self) -> Encoder<'_> {
         Encoder::new(self.output.bytes(), self.dialect)
+    }
+
+    /// The line that the client goes on with. If it has not come, the command is to yield
+    /// [`Why::Line`](crate::budget::Why::Line).
+    pub(super) fn take_line(&mut self) -> Option<Vec<u8>> {
+        match std::mem::take(&mut self.line) {
+            Line::Here(line) => Some(line),
+            Line::Unwanted | Line::Awaited => {
+                self.line = Line::Awaited;
+                None
+            }
+        }
+    }
+
+    pub(super) fn awaits_line(&self) -> bool {
+        matches!(self.line, Line::Awaited)
+    }
+
+    pub(super) fn give_line(&mut self, line: Vec<u8>) {
+        self.line = Line::Here(line);
     }
 
     /// Whether a command of that level is legal now, in those states. If the dialect has it, it climbs,

@@ -383,6 +383,27 @@ mod tests {
     }
 
     #[test]
+    fn sets_and_lists_go_out_in_pieces() {
+        let ranges: Vec<(u32, u32)> = (1..=20_000).map(|n| (4 * n, 4 * n + n % 2)).collect();
+        let written = |&(low, high): &(u32, u32)| match low == high {
+            true => low.to_string(),
+            false => format!("{low}:{high}"),
+        };
+        let want: Vec<String> = ranges.iter().map(written).collect();
+        for most in [1000, usize::MAX] {
+            let mut output = Output::default();
+            output.ranges(ranges.iter().copied().collect());
+            assert_eq!(sent(&mut output, most), want.join(",").as_bytes());
+            output.list((0..20_000).rev().collect());
+            let list: String = (0..20_000)
+                .rev()
+                .map(|number| format!(" {number}"))
+                .collect();
+            assert_eq!(sent(&mut output, most), list.as_bytes());
+        }
+    }
+
+    #[test]
     fn numbers_go_out_with_a_space_before_each() {
         let mut output = Output::default();
         output.bytes().extend_from_slice(b"* SEARCH");

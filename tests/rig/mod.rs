@@ -136,6 +136,16 @@ impl Rig {
         received
     }
 
+    /// Tells a session in IDLE that its mailbox may have changed; what it says to that.
+    pub(crate) fn stir(&mut self, number: usize) -> Vec<u8> {
+        let mut received = Vec::new();
+        if self.sessions[number].idles_on().is_some() {
+            self.sessions[number].handle_news();
+            self.drive(number, &mut received);
+        }
+        received
+    }
+
     /// Runs a session until it waits for input, with output taken as it comes.
     pub(crate) fn drive(&mut self, number: usize, received: &mut Vec<u8>) {
         for _ in 0..50_000_000_u64 {
@@ -143,7 +153,7 @@ impl Rig {
             self.answer(number);
             let took = self.drain(number, received);
             match turn {
-                Turn::Idle if !took => return,
+                Turn::Idle | Turn::Line if !took => return,
                 Turn::Until(time) => {
                     let wait = time.saturating_duration_since(self.now());
                     self.clock.advance(wait.max(Duration::from_millis(1)));

@@ -20,7 +20,8 @@
 //! wait 31m                           time passes
 //! ```
 //!
-//! All that the server sends must be in the transcript.
+//! All that the server sends must be in the transcript. Sessions in IDLE look at their mailbox after every
+//! line.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -79,6 +80,10 @@ impl<'t> Player<'t> {
         for (at, line) in text.lines().enumerate() {
             self.line = at + 1;
             self.play_line(line);
+            for connection in 0..self.pending.len() {
+                let received = self.rig.stir(connection);
+                self.pending[connection].extend(received);
+            }
         }
         for connection in 0..self.pending.len() {
             let left = &self.pending[connection];
@@ -267,8 +272,7 @@ impl<'t> Player<'t> {
         for connection in 0..self.pending.len() {
             let now = imap2d::budget::Clock::now(&self.rig.clock);
             self.rig.session(connection).handle_timeout(now);
-            let received = self.rig.send(connection, b"");
-            self.pending[connection].extend(received);
+            self.rig.drive(connection, &mut self.pending[connection]);
         }
     }
 }

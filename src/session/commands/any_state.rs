@@ -11,10 +11,13 @@ use crate::session::untagged::Occasion;
 const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
     "ESEARCH",
+    "IDLE",
+    "LITERAL+",
     "SEARCHRES",
     "SORT",
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
+    "UNSELECT",
     "WITHIN",
 ];
 

@@ -8,6 +8,7 @@ mod expunge;
 mod fetch;
 mod find;
 mod folders;
+mod idle;
 mod login;
 mod search;
 mod select;
@@ -38,6 +39,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Expunge => expunge::job(core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
         Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
+        Command::Idle => Box::new(idle::Idle::default()),
         Command::List {
             subscribed,
             reference,
@@ -94,6 +96,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             charset,
             keys,
         } => search::thread(uid, algorithm, &charset, keys, core),
+        Command::Unselect => Box::new(select::Unselect),
     }
 }
 

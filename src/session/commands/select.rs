@@ -1,6 +1,7 @@
-//! SELECT, EXAMINE and BBOARD (RFC 1064 p. 9-10, RFC 1176 p. 11, RFC 3501 §6.3.1-6.3.2).
+//! SELECT, EXAMINE and BBOARD (RFC 1064 p. 9-10, RFC 1176 p. 11, RFC 3501 §6.3.1-6.3.2), and their
+//! opposite, UNSELECT (RFC 3691).
 //!
-//! All three open a mailbox, compare it with the disk, and tell the flags, the count and the recent
+//! The first three open a mailbox, compare it with the disk, and tell the flags, the count and the recent
 //! count. Whatever was selected before is deselected first, even if the new mailbox cannot be opened
 //! (RFC 3501 §6.3.1; RFC 1064 p. 10 by its order), and nothing is expunged by that.
 
@@ -87,6 +88,16 @@ impl Select {
         }
         let sync = Sync::for_open(handle.clone(), self.access);
         Ok((name, handle, sync))
+    }
+}
+
+/// Leaves the mailbox as CLOSE does, except that nothing is removed (RFC 3691 §2).
+pub(super) struct Unselect;
+
+impl Job for Unselect {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        cx.core.selected = None;
+        Step::Done(Reply::ok("UNSELECT completed").on(Occasion::Nothing))
     }
 }
 
