@@ -15,7 +15,7 @@
 //!
 //! Mailboxes are large and identifiers are made by strangers, so this runs in small steps, nothing
 //! recurses, identifiers and subjects are kept as keyed hashes of 64 bits, and the work on a message is
-//! bounded: see [`MAX_WALK`] and [`MAX_NODES`].
+//! bounded: see `MAX_WALK` and [`MAX_NODES`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};

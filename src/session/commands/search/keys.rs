@@ -178,6 +178,11 @@ impl Program {
         }
     }
 
+    /// True if something is looked for in such passages.
+    pub(super) fn looks_at(&self, kind: PassageKind) -> bool {
+        kind != PassageKind::MimeHeader || self.wanted.iter().any(|wanted| !wanted.body_only)
+    }
+
     /// Begins a passage: no match goes on from the one before.
     pub(super) fn begin_passage(&mut self, kind: PassageKind) {
         self.in_body = kind != PassageKind::MimeHeader;

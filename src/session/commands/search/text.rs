@@ -58,7 +58,8 @@ impl TextReader {
     /// Looks at one piece of a passage. False when there are no more, or none is needed.
     fn piece(&mut self, program: &mut Program) -> io::Result<bool> {
         if self.current.is_none() {
-            self.current = self.passages.next().map(|passage| (passage, passage.start));
+            let next = self.passages.find(|passage| program.looks_at(passage.kind));
+            self.current = next.map(|passage| (passage, passage.start));
             if let Some((passage, _)) = &self.current {
                 program.begin_passage(passage.kind);
             }
@@ -72,10 +73,10 @@ impl TextReader {
             .min(PIECE);
         let count = self.file.read_at(&mut piece[..wanted], *position)?;
         *position += count as u64;
-        if count > 0 {
-            return Ok(program.look_at(&piece[..count]));
+        let is_over = count == 0 || *position == passage.end;
+        if is_over {
+            self.current = None;
         }
-        self.current = None;
-        Ok(program.end_passage())
+        Ok(program.look_at(&piece[..count]) && (!is_over || program.end_passage()))
     }
 }
