@@ -10,8 +10,11 @@ use crate::types::{FlagList, FlagOperation, MessageSet};
 use super::append::append;
 use super::dialect::Level;
 use super::fetch::{self, FetchItem};
+use super::id::{self, IdFields};
+use super::list::{self, ListArguments};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
+use super::sasl::{self, Mechanism};
 use super::search::{self, SearchKey, SearchReturn};
 use super::set::sequence_set;
 use super::sort::{self, SortCriterion, ThreadAlgorithm};
@@ -93,6 +96,10 @@ impl States {
 pub struct Secret(Vec<u8>);
 
 impl Secret {
+    pub(super) fn new(password: Vec<u8>) -> Self {
+        Self(password)
+    }
+
     /// The password itself, for whoever verifies it.
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -108,6 +115,13 @@ impl fmt::Debug for Secret {
 /// What a client wants. Names of mailboxes are as sent, and may be no names at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// Say who one is, step by step.
+    Authenticate {
+        /// How; nothing stands for a way that is not known here.
+        mechanism: Option<Mechanism>,
+        /// The first response, out of its wrapping, if it came along (RFC 4959).
+        initial: Option<Secret>,
+    },
     /// Select a bulletin board (RFC 1176 p. 11).
     Bboard {
         /// Its name.
@@ -132,6 +146,8 @@ pub enum Command {
     Create {
         /// Its name.
         mailbox: Vec<u8>,
+        /// The attributes of the special uses it is to have (RFC 6154 §3).
+        uses: Vec<Vec<u8>>,
     },
     /// Delete a mailbox.
     Delete {
@@ -144,7 +160,10 @@ pub enum Command {
         mailbox: Vec<u8>,
     },
     /// Remove the deleted messages.
-    Expunge,
+    Expunge {
+        /// Only those with these unique identifiers.
+        uids: Option<MessageSet>,
+    },
     /// Data of messages.
     Fetch {
         /// The set is of unique identifiers.
@@ -163,17 +182,15 @@ pub enum Command {
         /// See [`super::Pattern::find`].
         pattern: Vec<u8>,
     },
+    /// Say what program one is.
+    Id {
+        /// What it says of itself.
+        fields: IdFields,
+    },
     /// Be told of changes as they happen (RFC 2177).
     Idle,
     /// Names of mailboxes.
-    List {
-        /// What to put in front of the pattern.
-        reference: Vec<u8>,
-        /// See [`super::Pattern::list`].
-        pattern: Vec<u8>,
-        /// Only what is subscribed to: LSUB.
-        subscribed: bool,
-    },
+    List(ListArguments),
     /// Say who one is.
     Login {
         /// The user.
@@ -183,6 +200,17 @@ pub enum Command {
     },
     /// Say goodbye.
     Logout,
+    /// Move messages.
+    Move {
+        /// The set is of unique identifiers.
+        uid: bool,
+        /// Which.
+        set: MessageSet,
+        /// Where to.
+        mailbox: Vec<u8>,
+    },
+    /// Where the mailboxes are.
+    Namespace,
     /// Nothing.
     Noop,
     /// A piece of a message (RFC 2062 p. 3).
@@ -297,13 +325,19 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 30] = {
+static ROWS: [Row; 34] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
     const SELECTED: States = States::SELECTED;
     [
         row("APPEND", Imap2bis, LOGGED_IN, append),
+        row(
+            "AUTHENTICATE",
+            Imap4,
+            States::NOT_AUTHENTICATED,
+            sasl::authenticate,
+        ),
         row("BBOARD", Imap2, LOGGED_IN, mailbox::bboard),
         bare("CAPABILITY", Imap4, ANY, Command::Capability),
         bare("CHECK", Imap2, SELECTED, Command::Check),
@@ -312,14 +346,17 @@ static ROWS: [Row; 30] = {
         row("CREATE", Imap2bis, LOGGED_IN, mailbox::create),
         row("DELETE", Imap2bis, LOGGED_IN, mailbox::delete),
         row("EXAMINE", Imap2bis, LOGGED_IN, mailbox::examine),
-        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge),
+        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge { uids: None }),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
+        row("ID", Imap4, ANY, id::id),
         bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
-        row("LIST", Imap4, LOGGED_IN, mailbox::list),
+        row("LIST", Imap4, LOGGED_IN, list::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
-        row("LSUB", Imap4, LOGGED_IN, mailbox::lsub),
+        row("LSUB", Imap4, LOGGED_IN, list::lsub),
+        row("MOVE", Imap4, SELECTED, move_messages),
+        bare("NAMESPACE", Imap4, LOGGED_IN, Command::Namespace),
         bare("NOOP", Imap2, ANY, Command::Noop),
         row("PARTIAL", Imap2bis, SELECTED, fetch::partial),
         row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
@@ -432,7 +469,7 @@ fn arguments(cursor: &mut Cursor<'_>, row: &Row) -> Parsed<Command> {
 fn login(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let user = cursor.string()?.into_owned();
     cursor.space()?;
-    let password = Secret(cursor.string()?.into_owned());
+    let password = Secret::new(cursor.string()?.into_owned());
     Ok(Command::Login { user, password })
 }
 
@@ -440,9 +477,7 @@ fn login(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// copy ::= "COPY" SP sequence SP mailbox                         RFC 1064 p. 24
 /// ```
 fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let set = sequence_set(cursor)?;
-    cursor.space()?;
-    let mailbox = mailbox::mailbox(cursor)?;
+    let (set, mailbox) = messages_and_mailbox(cursor)?;
     Ok(Command::Copy {
         uid: false,
         set,
@@ -451,16 +486,43 @@ fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 /// ```text
-/// uid = "UID" SP (copy / fetch / search / store)                 RFC 3501 §9
+/// move = "MOVE" SP sequence-set SP mailbox                       RFC 6851 §5
+/// ```
+fn move_messages(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let (set, mailbox) = messages_and_mailbox(cursor)?;
+    Ok(Command::Move {
+        uid: false,
+        set,
+        mailbox,
+    })
+}
+
+fn messages_and_mailbox(cursor: &mut Cursor<'_>) -> Parsed<(MessageSet, Vec<u8>)> {
+    let set = sequence_set(cursor)?;
+    cursor.space()?;
+    Ok((set, mailbox::mailbox(cursor)?))
+}
+
+/// ```text
+/// uid  = "UID" SP (copy / fetch / search / store)                RFC 3501 §9
+/// uid =/ "UID" SP "EXPUNGE" SP sequence-set                      RFC 4315 §4
+/// uid =/ "UID" SP move                                           RFC 6851 §5
 /// sort = ["UID" SP] "SORT" ... ; thread = ["UID" SP] "THREAD" ... RFC 5256 §5
 /// ```
 fn uid(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    const REASON: &str = "it goes with COPY, FETCH, SEARCH, SORT, STORE and THREAD";
+    const REASON: &str = "it goes with COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE and THREAD";
     let row = row_of(cursor.word()).filter(|row| row.name != "UID");
-    let mut command = arguments(cursor, row.ok_or(REASON)?)?;
+    let row = row.ok_or(REASON)?;
+    if row.name == "EXPUNGE" {
+        cursor.space()?;
+        let uids = Some(sequence_set(cursor)?);
+        return Ok(Command::Expunge { uids });
+    }
+    let mut command = arguments(cursor, row)?;
     match &mut command {
         Command::Copy { uid, .. }
         | Command::Fetch { uid, .. }
+        | Command::Move { uid, .. }
         | Command::Search { uid, .. }
         | Command::Sort { uid, .. }
         | Command::Store { uid, .. }
@@ -484,9 +546,10 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 43] = {
+    const EXAMPLES: [(&str, Level); 49] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
+            ("AUTHENTICATE PLAIN", Imap4),
             ("BBOARD general", Imap2),
             ("CAPABILITY", Imap4),
             ("CHECK", Imap2),
@@ -501,11 +564,14 @@ mod tests {
             ("FETCH 1 BODY[]", Imap4),
             ("FIND MAILBOXES *", Imap2),
             ("FIND ALL.MAILBOXES *", Imap2bis),
+            ("ID NIL", Imap4),
             ("IDLE", Imap4),
             ("LIST \"\" *", Imap4),
             ("LOGIN u p", Imap2),
             ("LOGOUT", Imap2),
             ("LSUB \"\" *", Imap4),
+            ("MOVE 1:3 x", Imap4),
+            ("NAMESPACE", Imap4),
             ("NOOP", Imap2),
             ("PARTIAL 1 RFC822 1 10", Imap2bis),
             ("RENAME x y", Imap2bis),
@@ -519,7 +585,9 @@ mod tests {
             ("SUBSCRIBE MAILBOX x", Imap2bis),
             ("THREAD REFERENCES UTF-8 ALL", Imap4),
             ("UID COPY 1 x", Imap4),
+            ("UID EXPUNGE 1:2", Imap4),
             ("UID FETCH 1 ALL", Imap4),
+            ("UID MOVE 1 x", Imap4),
             ("UID SEARCH ALL", Imap4),
             ("UID SORT (DATE) UTF-8 ALL", Imap4),
             ("UID STORE 1 FLAGS ()", Imap4),

@@ -5,11 +5,12 @@
 //! can break out of its line.
 
 use crate::types::mailbox_name::SEPARATOR;
-use crate::types::{Flags, Keyword, UidValidity};
+use crate::types::{Flags, Keyword, NumberSet, UidValidity};
 
 use super::dialect::Level;
 use super::encode::Encoder;
 use super::mailbox::StatusItem;
+use super::sasl;
 
 /// Longest text of a status line.
 const MAX_TEXT: usize = 500;
@@ -41,17 +42,26 @@ impl Status {
     }
 }
 
-/// A response code (RFC 3501 §7.1, RFC 5530).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A response code (RFC 3501 §7.1, RFC 4315 §3, RFC 5530).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code<'a> {
     /// There is a mailbox of that name.
     AlreadyExists,
+    /// The messages appended have these unique identifiers, in their order (RFC 4315 §3).
+    AppendUid(UidValidity, NumberSet),
     /// User or password are wrong.
     AuthenticationFailed,
+    /// The user may not do that in the name of another.
+    AuthorizationFailed,
     /// The strings of a search are in a charset that is not known here; these are.
     BadCharset(&'a [&'a str]),
     /// It will never be possible.
     Cannot,
+    /// What the server can do.
+    Capability(String),
+    /// The messages with the first unique identifiers have copies with the second ones, in the same
+    /// order; these are valid as said (RFC 4315 §3).
+    CopyUid(UidValidity, NumberSet, NumberSet),
     /// Somebody else uses it.
     InUse,
     /// A limit of the server is reached.
@@ -75,16 +85,22 @@ pub enum Code<'a> {
     ReadOnly,
     /// The mailbox can be changed.
     ReadWrite,
+    /// The message is longer than any may be (RFC 4469 §4.2, RFC 7889 §4).
+    TooBig,
     /// The mailbox could be created first.
     TryCreate,
     /// It may be possible later.
     Unavailable,
     /// The unique identifier that the next message may get.
     UidNext(u32),
+    /// The unique identifiers may be others when the mailbox is selected again (RFC 4315 §3).
+    UidNotSticky,
     /// The validity of the unique identifiers.
     UidValidity(UidValidity),
     /// The number of the first message that is not seen.
     Unseen(u32),
+    /// No mailbox of that name can have that special use (RFC 6154 §6).
+    UseAttr,
 }
 
 /// Which command a list line answers.
@@ -94,6 +110,16 @@ pub enum ListKind {
     List,
     /// LSUB
     Lsub,
+}
+
+impl ListKind {
+    /// The command's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::List => "LIST",
+            Self::Lsub => "LSUB",
+        }
+    }
 }
 
 /// Status lines.
@@ -127,17 +153,26 @@ impl Encoder<'_> {
         self.raw("+ ").text(text).end_line()
     }
 
+    /// Asks for the next response of an AUTHENTICATE.
+    ///
+    /// ```text
+    /// continue-req = "+" SP (resp-text / base64) CRLF                RFC 3501 §9
+    /// ```
+    pub fn challenge(&mut self, text: &str) -> &mut Self {
+        self.raw("+ ").raw(sasl::wrap(text)).end_line()
+    }
+
     fn status_text(&mut self, status: Status, code: Option<Code<'_>>, text: &str) -> &mut Self {
         self.raw(status.name()).raw(" ");
-        if let Some(code) = code.filter(|&code| self.shows(code)) {
-            self.raw("[").code(code).raw("] ");
+        if let Some(code) = code.filter(|code| self.shows(code)) {
+            self.raw("[").code(&code).raw("] ");
         }
         self.text(text).end_line()
     }
 
     /// READ-ONLY and READ-WRITE are older than IMAP4, TRYCREATE is IMAP2bis (RFC 1176 p. 11, RFC 1732
     /// p. 4); of all other codes an old client would only show the text to its user.
-    fn shows(&self, code: Code<'_>) -> bool {
+    fn shows(&self, code: &Code<'_>) -> bool {
         match code {
             Code::ReadOnly | Code::ReadWrite => true,
             Code::TryCreate => self.dialect().level() >= Level::Imap2bis,
@@ -145,10 +180,23 @@ impl Encoder<'_> {
         }
     }
 
-    fn code(&mut self, code: Code<'_>) -> &mut Self {
+    fn code(&mut self, code: &Code<'_>) -> &mut Self {
         match code {
+            Code::AppendUid(validity, uids) => self
+                .raw("APPENDUID ")
+                .number(validity.get().into())
+                .raw(" ")
+                .number_set(uids),
             // RFC 3501 §9: "BADCHARSET" [SP "(" astring *(SP astring) ")" ]
             Code::BadCharset(names) => self.raw("BADCHARSET ").list(names.iter().copied()),
+            Code::Capability(list) => self.raw("CAPABILITY ").raw(list),
+            Code::CopyUid(validity, from, to) => self
+                .raw("COPYUID ")
+                .number(validity.get().into())
+                .raw(" ")
+                .number_set(from)
+                .raw(" ")
+                .number_set(to),
             Code::PermanentFlags {
                 system,
                 keywords,
@@ -160,9 +208,9 @@ impl Encoder<'_> {
                 self.raw("PERMANENTFLAGS ");
                 self.list(system.chain(keywords).chain(any))
             }
-            Code::UidNext(uid) => self.raw("UIDNEXT ").number(uid.into()),
+            Code::UidNext(uid) => self.raw("UIDNEXT ").number((*uid).into()),
             Code::UidValidity(validity) => self.raw("UIDVALIDITY ").number(validity.get().into()),
-            Code::Unseen(number) => self.raw("UNSEEN ").number(number.into()),
+            Code::Unseen(number) => self.raw("UNSEEN ").number((*number).into()),
             plain => self.raw(plain.plain_name()),
         }
     }
@@ -192,12 +240,16 @@ impl Encoder<'_> {
 }
 
 impl Code<'_> {
-    fn plain_name(self) -> &'static str {
+    fn plain_name(&self) -> &'static str {
         match self {
             Self::AlreadyExists => "ALREADYEXISTS",
+            Self::AppendUid(..) => "APPENDUID",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
+            Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
             Self::BadCharset(_) => "BADCHARSET",
             Self::Cannot => "CANNOT",
+            Self::Capability(_) => "CAPABILITY",
+            Self::CopyUid(..) => "COPYUID",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
             Self::NonExistent => "NONEXISTENT",
@@ -206,11 +258,14 @@ impl Code<'_> {
             Self::PrivacyRequired => "PRIVACYREQUIRED",
             Self::ReadOnly => "READ-ONLY",
             Self::ReadWrite => "READ-WRITE",
+            Self::TooBig => "TOOBIG",
             Self::TryCreate => "TRYCREATE",
             Self::Unavailable => "UNAVAILABLE",
             Self::UidNext(_) => "UIDNEXT",
+            Self::UidNotSticky => "UIDNOTSTICKY",
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unseen(_) => "UNSEEN",
+            Self::UseAttr => "USEATTR",
         }
     }
 }
@@ -326,21 +381,33 @@ impl Encoder<'_> {
         self.raw("* BBOARD ").rest_of_line(name)
     }
 
-    /// A mailbox that LIST or LSUB has found.
+    /// A mailbox that LIST or LSUB has found. If it was found for names below it that were selected by
+    /// some criteria, these are told as CHILDINFO.
     ///
     /// ```text
     /// mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox
+    ///                [SP "(" "CHILDINFO" SP "(" quoted *(SP quoted) ")" ")"]    RFC 5258 §6
     /// ```
-    pub fn list_line(&mut self, kind: ListKind, attributes: &[&str], name: &str) -> &mut Self {
-        let command = match kind {
-            ListKind::List => "* LIST ",
-            ListKind::Lsub => "* LSUB ",
-        };
-        self.raw(command)
+    pub fn list_line<'c>(
+        &mut self,
+        kind: ListKind,
+        attributes: &[&str],
+        name: &str,
+        criteria: impl IntoIterator<Item = &'c str>,
+    ) -> &mut Self {
+        self.raw("* ")
+            .raw(kind.name())
+            .raw(" ")
             .list(attributes.iter().copied())
             .format(format_args!(" \"{SEPARATOR}\" "))
-            .astring(name.as_bytes())
-            .end_line()
+            .astring(name.as_bytes());
+        let mut open = " (\"CHILDINFO\" (";
+        let mut close = "";
+        for criterion in criteria {
+            self.format(format_args!("{open}\"{criterion}\""));
+            (open, close) = (" ", "))");
+        }
+        self.raw(close).end_line()
     }
 
     /// Facts of a mailbox.
@@ -348,7 +415,7 @@ impl Encoder<'_> {
     /// ```text
     /// "STATUS" SP mailbox SP "(" [status-att-list] ")"
     /// ```
-    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u32)]) -> &mut Self {
+    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u64)]) -> &mut Self {
         self.raw("* STATUS ").astring(mailbox.as_bytes()).raw(" (");
         for (position, (item, value)) in facts.iter().enumerate() {
             let space = if position > 0 { " " } else { "" };
@@ -361,6 +428,43 @@ impl Encoder<'_> {
     /// What the server can do: words separated by spaces.
     pub fn capability(&mut self, words: &str) -> &mut Self {
         self.raw("* CAPABILITY ").raw(words).end_line()
+    }
+
+    /// What the server says of itself.
+    ///
+    /// ```text
+    /// id_response = "ID" SPACE id_params_list                        RFC 2971 §4
+    /// ```
+    pub fn id(&mut self, fields: &[(&str, &str)]) -> &mut Self {
+        self.raw("* ID (");
+        for (position, (name, value)) in fields.iter().enumerate() {
+            let space = if position > 0 { " " } else { "" };
+            self.raw(space).string(name.as_bytes());
+            self.raw(" ").string(value.as_bytes());
+        }
+        self.raw(")").end_line()
+    }
+
+    /// The prefixes of the user's own mailboxes, and of those of all if there are any.
+    ///
+    /// ```text
+    /// Namespace_Response = "*" SP "NAMESPACE" SP Namespace SP Namespace SP Namespace    RFC 2342 §6
+    /// ```
+    pub fn namespace(&mut self, personal: &str, shared: Option<&str>) -> &mut Self {
+        self.raw("* NAMESPACE ").one_namespace(Some(personal));
+        // Nobody has a way to the mailboxes of another user.
+        self.raw(" ").one_namespace(None);
+        self.raw(" ").one_namespace(shared).end_line()
+    }
+
+    fn one_namespace(&mut self, prefix: Option<&str>) -> &mut Self {
+        match prefix {
+            Some(prefix) => self
+                .raw("((")
+                .string(prefix.as_bytes())
+                .format(format_args!(" \"{SEPARATOR}\"))")),
+            None => self.nil(),
+        }
     }
 
     fn rest_of_line(&mut self, name: &str) -> &mut Self {
@@ -390,13 +494,16 @@ mod tests {
             e.untagged(Status::Bye, None, "goodbye");
             e.untagged(Status::PreAuth, None, "hello");
             e.continuation("ready");
+            e.challenge("").challenge("Password:");
         });
         let want = "a1 OK NOOP completed\r\n\
                     a2 OK [READ-WRITE] SELECT completed\r\n\
                     * BAD a command must begin with a tag\r\n\
                     * BYE goodbye\r\n\
                     * PREAUTH hello\r\n\
-                    + ready\r\n";
+                    + ready\r\n\
+                    + \r\n\
+                    + UGFzc3dvcmQ6\r\n";
         assert_eq!(got, want);
     }
 
@@ -409,7 +516,8 @@ mod tests {
             more: true,
         };
         let validity = UidValidity::new(7).expect("not 0");
-        let no = |level, code| {
+        let sparse: NumberSet = [(1, 2), (5, 5)].into_iter().collect();
+        let no = |level, code: Code<'_>| {
             encoded(level, |e| {
                 e.untagged(Status::No, Some(code), "x");
             })
@@ -421,14 +529,30 @@ mod tests {
             (Code::Unseen(3), Level::Imap4, "UNSEEN 3"),
             (Code::UidNext(u32::MAX), Level::Imap4, "UIDNEXT 4294967295"),
             (Code::UidValidity(validity), Level::Imap4, "UIDVALIDITY 7"),
+            (Code::UidNotSticky, Level::Imap4, "UIDNOTSTICKY"),
+            (
+                Code::AppendUid(validity, NumberSet::range(4, 4)),
+                Level::Imap4,
+                "APPENDUID 7 4",
+            ),
+            (
+                Code::CopyUid(validity, sparse, NumberSet::range(9, 11)),
+                Level::Imap4,
+                "COPYUID 7 1:2,5 9:11",
+            ),
             (permanent, Level::Imap4, "PERMANENTFLAGS (\\Seen Todo \\*)"),
+            (
+                Code::Capability("IMAP4rev1".into()),
+                Level::Imap4,
+                "CAPABILITY IMAP4rev1",
+            ),
         ] {
             for level in [Level::Imap2, Level::Imap2bis, Level::Imap4] {
                 let want = match level >= since {
                     true => format!("* NO [{want}] x\r\n"),
                     false => "* NO x\r\n".into(),
                 };
-                assert_eq!(no(level, code), want);
+                assert_eq!(no(level, code.clone()), want);
             }
         }
     }
@@ -475,22 +599,31 @@ mod tests {
         let got = encoded(Level::Imap4, |e| {
             e.flags_line(&[]);
             e.begin_store(7).raw("FLAGS ()").end_message_data();
-            e.list_line(ListKind::List, &[], "INBOX");
-            e.list_line(ListKind::Lsub, &["\\Noselect", "\\HasChildren"], "a b");
-            e.list_line(ListKind::List, &["\\Noselect"], "");
+            e.list_line(ListKind::List, &[], "INBOX", []);
+            e.list_line(ListKind::Lsub, &["\\Noselect", "\\HasChildren"], "a b", []);
+            e.list_line(ListKind::List, &["\\Noselect"], "", []);
+            e.list_line(ListKind::List, &[], "x", ["SUBSCRIBED"]);
+            e.list_line(ListKind::List, &[], "x", ["A", "B"]);
             e.status_line(
                 "a b",
                 &[(StatusItem::Messages, 1), (StatusItem::UidNext, 2)],
             );
             e.capability("IMAP4rev1");
+            e.id(&[("name", "x"), ("version", "1")]);
+            e.namespace("", Some("#b.")).namespace("INBOX.", None);
         });
         let want = "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n\
                     * 7 FETCH (FLAGS ())\r\n\
                     * LIST () \".\" INBOX\r\n\
                     * LSUB (\\Noselect \\HasChildren) \".\" \"a b\"\r\n\
                     * LIST (\\Noselect) \".\" \"\"\r\n\
+                    * LIST () \".\" x (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n\
+                    * LIST () \".\" x (\"CHILDINFO\" (\"A\" \"B\"))\r\n\
                     * STATUS \"a b\" (MESSAGES 1 UIDNEXT 2)\r\n\
-                    * CAPABILITY IMAP4rev1\r\n";
+                    * CAPABILITY IMAP4rev1\r\n\
+                    * ID (\"name\" \"x\" \"version\" \"1\")\r\n\
+                    * NAMESPACE ((\"\" \".\")) NIL ((\"#b.\" \".\"))\r\n\
+                    * NAMESPACE ((\"INBOX.\" \".\")) NIL NIL\r\n";
         assert_eq!(got, want);
     }
 }

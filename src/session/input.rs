@@ -38,11 +38,17 @@ pub(super) struct Input {
 /// What the next event comes to.
 pub(super) enum Next {
     /// A command to carry out.
-    Task(Task),
+    Task(Box<Task>),
     /// Something was done; ask again.
     Progress,
     /// The framer needs input.
     Nothing,
+}
+
+impl Next {
+    fn task(task: Task) -> Self {
+        Self::Task(Box::new(task))
+    }
 }
 
 impl Input {
@@ -74,12 +80,12 @@ impl Input {
                 Next::Progress
             }
             Event::LiteralEnd => Next::Progress,
-            Event::Command(text) => Next::Task(match self.appending.take() {
+            Event::Command(text) => Next::task(match self.appending.take() {
                 Some(appending) => appending.into_task(&text),
                 None => start(&text, core),
             }),
             Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
-            Event::TooLong { text } => Next::Task(match self.appending.take() {
+            Event::TooLong { text } => Next::task(match self.appending.take() {
                 // The tag went by before the message: this is only what follows that.
                 Some(appending) => appending.into_task(&text),
                 None => refuse(Refusal::of(&text, "Command line too long")),
@@ -117,20 +123,21 @@ impl Input {
             self.give_up(core);
             return Next::Progress;
         }
-        if let Some(appending) = self.appending.take() {
-            self.framer.refuse_literal();
-            return Next::Task(appending.into_task(b"{"));
-        }
-        if let Some(arguments) = parse_append(self.framer.text()) {
-            let begun = match arguments {
+        let appending = match self.appending.take() {
+            Some(appending) => {
+                Some(appending.another(self.framer.text(), offer.size, core, store, budget))
+            }
+            None => parse_append(self.framer.text()).map(|arguments| match arguments {
                 Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
                 Err(refusal) => Err(Box::new(refuse(refusal))),
-            };
-            match begun {
+            }),
+        };
+        if let Some(appending) = appending {
+            match appending {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();
-                    return Next::Task(*task);
+                    return Next::Task(task);
                 }
             }
             self.framer.stream_literal();
@@ -139,7 +146,7 @@ impl Input {
         } else {
             let task = refuse(Refusal::of(self.framer.text(), "Literal too long"));
             self.framer.refuse_literal();
-            return Next::Task(task);
+            return Next::task(task);
         }
         if offer.synchronizing {
             core.encoder().continuation("Ready for the literal");

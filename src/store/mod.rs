@@ -8,6 +8,7 @@
 //! | hear what others did to the mailbox | [`Sync`] |
 //! | deliver a message | [`Append`] |
 //! | copy messages | [`struct@Copy`] |
+//! | move messages | [`Move`] |
 //! | remove the deleted ones | [`Expunge`] |
 //! | make a keyword known | [`DefineKeywords`] |
 //! | change the tree | [`Delete`], [`Rename`], [`Subscribe`] |
@@ -41,6 +42,7 @@ mod list;
 mod locking;
 mod mailbox;
 mod message;
+mod moving;
 mod news;
 mod pass;
 mod scan;
@@ -61,6 +63,7 @@ pub use flags::{DefineKeywords, FlagChange};
 pub use folders::{Delete, Rename, Subscribe};
 pub use mailbox::Mailbox;
 pub use message::{MessageFile, MessageStat};
+pub use moving::{Move, Moved};
 pub use sync::Sync;
 pub use view::{Access, MessageRef, Updates, View};
 

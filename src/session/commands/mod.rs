@@ -3,23 +3,32 @@
 
 mod any_state;
 pub(super) mod append;
+mod authenticate;
 mod copy;
 mod expunge;
 mod fetch;
 mod find;
 mod folders;
+mod id;
 mod idle;
+mod list;
 mod login;
+mod moving;
+mod names;
+mod namespace;
 mod search;
 mod select;
+mod size;
+mod special_use;
 mod status;
 mod store;
 
 use super::core::Core;
 use super::job::{Job, Reply};
+use crate::protocol::Credentials;
 use crate::protocol::command::Command;
 use crate::store::layout;
-use crate::types::mailbox_name::SEPARATOR;
+use crate::types::mailbox_name::{NameError, SEPARATOR};
 use crate::types::{MailboxName, MailboxRef};
 
 /// What a bulletin board's name begins with where names of both kinds can stand.
@@ -28,29 +37,26 @@ const BBOARD_PREFIX: &str = "#bboard.";
 /// The job of a command that is legal in this state.
 pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
     match command {
+        Command::Authenticate { mechanism, initial } => authenticate::job(mechanism, initial, core),
         Command::Bboard { name } => select::bboard(&name),
         Command::Capability => answered(any_state::capability(core)),
         Command::Check => answered(any_state::check()),
         Command::Close => Box::new(expunge::Close::default()),
         Command::Copy { uid, set, mailbox } => copy::job(uid, &set, &mailbox, core),
-        Command::Create { mailbox } => folders::create(&mailbox),
-        Command::Delete { mailbox } => folders::delete(&mailbox),
-        Command::Examine { mailbox } => select::examine(&mailbox),
-        Command::Expunge => expunge::job(core),
+        Command::Create { mailbox, uses } if uses.is_empty() => folders::create(&mailbox, core),
+        Command::Create { mailbox, uses } => special_use::create(&mailbox, &uses, core),
+        Command::Delete { mailbox } => folders::delete(&mailbox, core),
+        Command::Examine { mailbox } => select::examine(&mailbox, core),
+        Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
         Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
-        Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
+        Command::Find { what, all, pattern } => find::job(what, all, &pattern),
+        Command::Id { fields } => answered(id::id(&fields, core)),
         Command::Idle => Box::new(idle::Idle::default()),
-        Command::List {
-            subscribed,
-            reference,
-            pattern,
-        } => find::job(find::List {
-            subscribed,
-            reference,
-            pattern,
-        }),
-        Command::Login { user, password } => login::job(user, &password, core),
+        Command::List(asked) => list::job(asked),
+        Command::Login { user, password } => login::job(Credentials { user, password }, core),
         Command::Logout => Box::new(any_state::Logout),
+        Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
+        Command::Namespace => answered(namespace::namespace(core)),
         Command::Noop => answered(Reply::ok("NOOP completed")),
         Command::Partial {
             number,
@@ -58,21 +64,21 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             start,
             count,
         } => fetch::partial(number, item, start, count, core),
-        Command::Rename { from, to } => folders::rename(&from, &to),
+        Command::Rename { from, to } => folders::rename(&from, &to, core),
         Command::Search {
             uid,
             returns,
             charset,
             keys,
         } => search::search(uid, returns, charset.as_deref(), keys, core),
-        Command::Select { mailbox } => select::select(&mailbox),
+        Command::Select { mailbox } => select::select(&mailbox, core),
         Command::Sort {
             uid,
             criteria,
             charset,
             keys,
         } => search::sort(uid, &criteria, &charset, keys, core),
-        Command::Status { mailbox, items } => status::job(&mailbox, items),
+        Command::Status { mailbox, items } => status::job(&mailbox, items, core),
         Command::Store {
             uid,
             set,
@@ -89,7 +95,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             },
             core,
         ),
-        Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on),
+        Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on, core),
         Command::Thread {
             uid,
             algorithm,
@@ -106,14 +112,33 @@ fn answered(reply: Reply) -> Box<dyn Job> {
 }
 
 /// The mailbox that an argument names, of either kind.
-fn mailbox_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
+fn mailbox_argument(name: &[u8], core: &Core) -> Result<MailboxRef, Reply> {
     let prefix = name.split_at_checked(BBOARD_PREFIX.len());
     match prefix.filter(|(start, _)| start.eq_ignore_ascii_case(BBOARD_PREFIX.as_bytes())) {
         Some((_, board)) => board_argument(board),
         None if is_above_boards(name) => Err(Reply::no("That is where the bulletin boards are")),
-        None => layout::mailbox_name(name)
+        None => own_name(name, core.config.namespace_prefix)
+            .and_then(layout::mailbox_name)
             .map(MailboxRef::Personal)
             .map_err(Reply::no),
+    }
+}
+
+/// The name that a mailbox of the user has on disk: what is left without the prefix that all of them have
+/// but INBOX.
+fn own_name<'n>(name: &'n [u8], prefix: &str) -> Result<&'n [u8], NameError> {
+    const INBOX: &[u8] = b"INBOX";
+    if prefix.is_empty() || name.eq_ignore_ascii_case(INBOX) {
+        return Ok(name);
+    }
+    match name.split_at_checked(prefix.len()) {
+        Some((start, own)) if start.eq_ignore_ascii_case(prefix.as_bytes()) => {
+            match own.eq_ignore_ascii_case(INBOX) {
+                true => Err("there is only one INBOX"),
+                false => Ok(own),
+            }
+        }
+        _ => Err("the names of all mailboxes but INBOX begin with \"INBOX.\""),
     }
 }
 
@@ -131,16 +156,17 @@ fn board_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
 }
 
 /// The name under which a mailbox of either kind can be selected.
-fn name_on_wire(name: &MailboxRef) -> String {
+fn name_on_wire(name: &MailboxRef, core: &Core) -> String {
     match name {
-        MailboxRef::Personal(name) => name.to_string(),
+        MailboxRef::Personal(name) if name.is_inbox() => name.to_string(),
+        MailboxRef::Personal(name) => format!("{}{name}", core.config.namespace_prefix),
         MailboxRef::Bboard(name) => format!("{BBOARD_PREFIX}{name}"),
     }
 }
 
 /// The user's own mailbox that an argument names.
-fn personal_argument(name: &[u8]) -> Result<MailboxName, Reply> {
-    match mailbox_argument(name)? {
+fn personal_argument(name: &[u8], core: &Core) -> Result<MailboxName, Reply> {
+    match mailbox_argument(name, core)? {
         MailboxRef::Personal(name) => Ok(name),
         MailboxRef::Bboard(_) => Err(Reply::no("Bulletin boards are kept by the operator")),
     }

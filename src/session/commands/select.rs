@@ -8,20 +8,20 @@
 use crate::budget::Step;
 use crate::protocol::{Code, Status};
 use crate::ready;
-use crate::session::core::Selected;
+use crate::session::core::{Core, Selected};
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::{Occasion, tell_keywords};
 use crate::store::{Access, MailboxHandle, Sync};
 use crate::types::MailboxRef;
 
 /// Opens a mailbox for reading and writing.
-pub(super) fn select(name: &[u8]) -> Box<dyn Job> {
-    job(super::mailbox_argument(name), Access::ReadWrite)
+pub(super) fn select(name: &[u8], core: &Core) -> Box<dyn Job> {
+    job(super::mailbox_argument(name, core), Access::ReadWrite)
 }
 
 /// Opens a mailbox for reading.
-pub(super) fn examine(name: &[u8]) -> Box<dyn Job> {
-    job(super::mailbox_argument(name), Access::ReadOnly)
+pub(super) fn examine(name: &[u8], core: &Core) -> Box<dyn Job> {
+    job(super::mailbox_argument(name, core), Access::ReadOnly)
 }
 
 /// Opens a bulletin board: SELECT with a name from another name space (RFC 1176 p. 11).
@@ -126,11 +126,12 @@ fn announce(selected: Selected, cx: &mut Cx<'_, '_>) -> Reply {
     }
 }
 
-/// RFC 3501 §6.3.1: UNSEEN, UIDVALIDITY, UIDNEXT.
+/// RFC 3501 §6.3.1: UNSEEN, UIDVALIDITY, UIDNEXT; RFC 4315 §3: UIDNOTSTICKY.
 fn tell_codes(cx: &mut Cx<'_, '_>) {
     let Some(view) = cx.core.view() else { return };
     let mailbox = cx.store.mailbox(view.handle());
     let (validity, next) = (mailbox.uid_validity(), mailbox.uid_next());
+    let is_sticky = mailbox.is_writable();
     let unseen = cx.store.first_unseen(view);
     let mut encoder = cx.core.encoder();
     encoder.untagged(
@@ -139,6 +140,11 @@ fn tell_codes(cx: &mut Cx<'_, '_>) {
         "UIDs are valid",
     );
     encoder.untagged(Status::Ok, Some(Code::UidNext(next)), "The next UID");
+    if !is_sticky {
+        // New messages get UIDs that cannot be written down (RFC 4315 §3).
+        let text = "UIDs of new messages are not kept";
+        encoder.untagged(Status::No, Some(Code::UidNotSticky), text);
+    }
     if let Some(number) = unseen {
         encoder.untagged(
             Status::Ok,

@@ -7,6 +7,7 @@ mod hammer;
 mod interleaved;
 mod jobs;
 mod model;
+mod moving;
 mod news;
 mod numbers;
 mod rig;
