@@ -60,6 +60,12 @@ pub fn parse(value: &[u8]) -> Vec<Address> {
     parser.list
 }
 
+/// The first address of a value: the start of a group if it begins with one.
+pub fn parse_first(value: &[u8]) -> Option<Address> {
+    // Reading a whole list costs too little to be avoided: headers are bounded.
+    parse(value).into_iter().next()
+}
+
 /// What was read of the address that the parser is in.
 #[derive(Default)]
 struct Draft {

@@ -21,26 +21,43 @@
 //! | [`header`] | the fields of a header: walking, unfolding, selecting |
 //! | [`address`] | lists of addresses |
 //! | [`envelope`] | the ten fields of an envelope |
-//! | [`sent`] | the day in a Date field |
+//! | [`sent`] | the day and the moment in a Date field |
+//! | [`subject`] | the base subject, without `Re:` and its like |
+//! | [`ids`] | message identifiers and references |
+//! | [`thread`] | which message answers which |
+//! | [`transfer`] | base64 and quoted-printable, decoded |
+//! | [`charset`] | character sets, decoded |
+//! | [`words`] | encoded words: headers as their readers see them |
+//! | [`text`] | the passages of a message that can be searched, decoded |
+//! | [`fold`] | upper and lower case made one |
 //! | [`find`] | searching for a string in chunks |
 //!
 //! Mail is hostile and, more often, just broken. Nothing here fails: every sequence of octets is *some*
 //! message, and what cannot be understood is passed on as plain text or as octets.
 
 pub mod address;
+pub mod charset;
 pub mod crlf;
 pub mod envelope;
 pub mod extent;
 pub mod find;
+pub mod fold;
 pub mod header;
+pub mod ids;
 mod lex;
 pub mod mime;
 pub mod scan;
 pub mod section;
 pub mod sent;
+pub mod subject;
+pub mod text;
+pub mod thread;
+pub mod transfer;
 mod tree;
+pub mod words;
 
 pub use address::Address;
+pub use charset::Charset;
 pub use crlf::Crlf;
 pub use envelope::Envelope;
 pub use extent::Extent;

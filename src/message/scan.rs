@@ -1,12 +1,12 @@
 //! One pass over the octets of a message, chunk by chunk, to its [`Layout`].
 //!
 //! The pass has three speeds. In the body of a message whose parts nobody asked for it only counts line
-//! ends. Where a delimiter might come it looks at the first two octets of each line. In a header it keeps
+//! ends. Where a delimiter might come it leaps from one line that starts with a hyphen to the next. In a header it keeps
 //! what it reads. In all of them it holds no more than the start of one line, the headers, and a value per
 //! part, all of them bounded, however long the message and its lines are; and however the octets were cut
 //! into chunks, the layout is the same.
 
-use memchr::memchr;
+use memchr::{memchr, memmem, memrchr};
 
 use super::extent::{Extent, Mark, Position};
 use super::mime::Part;
@@ -76,10 +76,29 @@ impl Scanner {
             if !self.tree.looks_at_lines() {
                 return self.here.advance(rest);
             }
+            let (lines, after) = rest.split_at(self.plain_lines(rest));
+            if !lines.is_empty() {
+                self.here.advance(lines);
+                self.start_line();
+                rest = after;
+                continue;
+            }
             let length = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             let (piece, after) = rest.split_at(length);
             self.take(piece);
             rest = after;
+        }
+    }
+
+    /// How many octets at the start of what comes are whole lines that mean nothing to the tree: in a
+    /// body, those that do not start as a delimiter does.
+    fn plain_lines(&self, rest: &[u8]) -> usize {
+        if self.tree.is_in_header() || !self.head.is_empty() || rest[0] == b'-' {
+            return 0;
+        }
+        match memmem::find(rest, b"\n-") {
+            Some(at) => at + 1,
+            None => memrchr(b'\n', rest).map_or(0, |at| at + 1),
         }
     }
 
@@ -135,6 +154,10 @@ impl Scanner {
             start: self.line_start,
             end: self.here.mark,
         });
+        self.start_line();
+    }
+
+    fn start_line(&mut self) {
         self.line_start = self.here.mark;
         self.before_break = self.here.before_break();
     }

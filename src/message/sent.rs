@@ -1,25 +1,94 @@
-//! The day in a Date field, for SEARCH SENTON and its like (RFC 822 §5, RFC 5322 §3.3).
+//! The date in a Date field, for SEARCH SENTON and its like and for SORT (RFC 822 §5, RFC 5322 §3.3).
 
 use super::header;
-use crate::types::Day;
 use crate::types::date::{full_year, month_by_name};
+use crate::types::{DateTime, Day};
 
 /// The day that the Date field of a header names, as written there; time and zone are left out (RFC
 /// 3501 §6.4.4). `None` if there is no such field or no such day.
 pub fn day(block: &[u8]) -> Option<Day> {
     let value = header::field(block, "Date")?;
-    let words = value
-        .split(|&octet| matches!(octet, b' ' | b'\t' | b',' | b'-'))
-        .filter(|word| !word.is_empty());
-    let mut words = words.skip_while(|word| !word[0].is_ascii_digit());
-    let day = number(words.next()?)?;
-    let month = month_by_name(words.next()?.get(..3)?)?;
-    let year = words.next()?;
+    let (year, month, day) = civil(&mut words(&value))?;
+    Day::new(year, month, day)
+}
+
+/// The moment that the Date field names. A zone that is none is UTC, a time that is none is midnight
+/// (RFC 5256 §2.2); `None` if there is no such field or no such day.
+pub fn time(block: &[u8]) -> Option<DateTime> {
+    let value = header::field(block, "Date")?;
+    let mut words = words(&value);
+    let date = civil(&mut words)?;
+    let clock = words.next().and_then(clock);
+    let minutes = words.next().filter(|_| clock.is_some()).and_then(zone);
+    let moment = |clock, minutes| DateTime::from_civil(date, clock, minutes);
+    let moment = clock.and_then(|clock| moment(clock, minutes.unwrap_or(0)));
+    moment.or_else(|| DateTime::from_civil(date, (0, 0, 0), 0))
+}
+
+/// The words from the day on.
+fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let words = value.split(|&octet| matches!(octet, b' ' | b'\t' | b','));
+    let words = words.filter(|word| !word.is_empty());
+    words.skip_while(|word| !word[0].is_ascii_digit())
+}
+
+/// Year, month and day. Old mail has hyphens between them.
+///
+/// ```text
+/// date = 1*2DIGIT month 2DIGIT                                   RFC 822 §5.1
+/// ```
+fn civil<'w>(words: &mut impl Iterator<Item = &'w [u8]>) -> Option<(i16, i8, i8)> {
+    let mut pieces = words.next()?.split(|&octet| octet == b'-');
+    let mut next = || pieces.next().or_else(|| words.next());
+    let day = number(next()?)?;
+    let month = month_by_name(next()?.get(..3)?)?;
+    let year = next()?;
     let full = match year.len() {
         2 => full_year(number(year)?),
         _ => number(year)?,
     };
-    Day::new(full, month, i8::try_from(day).ok()?)
+    Some((full, month, i8::try_from(day).ok()?))
+}
+
+/// ```text
+/// hour = 2DIGIT ":" 2DIGIT [":" 2DIGIT]
+/// ```
+fn clock(word: &[u8]) -> Option<(i8, i8, i8)> {
+    let mut numbers = word.split(|&octet| octet == b':').map(|piece| {
+        let number = number(piece)?;
+        i8::try_from(number).ok()
+    });
+    let (hour, minute) = (numbers.next()??, numbers.next()??);
+    Some((hour, minute, numbers.next().unwrap_or(Some(0))?))
+}
+
+/// Minutes east of Greenwich.
+///
+/// ```text
+/// zone = ("+" / "-") 4DIGIT / "UT" / "GMT" / "EST" / "EDT" / ... ; obs-zone     RFC 5322 §4.3
+/// ```
+fn zone(word: &[u8]) -> Option<i32> {
+    const NAMES: [(&[u8], i32); 8] = [
+        (b"EDT", -4),
+        (b"EST", -5),
+        (b"CDT", -5),
+        (b"CST", -6),
+        (b"MDT", -6),
+        (b"MST", -7),
+        (b"PDT", -7),
+        (b"PST", -8),
+    ];
+    let (&sign, digits) = word.split_first()?;
+    if !matches!(sign, b'+' | b'-') {
+        let (_, hours) = NAMES
+            .iter()
+            .find(|(name, _)| word.eq_ignore_ascii_case(name))?;
+        return Some(hours * 60);
+    }
+    let all_digits = digits.len() == 4 && digits.iter().all(u8::is_ascii_digit);
+    let number = i32::from(number(digits).filter(|_| all_digits)?);
+    let minutes = number / 100 * 60 + number % 100;
+    Some(if sign == b'-' { -minutes } else { minutes })
 }
 
 fn number(word: &[u8]) -> Option<i16> {
@@ -29,6 +98,41 @@ fn number(word: &[u8]) -> Option<i16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_moments() {
+        let at = |date, clock, minutes| DateTime::from_civil(date, clock, minutes);
+        for (value, want) in [
+            // RFC 5256 §2.2.
+            (
+                "31 Dec 2000 16:01:33 -0800",
+                at((2001, 1, 1), (0, 1, 33), 0),
+            ),
+            (
+                "Sat, 4 Jun 88 13:27:11 PDT",
+                at((1988, 6, 4), (20, 27, 11), 0),
+            ),
+            (
+                "Mon, 1 Jan 2024 10:00 +0530",
+                at((2024, 1, 1), (4, 30, 0), 0),
+            ),
+            (
+                "1 Jan 2024 10:00:00 (no zone)",
+                at((2024, 1, 1), (10, 0, 0), 0),
+            ),
+            ("1 Jan 2024 10:00:00 +x", at((2024, 1, 1), (10, 0, 0), 0)),
+            ("1 Jan 2024 25:00:00 +0100", at((2024, 1, 1), (0, 0, 0), 0)),
+            ("1 Jan 2024 noon", at((2024, 1, 1), (0, 0, 0), 0)),
+            ("31-Dec-99 23:59 EST", at((2000, 1, 1), (4, 59, 0), 0)),
+            ("1 Jan 2024", at((2024, 1, 1), (0, 0, 0), 0)),
+            ("31 Feb 2024 10:00:00 +0000", None),
+            ("", None),
+        ] {
+            let block = format!("Date: {value}\n");
+            assert_eq!(time(block.as_bytes()), want, "{value}");
+        }
+        assert_eq!(time(b"Subject: x\n"), None);
+    }
 
     #[test]
     fn reads_dates_of_all_times() {

@@ -15,8 +15,9 @@ use super::list::{self, ListArguments};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
 use super::sasl::{self, Mechanism};
-use super::search::{self, SearchKey};
+use super::search::{self, SearchKey, SearchReturn};
 use super::set::sequence_set;
+use super::sort::{self, SortCriterion, ThreadAlgorithm};
 use super::store;
 
 /// Longest tag that is repeated.
@@ -234,6 +235,8 @@ pub enum Command {
     Search {
         /// The answer is to be in unique identifiers.
         uid: bool,
+        /// What is to be told of what was found, in an extended search.
+        returns: Option<SearchReturn>,
         /// The charset of the strings in the keys.
         charset: Option<Vec<u8>>,
         /// All must hold; at least one.
@@ -243,6 +246,17 @@ pub enum Command {
     Select {
         /// Its name.
         mailbox: Vec<u8>,
+    },
+    /// Search for messages, and sort them.
+    Sort {
+        /// The answer is to be in unique identifiers.
+        uid: bool,
+        /// By what; the first counts most.
+        criteria: Vec<SortCriterion>,
+        /// The charset of the strings in the keys.
+        charset: Vec<u8>,
+        /// All must hold; at least one.
+        keys: Vec<SearchKey>,
     },
     /// Facts of a mailbox that need not be selected.
     Status {
@@ -273,6 +287,17 @@ pub enum Command {
         /// Subscribe.
         on: bool,
     },
+    /// Search for messages, and tell which answer which.
+    Thread {
+        /// The answer is to be in unique identifiers.
+        uid: bool,
+        /// How to find that out.
+        algorithm: ThreadAlgorithm,
+        /// The charset of the strings in the keys.
+        charset: Vec<u8>,
+        /// All must hold; at least one.
+        keys: Vec<SearchKey>,
+    },
     /// Leave the mailbox, and remove nothing (RFC 3691).
     Unselect,
 }
@@ -300,7 +325,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 32] = {
+static ROWS: [Row; 34] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -337,9 +362,11 @@ static ROWS: [Row; 32] = {
         row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
         row("SEARCH", Imap2, SELECTED, search::search),
         row("SELECT", Imap2, LOGGED_IN, mailbox::select),
+        row("SORT", Imap4, SELECTED, sort::sort),
         row("STATUS", Imap4, LOGGED_IN, mailbox::status),
         row("STORE", Imap2, SELECTED, store::store),
         row("SUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::subscribe),
+        row("THREAD", Imap4, SELECTED, sort::thread),
         row("UID", Imap4, SELECTED, uid),
         bare("UNSELECT", Imap4, SELECTED, Command::Unselect),
         row("UNSUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::unsubscribe),
@@ -480,9 +507,10 @@ fn messages_and_mailbox(cursor: &mut Cursor<'_>) -> Parsed<(MessageSet, Vec<u8>)
 /// uid  = "UID" SP (copy / fetch / search / store)                RFC 3501 §9
 /// uid =/ "UID" SP "EXPUNGE" SP sequence-set                      RFC 4315 §4
 /// uid =/ "UID" SP move                                           RFC 6851 §5
+/// sort = ["UID" SP] "SORT" ... ; thread = ["UID" SP] "THREAD" ... RFC 5256 §5
 /// ```
 fn uid(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    const REASON: &str = "it goes with COPY, EXPUNGE, FETCH, MOVE, SEARCH and STORE";
+    const REASON: &str = "it goes with COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE and THREAD";
     let row = row_of(cursor.word()).filter(|row| row.name != "UID");
     let row = row.ok_or(REASON)?;
     if row.name == "EXPUNGE" {
@@ -496,7 +524,9 @@ fn uid(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         | Command::Fetch { uid, .. }
         | Command::Move { uid, .. }
         | Command::Search { uid, .. }
-        | Command::Store { uid, .. } => *uid = true,
+        | Command::Sort { uid, .. }
+        | Command::Store { uid, .. }
+        | Command::Thread { uid, .. } => *uid = true,
         _ => return Err(REASON),
     }
     Ok(command)
@@ -516,7 +546,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 45] = {
+    const EXAMPLES: [(&str, Level); 49] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("AUTHENTICATE PLAIN", Imap4),
@@ -548,16 +578,20 @@ mod tests {
             ("SEARCH UNSEEN", Imap2),
             ("SEARCH NOT SEEN", Imap4),
             ("SELECT x", Imap2),
+            ("SORT (DATE) UTF-8 ALL", Imap4),
             ("STATUS x (UNSEEN)", Imap4),
             ("STORE 1 +FLAGS \\Seen", Imap2),
             ("SUBSCRIBE x", Imap4),
             ("SUBSCRIBE MAILBOX x", Imap2bis),
+            ("THREAD REFERENCES UTF-8 ALL", Imap4),
             ("UID COPY 1 x", Imap4),
             ("UID EXPUNGE 1:2", Imap4),
             ("UID FETCH 1 ALL", Imap4),
             ("UID MOVE 1 x", Imap4),
             ("UID SEARCH ALL", Imap4),
+            ("UID SORT (DATE) UTF-8 ALL", Imap4),
             ("UID STORE 1 FLAGS ()", Imap4),
+            ("UID THREAD REFERENCES UTF-8 ALL", Imap4),
             ("UNSELECT", Imap4),
             ("UNSUBSCRIBE x", Imap4),
             ("UNSUBSCRIBE BBOARD x", Imap2bis),

@@ -33,6 +33,7 @@ pub mod response;
 pub mod sasl;
 pub mod search;
 mod set;
+pub mod sort;
 mod store;
 
 #[cfg(test)]
@@ -50,4 +51,5 @@ pub use mailbox::{MailboxKind, StatusItem};
 pub use pattern::Pattern;
 pub use response::{Code, ListKind, Status};
 pub use sasl::{Credentials, Mechanism};
-pub use search::{DateOf, SearchKey, When};
+pub use search::{DateOf, SearchKey, SearchReturn, When};
+pub use sort::{SortCriterion, SortKey, ThreadAlgorithm};

@@ -53,8 +53,8 @@ pub enum Code<'a> {
     AuthenticationFailed,
     /// The user may not do that in the name of another.
     AuthorizationFailed,
-    /// The strings of a search are in a charset that is not known here.
-    BadCharset,
+    /// The strings of a search are in a charset that is not known here; these are.
+    BadCharset(&'a [&'a str]),
     /// It will never be possible.
     Cannot,
     /// What the server can do.
@@ -187,6 +187,8 @@ impl Encoder<'_> {
                 .number(validity.get().into())
                 .raw(" ")
                 .number_set(uids),
+            // RFC 3501 §9: "BADCHARSET" [SP "(" astring *(SP astring) ")" ]
+            Code::BadCharset(names) => self.raw("BADCHARSET ").list(names.iter().copied()),
             Code::Capability(list) => self.raw("CAPABILITY ").raw(list),
             Code::CopyUid(validity, from, to) => self
                 .raw("COPYUID ")
@@ -244,7 +246,7 @@ impl Code<'_> {
             Self::AppendUid(..) => "APPENDUID",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
             Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
-            Self::BadCharset => "BADCHARSET",
+            Self::BadCharset(_) => "BADCHARSET",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
             Self::CopyUid(..) => "COPYUID",
@@ -334,6 +336,32 @@ impl Encoder<'_> {
     /// ```
     pub fn begin_search(&mut self) -> &mut Self {
         self.raw("* SEARCH")
+    }
+
+    /// Begins the answer to an extended search (RFC 4466 §2.6.2): items have to follow.
+    ///
+    /// ```text
+    /// esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
+    /// search-correlator = SP "(" "TAG" SP tag-string ")"
+    /// ```
+    pub fn begin_esearch(&mut self, tag: &[u8], uid: bool) -> &mut Self {
+        self.raw("* ESEARCH (TAG ").string(tag).raw(")");
+        self.raw(if uid { " UID" } else { "" })
+    }
+
+    /// Begins the numbers that a SORT has found, in their order (RFC 5256 §5 `sort-data`).
+    pub fn begin_sort(&mut self) -> &mut Self {
+        self.raw("* SORT")
+    }
+
+    /// The threads that a THREAD has found, each in its parentheses.
+    ///
+    /// ```text
+    /// thread-data = "THREAD" [SP 1*thread-list]                      RFC 5256 §5
+    /// ```
+    pub fn thread_line(&mut self, threads: &[u8]) -> &mut Self {
+        let space = if threads.is_empty() { "" } else { " " };
+        self.raw("* THREAD").raw(space).raw(threads).end_line()
     }
 
     fn numbered(&mut self, number: u32, what: &str) -> &mut Self {

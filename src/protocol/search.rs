@@ -71,6 +71,10 @@ pub enum SearchKey {
     Larger(u32),
     /// The message has fewer octets.
     Smaller(u32),
+    /// Its internal date lies at least so many seconds back (RFC 5032).
+    Older(u32),
+    /// Its internal date lies at most so many seconds back (RFC 5032).
+    Younger(u32),
     /// Its number is in the set.
     Numbers(MessageSet),
     /// Its unique identifier is in the set.
@@ -97,25 +101,81 @@ pub enum When {
     Since,
 }
 
+/// What an extended search is to return (RFC 4731 §3.1, RFC 5182 §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SearchReturn {
+    /// The least number.
+    pub min: bool,
+    /// The greatest number.
+    pub max: bool,
+    /// All numbers.
+    pub all: bool,
+    /// How many there are.
+    pub count: bool,
+    /// What was found is kept, to be named by `$`.
+    pub save: bool,
+}
+
 /// ```text
-/// search = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)          RFC 3501 §9
+/// search = "SEARCH" [search-return-opts] [SP "CHARSET" SP astring] 1*(SP search-key)
+///                                                                RFC 3501 §9, RFC 4466 §2.6.1
 /// ```
 pub(super) fn search(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let returns = match cursor.eat_word("RETURN") {
+        true => Some(returns(cursor)?),
+        false => None,
+    };
     let charset = match cursor.eat_word("CHARSET") {
         true => Some(charset(cursor)?),
         false => None,
     };
+    let keys = keys(cursor)?;
+    Ok(Command::Search {
+        uid: false,
+        returns,
+        charset,
+        keys,
+    })
+}
+
+/// Most options after RETURN: each of them twice.
+const MAX_OPTIONS: usize = 10;
+
+/// ```text
+/// search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
+/// search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"  RFC 4731 §4, RFC 5182 §3
+/// ```
+/// No option at all means ALL.
+fn returns(cursor: &mut Cursor<'_>) -> Parsed<SearchReturn> {
+    cursor.needs(Level::Imap4);
+    cursor.space()?;
+    let mut returns = SearchReturn::default();
+    let options = cursor.list(MAX_OPTIONS, |cursor| {
+        let option = match &cursor.word().to_ascii_uppercase()[..] {
+            b"MIN" => &mut returns.min,
+            b"MAX" => &mut returns.max,
+            b"ALL" => &mut returns.all,
+            b"COUNT" => &mut returns.count,
+            b"SAVE" => &mut returns.save,
+            _ => return Err("there is no such result option"),
+        };
+        *option = true;
+        Ok(())
+    })?;
+    cursor.space()?;
+    returns.all |= options.is_empty();
+    Ok(returns)
+}
+
+/// The keys up to the end of the command, at least one.
+pub(super) fn keys(cursor: &mut Cursor<'_>) -> Parsed<Vec<SearchKey>> {
     let mut program = Program { keys: 0 };
     let mut keys = vec![program.key(cursor, MAX_DEPTH)?];
     while !cursor.is_at_end() {
         cursor.space()?;
         keys.push(program.key(cursor, MAX_DEPTH)?);
     }
-    Ok(Command::Search {
-        uid: false,
-        charset,
-        keys,
-    })
+    Ok(keys)
 }
 
 fn charset(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
@@ -141,7 +201,7 @@ impl Program {
         self.count()?;
         match cursor.peek() {
             Some(b'(') => self.group(cursor, deeper(depth)?),
-            Some(b'*' | b'0'..=b'9') => numbers(cursor),
+            Some(b'*' | b'$' | b'0'..=b'9') => numbers(cursor),
             _ if cursor.eat_word("NOT") => self.not(cursor, deeper(depth)?),
             _ if cursor.eat_word("OR") => self.alternatives(cursor, deeper(depth)?),
             _ => simple_key(cursor),
@@ -204,7 +264,7 @@ type Reader = fn(&mut Cursor<'_>) -> Parsed<SearchKey>;
 /// ```text
 /// search-key = "ALL" / "ANSWERED" / "BCC" SP astring / "BEFORE" SP date / ...     RFC 3501 §9
 /// ```
-static KEYS: [(&str, Level, Reader); 33] = {
+static KEYS: [(&str, Level, Reader); 35] = {
     use DateOf::{Internal, Sent};
     use Level::{Imap2, Imap4};
     use When::{Before, On, Since};
@@ -238,6 +298,9 @@ static KEYS: [(&str, Level, Reader); 33] = {
         ("LARGER", Imap4, |cursor| {
             size(cursor).map(SearchKey::Larger)
         }),
+        ("OLDER", Imap4, |cursor| {
+            interval(cursor).map(SearchKey::Older)
+        }),
         ("SENTBEFORE", Imap4, |cursor| date(cursor, Sent, Before)),
         ("SENTON", Imap4, |cursor| date(cursor, Sent, On)),
         ("SENTSINCE", Imap4, |cursor| date(cursor, Sent, Since)),
@@ -246,6 +309,9 @@ static KEYS: [(&str, Level, Reader); 33] = {
         }),
         ("UID", Imap4, uids),
         ("UNDRAFT", Imap4, |_| flag(Flags::DRAFT, false)),
+        ("YOUNGER", Imap4, |cursor| {
+            interval(cursor).map(SearchKey::Younger)
+        }),
     ]
 };
 
@@ -305,6 +371,14 @@ fn size(cursor: &mut Cursor<'_>) -> Parsed<u32> {
     cursor.number()
 }
 
+/// ```text
+/// search-key =/ ( "OLDER" / "YOUNGER" ) SP nz-number             RFC 5032 §3
+/// ```
+fn interval(cursor: &mut Cursor<'_>) -> Parsed<u32> {
+    cursor.space()?;
+    cursor.nonzero()
+}
+
 fn numbers(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
     cursor.needs(Level::Imap4);
     sequence_set(cursor).map(SearchKey::Numbers)
@@ -353,6 +427,8 @@ mod tests {
             SearchKey::Text(text) => format!("TEXT {}", string(text)),
             SearchKey::Date { of, when, .. } => format!("{of:?} {when:?}"),
             SearchKey::Larger(size) => format!("LARGER {size}"),
+            SearchKey::Older(seconds) => format!("OLDER {seconds}"),
+            SearchKey::Younger(seconds) => format!("YOUNGER {seconds}"),
             SearchKey::Smaller(size) => format!("SMALLER {size}"),
             SearchKey::Numbers(set) => format!("{:?}", set.0),
             SearchKey::Uids(set) => format!("UID {:?}", set.0),
@@ -374,6 +450,7 @@ mod tests {
             "OR OR SEEN DELETED (ALL LARGER 7)",
             "NOT OR SEEN NOT DELETED",
             "DRAFT UNDRAFT LARGER 0 SMALLER 4294967295",
+            "OLDER 1 YOUNGER 4294967295",
         ] {
             let (_, keys) = parse(text).expect(text);
             assert_eq!(written(&keys), text);
@@ -421,6 +498,9 @@ mod tests {
             "UID 1",
             "DRAFT",
             "CHARSET x SEEN",
+            "OLDER 1",
+            "$",
+            "RETURN () SEEN",
         ] {
             assert_eq!(parse(text).expect(text).0, Level::Imap4, "{text}");
         }
@@ -434,6 +514,29 @@ mod tests {
             panic!("no search");
         };
         assert_eq!(charset.as_deref(), Some(b"UTF-8".as_slice()));
+    }
+
+    #[test]
+    fn what_is_to_be_returned() {
+        let returned = |text: &str| {
+            let mut cursor = Cursor::new(text.as_bytes());
+            match search(&mut cursor) {
+                Ok(Command::Search { returns, .. }) => returns,
+                other => panic!("{text}: {other:?}"),
+            }
+        };
+        assert_eq!(returned("ALL"), None);
+        let none = SearchReturn::default();
+        let all = SearchReturn { all: true, ..none };
+        let save = SearchReturn { save: true, ..none };
+        let ends = SearchReturn {
+            min: true,
+            max: true,
+            ..none
+        };
+        assert_eq!(returned("return () ALL"), Some(all));
+        assert_eq!(returned("RETURN (SAVE) ALL"), Some(save));
+        assert_eq!(returned("RETURN (max Min MIN) CHARSET x ALL"), Some(ends));
     }
 
     #[test]
@@ -470,6 +573,17 @@ mod tests {
             "SEENSEEN",
             "FROM \"a",
             "-",
+            "OLDER 0",
+            "YOUNGER x",
+            "$,1",
+            "1,$",
+            "$:1",
+            "RETURN",
+            "RETURN ALL",
+            "RETURN () ",
+            "RETURN (MIN",
+            "RETURN (NOSUCH) ALL",
+            "CHARSET x RETURN (MIN) ALL",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

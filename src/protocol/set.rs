@@ -12,8 +12,13 @@ use super::parser::{Cursor, Parsed};
 /// sequence ::= NUMBER / (NUMBER "," sequence) / (NUMBER ":" sequence)     RFC 1064 p. 26
 /// sequence-set = (seq-number / seq-range) *("," sequence-set)             RFC 3501 §9
 /// seq-range    = seq-number ":" seq-number
+/// sequence-set =/ seq-last-command ; seq-last-command = "$"               RFC 5182 §3
 /// ```
 pub(super) fn sequence_set(cursor: &mut Cursor<'_>) -> Parsed<MessageSet> {
+    if cursor.eat(b'$') {
+        cursor.needs(Level::Imap4);
+        return Ok(MessageSet::saved());
+    }
     let mut elements = Vec::new();
     loop {
         let first = set_end(cursor)?;
@@ -58,6 +63,7 @@ mod tests {
         let end = |end| match end {
             SetEnd::Number(number) => number.to_string(),
             SetEnd::Last => "*".into(),
+            SetEnd::Saved => "$".into(),
         };
         let element = |&(a, b): &(SetEnd, SetEnd)| match a == b {
             true => end(a),

@@ -8,8 +8,8 @@ use super::reader::Resume;
 use super::roles::Furnish;
 use super::{Peer, Request, SessionConfig, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
-use crate::store::{Access, Account, View};
-use crate::types::MailboxRef;
+use crate::store::{Access, Account, Cursor, MessageRef, Store, View};
+use crate::types::{MailboxRef, NumberSet};
 
 /// The states of RFC 3501 §3, and one for a client that is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,30 @@ pub(super) struct Selected {
     pub(super) view: View,
     /// Where the last partial FETCH ended, so that the next one need not count from the start.
     pub(super) resume: Option<Resume>,
+    /// What the last search has saved.
+    pub(super) saved: Saved,
+}
+
+/// The messages that `$` stands for (RFC 5182), both as numbers and as unique identifiers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Saved {
+    pub(super) numbers: NumberSet,
+    pub(super) uids: NumberSet,
+}
+
+impl Saved {
+    pub(super) fn insert(&mut self, message: &MessageRef) {
+        self.numbers.insert(message.number);
+        self.uids.insert(message.uid.get());
+    }
+
+    /// The messages that are left, with the numbers that they have now. It is called after expunges.
+    pub(super) fn recount(&mut self, store: &Store, view: &View) {
+        let mut left = Cursor::over_uids(std::mem::take(self).uids);
+        while let Some(message) = left.next(store.mailbox(view.handle()), view) {
+            self.insert(&message);
+        }
+    }
 }
 
 impl Selected {
@@ -36,6 +60,7 @@ impl Selected {
             name,
             view,
             resume: None,
+            saved: Saved::default(),
         }
     }
 }
@@ -67,6 +92,8 @@ pub(super) struct Core {
     pub(super) request: Option<Request>,
     pub(super) awaits_verdict: bool,
     pub(super) verdict: Option<Verdict>,
+    /// The tag of the command that is being carried out.
+    pub(super) tag: Vec<u8>,
     line: Line,
     /// IDLE is being carried out: changes of the mailbox are told as they happen.
     pub(super) idles: bool,
@@ -90,6 +117,7 @@ impl Core {
             request: None,
             awaits_verdict: false,
             verdict: None,
+            tag: Vec::new(),
             line: Line::default(),
             idles: false,
             has_news: false,
@@ -180,6 +208,20 @@ impl Core {
 
     pub(super) fn view(&self) -> Option<&View> {
         self.selected.as_ref().map(|selected| &selected.view)
+    }
+
+    /// What `$` stands for.
+    pub(super) fn saved(&self, uid: bool) -> NumberSet {
+        let saved = self.selected.as_ref().map(|selected| &selected.saved);
+        let set = saved.map(|saved| if uid { &saved.uids } else { &saved.numbers });
+        set.cloned().unwrap_or_default()
+    }
+
+    /// Keeps what `$` is to stand for.
+    pub(super) fn save(&mut self, saved: Saved) {
+        if let Some(selected) = &mut self.selected {
+            selected.saved = saved;
+        }
     }
 
     /// True if a mailbox is selected and may be changed.

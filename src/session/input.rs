@@ -187,7 +187,10 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         Err(refusal) => return refuse(refusal),
     };
     match core.admit(level, trigger, states) {
-        Ok(()) => Task::new(tag, commands::job(command, core)),
+        Ok(()) => {
+            core.tag.clone_from(&tag);
+            Task::new(tag, commands::job(command, core))
+        }
         Err(reply) => Task::reply(tag, reply),
     }
 }

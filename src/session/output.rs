@@ -59,6 +59,8 @@ enum Segment {
     Bytes { bytes: Vec<u8>, sent: usize },
     File { range: FileRange, lines: Crlf },
     Numbers { set: NumberSet, next: u32 },
+    Ranges { set: NumberSet, next: usize },
+    List { numbers: Vec<u32>, next: usize },
 }
 
 impl Segment {
@@ -66,7 +68,7 @@ impl Segment {
         match self {
             Self::Bytes { bytes, sent } => bytes.len() - sent,
             Self::File { range, .. } => usize::try_from(range.octets).unwrap_or(usize::MAX),
-            Self::Numbers { .. } => STAGE,
+            Self::Numbers { .. } | Self::Ranges { .. } | Self::List { .. } => STAGE,
         }
     }
 }
@@ -116,6 +118,16 @@ impl Output {
         if let Some(next) = set.next_from(0) {
             self.segments.push_back(Segment::Numbers { set, next });
         }
+    }
+
+    /// Queues a set as a client would write it: `2,4:7`.
+    pub(crate) fn ranges(&mut self, set: NumberSet) {
+        self.segments.push_back(Segment::Ranges { set, next: 0 });
+    }
+
+    /// Queues numbers in the order that they have, each with a space before it.
+    pub(crate) fn list(&mut self, numbers: Vec<u32>) {
+        self.segments.push_back(Segment::List { numbers, next: 0 });
     }
 
     /// How many octets are waiting, about.
@@ -175,6 +187,8 @@ impl Output {
                 Some(Segment::Bytes { bytes, sent }) if *sent < bytes.len() => return,
                 Some(Segment::Bytes { .. }) => true,
                 Some(Segment::Numbers { set, next }) => stage_numbers(set, next, &mut bytes),
+                Some(Segment::Ranges { set, next }) => stage_ranges(set, next, &mut bytes),
+                Some(Segment::List { numbers, next }) => stage_list(numbers, next, &mut bytes),
                 Some(Segment::File { range, lines }) => match pump(range, lines, &mut bytes) {
                     Ok(()) => range.octets == 0,
                     Err(error) => return self.fail(&error),
@@ -207,6 +221,32 @@ fn stage_numbers(set: &NumberSet, next: &mut u32, bytes: &mut Vec<u8>) -> bool {
         None => return true,
     }
     false
+}
+
+/// Writes up to [`STAGE`] octets of ranges; true when there are no more.
+fn stage_ranges(set: &NumberSet, next: &mut usize, bytes: &mut Vec<u8>) -> bool {
+    use std::io::Write as _;
+    while let Some(&(low, high)) = set.ranges().get(*next).filter(|_| bytes.len() < STAGE) {
+        let comma = if *next > 0 { "," } else { "" };
+        // Writing to memory does not fail.
+        let _ = match low == high {
+            true => write!(bytes, "{comma}{low}"),
+            false => write!(bytes, "{comma}{low}:{high}"),
+        };
+        *next += 1;
+    }
+    *next == set.ranges().len()
+}
+
+/// Writes up to [`STAGE`] octets of numbers; true when there are no more.
+fn stage_list(numbers: &[u32], next: &mut usize, bytes: &mut Vec<u8>) -> bool {
+    use std::io::Write as _;
+    while let Some(number) = numbers.get(*next).filter(|_| bytes.len() < STAGE) {
+        // Writing to memory does not fail.
+        let _ = write!(bytes, " {number}");
+        *next += 1;
+    }
+    *next == numbers.len()
 }
 
 /// Reads the next piece of the range and appends it as it goes over the wire.
@@ -340,6 +380,27 @@ mod tests {
         output.file_range(range(b"text", 0, 4));
         assert!(!is_inline(&output));
         assert!(sent(&mut output, usize::MAX).ends_with(b"xtext"));
+    }
+
+    #[test]
+    fn sets_and_lists_go_out_in_pieces() {
+        let ranges: Vec<(u32, u32)> = (1..=20_000).map(|n| (4 * n, 4 * n + n % 2)).collect();
+        let written = |&(low, high): &(u32, u32)| match low == high {
+            true => low.to_string(),
+            false => format!("{low}:{high}"),
+        };
+        let want: Vec<String> = ranges.iter().map(written).collect();
+        for most in [1000, usize::MAX] {
+            let mut output = Output::default();
+            output.ranges(ranges.iter().copied().collect());
+            assert_eq!(sent(&mut output, most), want.join(",").as_bytes());
+            output.list((0..20_000).rev().collect());
+            let list: String = (0..20_000)
+                .rev()
+                .map(|number| format!(" {number}"))
+                .collect();
+            assert_eq!(sent(&mut output, most), list.as_bytes());
+        }
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Reader {
         }
     }
 
+    /// The file that is read.
+    pub(super) fn file(&self) -> Rc<File> {
+        Rc::clone(&self.file)
+    }
+
     /// Reads on; done when the scanner has what it was made for, or the file ends.
     pub(super) fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<Layout>> {
         let mut piece = [0; PIECE];

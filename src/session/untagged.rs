@@ -66,13 +66,16 @@ impl Teller {
     }
 
     pub(super) fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<()> {
-        let Some(selected) = &cx.core.selected else {
+        let Some(selected) = &mut cx.core.selected else {
             return Step::Done(());
         };
         let view = &selected.view;
         if self.updates.is_none() {
             let may_expunge = self.occasion != Occasion::NumbersInUse;
             let updates = cx.store.updates(view, may_expunge);
+            if !updates.expunged.is_empty() {
+                selected.saved.recount(cx.store, view);
+            }
             tell_before(&updates, self.occasion, cx);
             self.updates = Some(updates);
         }

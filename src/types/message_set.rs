@@ -10,6 +10,8 @@ pub enum SetEnd {
     Number(u32),
     /// `*`: the greatest number in use.
     Last,
+    /// `$`: what the last search has saved (RFC 5182). It stands for a whole set, alone and as both ends.
+    Saved,
 }
 
 impl SetEnd {
@@ -17,6 +19,7 @@ impl SetEnd {
         match self {
             Self::Number(number) => number,
             Self::Last => last,
+            Self::Saved => 0,
         }
     }
 }
@@ -28,7 +31,7 @@ pub struct MessageSet(pub Vec<(SetEnd, SetEnd)>);
 
 impl MessageSet {
     /// The numbers it means when `last` is the greatest one in use (0: there is none, and `*` means
-    /// nothing then).
+    /// nothing then). What was saved is known to the session only: see [`Self::is_saved`].
     pub fn resolve(&self, last: u32) -> NumberSet {
         let ends = self
             .0
@@ -47,6 +50,16 @@ impl MessageSet {
             .flat_map(|&(a, b)| [a.resolve(0), b.resolve(0)])
             .max()
             .unwrap_or(0)
+    }
+
+    /// `$`: what the last search has saved.
+    pub fn saved() -> Self {
+        Self(vec![(SetEnd::Saved, SetEnd::Saved)])
+    }
+
+    /// True if it is `$`.
+    pub fn is_saved(&self) -> bool {
+        self.0.iter().any(|&(a, _)| a == SetEnd::Saved)
     }
 
     /// True if `*` occurs, which RFC 1064 does not have.
@@ -118,6 +131,17 @@ impl NumberSet {
     /// All numbers, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         self.ranges.iter().flat_map(|&(low, high)| low..=high)
+    }
+
+    /// The greatest number.
+    pub fn last(&self) -> Option<u32> {
+        self.ranges.last().map(|&(_, high)| high)
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> u64 {
+        let lengths = self.ranges.iter().map(|&(low, high)| high - low);
+        lengths.map(|length| u64::from(length) + 1).sum()
     }
 
     /// True if there is none.

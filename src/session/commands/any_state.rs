@@ -13,6 +13,7 @@ const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
     "CHILDREN",
     "CREATE-SPECIAL-USE",
+    "ESEARCH",
     "ID",
     "IDLE",
     "LIST-EXTENDED",
@@ -21,10 +22,15 @@ const CAPABILITIES: &[&str] = &[
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
+    "SEARCHRES",
+    "SORT",
     "SPECIAL-USE",
     "STATUS=SIZE",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
     "UIDPLUS",
     "UNSELECT",
+    "WITHIN",
 ];
 
 /// RFC 3501 §6.1.1. That the client asked has made the session climb already.

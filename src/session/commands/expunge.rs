@@ -15,7 +15,7 @@ struct ExpungeJob(Expunge);
 pub(super) fn job(uids: Option<&MessageSet>, core: &Core) -> Box<dyn Job> {
     match core.view() {
         Some(view) if core.may_write() => {
-            let uids = uids.map(|set| set.resolve(view.last_uid()));
+            let uids = uids.map(|set| super::fetch::numbers(true, set, core).unwrap_or_default());
             Box::new(ExpungeJob(Expunge::new(view.handle().clone(), uids)))
         }
         _ => super::answered(Reply::no(

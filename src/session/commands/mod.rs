@@ -62,8 +62,19 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             count,
         } => fetch::partial(number, item, start, count, core),
         Command::Rename { from, to } => folders::rename(&from, &to, core),
-        Command::Search { uid, charset, keys } => search::job(uid, charset.as_deref(), keys, core),
+        Command::Search {
+            uid,
+            returns,
+            charset,
+            keys,
+        } => search::search(uid, returns, charset.as_deref(), keys, core),
         Command::Select { mailbox } => select::select(&mailbox, core),
+        Command::Sort {
+            uid,
+            criteria,
+            charset,
+            keys,
+        } => search::sort(uid, &criteria, &charset, keys, core),
         Command::Status { mailbox, items } => status::job(&mailbox, items, core),
         Command::Store {
             uid,
@@ -82,6 +93,12 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             core,
         ),
         Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on, core),
+        Command::Thread {
+            uid,
+            algorithm,
+            charset,
+            keys,
+        } => search::thread(uid, algorithm, &charset, keys, core),
         Command::Unselect => Box::new(select::Unselect),
     }
 }

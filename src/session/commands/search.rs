@@ -1,116 +1,190 @@
-//! SEARCH and UID SEARCH (RFC 1064 p. 13-14, RFC 3501 §6.4.4).
+//! SEARCH (RFC 1064 p. 13-14, RFC 3501 §6.4.4, RFC 4731), SORT and THREAD (RFC 5256), and their UID forms.
 //!
 //! A message is judged in stages, each dearer than the one before: what the mailbox knows in memory, the
 //! file's status, the header, the whole text. The keys are evaluated on what is known so far; if that
 //! does not decide, the answer says what is missing, it is fetched, and the keys are evaluated again. So
 //! `SEARCH UNSEEN TEXT x` opens unseen messages only, and whatever the order of the keys, a file is read
-//! once: all strings are looked for in one pass.
+//! once: all strings are looked for in one pass. What becomes of the messages that match is the business
+//! of the command's [`Findings`].
 
 mod keys;
+mod numbers;
+mod sorted;
+mod text;
+mod threads;
 
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::keys::{Facts, Missing, Program};
-use crate::budget::{COST_OPEN, COST_READ_16K, Step, Why};
+use self::numbers::Numbers;
+use self::sorted::Sorted;
+use self::text::TextReader;
+use self::threads::Threads;
+use crate::budget::{COST_OPEN, Step};
 use crate::message::scan::Depth;
-use crate::protocol::{Code, SearchKey};
+use crate::message::text::{passages, passages_without_parts};
+use crate::message::{Charset, charset};
+use crate::protocol::{Code, SearchKey, SearchReturn, SortCriterion, ThreadAlgorithm};
 use crate::ready;
-use crate::session::core::Core;
+use crate::session::core::{Core, Saved};
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::reader::{PIECE, Reader, unreadable};
+use crate::session::reader::{Reader, unreadable};
 use crate::session::untagged::Occasion;
-use crate::store::{MessageRef, StoreError};
+use crate::store::{MessageRef, StoreError, View};
 use crate::types::NumberSet;
+
+/// What a command makes of the messages that match.
+trait Findings {
+    /// Takes a message that matches, or says what must be known of it first.
+    fn take(&mut self, message: &MessageRef, facts: &Facts) -> Result<(), Missing>;
+
+    /// True if no further message makes a difference.
+    fn is_complete(&self) -> bool {
+        false
+    }
+
+    /// Answers, when there are no more messages.
+    fn tell(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply>;
+}
 
 struct Search {
     uid: bool,
     program: Program,
+    findings: Box<dyn Findings>,
     each: EachMessage,
     facts: Facts,
     loading: Option<Loading>,
     retry: Retry,
-    hits: NumberSet,
+    /// Every message was held against the keys.
+    is_over: bool,
 }
 
 /// What is being read of the current message.
 enum Loading {
     Header(Reader),
     Size(Reader),
-    Text {
-        file: Rc<File>,
-        position: u64,
-        header: Option<Reader>,
-    },
+    /// Where its texts are.
+    Structure(Reader),
+    Text(TextReader),
 }
 
-/// Looks through all messages of the mailbox.
-pub(super) fn job(
+/// SEARCH and UID SEARCH.
+pub(super) fn search(
     uid: bool,
+    returns: Option<SearchReturn>,
     charset: Option<&[u8]>,
+    keys: Vec<SearchKey>,
+    core: &mut Core,
+) -> Box<dyn Job> {
+    let program = program(charset, keys, core);
+    if returns.is_some_and(|returns| returns.save) {
+        // RFC 5182 §2.1: a search that fails leaves nothing saved.
+        core.save(Saved::default());
+    }
+    job(uid, program, Box::new(Numbers::new(uid, returns)), core)
+}
+
+/// SORT and UID SORT (RFC 5256 §3).
+pub(super) fn sort(
+    uid: bool,
+    criteria: &[SortCriterion],
+    charset: &[u8],
     keys: Vec<SearchKey>,
     core: &Core,
 ) -> Box<dyn Job> {
-    let known = charset.is_none_or(|name| {
-        name.eq_ignore_ascii_case(b"US-ASCII") || name.eq_ignore_ascii_case(b"UTF-8")
-    });
-    if !known {
+    let program = program(Some(charset), keys, core);
+    job(uid, program, Box::new(Sorted::new(uid, criteria)), core)
+}
+
+/// THREAD and UID THREAD (RFC 5256 §3).
+pub(super) fn thread(
+    uid: bool,
+    algorithm: ThreadAlgorithm,
+    charset: &[u8],
+    keys: Vec<SearchKey>,
+    core: &Core,
+) -> Box<dyn Job> {
+    let program = program(Some(charset), keys, core);
+    job(uid, program, Box::new(Threads::new(uid, algorithm)), core)
+}
+
+/// The keys, for the mailbox as it is now.
+fn program(charset: Option<&[u8]>, keys: Vec<SearchKey>, core: &Core) -> Result<Program, Reply> {
+    let Some(charset) = charset.map_or(Some(Charset::PLAIN), Charset::named) else {
         let reply = Reply::no("This character set is not known here");
-        return super::answered(reply.with_code(Code::BadCharset));
-    }
+        return Err(reply.with_code(Code::BadCharset(charset::NAMES)));
+    };
     let Some(view) = core.view() else {
-        return super::answered(Reply::bad("Select a mailbox first"));
+        return Err(Reply::bad("Select a mailbox first"));
     };
-    let program = match Program::new(keys, view) {
+    Program::new(keys, charset, view, core.saved(true)).map_err(Reply::no)
+}
+
+/// Looks through all messages of the mailbox.
+fn job(
+    uid: bool,
+    program: Result<Program, Reply>,
+    findings: Box<dyn Findings>,
+    core: &Core,
+) -> Box<dyn Job> {
+    let program = match program {
         Ok(program) => program,
-        Err(text) => return super::answered(Reply::no(text)),
+        Err(reply) => return super::answered(reply),
     };
+    let last = core.view().map_or(0, View::exists);
     Box::new(Search {
         uid,
         program,
-        each: EachMessage::new(NumberSet::range(1, view.exists()), false),
+        findings,
+        each: EachMessage::new(NumberSet::range(1, last), false),
         facts: Facts::default(),
         loading: None,
         retry: Retry::default(),
-        hits: NumberSet::new(),
+        is_over: false,
     })
 }
 
 impl Job for Search {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        while let Some(message) = ready!(self.each.current(cx)) {
-            match ready!(self.judge(&message, cx)) {
-                Ok(true) => self.hits.insert(if self.uid {
-                    message.uid.get()
-                } else {
-                    message.number
-                }),
-                Ok(false) | Err(StoreError::Gone) => {}
-                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
-                    return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
-                }
-                // What cannot be read matches nothing; it must not hide what can.
-                Err(error) => log::warn!("{}: not searched: {error:?}", cx.core.peer.name),
+        if !self.is_over {
+            if let Err(error) = ready!(self.look(cx)) {
+                return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
             }
-            self.facts = Facts::default();
-            self.each.advance_in_memory(cx, self.program.keys());
+            self.is_over = true;
         }
-        // A bare SEARCH line says that there are no hits (RFC 3501 §7.2.5; old servers did the same).
-        cx.core.encoder().begin_search();
-        cx.core.output.numbers(std::mem::take(&mut self.hits));
-        cx.core.encoder().end_line();
-        Step::Done(Reply::ok("SEARCH completed").on(Occasion::after(self.uid)))
+        let reply = ready!(self.findings.tell(cx));
+        Step::Done(reply.on(Occasion::after(self.uid)))
     }
 }
 
 impl Search {
-    fn judge(
-        &mut self,
-        message: &MessageRef,
-        cx: &mut Cx<'_, '_>,
-    ) -> Step<Result<bool, StoreError>> {
+    /// Holds every message against the keys.
+    fn look(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+        while let Some(message) = ready!(self.each.current(cx)) {
+            if self.facts.now == 0 {
+                self.facts.now = unix(cx.budget.wall());
+            }
+            match ready!(self.judge(&message, cx)) {
+                Ok(()) | Err(StoreError::Gone) => {}
+                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
+                    return Step::Done(Err(error));
+                }
+                // What cannot be read matches nothing; it must not hide what can.
+                Err(error) => log::warn!("{}: not searched: {error:?}", cx.core.peer.name),
+            }
+            self.facts = Facts::at(self.facts.now);
+            self.each.advance_in_memory(cx, self.program.keys());
+            if self.findings.is_complete() {
+                break;
+            }
+        }
+        Step::Done(Ok(()))
+    }
+
+    /// Holds one message against the keys, and hands it on if it matches.
+    fn judge(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         loop {
             if self.loading.is_some() {
                 if let Err(error) = ready!(self.load(cx)) {
@@ -120,8 +194,13 @@ impl Search {
             let Some(view) = cx.core.view() else {
                 return Step::Done(Err(StoreError::Gone));
             };
-            let missing = match self.program.matches(&self.facts, message, cx.store, view) {
-                Ok(verdict) => return Step::Done(Ok(verdict)),
+            let matches = self.program.matches(&self.facts, message, cx.store, view);
+            let missing = match matches {
+                Ok(false) => return Step::Done(Ok(())),
+                Ok(true) => match self.findings.take(message, &self.facts) {
+                    Ok(()) => return Step::Done(Ok(())),
+                    Err(missing) => missing,
+                },
                 Err(missing) => missing,
             };
             if let Err(error) = ready!(self.fetch(missing, message, cx)) {
@@ -145,63 +224,66 @@ impl Search {
             cx.budget.spend(1);
             return Step::Done(status.map(|status| self.facts.status = Some(status)));
         }
+        let file = match ready!(self.open(message, cx)) {
+            Ok(file) => file,
+            Err(error) => return Step::Done(Err(error)),
+        };
+        self.loading = Some(self.begin(missing, file));
+        Step::Done(Ok(()))
+    }
+
+    fn open(
+        &mut self,
+        message: &MessageRef,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<Rc<File>, StoreError>> {
+        if let Some(file) = &self.facts.file {
+            return Step::Done(Ok(Rc::clone(file)));
+        }
         let opened = ready!(
             self.retry
                 .step(cx, |store, view, _| store.open_message(view, message))
         );
         cx.budget.spend(COST_OPEN);
-        Step::Done(
-            opened.map(|opened| self.loading = Some(self.begin(missing, Rc::new(opened.file)))),
-        )
+        Step::Done(opened.map(|opened| {
+            let file = Rc::new(opened.file);
+            self.facts.file = Some(Rc::clone(&file));
+            file
+        }))
     }
 
-    fn begin(&mut self, missing: Missing, file: Rc<File>) -> Loading {
-        match missing {
-            Missing::Size => Loading::Size(Reader::new(file, Depth::Sizes)),
-            Missing::Text => {
-                self.program.begin_text();
-                let known = self.facts.header_end.is_some();
-                let header = (!known).then(|| Reader::new(Rc::clone(&file), Depth::Header));
-                Loading::Text {
-                    file,
-                    position: 0,
-                    header,
-                }
-            }
-            _ => Loading::Header(Reader::new(file, Depth::Header)),
+    /// The texts of a message are found by its header, or by its structure if it has parts.
+    fn begin(&self, missing: Missing, file: Rc<File>) -> Loading {
+        let header = match (missing, &self.facts.header) {
+            (Missing::Size, _) => return Loading::Size(Reader::new(file, Depth::Sizes)),
+            (Missing::Text, Some(header)) => header,
+            _ => return Loading::Header(Reader::new(file, Depth::Header)),
+        };
+        match passages_without_parts(header, self.facts.header_end) {
+            Some(passages) => Loading::Text(TextReader::new(file, passages)),
+            None => Loading::Structure(Reader::new(file, Depth::Structure)),
         }
     }
 
     fn load(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
-        let Some(loading) = &mut self.loading else {
-            return Step::Done(Ok(()));
-        };
-        let loaded = match loading {
-            Loading::Header(reader) => {
+        let loaded = match &mut self.loading {
+            None => Ok(()),
+            Some(Loading::Header(reader)) => {
                 ready!(reader.step(cx.budget)).map(|layout| self.facts.take_header(layout))
             }
-            Loading::Size(reader) => ready!(reader.step(cx.budget))
+            Some(Loading::Size(reader)) => ready!(reader.step(cx.budget))
                 .map(|layout| self.facts.size = Some(layout.whole.size)),
-            Loading::Text {
-                header: Some(reader),
-                ..
-            } => {
-                let header =
-                    ready!(reader.step(cx.budget)).map(|layout| self.facts.take_header(layout));
-                if let (Ok(()), Loading::Text { header, .. }) = (&header, loading) {
-                    *header = None;
+            Some(Loading::Structure(reader)) => match ready!(reader.step(cx.budget)) {
+                Ok(layout) => {
+                    let reader = TextReader::new(reader.file(), passages(&layout));
+                    self.loading = Some(Loading::Text(reader));
                     return self.load(cx);
                 }
-                header
-            }
-            Loading::Text { file, position, .. } => {
-                let read = ready!(read_text(
-                    &mut self.program,
-                    &self.facts,
-                    file,
-                    position,
-                    cx
-                ));
+                Err(error) => Err(error),
+            },
+            Some(Loading::Text(reader)) => {
+                let header = self.facts.header.as_deref().unwrap_or_default();
+                let read = ready!(reader.step(header, &mut self.program, cx.budget));
                 read.map(|()| self.facts.text_read = true)
             }
         };
@@ -210,28 +292,8 @@ impl Search {
     }
 }
 
-/// Shows the file to the strings that are looked for, until all are found or the file ends.
-fn read_text(
-    program: &mut Program,
-    facts: &Facts,
-    file: &File,
-    position: &mut u64,
-    cx: &mut Cx<'_, '_>,
-) -> Step<io::Result<()>> {
-    let mut piece = [0; PIECE];
-    loop {
-        let count = match file.read_at(&mut piece, *position) {
-            Ok(count) => count,
-            Err(error) => return Step::Done(Err(error)),
-        };
-        if count == 0 || !program.look_at(&piece[..count], *position, facts.header_end.unwrap_or(0))
-        {
-            return Step::Done(Ok(()));
-        }
-        *position += count as u64;
-        cx.budget.spend(COST_READ_16K);
-        if cx.budget.is_spent() {
-            return Step::Yield(Why::Budget);
-        }
-    }
+/// Seconds since 1970.
+fn unix(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -27,6 +27,9 @@ pub(super) fn numbers(uid: bool, set: &MessageSet, core: &Core) -> Result<Number
     let Some(view) = core.view() else {
         return Err(Reply::bad("Select a mailbox first"));
     };
+    if set.is_saved() {
+        return Ok(core.saved(uid));
+    }
     if uid {
         return Ok(set.resolve(view.last_uid()));
     }

@@ -1,6 +1,11 @@
 //! The keys of one SEARCH, evaluated on what is known of a message so far.
 
-use crate::message::{Finder, Layout, header, sent};
+use crate::message::fold::folded;
+use crate::message::text::{PassageKind, Reading};
+use crate::message::{Charset, Finder, Layout, header, sent, words};
+use std::fs::File;
+use std::rc::Rc;
+
 use crate::protocol::{DateOf, SearchKey, When};
 use crate::store::{MessageRef, MessageStat, Store, View};
 use crate::types::{Day, Keyword, NumberSet};
@@ -21,18 +26,51 @@ pub(super) enum Missing {
 /// What is known of one message beyond its flags.
 #[derive(Default)]
 pub(super) struct Facts {
+    /// When the search began, in seconds since 1970.
+    pub(super) now: i64,
     pub(super) status: Option<MessageStat>,
     pub(super) header: Option<Vec<u8>>,
-    pub(super) header_end: Option<u64>,
+    /// Where the text starts, once the header is known.
+    pub(super) header_end: u64,
     pub(super) size: Option<u64>,
     pub(super) text_read: bool,
+    /// Its file, once it was opened.
+    pub(super) file: Option<Rc<File>>,
 }
 
 impl Facts {
+    /// Nothing is known of the message; the search began at that time.
+    pub(super) fn at(now: i64) -> Self {
+        Self {
+            now,
+            ..Self::default()
+        }
+    }
+
     /// Keeps what a pass over the header has found out.
     pub(super) fn take_header(&mut self, layout: Layout) {
-        self.header_end = Some(layout.header.end);
+        self.header_end = layout.header.end;
         self.header = Some(layout.header_bytes);
+    }
+
+    /// RFC822.SIZE. What the file name says of it is good enough to compare with.
+    pub(super) fn size(&self) -> Result<u64, Missing> {
+        if let Some(size) = self.size {
+            return Ok(size);
+        }
+        let status = self.status.as_ref().ok_or(Missing::Status)?;
+        status.size_hint.ok_or(Missing::Size)
+    }
+
+    /// The header.
+    pub(super) fn header(&self) -> Result<&[u8], Missing> {
+        self.header.as_deref().ok_or(Missing::Header)
+    }
+
+    /// The internal date, in seconds since 1970.
+    pub(super) fn arrival(&self) -> Result<i64, Missing> {
+        let status = self.status.as_ref().ok_or(Missing::Status)?;
+        Ok(status.date.unix)
     }
 }
 
@@ -50,6 +88,8 @@ enum Test {
     Not(Box<Self>),
     /// The string with that index among those wanted.
     Text(usize),
+    /// A field of that name contains the string.
+    Header(Vec<u8>, Box<Finder>),
     /// Sets may be long, so they are resolved once.
     Numbers(NumberSet),
     Uids(NumberSet),
@@ -60,6 +100,10 @@ enum Test {
 pub(super) struct Program {
     test: Test,
     wanted: Vec<Wanted>,
+    /// What they are looked for in.
+    reading: Reading,
+    /// BODY looks there too.
+    in_body: bool,
     /// How many keys there are.
     keys: u32,
 }
@@ -69,8 +113,15 @@ pub(super) const TOO_LONG: &str = "That string is too long to search for";
 
 impl Program {
     /// For a view as it is now.
-    pub(super) fn new(keys: Vec<SearchKey>, view: &View) -> Result<Self, &'static str> {
+    pub(super) fn new(
+        keys: Vec<SearchKey>,
+        charset: Charset,
+        view: &View,
+        saved: NumberSet,
+    ) -> Result<Self, &'static str> {
         let mut compiler = Compiler {
+            charset,
+            saved,
             last: (view.exists(), view.last_uid()),
             wanted: Vec::new(),
             keys: 0,
@@ -79,6 +130,8 @@ impl Program {
         Ok(Self {
             test,
             wanted: compiler.wanted,
+            reading: Reading::new(),
+            in_body: false,
             keys: compiler.keys,
         })
     }
@@ -106,30 +159,68 @@ impl Program {
         .one(&self.test)
     }
 
-    /// Before the text of a message is looked at.
-    pub(super) fn begin_text(&mut self) {
-        self.wanted
-            .iter_mut()
-            .for_each(|wanted| wanted.finder.reset());
+    /// Begins the text of a message with its header. Like the others that look, false when there is
+    /// nothing left to look for.
+    pub(super) fn begin_text(&mut self, header: &[u8]) -> bool {
+        let mut in_header = false;
+        for wanted in &mut self.wanted {
+            wanted.finder.reset();
+            in_header |= !wanted.body_only && !wanted.finder.is_found();
+        }
+        if in_header {
+            look_at(
+                &mut self.wanted,
+                &folded(&words::shown_header(header)),
+                false,
+            )
+        } else {
+            look_at(&mut self.wanted, b"", false)
+        }
     }
 
-    /// Looks at a piece of the file that starts at that offset. False when there is nothing left to look
-    /// for.
-    pub(super) fn look_at(&mut self, piece: &[u8], position: u64, header_end: u64) -> bool {
-        let skip = usize::try_from(header_end.saturating_sub(position)).unwrap_or(usize::MAX);
-        let body = piece.get(skip..).unwrap_or(&[]);
-        let mut open = false;
-        for wanted in &mut self.wanted {
-            open |= !wanted
-                .finder
-                .feed(if wanted.body_only { body } else { piece });
-        }
-        open
+    /// True if something is looked for in such passages.
+    pub(super) fn looks_at(&self, kind: PassageKind) -> bool {
+        kind != PassageKind::MimeHeader || self.wanted.iter().any(|wanted| !wanted.body_only)
     }
+
+    /// Begins a passage: no match goes on from the one before.
+    pub(super) fn begin_passage(&mut self, kind: PassageKind) {
+        self.in_body = kind != PassageKind::MimeHeader;
+        self.reading.begin(kind);
+        for wanted in &mut self.wanted {
+            wanted.finder.begin_text();
+        }
+    }
+
+    /// Looks at the next octets of a passage.
+    pub(super) fn look_at(&mut self, octets: &[u8]) -> bool {
+        look_at(&mut self.wanted, self.reading.feed(octets), self.in_body)
+    }
+
+    /// Ends a passage.
+    pub(super) fn end_passage(&mut self) -> bool {
+        look_at(&mut self.wanted, self.reading.end(), self.in_body)
+    }
+}
+
+/// Looks at text, decoded and folded. False when there is nothing left to look for.
+fn look_at(wanted: &mut [Wanted], text: &[u8], in_body: bool) -> bool {
+    let mut open = false;
+    for wanted in wanted {
+        open |= !match in_body || !wanted.body_only {
+            true => wanted.finder.feed(text),
+            false => wanted.finder.is_found(),
+        };
+    }
+    open
 }
 
 /// Makes tests of keys.
 struct Compiler {
+    /// Of the strings.
+    charset: Charset,
+    /// The unique identifiers that `$` stands for.
+    saved: NumberSet,
     /// For the sets: how many messages there are, and the greatest UID.
     last: (u32, u32),
     wanted: Vec<Wanted>,
@@ -145,11 +236,12 @@ impl Compiler {
             SearchKey::Not(key) => Test::Not(Box::new(self.test(*key)?)),
             SearchKey::Body(string) => self.text(&string, true)?,
             SearchKey::Text(string) => self.text(&string, false)?,
+            SearchKey::Numbers(set) | SearchKey::Uids(set) if set.is_saved() => {
+                Test::Uids(self.saved.clone())
+            }
             SearchKey::Numbers(set) => Test::Numbers(set.resolve(self.last.0)),
             SearchKey::Uids(set) => Test::Uids(set.resolve(self.last.1)),
-            SearchKey::Header { ref text, .. } if Finder::new(text).is_none() => {
-                return Err(TOO_LONG);
-            }
+            SearchKey::Header { field, text } => Test::Header(field, Box::new(self.finder(&text)?)),
             key => Test::Key(key),
         })
     }
@@ -159,9 +251,13 @@ impl Compiler {
     }
 
     fn text(&mut self, string: &[u8], body_only: bool) -> Result<Test, &'static str> {
-        let finder = Finder::new(string).ok_or(TOO_LONG)?;
+        let finder = self.finder(string)?;
         self.wanted.push(Wanted { finder, body_only });
         Ok(Test::Text(self.wanted.len() - 1))
+    }
+
+    fn finder(&self, string: &[u8]) -> Result<Finder, &'static str> {
+        Finder::new(&self.charset.decode(string)).ok_or(TOO_LONG)
     }
 }
 
@@ -184,6 +280,7 @@ impl Judge<'_> {
                 Ok(self.program.wanted[*index].finder.is_found())
             }
             Test::Text(_) => Err(Missing::Text),
+            Test::Header(field, finder) => self.header(field, finder),
             Test::Numbers(set) => Ok(set.contains(self.message.number)),
             Test::Uids(set) => Ok(set.contains(self.message.uid.get())),
             Test::Key(key) => self.key(key),
@@ -221,9 +318,10 @@ impl Judge<'_> {
                 when,
                 day,
             } => self.sent_date(*when, *day),
-            SearchKey::Header { field, text } => self.header(field, text),
-            SearchKey::Larger(size) => Ok(self.size()? > u64::from(*size)),
-            SearchKey::Smaller(size) => Ok(self.size()? < u64::from(*size)),
+            SearchKey::Older(seconds) => Ok(self.age()? >= i64::from(*seconds)),
+            SearchKey::Younger(seconds) => Ok(self.age()? <= i64::from(*seconds)),
+            SearchKey::Larger(size) => Ok(self.facts.size()? > u64::from(*size)),
+            SearchKey::Smaller(size) => Ok(self.facts.size()? < u64::from(*size)),
             // ALL; the others are tests of their own.
             _ => Ok(true),
         }
@@ -243,30 +341,23 @@ impl Judge<'_> {
         Ok(lies(when, status.date.day(), day))
     }
 
+    /// Seconds since the internal date (RFC 5032 §2).
+    fn age(&self) -> Result<i64, Missing> {
+        Ok(self.facts.now.saturating_sub(self.facts.arrival()?))
+    }
+
     /// The day in the Date field, as it is written there, whatever the zone. None there: no match.
     fn sent_date(&self, when: When, day: Day) -> Result<bool, Missing> {
-        let block = self.facts.header.as_ref().ok_or(Missing::Header)?;
+        let block = self.facts.header()?;
         Ok(sent::day(block).is_some_and(|sent| lies(when, sent, day)))
     }
 
-    /// A field of that name that contains the string, whatever its case; the empty string asks whether
-    /// there is such a field (RFC 3501 §6.4.4).
-    fn header(&self, name: &[u8], string: &[u8]) -> Result<bool, Missing> {
-        let block = self.facts.header.as_ref().ok_or(Missing::Header)?;
-        let Some(mut finder) = Finder::new(string) else {
-            return Ok(false);
-        };
+    /// A field of that name that contains the string, as its reader sees it and whatever its case; the
+    /// empty string asks whether there is such a field (RFC 3501 §6.4.4).
+    fn header(&self, name: &[u8], finder: &Finder) -> Result<bool, Missing> {
+        let block = self.facts.header()?;
         let mut named = header::fields(block).filter(|field| field.name.eq_ignore_ascii_case(name));
-        Ok(named.any(|field| finder.is_in(&header::unfolded(field.value))))
-    }
-
-    /// RFC822.SIZE. What the file name says of it is good enough to compare with.
-    fn size(&self) -> Result<u64, Missing> {
-        if let Some(size) = self.facts.size {
-            return Ok(size);
-        }
-        let status = self.facts.status.as_ref().ok_or(Missing::Status)?;
-        status.size_hint.ok_or(Missing::Size)
+        Ok(named.any(|field| finder.is_in(&folded(&words::shown(field.value)))))
     }
 }
 

@@ -1,0 +1,187 @@
+//! Character sets: from their names in mail and in commands to UTF-8.
+//!
+//! Names are looked up in the table of the WHATWG Encoding Standard, which is how mail readers
+//! understand them: `ISO-8859-1` is read as windows-1252, since mail that says the one often means the
+//! other. Two things differ here. US-ASCII is no encoding of its own but stands for text that is not
+//! decoded at all, and so does every name that nobody knows: octets from 0x80 up are then left as they
+//! are, and they match themselves. And the names that the standard blocks because browsers could be
+//! fooled with them are unknown names.
+
+use encoding_rs::{CoderResult, Decoder, Encoding, REPLACEMENT, UTF_8};
+
+/// Names to offer to a client that used one that is not known: one for each encoding.
+pub const NAMES: &[&str] = &[
+    "US-ASCII",
+    "UTF-8",
+    "ISO-8859-1",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-5",
+    "ISO-8859-6",
+    "ISO-8859-7",
+    "ISO-8859-8",
+    "ISO-8859-10",
+    "ISO-8859-13",
+    "ISO-8859-14",
+    "ISO-8859-15",
+    "ISO-8859-16",
+    "KOI8-R",
+    "KOI8-U",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+    "TIS-620",
+    "Big5",
+    "EUC-JP",
+    "EUC-KR",
+    "GB18030",
+    "GB2312",
+    "ISO-2022-JP",
+    "Shift_JIS",
+];
+
+/// A character set that is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charset {
+    /// `None` if its octets are UTF-8, or taken for it.
+    encoding: Option<&'static Encoding>,
+}
+
+impl Charset {
+    /// Octets that are not decoded.
+    pub const PLAIN: Self = Self { encoding: None };
+
+    /// The character set of that name, in any case.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        if name.eq_ignore_ascii_case(b"US-ASCII") {
+            return Some(Self::PLAIN);
+        }
+        let encoding = Encoding::for_label(name).filter(|&known| known != REPLACEMENT)?;
+        Some(Self {
+            encoding: (encoding != UTF_8).then_some(encoding),
+        })
+    }
+
+    /// A whole text in UTF-8.
+    pub fn decode(self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        ToUtf8::new(self).feed(text, true, &mut out);
+        out
+    }
+}
+
+/// Decodes a text that comes in chunks.
+pub struct ToUtf8 {
+    /// `None`: nothing is to be done.
+    decoder: Option<Decoder>,
+    /// Octets below 0x80 are letters of ASCII, whatever stands before them, as long as only such
+    /// octets have come.
+    is_ascii_so_far: bool,
+}
+
+impl ToUtf8 {
+    /// For a text in that character set.
+    pub fn new(charset: Charset) -> Self {
+        let encoding = charset.encoding;
+        Self {
+            decoder: encoding.map(Encoding::new_decoder),
+            is_ascii_so_far: encoding.is_some_and(Encoding::is_ascii_compatible),
+        }
+    }
+
+    /// True if the chunk comes out as it goes in.
+    pub fn passes(&mut self, chunk: &[u8]) -> bool {
+        if self.decoder.is_none() {
+            return true;
+        }
+        self.is_ascii_so_far = self.is_ascii_so_far && chunk.is_ascii();
+        self.is_ascii_so_far
+    }
+
+    /// Appends the next chunk to `out`. What is no text in the character set becomes U+FFFD.
+    pub fn feed(&mut self, chunk: &[u8], is_last: bool, out: &mut Vec<u8>) {
+        let passes = self.passes(chunk);
+        let Some(decoder) = self.decoder.as_mut().filter(|_| !passes) else {
+            return out.extend_from_slice(chunk);
+        };
+        let mut rest = chunk;
+        loop {
+            let start = out.len();
+            let room = decoder.max_utf8_buffer_length(rest.len());
+            // Chunks are some KiB long, so that this never overflows; if it did, we would go on in pieces.
+            out.resize(start + room.unwrap_or(rest.len()).max(16), 0);
+            let (result, read, written, _) =
+                decoder.decode_to_utf8(rest, &mut out[start..], is_last);
+            out.truncate(start + written);
+            rest = &rest[read..];
+            if result == CoderResult::InputEmpty {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(name: &str, text: &[u8]) -> String {
+        let charset = Charset::named(name.as_bytes()).expect(name);
+        String::from_utf8(charset.decode(text)).expect("UTF-8")
+    }
+
+    #[test]
+    fn every_name_that_is_offered_is_known() {
+        for name in NAMES {
+            assert!(Charset::named(name.as_bytes()).is_some(), "{name}");
+        }
+        for name in ["", "x-unknown", "UTF-7", "ISO-2022-KR", "\0"] {
+            assert_eq!(Charset::named(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn known_answers() {
+        assert_eq!(decoded("iso-8859-1", b"caf\xe9"), "caf\u{e9}");
+        assert_eq!(decoded("ISO-8859-15", b"\xa4"), "\u{20ac}");
+        assert_eq!(decoded("koi8-r", b"\xcd\xc9\xd2"), "\u{43c}\u{438}\u{440}");
+        assert_eq!(
+            decoded("Shift_JIS", b"\x93\xfa\x96\x7b"),
+            "\u{65e5}\u{672c}"
+        );
+        assert_eq!(
+            decoded("iso-2022-jp", b"\x1b$BF|K\\\x1b(B."),
+            "\u{65e5}\u{672c}."
+        );
+        assert_eq!(decoded("gb2312", b"\xd6\xd0"), "\u{4e2d}");
+        assert_eq!(decoded("UTF-8", "\u{e9}".as_bytes()), "\u{e9}");
+        assert_eq!(Charset::PLAIN.decode(b"\xe9a"), b"\xe9a");
+    }
+
+    #[test]
+    fn chunks_do_not_matter() {
+        for (name, text) in [
+            ("iso-2022-jp", &b"a\x1b$BF|K\\\x1b(B."[..]),
+            ("gb18030", b"a\xd6\xd0b\x81\x30\x81\x30"),
+            ("utf-16be", b"\0a\x65\xe5"),
+            ("windows-1252", b"ab\xe9c\xe9"),
+        ] {
+            let charset = Charset::named(name.as_bytes()).expect(name);
+            for size in 1..4 {
+                let (mut decoder, mut out) = (ToUtf8::new(charset), Vec::new());
+                for chunk in text.chunks(size) {
+                    decoder.feed(chunk, false, &mut out);
+                }
+                decoder.feed(b"", true, &mut out);
+                assert_eq!(out, charset.decode(text), "{name} by {size}");
+            }
+        }
+    }
+}

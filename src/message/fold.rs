@@ -1,0 +1,144 @@
+//! Case folding: two texts that differ in case only become the same.
+//!
+//! Each character becomes its lower case (RFC 3501 §6.4.4 asks for matching in any case, RFC 1176 p. 16
+//! too). Octets that are not UTF-8 stay what they are, so that text whose character set is not known can
+//! still be found by whoever knows its octets.
+
+use std::str;
+
+/// Folds a text that comes in chunks.
+#[derive(Debug, Default)]
+pub struct Fold {
+    /// A character of which the end has not come yet, at most three octets.
+    pending: Vec<u8>,
+}
+
+impl Fold {
+    /// Appends the next chunk to `out`, folded: at most half as long again as what was fed.
+    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        let mut rest = chunk;
+        while !self.pending.is_empty() {
+            let Some((&octet, after)) = rest.split_first() else {
+                return;
+            };
+            rest = after;
+            self.pending.push(octet);
+            let pending = std::mem::take(&mut self.pending);
+            self.pending = lower(&pending, out).to_vec();
+        }
+        self.pending.extend_from_slice(lower(rest, out));
+    }
+
+    /// Appends what is left at the end of the text.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.pending);
+    }
+}
+
+/// A whole text, folded.
+pub fn folded(text: &[u8]) -> Vec<u8> {
+    let (mut fold, mut out) = (Fold::default(), Vec::new());
+    fold.feed(text, &mut out);
+    fold.finish(&mut out);
+    out
+}
+
+/// A whole text by which texts are put in order: each character becomes its upper case, as
+/// i;unicode-casemap has it (RFC 5051 §2), so that `_` comes after `Z` and `z`.
+pub fn collated(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars().flat_map(char::to_uppercase) {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
+/// Appends the text in lower case; returns the start of a character at its end.
+fn lower<'t>(mut text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
+    loop {
+        let error = match str::from_utf8(text) {
+            Ok(valid) => {
+                lower_characters(valid, out);
+                return &[];
+            }
+            Err(error) => error,
+        };
+        let (valid, rest) = text.split_at(error.valid_up_to());
+        lower_characters(str::from_utf8(valid).unwrap_or_default(), out);
+        let Some(length) = error.error_len() else {
+            return rest;
+        };
+        out.extend_from_slice(&rest[..length]);
+        text = &rest[length..];
+    }
+}
+
+fn lower_characters(text: &str, out: &mut Vec<u8>) {
+    if text.is_ascii() {
+        let start = out.len();
+        out.extend_from_slice(text.as_bytes());
+        return out[start..].make_ascii_lowercase();
+    }
+    for character in text.chars() {
+        if character.is_ascii() {
+            out.push(character.to_ascii_lowercase() as u8);
+            continue;
+        }
+        for lower in character.to_lowercase() {
+            out.extend_from_slice(lower.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_answers() {
+        for (text, want) in [
+            ("", ""),
+            ("The File", "the file"),
+            ("\u{c9}COLE", "\u{e9}cole"),
+            ("\u{41c}\u{418}\u{420}", "\u{43c}\u{438}\u{440}"),
+            ("\u{130}", "i\u{307}"),
+            ("\u{65e5}\0[", "\u{65e5}\0["),
+        ] {
+            assert_eq!(folded(text.as_bytes()), want.as_bytes(), "{text}");
+        }
+        assert_eq!(folded(b"A\xe9\xc9B\xc3"), b"a\xe9\xc9b\xc3");
+    }
+
+    #[test]
+    fn texts_in_order() {
+        let mut texts = ["b", "_", "A", "\u{e4}", "a", "\u{c4}b", "", "["];
+        texts.sort_by_key(|text| collated(text.as_bytes()));
+        assert_eq!(texts, ["", "A", "a", "b", "[", "_", "\u{e4}", "\u{c4}b"]);
+        assert_eq!(collated(b"a\xe9b"), b"A\xe9B");
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_do_not_matter(
+            text in prop::collection::vec(prop::sample::select(&b"aZ\xc3\x89\xe2\x82\xac\xf0\x9f\x98\x80"[..]), 0..40),
+            size in 1usize..6,
+        ) {
+            let (mut fold, mut out) = (Fold::default(), Vec::new());
+            for chunk in text.chunks(size) {
+                fold.feed(chunk, &mut out);
+            }
+            fold.finish(&mut out);
+            prop_assert_eq!(out, folded(&text));
+        }
+
+        #[test]
+        fn folds_as_the_library_does(text in "\\PC{0,40}") {
+            let want: String = text.chars().flat_map(char::to_lowercase).collect();
+            prop_assert_eq!(folded(text.as_bytes()), want.as_bytes());
+        }
+    }
+}

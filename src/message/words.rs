@@ -1,0 +1,219 @@
+//! Encoded words: how a header says what is not ASCII (RFC 2047).
+//!
+//! ```text
+//! encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?="   RFC 2047 §2, RFC 2231 §5
+//! ```
+//!
+//! They are decoded wherever they stand, in quotes too, as mail readers do; what is almost one is left as
+//! it is. Between two of them blanks mean nothing (§6.2). A character may not go from one word to the next
+//! (§5), but mailers that count octets let it: words of one charset are decoded together.
+
+use memchr::memmem;
+
+use super::charset::Charset;
+use super::header;
+use super::transfer::Transfer;
+
+/// The value of a field as its reader sees it: on one line, in UTF-8 as far as its character sets are
+/// known, and each tab a blank, for it came from folding.
+pub fn shown(value: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(value.len());
+    show(value, has_words(value), &mut text);
+    text
+}
+
+/// Whether there can be an encoded word.
+fn has_words(text: &[u8]) -> bool {
+    memmem::find(text, b"=?").is_some()
+}
+
+fn show(value: &[u8], has_words: bool, text: &mut Vec<u8>) {
+    let start = text.len();
+    let value = value.trim_ascii();
+    if value.iter().all(|&octet| octet >= b' ') {
+        text.extend_from_slice(value);
+    } else {
+        let kept = value.iter().filter(|octet| !b"\r\n\0".contains(octet));
+        text.extend(kept.map(|&octet| if octet == b'\t' { b' ' } else { octet }));
+    }
+    if has_words {
+        let decoded = decoded(&text[start..]);
+        text.truncate(start);
+        text.extend(decoded);
+    }
+}
+
+/// A header as its reader sees it: a field a line.
+pub fn shown_header(block: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(block.len());
+    let has_words = has_words(block);
+    for field in header::fields(block) {
+        if !field.name.is_empty() {
+            text.extend_from_slice(field.name);
+            text.extend_from_slice(b": ");
+        }
+        show(field.value, has_words, &mut text);
+        text.push(b'\n');
+    }
+    text
+}
+
+/// The line with its encoded words decoded.
+fn decoded(line: &[u8]) -> Vec<u8> {
+    let mut text = Text::default();
+    let mut rest = line;
+    while let Some(at) = memmem::find(rest, b"=?") {
+        match word(&rest[at..]) {
+            Some((word, after)) => {
+                text.plain(&rest[..at]);
+                text.word(word);
+                rest = after;
+            }
+            None => {
+                text.plain(&rest[..at + 2]);
+                rest = &rest[at + 2..];
+            }
+        }
+    }
+    text.plain(rest);
+    text.flush();
+    text.out
+}
+
+/// An encoded word, its transfer encoding undone.
+struct Word {
+    charset: Charset,
+    octets: Vec<u8>,
+}
+
+/// The word that the text starts with, and what follows it.
+fn word(text: &[u8]) -> Option<(Word, &[u8])> {
+    let mut pieces = text.strip_prefix(b"=?")?.splitn(4, |&octet| octet == b'?');
+    let (charset, encoding, encoded) = (pieces.next()?, pieces.next()?, pieces.next()?);
+    let after = pieces.next()?.strip_prefix(b"=")?;
+    let charset = charset.split(|&octet| octet == b'*').next()?;
+    let octets = match encoding {
+        b"B" | b"b" => Transfer::Base64.decode(encoded),
+        b"Q" | b"q" => {
+            let spaced: Vec<u8> = encoded
+                .iter()
+                .map(|&b| if b == b'_' { b' ' } else { b })
+                .collect();
+            Transfer::QuotedPrintable.decode(&spaced)
+        }
+        _ => return None,
+    };
+    let charset = Charset::named(charset).unwrap_or(Charset::PLAIN);
+    Some((Word { charset, octets }, after))
+}
+
+/// What was decoded so far.
+#[derive(Default)]
+struct Text {
+    out: Vec<u8>,
+    /// Words that wait for their last character.
+    open: Option<Word>,
+}
+
+impl Text {
+    fn plain(&mut self, text: &[u8]) {
+        if self.open.is_some() && text.trim_ascii().is_empty() {
+            // Blanks between two words, or at the end of a line that has none there.
+            return;
+        }
+        self.flush();
+        self.out.extend_from_slice(text);
+    }
+
+    fn word(&mut self, mut word: Word) {
+        match &mut self.open {
+            Some(open) if open.charset == word.charset => open.octets.append(&mut word.octets),
+            _ => {
+                self.flush();
+                self.open = Some(word);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Some(Word { charset, octets }) = self.open.take() {
+            let text = charset.decode(&octets);
+            // What a word hides must not break out of its line.
+            let text = text
+                .into_iter()
+                .map(|octet| if octet < b' ' { b' ' } else { octet });
+            self.out.extend(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> String {
+        String::from_utf8_lossy(&shown(text.as_bytes())).into_owned()
+    }
+
+    #[test]
+    fn rfc_2047_section_8() {
+        for (text, want) in [
+            ("(=?ISO-8859-1?Q?a?=)", "(a)"),
+            ("(=?ISO-8859-1?Q?a?= b)", "(a b)"),
+            ("(=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=)", "(ab)"),
+            ("(=?ISO-8859-1?Q?a?=  =?ISO-8859-1?Q?b?=)", "(ab)"),
+            ("(=?ISO-8859-1?Q?a?=\r\n   =?ISO-8859-1?Q?b?=)", "(ab)"),
+            ("(=?ISO-8859-1?Q?a_b?=)", "(a b)"),
+            ("(=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=)", "(a b)"),
+            (
+                "=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>",
+                "Keith Moore <moore@cs.utk.edu>",
+            ),
+            (
+                "=?ISO-8859-1?Q?Patrik_F=E4ltstr=F6m?=",
+                "Patrik F\u{e4}ltstr\u{f6}m",
+            ),
+            (
+                "=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\r\n =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
+                "If you can read this you understand the example.",
+            ),
+        ] {
+            assert_eq!(read(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn as_it_is_written_in_the_wild() {
+        for (text, want) in [
+            ("=?utf-8*de?q?gr=C3=BCn?=", "gr\u{fc}n"),
+            ("\"=?utf-8?b?w6k=?=\" <a@b>", "\"\u{e9}\" <a@b>"),
+            ("=?utf-8?q?=C3?= =?utf-8?q?=A9?=", "\u{e9}"),
+            ("=?utf-8?q?a b?=", "a b"),
+            ("=?x-none?q?a?=", "a"),
+            ("=?utf-8?x?a?=", "=?utf-8?x?a?="),
+            ("=?utf-8?q?a", "=?utf-8?q?a"),
+            ("=?=?utf-8?q?a?=", "=?a"),
+            ("a =?", "a =?"),
+            ("=?utf-8?q?a=0D=0ABcc:?=", "a  Bcc:"),
+            ("one\r\n\ttwo", "one two"),
+        ] {
+            assert_eq!(read(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn headers_are_shown_field_by_field() {
+        let block = b"From jo Thu\nSubject: =?utf-8?q?=C3=A9?=\n\tx\nTo: a\n\nbody";
+        let want = "From jo Thu\nSubject: \u{e9} x\nTo: a\n";
+        assert_eq!(String::from_utf8_lossy(&shown_header(block)), want);
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_panics_or_breaks_its_line(value in "[=?qb*a_\\-8utf\r\n ]{0,60}") {
+            let text = shown(value.as_bytes());
+            prop_assert!(!text.contains(&b'\n'));
+        }
+    }
+}

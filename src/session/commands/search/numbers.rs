@@ -1,0 +1,148 @@
+//! SEARCH: the numbers of the messages that match, as RFC 3501 has them or as a client has asked for
+//! them (RFC 4731), and what of them `$` is to stand for (RFC 5182).
+
+use super::Findings;
+use super::keys::{Facts, Missing};
+use crate::budget::Step;
+use crate::protocol::SearchReturn;
+use crate::session::core::Saved;
+use crate::session::job::{Cx, Reply};
+use crate::store::MessageRef;
+use crate::types::NumberSet;
+
+pub(super) struct Numbers {
+    uid: bool,
+    returns: Option<SearchReturn>,
+    found: Saved,
+}
+
+impl Numbers {
+    pub(super) fn new(uid: bool, returns: Option<SearchReturn>) -> Self {
+        Self {
+            uid,
+            returns,
+            found: Saved::default(),
+        }
+    }
+
+    /// The numbers to tell.
+    fn set(&mut self) -> &mut NumberSet {
+        match self.uid {
+            true => &mut self.found.uids,
+            false => &mut self.found.numbers,
+        }
+    }
+
+    fn is_saved(&self) -> bool {
+        self.returns.is_some_and(|returns| returns.save)
+    }
+}
+
+impl Findings for Numbers {
+    fn take(&mut self, message: &MessageRef, _: &Facts) -> Result<(), Missing> {
+        let number = match self.uid {
+            true => message.uid.get(),
+            false => message.number,
+        };
+        match self.is_saved() {
+            true => self.found.insert(message),
+            false => self.set().insert(number),
+        }
+        Ok(())
+    }
+
+    /// RFC 4731 §5: if only the least number is wanted, the first message will do.
+    fn is_complete(&self) -> bool {
+        let only_min = SearchReturn {
+            min: true,
+            ..SearchReturn::default()
+        };
+        let returns = self.returns.map(|returns| SearchReturn {
+            save: false,
+            ..returns
+        });
+        let found = [&self.found.uids, &self.found.numbers];
+        returns == Some(only_min) && found.iter().any(|set| !set.is_empty())
+    }
+
+    fn tell(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        match self.returns {
+            None => tell_all(std::mem::take(self.set()), cx),
+            Some(returns) => {
+                if returns.save {
+                    cx.core.save(saved(&self.found, returns));
+                }
+                let uid = self.uid;
+                tell_some(std::mem::take(self.set()), returns, uid, cx);
+            }
+        }
+        Step::Done(Reply::ok("SEARCH completed"))
+    }
+}
+
+/// A bare SEARCH line says that there are no hits (RFC 3501 §7.2.5; old servers did the same).
+fn tell_all(set: NumberSet, cx: &mut Cx<'_, '_>) {
+    cx.core.encoder().begin_search();
+    cx.core.output.numbers(set);
+    cx.core.encoder().end_line();
+}
+
+/// RFC 4731 §3.1: nothing found means no MIN, MAX and ALL. If it is only to be saved, nothing is told at
+/// all (RFC 5182 §2.1).
+///
+/// ```text
+/// search-return-data = "MIN" SP nz-number / "MAX" SP nz-number / "ALL" SP sequence-set / "COUNT" SP number
+/// ```
+fn tell_some(set: NumberSet, returns: SearchReturn, uid: bool, cx: &mut Cx<'_, '_>) {
+    let SearchReturn {
+        min,
+        max,
+        all,
+        count,
+        ..
+    } = returns;
+    if !(min || max || all || count) {
+        return;
+    }
+    let tag = std::mem::take(&mut cx.core.tag);
+    let mut encoder = cx.core.encoder();
+    encoder.begin_esearch(&tag, uid);
+    for (name, number) in [
+        (" MIN ", set.next_from(0).filter(|_| min)),
+        (" MAX ", set.last().filter(|_| max)),
+    ] {
+        if let Some(number) = number {
+            encoder.raw(name).number(number.into());
+        }
+    }
+    if count {
+        encoder.raw(" COUNT ").number(set.len());
+    }
+    if all && !set.is_empty() {
+        encoder.raw(" ALL ");
+        cx.core.output.ranges(set);
+    }
+    cx.core.encoder().end_line();
+}
+
+/// What `$` stands for afterwards (RFC 5182 §2.4): the ends if only they were asked for, else all.
+fn saved(found: &Saved, returns: SearchReturn) -> Saved {
+    let SearchReturn {
+        min,
+        max,
+        all,
+        count,
+        ..
+    } = returns;
+    if all || count || !(min || max) {
+        return found.clone();
+    }
+    let ends = |set: &NumberSet| {
+        let ends = [set.next_from(0).filter(|_| min), set.last().filter(|_| max)];
+        ends.into_iter().flatten().map(|end| (end, end)).collect()
+    };
+    Saved {
+        numbers: ends(&found.numbers),
+        uids: ends(&found.uids),
+    }
+}

@@ -1,0 +1,78 @@
+//! THREAD: the messages that match, as threads (RFC 5256).
+
+use super::Findings;
+use super::keys::{Facts, Missing};
+use super::sorted::sent_date;
+use crate::budget::{RECORDS_PER_UNIT, Step, Why};
+use crate::message::fold::folded;
+use crate::message::thread::{self, Algorithm, Mail};
+use crate::message::{header, ids, subject, words};
+use crate::protocol::{Code, ThreadAlgorithm};
+use crate::session::job::{Cx, Reply};
+use crate::store::MessageRef;
+
+pub(super) struct Threads {
+    uid: bool,
+    threads: Option<thread::Threads>,
+}
+
+impl Threads {
+    pub(super) fn new(uid: bool, algorithm: ThreadAlgorithm) -> Self {
+        let algorithm = match algorithm {
+            ThreadAlgorithm::OrderedSubject => Algorithm::OrderedSubject,
+            ThreadAlgorithm::References => Algorithm::References,
+        };
+        Self {
+            uid,
+            threads: Some(thread::Threads::new(algorithm)),
+        }
+    }
+}
+
+impl Findings for Threads {
+    fn take(&mut self, message: &MessageRef, facts: &Facts) -> Result<(), Missing> {
+        let header = facts.header()?;
+        let subject = header::field(header, "Subject").unwrap_or_default();
+        let subject = subject::base(&words::shown(&subject));
+        let id = ids::own(header);
+        let mail = Mail {
+            number: match self.uid {
+                true => message.uid.get(),
+                false => message.number,
+            },
+            sent: sent_date(facts)?,
+            subject: &folded(&subject.text),
+            is_reply: subject.is_reply,
+            id: id.as_deref(),
+            references: &ids::references(header),
+        };
+        if let Some(threads) = &mut self.threads {
+            threads.add(&mail);
+        }
+        Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.threads.as_ref().is_none_or(thread::Threads::is_full)
+    }
+
+    fn tell(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        if self.is_complete() {
+            let reply = Reply::no("These are too many messages to make threads of");
+            return Step::Done(reply.with_code(Code::Limit));
+        }
+        let mut steps = 0;
+        while self.threads.as_mut().is_some_and(|threads| !threads.step()) {
+            steps += 1;
+            if steps % RECORDS_PER_UNIT == 0 {
+                cx.budget.spend(1);
+                if cx.budget.is_spent() {
+                    return Step::Yield(Why::Budget);
+                }
+            }
+        }
+        let text = self.threads.take().map(thread::Threads::into_text);
+        cx.core.encoder().thread_line(&text.unwrap_or_default());
+        Step::Done(Reply::ok("THREAD completed"))
+    }
+}
