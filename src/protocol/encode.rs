@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::types::date::MONTHS;
-use crate::types::{DateTime, Flags, Keyword};
+use crate::types::{DateTime, Flags, Keyword, NumberSet};
 
 use super::dialect::Dialect;
 
@@ -36,6 +36,22 @@ impl<'o> Encoder<'o> {
     /// A decimal number.
     pub fn number(&mut self, number: u64) -> &mut Self {
         self.format(format_args!("{number}"))
+    }
+
+    /// Numbers, in the shortest way.
+    ///
+    /// ```text
+    /// sequence-set = (seq-number / seq-range) *("," sequence-set)    RFC 3501 §9
+    /// ```
+    pub fn number_set(&mut self, set: &NumberSet) -> &mut Self {
+        for (position, &(low, high)) in set.ranges().iter().enumerate() {
+            let comma = if position > 0 { "," } else { "" };
+            self.format(format_args!("{comma}{low}"));
+            if high > low {
+                self.format(format_args!(":{high}"));
+            }
+        }
+        self
     }
 
     /// NIL.

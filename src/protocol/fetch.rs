@@ -3,6 +3,7 @@
 use super::command::Command;
 use super::dialect::Level;
 use super::parser::{Cursor, Parsed};
+use super::resync::fetch_modifiers;
 use super::set::sequence_set;
 
 /// Most items in one FETCH.
@@ -39,6 +40,8 @@ pub enum FetchItem {
     Body,
     /// The structure of its parts, with extension data.
     BodyStructure,
+    /// The mod-sequence (RFC 7162 §3.1.4.2).
+    ModSeq,
     /// The unique identifier.
     Uid,
     /// A part of the message.
@@ -86,7 +89,7 @@ pub enum SectionText {
 use FetchItem as Item;
 
 /// The items without an argument, and the level that has them.
-static ITEMS: [(&str, Level, FetchItem); 12] = [
+static ITEMS: [(&str, Level, FetchItem); 13] = [
     ("ENVELOPE", Level::Imap2, Item::Envelope),
     ("FLAGS", Level::Imap2, Item::Flags),
     ("INTERNALDATE", Level::Imap2, Item::InternalDate),
@@ -106,6 +109,7 @@ static ITEMS: [(&str, Level, FetchItem); 12] = [
     ),
     ("BODY", Level::Imap2bis, Item::Body),
     ("BODYSTRUCTURE", Level::Imap4, Item::BodyStructure),
+    ("MODSEQ", Level::Imap4, Item::ModSeq),
     ("UID", Level::Imap4, Item::Uid),
 ];
 
@@ -159,15 +163,18 @@ impl FetchItem {
 
 /// ```text
 /// fetch ::= "FETCH" SP sequence SP ("ALL" / "FULL" / "FAST" / fetch_att / "(" 1#fetch_att ")")
+///            [fetch-modifiers]                                      RFC 4466 §6
 /// ```
 pub(super) fn fetch(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let set = sequence_set(cursor)?;
     cursor.space()?;
     let items = fetch_items(cursor)?;
+    let modifiers = fetch_modifiers(cursor)?;
     Ok(Command::Fetch {
         uid: false,
         set,
         items,
+        modifiers,
     })
 }
 
@@ -415,6 +422,7 @@ mod tests {
             ("BODY.PEEK[HEADER.FIELDS (Date From)]", Imap4),
             ("BODY[1.HEADER.FIELDS.NOT (X-Y)]<0.1> UID", Imap4),
             ("BODYSTRUCTURE", Imap4),
+            ("UID MODSEQ", Imap4),
         ] {
             let (got, items) = parse(&format!("({text})")).expect(text);
             assert_eq!((got, written(&items)), (level, text.to_owned()));

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use super::command::Command;
 use super::dialect::Level;
 use super::parser::{Cursor, Parsed};
+use super::resync::select_parameters;
 
 /// What FIND and SUBSCRIBE are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum MailboxKind {
 /// What STATUS can tell (RFC 3501 §6.3.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusItem {
+    /// The greatest mod-sequence (RFC 7162 §3.1.7).
+    HighestModSeq,
     /// How many messages there are.
     Messages,
     /// How many of them are recent.
@@ -35,7 +38,8 @@ pub enum StatusItem {
 
 impl StatusItem {
     /// All there are.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: &[Self] = &[
+        Self::HighestModSeq,
         Self::Messages,
         Self::Recent,
         Self::UidNext,
@@ -46,6 +50,7 @@ impl StatusItem {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::HighestModSeq => "HIGHESTMODSEQ",
             Self::Messages => "MESSAGES",
             Self::Recent => "RECENT",
             Self::UidNext => "UIDNEXT",
@@ -67,16 +72,27 @@ pub(super) fn mailbox(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
 
 /// ```text
 /// select ::= "SELECT" SP mailbox                                 RFC 1064 p. 26
+/// select   = "SELECT" SP mailbox [select-params]                 RFC 4466 §6
 /// ```
 pub(super) fn select(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    mailbox(cursor).map(|mailbox| Command::Select { mailbox })
+    let mailbox = mailbox(cursor)?;
+    let parameters = select_parameters(cursor)?;
+    Ok(Command::Select {
+        mailbox,
+        parameters,
+    })
 }
 
 /// ```text
-/// examine = "EXAMINE" SP mailbox
+/// examine = "EXAMINE" SP mailbox [select-params]
 /// ```
 pub(super) fn examine(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    mailbox(cursor).map(|mailbox| Command::Examine { mailbox })
+    let mailbox = mailbox(cursor)?;
+    let parameters = select_parameters(cursor)?;
+    Ok(Command::Examine {
+        mailbox,
+        parameters,
+    })
 }
 
 /// ```text
@@ -217,7 +233,7 @@ fn listing(cursor: &mut Cursor<'_>, subscribed: bool) -> Parsed<Command> {
 
 /// ```text
 /// status     = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
-/// status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
+/// status-att = "HIGHESTMODSEQ" / "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
 /// ```
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mailbox = mailbox(cursor)?;
@@ -238,7 +254,8 @@ pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 fn status_item(cursor: &mut Cursor<'_>) -> Parsed<StatusItem> {
     let word = cursor.word();
     StatusItem::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .find(|item| item.name().as_bytes().eq_ignore_ascii_case(word))
         .ok_or("there is no such status item")
 }

@@ -5,7 +5,7 @@
 //! can break out of its line.
 
 use crate::types::mailbox_name::SEPARATOR;
-use crate::types::{Flags, Keyword, UidValidity};
+use crate::types::{Flags, Keyword, NumberSet, UidValidity};
 
 use super::dialect::Level;
 use super::encode::Encoder;
@@ -41,13 +41,15 @@ impl Status {
     }
 }
 
-/// A response code (RFC 3501 §7.1, RFC 5530).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A response code (RFC 3501 §7.1, RFC 4315 §3, RFC 5530).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code<'a> {
     /// The user must see the text.
     Alert,
     /// There is a mailbox of that name.
     AlreadyExists,
+    /// The messages appended have these unique identifiers, in their order (RFC 4315 §3).
+    AppendUid(UidValidity, NumberSet),
     /// User or password are wrong.
     AuthenticationFailed,
     /// The strings of a search are in a charset that is not known here.
@@ -56,10 +58,19 @@ pub enum Code<'a> {
     Cannot,
     /// What the server can do.
     Capability(&'a str),
+    /// The mailbox that was selected no longer is (RFC 7162 §3.2.11).
+    Closed,
+    /// The messages with the first unique identifiers have copies with the second ones, in the same
+    /// order; these are valid as said (RFC 4315 §3).
+    CopyUid(UidValidity, NumberSet, NumberSet),
+    /// The mod-sequence up to which all changes were told (RFC 7162 §3.1.2.1).
+    HighestModSeq(u64),
     /// Somebody else uses it.
     InUse,
     /// A limit of the server is reached.
     Limit,
+    /// These messages had changed, and so were left alone (RFC 7162 §3.1.3).
+    Modified(NumberSet),
     /// There is no mailbox of that name.
     NonExistent,
     /// It is forbidden.
@@ -91,6 +102,8 @@ pub enum Code<'a> {
     Unavailable,
     /// The unique identifier that the next message may get.
     UidNext(u32),
+    /// The unique identifiers may be others when the mailbox is selected again (RFC 4315 §3).
+    UidNotSticky,
     /// The validity of the unique identifiers.
     UidValidity(UidValidity),
     /// The number of the first message that is not seen.
@@ -139,15 +152,15 @@ impl Encoder<'_> {
 
     fn status_text(&mut self, status: Status, code: Option<Code<'_>>, text: &str) -> &mut Self {
         self.raw(status.name()).raw(" ");
-        if let Some(code) = code.filter(|&code| self.shows(code)) {
-            self.raw("[").code(code).raw("] ");
+        if let Some(code) = code.filter(|code| self.shows(code)) {
+            self.raw("[").code(&code).raw("] ");
         }
         self.text(text).end_line()
     }
 
     /// READ-ONLY and READ-WRITE are older than IMAP4, TRYCREATE is IMAP2bis (RFC 1176 p. 11, RFC 1732
     /// p. 4); of all other codes an old client would only show the text to its user.
-    fn shows(&self, code: Code<'_>) -> bool {
+    fn shows(&self, code: &Code<'_>) -> bool {
         match code {
             Code::ReadOnly | Code::ReadWrite => true,
             Code::TryCreate => self.dialect().level() >= Level::Imap2bis,
@@ -155,9 +168,23 @@ impl Encoder<'_> {
         }
     }
 
-    fn code(&mut self, code: Code<'_>) -> &mut Self {
+    fn code(&mut self, code: &Code<'_>) -> &mut Self {
         match code {
+            Code::AppendUid(validity, uids) => self
+                .raw("APPENDUID ")
+                .number(validity.get().into())
+                .raw(" ")
+                .number_set(uids),
             Code::Capability(list) => self.raw("CAPABILITY ").raw(list),
+            Code::CopyUid(validity, from, to) => self
+                .raw("COPYUID ")
+                .number(validity.get().into())
+                .raw(" ")
+                .number_set(from)
+                .raw(" ")
+                .number_set(to),
+            Code::HighestModSeq(modseq) => self.raw("HIGHESTMODSEQ ").number(*modseq),
+            Code::Modified(set) => self.raw("MODIFIED ").number_set(set),
             Code::PermanentFlags {
                 system,
                 keywords,
@@ -169,9 +196,9 @@ impl Encoder<'_> {
                 self.raw("PERMANENTFLAGS ");
                 self.list(system.chain(keywords).chain(any))
             }
-            Code::UidNext(uid) => self.raw("UIDNEXT ").number(uid.into()),
+            Code::UidNext(uid) => self.raw("UIDNEXT ").number((*uid).into()),
             Code::UidValidity(validity) => self.raw("UIDVALIDITY ").number(validity.get().into()),
-            Code::Unseen(number) => self.raw("UNSEEN ").number(number.into()),
+            Code::Unseen(number) => self.raw("UNSEEN ").number((*number).into()),
             plain => self.raw(plain.plain_name()),
         }
     }
@@ -201,16 +228,21 @@ impl Encoder<'_> {
 }
 
 impl Code<'_> {
-    fn plain_name(self) -> &'static str {
+    fn plain_name(&self) -> &'static str {
         match self {
             Self::Alert => "ALERT",
             Self::AlreadyExists => "ALREADYEXISTS",
+            Self::AppendUid(..) => "APPENDUID",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
             Self::BadCharset => "BADCHARSET",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
+            Self::Closed => "CLOSED",
+            Self::CopyUid(..) => "COPYUID",
+            Self::HighestModSeq(_) => "HIGHESTMODSEQ",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
+            Self::Modified(_) => "MODIFIED",
             Self::NonExistent => "NONEXISTENT",
             Self::NoPerm => "NOPERM",
             Self::OverQuota => "OVERQUOTA",
@@ -223,6 +255,7 @@ impl Code<'_> {
             Self::TryCreate => "TRYCREATE",
             Self::Unavailable => "UNAVAILABLE",
             Self::UidNext(_) => "UIDNEXT",
+            Self::UidNotSticky => "UIDNOTSTICKY",
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unseen(_) => "UNSEEN",
         }
@@ -248,6 +281,27 @@ impl Encoder<'_> {
     /// That message is gone, and the numbers after it are one less from now on.
     pub fn expunge(&mut self, number: u32) -> &mut Self {
         self.numbered(number, "EXPUNGE").end_line()
+    }
+
+    /// Those messages are gone. If that was earlier, the client has no numbers for them; else the numbers
+    /// after them are less by one from now on.
+    ///
+    /// ```text
+    /// expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids      RFC 7162 §7
+    /// ```
+    pub fn vanished(&mut self, uids: &NumberSet, earlier: bool) -> &mut Self {
+        self.raw("* VANISHED ");
+        self.raw(if earlier { "(EARLIER) " } else { "" });
+        self.number_set(uids).end_line()
+    }
+
+    /// The extensions that were switched on (RFC 5161 §3.2).
+    pub fn enabled(&mut self, names: &[&str]) -> &mut Self {
+        self.raw("* ENABLED");
+        for name in names {
+            self.raw(" ").raw(name);
+        }
+        self.end_line()
     }
 
     /// That message was copied (RFC 1064 p. 11).
@@ -341,7 +395,7 @@ impl Encoder<'_> {
     /// ```text
     /// "STATUS" SP mailbox SP "(" [status-att-list] ")"
     /// ```
-    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u32)]) -> &mut Self {
+    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u64)]) -> &mut Self {
         self.raw("* STATUS ").astring(mailbox.as_bytes()).raw(" (");
         for (position, (item, value)) in facts.iter().enumerate() {
             let space = if position > 0 { " " } else { "" };
@@ -402,7 +456,8 @@ mod tests {
             more: true,
         };
         let validity = UidValidity::new(7).expect("not 0");
-        let no = |level, code| {
+        let sparse: NumberSet = [(1, 2), (5, 5)].into_iter().collect();
+        let no = |level, code: Code<'_>| {
             encoded(level, |e| {
                 e.untagged(Status::No, Some(code), "x");
             })
@@ -414,6 +469,22 @@ mod tests {
             (Code::Unseen(3), Level::Imap4, "UNSEEN 3"),
             (Code::UidNext(u32::MAX), Level::Imap4, "UIDNEXT 4294967295"),
             (Code::UidValidity(validity), Level::Imap4, "UIDVALIDITY 7"),
+            (Code::UidNotSticky, Level::Imap4, "UIDNOTSTICKY"),
+            (
+                Code::AppendUid(validity, NumberSet::range(4, 4)),
+                Level::Imap4,
+                "APPENDUID 7 4",
+            ),
+            (
+                Code::CopyUid(validity, sparse, NumberSet::range(9, 11)),
+                Level::Imap4,
+                "COPYUID 7 1:2,5 9:11",
+            ),
+            (
+                Code::HighestModSeq(1 << 62),
+                Level::Imap4,
+                "HIGHESTMODSEQ 4611686018427387904",
+            ),
             (permanent, Level::Imap4, "PERMANENTFLAGS (\\Seen Todo \\*)"),
             (
                 Code::Capability("IMAP4rev1"),
@@ -426,7 +497,7 @@ mod tests {
                     true => format!("* NO [{want}] x\r\n"),
                     false => "* NO x\r\n".into(),
                 };
-                assert_eq!(no(level, code), want);
+                assert_eq!(no(level, code.clone()), want);
             }
         }
     }

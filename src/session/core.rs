@@ -39,11 +39,21 @@ impl Selected {
     }
 }
 
+/// What the client has shown to know or has switched on (RFC 5161). It lasts as long as the session.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Enabled {
+    /// Mod-sequences.
+    pub(super) condstore: bool,
+    /// VANISHED in the place of EXPUNGE.
+    pub(super) qresync: bool,
+}
+
 /// State, dialect, selected mailbox and output of a session.
 pub(super) struct Core {
     pub(super) config: Rc<SessionConfig>,
     pub(super) peer: Peer,
     pub(super) dialect: Dialect,
+    pub(super) enabled: Enabled,
     pub(super) state: State,
     /// Where the mail of the user is who is logged in.
     account: Option<Account>,
@@ -62,6 +72,7 @@ impl Core {
             dialect: config.dialect,
             config,
             peer,
+            enabled: Enabled::default(),
             state: State::NotAuthenticated,
             account: None,
             selected: None,

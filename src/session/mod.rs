@@ -19,6 +19,7 @@
 //! tagged line ends the command. One command at a time: pipelined ones wait in the input buffer.
 
 mod commands;
+mod condstore;
 mod core;
 mod input;
 mod job;

@@ -41,6 +41,7 @@ mod list;
 mod locking;
 mod mailbox;
 mod message;
+mod modseq;
 mod pass;
 mod scan;
 mod scrub;
@@ -267,6 +268,7 @@ impl Store {
         let Some(mut slot) = self.slots[number].take() else {
             return;
         };
+        slot.mailbox.save_modseqs(&self.owner);
         if self.by_dir.get(slot.mailbox.dir()) == Some(&number) {
             self.by_dir.remove(slot.mailbox.dir());
         }

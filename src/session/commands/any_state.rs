@@ -8,7 +8,7 @@ use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 
 /// What the server can do beyond RFC 1176, a line each; nothing stands here that does not work.
-const CAPABILITIES: &[&str] = &["IMAP4rev1"];
+const CAPABILITIES: &[&str] = &["IMAP4rev1", "CONDSTORE", "ENABLE", "QRESYNC"];
 
 /// RFC 3501 §6.1.1. That the client asked has made the session climb already.
 pub(super) fn capability(core: &mut Core) -> Reply {

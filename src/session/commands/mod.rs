@@ -4,11 +4,13 @@
 mod any_state;
 pub(super) mod append;
 mod copy;
+mod enable;
 mod expunge;
 mod fetch;
 mod find;
 mod folders;
 mod login;
+mod resync;
 mod search;
 mod select;
 mod status;
@@ -32,9 +34,18 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Copy { uid, set, mailbox } => copy::job(uid, &set, &mailbox, core),
         Command::Create { mailbox } => folders::create(&mailbox),
         Command::Delete { mailbox } => folders::delete(&mailbox),
-        Command::Examine { mailbox } => select::examine(&mailbox),
+        Command::Enable { extensions } => enable::job(extensions),
+        Command::Examine {
+            mailbox,
+            parameters,
+        } => select::examine(&mailbox, parameters),
         Command::Expunge => expunge::job(core),
-        Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
+        Command::Fetch {
+            uid,
+            set,
+            items,
+            modifiers,
+        } => fetch::job(uid, &set, items, modifiers, core),
         Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
         Command::List {
             subscribed,
@@ -56,7 +67,10 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         } => fetch::partial(number, item, start, count, core),
         Command::Rename { from, to } => folders::rename(&from, &to),
         Command::Search { uid, charset, keys } => search::job(uid, charset.as_deref(), keys, core),
-        Command::Select { mailbox } => select::select(&mailbox),
+        Command::Select {
+            mailbox,
+            parameters,
+        } => select::select(&mailbox, parameters),
         Command::Status { mailbox, items } => status::job(&mailbox, items),
         Command::Store {
             uid,
@@ -64,6 +78,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             operation,
             silent,
             flags,
+            unchanged_since,
         } => store::job(
             store::Arguments {
                 uid,
@@ -71,6 +86,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
                 operation,
                 silent,
                 flags,
+                unchanged_since,
             },
             core,
         ),

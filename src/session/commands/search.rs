@@ -18,6 +18,7 @@ use crate::budget::{COST_OPEN, COST_READ_16K, Step, Why};
 use crate::message::scan::Depth;
 use crate::protocol::{Code, SearchKey};
 use crate::ready;
+use crate::session::condstore;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::reader::{PIECE, Reader};
@@ -33,6 +34,8 @@ struct Search {
     loading: Option<Loading>,
     retry: Retry,
     hits: NumberSet,
+    /// The greatest mod-sequence of a hit, if the keys ask for mod-sequences.
+    modseq: u64,
 }
 
 /// What is being read of the current message.
@@ -75,18 +78,18 @@ pub(super) fn job(
         loading: None,
         retry: Retry::default(),
         hits: NumberSet::new(),
+        modseq: 0,
     })
 }
 
 impl Job for Search {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        if self.program.asks_for_modseq() {
+            condstore::enable(cx);
+        }
         while let Some(message) = ready!(self.each.current(cx)) {
             match ready!(self.judge(&message, cx)) {
-                Ok(true) => self.hits.insert(if self.uid {
-                    message.uid.get()
-                } else {
-                    message.number
-                }),
+                Ok(true) => self.hit(&message, cx),
                 Ok(false) | Err(StoreError::Gone) => {}
                 Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
                     return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
@@ -100,6 +103,11 @@ impl Job for Search {
         // A bare SEARCH line says that there are no hits (RFC 3501 §7.2.5; old servers did the same).
         cx.core.encoder().begin_search();
         cx.core.output.numbers(std::mem::take(&mut self.hits));
+        if self.modseq > 0 {
+            // RFC 7162 §3.1.6
+            let modseq = format!(" (MODSEQ {})", self.modseq);
+            cx.core.encoder().raw(modseq);
+        }
         cx.core.encoder().end_line();
         let occasion = if self.uid {
             Occasion::Changes
@@ -111,6 +119,16 @@ impl Job for Search {
 }
 
 impl Search {
+    fn hit(&mut self, message: &MessageRef, cx: &Cx<'_, '_>) {
+        self.hits.insert(match self.uid {
+            true => message.uid.get(),
+            false => message.number,
+        });
+        if let Some(view) = cx.core.view().filter(|_| self.program.asks_for_modseq()) {
+            self.modseq = self.modseq.max(cx.store.modseq(view, message));
+        }
+    }
+
     fn judge(
         &mut self,
         message: &MessageRef,

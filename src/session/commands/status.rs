@@ -3,6 +3,7 @@
 use crate::budget::Step;
 use crate::protocol::StatusItem;
 use crate::ready;
+use crate::session::condstore;
 use crate::session::job::{Cx, Job, Reply};
 use crate::store::{Access, MailboxHandle, Sync};
 use crate::types::MailboxRef;
@@ -42,19 +43,23 @@ impl Job for Status {
                 }
             }
         };
+        if self.items.contains(&StatusItem::HighestModSeq) {
+            condstore::enable(cx);
+        }
         if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
             return Step::Done(Reply::refused(&error));
         }
         let view = &cx.store.view(handle, Access::ReadOnly);
         let mailbox = cx.store.mailbox(view.handle());
         let value = |item| match item {
-            StatusItem::Messages => view.exists(),
-            StatusItem::Recent => view.recent(),
-            StatusItem::UidNext => mailbox.uid_next(),
-            StatusItem::UidValidity => mailbox.uid_validity().get(),
-            StatusItem::Unseen => cx.store.count_unseen(view),
+            StatusItem::HighestModSeq => cx.store.told_modseq(view),
+            StatusItem::Messages => view.exists().into(),
+            StatusItem::Recent => view.recent().into(),
+            StatusItem::UidNext => mailbox.uid_next().into(),
+            StatusItem::UidValidity => mailbox.uid_validity().get().into(),
+            StatusItem::Unseen => cx.store.count_unseen(view).into(),
         };
-        let facts: Vec<(StatusItem, u32)> =
+        let facts: Vec<(StatusItem, u64)> =
             self.items.iter().map(|&item| (item, value(item))).collect();
         cx.core
             .encoder()

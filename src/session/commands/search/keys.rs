@@ -62,6 +62,8 @@ pub(super) struct Program {
     wanted: Vec<Wanted>,
     /// How many keys there are.
     keys: u32,
+    /// MODSEQ is among them.
+    asks_for_modseq: bool,
 }
 
 /// The only thing that can be wrong with keys that were parsed.
@@ -74,13 +76,20 @@ impl Program {
             last: (view.exists(), view.last_uid()),
             wanted: Vec::new(),
             keys: 0,
+            asks_for_modseq: false,
         };
         let test = compiler.test(SearchKey::And(keys))?;
         Ok(Self {
             test,
             wanted: compiler.wanted,
             keys: compiler.keys,
+            asks_for_modseq: compiler.asks_for_modseq,
         })
+    }
+
+    /// True if the answer has to tell a mod-sequence (RFC 7162 §3.1.5).
+    pub(super) fn asks_for_modseq(&self) -> bool {
+        self.asks_for_modseq
     }
 
     /// How many keys are held against each message.
@@ -134,11 +143,13 @@ struct Compiler {
     last: (u32, u32),
     wanted: Vec<Wanted>,
     keys: u32,
+    asks_for_modseq: bool,
 }
 
 impl Compiler {
     fn test(&mut self, key: SearchKey) -> Result<Test, &'static str> {
         self.keys += 1;
+        self.asks_for_modseq |= matches!(key, SearchKey::ModSeq(_));
         Ok(match key {
             SearchKey::And(keys) => Test::All(self.tests(keys)?),
             SearchKey::Or(keys) => Test::Any(self.tests(keys)?),
@@ -223,6 +234,7 @@ impl Judge<'_> {
             } => self.sent_date(*when, *day),
             SearchKey::Header { field, text } => self.header(field, text),
             SearchKey::Larger(size) => Ok(self.size()? > u64::from(*size)),
+            SearchKey::ModSeq(least) => Ok(self.store.modseq(self.view, self.message) >= *least),
             SearchKey::Smaller(size) => Ok(self.size()? < u64::from(*size)),
             // ALL; the others are tests of their own.
             _ => Ok(true),
