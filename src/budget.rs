@@ -166,6 +166,8 @@ pub enum Why {
     Until(Instant),
     /// Somebody outside has to answer (a verifier, the rest of a literal).
     External,
+    /// The client has to send a line (DONE, to end IDLE).
+    Line,
 }
 
 /// What a step of a job comes to.

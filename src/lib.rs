@@ -48,7 +48,7 @@
 //!    to its true end and answered.
 //! 5. What was announced is on disk: a UID is written before it is told; APPEND and COPY say OK after the
 //!    file and its directory are flushed.
-//! 6. A message file is never edited, and never removed except by EXPUNGE (or CLOSE). If another program
+//! 6. A message file is never edited, and never removed except by EXPUNGE, CLOSE and MOVE. If another program
 //!    removes one, that message is gone and nothing else.
 //! 7. A message is never declared gone on one missed `readdir`: the directory must have held still.
 //! 8. Every number from a client is bounded, every recursion is counted down, no input panics. Should one

@@ -73,12 +73,34 @@ fn arguments(cursor: &mut Cursor<'_>, tag: &[u8]) -> Parsed<AppendArguments> {
 }
 
 /// ```text
-/// append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
+/// append         = "APPEND" SP mailbox 1*append-message          RFC 3502 §6.3.11
+/// append-message = append-opts SP append-data
 /// ```
 fn before_message(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, FlagList, Option<DateTime>)> {
     cursor.needs(Level::Imap2bis);
     let mailbox = mailbox(cursor)?;
     cursor.space()?;
+    let (flags, date) = options(cursor)?;
+    Ok((mailbox, flags, date))
+}
+
+/// Reads what stands between two messages of one APPEND, up to and with the announcement of the second.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn parse_append_more(text: &[u8]) -> Result<(FlagList, Option<DateTime>), &'static str> {
+    let mut cursor = Cursor::new(text);
+    cursor.space()?;
+    let options = options(&mut cursor)?;
+    cursor.announcement()?;
+    cursor.end()?;
+    Ok(options)
+}
+
+/// ```text
+/// append-opts = [SP flag-list] [SP date-time]                    RFC 3502 §6.3.11
+/// ```
+fn options(cursor: &mut Cursor<'_>) -> Parsed<(FlagList, Option<DateTime>)> {
     let mut flags = FlagList::default();
     if cursor.peek() == Some(b'(') {
         flags = flag_list(cursor)?;
@@ -89,7 +111,7 @@ fn before_message(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, FlagList, Option<
         date = Some(date_time(cursor)?);
         cursor.space()?;
     }
-    Ok((mailbox, flags, date))
+    Ok((flags, date))
 }
 
 /// An APPEND that has come whole: one without a message, or whose message was not streamed. Says what
@@ -146,6 +168,26 @@ mod tests {
             "* APPEND x {5}",
         ] {
             assert!(parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn more_messages() {
+        let parse = |text: &str| parse_append_more(text.as_bytes());
+        let (flags, date) = parse(" (\\Seen) \" 9-Jun-1988 12:55:43 -0700\" {5+}").expect("right");
+        assert_eq!(flags.system, Flags::SEEN);
+        assert_eq!(date, Some(DateTime { unix: 581_889_343 }));
+        assert_eq!(parse(" {5}"), Ok((FlagList::default(), None)));
+        for wrong in [
+            "",
+            " ",
+            "{5}",
+            " (\\Nonsense) {5}",
+            " x {5}",
+            " (\\Seen)",
+            " {5} {6}",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -13,6 +13,7 @@ use super::fetch::{self, FetchItem};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
 use super::resync::{FetchModifiers, SelectParameters};
+use super::sasl::{self, Mechanism};
 use super::search::{self, SearchKey};
 use super::set::sequence_set;
 use super::store;
@@ -113,6 +114,13 @@ impl fmt::Debug for Secret {
 /// What a client wants. Names of mailboxes are as sent, and may be no names at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// Say who one is, step by step.
+    Authenticate {
+        /// How; nothing stands for a way that is not known here.
+        mechanism: Option<Mechanism>,
+        /// The first response, out of its wrapping, if it came along (RFC 4959).
+        initial: Option<Secret>,
+    },
     /// Select a bulletin board (RFC 1176 p. 11).
     Bboard {
         /// Its name.
@@ -156,7 +164,10 @@ pub enum Command {
         extensions: Vec<Vec<u8>>,
     },
     /// Remove the deleted messages.
-    Expunge,
+    Expunge {
+        /// Only those with these unique identifiers.
+        uids: Option<MessageSet>,
+    },
     /// Data of messages.
     Fetch {
         /// The set is of unique identifiers.
@@ -177,6 +188,8 @@ pub enum Command {
         /// See [`super::Pattern::find`].
         pattern: Vec<u8>,
     },
+    /// Be told of changes as they happen (RFC 2177).
+    Idle,
     /// Names of mailboxes.
     List {
         /// What to put in front of the pattern.
@@ -195,6 +208,15 @@ pub enum Command {
     },
     /// Say goodbye.
     Logout,
+    /// Move messages.
+    Move {
+        /// The set is of unique identifiers.
+        uid: bool,
+        /// Which.
+        set: MessageSet,
+        /// Where to.
+        mailbox: Vec<u8>,
+    },
     /// Nothing.
     Noop,
     /// A piece of a message (RFC 2062 p. 3).
@@ -262,6 +284,8 @@ pub enum Command {
         /// Subscribe.
         on: bool,
     },
+    /// Leave the mailbox, and remove nothing (RFC 3691).
+    Unselect,
 }
 
 /// One command of the table.
@@ -287,13 +311,19 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 27] = {
+static ROWS: [Row; 31] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
     const SELECTED: States = States::SELECTED;
     [
         row("APPEND", Imap2bis, LOGGED_IN, append),
+        row(
+            "AUTHENTICATE",
+            Imap4,
+            States::NOT_AUTHENTICATED,
+            sasl::authenticate,
+        ),
         row("BBOARD", Imap2, LOGGED_IN, mailbox::bboard),
         bare("CAPABILITY", Imap4, ANY, Command::Capability),
         bare("CHECK", Imap2, SELECTED, Command::Check),
@@ -303,13 +333,15 @@ static ROWS: [Row; 27] = {
         row("DELETE", Imap2bis, LOGGED_IN, mailbox::delete),
         row("ENABLE", Imap4, LOGGED_IN, enable),
         row("EXAMINE", Imap2bis, LOGGED_IN, mailbox::examine),
-        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge),
+        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge { uids: None }),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
+        bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
         row("LIST", Imap4, LOGGED_IN, mailbox::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
         row("LSUB", Imap4, LOGGED_IN, mailbox::lsub),
+        row("MOVE", Imap4, SELECTED, move_messages),
         bare("NOOP", Imap2, ANY, Command::Noop),
         row("PARTIAL", Imap2bis, SELECTED, fetch::partial),
         row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
@@ -319,6 +351,7 @@ static ROWS: [Row; 27] = {
         row("STORE", Imap2, SELECTED, store::store),
         row("SUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::subscribe),
         row("UID", Imap4, SELECTED, uid),
+        bare("UNSELECT", Imap4, SELECTED, Command::Unselect),
         row("UNSUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::unsubscribe),
     ]
 };
@@ -445,9 +478,7 @@ fn enable(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// copy ::= "COPY" SP sequence SP mailbox                         RFC 1064 p. 24
 /// ```
 fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let set = sequence_set(cursor)?;
-    cursor.space()?;
-    let mailbox = mailbox::mailbox(cursor)?;
+    let (set, mailbox) = messages_and_mailbox(cursor)?;
     Ok(Command::Copy {
         uid: false,
         set,
@@ -456,15 +487,42 @@ fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 /// ```text
-/// uid = "UID" SP (copy / fetch / search / store)                 RFC 3501 §9
+/// move = "MOVE" SP sequence-set SP mailbox                       RFC 6851 §5
+/// ```
+fn move_messages(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let (set, mailbox) = messages_and_mailbox(cursor)?;
+    Ok(Command::Move {
+        uid: false,
+        set,
+        mailbox,
+    })
+}
+
+fn messages_and_mailbox(cursor: &mut Cursor<'_>) -> Parsed<(MessageSet, Vec<u8>)> {
+    let set = sequence_set(cursor)?;
+    cursor.space()?;
+    Ok((set, mailbox::mailbox(cursor)?))
+}
+
+/// ```text
+/// uid  = "UID" SP (copy / fetch / search / store)                RFC 3501 §9
+/// uid =/ "UID" SP "EXPUNGE" SP sequence-set                      RFC 4315 §4
+/// uid =/ "UID" SP move                                           RFC 6851 §5
 /// ```
 fn uid(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    const REASON: &str = "it goes with COPY, FETCH, SEARCH and STORE";
+    const REASON: &str = "it goes with COPY, EXPUNGE, FETCH, MOVE, SEARCH and STORE";
     let row = row_of(cursor.word()).filter(|row| row.name != "UID");
-    let mut command = arguments(cursor, row.ok_or(REASON)?)?;
+    let row = row.ok_or(REASON)?;
+    if row.name == "EXPUNGE" {
+        cursor.space()?;
+        let uids = Some(sequence_set(cursor)?);
+        return Ok(Command::Expunge { uids });
+    }
+    let mut command = arguments(cursor, row)?;
     match &mut command {
         Command::Copy { uid, .. }
         | Command::Fetch { uid, .. }
+        | Command::Move { uid, .. }
         | Command::Search { uid, .. }
         | Command::Store { uid, .. } => *uid = true,
         _ => return Err(REASON),
@@ -476,6 +534,7 @@ impl Command {
     /// Its name in the table. UID is not part of it.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Authenticate { .. } => "AUTHENTICATE",
             Self::Bboard { .. } => "BBOARD",
             Self::Capability => "CAPABILITY",
             Self::Check => "CHECK",
@@ -485,12 +544,14 @@ impl Command {
             Self::Delete { .. } => "DELETE",
             Self::Enable { .. } => "ENABLE",
             Self::Examine { .. } => "EXAMINE",
-            Self::Expunge => "EXPUNGE",
+            Self::Expunge { .. } => "EXPUNGE",
             Self::Fetch { .. } => "FETCH",
             Self::Find { .. } => "FIND",
+            Self::Idle => "IDLE",
             Self::List { subscribed, .. } => ["LIST", "LSUB"][usize::from(*subscribed)],
             Self::Login { .. } => "LOGIN",
             Self::Logout => "LOGOUT",
+            Self::Move { .. } => "MOVE",
             Self::Noop => "NOOP",
             Self::Partial { .. } => "PARTIAL",
             Self::Rename { .. } => "RENAME",
@@ -499,6 +560,7 @@ impl Command {
             Self::Status { .. } => "STATUS",
             Self::Store { .. } => "STORE",
             Self::Subscribe { on, .. } => ["UNSUBSCRIBE", "SUBSCRIBE"][usize::from(*on)],
+            Self::Unselect => "UNSELECT",
         }
     }
 
@@ -523,9 +585,10 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 40] = {
+    const EXAMPLES: [(&str, Level); 46] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
+            ("AUTHENTICATE PLAIN", Imap4),
             ("BBOARD general", Imap2),
             ("CAPABILITY", Imap4),
             ("CHECK", Imap2),
@@ -543,10 +606,12 @@ mod tests {
             ("FETCH 1 FLAGS (CHANGEDSINCE 7)", Imap4),
             ("FIND MAILBOXES *", Imap2),
             ("FIND ALL.MAILBOXES *", Imap2bis),
+            ("IDLE", Imap4),
             ("LIST \"\" *", Imap4),
             ("LOGIN u p", Imap2),
             ("LOGOUT", Imap2),
             ("LSUB \"\" *", Imap4),
+            ("MOVE 1:3 x", Imap4),
             ("NOOP", Imap2),
             ("PARTIAL 1 RFC822 1 10", Imap2bis),
             ("RENAME x y", Imap2bis),
@@ -558,9 +623,12 @@ mod tests {
             ("SUBSCRIBE x", Imap4),
             ("SUBSCRIBE MAILBOX x", Imap2bis),
             ("UID COPY 1 x", Imap4),
+            ("UID EXPUNGE 1:2", Imap4),
             ("UID FETCH 1 ALL", Imap4),
+            ("UID MOVE 1 x", Imap4),
             ("UID SEARCH ALL", Imap4),
             ("UID STORE 1 FLAGS ()", Imap4),
+            ("UNSELECT", Imap4),
             ("UNSUBSCRIBE x", Imap4),
             ("UNSUBSCRIBE BBOARD x", Imap2bis),
             ("select x", Imap2),
@@ -725,6 +793,8 @@ mod tests {
             "a NOOP x",
             "a NOOPX",
             "a CHECK 1",
+            "a IDLE 1",
+            "a UNSELECT x",
             "a SELECT",
             "a SELECT ",
             "a SELECT x y",

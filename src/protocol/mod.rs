@@ -29,6 +29,7 @@ mod parser;
 pub mod pattern;
 pub mod response;
 pub mod resync;
+pub mod sasl;
 pub mod search;
 mod set;
 mod store;
@@ -36,7 +37,7 @@ mod store;
 #[cfg(test)]
 mod hostile;
 
-pub use append::{AppendArguments, parse_append};
+pub use append::{AppendArguments, parse_append, parse_append_more};
 pub use command::{Command, Refusal, Request, Secret, States, parse};
 pub use dialect::{Dialect, Level};
 pub use encode::Encoder;
@@ -46,4 +47,5 @@ pub use mailbox::{MailboxKind, StatusItem};
 pub use pattern::Pattern;
 pub use response::{Code, ListKind, Status};
 pub use resync::{FetchModifiers, Resync, SelectParameters};
+pub use sasl::{Credentials, Mechanism};
 pub use search::{DateOf, SearchKey, When};

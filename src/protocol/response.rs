@@ -10,6 +10,7 @@ use crate::types::{Flags, Keyword, NumberSet, UidValidity};
 use super::dialect::Level;
 use super::encode::Encoder;
 use super::mailbox::StatusItem;
+use super::sasl;
 
 /// Longest text of a status line.
 const MAX_TEXT: usize = 500;
@@ -52,12 +53,14 @@ pub enum Code<'a> {
     AppendUid(UidValidity, NumberSet),
     /// User or password are wrong.
     AuthenticationFailed,
+    /// The user may not do that in the name of another.
+    AuthorizationFailed,
     /// The strings of a search are in a charset that is not known here.
     BadCharset,
     /// It will never be possible.
     Cannot,
     /// What the server can do.
-    Capability(&'a str),
+    Capability(String),
     /// The mailbox that was selected no longer is (RFC 7162 §3.2.11).
     Closed,
     /// The messages with the first unique identifiers have copies with the second ones, in the same
@@ -150,6 +153,15 @@ impl Encoder<'_> {
         self.raw("+ ").text(text).end_line()
     }
 
+    /// Asks for the next response of an AUTHENTICATE.
+    ///
+    /// ```text
+    /// continue-req = "+" SP (resp-text / base64) CRLF                RFC 3501 §9
+    /// ```
+    pub fn challenge(&mut self, text: &str) -> &mut Self {
+        self.raw("+ ").raw(sasl::wrap(text)).end_line()
+    }
+
     fn status_text(&mut self, status: Status, code: Option<Code<'_>>, text: &str) -> &mut Self {
         self.raw(status.name()).raw(" ");
         if let Some(code) = code.filter(|code| self.shows(code)) {
@@ -234,6 +246,7 @@ impl Code<'_> {
             Self::AlreadyExists => "ALREADYEXISTS",
             Self::AppendUid(..) => "APPENDUID",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
+            Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
             Self::BadCharset => "BADCHARSET",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
@@ -437,13 +450,16 @@ mod tests {
             e.untagged(Status::Bye, None, "goodbye");
             e.untagged(Status::PreAuth, None, "hello");
             e.continuation("ready");
+            e.challenge("").challenge("Password:");
         });
         let want = "a1 OK NOOP completed\r\n\
                     a2 OK [READ-WRITE] SELECT completed\r\n\
                     * BAD a command must begin with a tag\r\n\
                     * BYE goodbye\r\n\
                     * PREAUTH hello\r\n\
-                    + ready\r\n";
+                    + ready\r\n\
+                    + \r\n\
+                    + UGFzc3dvcmQ6\r\n";
         assert_eq!(got, want);
     }
 
@@ -487,7 +503,7 @@ mod tests {
             ),
             (permanent, Level::Imap4, "PERMANENTFLAGS (\\Seen Todo \\*)"),
             (
-                Code::Capability("IMAP4rev1"),
+                Code::Capability("IMAP4rev1".into()),
                 Level::Imap4,
                 "CAPABILITY IMAP4rev1",
             ),

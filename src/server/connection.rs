@@ -197,7 +197,7 @@ impl Connection {
         let can_work = match self.session.turn() {
             Turn::Runnable => true,
             Turn::OutputFull => has_sent,
-            Turn::External | Turn::Idle | Turn::Until(_) => false,
+            Turn::External | Turn::Idle | Turn::Line | Turn::Until(_) => false,
         };
         if can_send || can_receive || can_work {
             return Next::Turn;

@@ -48,6 +48,18 @@ pub(super) struct Enabled {
     pub(super) qresync: bool,
 }
 
+/// A line that is no command but goes on with one.
+#[derive(Debug, Default)]
+pub(super) enum Line {
+    /// The next line is a command.
+    #[default]
+    Unwanted,
+    /// The command that is being carried out waits for one.
+    Awaited,
+    /// It came, without its end. One with a literal, and one that is too long, comes to nothing.
+    Here(Vec<u8>),
+}
+
 /// State, dialect, selected mailbox and output of a session.
 pub(super) struct Core {
     pub(super) config: Rc<SessionConfig>,
@@ -62,6 +74,11 @@ pub(super) struct Core {
     pub(super) request: Option<Request>,
     pub(super) awaits_verdict: bool,
     pub(super) verdict: Option<Verdict>,
+    line: Line,
+    /// IDLE is being carried out: changes of the mailbox are told as they happen.
+    pub(super) idles: bool,
+    /// The mailbox may have changed since IDLE has looked at it.
+    pub(super) has_news: bool,
     /// Whether the last command was answered BAD.
     pub(super) last_was_bad: bool,
 }
@@ -80,6 +97,9 @@ impl Core {
             request: None,
             awaits_verdict: false,
             verdict: None,
+            line: Line::default(),
+            idles: false,
+            has_news: false,
             last_was_bad: false,
         }
     }
@@ -87,6 +107,26 @@ impl Core {
     /// An encoder for the next response, with the string rules of the dialect.
     pub(super) fn encoder(&mut self) -> Encoder<'_> {
         Encoder::new(self.output.bytes(), self.dialect)
+    }
+
+    /// The line that the client goes on with. If it has not come, the command is to yield
+    /// [`Why::Line`](crate::budget::Why::Line).
+    pub(super) fn take_line(&mut self) -> Option<Vec<u8>> {
+        match std::mem::take(&mut self.line) {
+            Line::Here(line) => Some(line),
+            Line::Unwanted | Line::Awaited => {
+                self.line = Line::Awaited;
+                None
+            }
+        }
+    }
+
+    pub(super) fn awaits_line(&self) -> bool {
+        matches!(self.line, Line::Awaited)
+    }
+
+    pub(super) fn give_line(&mut self, line: Vec<u8>) {
+        self.line = Line::Here(line);
     }
 
     /// Whether a command of that level is legal now, in those states. If the dialect has it, it climbs,
@@ -118,7 +158,8 @@ impl Core {
         }
     }
 
-    fn climb(&mut self, level: Level) {
+    /// The client has shown to speak at least that.
+    pub(super) fn climb(&mut self, level: Level) {
         let before = self.dialect.level();
         self.dialect.climb(level);
         if self.dialect.level() != before {

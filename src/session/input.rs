@@ -87,6 +87,23 @@ impl Input {
         }
     }
 
+    /// The line that a command waits for. No such line has a literal or is long.
+    pub(super) fn next_line(&mut self, core: &mut Core) -> Option<Vec<u8>> {
+        match self.framer.next_event() {
+            Event::Command(text) => Some(text),
+            Event::Offer(offer) if is_endless(offer, core) => {
+                self.give_up(core);
+                None
+            }
+            Event::Offer(_) => {
+                self.framer.refuse_literal();
+                Some(Vec::new())
+            }
+            Event::TooLong { .. } => Some(Vec::new()),
+            Event::NeedInput | Event::Chunk(_) | Event::LiteralEnd => None,
+        }
+    }
+
     /// A literal is either a message to append, which is streamed, or an argument (RFC 1064 p. 18), which
     /// is kept in memory if it fits.
     fn literal_offered(
@@ -96,20 +113,21 @@ impl Input {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Next {
-        if !offer.synchronizing && offer.size > core.config.max_message.saturating_add(READ_OVER) {
+        if is_endless(offer, core) {
             self.give_up(core);
             return Next::Progress;
         }
-        if let Some(appending) = self.appending.take() {
-            self.framer.refuse_literal();
-            return Next::Task(appending.into_task(b"{"));
-        }
-        if let Some(arguments) = parse_append(self.framer.text()) {
-            let begun = match arguments {
+        let appending = match self.appending.take() {
+            Some(appending) => {
+                Some(appending.another(self.framer.text(), offer.size, core, store, budget))
+            }
+            None => parse_append(self.framer.text()).map(|arguments| match arguments {
                 Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
                 Err(refusal) => Err(Box::new(refuse(refusal))),
-            };
-            match begun {
+            }),
+        };
+        if let Some(appending) = appending {
+            match appending {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();
@@ -143,6 +161,11 @@ impl Input {
         core.encoder().untagged(Status::Bye, None, farewell);
         core.finish();
     }
+}
+
+/// True if nobody can wait for the end of a literal that is refused.
+fn is_endless(offer: Offer, core: &Core) -> bool {
+    !offer.synchronizing && offer.size > core.config.max_message.saturating_add(READ_OVER)
 }
 
 /// Parses a command, lets the dialect climb, and checks it against the state.

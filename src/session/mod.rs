@@ -7,6 +7,7 @@
 //! | [`Session::handle_input`], [`Session::handle_eof`] | octets came, if [`Session::wants_input`] |
 //! | [`Session::run`] | after any event, until it says that it waits |
 //! | [`Session::poll_request`], [`Session::handle_verdict`] | after a run: somebody wants to log in |
+//! | [`Session::idles_on`], [`Session::handle_news`] | after a run: changes of a mailbox are to be told at once |
 //! | [`Session::poll_output`], [`Session::consume`] | the socket has room |
 //! | [`Session::poll_timeout`], [`Session::handle_timeout`] | to arm one timer, and when it fires |
 //!
@@ -36,7 +37,7 @@ use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::{Dialect, Status};
-use crate::store::{Account, Store};
+use crate::store::{Account, MailboxHandle, Store, View};
 
 /// What all sessions of a server share.
 #[derive(Debug, Clone)]
@@ -101,6 +102,8 @@ pub enum Turn {
     Until(Instant),
     /// An answer to its request.
     External,
+    /// A line of input, which the command that is being carried out needs.
+    Line,
 }
 
 /// A client that has not logged in is sent away this long after it came (DESIGN, first numbers).
@@ -194,6 +197,9 @@ impl Session {
 
     /// Goes on with what there is to do, until it has to wait or the budget is spent.
     pub fn run(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Turn {
+        if !self.has_output() {
+            self.read = budget.now();
+        }
         loop {
             let step = self.step(store, budget);
             self.turn = match step {
@@ -201,6 +207,7 @@ impl Session {
                 Step::Yield(Why::OutputFull) => Turn::OutputFull,
                 Step::Yield(Why::Until(time)) => Turn::Until(time),
                 Step::Yield(Why::External) => Turn::External,
+                Step::Yield(Why::Line) => Turn::Line,
                 Step::Done(Progress::Waiting) => Turn::Idle,
                 Step::Done(Progress::Made) if budget.is_spent() => Turn::Runnable,
                 Step::Done(Progress::Made) => continue,
@@ -230,6 +237,11 @@ impl Session {
         if self.turn == Turn::OutputFull && self.core.output.unsent() > LOW_WATER {
             return Step::Yield(Why::OutputFull);
         }
+        if !self.hear_line() {
+            self.task = None;
+            self.core.finish();
+            return Step::Done(Progress::Made);
+        }
         if let Some(task) = &mut self.task {
             crate::ready!(task.step(&mut self.core, store, budget));
             self.task = None;
@@ -251,6 +263,17 @@ impl Session {
         }
         budget.spend(1);
         Step::Done(Progress::Made)
+    }
+
+    /// Hands the line that a command waits for to it. False if it is not going to come.
+    fn hear_line(&mut self) -> bool {
+        if self.core.awaits_line() {
+            match self.input.next_line(&mut self.core) {
+                Some(line) => self.core.give_line(line),
+                None => return !self.input.ended && !self.core.is_finished(),
+            }
+        }
+        true
     }
 
     /// Counts the commands in a row that were not understood.
@@ -275,6 +298,7 @@ impl Session {
             Turn::Idle => self.task.is_none(),
             Turn::OutputFull => self.core.output.unsent() > 0,
             Turn::External => self.core.request.is_some() || self.core.awaits_verdict,
+            Turn::Line => self.core.awaits_line(),
             Turn::Runnable | Turn::Until(_) => true,
         }
     }
@@ -287,6 +311,18 @@ impl Session {
     /// The answer to the request; run the session afterwards.
     pub fn handle_verdict(&mut self, verdict: Verdict) {
         self.core.verdict = Some(verdict);
+    }
+
+    /// The mailbox whose changes the client wants to hear of as they happen: call [`Self::handle_news`]
+    /// whenever somebody may have changed it, and run the session.
+    pub fn idles_on(&self) -> Option<&MailboxHandle> {
+        let view = self.core.view().filter(|_| self.core.idles);
+        view.map(View::handle)
+    }
+
+    /// The mailbox of [`Self::idles_on`] may have changed.
+    pub fn handle_news(&mut self) {
+        self.core.has_news = true;
     }
 
     /// The next octets to send; empty when there are none.
@@ -333,7 +369,7 @@ impl Session {
                 DEAF_TIME.as_secs()
             );
             self.core.drop_client();
-        } else if self.task.is_none() || is_guest {
+        } else if self.task.is_none() || self.turn == Turn::Line || is_guest {
             self.shut_down("Autologout: idle for too long");
         } else {
             self.heard = now;

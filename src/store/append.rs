@@ -1,4 +1,4 @@
-//! Delivering one message: streamed to `tmp/`, flushed, and moved to its place under the lock.
+//! Delivering messages: streamed to `tmp/`, flushed, and moved to their place under the lock, all or none.
 
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
@@ -10,22 +10,31 @@ use super::sync::Sync;
 use super::{MailboxHandle, Store, StoreError, filename, layout};
 use crate::budget::{Budget, COST_SYNC, Step, Why};
 use crate::ready;
-use crate::types::{DateTime, FlagList, Flags, Uid, UidValidity};
+use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity};
 
 /// Octets collected before they are written.
 const BUFFER: usize = 64 * 1024;
 
-/// A message on its way into a mailbox. Dropped before it is done, it leaves nothing behind.
+/// Messages on their way into a mailbox, where they become visible together. Dropped before it is done, it
+/// leaves nothing behind.
 #[derive(Debug)]
 pub struct Append {
     handle: MailboxHandle,
+    /// The one that is being received.
+    message: Option<Message>,
+    /// Those before it, flushed to disk.
+    ready: Vec<Ready>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+struct Message {
     file: File,
-    temporary: Option<Temporary>,
+    temporary: Temporary,
     unique: String,
     flags: FlagList,
     date: Option<DateTime>,
     text: Text,
-    stage: Stage,
 }
 
 #[derive(Debug)]
@@ -47,48 +56,56 @@ impl Append {
         date: Option<DateTime>,
         wall: SystemTime,
     ) -> Result<Self, StoreError> {
-        let (mailbox, tools) = store.parts(handle);
-        if !mailbox.is_writable() {
-            return Err(StoreError::ReadOnly);
-        }
-        let unique = tools.names.next(wall);
-        let path = mailbox.dir().join(layout::TMP).join(&unique);
-        let created = creation_mode(&path).and_then(|mode| create_new(&path, mode));
-        let file = created.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::Invalidated,
-            _ => StoreError::from_io("delivering a message", error),
-        })?;
         Ok(Self {
             handle: handle.clone(),
-            file,
-            temporary: Some(Temporary { path }),
-            unique,
-            flags,
-            date,
-            text: Text::default(),
+            message: Some(Message::begin(store, handle, flags, date, wall)?),
+            ready: Vec::new(),
             stage: Stage::Flush,
         })
+    }
+
+    /// All of the message is written: flushes it to disk, and starts another one that is to be delivered
+    /// with it.
+    ///
+    /// # Errors
+    /// A file cannot be written or created; all messages are lost then.
+    pub fn another(
+        &mut self,
+        store: &mut Store,
+        flags: FlagList,
+        date: Option<DateTime>,
+        wall: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.finish_message()?;
+        self.message = Some(Message::begin(store, &self.handle, flags, date, wall)?);
+        Ok(())
+    }
+
+    /// How many messages there are, with the one that is being received.
+    pub fn count(&self) -> usize {
+        self.ready.len() + usize::from(self.message.is_some())
     }
 
     /// Takes more of the message, as it came from the client.
     ///
     /// # Errors
-    /// The disk is full or fails; the message is lost then.
+    /// The disk is full or fails; all messages are lost then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.text.add(bytes);
-        if self.text.buffer.len() >= BUFFER {
-            self.write_out()?;
+        match &mut self.message {
+            Some(message) => message.write(bytes),
+            None => Ok(()),
+        }
+    }
+
+    fn finish_message(&mut self) -> Result<(), StoreError> {
+        if let Some(message) = self.message.take() {
+            self.ready.push(message.finish()?);
         }
         Ok(())
     }
 
-    fn write_out(&mut self) -> Result<(), StoreError> {
-        let written = self.file.write_all(&self.text.buffer);
-        self.text.buffer.clear();
-        written.map_err(StoreError::io("delivering a message"))
-    }
-
-    /// Once all is written: to be stepped until done. Then the message is safe on disk, under that UID.
+    /// Once all is written: to be stepped until done. Then the messages are safe on disk, under those
+    /// UIDs, in their order.
     ///
     /// # Errors
     /// Nothing was delivered.
@@ -96,11 +113,11 @@ impl Append {
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<(UidValidity, Uid), StoreError>> {
+    ) -> Step<Result<(UidValidity, NumberSet), StoreError>> {
         loop {
             match &mut self.stage {
                 Stage::Flush => {
-                    if let Err(error) = self.flush() {
+                    if let Err(error) = self.finish_message() {
                         return Step::Done(Err(error));
                     }
                     self.stage = Stage::Load(Sync::new(self.handle.clone()));
@@ -115,7 +132,7 @@ impl Append {
                             return Step::Done(Err(error));
                         }
                     }
-                    let ready = self.ready();
+                    let ready = std::mem::take(&mut self.ready);
                     let delivery = Delivery::new(store.mailbox(&self.handle), ready);
                     self.stage = Stage::Deliver(Box::new(delivery));
                 }
@@ -123,48 +140,86 @@ impl Append {
                     let (mailbox, mut tools) = store.parts(&self.handle);
                     let delivered = ready!(delivery.step(mailbox, &mut tools, budget));
                     let validity = mailbox.uid_validity();
-                    return Step::Done(delivered.and_then(|uids| {
-                        let uid = uids
-                            .first()
-                            .ok_or(StoreError::Refused("it was delivered already"))?;
-                        Ok((validity, *uid))
+                    return Step::Done(delivered.map(|uids| {
+                        let uids = uids.iter().map(|uid| (uid.get(), uid.get()));
+                        (validity, uids.collect())
                     }));
                 }
             }
         }
     }
+}
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+impl Message {
+    fn begin(
+        store: &mut Store,
+        handle: &MailboxHandle,
+        flags: FlagList,
+        date: Option<DateTime>,
+        wall: SystemTime,
+    ) -> Result<Self, StoreError> {
+        let (mailbox, tools) = store.parts(handle);
+        if !mailbox.is_writable() {
+            return Err(StoreError::ReadOnly);
+        }
+        let unique = tools.names.next(wall);
+        let path = mailbox.dir().join(layout::TMP).join(&unique);
+        let created = creation_mode(&path).and_then(|mode| create_new(&path, mode));
+        let file = created.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::Invalidated,
+            _ => StoreError::from_io("delivering a message", error),
+        })?;
+        Ok(Self {
+            file,
+            temporary: Temporary { path },
+            unique,
+            flags,
+            date,
+            text: Text::default(),
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.text.add(bytes);
+        if self.text.buffer.len() >= BUFFER {
+            self.write_out()?;
+        }
+        Ok(())
+    }
+
+    fn write_out(&mut self) -> Result<(), StoreError> {
+        let written = self.file.write_all(&self.text.buffer);
+        self.text.buffer.clear();
+        written.map_err(StoreError::io("delivering a message"))
+    }
+
+    /// Flushes it to disk, with its date, and closes the file.
+    fn finish(mut self) -> Result<Ready, StoreError> {
         self.text.end();
         self.write_out()?;
         let failed = StoreError::io("delivering a message");
-        if let Some(date) = self.date {
-            let seconds = Duration::from_secs(date.unix.unsigned_abs());
-            let time = if date.unix < 0 {
-                SystemTime::UNIX_EPOCH.checked_sub(seconds)
-            } else {
-                SystemTime::UNIX_EPOCH.checked_add(seconds)
-            };
-            if let Some(time) = time {
-                let times = FileTimes::new().set_accessed(time).set_modified(time);
-                self.file.set_times(times).map_err(&failed)?;
-            }
+        if let Some(time) = self.date.and_then(file_time) {
+            let times = FileTimes::new().set_accessed(time).set_modified(time);
+            self.file.set_times(times).map_err(&failed)?;
         }
-        self.file.sync_all().map_err(failed)
-    }
-
-    fn ready(&mut self) -> Vec<Ready> {
+        self.file.sync_all().map_err(failed)?;
         let name = filename::with_sizes(&self.unique, self.text.stored, self.text.on_the_wire);
-        let flags = self.flags.system.without(Flags::RECENT);
-        let keywords = std::mem::take(&mut self.flags.keywords);
-        let file = self.temporary.take();
-        let ready = |file| Ready {
-            file,
+        Ok(Ready {
+            file: self.temporary,
             name: name.into_bytes(),
-            flags,
-            keywords,
-        };
-        file.map(ready).into_iter().collect()
+            flags: self.flags.system.without(Flags::RECENT),
+            keywords: self.flags.keywords,
+        })
+    }
+}
+
+/// The time of a file, if it can be that.
+fn file_time(date: DateTime) -> Option<SystemTime> {
+    let seconds = Duration::from_secs(date.unix.unsigned_abs());
+    if date.unix < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(seconds)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(seconds)
     }
 }
 

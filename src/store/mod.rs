@@ -8,6 +8,7 @@
 //! | hear what others did to the mailbox | [`Sync`] |
 //! | deliver a message | [`Append`] |
 //! | copy messages | [`struct@Copy`] |
+//! | move messages | [`Move`] |
 //! | remove the deleted ones | [`Expunge`] |
 //! | make a keyword known | [`DefineKeywords`] |
 //! | change the tree | [`Delete`], [`Rename`], [`Subscribe`] |
@@ -42,6 +43,7 @@ mod locking;
 mod mailbox;
 mod message;
 mod modseq;
+mod moving;
 mod pass;
 mod scan;
 mod scrub;
@@ -61,6 +63,7 @@ pub use flags::{DefineKeywords, FlagChange};
 pub use folders::{Delete, Rename, Subscribe};
 pub use mailbox::Mailbox;
 pub use message::{MessageFile, MessageStat};
+pub use moving::{Move, Moved};
 pub use sync::Sync;
 pub use view::{Access, MessageRef, Updates, View};
 

@@ -46,6 +46,8 @@ pub(crate) struct Rig {
     config: Rc<SessionConfig>,
     sessions: Vec<Session>,
     harshness: Harshness,
+    /// Whether passwords may come over its connections.
+    pub(crate) takes_passwords: bool,
 }
 
 /// The only user of a rig.
@@ -76,6 +78,7 @@ impl Rig {
             config: Rc::new(config),
             sessions: Vec::new(),
             harshness,
+            takes_passwords: true,
         }
     }
 
@@ -93,7 +96,7 @@ impl Rig {
     pub(crate) fn connect(&mut self) -> usize {
         let peer = Peer {
             name: format!("client {}", self.sessions.len()),
-            may_log_in: true,
+            may_log_in: self.takes_passwords,
         };
         let session = Session::new(Rc::clone(&self.config), peer, self.now());
         self.sessions.push(session);
@@ -136,6 +139,16 @@ impl Rig {
         received
     }
 
+    /// Tells a session in IDLE that its mailbox may have changed; what it says to that.
+    pub(crate) fn stir(&mut self, number: usize) -> Vec<u8> {
+        let mut received = Vec::new();
+        if self.sessions[number].idles_on().is_some() {
+            self.sessions[number].handle_news();
+            self.drive(number, &mut received);
+        }
+        received
+    }
+
     /// Runs a session until it waits for input, with output taken as it comes.
     pub(crate) fn drive(&mut self, number: usize, received: &mut Vec<u8>) {
         for _ in 0..50_000_000_u64 {
@@ -143,7 +156,7 @@ impl Rig {
             self.answer(number);
             let took = self.drain(number, received);
             match turn {
-                Turn::Idle if !took => return,
+                Turn::Idle | Turn::Line if !took => return,
                 Turn::Until(time) => {
                     let wait = time.saturating_duration_since(self.now());
                     self.clock.advance(wait.max(Duration::from_millis(1)));

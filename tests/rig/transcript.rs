@@ -3,6 +3,7 @@
 //! ```text
 //! # What is shown
 //! dialect imap2                      auto (the default), imap2, imap2bis or imap4
+//! no-passwords                       none may come over these connections, as without encryption
 //! keywords Meeting Notice            the mailbox's keywords, a, b, ...
 //! message 3 Sab rfc1064.eml          UID, flag letters (`-`: none), file of tests/mail (stored with LF)
 //! message .Work:1 - plain.eml        the same in another folder
@@ -22,7 +23,8 @@
 //! wait 31m                           time passes
 //! ```
 //!
-//! All that the server sends must be in the transcript.
+//! All that the server sends must be in the transcript. Sessions in IDLE look at their mailbox after every
+//! line.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -85,6 +87,10 @@ impl<'t> Player<'t> {
         for (at, line) in text.lines().enumerate() {
             self.line = at + 1;
             self.play_line(line);
+            for connection in 0..self.pending.len() {
+                let received = self.rig.stir(connection);
+                self.pending[connection].extend(received);
+            }
         }
         for connection in 0..self.pending.len() {
             let left = &self.pending[connection];
@@ -102,6 +108,7 @@ impl<'t> Player<'t> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "" | "#" | "dialect" | "read-only" => {}
+            "no-passwords" => self.rig.takes_passwords = false,
             "keywords" => self.keywords(rest),
             "message" => self.message(rest, &self.rig.mail()),
             "board" => self.message(&format!("/{rest}"), &self.rig.boards()),
@@ -287,8 +294,7 @@ impl<'t> Player<'t> {
         for connection in 0..self.pending.len() {
             let now = imap2d::budget::Clock::now(&self.rig.clock);
             self.rig.session(connection).handle_timeout(now);
-            let received = self.rig.send(connection, b"");
-            self.pending[connection].extend(received);
+            self.rig.drive(connection, &mut self.pending[connection]);
         }
     }
 }

@@ -2,21 +2,43 @@
 //! RFC 3501 §6.1).
 
 use crate::budget::Step;
-use crate::protocol::Status;
+use crate::protocol::{Mechanism, Status};
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 
 /// What the server can do beyond RFC 1176, a line each; nothing stands here that does not work.
-const CAPABILITIES: &[&str] = &["IMAP4rev1", "CONDSTORE", "ENABLE", "QRESYNC"];
+const CAPABILITIES: &[&str] = &[
+    "IMAP4rev1",
+    "CONDSTORE",
+    "ENABLE",
+    "IDLE",
+    "LITERAL+",
+    "MOVE",
+    "MULTIAPPEND",
+    "QRESYNC",
+    "UIDPLUS",
+    "UNSELECT",
+];
 
 /// RFC 3501 §6.1.1. That the client asked has made the session climb already.
 pub(super) fn capability(core: &mut Core) -> Reply {
-    let may_log_in = core.peer.may_log_in || core.is_logged_in();
-    let refused = (!may_log_in).then_some("LOGINDISABLED");
-    let words: Vec<&str> = CAPABILITIES.iter().copied().chain(refused).collect();
-    core.encoder().capability(&words.join(" "));
+    let words = capabilities(core);
+    core.encoder().capability(&words);
     Reply::ok("CAPABILITY completed")
+}
+
+/// What the server can do for this client now, in words separated by spaces.
+pub(super) fn capabilities(core: &Core) -> String {
+    let mut words = CAPABILITIES.join(" ");
+    if !core.is_logged_in() {
+        words.push(' ');
+        words.push_str(match core.peer.may_log_in {
+            true => Mechanism::CAPABILITIES,
+            false => "LOGINDISABLED",
+        });
+    }
+    words
 }
 
 /// RFC 1064 p. 10, RFC 1176 p. 13: a look at the mailbox, which every command ends with; the counts

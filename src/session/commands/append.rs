@@ -1,18 +1,23 @@
-//! APPEND (IMAP2bis: RFC 1732 p. 3; RFC 3501 §6.3.11).
+//! APPEND (IMAP2bis: RFC 1732 p. 3; RFC 3501 §6.3.11), of several messages too (RFC 3502).
 //!
 //! The message is the last argument, a literal that may be many megabytes. It never lies in memory: when
 //! the framer offers it, the rest of the command is known, so the mailbox is opened and every octet goes
 //! straight into a file in `tmp/`. What goes wrong on the way is kept until the literal has come to its
-//! true end, since the client cannot listen before.
+//! true end, since the client cannot listen before. Several messages become visible together, or none.
 
-use crate::budget::{Budget, COST_READ_16K, COST_SYSCALL, Step};
-use crate::protocol::AppendArguments;
+use crate::budget::{Budget, COST_READ_16K, COST_SYNC, COST_SYSCALL, Step};
+use crate::protocol::{AppendArguments, Code, Level, parse_append_more};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply, Task};
 use crate::store::{Append, Store, StoreError};
 
-/// A message that is being received.
+const NOTHING_MORE: &str = "Nothing may follow the message";
+/// Most messages in one APPEND. There are clients that copy a whole mailbox with one, but what is known of
+/// each is in memory until the last has come.
+const MAX_MESSAGES: usize = 10_000;
+
+/// Messages that are being received.
 pub(in crate::session) struct Appending {
     tag: Vec<u8>,
     state: Result<Append, Reply>,
@@ -43,6 +48,31 @@ impl Appending {
         }
     }
 
+    /// All of a message is there, and instead of its end the command goes on with `text`, which
+    /// announces a message of that size (RFC 3502). An error is the command's answer.
+    pub(in crate::session) fn another(
+        self,
+        text: &[u8],
+        size: u64,
+        core: &mut Core,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Result<Self, Box<Task>> {
+        let cx = &mut Cx {
+            core,
+            store,
+            budget,
+        };
+        let tag = self.tag;
+        match self.state.and_then(|append| go_on(append, text, size, cx)) {
+            Ok(append) => Ok(Self {
+                tag,
+                state: Ok(append),
+            }),
+            Err(reply) => Err(Box::new(Task::reply(tag, reply))),
+        }
+    }
+
     /// The tag of the command.
     pub(in crate::session) fn tag(&self) -> &[u8] {
         &self.tag
@@ -64,9 +94,7 @@ impl Appending {
     pub(in crate::session) fn into_task(self, rest: &[u8]) -> Task {
         match self.state {
             Err(reply) => Task::reply(self.tag, reply),
-            Ok(_) if !rest.is_empty() => {
-                Task::reply(self.tag, Reply::bad("Nothing may follow the message"))
-            }
+            Ok(_) if !rest.is_empty() => Task::reply(self.tag, Reply::bad(NOTHING_MORE)),
             Ok(append) => Task::new(self.tag, Box::new(Finish(append))),
         }
     }
@@ -75,14 +103,7 @@ impl Appending {
 fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
     cx.core
         .admit(arguments.level, arguments.trigger, arguments.states())?;
-    if size > cx.core.config.max_message {
-        return Err(Reply::refused(&StoreError::Limit(
-            "The message is longer than this server takes",
-        )));
-    }
-    if size == 0 {
-        return Err(Reply::no("An empty message cannot be appended"));
-    }
+    check_size(size, cx.core)?;
     let name = super::mailbox_argument(&arguments.mailbox)?;
     let handle = super::copy::open_or_create(&name, false, cx)?;
     let wall = cx.budget.wall();
@@ -90,12 +111,46 @@ fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Ap
         .map_err(|error| Reply::refused(&error))
 }
 
+fn go_on(mut append: Append, text: &[u8], size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
+    if !cx.core.dialect.accepts(Level::Imap4) {
+        return Err(Reply::bad(NOTHING_MORE));
+    }
+    cx.core.climb(Level::Imap4);
+    let (flags, date) =
+        parse_append_more(text).map_err(|reason| Reply::bad(format!("APPEND: {reason}")))?;
+    check_size(size, cx.core)?;
+    if append.count() == MAX_MESSAGES {
+        return Err(Reply::refused(&StoreError::Limit(
+            "There are too many messages in one APPEND",
+        )));
+    }
+    cx.budget.spend(COST_SYNC);
+    append
+        .another(cx.store, flags, date, cx.budget.wall())
+        .map_err(|error| Reply::refused(&error))?;
+    Ok(append)
+}
+
+fn check_size(size: u64, core: &Core) -> Result<(), Reply> {
+    if size > core.config.max_message {
+        return Err(Reply::refused(&StoreError::Limit(
+            "The message is longer than this server takes",
+        )));
+    }
+    if size == 0 {
+        return Err(Reply::no("An empty message cannot be appended"));
+    }
+    Ok(())
+}
+
 struct Finish(Append);
 
 impl Job for Finish {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         Step::Done(match ready!(self.0.step(cx.store, cx.budget)) {
-            Ok(_) => Reply::ok("APPEND completed"),
+            Ok((validity, uids)) => {
+                Reply::ok("APPEND completed").with_code(Code::AppendUid(validity, uids))
+            }
             Err(error) => Reply::refused(&error),
         })
     }

@@ -1,4 +1,4 @@
-//! COPY and UID COPY (RFC 1064 p. 11, RFC 3501 §6.4.7).
+//! COPY and UID COPY (RFC 1064 p. 11, RFC 3501 §6.4.7, RFC 4315 §3).
 //!
 //! All messages are copied or none. The older the dialect, the more it does besides: RFC 1064 makes the
 //! mailbox if it is missing, sends a COPY line for each message, and marks the originals `\Seen`; the
@@ -10,8 +10,8 @@ use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::untagged::write_flags;
-use crate::store::{Copy, FlagChange, MessageRef, StoreError};
-use crate::types::{FlagOperation, Flags, KeywordSet, MailboxRef, MessageSet, NumberSet};
+use crate::store::{Copy, FlagChange, MailboxHandle, MessageRef, Store, StoreError};
+use crate::types::{FlagOperation, Flags, KeywordSet, MailboxRef, MessageSet, NumberSet, Uid};
 
 struct CopyJob {
     uid: bool,
@@ -21,11 +21,35 @@ struct CopyJob {
 }
 
 enum Stage {
-    /// Finding out which messages are meant.
-    Collect(EachMessage, NumberSet),
-    Copy(Copy),
+    Collect(Collect),
+    Copy(Copy, MailboxHandle),
     /// Telling of each copy, and marking the original as read.
-    Mark(EachMessage, Retry),
+    Mark(EachMessage, Retry, Reply),
+}
+
+/// Finding out which messages are meant.
+pub(super) struct Collect {
+    each: EachMessage,
+    uids: NumberSet,
+}
+
+impl Collect {
+    /// By message numbers, or by unique identifiers.
+    pub(super) fn new(set: NumberSet, by_uid: bool) -> Self {
+        Self {
+            each: EachMessage::new(set, by_uid),
+            uids: NumberSet::new(),
+        }
+    }
+
+    /// Ends with the unique identifiers of those that there are.
+    pub(super) fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<NumberSet> {
+        while let Some(message) = ready!(self.each.current(cx)) {
+            self.uids.insert(message.uid.get());
+            self.each.advance(cx, 1);
+        }
+        Step::Done(std::mem::take(&mut self.uids))
+    }
 }
 
 /// Copies a set of messages.
@@ -36,7 +60,7 @@ pub(super) fn job(uid: bool, set: &MessageSet, to: &[u8], core: &Core) -> Box<dy
     };
     match super::fetch::numbers(uid, set, core) {
         Ok(set) => {
-            let stage = Stage::Collect(EachMessage::new(set.clone(), uid), NumberSet::new());
+            let stage = Stage::Collect(Collect::new(set.clone(), uid));
             Box::new(CopyJob {
                 uid,
                 set,
@@ -52,32 +76,31 @@ impl Job for CopyJob {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         loop {
             match &mut self.stage {
-                Stage::Collect(each, uids) => {
-                    while let Some(message) = ready!(each.current(cx)) {
-                        uids.insert(message.uid.get());
-                        each.advance(cx, 1);
-                    }
-                    let uids = std::mem::take(uids);
+                Stage::Collect(collect) => {
+                    let uids = ready!(collect.step(cx));
                     match self.begin(uids, cx) {
-                        Ok(copy) => self.stage = Stage::Copy(copy),
+                        Ok((copy, to)) => self.stage = Stage::Copy(copy, to),
                         Err(reply) => return Step::Done(reply),
                     }
                 }
-                Stage::Copy(copy) => {
-                    if let Err(error) = ready!(copy.step(cx.store, cx.budget)) {
-                        return Step::Done(Reply::refused(&error));
-                    }
-                    self.stage = Stage::Mark(
-                        EachMessage::new(self.set.clone(), self.uid),
-                        Retry::default(),
-                    );
+                Stage::Copy(copy, to) => {
+                    let copied = match ready!(copy.step(cx.store, cx.budget)) {
+                        Ok(copied) => copied,
+                        Err(error) => return Step::Done(Reply::refused(&error)),
+                    };
+                    let reply = Reply {
+                        code: copy_uid(&copied, to, cx.store),
+                        ..Reply::ok("COPY completed")
+                    };
+                    let each = EachMessage::new(self.set.clone(), self.uid);
+                    self.stage = Stage::Mark(each, Retry::default(), reply);
                 }
-                Stage::Mark(each, retry) => {
+                Stage::Mark(each, retry, reply) => {
                     while let Some(message) = ready!(each.current(cx)) {
                         ready!(mark(&message, retry, cx));
                         each.advance(cx, COST_SYSCALL);
                     }
-                    return Step::Done(Reply::ok("COPY completed"));
+                    return Step::Done(std::mem::replace(reply, Reply::ok("")));
                 }
             }
         }
@@ -85,13 +108,26 @@ impl Job for CopyJob {
 }
 
 impl CopyJob {
-    fn begin(&self, uids: NumberSet, cx: &mut Cx<'_, '_>) -> Result<Copy, Reply> {
+    fn begin(&self, uids: NumberSet, cx: &mut Cx<'_, '_>) -> Result<(Copy, MailboxHandle), Reply> {
         let handle = open_or_create(&self.to, cx.core.dialect.copy_creates_mailbox(), cx)?;
         let Some(view) = cx.core.view() else {
             return Err(Reply::bad("Select a mailbox first"));
         };
-        Ok(Copy::new(view, uids, handle))
+        Ok((Copy::new(view, uids, handle.clone()), handle))
     }
+}
+
+/// RFC 4315 §3: which copy is of which message, as both sets ascend. Nothing if nothing was copied.
+pub(super) fn copy_uid(
+    copied: &[(Uid, Uid)],
+    to: &MailboxHandle,
+    store: &Store,
+) -> Option<Code<'static>> {
+    let range = |uid: Uid| (uid.get(), uid.get());
+    let sources = copied.iter().map(|&(uid, _)| range(uid)).collect();
+    let copies = copied.iter().map(|&(_, uid)| range(uid)).collect();
+    let validity = store.mailbox(to).uid_validity();
+    (!copied.is_empty()).then_some(Code::CopyUid(validity, sources, copies))
 }
 
 /// Opens the mailbox that is to take messages. One that is missing is made, or else the client is told
@@ -101,7 +137,7 @@ pub(super) fn open_or_create(
     name: &MailboxRef,
     create: bool,
     cx: &mut Cx<'_, '_>,
-) -> Result<crate::store::MailboxHandle, Reply> {
+) -> Result<MailboxHandle, Reply> {
     let Some(account) = cx.core.account() else {
         return Err(Reply::bad("Log in first"));
     };

@@ -1,4 +1,4 @@
-//! EXPUNGE and CLOSE (RFC 1064 p. 10, RFC 3501 §6.4.2-6.4.3).
+//! EXPUNGE and CLOSE (RFC 1064 p. 10, RFC 3501 §6.4.2-6.4.3), and UID EXPUNGE (RFC 4315 §2.1).
 
 use crate::budget::Step;
 use crate::ready;
@@ -6,14 +6,17 @@ use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 use crate::store::Expunge;
+use crate::types::MessageSet;
 
 struct ExpungeJob(Expunge);
 
-/// Removes the messages marked `\Deleted`; the lines that say so are written with the other changes.
-pub(super) fn job(core: &Core) -> Box<dyn Job> {
+/// Removes the messages marked `\Deleted`, or those of them with the given UIDs; the lines that say so
+/// are written with the other changes.
+pub(super) fn job(uids: Option<&MessageSet>, core: &Core) -> Box<dyn Job> {
     match core.view() {
         Some(view) if core.may_write() => {
-            Box::new(ExpungeJob(Expunge::new(view.handle().clone(), None)))
+            let uids = uids.map(|set| set.resolve(view.last_uid()));
+            Box::new(ExpungeJob(Expunge::new(view.handle().clone(), uids)))
         }
         _ => super::answered(Reply::no(
             "EXPUNGE is not allowed: the mailbox is read-only",

@@ -2,27 +2,43 @@
 //! around it and waits for the verdict.
 
 use crate::budget::{Step, Why};
-use crate::protocol::{Code, Secret};
+use crate::protocol::{Code, Credentials};
 use crate::session::Request;
 use crate::session::Verdict;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 
-struct Login;
+/// Waiting for a verdict.
+pub(super) struct Login(());
 
 /// Asks for a verdict on the name and the password.
-pub(super) fn job(user: Vec<u8>, password: &Secret, core: &mut Core) -> Box<dyn Job> {
-    if !core.peer.may_log_in {
-        let reply = Reply::no("A password may not be sent over this connection in clear text");
-        return super::answered(reply.with_code(Code::PrivacyRequired));
+pub(super) fn job(credentials: Credentials, core: &mut Core) -> Box<dyn Job> {
+    match may_log_in(core) {
+        Ok(()) => Box::new(Login::ask(credentials, core)),
+        Err(reply) => super::answered(reply),
     }
-    core.request = Some(Request::Verify {
-        user,
-        password: password.expose().to_vec(),
-    });
-    core.awaits_verdict = true;
-    Box::new(Login)
+}
+
+/// Whether a password may come over this connection at all.
+pub(super) fn may_log_in(core: &Core) -> Result<(), Reply> {
+    if core.peer.may_log_in {
+        return Ok(());
+    }
+    let reply = Reply::no("A password may not be sent over this connection in clear text");
+    Err(reply.with_code(Code::PrivacyRequired))
+}
+
+impl Login {
+    /// Asks for the verdict.
+    pub(super) fn ask(credentials: Credentials, core: &mut Core) -> Self {
+        core.request = Some(Request::Verify {
+            user: credentials.user,
+            password: credentials.password.expose().to_vec(),
+        });
+        core.awaits_verdict = true;
+        Self(())
+    }
 }
 
 impl Job for Login {
@@ -33,9 +49,11 @@ impl Job for Login {
         cx.core.awaits_verdict = false;
         let reply = match verdict {
             Verdict::Granted { user, account } => {
-                let text = format!("User {user} logged in");
                 cx.core.log_in(&user, account);
-                Reply::ok(text)
+                // RFC 3501 §7.1: it saves the client from asking again.
+                let capabilities = super::any_state::capabilities(cx.core);
+                Reply::ok(format!("User {user} logged in"))
+                    .with_code(Code::Capability(capabilities))
             }
             Verdict::Denied => {
                 Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed)

@@ -3,13 +3,16 @@
 
 mod any_state;
 pub(super) mod append;
+mod authenticate;
 mod copy;
 mod enable;
 mod expunge;
 mod fetch;
 mod find;
 mod folders;
+mod idle;
 mod login;
+mod moving;
 mod resync;
 mod search;
 mod select;
@@ -18,6 +21,7 @@ mod store;
 
 use super::core::Core;
 use super::job::{Job, Reply};
+use crate::protocol::Credentials;
 use crate::protocol::command::Command;
 use crate::types::{BboardName, MailboxName, MailboxRef};
 
@@ -27,6 +31,7 @@ const BBOARD_PREFIX: &str = "#bboard.";
 /// The job of a command that is legal in this state.
 pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
     match command {
+        Command::Authenticate { mechanism, initial } => authenticate::job(mechanism, initial, core),
         Command::Bboard { name } => select::bboard(&name),
         Command::Capability => answered(any_state::capability(core)),
         Command::Check => answered(any_state::check()),
@@ -39,7 +44,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             mailbox,
             parameters,
         } => select::examine(&mailbox, parameters),
-        Command::Expunge => expunge::job(core),
+        Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
         Command::Fetch {
             uid,
             set,
@@ -47,6 +52,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             modifiers,
         } => fetch::job(uid, &set, items, modifiers, core),
         Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
+        Command::Idle => Box::new(idle::Idle::default()),
         Command::List {
             subscribed,
             reference,
@@ -56,8 +62,9 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             reference,
             pattern,
         }),
-        Command::Login { user, password } => login::job(user, &password, core),
+        Command::Login { user, password } => login::job(Credentials { user, password }, core),
         Command::Logout => Box::new(any_state::Logout),
+        Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
         Command::Noop => answered(Reply::ok("NOOP completed")),
         Command::Partial {
             number,
@@ -91,6 +98,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             core,
         ),
         Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on),
+        Command::Unselect => Box::new(select::Unselect),
     }
 }
 

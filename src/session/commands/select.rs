@@ -1,6 +1,7 @@
-//! SELECT, EXAMINE and BBOARD (RFC 1064 p. 9-10, RFC 1176 p. 11, RFC 3501 §6.3.1-6.3.2).
+//! SELECT, EXAMINE and BBOARD (RFC 1064 p. 9-10, RFC 1176 p. 11, RFC 3501 §6.3.1-6.3.2), and their
+//! opposite, UNSELECT (RFC 3691).
 //!
-//! All three open a mailbox, compare it with the disk, and tell the flags, the count and the recent
+//! The first three open a mailbox, compare it with the disk, and tell the flags, the count and the recent
 //! count. Whatever was selected before is deselected first, even if the new mailbox cannot be opened
 //! (RFC 3501 §6.3.1; RFC 1064 p. 10 by its order), and nothing is expunged by that.
 
@@ -118,6 +119,16 @@ impl Select {
     }
 }
 
+/// Leaves the mailbox as CLOSE does, except that nothing is removed (RFC 3691 §2).
+pub(super) struct Unselect;
+
+impl Job for Unselect {
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        cx.core.selected = None;
+        Step::Done(Reply::ok("UNSELECT completed").on(Occasion::Nothing))
+    }
+}
+
 /// Tells the state of the mailbox and makes it the selected one.
 fn announce(selected: Selected, cx: &mut Cx<'_, '_>) -> Reply {
     let (exists, recent) = (selected.view.exists(), selected.view.recent());
@@ -143,11 +154,12 @@ fn announce(selected: Selected, cx: &mut Cx<'_, '_>) -> Reply {
     }
 }
 
-/// RFC 3501 §6.3.1: UNSEEN, UIDVALIDITY, UIDNEXT. RFC 7162 §3.1.2: HIGHESTMODSEQ.
+/// RFC 3501 §6.3.1: UNSEEN, UIDVALIDITY, UIDNEXT; RFC 4315 §3: UIDNOTSTICKY; RFC 7162 §3.1.2: HIGHESTMODSEQ.
 fn tell_codes(cx: &mut Cx<'_, '_>) {
     let Some(view) = cx.core.view() else { return };
     let mailbox = cx.store.mailbox(view.handle());
     let (validity, next) = (mailbox.uid_validity(), mailbox.uid_next());
+    let is_sticky = mailbox.is_writable();
     let unseen = cx.store.first_unseen(view);
     let mut encoder = cx.core.encoder();
     encoder.untagged(
@@ -156,6 +168,11 @@ fn tell_codes(cx: &mut Cx<'_, '_>) {
         "UIDs are valid",
     );
     encoder.untagged(Status::Ok, Some(Code::UidNext(next)), "The next UID");
+    if !is_sticky {
+        // New messages get UIDs that cannot be written down (RFC 4315 §3).
+        let text = "UIDs of new messages are not kept";
+        encoder.untagged(Status::No, Some(Code::UidNotSticky), text);
+    }
     if let Some(number) = unseen {
         encoder.untagged(
             Status::Ok,

@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::copy::Copy;
-use super::super::expunge::Expunge;
+use super::super::moving::Move;
 use super::super::sync::Sync;
 use super::super::{Account, MailboxHandle, Store, StoreError, layout};
 use crate::budget::{Budget, COST_SYSCALL, Step};
 use crate::ready;
-use crate::types::{MailboxName, MailboxRef, NumberSet, Uid};
+use crate::types::{MailboxName, MailboxRef, NumberSet};
 
 /// Renames a mailbox and all below it; INBOX stays and only its messages move (RFC 3501 §6.3.5).
 #[derive(Debug)]
@@ -25,8 +24,7 @@ enum Stage {
     Begin,
     /// The stages of INBOX.
     Sync(Sync, MailboxHandle),
-    Copy(Box<Copy>, MailboxHandle),
-    Remove(Box<Expunge>),
+    Move(Box<Move>),
 }
 
 impl Rename {
@@ -58,14 +56,10 @@ impl Rename {
                 }
                 Stage::Sync(sync, to) => {
                     let to = to.clone();
-                    ready!(sync.step(store, budget)).and_then(|()| self.copy_inbox(store, to))
+                    ready!(sync.step(store, budget)).and_then(|()| self.move_inbox(store, to))
                 }
-                Stage::Copy(copy, inbox) => {
-                    let inbox = inbox.clone();
-                    ready!(copy.step(store, budget)).map(|copied| remove_copied(inbox, &copied))
-                }
-                Stage::Remove(expunge) => {
-                    return Step::Done(ready!(expunge.step(store, budget)).map(drop));
+                Stage::Move(moving) => {
+                    return Step::Done(ready!(moving.step(store, budget)).result);
                 }
             };
             match next {
@@ -86,11 +80,10 @@ impl Rename {
         store.open(&self.account, &MailboxRef::Personal(MailboxName::inbox()))
     }
 
-    fn copy_inbox(&self, store: &mut Store, to: MailboxHandle) -> Result<Stage, StoreError> {
+    fn move_inbox(&self, store: &mut Store, to: MailboxHandle) -> Result<Stage, StoreError> {
         let inbox = self.inbox(store)?;
         let all = living_uids(store, &inbox);
-        let copy = Box::new(Copy::of(inbox.clone(), all, to));
-        Ok(Stage::Copy(copy, inbox))
+        Ok(Stage::Move(Box::new(Move::of(inbox, all, to))))
     }
 
     fn rename_tree(&self, store: &mut Store) -> Result<(), StoreError> {
@@ -152,12 +145,4 @@ fn living_uids(store: &Store, handle: &MailboxHandle) -> NumberSet {
         .filter(|record| !record.is_dead())
         .map(|record| (record.uid, record.uid))
         .collect()
-}
-
-fn remove_copied(inbox: MailboxHandle, copied: &[(Uid, Uid)]) -> Stage {
-    let uids = copied
-        .iter()
-        .map(|(uid, _)| (uid.get(), uid.get()))
-        .collect();
-    Stage::Remove(Box::new(Expunge::moved(inbox, uids)))
 }

@@ -35,10 +35,10 @@ fn appends_with_flags_date_and_sizes() {
         for octet in b"From: a\r\n\r\nb\r\n" {
             append.write(&[*octet]).expect("written");
         }
-        let (_, uid) = rig
+        let (_, uids) = rig
             .drive(|budget| append.step(&mut store, budget))
             .expect("appended");
-        assert_eq!(uid.get(), 1);
+        assert_eq!(uids, numbers(&[1]));
         let names = rig.names("cur");
         assert!(names[0].ends_with(",S=11,W=14:2,Sa"), "{names:?}");
         let path = rig.root().join("cur").join(&names[0]);
@@ -69,6 +69,43 @@ fn a_plain_message_goes_to_new_unless_a_session_looks() {
     assert_eq!((rig.names("new").len(), rig.names("cur").len()), (0, 2));
     let news = session.news(&rig);
     assert_eq!((news.exists, news.recent), (Some(2), Some(2)));
+}
+
+#[test]
+fn several_messages_appear_together() {
+    for rig in [Rig::new(), Rig::frugal()] {
+        let mut session = rig.inbox();
+        rig.append(&mut session, "first", Flags::NONE);
+        let (flags, wall) = (FlagList::default(), rig.clock.wall());
+        let seen = FlagList {
+            system: Flags::SEEN,
+            keywords: vec![keyword("Work")],
+        };
+        let begin = |session: &mut super::rig::Session| {
+            let store = &mut session.store;
+            let mut append =
+                Append::begin(store, &session.handle, flags.clone(), None, wall).expect("begun");
+            append.write(b"second").expect("written");
+            append
+                .another(store, seen.clone(), None, wall)
+                .expect("begun");
+            append.write(b"third\r\n").expect("written");
+            assert_eq!(append.count(), 2);
+            append
+        };
+        drop(begin(&mut session));
+        assert!(rig.names("tmp").is_empty());
+        let mut append = begin(&mut session);
+        let appended = rig.drive(|budget| append.step(&mut session.store, budget));
+        assert_eq!(appended.expect("appended").1, numbers(&[2, 3]));
+        assert_eq!(session.news(&rig).exists, Some(3));
+        assert_eq!(
+            (session.text(2), session.text(3)),
+            ("second".into(), "third\n".into())
+        );
+        assert_eq!(session.flags(3).without(Flags::RECENT), Flags::SEEN);
+        assert!(rig.names("tmp").is_empty());
+    }
 }
 
 #[test]

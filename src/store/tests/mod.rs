@@ -8,6 +8,7 @@ mod interleaved;
 mod jobs;
 mod model;
 mod modseqs;
+mod moving;
 mod numbers;
 mod rig;
 mod syncing;
