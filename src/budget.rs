@@ -22,9 +22,9 @@ pub const COST_READ_16K: u32 = 3;
 /// Cost of a flush to disk. It alone may take longer than a step: whoever flushes yields next.
 pub const COST_SYNC: u32 = 300;
 
-/// The longest one step of one job may take (DESIGN, invariant 2).
+/// The longest one step of one job may take ([crate], invariant 2).
 pub const STEP_TIME: Duration = Duration::from_millis(2);
-/// The most units one step of one job may spend (DESIGN, invariant 2).
+/// The most units one step of one job may spend ([crate], invariant 2).
 pub const STEP_UNITS: u32 = 300;
 /// The longest that all jobs together may take between two looks at the sockets.
 pub const TURN_TIME: Duration = Duration::from_millis(10);

@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -34,8 +35,25 @@ fn answer(client: &mut BufReader<TcpStream>, command: &str) -> Vec<String> {
     }
 }
 
+/// How it ended, which it does soon.
+fn ended(demo: &mut Child) -> ExitStatus {
+    for _ in 0..400 {
+        if let Some(status) = demo.try_wait().expect("it is our child") {
+            return status;
+        }
+        thread::sleep(Duration::from_millis(25));
+    }
+    panic!("it does not end");
+}
+
 #[test]
 fn it_serves_its_mail_and_leaves_nothing_behind() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        serves_until(signal);
+    }
+}
+
+fn serves_until(signal: Signal) {
     let temporary = tempfile::tempdir().expect("a directory");
     let mut command = Command::new(env!("CARGO_BIN_EXE_imap2d"));
     command.args(["--demo", "--listen", "127.0.0.1:0"]);
@@ -72,7 +90,7 @@ fn it_serves_its_mail_and_leaves_nothing_behind() {
     assert!(holds(&answer(&mut client, "BBOARD announce"), "* 2 EXISTS"));
 
     let process = Pid::from_child(&demo.0);
-    kill_process(process, Signal::TERM).expect("it still runs");
-    assert!(demo.0.wait().expect("it ends").success());
+    kill_process(process, signal).expect("it still runs");
+    assert!(ended(&mut demo.0).success(), "{signal:?}");
     assert_eq!(fs::read_dir(&temporary).expect("listed").count(), 0);
 }

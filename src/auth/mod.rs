@@ -1,8 +1,7 @@
 //! Who may log in, and as whom.
 //!
 //! An [`Authenticator`] takes a name and a password and gives a [`Verdict`]. It knows no protocol and
-//! no connection: who may send a password over which connection is decided before it is asked, and
-//! the delay after a wrong one is the server's, who has a clock.
+//! no connection: who may send a password over which connection is decided before it is asked.
 //!
 //! One kind of user list exists, the passwd-file; a password scheme is one arm of
 //! `passwd_file::Credential`, another source of users one variant of [`Authenticator`].

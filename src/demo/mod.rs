@@ -118,7 +118,7 @@ impl Demo {
     /// `options` made to serve the demonstration at these addresses.
     pub fn apply(&self, options: Options, listen: Vec<SocketAddr>) -> Options {
         Options {
-            mode: Mode::Serve { listen },
+            mode: Mode::Demo { listen },
             mail: MailTemplate::fixed(self.mail()),
             users: Some(self.users()),
             bboards: Some(self.bboards()),

@@ -49,8 +49,9 @@ pub fn converted(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// How many octets a client sees for the whole text.
-pub fn size_as_seen(text: &[u8]) -> u64 {
+/// How many octets a client sees for the whole text: what the tests compare with.
+#[cfg(test)]
+pub(super) fn size_as_seen(text: &[u8]) -> u64 {
     let mut position = super::extent::Position::default();
     position.advance(text);
     position.mark.size

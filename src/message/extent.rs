@@ -21,11 +21,6 @@ impl Extent {
         self.end - self.start
     }
 
-    /// True if every line of it is stored with CRLF, so that it can be sent, and cut, as it lies there.
-    pub fn is_stored_as_seen(&self) -> bool {
-        self.stored() == self.size
-    }
-
     pub(super) fn between(start: Mark, end: Mark) -> Self {
         debug_assert!(start.offset <= end.offset, "{start:?} after {end:?}");
         Self {
@@ -116,12 +111,5 @@ mod tests {
         assert_eq!(whole.mark, split.mark);
         assert_eq!(whole.before_break(), split.before_break());
         assert_eq!(split.before_break().offset, 1);
-    }
-
-    #[test]
-    fn knows_what_is_stored_as_seen() {
-        let extent = |bytes| Extent::between(Mark::default(), walked(&[bytes]).mark);
-        assert!(extent(b"a\r\nb").is_stored_as_seen());
-        assert!(!extent(b"a\nb").is_stored_as_seen());
     }
 }

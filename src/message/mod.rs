@@ -1,7 +1,7 @@
 //! Messages: RFC 822 and MIME over bytes, and nothing else. No file, no protocol, no clock.
 //!
 //! A message may be a gigabyte and is never held whole, so nothing here asks for a whole message. The
-//! store's reader feeds chunks to a [`Scanner`], which answers with a [`Layout`]: where in the file the
+//! session's reader feeds chunks to a [`Scanner`], which answers with a [`Layout`]: where in the file the
 //! header, the text and every MIME part lie, and how many octets and lines each of them has. What is
 //! sent to a client is then a range of the file, passed through [`Crlf`] on its way out.
 //!
@@ -12,7 +12,7 @@
 //! | file | what it knows |
 //! | --- | --- |
 //! | [`extent`] | offsets and sizes side by side: a stretch of a message |
-//! | [`crlf`] | LF seen as CRLF: converting, measuring, cutting a partial fetch |
+//! | [`crlf`] | LF seen as CRLF: converting it on its way out |
 //! | [`scan`] | one pass over the chunks of a message, to its layout |
 //! | `tree` | which parts are open while the pass goes on; boundaries |
 //! | [`mime`] | one part, and what its Content-* fields say |

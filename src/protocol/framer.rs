@@ -5,10 +5,10 @@
 //! and a server that gets it wrong takes the text of a message for commands. Three more things make it
 //! delicate:
 //!
-//! - The client *waits* at a synchronising literal until it hears `+`, and gives the command up if it
+//! - The client *waits* at a synchronizing literal until it hears `+`, and gives the command up if it
 //!   hears the tagged answer instead. So whoever knows the commands must decide, in the middle of one,
 //!   whether to take the literal: that is [`Event::Offer`], with three possible answers.
-//! - At a non-synchronising literal (`{n+}`) it does not wait. When such a command is refused, its
+//! - At a non-synchronizing literal (`{n+}`) it does not wait. When such a command is refused, its
 //!   octets come all the same and have to be read over, up to the true end of the command.
 //! - A message to be appended must not be held in memory: it is handed on in the chunks it came in.
 //!
@@ -131,11 +131,6 @@ impl Framer {
     /// True if [`Self::push`] would take something.
     pub fn wants_input(&self) -> bool {
         self.pending().len() < READ_AHEAD
-    }
-
-    /// True if no command has begun: the end of the input here would lose nothing.
-    pub fn is_between_commands(&self) -> bool {
-        matches!(self.state, State::Line) && self.text.is_empty() && self.pending().is_empty()
     }
 
     /// The command so far, at an [`Event::Offer`] up to and with the announcement of the literal.
@@ -590,7 +585,6 @@ mod tests {
         assert!(framer.next_event() == command(b"a NOOP"));
         assert!(framer.wants_input());
         while framer.next_event() != Event::NeedInput {}
-        assert!(framer.is_between_commands());
         assert_eq!(framer.input.capacity() + framer.text.capacity(), 0);
     }
 
@@ -601,7 +595,6 @@ mod tests {
         assert!(framer.next_event() == offer(5, true, true));
         assert!(framer.next_event() == offer(5, true, true));
         assert_eq!(framer.text(), b"a APPEND x {5}");
-        assert!(!framer.is_between_commands());
     }
 
     #[test]

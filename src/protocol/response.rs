@@ -45,8 +45,6 @@ impl Status {
 /// A response code (RFC 3501 §7.1, RFC 4315 §3, RFC 5530).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code<'a> {
-    /// The user must see the text.
-    Alert,
     /// There is a mailbox of that name.
     AlreadyExists,
     /// The messages appended have these unique identifiers, in their order (RFC 4315 §3).
@@ -76,12 +74,8 @@ pub enum Code<'a> {
     Modified(NumberSet),
     /// There is no mailbox of that name.
     NonExistent,
-    /// It is forbidden.
-    NoPerm,
     /// There is no room.
     OverQuota,
-    /// A message could not be understood.
-    Parse,
     /// The flags that can be changed for good.
     PermanentFlags {
         /// System flags.
@@ -97,8 +91,6 @@ pub enum Code<'a> {
     ReadOnly,
     /// The mailbox can be changed.
     ReadWrite,
-    /// The server is at fault.
-    ServerBug,
     /// The mailbox could be created first.
     TryCreate,
     /// It may be possible later.
@@ -242,7 +234,6 @@ impl Encoder<'_> {
 impl Code<'_> {
     fn plain_name(&self) -> &'static str {
         match self {
-            Self::Alert => "ALERT",
             Self::AlreadyExists => "ALREADYEXISTS",
             Self::AppendUid(..) => "APPENDUID",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
@@ -257,14 +248,11 @@ impl Code<'_> {
             Self::Limit => "LIMIT",
             Self::Modified(_) => "MODIFIED",
             Self::NonExistent => "NONEXISTENT",
-            Self::NoPerm => "NOPERM",
             Self::OverQuota => "OVERQUOTA",
-            Self::Parse => "PARSE",
             Self::PermanentFlags { .. } => "PERMANENTFLAGS",
             Self::PrivacyRequired => "PRIVACYREQUIRED",
             Self::ReadOnly => "READ-ONLY",
             Self::ReadWrite => "READ-WRITE",
-            Self::ServerBug => "SERVERBUG",
             Self::TryCreate => "TRYCREATE",
             Self::Unavailable => "UNAVAILABLE",
             Self::UidNext(_) => "UIDNEXT",
@@ -362,11 +350,6 @@ impl Encoder<'_> {
     /// ```
     pub fn begin_search(&mut self) -> &mut Self {
         self.raw("* SEARCH")
-    }
-
-    /// One number that a search has found.
-    pub fn search_hit(&mut self, number: u32) -> &mut Self {
-        self.raw(" ").number(number.into())
     }
 
     fn numbered(&mut self, number: u32, what: &str) -> &mut Self {
@@ -542,7 +525,7 @@ mod tests {
             e.exists(3).recent(0).expunge(2).copied(1);
             e.flags_line(&keywords);
             e.begin_search().end_line();
-            e.begin_search().search_hit(2).search_hit(84).end_line();
+            e.begin_search().raw(" 2 84").end_line();
             e.begin_store(7).raw("FLAGS ()").end_message_data();
             e.begin_fetch(7).raw("UID 9").end_message_data();
             e.mailbox("a \"b\" c").bboard("GENERAL");

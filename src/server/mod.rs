@@ -122,13 +122,16 @@ impl Server {
         })
     }
 
-    /// From now on `SIGTERM` and `SIGINT` shut this server down, and `SIGHUP` does nothing. This is the
+    /// From now on `SIGTERM` and `SIGINT` shut this server down. `SIGHUP` does nothing to a server, but ends
+    /// a demonstration, or the service of one client: the terminal it was for is gone. This is the
     /// whole process's business, so it is left to the program; a server that is embedded has its [`Handle`].
     ///
     /// # Errors
     /// If the system refuses it.
     pub fn stop_on_signals(mut self) -> Result<Self, ServerError> {
-        let signals = StopSignals::new().map_err(ServerError::system("listen to signals"))?;
+        let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. });
+        let signals =
+            StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
         self.signals = Some(signals);
         Ok(self)
     }

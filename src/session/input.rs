@@ -15,7 +15,7 @@ use crate::protocol::framer::{Event, Framer, Offer};
 use crate::protocol::{Refusal, Status, parse_append};
 use crate::store::Store;
 
-/// The longest command before login: a password may be long, nothing else is (DESIGN, first numbers).
+/// The longest command before login: a password may be long, nothing else is.
 const LIMIT_BEFORE_LOGIN: usize = 8 * 1024;
 /// The longest command afterwards, its literals included; a message to append is not part of it.
 const LIMIT: usize = 64 * 1024;
@@ -175,11 +175,12 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         command,
         level,
         trigger,
+        states,
     } = match command::parse(text) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
-    match core.admit(level, trigger, command.states()) {
+    match core.admit(level, trigger, states) {
         Ok(()) => Task::new(tag, commands::job(command, core)),
         Err(reply) => Task::reply(tag, reply),
     }

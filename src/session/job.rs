@@ -9,7 +9,7 @@ use super::untagged::{Occasion, Teller};
 use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::protocol::{Code, Status};
 use crate::ready;
-use crate::store::{Cursor, MessageRef, Store, StoreError, Sync};
+use crate::store::{Cursor, MessageRef, Store, StoreError, Sync, View};
 use crate::types::NumberSet;
 
 /// What a step works with.
@@ -33,6 +33,8 @@ pub(super) struct Reply {
     pub(super) text: Cow<'static, str>,
     /// What is told of the selected mailbox before the tagged line.
     pub(super) occasion: Occasion,
+    /// What the operator should know of it, and the client not.
+    fault: Option<String>,
 }
 
 impl Reply {
@@ -42,6 +44,7 @@ impl Reply {
             code: None,
             text: text.into(),
             occasion: Occasion::Changes,
+            fault: None,
         }
     }
 
@@ -70,11 +73,16 @@ impl Reply {
         Self { occasion, ..self }
     }
 
+    /// The log is told of the error with the tagged line, and of whose it is.
+    pub(super) fn with_fault(self, error: &StoreError) -> Self {
+        Self {
+            fault: Some(format!("{error:?}")),
+            ..self
+        }
+    }
+
     /// The one place where an error of the store becomes a reply.
     pub(super) fn refused(error: &StoreError) -> Self {
-        if let StoreError::Io { .. } = error {
-            log::error!("{error:?}");
-        }
         let reply = Self::no(error.to_string());
         match error {
             StoreError::NotFound => reply.with_code(Code::NonExistent),
@@ -83,6 +91,7 @@ impl Reply {
             StoreError::Limit(_) => reply.with_code(Code::Limit),
             StoreError::NoSpace => reply.with_code(Code::OverQuota),
             StoreError::Refused(_) => reply.with_code(Code::Cannot),
+            StoreError::Io { .. } | StoreError::Denied(_) => reply.with_fault(error),
             _ => reply,
         }
     }
@@ -185,6 +194,9 @@ fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<Sync> {
 
 fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
     cx.core.last_was_bad = reply.status == Status::Bad;
+    if let Some(fault) = &reply.fault {
+        log::error!("{}: {fault}", cx.core.peer.name);
+    }
     let text = sentence(&reply.text);
     cx.core
         .encoder()
@@ -273,8 +285,8 @@ impl EachMessage {
     }
 }
 
-/// Does something to a message's file, and does it again after a look at the disk if the file has
-/// another name by now (`docs` of [`crate::store`], on files that are renamed by others).
+/// Does something to a message's file, and does it again after a look at the disk if somebody else has
+/// renamed it meanwhile ([`StoreError::Gone`]).
 #[derive(Default)]
 pub(super) struct Retry {
     sync: Option<Sync>,
@@ -282,13 +294,12 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// Runs `attempt` on the message with that unique identifier. `Done(Err(Gone))` means that the
-    /// message is really gone.
+    /// Runs `attempt` on a message of the selected mailbox. `Done(Err(Gone))` means that the message is
+    /// really gone.
     pub(super) fn step<T>(
         &mut self,
         cx: &mut Cx<'_, '_>,
-        message: &MessageRef,
-        mut attempt: impl FnMut(&mut Cx<'_, '_>, &MessageRef) -> Result<T, StoreError>,
+        mut attempt: impl FnMut(&mut Store, &View, &mut Budget<'_>) -> Result<T, StoreError>,
     ) -> Step<Result<T, StoreError>> {
         loop {
             if let Some(sync) = &mut self.sync {
@@ -299,15 +310,16 @@ impl Retry {
                     return Step::Done(Err(error));
                 }
             }
-            let result = attempt(cx, message);
-            let view = cx.core.view();
-            match (result, view) {
-                (Err(StoreError::Busy(at)), _) => return Step::Yield(Why::Until(at)),
-                (Err(StoreError::Gone), Some(view)) if !self.retried => {
+            let Some(view) = cx.core.view() else {
+                return Step::Done(Err(StoreError::Gone));
+            };
+            match attempt(cx.store, view, cx.budget) {
+                Err(StoreError::Busy(at)) => return Step::Yield(Why::Until(at)),
+                Err(StoreError::Gone) if !self.retried => {
                     self.retried = true;
                     self.sync = Some(Sync::new(view.handle().clone()));
                 }
-                (result, _) => {
+                result => {
                     *self = Self::default();
                     return Step::Done(result);
                 }

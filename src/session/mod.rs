@@ -15,9 +15,9 @@
 //!
 //! The [framer](crate::protocol::framer) yields one complete command. It is parsed, makes the dialect
 //! climb if its predecessor protocol lacks it, is checked against the session's state, and becomes a
-//! job from its file under `commands/`. The job is stepped until it has a
-//! reply. Then `untagged` tells what has changed in the selected mailbox, and the
-//! tagged line ends the command. One command at a time: pipelined ones wait in the input buffer.
+//! job from its file under `commands/`. The job is stepped until it has a reply. Then `untagged` tells
+//! what has changed in the selected mailbox, and the tagged line ends the command. One command at a
+//! time: pipelined ones wait in the input buffer.
 
 mod commands;
 mod condstore;
@@ -106,7 +106,7 @@ pub enum Turn {
     Line,
 }
 
-/// A client that has not logged in is sent away this long after it came (DESIGN, first numbers).
+/// A client that has not logged in is sent away this long after it came.
 const LOGIN_TIME: Duration = Duration::from_secs(60);
 /// A client that reads nothing for this long while output waits is dropped.
 const DEAF_TIME: Duration = Duration::from_secs(300);
@@ -132,7 +132,7 @@ impl Session {
     /// A session with somebody who has yet to log in. The greeting is queued.
     ///
     /// It carries no capability code, which would keep old and new clients from asking, and so from
-    /// showing which dialect they speak (DESIGN, decision 4).
+    /// showing which dialect they speak.
     pub fn new(config: Rc<SessionConfig>, peer: Peer, now: Instant) -> Self {
         let mut session = Self::silent(config, peer, now);
         let text = format!("{} IMAP server ready", session.core.config.host);

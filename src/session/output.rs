@@ -3,7 +3,7 @@
 //! A response line is written as bytes. What may be large is queued as a description and becomes bytes
 //! 16 KiB at a time, when the socket has room: a message body as a range of its file, SEARCH hits as
 //! ranges of numbers. So a session's memory does not depend on what it fetches, and a client that does
-//! not read costs one staged piece (DESIGN, invariant 3).
+//! not read costs one staged piece ([crate], invariant 3).
 //!
 //! A literal's octet count is announced before its octets are read. Should the file turn out shorter or
 //! unreadable, the promise cannot be kept and the stream is lost: the queue is then broken, nothing more

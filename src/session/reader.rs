@@ -9,15 +9,21 @@ use std::rc::Rc;
 use super::output::FileRange;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::{Depth, Extent, Layout, Scanner};
+use crate::store::StoreError;
 use crate::types::Uid;
 
 /// How much is read at once.
 pub(super) const PIECE: usize = 16 * 1024;
+/// How much is read first where the header will do: most headers end in it, and what comes behind one
+/// need not be copied.
+const HEADER_PIECE: usize = 4 * 1024;
 
 /// A message file that is being looked through.
 pub(super) struct Reader {
     file: Rc<File>,
     position: u64,
+    /// How much to read next.
+    piece: usize,
     scanner: Option<Scanner>,
 }
 
@@ -26,6 +32,10 @@ impl Reader {
         Self {
             file,
             position: 0,
+            piece: match depth {
+                Depth::Header => HEADER_PIECE,
+                Depth::Sizes | Depth::Structure => PIECE,
+            },
             scanner: Some(Scanner::new(depth)),
         }
     }
@@ -34,7 +44,8 @@ impl Reader {
     pub(super) fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<Layout>> {
         let mut piece = [0; PIECE];
         while let Some(scanner) = &mut self.scanner {
-            let count = match self.file.read_at(&mut piece, self.position) {
+            let wanted = std::mem::replace(&mut self.piece, PIECE);
+            let count = match self.file.read_at(&mut piece[..wanted], self.position) {
                 Ok(count) => count,
                 Err(error) => return Step::Done(Err(error)),
             };
@@ -52,6 +63,14 @@ impl Reader {
             Some(scanner) => Step::Done(Ok(scanner.finish())),
             None => Step::Done(Err(io::Error::other("the message was read already"))),
         }
+    }
+}
+
+/// A message's file that could be opened but not read.
+pub(super) fn unreadable(source: io::Error) -> StoreError {
+    StoreError::Io {
+        context: "reading a message",
+        source,
     }
 }
 

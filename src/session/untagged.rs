@@ -1,5 +1,5 @@
 //! What a session is told of its mailbox without having asked: the only place where message numbers
-//! change (DESIGN, decision 3).
+//! change.
 //!
 //! Between a job's last response and the tagged line the changes since the last command are told:
 //! keywords first, since later lines use them; then expunges, each with the number it has at that
@@ -32,6 +32,17 @@ pub(super) enum Occasion {
     Check,
     /// Everything, between two counts (RFC 1064 p. 7 and p. 10, EXPUNGE).
     Expunge,
+}
+
+impl Occasion {
+    /// The one of FETCH, STORE and SEARCH, and of their UID forms, which use no message numbers.
+    pub(super) fn after(uid: bool) -> Self {
+        if uid {
+            Self::Changes
+        } else {
+            Self::NumbersInUse
+        }
+    }
 }
 
 /// Tells the changes. The lines are short and cost nothing but memory, so it is the room for output that

@@ -107,14 +107,10 @@ impl Copy {
     ) -> Step<Result<Vec<(Uid, Uid)>, StoreError>> {
         loop {
             let next = match &mut self.stage {
-                Stage::Load(_) if store.mailbox(&self.destination).disk.loaded => {
-                    if store.mailbox(&self.destination).is_writable() {
-                        Ok(Stage::Take)
-                    } else {
-                        Err(StoreError::ReadOnly)
-                    }
+                Stage::Load(_) if store.mailbox(&self.destination).disk.loaded => self.begin(store),
+                Stage::Load(sync) => {
+                    ready!(sync.step(store, budget)).and_then(|()| self.begin(store))
                 }
-                Stage::Load(sync) => ready!(sync.step(store, budget)).map(|()| Stage::Take),
                 Stage::Resync(sync) => ready!(sync.step(store, budget)).map(|()| Stage::Take),
                 Stage::Take => self.take(store, budget),
                 Stage::Octets(octets) => match octets.copy_some(budget) {
@@ -144,6 +140,15 @@ impl Copy {
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);
             }
+        }
+    }
+
+    /// Nothing is put into the destination, not even for a moment, if it must not be written to.
+    fn begin(&self, store: &Store) -> Result<Stage, StoreError> {
+        if store.mailbox(&self.destination).is_writable() {
+            Ok(Stage::Take)
+        } else {
+            Err(StoreError::ReadOnly)
         }
     }
 

@@ -22,6 +22,8 @@ pub enum StoreError {
     Gone,
     /// The disk or the quota is full; nothing was changed.
     NoSpace,
+    /// The user whom the server runs as has no permission; the text says for what.
+    Denied(&'static str),
     /// A limit of the format would be passed.
     Limit(&'static str),
     /// The request makes no sense; the text says why.
@@ -39,7 +41,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Sorts an error of the system: a full disk is [`Self::NoSpace`], a missing file [`Self::Gone`], a
-    /// read-only file system [`Self::ReadOnly`].
+    /// read-only file system [`Self::ReadOnly`], wrong permissions [`Self::Denied`].
     pub(super) fn from_io(context: &'static str, source: io::Error) -> Self {
         use io::ErrorKind::{
             NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
@@ -47,7 +49,8 @@ impl StoreError {
         match source.kind() {
             NotFound => Self::Gone,
             StorageFull | QuotaExceeded => Self::NoSpace,
-            ReadOnlyFilesystem | PermissionDenied => Self::ReadOnly,
+            ReadOnlyFilesystem => Self::ReadOnly,
+            PermissionDenied => Self::Denied(context),
             _ => Self::Io { context, source },
         }
     }
@@ -67,6 +70,7 @@ impl fmt::Display for StoreError {
             Self::InUse | Self::Busy(_) => f.write_str("the mailbox is in use, try again later"),
             Self::Gone => f.write_str("some of the messages are no longer there"),
             Self::NoSpace => f.write_str("there is no space left"),
+            Self::Denied(context) => write!(f, "the server has no permission for {context}"),
             Self::Limit(text) | Self::Refused(text) => f.write_str(text),
             Self::Invalidated => f.write_str("the mailbox was deleted or renumbered"),
             Self::Io { context, .. } => write!(f, "a system error prevented {context}"),
@@ -94,6 +98,7 @@ mod tests {
         assert!(matches!(sorted(122), StoreError::NoSpace), "EDQUOT");
         assert!(matches!(sorted(2), StoreError::Gone), "ENOENT");
         assert!(matches!(sorted(30), StoreError::ReadOnly), "EROFS");
+        assert!(matches!(sorted(13), StoreError::Denied("x")), "EACCES");
         assert!(matches!(sorted(5), StoreError::Io { .. }), "EIO");
     }
 

@@ -39,6 +39,13 @@ pub struct FlagChange {
 }
 
 impl FlagChange {
+    /// The message was read.
+    pub const SEEN: Self = Self {
+        operation: FlagOperation::Add,
+        system: Flags::SEEN,
+        keywords: KeywordSet::NONE,
+    };
+
     /// The flags that come of it.
     fn apply(&self, system: Flags, keywords: KeywordSet) -> (Flags, KeywordSet) {
         let named = self.system.without(Flags::RECENT);
@@ -53,11 +60,11 @@ impl FlagChange {
 impl Store {
     /// A message's flags, `\Recent` among them if it is so to this session.
     pub fn flags(&self, view: &View, message: &MessageRef) -> (Flags, KeywordSet) {
-        let table = &self.mailbox(view.handle()).table;
-        let Ok(index) = table.find_uid(message.uid.get()) else {
+        let mailbox = self.mailbox(view.handle());
+        let Some(index) = mailbox.index_of(message) else {
             return (Flags::NONE, KeywordSet::NONE);
         };
-        let record = table.record(index);
+        let record = mailbox.table.record(index);
         let is_recent = view.has_recent(message.uid);
         let session = if is_recent {
             Flags::RECENT
@@ -70,7 +77,8 @@ impl Store {
     /// Changes a message's flags. True if they were different before.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](super::Sync), try once more.
+    /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else changed or
+    /// removed it: do a [`Sync`](super::Sync), try once more.
     pub fn change_flags(
         &mut self,
         view: &View,
@@ -126,9 +134,14 @@ fn unseen<'m>(mailbox: &'m Mailbox, view: &View) -> impl Iterator<Item = usize> 
 }
 
 impl Mailbox {
-    /// Where a message is that is not known to be gone.
+    /// Where the record of a message stands, gone or not.
+    pub(super) fn index_of(&self, message: &MessageRef) -> Option<usize> {
+        self.table.find_message(message.uid.get(), message.number)
+    }
+
+    /// The same for one that is not known to be gone.
     pub(super) fn living(&self, message: &MessageRef) -> Option<usize> {
-        let index = self.table.find_uid(message.uid.get()).ok()?;
+        let index = self.index_of(message)?;
         (!self.table.record(index).is_dead()).then_some(index)
     }
 
@@ -235,12 +248,10 @@ impl DefineKeywords {
 }
 
 fn known(mailbox: &Mailbox, names: &[Keyword]) -> Option<KeywordSet> {
-    let indexes = names.iter().map(|name| mailbox.keywords().index_of(name));
-    indexes
-        .into_iter()
-        .try_fold(KeywordSet::NONE, |set, index| {
-            Some(set.with(KeywordSet::of(index?)))
-        })
+    let mut indexes = names.iter().map(|name| mailbox.keywords().index_of(name));
+    indexes.try_fold(KeywordSet::NONE, |set, index| {
+        Some(set.with(KeywordSet::of(index?)))
+    })
 }
 
 impl Mailbox {

@@ -5,8 +5,10 @@
 //! of these directories are in modified UTF-7 where Dovecot made them and in UTF-8 where Courier did.
 //! Both are found; a new one is made in modified UTF-7.
 //!
-//! Bulletin boards are plain subdirectories of a tree of their own, each a Maildir.
+//! Bulletin boards are plain subdirectories of a tree of their own, each a Maildir, their names written in
+//! either way, too.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry, ReadDir};
 use std::io;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use crate::types::mailbox_name::NameError;
 use crate::types::{BboardName, MailboxName};
 
 use super::files;
@@ -75,17 +78,35 @@ pub fn name_of(entry: &OsStr) -> Option<MailboxName> {
     name_on_disk(name).filter(|name| !name.is_inbox())
 }
 
-/// The mailbox that a name on disk, with dots between its levels, means, in modified UTF-7 or else in
-/// UTF-8; `None` if it is in neither, or not allowed.
+/// The mailbox that a name on disk, with dots between its levels, means; `None` if it cannot be one.
 pub fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
-    if mutf7::decode(name).is_some() {
-        return MailboxName::new(name).ok();
+    mailbox_name(name).ok()
+}
+
+/// The mailbox that a name means, in modified UTF-7 or else in UTF-8. All names go through here, whoever
+/// wrote them: so there is one name for a mailbox, and what can be created can be found again.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn mailbox_name(name: &[u8]) -> Result<MailboxName, NameError> {
+    MailboxName::new(&in_mutf7(name))
+}
+
+/// The bulletin board that a name means, as [`mailbox_name`].
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn bboard_name(name: &[u8]) -> Result<BboardName, NameError> {
+    BboardName::new(&in_mutf7(name))
+}
+
+/// A name in modified UTF-7. What is no text, or has control characters, stays as it is and is no name.
+fn in_mutf7(name: &[u8]) -> Cow<'_, [u8]> {
+    let plain = |text: &&str| !text.chars().any(char::is_control);
+    match std::str::from_utf8(name).ok().filter(plain) {
+        Some(text) if mutf7::decode(name).is_none() => Cow::Owned(mutf7::encode(text).into()),
+        _ => Cow::Borrowed(name),
     }
-    let text = std::str::from_utf8(name).ok()?;
-    if text.chars().any(char::is_control) {
-        return None;
-    }
-    MailboxName::new(mutf7::encode(text).as_bytes()).ok()
 }
 
 /// The names in a directory that are mailboxes, or boards, in no order. Whoever has to stop early may
@@ -112,7 +133,7 @@ pub fn mailboxes(root: &Path) -> io::Result<Listing<MailboxName>> {
 /// Whatever opening the directory fails with.
 pub fn bboards(tree: &Path) -> io::Result<Listing<BboardName>> {
     let entries = fs::read_dir(tree)?;
-    let name_of = |entry: &OsStr| BboardName::new(entry.as_bytes()).ok();
+    let name_of = |entry: &OsStr| bboard_name(entry.as_bytes()).ok();
     Ok(Listing { entries, name_of })
 }
 
@@ -137,9 +158,20 @@ impl<N> Listing<N> {
     }
 }
 
-/// The directory of a board.
-pub fn bboard_directory(tree: &Path, name: &BboardName) -> PathBuf {
-    tree.join(name.as_str())
+/// The directory that a board has, in whichever way its name is written; `None` if there is no such board.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_bboard(tree: &Path, name: &BboardName) -> io::Result<Option<PathBuf>> {
+    let as_encoded = tree.join(name.as_str());
+    if is_directory(&as_encoded)? {
+        return Ok(Some(as_encoded));
+    }
+    let text = mutf7::decode(name.as_str().as_bytes()).unwrap_or_default();
+    // What decodes to a name that leads elsewhere is not the name of that.
+    let is_the_name = bboard_name(text.as_bytes()).as_ref() == Ok(name);
+    let in_utf8 = tree.join(text);
+    Ok((is_the_name && is_directory(&in_utf8)?).then_some(in_utf8))
 }
 
 /// True if there is a directory of that name, or a symbolic link to one.
@@ -318,14 +350,51 @@ mod tests {
 
     #[test]
     fn boards_are_plain_directories() {
-        let tree = root(&["general", ".git"]);
+        let tree = root(&["general", ".git", "Café", "a&b"]);
         fs::write(tree.path().join("README"), "").expect("written");
         let listed = bboards(tree.path()).expect("a listing");
-        let names: Vec<BboardName> = listed.filter_map(|name| name.expect("ok")).collect();
-        assert_eq!(names, [BboardName::new(b"general").expect("a name")]);
-        assert_eq!(
-            bboard_directory(tree.path(), &names[0]),
-            tree.path().join("general")
-        );
+        let mut names: Vec<String> = listed
+            .filter_map(|name| name.expect("ok"))
+            .map(|name| name.to_string())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["Caf&AOk-", "a&-b", "general"]);
+        let found = |name: &[u8]| {
+            let name = bboard_name(name).expect("a name");
+            let found = find_bboard(tree.path(), &name).expect("no error");
+            found.map(|path| path.file_name().expect("a name").to_os_string())
+        };
+        assert_eq!(found(b"general"), Some("general".into()));
+        assert_eq!(found(b"Caf&AOk-"), Some("Café".into()));
+        assert_eq!(found("Café".as_bytes()), Some("Café".into()));
+        assert_eq!(found(b"a&b"), Some("a&b".into()));
+        assert_eq!((found(b"nowhere"), found(b"&AOk-")), (None, None));
+    }
+
+    #[test]
+    fn a_mailbox_has_one_name() {
+        let named = |name: &[u8]| mailbox_name(name).map(|name| name.to_string());
+        for (written, name) in [
+            ("R&D", "R&-D"),
+            ("R&-D", "R&-D"),
+            ("Café.x", "Caf&AOk-.x"),
+            ("Caf&AOk-.x", "Caf&AOk-.x"),
+            // A slash that is encoded for no reason is no slash.
+            ("&AC8-etc", "&-AC8-etc"),
+            ("inbox", "INBOX"),
+        ] {
+            assert_eq!(named(written.as_bytes()).as_deref(), Ok(name), "{written}");
+        }
+        for none in [
+            &b"caf\xe9"[..],
+            b"&AOk-/x",
+            b"a\x07&",
+            b"\xc2\x85",
+            b"..",
+            b"~x&",
+            b"",
+        ] {
+            assert!(named(none).is_err(), "{none:?}");
+        }
     }
 }

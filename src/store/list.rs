@@ -249,7 +249,7 @@ impl Mailbox {
     /// The list is read anew: what stands in the tail has to be found in it again.
     fn unlist_tail(&mut self) {
         self.table
-            .retain_tail(|record, _| record.state.has(State::SEEN));
+            .retain_tail(|record| record.state.has(State::SEEN));
         for index in self.table.tail() {
             self.table.record_mut(index).uid = 0;
         }
@@ -396,7 +396,7 @@ fn begin_rewrite(
     };
     header.next = mailbox.uid_next();
     // What memory holds is written in the order in which it stands there.
-    mailbox.table.settle(|_, _| Verdict::Wait);
+    mailbox.table.settle(|_| Verdict::Wait);
     let old = match mailbox.list.position {
         Some(_) => Reader::open(&dir).ok().flatten(),
         None => None,

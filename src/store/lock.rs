@@ -3,9 +3,9 @@
 //! Between imap2d processes there is an advisory lock on [`ADVISORY`] in the mailbox directory, which
 //! the kernel takes away when its holder dies. Dovecot does not know that one; its own lock is the bare
 //! existence of `dovecot-uidlist.lock`, which says in its text whose it is, because it outlives its
-//! holder. Both are taken, in this order, whenever the list of numbers or the keywords are written or
-//! messages are removed. Reading needs no lock, delivering into `new/` needs none, and changing flags
-//! needs none.
+//! holder. Both are taken, in this order, whenever the list of numbers or the keywords are written,
+//! messages are removed, or flags change (for which they are not insisted on: see `super::flags`).
+//! Reading needs no lock, and delivering into `new/` needs none.
 //!
 //! A lock that is held is no reason to sleep: [`MailboxLock::try_acquire`] says no, and [`Retry`] says
 //! when to ask again.
@@ -17,6 +17,7 @@
 //! ten seconds.
 
 use std::fs::File;
+use std::io::ErrorKind::{QuotaExceeded, StorageFull};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -153,9 +154,15 @@ impl DotLock {
         }
     }
 
+    /// A full disk may have room for a file and none for what is in it. The lock is held all the same, by
+    /// nobody that others could ask about: else nothing could be expunged when it is needed most.
     fn fill(path: &Path, mut file: File, owner: &Owner, now: Instant) -> io::Result<Self> {
-        let filled = write!(file, "{}:{}", owner.pid, owner.host).and_then(|()| file.metadata());
-        match filled {
+        let text = format!("{}:{}", owner.pid, owner.host);
+        let written = match file.write_all(text.as_bytes()) {
+            Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => Ok(()),
+            written => written,
+        };
+        match written.and_then(|()| file.metadata()) {
             Ok(status) => Ok(Self {
                 path: path.to_path_buf(),
                 file,
@@ -372,6 +379,23 @@ mod tests {
         drop(lock);
         assert!(!rig.dotlock().exists());
         assert!(rig.acquire().is_some());
+    }
+
+    #[test]
+    fn is_held_on_a_full_disk_by_nobody() {
+        let mut rig = Rig::new();
+        let full = fs::File::options().write(true).open("/dev/full");
+        let held = DotLock::fill(
+            &rig.dotlock(),
+            full.expect("always full"),
+            &rig.owner,
+            rig.now,
+        );
+        held.expect("a lock all the same");
+        rig.foreign("");
+        rig.pass(60);
+        assert!(rig.acquire().is_none(), "an empty one is a lock");
+        assert_eq!(holder("", &rig.owner), Holder::Unknown);
     }
 
     #[test]

@@ -151,11 +151,6 @@ impl Mailbox {
         self.change
     }
 
-    /// How many messages there are now, whatever views were told.
-    pub fn count(&self) -> u32 {
-        self.table.live() as u32
-    }
-
     /// Where it lies.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
@@ -406,7 +401,7 @@ impl Mailbox {
     pub(super) fn publish(&mut self, drop_unseen: bool) {
         let published = self
             .table
-            .settle(|record, _| super::list::verdict(record.state, drop_unseen));
+            .settle(|record| super::list::verdict(record.state, drop_unseen));
         let mut fresh = None;
         for index in published {
             let record = self.table.record(index);

@@ -16,18 +16,16 @@ use crate::types::DateTime;
 pub struct MessageFile {
     /// Stays readable whatever happens to the name.
     pub file: File,
-    /// Octets in the file.
-    pub length: u64,
-    /// Its internal date: the file's time of change.
-    pub date: DateTime,
+    /// What [`Store::stat_message`] would tell.
+    pub status: MessageStat,
 }
 
-/// What is known of a message's file without opening it.
+/// What is known of a message's file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageStat {
     /// Octets in the file.
     pub length: u64,
-    /// Its internal date.
+    /// Its internal date: the file's time of change.
     pub date: DateTime,
     /// Octets with every line end as CRLF: measured before, or what the file's name says. Good enough for
     /// SEARCH and STATUS, never for a literal.
@@ -38,7 +36,8 @@ impl Store {
     /// Opens a message.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](super::Sync), try once more.
+    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](super::Sync), try once
+    /// more.
     pub fn open_message(
         &mut self,
         view: &View,
@@ -57,11 +56,8 @@ impl Store {
         if !status.is_file() {
             return Err(StoreError::Refused("this message is not a file"));
         }
-        Ok(MessageFile {
-            file,
-            length: status.len(),
-            date: date(&status),
-        })
+        let status = mailbox.stat(index, &status);
+        Ok(MessageFile { file, status })
     }
 
     /// Looks at a message's file without opening it.
@@ -76,32 +72,38 @@ impl Store {
         let mailbox = self.mailbox_mut(view.handle());
         let index = mailbox.living(message).ok_or(StoreError::Gone)?;
         let status = fs::metadata(mailbox.path(index)).map_err(|error| mailbox.missed(error))?;
-        let named = || filename::sizes(mailbox.table.base(index)).1;
-        let size_hint = measured(mailbox.table.record(index)).or_else(named);
-        Ok(MessageStat {
-            length: status.len(),
-            date: date(&status),
-            size_hint,
-        })
+        Ok(mailbox.stat(index, &status))
     }
 
     /// RFC822.SIZE, if it was measured before ([`Self::remember_size`]).
     pub fn known_size(&self, view: &View, message: &MessageRef) -> Option<u64> {
-        let table = &self.mailbox(view.handle()).table;
-        let index = table.find_uid(message.uid.get()).ok()?;
-        measured(table.record(index))
+        let mailbox = self.mailbox(view.handle());
+        let index = mailbox.index_of(message)?;
+        measured(mailbox.table.record(index))
     }
 
     /// Keeps a measured RFC822.SIZE for whoever asks for it next, unless it is beyond 4 GiB.
     pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
-        let table = &mut self.mailbox_mut(view.handle()).table;
-        if let Ok(index) = table.find_uid(message.uid.get()) {
-            table.record_mut(index).size = u32::try_from(size).unwrap_or(Record::UNKNOWN_SIZE);
+        let mailbox = self.mailbox_mut(view.handle());
+        if let Some(index) = mailbox.index_of(message) {
+            let record = mailbox.table.record_mut(index);
+            record.size = u32::try_from(size).unwrap_or(Record::UNKNOWN_SIZE);
         }
     }
 }
 
 impl Mailbox {
+    fn stat(&self, index: usize, status: &Metadata) -> MessageStat {
+        let named = || filename::sizes(self.table.base(index)).1;
+        MessageStat {
+            length: status.len(),
+            date: DateTime {
+                unix: status.mtime(),
+            },
+            size_hint: measured(self.table.record(index)).or_else(named),
+        }
+    }
+
     /// Sorts the error of a file that should be there, and remembers to look again.
     fn missed(&mut self, error: io::Error) -> StoreError {
         if error.kind() == io::ErrorKind::NotFound {
@@ -113,10 +115,4 @@ impl Mailbox {
 
 fn measured(record: &Record) -> Option<u64> {
     (record.size != Record::UNKNOWN_SIZE).then_some(u64::from(record.size))
-}
-
-fn date(status: &Metadata) -> DateTime {
-    DateTime {
-        unix: status.mtime(),
-    }
 }

@@ -220,7 +220,7 @@ impl Pass {
             budget.spend(COST_OPEN);
         }
         // Strangers of a pass that nobody waited for any more.
-        mailbox.table.retain_tail(|record, _| !record.is_stranger());
+        mailbox.table.retain_tail(|record| !record.is_stranger());
         mailbox.read_keywords()?;
         budget.spend(2 * COST_OPEN);
         Ok(Stage::List(ReadList::default()))
@@ -536,7 +536,7 @@ fn verify(
     }
     mailbox
         .table
-        .retain_tail(|record, _| !record.is_stranger() || record.state.has(State::SEEN));
+        .retain_tail(|record| !record.is_stranger() || record.state.has(State::SEEN));
     Ok(None)
 }
 

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::types::{BboardName, MailboxRef};
+use crate::types::MailboxRef;
 
 use super::files;
 use super::layout;
@@ -218,7 +218,7 @@ impl Version {
 /// The mailbox that a name with dots means.
 fn mailbox(name: &[u8]) -> Option<MailboxRef> {
     match name.strip_prefix(BBOARD_PREFIX.as_bytes()) {
-        Some(board) => BboardName::new(board).ok().map(MailboxRef::Bboard),
+        Some(board) => layout::bboard_name(board).ok().map(MailboxRef::Bboard),
         None => layout::name_on_disk(name).map(MailboxRef::Personal),
     }
 }
@@ -254,7 +254,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::types::MailboxName;
+    use crate::types::{BboardName, MailboxName};
 
     fn personal(name: &str) -> MailboxRef {
         MailboxRef::Personal(MailboxName::new(name.as_bytes()).expect("a name"))

@@ -221,6 +221,16 @@ impl Table {
             .binary_search_by_key(&uid, |record| record.uid)
     }
 
+    /// The published record of that UID, if there is one. It costs no search where `number`, its number in
+    /// some view, has no tombstone before it.
+    pub(super) fn find_message(&self, uid: u32, number: u32) -> Option<usize> {
+        let index = (number as usize).saturating_sub(1);
+        match self.published().get(index) {
+            Some(record) if record.uid == uid => Some(index),
+            _ => self.find_uid(uid).ok(),
+        }
+    }
+
     /// Adds a record at the very end; the caller keeps the order of the stretches (see [`Self::settle`]).
     pub(super) fn push(&mut self, found: &Found<'_>) -> Result<usize, Full> {
         debug_assert!(self.find(&found.name[..found.base_length]).is_none());
@@ -304,7 +314,7 @@ impl Table {
     /// newly published.
     pub(super) fn settle(
         &mut self,
-        mut verdict: impl FnMut(&Record, &[u8]) -> Verdict,
+        mut verdict: impl FnMut(&Record) -> Verdict,
     ) -> std::ops::Range<usize> {
         let first = self.published;
         let mut kept: Vec<u32> = self.tail().map(|index| index as u32).collect();
@@ -319,7 +329,7 @@ impl Table {
             if waiting {
                 return true;
             }
-            let verdict = verdict(record, name_in(&self.names, record));
+            let verdict = verdict(record);
             waiting = verdict == Verdict::Wait;
             published += usize::from(verdict == Verdict::Publish);
             verdict != Verdict::Drop
@@ -330,12 +340,9 @@ impl Table {
     }
 
     /// Forgets unpublished records, such as strangers whose file has vanished again.
-    pub(super) fn retain_tail(&mut self, mut keep: impl FnMut(&Record, &[u8]) -> bool) {
+    pub(super) fn retain_tail(&mut self, mut keep: impl FnMut(&Record) -> bool) {
         let mut kept: Vec<u32> = self.tail().map(|index| index as u32).collect();
-        kept.retain(|&index| {
-            let record = &self.records[index as usize];
-            keep(record, name_in(&self.names, record))
-        });
+        kept.retain(|&index| keep(&self.records[index as usize]));
         self.rearrange_tail(&kept);
     }
 
@@ -617,7 +624,7 @@ mod tests {
                 .push(&found(uid, &format!("{uid}.x:2,")))
                 .expect("room");
         }
-        table.settle(|_, _| Verdict::Publish);
+        table.settle(|_| Verdict::Publish);
         table
     }
 
@@ -635,7 +642,7 @@ mod tests {
         for uid in 1..=100_000 {
             table.push(&found(uid, &typical(uid))).expect("room");
         }
-        table.settle(|_, _| Verdict::Publish);
+        table.settle(|_| Verdict::Publish);
         assert!(
             table.memory() <= 120 * 100_000,
             "growing: {}",
@@ -657,7 +664,7 @@ mod tests {
             let index = table.push(&found(uid, &format!("n{uid}"))).expect("room");
             table.record_mut(index).state.set(State::SEEN, seen);
         }
-        let careful = |record: &Record, _: &[u8]| {
+        let careful = |record: &Record| {
             if record.state.has(State::SEEN) {
                 Verdict::Publish
             } else {
@@ -672,7 +679,7 @@ mod tests {
         for (base, index) in [("n5", 2), ("n7", 3), ("n9", 4), ("n0", 5)] {
             assert_eq!(table.find(base.as_bytes()), Some(index), "{base}");
         }
-        let strict = |record: &Record, _: &[u8]| {
+        let strict = |record: &Record| {
             if record.state.has(State::SEEN) {
                 Verdict::Publish
             } else {
@@ -730,7 +737,7 @@ mod tests {
                     }
                     2 => {
                         table.push(&found(next_uid, &format!("{next_uid}.x"))).expect("room");
-                        table.settle(|_, _| Verdict::Publish);
+                        table.settle(|_| Verdict::Publish);
                         next_uid += 1;
                     }
                     3 => {
@@ -752,6 +759,7 @@ mod tests {
                         let index = table.index_of(number, view.told);
                         prop_assert_eq!(table.record(index).uid, uid);
                         prop_assert_eq!(table.number_of(index, view.told), number);
+                        prop_assert_eq!(table.find_message(uid, number), Some(index));
                         prop_assert!(table.counts(index, view.told));
                         indexes.push(index);
                     }

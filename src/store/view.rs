@@ -247,16 +247,4 @@ impl Store {
         let uid = Uid::new(table.record(index).uid)?;
         Some(MessageRef { number, uid })
     }
-
-    /// The message with that UID, if the view counts it.
-    pub fn message_by_uid(&self, view: &View, uid: Uid) -> Option<MessageRef> {
-        let table = &self.mailbox(&view.handle).table;
-        let told = view.state.buried.get();
-        let index = table.find_uid(uid.get()).ok()?;
-        let counted = uid.get() <= view.last_uid() && table.counts(index, told);
-        counted.then(|| MessageRef {
-            number: table.number_of(index, told),
-            uid,
-        })
-    }
 }

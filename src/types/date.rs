@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-/// A second in time with the zone it was written in, as APPEND takes it and INTERNALDATE shows it.
+/// A second in time, as APPEND takes it and INTERNALDATE shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime {
     /// Seconds since 1970-01-01 00:00:00 UTC.
     pub unix: i64,
 }
 
-/// A day, for SEARCH (time and zone are ignored: `docs` RFC 3501 §6.4.4).
+/// A day, for SEARCH, which leaves time and zone out of account (RFC 3501 §6.4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(Date);
 

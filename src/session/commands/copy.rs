@@ -11,7 +11,7 @@ use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::untagged::write_flags;
 use crate::store::{Copy, FlagChange, MailboxHandle, MessageRef, Store, StoreError};
-use crate::types::{FlagOperation, Flags, KeywordSet, MailboxRef, MessageSet, NumberSet, Uid};
+use crate::types::{MailboxRef, MessageSet, NumberSet, Uid};
 
 struct CopyJob {
     uid: bool,
@@ -88,10 +88,8 @@ impl Job for CopyJob {
                         Ok(copied) => copied,
                         Err(error) => return Step::Done(Reply::refused(&error)),
                     };
-                    let reply = Reply {
-                        code: copy_uid(&copied, to, cx.store),
-                        ..Reply::ok("COPY completed")
-                    };
+                    let mut reply = Reply::ok("COPY completed");
+                    reply.code = copy_uid(&copied, to, cx.store);
                     let each = EachMessage::new(self.set.clone(), self.uid);
                     self.stage = Stage::Mark(each, Retry::default(), reply);
                 }
@@ -166,16 +164,8 @@ fn try_create(core: &mut Core) -> Reply {
 /// RFC 1064 p. 11: a COPY line, and `\Seen` on the original if the mailbox may be changed.
 fn mark(message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<()> {
     if cx.core.dialect.copy_marks_seen() && cx.core.may_write() {
-        let seen = FlagChange {
-            operation: FlagOperation::Add,
-            system: Flags::SEEN,
-            keywords: KeywordSet::NONE,
-        };
-        let changed = ready!(retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else {
-                return Err(StoreError::Gone);
-            };
-            cx.store.change_flags(view, message, &seen, cx.budget)
+        let changed = ready!(retry.step(cx, |store, view, budget| {
+            store.change_flags(view, message, &FlagChange::SEEN, budget)
         }));
         match changed {
             Ok(true) => write_flags(cx, message),

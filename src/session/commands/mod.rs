@@ -23,7 +23,9 @@ use super::core::Core;
 use super::job::{Job, Reply};
 use crate::protocol::Credentials;
 use crate::protocol::command::Command;
-use crate::types::{BboardName, MailboxName, MailboxRef};
+use crate::store::layout;
+use crate::types::mailbox_name::SEPARATOR;
+use crate::types::{MailboxName, MailboxRef};
 
 /// What a bulletin board's name begins with where names of both kinds can stand.
 const BBOARD_PREFIX: &str = "#bboard.";
@@ -112,15 +114,22 @@ fn mailbox_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
     let prefix = name.split_at_checked(BBOARD_PREFIX.len());
     match prefix.filter(|(start, _)| start.eq_ignore_ascii_case(BBOARD_PREFIX.as_bytes())) {
         Some((_, board)) => board_argument(board),
-        None => MailboxName::new(name)
+        None if is_above_boards(name) => Err(Reply::no("That is where the bulletin boards are")),
+        None => layout::mailbox_name(name)
             .map(MailboxRef::Personal)
             .map_err(Reply::no),
     }
 }
 
+/// True for what is above the bulletin boards: a mailbox of that name could not have others below it.
+fn is_above_boards(name: &[u8]) -> bool {
+    let above = BBOARD_PREFIX.trim_end_matches(SEPARATOR);
+    name.eq_ignore_ascii_case(above.as_bytes())
+}
+
 /// The bulletin board that an argument names, where nothing else can stand.
 fn board_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
-    BboardName::new(name)
+    layout::bboard_name(name)
         .map(MailboxRef::Bboard)
         .map_err(Reply::no)
 }

@@ -21,7 +21,7 @@ use crate::ready;
 use crate::session::condstore;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::reader::{PIECE, Reader};
+use crate::session::reader::{PIECE, Reader, unreadable};
 use crate::session::untagged::Occasion;
 use crate::store::{MessageRef, StoreError};
 use crate::types::NumberSet;
@@ -109,12 +109,7 @@ impl Job for Search {
             cx.core.encoder().raw(modseq);
         }
         cx.core.encoder().end_line();
-        let occasion = if self.uid {
-            Occasion::Changes
-        } else {
-            Occasion::NumbersInUse
-        };
-        Step::Done(Reply::ok("SEARCH completed").on(occasion))
+        Step::Done(Reply::ok("SEARCH completed").on(Occasion::after(self.uid)))
     }
 }
 
@@ -161,21 +156,17 @@ impl Search {
         cx: &mut Cx<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
         if missing == Missing::Status {
-            let status = ready!(self.retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else {
-                    return Err(StoreError::Gone);
-                };
-                cx.store.stat_message(view, message)
-            }));
+            let status = ready!(
+                self.retry
+                    .step(cx, |store, view, _| store.stat_message(view, message))
+            );
             cx.budget.spend(1);
             return Step::Done(status.map(|status| self.facts.status = Some(status)));
         }
-        let opened = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else {
-                return Err(StoreError::Gone);
-            };
-            cx.store.open_message(view, message)
-        }));
+        let opened = ready!(
+            self.retry
+                .step(cx, |store, view, _| store.open_message(view, message))
+        );
         cx.budget.spend(COST_OPEN);
         Step::Done(
             opened.map(|opened| self.loading = Some(self.begin(missing, Rc::new(opened.file)))),
@@ -260,12 +251,5 @@ fn read_text(
         if cx.budget.is_spent() {
             return Step::Yield(Why::Budget);
         }
-    }
-}
-
-fn unreadable(source: io::Error) -> StoreError {
-    StoreError::Io {
-        context: "reading a message",
-        source,
     }
 }

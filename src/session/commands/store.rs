@@ -135,22 +135,18 @@ impl Store {
 
     fn store(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         let (change, unchanged_since) = (self.change, self.unchanged_since);
-        let changed = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else {
-                return Err(StoreError::Gone);
-            };
-            let modseq = cx.store.modseq(view, message);
-            if unchanged_since.is_some_and(|since| modseq > since) {
+        let hidden = cx.core.dialect.hidden_flags();
+        let changed = ready!(self.retry.step(cx, |store, view, budget| {
+            if unchanged_since.is_some_and(|since| store.modseq(view, message) > since) {
                 return Ok(Outcome::Modified);
             }
             let mut change = change;
             if change.operation == FlagOperation::Replace {
                 // A client that is not shown a flag cannot mean to take it away.
-                let (flags, _) = cx.store.flags(view, message);
-                let hidden = flags.intersection(cx.core.dialect.hidden_flags());
-                change.system = change.system.with(hidden);
+                let (flags, _) = store.flags(view, message);
+                change.system = change.system.with(flags.intersection(hidden));
             }
-            let changed = cx.store.change_flags(view, message, &change, cx.budget);
+            let changed = store.change_flags(view, message, &change, budget);
             changed.map(|_| Outcome::Stored)
         }));
         match changed {
@@ -182,21 +178,16 @@ impl Store {
     }
 
     fn reply(&self) -> Reply {
-        let occasion = if self.uid {
-            Occasion::Changes
-        } else {
-            Occasion::NumbersInUse
+        let reply = match self.gone {
+            true => Reply::no("Some of the messages no longer exist"),
+            false if self.modified.is_empty() => Reply::ok("STORE completed"),
+            false => Reply::ok("Some of the messages had changed"),
         };
-        let reply = match (self.gone, self.modified.is_empty()) {
-            (true, _) => Reply::no("Some of the messages no longer exist"),
-            (false, true) => Reply::ok("STORE completed"),
-            (false, false) => Reply::ok("Some of the messages had changed"),
-        };
-        let reply = reply.on(occasion);
-        match self.modified.is_empty() {
+        let reply = match self.modified.is_empty() {
             true => reply,
             false => reply.with_code(Code::Modified(self.modified.clone())),
-        }
+        };
+        reply.on(Occasion::after(self.uid))
     }
 }
 

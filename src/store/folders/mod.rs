@@ -38,10 +38,8 @@ pub(super) fn locate(
         }
         MailboxRef::Bboard(name) => {
             let tree = account.bboards.as_ref().ok_or(StoreError::NotFound)?;
-            let dir = layout::bboard_directory(tree, name);
-            if !layout::is_directory(&dir).map_err(failed)? {
-                return Err(StoreError::NotFound);
-            }
+            let dir = layout::find_bboard(tree, name).map_err(failed)?;
+            let dir = dir.ok_or(StoreError::NotFound)?;
             Ok((dir.clone(), dir))
         }
     }

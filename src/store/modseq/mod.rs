@@ -188,9 +188,9 @@ impl Mailbox {
 impl Store {
     /// The mod-sequence of a message: greater than those of all changes of the mailbox before its last one.
     pub fn modseq(&self, view: &View, message: &MessageRef) -> u64 {
-        let table = &self.mailbox(view.handle()).table;
-        let index = table.find_uid(message.uid.get());
-        index.map_or(1, |index| table.record(index).changed)
+        let mailbox = self.mailbox(view.handle());
+        let index = mailbox.index_of(message);
+        index.map_or(1, |index| mailbox.table.record(index).changed)
     }
 
     /// The mod-sequence up to which a view was told of all changes: the mailbox's greatest one, or less if

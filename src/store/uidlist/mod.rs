@@ -139,12 +139,6 @@ impl<'a> Record<'a> {
         filename::base(self.name)
     }
 
-    /// The value of a key, for example `G`, the message's own identifier if it is not the base name.
-    pub fn key(&self, letter: u8) -> Option<&'a [u8]> {
-        let key = self.valid_keys().find(|key| key[0] == letter)?;
-        Some(&key[1..])
-    }
-
     /// True if a key does not begin with a capital letter.
     fn has_invalid_key(&self) -> bool {
         let mut keys = self.keys.split(|&b| b == b' ');

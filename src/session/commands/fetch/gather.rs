@@ -12,8 +12,8 @@ use crate::protocol::{Encoder, FetchItem, Section, SectionText};
 use crate::ready;
 use crate::session::job::{Cx, Retry};
 use crate::session::output::FileRange;
-use crate::session::reader::{Locate, Reader};
-use crate::store::{MessageRef, StoreError};
+use crate::session::reader::{Locate, Reader, unreadable};
+use crate::store::{MessageRef, MessageStat, StoreError};
 use crate::types::DateTime;
 
 /// The text that an item stands for.
@@ -133,7 +133,8 @@ impl Gathered {
         Step::Done(Ok(()))
     }
 
-    /// Date and size, from the mailbox or the file's status if they are to be had there.
+    /// Date and size, from the mailbox or the file's status if they are to be had there. A file that has to
+    /// be opened anyhow tells its status then.
     fn status(
         &mut self,
         message: &MessageRef,
@@ -151,26 +152,24 @@ impl Gathered {
         }
         let satisfied =
             (!self.needs_date || self.date.is_some()) && (!self.needs_size || self.size.is_some());
-        if !satisfied {
-            let status = ready!(retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else {
-                    return Err(StoreError::Gone);
-                };
-                cx.store.stat_message(view, message)
-            }));
+        if !satisfied && self.depth.is_none() {
+            let status = ready!(retry.step(cx, |store, view, _| store.stat_message(view, message)));
             cx.budget.spend(COST_SYSCALL);
             match status {
-                Ok(status) => {
-                    self.date = Some(status.date);
-                    self.size = self.size.or(status.size_hint);
-                }
+                Ok(status) => self.learn(&status),
                 Err(error) => return Step::Done(Err(error)),
             }
         }
+        Step::Done(Ok(()))
+    }
+
+    /// A size that the status does not tell has to be measured.
+    fn learn(&mut self, status: &MessageStat) {
+        self.date = Some(status.date);
+        self.size = self.size.or(status.size_hint);
         if self.needs_size && self.size.is_none() {
             self.depth = self.depth.max(Some(Depth::Sizes));
         }
-        Step::Done(Ok(()))
     }
 
     /// One pass over the file, as deep as it takes.
@@ -180,26 +179,13 @@ impl Gathered {
         retry: &mut Retry,
         cx: &mut Cx<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
-        let Some(depth) = self.depth.filter(|_| self.layout.is_none()) else {
+        if self.depth.is_none() || self.layout.is_some() {
             return Step::Done(Ok(()));
-        };
-        if self.reading.is_none() {
-            let opened = ready!(retry.step(cx, message, |cx, message| {
-                let Some(view) = cx.core.view() else {
-                    return Err(StoreError::Gone);
-                };
-                cx.store.open_message(view, message)
-            }));
-            cx.budget.spend(COST_OPEN);
-            match opened {
-                Ok(opened) => {
-                    let file = Rc::new(opened.file);
-                    self.reading = Some((Rc::clone(&file), Reader::new(file, depth)));
-                }
-                Err(error) => return Step::Done(Err(error)),
-            }
         }
-        let Some((file, reader)) = &mut self.reading else {
+        if let Err(error) = ready!(self.open(message, retry, cx)) {
+            return Step::Done(Err(error));
+        }
+        let (Some((file, reader)), Some(depth)) = (&mut self.reading, self.depth) else {
             return Step::Done(Ok(()));
         };
         let layout = match ready!(reader.step(cx.budget)) {
@@ -215,6 +201,25 @@ impl Gathered {
         self.layout = Some((Rc::clone(file), layout));
         self.reading = None;
         Step::Done(Ok(()))
+    }
+
+    fn open(
+        &mut self,
+        message: &MessageRef,
+        retry: &mut Retry,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<(), StoreError>> {
+        if self.reading.is_some() {
+            return Step::Done(Ok(()));
+        }
+        let opened = ready!(retry.step(cx, |store, view, _| store.open_message(view, message)));
+        cx.budget.spend(COST_OPEN);
+        Step::Done(opened.map(|opened| {
+            self.learn(&opened.status);
+            let file = Rc::new(opened.file);
+            let depth = self.depth.unwrap_or(Depth::Header);
+            self.reading = Some((Rc::clone(&file), Reader::new(file, depth)));
+        }))
     }
 
     /// The text of one item.
@@ -354,13 +359,6 @@ fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
         .skip(first as usize)
         .take(most as usize)
         .collect()
-}
-
-fn unreadable(source: io::Error) -> StoreError {
-    StoreError::Io {
-        context: "reading the message",
-        source,
-    }
 }
 
 #[cfg(test)]

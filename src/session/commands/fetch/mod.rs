@@ -20,7 +20,7 @@ use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::output::replace_nul;
 use crate::session::untagged::{Occasion, encode_flags, encode_uid, tell_new_keywords};
 use crate::store::{FlagChange, MessageRef, StoreError};
-use crate::types::{FlagOperation, Flags, KeywordSet, MessageSet, NumberSet, SetEnd};
+use crate::types::{MessageSet, NumberSet, SetEnd};
 
 /// The numbers that a sequence set means. Message numbers beyond the last one are an error (RFC 3501 §9
 /// `seq-number`; imap2-bis servers refused them too), unique identifiers that do not exist are not.
@@ -206,16 +206,8 @@ impl Fetch {
         if !cx.core.may_write() || !self.items.iter().any(FetchItem::sets_seen) {
             return Step::Done(Ok(false));
         }
-        let seen = FlagChange {
-            operation: FlagOperation::Add,
-            system: Flags::SEEN,
-            keywords: KeywordSet::NONE,
-        };
-        let changed = ready!(self.retry.step(cx, message, |cx, message| {
-            let Some(view) = cx.core.view() else {
-                return Err(StoreError::Gone);
-            };
-            cx.store.change_flags(view, message, &seen, cx.budget)
+        let changed = ready!(self.retry.step(cx, |store, view, budget| {
+            store.change_flags(view, message, &FlagChange::SEEN, budget)
         }));
         if let Ok(true) = changed {
             cx.budget.spend(COST_SYSCALL);
@@ -271,21 +263,13 @@ impl Fetch {
     }
 
     fn reply(&self) -> Reply {
-        let occasion = if self.uid {
-            Occasion::Changes
-        } else {
-            Occasion::NumbersInUse
-        };
         let reply = match &self.failed {
             None if self.partial.is_some() => Reply::ok("PARTIAL completed"),
             None => Reply::ok("FETCH completed"),
             Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
-            Some(error) => {
-                log::error!("{error:?}");
-                Reply::no("Some of the messages cannot be read")
-            }
+            Some(error) => Reply::no("Some of the messages cannot be read").with_fault(error),
         };
-        reply.on(occasion)
+        reply.on(Occasion::after(self.uid))
     }
 }
 
