@@ -22,6 +22,7 @@
 //! | [`address`] | lists of addresses |
 //! | [`envelope`] | the ten fields of an envelope |
 //! | [`sent`] | the day in a Date field |
+//! | [`transfer`] | base64 and quoted-printable, decoded |
 //! | [`find`] | searching for a string in chunks |
 //!
 //! Mail is hostile and, more often, just broken. Nothing here fails: every sequence of octets is *some*
@@ -38,6 +39,7 @@ pub mod mime;
 pub mod scan;
 pub mod section;
 pub mod sent;
+pub mod transfer;
 mod tree;
 
 pub use address::Address;

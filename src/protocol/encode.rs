@@ -103,6 +103,15 @@ impl<'o> Encoder<'o> {
         self.format(format_args!("{{{size}}}\r\n"))
     }
 
+    /// Announces octets among which the octet 0 may be.
+    ///
+    /// ```text
+    /// literal8 = "~{" number "}" CRLF *OCTET                         RFC 3516 §7
+    /// ```
+    pub fn literal8(&mut self, size: u64) -> &mut Self {
+        self.raw("~").literal(size)
+    }
+
     /// Flags in parentheses: the system flags that the dialect shows, and the keywords.
     pub fn flags<'k>(
         &mut self,

@@ -99,6 +99,8 @@ pub enum Code<'a> {
     UidNext(u32),
     /// The unique identifiers may be others when the mailbox is selected again (RFC 4315 §3).
     UidNotSticky,
+    /// The part is encoded in a way that is not known here (RFC 3516 §4.3).
+    UnknownCte,
     /// The validity of the unique identifiers.
     UidValidity(UidValidity),
     /// The number of the first message that is not seen.
@@ -258,6 +260,7 @@ impl Code<'_> {
             Self::UidNext(_) => "UIDNEXT",
             Self::UidNotSticky => "UIDNOTSTICKY",
             Self::UidValidity(_) => "UIDVALIDITY",
+            Self::UnknownCte => "UNKNOWN-CTE",
             Self::Unseen(_) => "UNSEEN",
         }
     }

@@ -22,6 +22,7 @@
 mod commands;
 mod condstore;
 mod core;
+mod decoded;
 mod input;
 mod job;
 mod output;

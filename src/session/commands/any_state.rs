@@ -10,6 +10,7 @@ use crate::session::untagged::Occasion;
 /// What the server can do beyond RFC 1176, a line each; nothing stands here that does not work.
 const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
+    "BINARY",
     "CONDSTORE",
     "ENABLE",
     "IDLE",

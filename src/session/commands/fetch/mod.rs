@@ -7,12 +7,14 @@
 //! A literal is announced with the count of octets it has on the wire, CRLF for every line end, and that
 //! count is found by that pass, never taken from a file name.
 
+mod binary;
 mod gather;
 mod structure;
 
+use self::binary::Binary;
 use self::gather::{Content, Gathered};
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::{FetchItem, FetchModifiers};
+use crate::protocol::{Code, FetchItem, FetchModifiers};
 use crate::ready;
 use crate::session::condstore::{self, encode_modseq};
 use crate::session::core::Core;
@@ -266,6 +268,10 @@ impl Fetch {
         let reply = match &self.failed {
             None if self.partial.is_some() => Reply::ok("PARTIAL completed"),
             None => Reply::ok("FETCH completed"),
+            // RFC 3516 §4.3
+            Some(error @ StoreError::Refused(_)) => {
+                Reply::no(error.to_string()).with_code(Code::UnknownCte)
+            }
             Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
             Some(error) => Reply::no("Some of the messages cannot be read").with_fault(error),
         };
@@ -278,12 +284,29 @@ fn write_text(item: &FetchItem, content: Content, cx: &mut Cx<'_, '_>) {
     let mut encoder = cx.core.encoder();
     encoder.raw(item.name()).raw(" ");
     match content {
+        Content::Nothing if matches!(item, FetchItem::BinarySize(_)) => {
+            encoder.number(0);
+        }
         Content::Nothing => {
             encoder.nil();
         }
         Content::Bytes(mut bytes) => {
             replace_nul(&mut bytes, encoder.dialect().nul_in_literal());
             encoder.literal(bytes.len() as u64).raw(bytes);
+        }
+        Content::Binary(Binary::Size(octets)) => {
+            encoder.number(octets);
+        }
+        Content::Binary(Binary::Octets(None)) => {
+            encoder.literal(0);
+        }
+        Content::Binary(Binary::Octets(Some((cut, has_nul)))) => {
+            // RFC 3516 §4.3: without the octet 0 it is a literal like any other.
+            match has_nul {
+                true => encoder.literal8(cut.octets()),
+                false => encoder.literal(cut.octets()),
+            };
+            cx.core.output.decoded(cut);
         }
         Content::Range(mut range) => {
             range.nul = encoder.dialect().nul_in_literal();

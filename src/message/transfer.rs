@@ -1,0 +1,261 @@
+//! Transfer encodings (RFC 2045 §6): from what lies in the file to what was meant, in chunks.
+//!
+//! Nothing is an error. What no encoder would have written is passed over in base64 (RFC 2045 §6.8) and
+//! left as it stands in quoted-printable (§6.7).
+
+use memchr::memchr;
+
+/// How the octets of a part are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transfer {
+    /// As they are: 7bit, 8bit, binary, and whatever nobody knows.
+    Identity,
+    /// Four letters for three octets.
+    Base64,
+    /// `=E9` for an octet, `=` at the end of a line for nothing.
+    QuotedPrintable,
+}
+
+impl Transfer {
+    /// What a Content-Transfer-Encoding field names.
+    pub fn named(name: &[u8]) -> Self {
+        if name.eq_ignore_ascii_case(b"base64") {
+            Self::Base64
+        } else if name.eq_ignore_ascii_case(b"quoted-printable") {
+            Self::QuotedPrintable
+        } else {
+            Self::Identity
+        }
+    }
+
+    /// A whole text.
+    pub fn decode(self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut decoder = Decoder::new(self);
+        decoder.feed(text, &mut out);
+        decoder.finish(&mut out);
+        out
+    }
+}
+
+/// Decodes a text that comes in chunks.
+#[derive(Debug)]
+pub enum Decoder {
+    /// Nothing is to be done.
+    Identity,
+    /// The bits that are not given out yet, and how many they are: 0, 6, 12 or 18, of which less than 8
+    /// are left over.
+    Base64(u32, u32),
+    /// What of an escape has been read: `=` and what follows it, at most [`MAX_ESCAPE`] octets.
+    QuotedPrintable(Vec<u8>),
+}
+
+/// Longest start of an escape: blanks may stand between a `=` and the end of its line.
+const MAX_ESCAPE: usize = 80;
+
+impl Decoder {
+    /// At the start of a text.
+    pub fn new(transfer: Transfer) -> Self {
+        match transfer {
+            Transfer::Identity => Self::Identity,
+            Transfer::Base64 => Self::Base64(0, 0),
+            Transfer::QuotedPrintable => Self::QuotedPrintable(Vec::new()),
+        }
+    }
+
+    /// Appends what the next chunk means to `out`: never more octets than there are in what was fed.
+    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Identity => out.extend_from_slice(chunk),
+            Self::Base64(bits, count) => base64(bits, count, chunk, out),
+            Self::QuotedPrintable(escape) => quoted_printable(escape, chunk, out),
+        }
+    }
+
+    /// Appends what is left at the end of the text.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Self::QuotedPrintable(escape) = self {
+            out.append(escape);
+        }
+    }
+}
+
+/// The six bits that a letter of base64 stands for; 64 for what is none.
+const SIXTETS: [u8; 256] = {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut table = [64; 256];
+    let mut at = 0;
+    while at < letters.len() {
+        table[letters[at] as usize] = at as u8;
+        at += 1;
+    }
+    table
+};
+
+fn base64(bits: &mut u32, count: &mut u32, chunk: &[u8], out: &mut Vec<u8>) {
+    for &letter in chunk {
+        let sixtet = SIXTETS[usize::from(letter)];
+        if sixtet == 64 {
+            if letter == b'=' {
+                // The end; what follows, if anything does, is another text.
+                *count = 0;
+            }
+            continue;
+        }
+        *bits = *bits << 6 | u32::from(sixtet);
+        *count += 6;
+        if *count >= 8 {
+            *count -= 8;
+            out.push((*bits >> *count) as u8);
+        }
+    }
+}
+
+fn quoted_printable(escape: &mut Vec<u8>, chunk: &[u8], out: &mut Vec<u8>) {
+    let mut rest = chunk;
+    while !rest.is_empty() {
+        if escape.is_empty() {
+            let plain = memchr(b'=', rest).unwrap_or(rest.len());
+            out.extend_from_slice(&rest[..plain]);
+            rest = &rest[plain..];
+        }
+        let Some((&octet, after)) = rest.split_first() else {
+            return;
+        };
+        rest = after;
+        escape.push(octet);
+        match meaning(escape) {
+            Escape::Unfinished => {}
+            Escape::Octet(octet) => {
+                out.push(octet);
+                escape.clear();
+            }
+            Escape::SoftBreak => escape.clear(),
+            Escape::None => {
+                // The octet that made it none may be the start of another.
+                let last = escape.pop().unwrap_or_default();
+                out.append(escape);
+                match last {
+                    b'=' => escape.push(last),
+                    _ => out.push(last),
+                }
+            }
+        }
+    }
+}
+
+enum Escape {
+    Unfinished,
+    Octet(u8),
+    SoftBreak,
+    None,
+}
+
+/// ```text
+/// hex-octet        := "=" 2(DIGIT / "A" / "B" / "C" / "D" / "E" / "F")     RFC 2045 §6.7
+/// transport-padding, soft-line-break := *LWSP-char "=" CRLF
+/// ```
+/// Letters of either case are read, and blanks between the `=` and the line end, which gateways add.
+fn meaning(escape: &[u8]) -> Escape {
+    match escape[1..] {
+        [] => Escape::Unfinished,
+        [.., b'\n'] => Escape::SoftBreak,
+        [high] if hex(high).is_some() => Escape::Unfinished,
+        [high, low] if hex(high).is_some() => match (hex(high), hex(low)) {
+            (Some(high), Some(low)) => Escape::Octet(high << 4 | low),
+            _ => Escape::None,
+        },
+        [.., b' ' | b'\t' | b'\r'] if escape.len() < MAX_ESCAPE => Escape::Unfinished,
+        _ => Escape::None,
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let value = (digit as char).to_digit(16)?;
+    u8::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn base64_known_answers() {
+        for (text, want) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYmFy\r\n", "foobar"),
+            ("Zm\n9v Ym!Fy", "foobar"),
+            ("Zg==Zm8=", "ffo"),
+            ("Zm9vYg", "foob"),
+            ("=", ""),
+        ] {
+            assert_eq!(
+                Transfer::Base64.decode(text.as_bytes()),
+                want.as_bytes(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn quoted_printable_known_answers() {
+        for (text, want) in [
+            ("caf=C3=A9", "caf\u{e9}"),
+            ("caf=c3=a9", "caf\u{e9}"),
+            ("a=\r\nb=\nc", "abc"),
+            ("a= \t\r\nb", "ab"),
+            ("a=b", "a=b"),
+            ("a=XY", "a=XY"),
+            ("a==41=", "a=A="),
+            ("=4=41", "=4A"),
+            ("=", "="),
+            ("= x", "= x"),
+        ] {
+            let got = Transfer::QuotedPrintable.decode(text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&got), want, "{text}");
+        }
+        let long = format!("={}x", " ".repeat(200));
+        assert_eq!(
+            Transfer::QuotedPrintable.decode(long.as_bytes()),
+            long.as_bytes()
+        );
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(Transfer::named(b"BASE64"), Transfer::Base64);
+        assert_eq!(
+            Transfer::named(b"Quoted-Printable"),
+            Transfer::QuotedPrintable
+        );
+        assert_eq!(Transfer::named(b"x-uuencode"), Transfer::Identity);
+    }
+
+    proptest! {
+        #[test]
+        fn base64_inverse(octets in prop::collection::vec(any::<u8>(), 0..100)) {
+            let text = data_encoding::BASE64_MIME.encode(&octets);
+            prop_assert_eq!(Transfer::Base64.decode(text.as_bytes()), octets);
+        }
+
+        #[test]
+        fn chunks_do_not_matter(
+            text in prop::collection::vec(prop::sample::select(&b"=A4 \r\nxZ\xe9"[..]), 0..60),
+            size in 1usize..9,
+        ) {
+            for transfer in [Transfer::Identity, Transfer::Base64, Transfer::QuotedPrintable] {
+                let (mut decoder, mut out) = (Decoder::new(transfer), Vec::new());
+                for chunk in text.chunks(size) {
+                    decoder.feed(chunk, &mut out);
+                }
+                decoder.finish(&mut out);
+                prop_assert!(out.len() <= text.len());
+                prop_assert_eq!(out, transfer.decode(&text));
+            }
+        }
+    }
+}
