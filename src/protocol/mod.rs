@@ -37,7 +37,7 @@ mod store;
 #[cfg(test)]
 mod hostile;
 
-pub use append::{AppendArguments, parse_append, parse_append_more};
+pub use append::{AppendArguments, AppendData, parse_append, parse_append_more};
 pub use command::{Command, Refusal, Request, Secret, States, parse};
 pub use dialect::{Dialect, Level};
 pub use encode::Encoder;

@@ -385,7 +385,7 @@ impl Encoder<'_> {
         self.raw(command)
             .list(attributes.iter().copied())
             .format(format_args!(" \"{SEPARATOR}\" "))
-            .astring(name.as_bytes())
+            .name(name)
             .end_line()
     }
 
@@ -395,7 +395,7 @@ impl Encoder<'_> {
     /// "STATUS" SP mailbox SP "(" [status-att-list] ")"
     /// ```
     pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u64)]) -> &mut Self {
-        self.raw("* STATUS ").astring(mailbox.as_bytes()).raw(" (");
+        self.raw("* STATUS ").name(mailbox).raw(" (");
         for (position, (item, value)) in facts.iter().enumerate() {
             let space = if position > 0 { " " } else { "" };
             let name = item.name();

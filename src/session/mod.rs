@@ -28,6 +28,7 @@ mod job;
 mod output;
 mod reader;
 mod untagged;
+mod utf8;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

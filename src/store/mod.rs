@@ -22,7 +22,6 @@ pub mod files;
 pub mod keywords;
 pub mod layout;
 pub mod lock;
-pub mod mutf7;
 pub mod replace;
 pub mod stamp;
 pub mod subscriptions;

@@ -20,6 +20,7 @@ const CAPABILITIES: &[&str] = &[
     "QRESYNC",
     "UIDPLUS",
     "UNSELECT",
+    "UTF8=ACCEPT",
 ];
 
 /// RFC 3501 §6.1.1. That the client asked has made the session climb already.

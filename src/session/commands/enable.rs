@@ -1,8 +1,8 @@
 //! ENABLE (RFC 5161): the client knows an extension that changes what the server says unasked.
 
 use crate::budget::Step;
-use crate::session::condstore;
 use crate::session::job::{Cx, Job, Reply};
+use crate::session::{condstore, utf8};
 
 /// Switches an extension on.
 type Switch = fn(&mut Cx<'_, '_>);
@@ -15,6 +15,7 @@ const EXTENSIONS: &[(&str, Switch)] = &[
         condstore::enable(cx);
         cx.core.enabled.qresync = true;
     }),
+    ("UTF8=ACCEPT", utf8::enable),
 ];
 
 struct Enable(Vec<Vec<u8>>);

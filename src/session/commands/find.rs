@@ -11,6 +11,7 @@ use crate::session::untagged::Occasion;
 use crate::store::StoreError;
 use crate::types::MailboxRef;
 use crate::types::mailbox_name::SEPARATOR;
+use crate::types::mutf7;
 
 /// The attribute of a name that cannot be selected.
 const NOSELECT: &[&str] = &["\\Noselect"];
@@ -141,7 +142,10 @@ impl Question for List {
             return Ok(vec![Line::List(kind, NOSELECT, String::new())]);
         }
         let names = self.names(cx)?;
-        let pattern = Pattern::list(&self.reference, &self.pattern);
+        let pattern = Wanted {
+            pattern: Pattern::list(&self.reference, &self.pattern),
+            is_utf8: cx.core.dialect.names_in_utf8(),
+        };
         let line = |(name, selectable): (&str, bool)| {
             let attributes = if selectable { &[] } else { NOSELECT };
             Line::List(kind, attributes, name.to_owned())
@@ -172,21 +176,34 @@ impl List {
     }
 }
 
+/// A pattern, which is held against names as the client sees them.
+struct Wanted {
+    pattern: Pattern,
+    is_utf8: bool,
+}
+
+impl Wanted {
+    fn matches(&self, name: &str) -> bool {
+        match mutf7::decode(name.as_bytes()).filter(|_| self.is_utf8) {
+            Some(text) => self.pattern.matches(text.as_bytes()),
+            None => self.pattern.matches(name.as_bytes()),
+        }
+    }
+}
+
 /// The names that match, and the levels above names that match where there is no such mailbox: these
 /// cannot be selected (RFC 3501 §6.3.8, §6.3.9 on `%`).
-fn matching<'n>(names: &'n [String], pattern: &Pattern) -> Vec<(&'n str, bool)> {
+fn matching<'n>(names: &'n [String], pattern: &Wanted) -> Vec<(&'n str, bool)> {
     let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let mut found: Vec<(&str, bool)> = Vec::new();
     let mut parents = BTreeSet::new();
     for &name in &known {
-        if pattern.matches(name.as_bytes()) {
+        if pattern.matches(name) {
             found.push((name, true));
             continue;
         }
         let levels = name.match_indices(SEPARATOR).map(|(at, _)| &name[..at]);
-        parents.extend(
-            levels.filter(|level| !known.contains(level) && pattern.matches(level.as_bytes())),
-        );
+        parents.extend(levels.filter(|level| !known.contains(level) && pattern.matches(level)));
     }
     found.extend(parents.into_iter().map(|name| (name, false)));
     found
@@ -228,7 +245,11 @@ mod tests {
 
     fn found(pattern: &str) -> Vec<(String, bool)> {
         let names = ["INBOX", "A.B.C", "A.B.D", "Sent"].map(str::to_owned);
-        matching(&names, &Pattern::list(b"", pattern.as_bytes()))
+        let pattern = Wanted {
+            pattern: Pattern::list(b"", pattern.as_bytes()),
+            is_utf8: false,
+        };
+        matching(&names, &pattern)
             .into_iter()
             .map(|(name, real)| (name.to_owned(), real))
             .collect()
