@@ -38,6 +38,14 @@ impl Client {
         Ok(client)
     }
 
+    /// Connects, logs in, selects INBOX and waits for changes (RFC 2177).
+    pub(crate) fn idler(address: SocketAddr, user: &str) -> io::Result<Self> {
+        let mut client = Self::reader(address, user)?;
+        client.send("IDLE")?;
+        client.hear(b"+ ")?;
+        Ok(client)
+    }
+
     /// Sends a command whose answer nobody reads.
     pub(crate) fn send(&mut self, command: &str) -> io::Result<()> {
         self.tag += 1;
@@ -59,6 +67,12 @@ impl Client {
                 };
             }
         }
+    }
+
+    /// Reads up to a line that begins so.
+    pub(crate) fn hear(&mut self, beginning: &[u8]) -> io::Result<()> {
+        while !self.line()?.starts_with(beginning) {}
+        Ok(())
     }
 
     /// One line of a response, and past the literal that it announces.

@@ -27,6 +27,7 @@ const USAGE: &str = "usage: bench generate DIR N          make a Maildir of N me
 
   startup    time to the greeting, memory of an idle server, size of the program
   idle       memory for each further client with a mailbox selected (N sessions; 10 and N messages)
+  news       N sessions in IDLE: memory, wake-ups while nothing happens, time until all hear of a delivery
   select     memory and time for a mailbox of N messages
   search     time for commands that go over 10000 messages
   fairness   how long a NOOP takes beside a SEARCH TEXT and a client that does not read
@@ -36,9 +37,10 @@ A peer gets a tenth of the sessions, if each costs it a process.";
 
 type Measurement = fn(&Bench) -> io::Result<Figures>;
 
-const MEASUREMENTS: [(&str, Measurement); 5] = [
+const MEASUREMENTS: [(&str, Measurement); 6] = [
     ("startup", Bench::startup),
     ("idle", Bench::idle),
+    ("news", Bench::news),
     ("select", Bench::select),
     ("search", Bench::search),
     ("fairness", Bench::fairness),

@@ -113,6 +113,42 @@ impl Bench {
         Ok(figures)
     }
 
+    /// What sessions in IDLE cost while nothing happens, and how soon they hear of something.
+    pub(crate) fn news(&self) -> io::Result<Figures> {
+        let mut figures = Figures::default();
+        for (sessions, who) in [(1, "one"), (self.sessions, "all")] {
+            let maildir = self.area.join("mail/news");
+            if maildir.exists() {
+                fs::remove_dir_all(&maildir)?;
+            }
+            generate::maildir(&maildir, 10)?;
+            let server = self.program.start(&self.area)?;
+            let mut clients = vec![Client::idler(server.address, "news")?];
+            let first = server.memory();
+            for _ in 1..sessions {
+                clients.push(Client::idler(server.address, "news")?);
+            }
+            if sessions > 1 {
+                let all = server.memory().private - first.private;
+                let value = all / f64::from(sessions - 1);
+                figures.add("private per session in IDLE", value, "KiB");
+                figures.at_most(16.0);
+            }
+            let before = server.wake_ups();
+            thread::sleep(Duration::from_secs(self.seconds));
+            let woken = server.wake_ups() - before;
+            let name = format!("wake-ups in {} s, {who} in IDLE", self.seconds);
+            figures.add(name, woken, "");
+            figures.at_most(10.0);
+            let times = (11..21).map(|count| deliver(&maildir, count, &mut clients));
+            let mut times = times.collect::<io::Result<Vec<_>>>()?;
+            let name = format!("delivery heard, {who} in IDLE, max of 10");
+            figures.add(name, quantile(&mut times, 100), "ms");
+            figures.at_most(1000.0);
+        }
+        Ok(figures)
+    }
+
     /// What a large mailbox costs when it is selected, in memory and in time.
     pub(crate) fn select(&self) -> io::Result<Figures> {
         let (server, user) = self.start(self.large)?;
@@ -210,6 +246,20 @@ impl Bench {
         }
         Ok(times)
     }
+}
+
+/// Delivers a message that makes `count` of them; returns when all clients have heard of it.
+fn deliver(maildir: &Path, count: u32, clients: &mut [Client]) -> io::Result<Duration> {
+    let name = format!("{count}.delivered");
+    let unfinished = maildir.join("tmp").join(&name);
+    fs::write(&unfinished, "Subject: news\n\nnews\n")?;
+    let start = Instant::now();
+    fs::rename(unfinished, maildir.join("new").join(&name))?;
+    let line = format!("* {count} EXISTS");
+    for client in clients {
+        client.hear(line.as_bytes())?;
+    }
+    Ok(start.elapsed())
 }
 
 /// Removes what servers have written into a Maildir beside the mail.

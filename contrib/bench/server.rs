@@ -148,11 +148,20 @@ impl Server {
         thread::sleep(Duration::from_millis(500));
         let mut sum = Memory::default();
         for process in descendants(self.child.id()) {
-            sum.resident += kib(&format!("/proc/{process}/status"), &["VmRSS:"]);
+            sum.resident += sum_of(&format!("/proc/{process}/status"), &["VmRSS:"]);
             let rollup = format!("/proc/{process}/smaps_rollup");
-            sum.private += kib(&rollup, &["Private_Clean:", "Private_Dirty:"]);
+            sum.private += sum_of(&rollup, &["Private_Clean:", "Private_Dirty:"]);
         }
         sum
+    }
+
+    /// How often its processes have gone to sleep so far, and so have been woken.
+    pub(crate) fn wake_ups(&self) -> f64 {
+        let sleeps = |process| {
+            let status = format!("/proc/{process}/status");
+            sum_of(&status, &["voluntary_ctxt_switches:"])
+        };
+        descendants(self.child.id()).into_iter().map(sleeps).sum()
     }
 }
 
@@ -177,7 +186,8 @@ pub(crate) struct Memory {
     pub(crate) private: f64,
 }
 
-fn kib(path: &str, fields: &[&str]) -> f64 {
+/// The sum of some fields of a file of `/proc`.
+fn sum_of(path: &str, fields: &[&str]) -> f64 {
     let text = fs::read_to_string(path).unwrap_or_default();
     let wanted = text
         .lines()

@@ -11,6 +11,7 @@ use super::shared::Shared;
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock};
 use crate::session::{Request, Session, Turn};
+use crate::store::MailboxHandle;
 use mio::event::Event;
 use mio::{Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
@@ -45,6 +46,8 @@ pub(super) struct Connection {
     leftover: Vec<u8>,
     /// When its timer fires: kept for [`super::timers::Timers::arm`].
     pub(super) armed: Option<Instant>,
+    /// What its session idles on: kept for [`super::idlers::Idlers::note`].
+    pub(super) noted: Option<Token>,
     /// True while it stands in the queue of those that want a turn.
     pub(super) queued: bool,
 }
@@ -60,6 +63,7 @@ impl Connection {
             at_end: false,
             leftover: Vec::new(),
             armed: None,
+            noted: None,
             queued: false,
         }
     }
@@ -87,6 +91,16 @@ impl Connection {
             Turn::Until(time) => Some(timeout.map_or(time, |timeout| timeout.min(time))),
             _ => timeout,
         }
+    }
+
+    /// The mailbox of which it wants to hear.
+    pub(super) fn idles_on(&self) -> Option<&MailboxHandle> {
+        self.session.idles_on()
+    }
+
+    /// That mailbox may have changed.
+    pub(super) fn note_news(&mut self) {
+        self.session.handle_news();
     }
 
     /// Says good-bye; what is written is still sent.

@@ -9,14 +9,16 @@
 
 use super::connection::{Connection, Next};
 use super::error::ServerError;
+use super::idlers::Idlers;
 use super::listener::{self, ACCEPTS_A_TURN, Listener};
 use super::shared::Shared;
 use super::signals::StopSignals;
 use super::slab::{FIRST_KEY, Slab};
 use super::timers::Timers;
 use super::transport::Transport;
-use crate::budget::{Clock, SystemClock, TURN_TIME};
+use crate::budget::{Budget, Clock, SystemClock, TURN_TIME};
 use crate::session::Session;
+use crate::store::MailboxHandle;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
@@ -50,6 +52,9 @@ pub(super) struct EventLoop {
     connections: Slab<Box<Connection>>,
     max_connections: usize,
     timers: Timers,
+    idlers: Idlers,
+    /// The kernel has something to tell of mailboxes.
+    has_heard: bool,
     /// Those that want a turn; nobody stands in it twice.
     queue: VecDeque<Token>,
     shared: Shared,
@@ -77,6 +82,8 @@ impl EventLoop {
             connections: Slab::new(),
             max_connections,
             timers: Timers::default(),
+            idlers: Idlers::new(),
+            has_heard: false,
             queue: VecDeque::new(),
             shared,
             signals: None,
@@ -139,7 +146,9 @@ impl EventLoop {
             }
             self.accept();
             self.fire_timers();
+            self.look_for_news();
             self.give_turns();
+            self.spread_news();
         }
         Ok(())
     }
@@ -160,6 +169,7 @@ impl EventLoop {
             let deadline = self.listeners.iter().filter_map(Listener::deadline);
             let deadline = deadline
                 .chain(self.timers.next())
+                .chain(self.idlers.next_look())
                 .chain(self.draining_until);
             deadline.min().map(|at| at.saturating_duration_since(now))
         };
@@ -174,7 +184,8 @@ impl EventLoop {
 
     fn note(&mut self, event: &Event) {
         match event.token() {
-            WAKER | WATCH => {}
+            WAKER => {}
+            WATCH => self.has_heard = true,
             SIGNALS => {
                 if self.signals.as_mut().is_some_and(StopSignals::ask_to_stop) {
                     self.begin_to_drain();
@@ -253,14 +264,44 @@ impl EventLoop {
         }
     }
 
+    /// Finds out which mailboxes others have changed, before any session answers from what was true until
+    /// then. Only sessions in IDLE get a turn for it: the others look at their next command.
+    fn look_for_news(&mut self) {
+        if self.has_heard || !self.queue.is_empty() {
+            self.has_heard = false;
+            for mailbox in self.shared.store.poll_watch() {
+                self.wake_idlers(&mailbox);
+            }
+        }
+        let now = SystemClock.now();
+        while let Some(mailbox) = self.idlers.pop_due(now) {
+            let mut budget = Budget::step(&SystemClock);
+            if self.shared.store.may_have_news(&mailbox, &mut budget) {
+                self.wake_idlers(&mailbox);
+            }
+            let next = self.shared.store.next_look(&mailbox, now);
+            self.idlers.look_at(&mailbox, next);
+        }
+    }
+
+    /// Passes on what the sessions that had a turn have changed, or found.
+    fn spread_news(&mut self) {
+        for mailbox in self.shared.store.take_changed() {
+            self.wake_idlers(&mailbox);
+        }
+    }
+
+    fn wake_idlers(&mut self, mailbox: &MailboxHandle) {
+        for token in self.idlers.of(mailbox) {
+            if let Some(connection) = self.connections.get_mut(token) {
+                connection.note_news();
+            }
+            self.want_turn(token);
+        }
+    }
+
     /// One turn for each that is in the queue now, as long as the time of this turn lasts.
     fn give_turns(&mut self) {
-        if self.queue.is_empty() {
-            return;
-        }
-        // First of all, so that no session answers from what was true before. Which mailboxes have changed
-        // is of no interest here: a session hears of it at its next command.
-        drop(self.shared.store.poll_watch());
         let end = SystemClock.now() + TURN_TIME;
         for _ in 0..self.queue.len() {
             if let Some(token) = self.queue.pop_front() {
@@ -294,6 +335,21 @@ impl EventLoop {
                 self.disconnect(token);
             }
         }
+        self.note_idler(token);
+    }
+
+    /// Notes whether a connection waits for changes of a mailbox now.
+    fn note_idler(&mut self, token: Token) {
+        let Some(connection) = self.connections.get_mut(token) else {
+            return;
+        };
+        let mailbox = connection.idles_on().cloned();
+        self.idlers
+            .note(token, &mut connection.noted, mailbox.as_ref());
+        if let Some(mailbox) = mailbox {
+            let next = self.shared.store.next_look(&mailbox, SystemClock.now());
+            self.idlers.look_at(&mailbox, next);
+        }
     }
 
     fn disconnect(&mut self, token: Token) {
@@ -302,6 +358,7 @@ impl EventLoop {
         };
         log::debug!("{}: disconnected", connection.name());
         self.timers.arm(token, &mut connection.armed, None);
+        self.idlers.note(token, &mut connection.noted, None);
         let registry = self.poll.registry();
         let buffer = &mut self.shared.buffer;
         if let Err(message) = guarded(|| connection.close(registry, buffer)) {

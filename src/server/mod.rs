@@ -25,6 +25,7 @@ mod connection;
 mod error;
 mod event_loop;
 mod gate;
+mod idlers;
 mod listener;
 mod shared;
 mod signals;

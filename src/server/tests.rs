@@ -7,6 +7,7 @@ use super::single::{self, Client};
 use super::transport::{Descriptors, Transport};
 use super::{Handle, Server, ServerError, open_store, session_config};
 use crate::options::Options;
+use crate::store::{Settings, Store};
 use mio::Poll;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
@@ -47,7 +48,7 @@ struct Running {
     address: SocketAddr,
     handle: Handle,
     thread: Option<JoinHandle<Result<(), ServerError>>>,
-    _home: TempDir,
+    home: TempDir,
 }
 
 fn start(more: &[&str]) -> Running {
@@ -59,7 +60,7 @@ fn start(more: &[&str]) -> Running {
         address: server.local_addr(),
         handle: server.handle(),
         thread: Some(thread::spawn(move || server.run())),
-        _home: home,
+        home,
     }
 }
 
@@ -76,6 +77,26 @@ impl Running {
         let greeting = client.line();
         assert!(greeting.starts_with("* OK"), "{greeting}");
         client
+    }
+
+    /// Clients that idle on the mailbox.
+    fn idlers(&self, count: usize) -> Vec<Connected> {
+        let mut idlers: Vec<_> = (0..count).map(|_| self.client()).collect();
+        for idler in &mut idlers {
+            idler.send("in LOGIN ann secret\r\ns SELECT INBOX\r\ni IDLE\r\n");
+        }
+        for idler in &mut idlers {
+            while idler.line() != "+ idling\r\n" {}
+        }
+        idlers
+    }
+
+    /// Delivers a message as another program does.
+    fn deliver(&self, name: &str) {
+        let maildir = self.home.path().join("ann");
+        let tmp = maildir.join("tmp").join(name);
+        fs::write(&tmp, "Subject: news\n\nnews\n").expect("written");
+        fs::rename(tmp, maildir.join("new").join(name)).expect("delivered");
     }
 
     fn stop(&mut self) -> Result<(), ServerError> {
@@ -287,12 +308,61 @@ fn one_too_many_is_refused_and_only_that_one() {
     }
 }
 
+/// Waits until all have been told so; returns since when that is true.
+fn all_hear(idlers: &mut [Connected], line: &str) -> Duration {
+    let start = Instant::now();
+    for idler in idlers {
+        while idler.line() != format!("{line}\r\n") {}
+    }
+    start.elapsed()
+}
+
+/// News arrive within a second (RFC 2177; the figure is ours), be the cause another program or a client.
+#[test]
+fn two_hundred_in_idle_hear_of_everything_within_a_second() {
+    let server = start(&[]);
+    let mut idlers = server.idlers(200);
+    let second = Duration::from_secs(1);
+    server.deliver("2.delivered");
+    let took = all_hear(&mut idlers, "* 2 EXISTS");
+    assert!(took < second, "{took:?}");
+    let mut client = server.client();
+    client.log_in();
+    assert!(client.ask("s SELECT INBOX").starts_with("OK"));
+    for (command, line) in [
+        (
+            "a STORE 1 +FLAGS (\\Deleted)",
+            "* 1 FETCH (FLAGS (\\Deleted \\Seen))",
+        ),
+        ("b EXPUNGE", "* 1 EXPUNGE"),
+        ("c COPY 1 INBOX", "* 2 EXISTS"),
+        ("d APPEND INBOX {1+}\r\nx", "* 3 EXISTS"),
+    ] {
+        assert!(client.ask(command).starts_with("OK"), "{command}");
+        let took = all_hear(&mut idlers, line);
+        assert!(took < second, "{command}: {took:?}");
+    }
+    for idler in &mut idlers {
+        idler.send("DONE\r\n");
+        assert!(idler.answer("i").starts_with("OK"));
+    }
+}
+
 /// Serves one stranger on these descriptors until it is over.
 fn serve_descriptors(input: OwnedFd, output: OwnedFd) -> Result<(), ServerError> {
     let home = home();
-    let options = options(&home, &["--inetd", "--plaintext-login", "always"]);
+    serve_descriptors_at(&home, input, output, |options| open_store(options, "test"))
+}
+
+fn serve_descriptors_at(
+    home: &TempDir,
+    input: OwnedFd,
+    output: OwnedFd,
+    store: impl FnOnce(&Options) -> Store,
+) -> Result<(), ServerError> {
+    let options = options(home, &["--inetd", "--plaintext-login", "always"]);
     let host = String::from("test");
-    let store = open_store(&options, &host);
+    let store = store(&options);
     let shared = Shared::new(store, Gate::new(&options), session_config(&options, host));
     let mut event_loop = EventLoop::new(Poll::new().expect("a poll"), shared, 1, Arc::default())?;
     let session = single::session(Client::Stranger, event_loop.shared(), Instant::now());
@@ -362,6 +432,40 @@ fn one_client_on_a_socket() {
     let mut text = String::new();
     client.read_to_string(&mut text).expect("the output");
     assert_script_answered(&text);
+    server.join().expect("no panic").expect("served");
+}
+
+#[test]
+fn news_arrive_even_if_the_kernel_does_not_tell() {
+    let home = home();
+    let new = home.path().join("ann/new");
+    let (client, socket) = UnixStream::pair().expect("a pair");
+    let twin = socket.try_clone().expect("a descriptor");
+    let server = thread::spawn(move || {
+        let deaf_store = |_: &Options| Store::new(Settings::new("test", 1));
+        serve_descriptors_at(&home, socket.into(), twin.into(), deaf_store)
+    });
+    let patience = Some(Duration::from_secs(20));
+    client.set_read_timeout(patience).expect("a time-out");
+    let mut reader = BufReader::new(client.try_clone().expect("a descriptor"));
+    let mut hear = |wanted: &str| {
+        let mut line = String::new();
+        while line != format!("{wanted}\r\n") {
+            line.clear();
+            assert!(reader.read_line(&mut line).expect("a line") > 0, "{wanted}");
+        }
+    };
+    let commands = "a1 LOGIN ann secret\r\na2 SELECT INBOX\r\na3 IDLE\r\n";
+    (&client).write_all(commands.as_bytes()).expect("sent");
+    hear("+ idling");
+    for number in 2..4 {
+        let start = Instant::now();
+        fs::write(new.join(format!("{number}.x")), "\nx\n").expect("delivered");
+        hear(&format!("* {number} EXISTS"));
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(3), "{took:?}");
+    }
+    client.shutdown(Shutdown::Both).expect("closed");
     server.join().expect("no panic").expect("served");
 }
 

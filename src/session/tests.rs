@@ -160,3 +160,56 @@ fn a_client_that_does_not_read_is_dropped() {
         "its last chance is over"
     );
 }
+
+/// Sends text to a session and runs it, but reads nothing.
+fn shout(talk: &mut Talk, session: &mut Session, text: &str) {
+    session.handle_input(text.as_bytes(), talk.clock.now());
+    let mut budget = Budget::unlimited(&talk.clock);
+    session.run(&mut talk.store, &mut budget);
+}
+
+#[test]
+fn an_idle_client_that_does_not_read_is_owed_one_list_of_changes() {
+    let home = tempfile::tempdir().expect("a directory");
+    for sub in ["cur", "new", "tmp"] {
+        std::fs::create_dir(home.path().join(sub)).expect("a Maildir");
+    }
+    std::fs::write(home.path().join("cur/1.x:2,"), "\nx\n").expect("a message");
+    let mut talk = Talk::new();
+    let account = Account {
+        root: home.path().to_owned(),
+        bboards: None,
+    };
+    let [mut idler, mut other] = ["idler", "other"].map(|name| {
+        let (config, now) = (talk.session.core.config.clone(), talk.clock.now());
+        let peer = Peer {
+            name: name.to_owned(),
+            may_log_in: false,
+        };
+        let (user, account) = ("ann".to_owned(), account.clone());
+        Session::preauthenticated(config, peer, user, account, now)
+    });
+    for session in [&mut idler, &mut other] {
+        shout(&mut talk, session, "a SELECT INBOX\r\n");
+    }
+    shout(&mut talk, &mut idler, "b IDLE\r\n");
+    assert!(idler.idles_on().is_some());
+    let before = idler.core.output.unsent();
+    for round in 0..1000 {
+        let sign = ["+", "-"][round % 2];
+        let command = format!("c{round} STORE 1 {sign}FLAGS (\\Flagged)\r\n");
+        shout(&mut talk, &mut other, &command);
+        idler.handle_news();
+        shout(&mut talk, &mut idler, "");
+        other.core.output = super::output::Output::default();
+    }
+    assert_eq!(idler.core.output.unsent(), before);
+    assert_eq!(idler.turn(), Turn::OutputFull);
+    let now = talk.clock.now();
+    idler.consume(usize::MAX, now);
+    shout(&mut talk, &mut idler, "");
+    assert_eq!(idler.poll_output(), b"* 1 FETCH (FLAGS ())\r\n");
+    talk.clock.advance(DEAF_TIME);
+    idler.handle_timeout(talk.clock.now());
+    assert!(idler.is_broken(), "its patience is over");
+}

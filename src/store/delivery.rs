@@ -198,6 +198,7 @@ impl Delivery {
         let lines: Vec<(Uid, &[u8])> = uids.iter().copied().zip(bases).collect();
         mailbox.append_lines(lines)?;
         budget.spend(COST_SYNC);
+        mailbox.modseqs.set_clock(budget.now(), budget.wall());
         for (&uid, (place, name)) in uids.iter().zip(self.moved.drain(..)) {
             let full = |_| StoreError::Limit("the mailbox is full");
             mailbox.delivered(uid, place, &name).map_err(full)?;

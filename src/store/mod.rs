@@ -43,6 +43,7 @@ mod mailbox;
 mod message;
 mod modseq;
 mod moving;
+mod news;
 mod pass;
 mod scan;
 mod scrub;
@@ -66,7 +67,8 @@ pub use moving::{Move, Moved};
 pub use sync::Sync;
 pub use view::{Access, MessageRef, Updates, View};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -131,12 +133,20 @@ impl PartialEq for MailboxHandle {
 
 impl Eq for MailboxHandle {}
 
+impl Hash for MailboxHandle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.slot.hash(state);
+    }
+}
+
 #[derive(Debug)]
 struct Slot {
     token: Rc<Token>,
     mailbox: Mailbox,
     /// When it was last opened, counted in opens.
     used: u64,
+    /// Its state when [`Store::take_changed`] looked at it last.
+    state: news::State,
 }
 
 impl Slot {
@@ -157,6 +167,8 @@ pub struct Store {
     opens: u64,
     last_view_id: u32,
     watch: Option<Watch>,
+    /// Slots whose mailboxes may have changed since [`Store::take_changed`].
+    touched: BTreeSet<usize>,
 }
 
 /// What jobs need of the store besides the mailbox they work on.
@@ -181,6 +193,7 @@ impl Store {
             opens: 0,
             last_view_id: 0,
             watch: None,
+            touched: BTreeSet::new(),
             settings,
         }
     }
@@ -215,6 +228,7 @@ impl Store {
         let handle = MailboxHandle(token.clone());
         let slot = Some(Slot {
             token,
+            state: mailbox.state(),
             mailbox,
             used: self.opens,
         });
@@ -233,8 +247,7 @@ impl Store {
         let number = *self.by_dir.get(dir)?;
         let slot = self.slots[number].as_mut()?;
         if slot.mailbox.is_void() || !slot.mailbox.is_still_there() {
-            slot.mailbox.make_void();
-            self.by_dir.remove(dir);
+            self.invalidate(dir);
             return None;
         }
         slot.used = self.opens;
@@ -290,6 +303,7 @@ impl Store {
     }
 
     fn parts(&mut self, handle: &MailboxHandle) -> (&mut Mailbox, Tools<'_>) {
+        self.touched.insert(handle.0.slot);
         let slot = self.slots[handle.0.slot].as_mut();
         let slot = slot.expect("a slot is not emptied while a handle is out");
         let tools = Tools {

@@ -543,12 +543,16 @@ fn verify(
 /// Indexes of the strangers, in the order in which they are to be numbered.
 fn in_order(mailbox: &Mailbox) -> Vec<usize> {
     let table = &mailbox.table;
-    let mut strangers: Vec<usize> = table
+    let mut strangers: Vec<((u64, u64), usize)> = table
         .tail()
         .filter(|&index| table.record(index).is_stranger())
+        .map(|index| (filename::uid_order_key(table.base(index)), index))
         .collect();
-    strangers.sort_by(|&a, &b| filename::uid_order(table.base(a), table.base(b)));
-    strangers
+    strangers.sort_unstable_by(|(key_a, a), (key_b, b)| {
+        let by_name = || filename::uid_order(table.base(*a), table.base(*b));
+        key_a.cmp(key_b).then_with(by_name)
+    });
+    strangers.into_iter().map(|(_, index)| index).collect()
 }
 
 /// The next unused UIDs.

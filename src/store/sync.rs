@@ -90,21 +90,25 @@ impl Sync {
 impl Mailbox {
     /// True if nothing can have changed since the last pass. Asks the system only if the kernel is not
     /// to be trusted to tell.
-    fn is_up_to_date(&mut self, moves: bool, budget: &mut Budget<'_>) -> bool {
-        let disk = &self.disk;
-        let wants_to_move = self.is_writable() && (moves || self.has_writer());
-        let is_quiet = disk.loaded
-            && disk.cleared == (disk.suspicions, self.hearing.heard())
-            && self.table.tail().is_empty()
-            && !(wants_to_move && disk.in_new > 0 && !disk.moving_failed);
-        if !is_quiet {
+    pub(super) fn is_up_to_date(&mut self, moves: bool, budget: &mut Budget<'_>) -> bool {
+        if !self.is_quiet(moves) {
             return false;
         }
-        if disk.ghosts == 0 && self.hearing.is_trusted(budget.now()) {
+        if self.disk.ghosts == 0 && self.hearing.is_trusted(budget.now()) {
             return true;
         }
         budget.spend(2 * COST_SYSCALL);
         self.looks_unchanged(budget.now())
+    }
+
+    /// True if nothing is known that a pass would have to look into.
+    pub(super) fn is_quiet(&self, moves: bool) -> bool {
+        let disk = &self.disk;
+        let wants_to_move = self.is_writable() && (moves || self.has_writer());
+        disk.loaded
+            && disk.cleared == (disk.suspicions, self.hearing.heard())
+            && self.table.tail().is_empty()
+            && !(wants_to_move && disk.in_new > 0 && !disk.moving_failed)
     }
 
     fn looks_unchanged(&mut self, now: Instant) -> bool {

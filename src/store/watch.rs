@@ -20,6 +20,8 @@ use super::disk::Place;
 use super::mailbox::Mailbox;
 use super::{MailboxHandle, Store};
 
+/// What is watched of a mailbox.
+const PLACES: [Place; 2] = [Place::New, Place::Cur];
 /// Own changes that may be unheard at a time; beyond them the mailbox is scanned again.
 const MOST_EXPECTED: usize = 8192;
 /// Room for the events of one read.
@@ -74,9 +76,9 @@ impl Hearing {
         self.heard
     }
 
-    /// True if the kernel tells of changes.
+    /// True if the kernel tells of changes, in both directories.
     pub(super) fn is_watching(&self) -> bool {
-        !self.watches.is_empty()
+        self.watches.len() == PLACES.len()
     }
 
     /// True if it does, and there was a look at the mailbox not long ago.
@@ -235,7 +237,7 @@ impl Watch {
             | WatchMask::DELETE_SELF
             | WatchMask::MOVE_SELF
             | WatchMask::ONLYDIR;
-        for place in [Place::New, Place::Cur] {
+        for place in PLACES {
             let path = place.within(mailbox.dir());
             let descriptor = self.inotify.watches().add(path, mask)?;
             if self.slots.contains_key(&descriptor) {

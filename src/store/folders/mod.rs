@@ -122,8 +122,9 @@ impl Store {
     }
 
     /// The mailbox in a directory is not what it was: sessions that have it open are told so.
-    fn invalidate(&mut self, dir: &Path) {
+    pub(super) fn invalidate(&mut self, dir: &Path) {
         if let Some(number) = self.by_dir.remove(dir) {
+            self.touched.insert(number);
             if let Some(slot) = &mut self.slots[number] {
                 slot.mailbox.make_void();
             }

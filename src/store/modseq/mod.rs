@@ -20,12 +20,15 @@
 //! of ours — unless our process died before it could write. So the file is removed with the first change
 //! of flags after it was written: whoever opens the mailbox after a crash finds none.
 //!
+//! It is not written where no client has ever asked for a mod-sequence.
+//!
 //! Without the file all messages are taken for changed just now, and nothing is known of expunges:
 //! clients are told too much, never too little.
 
 mod file;
 mod vanished;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
@@ -49,6 +52,8 @@ pub(super) struct ModSeqs {
     pub(super) vanished: Vanished,
     /// The change at which the file was what the mailbox is.
     saved: Option<u64>,
+    /// Some client knows mod-sequences of it: they are worth keeping.
+    wanted: Cell<bool>,
 }
 
 impl ModSeqs {
@@ -97,6 +102,7 @@ impl Mailbox {
             self.modseqs.vanished = Vanished::since(change);
             return;
         };
+        self.modseqs.wanted.set(true);
         let known = carried.uids();
         let since = NumberSet::range(carried.uid_next, self.uid_next() - 1);
         let gone = known.with(&since).without(&self.living_uids());
@@ -137,9 +143,14 @@ impl Mailbox {
     /// Writes the file, if it is worth it and the lock is to be had at once: without it clients have a
     /// little more to compare.
     pub(super) fn save_modseqs(&mut self, owner: &Owner) {
+        let is_wanted = self.modseqs.wanted.get();
         let is_known = self.disk.loaded && !self.is_void() && !self.has_no_validity();
         let is_saved = self.modseqs.saved == Some(self.change());
-        let Some(times) = self.modseqs.times.filter(|_| is_known && !is_saved) else {
+        let Some(times) = self
+            .modseqs
+            .times
+            .filter(|_| is_wanted && is_known && !is_saved)
+        else {
             return;
         };
         if !self.is_writable() || !self.is_still_there() {
@@ -189,6 +200,7 @@ impl Store {
     /// The mod-sequence of a message: greater than those of all changes of the mailbox before its last one.
     pub fn modseq(&self, view: &View, message: &MessageRef) -> u64 {
         let mailbox = self.mailbox(view.handle());
+        mailbox.modseqs.wanted.set(true);
         let index = mailbox.index_of(message);
         index.map_or(1, |index| mailbox.table.record(index).changed)
     }
@@ -197,6 +209,7 @@ impl Store {
     /// expunges are being held back (RFC 7162 §3.2).
     pub fn told_modseq(&self, view: &View) -> u64 {
         let mailbox = self.mailbox(view.handle());
+        mailbox.modseqs.wanted.set(true);
         let held = mailbox
             .table
             .first_death_after(view.buried(), view.last_uid());

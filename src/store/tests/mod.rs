@@ -9,6 +9,7 @@ mod jobs;
 mod model;
 mod modseqs;
 mod moving;
+mod news;
 mod numbers;
 mod rig;
 mod syncing;

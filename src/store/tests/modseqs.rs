@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use super::rig::{Rig, Session, numbers};
+use super::rig::{Rig, Session, mailbox, numbers};
 use crate::store::{Access, MessageRef};
-use crate::types::{FlagOperation, Flags, NumberSet, Uid};
+use crate::types::{FlagList, FlagOperation, Flags, NumberSet, Uid};
 
 const FILE: &str = "imap2d-modseq";
 /// No clock stands still between two lives of a process.
@@ -148,7 +148,7 @@ fn a_lost_or_damaged_file_makes_everything_new() {
 #[test]
 fn after_a_crash_everything_is_new() {
     let rig = rig();
-    drop(rig.inbox());
+    rig.inbox().highest();
     let mut session = rig.inbox();
     session.flag(&rig, 3);
     // Changed back, so that the flags alone do not show it.
@@ -163,7 +163,7 @@ fn after_a_crash_everything_is_new() {
 #[test]
 fn messages_that_came_and_went_before_a_crash_are_gone() {
     let rig = rig();
-    drop(rig.inbox());
+    rig.inbox().highest();
     let mut session = rig.inbox();
     let uid = rig.append(&mut session, "new\n", Flags::NONE);
     assert_eq!(uid.get(), 5);
@@ -242,9 +242,35 @@ fn two_processes_never_go_back() {
 }
 
 #[test]
+fn nothing_is_written_if_nobody_asks() {
+    let rig = rig();
+    let mut session = rig.inbox();
+    session
+        .store_flags(&rig, 1, FlagOperation::Add, Flags::FLAGGED)
+        .expect("stored");
+    drop(session);
+    assert!(!rig.root().join(FILE).exists());
+}
+
+#[test]
+fn what_comes_before_the_mailbox_is_read_has_a_greater_one() {
+    let rig = Rig::new();
+    let session = rig.inbox();
+    let highest = session.highest();
+    drop(session);
+    rig.clock.advance(INSTANT);
+    let mut store = rig.store();
+    let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
+    rig.append_to(&mut store, &handle, "new\n", FlagList::default())
+        .expect("appended");
+    let session = rig.open(store, "INBOX", Access::ReadWrite);
+    assert!(session.modseq(1) > highest);
+}
+
+#[test]
 fn nothing_is_written_read_only() {
     let rig = rig();
-    drop(rig.inbox());
+    rig.inbox().highest();
     let before = rig.snapshot();
     let session = rig.open(rig.read_only_store(), "INBOX", Access::ReadOnly);
     assert_eq!(session.view.exists(), 4);
