@@ -22,7 +22,8 @@
 //!
 //! ```text
 //! main ──> server ──> session ──> { protocol, message, store, auth } ──> types
-//!             └────> options, logging, demo          budget: a leaf, for server, session and store
+//!             └────> logging, demo ──> options ──> types
+//!                                                    budget: a leaf, for server, session and store
 //! ```
 //!
 //! | room | what it knows | what it does not know |

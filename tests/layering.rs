@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("budget", &[]),
-    ("options", &[]),
+    ("options", &["types"]),
     ("logging", &[]),
     ("protocol", &["types"]),
     ("message", &["types"]),

@@ -31,10 +31,9 @@ fn the_manual_page_lists_the_options() {
 #[test]
 fn the_help_text_lists_the_options() {
     let listed: BTreeSet<String> = help()
-        .lines()
-        .filter(|line| line.starts_with("  "))
-        .filter_map(|line| line.split_once("--"))
-        .map(|(_, rest)| rest.split([' ', '[']).next().unwrap_or("").to_string())
+        .split([' ', '\n'])
+        .filter_map(|word| word.strip_prefix("--"))
+        .map(|word| word.split(['[', '=']).next().unwrap_or("").to_string())
         .collect();
     assert_eq!(listed, names());
 }

@@ -9,6 +9,7 @@ use super::error::{OptionError, OptionErrors, Source};
 use super::raw::{RawOptions, Said};
 use super::table::{self, Argument};
 use super::{DEMO_ADDRESS, DialectOption, MailTemplate, Mode, Options, PlaintextLogin};
+use crate::types::{MailboxName, SpecialUse};
 
 /// More sockets than that one process cannot have on any usual system.
 const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
@@ -53,6 +54,9 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
         users: reader.path("users", |path| std::fs::File::open(path).map(drop)),
         dialect: reader.word("dialect", DIALECTS, DialectOption::Auto),
         read_only: reader.flag("read-only"),
+        special_use: reader.special_use(),
+        create_roles: reader.flag("create-roles"),
+        namespace_prefix: reader.value("namespace-prefix", "", namespace_prefix),
         plaintext_login: reader.word("plaintext-login", PLAINTEXT_LOGIN, PlaintextLogin::Loopback),
         max_connections: reader.number("max-connections", CONNECTIONS, 4096) as usize,
         idle_timeout: Duration::from_secs(60 * reader.number("idle-timeout", IDLE_MINUTES, 30)),
@@ -170,6 +174,19 @@ impl Reader<'_> {
         addresses
     }
 
+    /// `Sent=Sent Items`: the name is what people see, so it may be in any letters.
+    fn special_use(&mut self) -> Vec<(SpecialUse, String)> {
+        let mut names = Vec::new();
+        for said in self.raw.all("special-use") {
+            let value = said.value.as_deref().unwrap_or("");
+            match special_use(value) {
+                Ok(name) => names.push(name),
+                Err(fault) => self.fault(&said.source, format!("special-use: {fault}")),
+            }
+        }
+        names
+    }
+
     /// What was said about the mode. A mode on the command line puts aside the mode of the option file,
     /// so that one file can serve a listener and inetd alike.
     fn modes_said(&self) -> Vec<&Said> {
@@ -260,6 +277,35 @@ impl Reader<'_> {
     }
 }
 
+/// Nothing can be said on the command line; the option file takes two apostrophes for it.
+fn namespace_prefix(value: &str) -> Result<&'static str, String> {
+    match value {
+        "" | "''" => Ok(""),
+        "INBOX." => Ok("INBOX."),
+        _ => Err(format!("\"{value}\" is neither INBOX. nor ''")),
+    }
+}
+
+/// ```text
+/// value = role "=" [name]
+/// ```
+fn special_use(value: &str) -> Result<(SpecialUse, String), String> {
+    let (role, name) = value
+        .split_once('=')
+        .ok_or_else(|| format!("\"{value}\" is not like Sent=Sent Items"))?;
+    let (role, name) = (role.trim(), name.trim());
+    let mut all = SpecialUse::ALL.into_iter();
+    let found = all.find(|used| used.name().eq_ignore_ascii_case(role));
+    let used = found.ok_or_else(|| {
+        let names: Vec<&str> = SpecialUse::ALL.iter().map(|used| used.name()).collect();
+        format!("\"{role}\" is none of {}", names.join(", "))
+    })?;
+    if !name.is_empty() {
+        MailboxName::new(name.as_bytes()).map_err(|fault| format!("\"{name}\": {fault}"))?;
+    }
+    Ok((used, name.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,7 +337,11 @@ mod tests {
         assert_eq!(options.idle_timeout, Duration::from_secs(1800));
         assert_eq!(options.max_message, 64 * 1024 * 1024);
         assert_eq!(options.log_level, log::LevelFilter::Info);
-        assert!(!options.read_only && !options.syslog);
+        assert!(!options.read_only && !options.syslog && !options.create_roles);
+        assert_eq!(
+            (options.special_use, options.namespace_prefix),
+            (vec![], "")
+        );
         assert_eq!((options.users, options.bboards), (None, None));
     }
 
@@ -312,6 +362,11 @@ mod tests {
             "--dialect",
             "imap2bis",
             "--read-only",
+            "--special-use",
+            "sent=Gesendete Objekte",
+            "--special-use=Trash=",
+            "--create-roles",
+            "--namespace-prefix=INBOX.",
             "--plaintext-login=always",
             "--max-connections",
             "7",
@@ -336,6 +391,12 @@ mod tests {
                 users: Some(users.path().into()),
                 dialect: DialectOption::Imap2bis,
                 read_only: true,
+                special_use: vec![
+                    (SpecialUse::Sent, "Gesendete Objekte".to_string()),
+                    (SpecialUse::Trash, String::new()),
+                ],
+                create_roles: true,
+                namespace_prefix: "INBOX.",
                 plaintext_login: PlaintextLogin::Always,
                 max_connections: 7,
                 idle_timeout: Duration::from_secs(3600),
@@ -344,6 +405,25 @@ mod tests {
                 syslog: true,
             }
         );
+    }
+
+    #[test]
+    fn namespace_prefixes() {
+        assert_eq!(namespace_prefix(""), Ok(""));
+        assert_eq!(namespace_prefix("''"), Ok(""));
+        assert_eq!(namespace_prefix("INBOX."), Ok("INBOX."));
+        assert!(namespace_prefix("INBOX").is_err());
+    }
+
+    #[test]
+    fn special_uses() {
+        let sent = |name: &str| Ok((SpecialUse::Sent, name.to_string()));
+        assert_eq!(special_use("Sent=Sent Items"), sent("Sent Items"));
+        assert_eq!(special_use("SENT = Entwürfe.x"), sent("Entwürfe.x"));
+        assert_eq!(special_use("Sent="), sent(""));
+        for bad in ["", "Sent", "All=x", "=x", "Sent=a/b", "Sent=.a", "\\Sent=x"] {
+            assert!(special_use(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::types::SpecialUse;
+
 pub use error::{OptionError, OptionErrors, Source};
 pub use mail_template::{MailPathError, MailTemplate};
 pub use raw::RawOptions;
@@ -43,6 +45,12 @@ pub struct Options {
     pub dialect: DialectOption,
     /// Never write to any Maildir.
     pub read_only: bool,
+    /// Names for special uses, as they were given; an empty one leaves the use to nobody.
+    pub special_use: Vec<(SpecialUse, String)>,
+    /// Create the mailboxes for special uses for users who have none.
+    pub create_roles: bool,
+    /// What the names of mailboxes begin with to clients: `INBOX.` or nothing.
+    pub namespace_prefix: &'static str,
     /// Who may say LOGIN without TLS.
     pub plaintext_login: PlaintextLogin,
     /// The most connections at a time, over all listeners.

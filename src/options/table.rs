@@ -32,7 +32,7 @@ pub(super) struct Row {
     pub(super) long: &'static str,
     pub(super) argument: Argument,
     pub(super) place: Place,
-    /// One line of the help text.
+    /// One line of the help text; nothing if it only names the option.
     help: &'static str,
 }
 
@@ -69,14 +69,18 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "dialect",         One("NAME"),       Anywhere,    "auto, imap2, imap2bis or imap4 [auto]"),
     row("",  "read-only",       Flag,              Anywhere,    "never write to any Maildir"),
     row("",  "plaintext-login", One("WHO"),        Anywhere,    "never, loopback or always [loopback]"),
-    row("",  "max-connections", One("N"),          Anywhere,    "serve at most N clients at a time [4096]"),
     row("",  "idle-timeout",    One("MIN"),        Anywhere,    "close after MIN minutes of silence [30]"),
-    row("",  "max-message",     One("MIB"),        Anywhere,    "APPEND takes at most MIB mebibytes [64]"),
     row("",  "log-level",       One("LEVEL"),      Anywhere,    "off, error, warn, info, debug, trace [info]"),
     row("",  "syslog",          Flag,              Anywhere,    "log to syslog; implied by --inetd"),
     row("",  "check-config",    Flag,              CommandLine, "report every error in the options, and exit"),
     row("h", "help",            Flag,              CommandLine, "print this, and exit"),
     row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
+
+    row("",  "create-roles",    Flag,              Anywhere,    ""),
+    row("",  "max-connections", One("N"),          Anywhere,    ""),
+    row("",  "max-message",     One("MIB"),        Anywhere,    ""),
+    row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
+    row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
 
     row("L", "listen-tls",      Many("ADDR:PORT"), LaterVersion, ""),
     row("",  "tls-cert",        One("FILE"),       LaterVersion, ""),
@@ -122,15 +126,29 @@ pub fn option_names() -> impl Iterator<Item = &'static str> {
         .map(|row| row.long)
 }
 
+/// One less than the columns of a terminal, where some would begin a new line.
+const COLUMNS: usize = 79;
+
 /// The help text: 23 lines of at most 79 columns, so that it fits the screen of a terminal.
 pub fn help() -> String {
     let mut text = String::from(
         "Usage: imap2d [OPTION]...\n\
          Serves Maildirs to mail readers, by IMAP2 (RFC 1064) and its successors.\n\n",
     );
-    for row in TABLE.iter().filter(|row| row.is_ready()) {
+    let ready = || TABLE.iter().filter(|row| row.is_ready());
+    for row in ready().filter(|row| !row.help.is_empty()) {
         let _ = writeln!(text, "  {:<27} {}", row.synopsis(), row.help);
     }
+    let mut line = String::from("See imap2d(8) for these:");
+    for row in ready().filter(|row| row.help.is_empty()) {
+        let synopsis = row.synopsis();
+        if line.len() + 1 + synopsis.trim().len() > COLUMNS {
+            let _ = writeln!(text, "{line}");
+            line = String::from(" ");
+        }
+        let _ = write!(line, " {}", synopsis.trim());
+    }
+    let _ = writeln!(text, "{line}");
     text
 }
 

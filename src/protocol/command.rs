@@ -10,6 +10,8 @@ use crate::types::{FlagList, FlagOperation, MessageSet};
 use super::append::append;
 use super::dialect::Level;
 use super::fetch::{self, FetchItem};
+use super::id::{self, IdFields};
+use super::list::{self, ListArguments};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
 use super::resync::{FetchModifiers, SelectParameters};
@@ -96,8 +98,7 @@ impl States {
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Hides it.
-    pub fn new(password: Vec<u8>) -> Self {
+    pub(super) fn new(password: Vec<u8>) -> Self {
         Self(password)
     }
 
@@ -147,6 +148,8 @@ pub enum Command {
     Create {
         /// Its name.
         mailbox: Vec<u8>,
+        /// The attributes of the special uses it is to have (RFC 6154 §3).
+        uses: Vec<Vec<u8>>,
     },
     /// Delete a mailbox.
     Delete {
@@ -190,17 +193,15 @@ pub enum Command {
         /// See [`super::Pattern::find`].
         pattern: Vec<u8>,
     },
+    /// Say what program one is.
+    Id {
+        /// What it says of itself.
+        fields: IdFields,
+    },
     /// Be told of changes as they happen (RFC 2177).
     Idle,
     /// Names of mailboxes.
-    List {
-        /// What to put in front of the pattern.
-        reference: Vec<u8>,
-        /// See [`super::Pattern::list`].
-        pattern: Vec<u8>,
-        /// Only what is subscribed to: LSUB.
-        subscribed: bool,
-    },
+    List(ListArguments),
     /// Say who one is.
     Login {
         /// The user.
@@ -219,6 +220,8 @@ pub enum Command {
         /// Where to.
         mailbox: Vec<u8>,
     },
+    /// Where the mailboxes are.
+    Namespace,
     /// Nothing.
     Noop,
     /// A piece of a message (RFC 2062 p. 3).
@@ -313,7 +316,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 31] = {
+static ROWS: [Row; 33] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -338,12 +341,14 @@ static ROWS: [Row; 31] = {
         bare("EXPUNGE", Imap2, SELECTED, Command::Expunge { uids: None }),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
+        row("ID", Imap4, ANY, id::id),
         bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
-        row("LIST", Imap4, LOGGED_IN, mailbox::list),
+        row("LIST", Imap4, LOGGED_IN, list::list),
         row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login),
         bare("LOGOUT", Imap2, ANY, Command::Logout),
-        row("LSUB", Imap4, LOGGED_IN, mailbox::lsub),
+        row("LSUB", Imap4, LOGGED_IN, list::lsub),
         row("MOVE", Imap4, SELECTED, move_messages),
+        bare("NAMESPACE", Imap4, LOGGED_IN, Command::Namespace),
         bare("NOOP", Imap2, ANY, Command::Noop),
         row("PARTIAL", Imap2bis, SELECTED, fetch::partial),
         row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
@@ -454,7 +459,7 @@ fn arguments(cursor: &mut Cursor<'_>, row: &Row) -> Parsed<Command> {
 fn login(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let user = cursor.string()?.into_owned();
     cursor.space()?;
-    let password = Secret(cursor.string()?.into_owned());
+    let password = Secret::new(cursor.string()?.into_owned());
     Ok(Command::Login { user, password })
 }
 
@@ -547,7 +552,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 46] = {
+    const EXAMPLES: [(&str, Level); 48] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("AUTHENTICATE PLAIN", Imap4),
@@ -568,12 +573,14 @@ mod tests {
             ("FETCH 1 FLAGS (CHANGEDSINCE 7)", Imap4),
             ("FIND MAILBOXES *", Imap2),
             ("FIND ALL.MAILBOXES *", Imap2bis),
+            ("ID NIL", Imap4),
             ("IDLE", Imap4),
             ("LIST \"\" *", Imap4),
             ("LOGIN u p", Imap2),
             ("LOGOUT", Imap2),
             ("LSUB \"\" *", Imap4),
             ("MOVE 1:3 x", Imap4),
+            ("NAMESPACE", Imap4),
             ("NOOP", Imap2),
             ("PARTIAL 1 RFC822 1 10", Imap2bis),
             ("RENAME x y", Imap2bis),

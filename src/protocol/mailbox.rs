@@ -22,12 +22,18 @@ pub enum MailboxKind {
 /// What STATUS can tell (RFC 3501 §6.3.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusItem {
+    /// How long a message to append may be, in octets (RFC 7889 §3.1).
+    AppendLimit,
+    /// How many messages are deleted (RFC 9051 §6.3.11).
+    Deleted,
     /// The greatest mod-sequence (RFC 7162 §3.1.7).
     HighestModSeq,
     /// How many messages there are.
     Messages,
     /// How many of them are recent.
     Recent,
+    /// The octets of all messages (RFC 8438).
+    Size,
     /// The unique identifier that the next message may get.
     UidNext,
     /// The validity of the unique identifiers.
@@ -39,9 +45,12 @@ pub enum StatusItem {
 impl StatusItem {
     /// All there are.
     pub const ALL: &[Self] = &[
+        Self::AppendLimit,
+        Self::Deleted,
         Self::HighestModSeq,
         Self::Messages,
         Self::Recent,
+        Self::Size,
         Self::UidNext,
         Self::UidValidity,
         Self::Unseen,
@@ -50,9 +59,12 @@ impl StatusItem {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::AppendLimit => "APPENDLIMIT",
+            Self::Deleted => "DELETED",
             Self::HighestModSeq => "HIGHESTMODSEQ",
             Self::Messages => "MESSAGES",
             Self::Recent => "RECENT",
+            Self::Size => "SIZE",
             Self::UidNext => "UIDNEXT",
             Self::UidValidity => "UIDVALIDITY",
             Self::Unseen => "UNSEEN",
@@ -60,6 +72,8 @@ impl StatusItem {
     }
 }
 
+/// More than there are special uses, likewise.
+const MAX_USES: usize = 20;
 /// More than there are items, for the sake of clients that repeat themselves.
 const MAX_STATUS_ITEMS: usize = 20;
 
@@ -103,10 +117,32 @@ pub(super) fn bboard(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 /// ```text
-/// create = "CREATE" SP mailbox
+/// create        = "CREATE" SP mailbox [create-params]            RFC 4466 §6
+/// create-params = SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"
+///                                                                RFC 6154 §6
 /// ```
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    mailbox(cursor).map(|mailbox| Command::Create { mailbox })
+    let mailbox = mailbox(cursor)?;
+    let mut uses = Vec::new();
+    if !cursor.is_at_end() {
+        cursor.space()?;
+        cursor.needs(Level::Imap4);
+        for named in cursor.list(1, create_param)? {
+            uses.extend(named);
+        }
+    }
+    Ok(Command::Create { mailbox, uses })
+}
+
+fn create_param(cursor: &mut Cursor<'_>) -> Parsed<Vec<Vec<u8>>> {
+    if !cursor.eat_word("USE") {
+        return Err("only USE can be given with a name");
+    }
+    cursor.space()?;
+    cursor.list(MAX_USES, |cursor| match cursor.peek() {
+        Some(b'\\') => cursor.atom().map(<[u8]>::to_vec),
+        _ => Err("a special use begins with a backslash"),
+    })
 }
 
 /// ```text
@@ -206,48 +242,28 @@ fn subscription(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
 }
 
 /// ```text
-/// list         = "LIST" SP mailbox SP list-mailbox
-/// list-mailbox = 1*list-char / string
-/// ```
-pub(super) fn list(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    listing(cursor, false)
-}
-
-/// ```text
-/// lsub = "LSUB" SP mailbox SP list-mailbox
-/// ```
-pub(super) fn lsub(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    listing(cursor, true)
-}
-
-fn listing(cursor: &mut Cursor<'_>, subscribed: bool) -> Parsed<Command> {
-    let reference = mailbox(cursor)?;
-    cursor.space()?;
-    let pattern = mailbox(cursor)?;
-    Ok(Command::List {
-        reference,
-        pattern,
-        subscribed,
-    })
-}
-
-/// ```text
 /// status     = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
-/// status-att = "HIGHESTMODSEQ" / "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
+/// status-att = "APPENDLIMIT" / "DELETED" / "HIGHESTMODSEQ" / "MESSAGES" / "RECENT" / "SIZE" / "UIDNEXT" /
+///              "UIDVALIDITY" / "UNSEEN"
 /// ```
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mailbox = mailbox(cursor)?;
     cursor.space()?;
-    let named = cursor.list(MAX_STATUS_ITEMS, status_item)?;
+    let items = status_items(cursor)?;
+    Ok(Command::Status { mailbox, items })
+}
+
+/// The list of items, each once, at least one.
+pub(super) fn status_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<StatusItem>> {
     let mut items = Vec::new();
-    for item in named {
+    for item in cursor.list(MAX_STATUS_ITEMS, status_item)? {
         if !items.contains(&item) {
             items.push(item);
         }
     }
     match items.is_empty() {
         true => Err("nothing is asked for"),
-        false => Ok(Command::Status { mailbox, items }),
+        false => Ok(items),
     }
 }
 
@@ -328,23 +344,37 @@ mod tests {
     }
 
     #[test]
-    fn list_and_status() {
-        let want = Command::List {
-            reference: vec![],
-            pattern: b"a.%".to_vec(),
-            subscribed: false,
-        };
-        let got = parse(list, "\"\" a.%");
-        assert_eq!(got.map(|(_, command)| command), Ok(want));
-        assert!(parse(list, "(SUBSCRIBED) \"\" *").is_err());
+    fn status_items_once_each() {
         let want = Command::Status {
             mailbox: b"INBOX".to_vec(),
             items: vec![StatusItem::Unseen, StatusItem::Messages],
         };
         let got = parse(status, "INBOX (unseen MESSAGES UNSEEN)");
         assert_eq!(got.map(|(_, command)| command), Ok(want));
-        for text in ["INBOX", "INBOX ()", "INBOX (SIZE)", "INBOX MESSAGES"] {
+        for text in ["INBOX", "INBOX ()", "INBOX (COLOUR)", "INBOX MESSAGES"] {
             assert!(parse(status, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn create_with_uses() {
+        let uses = |text: &str| match parse(create, text) {
+            Ok((level, Command::Create { uses, .. })) => Ok((level, uses.len())),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error),
+        };
+        assert_eq!(uses("a"), Ok((Level::Imap2, 0)));
+        assert_eq!(uses("a ()"), Ok((Level::Imap4, 0)));
+        assert_eq!(uses("a (USE ())"), Ok((Level::Imap4, 0)));
+        assert_eq!(uses("\"a b\" (use (\\Sent \\All))"), Ok((Level::Imap4, 2)));
+        for text in [
+            "a b",
+            "a (USE)",
+            "a (USE (Sent))",
+            "a (USE (\\Sent)",
+            "a (X (\\Sent))",
+        ] {
+            assert!(uses(text).is_err(), "{text}");
         }
     }
 

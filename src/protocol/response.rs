@@ -91,6 +91,8 @@ pub enum Code<'a> {
     ReadOnly,
     /// The mailbox can be changed.
     ReadWrite,
+    /// The message is longer than any may be (RFC 4469 §4.2, RFC 7889 §4).
+    TooBig,
     /// The mailbox could be created first.
     TryCreate,
     /// It may be possible later.
@@ -105,6 +107,8 @@ pub enum Code<'a> {
     UidValidity(UidValidity),
     /// The number of the first message that is not seen.
     Unseen(u32),
+    /// No mailbox of that name can have that special use (RFC 6154 §6).
+    UseAttr,
 }
 
 /// Which command a list line answers.
@@ -114,6 +118,16 @@ pub enum ListKind {
     List,
     /// LSUB
     Lsub,
+}
+
+impl ListKind {
+    /// The command's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::List => "LIST",
+            Self::Lsub => "LSUB",
+        }
+    }
 }
 
 /// Status lines.
@@ -255,6 +269,7 @@ impl Code<'_> {
             Self::PrivacyRequired => "PRIVACYREQUIRED",
             Self::ReadOnly => "READ-ONLY",
             Self::ReadWrite => "READ-WRITE",
+            Self::TooBig => "TOOBIG",
             Self::TryCreate => "TRYCREATE",
             Self::Unavailable => "UNAVAILABLE",
             Self::UidNext(_) => "UIDNEXT",
@@ -262,6 +277,7 @@ impl Code<'_> {
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::UnknownCte => "UNKNOWN-CTE",
             Self::Unseen(_) => "UNSEEN",
+            Self::UseAttr => "USEATTR",
         }
     }
 }
@@ -372,21 +388,33 @@ impl Encoder<'_> {
         self.raw("* BBOARD ").rest_of_line(name)
     }
 
-    /// A mailbox that LIST or LSUB has found.
+    /// A mailbox that LIST or LSUB has found. If it was found for names below it that were selected by
+    /// some criteria, these are told as CHILDINFO.
     ///
     /// ```text
     /// mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox
+    ///                [SP "(" "CHILDINFO" SP "(" quoted *(SP quoted) ")" ")"]    RFC 5258 §6
     /// ```
-    pub fn list_line(&mut self, kind: ListKind, attributes: &[&str], name: &str) -> &mut Self {
-        let command = match kind {
-            ListKind::List => "* LIST ",
-            ListKind::Lsub => "* LSUB ",
-        };
-        self.raw(command)
+    pub fn list_line<'c>(
+        &mut self,
+        kind: ListKind,
+        attributes: &[&str],
+        name: &str,
+        criteria: impl IntoIterator<Item = &'c str>,
+    ) -> &mut Self {
+        self.raw("* ")
+            .raw(kind.name())
+            .raw(" ")
             .list(attributes.iter().copied())
             .format(format_args!(" \"{SEPARATOR}\" "))
-            .name(name)
-            .end_line()
+            .name(name);
+        let mut open = " (\"CHILDINFO\" (";
+        let mut close = "";
+        for criterion in criteria {
+            self.format(format_args!("{open}\"{criterion}\""));
+            (open, close) = (" ", "))");
+        }
+        self.raw(close).end_line()
     }
 
     /// Facts of a mailbox.
@@ -407,6 +435,43 @@ impl Encoder<'_> {
     /// What the server can do: words separated by spaces.
     pub fn capability(&mut self, words: &str) -> &mut Self {
         self.raw("* CAPABILITY ").raw(words).end_line()
+    }
+
+    /// What the server says of itself.
+    ///
+    /// ```text
+    /// id_response = "ID" SPACE id_params_list                        RFC 2971 §4
+    /// ```
+    pub fn id(&mut self, fields: &[(&str, &str)]) -> &mut Self {
+        self.raw("* ID (");
+        for (position, (name, value)) in fields.iter().enumerate() {
+            let space = if position > 0 { " " } else { "" };
+            self.raw(space).string(name.as_bytes());
+            self.raw(" ").string(value.as_bytes());
+        }
+        self.raw(")").end_line()
+    }
+
+    /// The prefixes of the user's own mailboxes, and of those of all if there are any.
+    ///
+    /// ```text
+    /// Namespace_Response = "*" SP "NAMESPACE" SP Namespace SP Namespace SP Namespace    RFC 2342 §6
+    /// ```
+    pub fn namespace(&mut self, personal: &str, shared: Option<&str>) -> &mut Self {
+        self.raw("* NAMESPACE ").one_namespace(Some(personal));
+        // Nobody has a way to the mailboxes of another user.
+        self.raw(" ").one_namespace(None);
+        self.raw(" ").one_namespace(shared).end_line()
+    }
+
+    fn one_namespace(&mut self, prefix: Option<&str>) -> &mut Self {
+        match prefix {
+            Some(prefix) => self
+                .raw("((")
+                .string(prefix.as_bytes())
+                .format(format_args!(" \"{SEPARATOR}\"))")),
+            None => self.nil(),
+        }
     }
 
     fn rest_of_line(&mut self, name: &str) -> &mut Self {
@@ -546,22 +611,31 @@ mod tests {
         let got = encoded(Level::Imap4, |e| {
             e.flags_line(&[]);
             e.begin_store(7).raw("FLAGS ()").end_message_data();
-            e.list_line(ListKind::List, &[], "INBOX");
-            e.list_line(ListKind::Lsub, &["\\Noselect", "\\HasChildren"], "a b");
-            e.list_line(ListKind::List, &["\\Noselect"], "");
+            e.list_line(ListKind::List, &[], "INBOX", []);
+            e.list_line(ListKind::Lsub, &["\\Noselect", "\\HasChildren"], "a b", []);
+            e.list_line(ListKind::List, &["\\Noselect"], "", []);
+            e.list_line(ListKind::List, &[], "x", ["SUBSCRIBED"]);
+            e.list_line(ListKind::List, &[], "x", ["A", "B"]);
             e.status_line(
                 "a b",
                 &[(StatusItem::Messages, 1), (StatusItem::UidNext, 2)],
             );
             e.capability("IMAP4rev1");
+            e.id(&[("name", "x"), ("version", "1")]);
+            e.namespace("", Some("#b.")).namespace("INBOX.", None);
         });
         let want = "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n\
                     * 7 FETCH (FLAGS ())\r\n\
                     * LIST () \".\" INBOX\r\n\
                     * LSUB (\\Noselect \\HasChildren) \".\" \"a b\"\r\n\
                     * LIST (\\Noselect) \".\" \"\"\r\n\
+                    * LIST () \".\" x (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n\
+                    * LIST () \".\" x (\"CHILDINFO\" (\"A\" \"B\"))\r\n\
                     * STATUS \"a b\" (MESSAGES 1 UIDNEXT 2)\r\n\
-                    * CAPABILITY IMAP4rev1\r\n";
+                    * CAPABILITY IMAP4rev1\r\n\
+                    * ID (\"name\" \"x\" \"version\" \"1\")\r\n\
+                    * NAMESPACE ((\"\" \".\")) NIL ((\"#b.\" \".\"))\r\n\
+                    * NAMESPACE ((\"INBOX.\" \".\")) NIL NIL\r\n";
         assert_eq!(got, want);
     }
 }

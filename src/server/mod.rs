@@ -45,8 +45,8 @@ use self::single::Client;
 use self::transport::Transport;
 use crate::options::{DialectOption, Mode, Options};
 use crate::protocol::dialect::{Dialect, Level};
-use crate::session::SessionConfig;
-use crate::store::{Settings, Store};
+use crate::session::{Roles, SessionConfig};
+use crate::store::{Settings, Store, layout};
 use mio::{Poll, Waker};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -218,7 +218,17 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         },
         max_message: options.max_message,
         idle_timeout: options.idle_timeout,
+        roles: roles(options),
+        create_roles: options.create_roles,
+        namespace_prefix: options.namespace_prefix,
     }
+}
+
+/// An operator writes a name as people read it; the tree has it in modified UTF-7.
+fn roles(options: &Options) -> Roles {
+    let said = options.special_use.iter();
+    let name = |name: &str| layout::name_on_disk(name.as_bytes()).map(|name| name.to_string());
+    Roles::new(said.map(|(used, said)| (*used, name(said).unwrap_or_default())))
 }
 
 /// The name of this machine, for the greeting and for the names of files.

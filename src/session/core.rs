@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::job::Reply;
 use super::output::Output;
 use super::reader::Resume;
+use super::roles::Furnish;
 use super::{Peer, Request, SessionConfig, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, View};
@@ -70,6 +71,8 @@ pub(super) struct Core {
     /// Where the mail of the user is who is logged in.
     account: Option<Account>,
     pub(super) selected: Option<Selected>,
+    /// What is to be done before the user's first command.
+    pub(super) furnish: Option<Furnish>,
     pub(super) output: Output,
     pub(super) request: Option<Request>,
     pub(super) awaits_verdict: bool,
@@ -93,6 +96,7 @@ impl Core {
             state: State::NotAuthenticated,
             account: None,
             selected: None,
+            furnish: None,
             output: Output::default(),
             request: None,
             awaits_verdict: false,
@@ -169,6 +173,9 @@ impl Core {
 
     pub(super) fn log_in(&mut self, name: &str, account: Account) {
         log::info!("{}: logged in as {name}", self.peer.name);
+        if self.config.create_roles {
+            self.furnish = Some(Furnish::new(account.clone()));
+        }
         self.account = Some(account);
         self.state = State::Authenticated;
     }

@@ -39,11 +39,17 @@ pub(super) struct Input {
 /// What the next event comes to.
 pub(super) enum Next {
     /// A command to carry out.
-    Task(Task),
+    Task(Box<Task>),
     /// Something was done; ask again.
     Progress,
     /// The framer needs input.
     Nothing,
+}
+
+impl Next {
+    fn task(task: Task) -> Self {
+        Self::Task(Box::new(task))
+    }
 }
 
 impl Input {
@@ -75,12 +81,12 @@ impl Input {
                 Next::Progress
             }
             Event::LiteralEnd => Next::Progress,
-            Event::Command(text) => Next::Task(match self.appending.take() {
+            Event::Command(text) => Next::task(match self.appending.take() {
                 Some(appending) => appending.into_task(&text),
                 None => start(&text, core),
             }),
             Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
-            Event::TooLong { text } => Next::Task(match self.appending.take() {
+            Event::TooLong { text } => Next::task(match self.appending.take() {
                 // The tag went by before the message: this is only what follows that.
                 Some(appending) => appending.into_task(&text),
                 None => refuse(Refusal::of(&text, "Command line too long")),
@@ -132,7 +138,7 @@ impl Input {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
                     self.framer.refuse_literal();
-                    return Next::Task(*task);
+                    return Next::Task(task);
                 }
             }
             self.framer.stream_literal();
@@ -141,7 +147,7 @@ impl Input {
         } else {
             let task = refuse(Refusal::of(self.framer.text(), "Literal too long"));
             self.framer.refuse_literal();
-            return Next::Task(task);
+            return Next::task(task);
         }
         if offer.synchronizing {
             core.encoder().continuation("Ready for the literal");
@@ -173,7 +179,7 @@ fn is_endless(offer: Offer, core: &Core) -> bool {
 fn start(text: &[u8], core: &mut Core) -> Task {
     let Request {
         tag,
-        mut command,
+        command,
         level,
         trigger,
         states,
@@ -182,7 +188,7 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         Err(refusal) => return refuse(refusal),
     };
     let admitted = core.admit(level, trigger, states);
-    match admitted.and_then(|()| utf8::prepare(text, &mut command, core)) {
+    match admitted.and_then(|()| utf8::check(text, &command, core)) {
         Ok(()) => Task::new(tag, commands::job(command, core)),
         Err(reply) => Task::reply(tag, reply),
     }

@@ -299,21 +299,32 @@ impl Retry {
     pub(super) fn step<T>(
         &mut self,
         cx: &mut Cx<'_, '_>,
+        attempt: impl FnMut(&mut Store, &View, &mut Budget<'_>) -> Result<T, StoreError>,
+    ) -> Step<Result<T, StoreError>> {
+        match cx.core.view() {
+            Some(view) => self.step_in(view, cx.store, cx.budget, attempt),
+            None => Step::Done(Err(StoreError::Gone)),
+        }
+    }
+
+    /// The same with a message of any mailbox.
+    pub(super) fn step_in<T>(
+        &mut self,
+        view: &View,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
         mut attempt: impl FnMut(&mut Store, &View, &mut Budget<'_>) -> Result<T, StoreError>,
     ) -> Step<Result<T, StoreError>> {
         loop {
             if let Some(sync) = &mut self.sync {
-                let synced = ready!(sync.step(cx.store, cx.budget));
+                let synced = ready!(sync.step(store, budget));
                 self.sync = None;
                 if let Err(error) = synced {
                     *self = Self::default();
                     return Step::Done(Err(error));
                 }
             }
-            let Some(view) = cx.core.view() else {
-                return Step::Done(Err(StoreError::Gone));
-            };
-            match attempt(cx.store, view, cx.budget) {
+            match attempt(store, view, budget) {
                 Err(StoreError::Busy(at)) => return Step::Yield(Why::Until(at)),
                 Err(StoreError::Gone) if !self.retried => {
                     self.retried = true;

@@ -27,6 +27,7 @@ mod input;
 mod job;
 mod output;
 mod reader;
+mod roles;
 mod untagged;
 mod utf8;
 
@@ -37,6 +38,7 @@ use self::core::{Core, State};
 use self::input::Input;
 use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
+pub use self::roles::Roles;
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::{Dialect, Status};
 use crate::store::{Account, MailboxHandle, Store, View};
@@ -52,6 +54,20 @@ pub struct SessionConfig {
     pub max_message: u64,
     /// After this long without input a session that is logged in ends (RFC 3501 §5.4).
     pub idle_timeout: Duration,
+    /// Which mailboxes have special uses.
+    pub roles: Roles,
+    /// They are created for a user who has none but INBOX.
+    pub create_roles: bool,
+    /// What the names of all of the user's mailboxes but INBOX begin with, to clients: `INBOX.`, as Courier
+    /// has it, or nothing.
+    pub namespace_prefix: &'static str,
+}
+
+impl SessionConfig {
+    /// [`Self::max_message`] as a number of the protocol (RFC 3501 §9 `number`).
+    fn append_limit(&self) -> u32 {
+        u32::try_from(self.max_message).unwrap_or(u32::MAX)
+    }
 }
 
 /// Who is at the other end.
@@ -119,7 +135,8 @@ const MAX_BAD_COMMANDS: u32 = 20;
 pub struct Session {
     core: Core,
     input: Input,
-    task: Option<Task>,
+    /// Boxed, for a session that waits has none.
+    task: Option<Box<Task>>,
     turn: Turn,
     /// When a client that has not logged in is sent away, whatever it says meanwhile.
     log_in_by: Instant,
@@ -253,6 +270,10 @@ impl Session {
                 self.input.raise_limit();
             }
             return Step::Done(Progress::Made);
+        }
+        if let Some(furnish) = &mut self.core.furnish {
+            crate::ready!(furnish.step(&self.core.config.roles, store, budget));
+            self.core.furnish = None;
         }
         if self.core.output.unsent() >= HIGH_WATER {
             return Step::Yield(Why::OutputFull);

@@ -25,6 +25,9 @@ impl Talk {
             dialect: Dialect::auto(),
             max_message: MAX_MESSAGE,
             idle_timeout: Duration::from_secs(1800),
+            roles: Roles::default(),
+            create_roles: false,
+            namespace_prefix: "",
         };
         let peer = Peer {
             name: "test".to_owned(),

@@ -119,17 +119,30 @@ impl Store {
     pub fn count_unseen(&self, view: &View) -> u32 {
         unseen(self.mailbox(view.handle()), view).count() as u32
     }
+
+    /// How many messages are to be removed by the next EXPUNGE.
+    pub fn count_deleted(&self, view: &View) -> u32 {
+        let deleted = |flags: Flags| flags.contains(Flags::DELETED);
+        flagged(self.mailbox(view.handle()), view, deleted).count() as u32
+    }
 }
 
 /// Indexes of the messages that the view counts and that are not seen.
 fn unseen<'m>(mailbox: &'m Mailbox, view: &View) -> impl Iterator<Item = usize> + use<'m> {
+    flagged(mailbox, view, |flags| !flags.contains(Flags::SEEN))
+}
+
+/// Indexes of the messages that the view counts and whose flags are such.
+fn flagged<'m, F: Fn(Flags) -> bool>(
+    mailbox: &'m Mailbox,
+    view: &View,
+    are_such: F,
+) -> impl Iterator<Item = usize> + use<'m, F> {
     let (told, last_uid) = (view.buried(), view.last_uid());
     let published = mailbox.table.published().iter().enumerate();
     published
         .take_while(move |(_, record)| record.uid <= last_uid)
-        .filter(move |(index, record)| {
-            !record.flags.contains(Flags::SEEN) && mailbox.table.counts(*index, told)
-        })
+        .filter(move |(index, record)| are_such(record.flags) && mailbox.table.counts(*index, told))
         .map(|(index, _)| index)
 }
 

@@ -82,6 +82,12 @@ impl Store {
         measured(mailbox.table.record(index))
     }
 
+    /// RFC822.SIZE, if it was measured before or the file's name says it ([`MessageStat::size_hint`]).
+    pub fn size_hint(&self, view: &View, message: &MessageRef) -> Option<u64> {
+        let mailbox = self.mailbox(view.handle());
+        mailbox.size_hint(mailbox.index_of(message)?)
+    }
+
     /// Keeps a measured RFC822.SIZE for whoever asks for it next, unless it is beyond 4 GiB.
     pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
         let mailbox = self.mailbox_mut(view.handle());
@@ -94,14 +100,18 @@ impl Store {
 
 impl Mailbox {
     fn stat(&self, index: usize, status: &Metadata) -> MessageStat {
-        let named = || filename::sizes(self.table.base(index)).1;
         MessageStat {
             length: status.len(),
             date: DateTime {
                 unix: status.mtime(),
             },
-            size_hint: measured(self.table.record(index)).or_else(named),
+            size_hint: self.size_hint(index),
         }
+    }
+
+    fn size_hint(&self, index: usize) -> Option<u64> {
+        let named = || filename::sizes(self.table.base(index)).1;
+        measured(self.table.record(index)).or_else(named)
     }
 
     /// Sorts the error of a file that should be there, and remembers to look again.

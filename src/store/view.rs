@@ -231,6 +231,19 @@ impl Store {
         updates
     }
 
+    /// How many messages of a view that is up to date are recent to it or to an older view.
+    pub fn count_recent(&self, view: &View, older: &View) -> u32 {
+        let table = &self.mailbox(&view.handle).table;
+        let is_counted = |uid: &u32| {
+            let index = table.find_uid(*uid);
+            index.is_ok_and(|index| table.counts(index, view.buried()))
+        };
+        let claimed = older.state.recent.borrow();
+        let own = view.state.recent.borrow();
+        let claimed = claimed.iter().filter(|uid| !own.contains(*uid));
+        view.recent() + claimed.filter(is_counted).count() as u32
+    }
+
     /// True if the mailbox has keywords that the view was not told of; they count as told by this call.
     pub fn keywords_news(&self, view: &View) -> bool {
         let version = self.mailbox(&view.handle).keywords_version();

@@ -6,10 +6,12 @@ pub mod flags;
 pub mod mailbox_name;
 pub mod message_set;
 pub mod mutf7;
+pub mod special_use;
 pub mod uid;
 
 pub use date::{DateTime, Day};
 pub use flags::{FlagList, FlagOperation, Flags, Keyword, KeywordSet};
 pub use mailbox_name::{BboardName, MailboxName, MailboxRef};
 pub use message_set::{MessageSet, NumberSet, SetEnd};
+pub use special_use::SpecialUse;
 pub use uid::{Uid, UidValidity};

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use imap2d::budget::{Budget, FakeClock};
 use imap2d::protocol::dialect::Dialect;
-use imap2d::session::{Peer, Request, Session, SessionConfig, Turn, Verdict};
+use imap2d::session::{Peer, Request, Roles, Session, SessionConfig, Turn, Verdict};
 use imap2d::store::{Account, Settings, Store};
 use tempfile::TempDir;
 
@@ -56,18 +56,28 @@ pub(crate) const USER: &str = "crispin";
 pub(crate) const PASSWORD: &str = "secret";
 
 impl Rig {
-    /// A rig over a new, empty Maildir, whose store writes nothing if so asked.
-    pub(crate) fn new(dialect: Dialect, harshness: Harshness, read_only: bool) -> Self {
+    /// A rig over a new, empty Maildir, whose store writes nothing if so asked, and whose sessions are
+    /// configured as the operator says.
+    pub(crate) fn new(
+        dialect: Dialect,
+        harshness: Harshness,
+        read_only: bool,
+        operator: impl FnOnce(&mut SessionConfig),
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for name in ["mail/cur", "mail/new", "mail/tmp", "boards"] {
             std::fs::create_dir_all(directory.path().join(name)).expect("a directory");
         }
-        let config = SessionConfig {
+        let mut config = SessionConfig {
             host: "repository.example".to_owned(),
             dialect,
             max_message: 1 << 20,
             idle_timeout: Duration::from_secs(1800),
+            roles: Roles::default(),
+            create_roles: false,
+            namespace_prefix: "",
         };
+        operator(&mut config);
         Self {
             directory,
             clock: FakeClock::new(SystemTime::now()),

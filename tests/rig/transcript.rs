@@ -4,6 +4,9 @@
 //! # What is shown
 //! dialect imap2                      auto (the default), imap2, imap2bis or imap4
 //! no-passwords                       none may come over these connections, as without encryption
+//! special-use Sent=Gesendet           as the options of that name; the name in modified UTF-7
+//! create-roles
+//! namespace-prefix INBOX.
 //! keywords Meeting Notice            the mailbox's keywords, a, b, ...
 //! message 3 Sab rfc1064.eml          UID, flag letters (`-`: none), file of tests/mail (stored with LF)
 //! message .Work:1 - plain.eml        the same in another folder
@@ -33,6 +36,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use imap2d::protocol::dialect::{Dialect, Level};
+use imap2d::session::Roles;
+use imap2d::types::SpecialUse;
 
 use super::{Harshness, Rig, put};
 
@@ -71,7 +76,13 @@ impl<'t> Player<'t> {
                 other => panic!("{}: no such dialect: {other}", path.display()),
             };
         let read_only = text.lines().any(|line| line == "read-only");
-        let rig = Rig::new(dialect, harshness, read_only);
+        let rig = Rig::new(dialect, harshness, read_only, |config| {
+            config.roles = Roles::new(roles(text));
+            config.create_roles = text.lines().any(|line| line == "create-roles");
+            if text.lines().any(|line| line == "namespace-prefix INBOX.") {
+                config.namespace_prefix = "INBOX.";
+            }
+        });
         Self {
             path,
             harshness,
@@ -107,7 +118,8 @@ impl<'t> Player<'t> {
     fn play_line(&mut self, line: &str) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
-            "" | "#" | "dialect" | "read-only" => {}
+            "" | "#" | "dialect" | "read-only" | "special-use" | "create-roles"
+            | "namespace-prefix" => {}
             "no-passwords" => self.rig.takes_passwords = false,
             "keywords" => self.keywords(rest),
             "message" => self.message(rest, &self.rig.mail()),
@@ -297,6 +309,20 @@ impl<'t> Player<'t> {
             self.rig.drive(connection, &mut self.pending[connection]);
         }
     }
+}
+
+/// What the transcript says of special uses.
+fn roles(text: &str) -> Vec<(SpecialUse, String)> {
+    let said = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("special-use "));
+    let role = |said: &str| {
+        let (role, name) = said.split_once('=').expect("role=name");
+        let attribute = format!("\\{role}");
+        let used = SpecialUse::from_attribute(attribute.as_bytes()).expect("a role");
+        (used, name.to_owned())
+    };
+    said.map(role).collect()
 }
 
 fn base(uid: &str) -> String {

@@ -8,16 +8,25 @@ use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 
 /// What the server can do beyond RFC 1176, a line each; nothing stands here that does not work.
+#[rustfmt::skip]
 const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
     "BINARY",
+    "CHILDREN",
     "CONDSTORE",
+    "CREATE-SPECIAL-USE",
     "ENABLE",
+    "ID",
     "IDLE",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
     "LITERAL+",
     "MOVE",
     "MULTIAPPEND",
+    "NAMESPACE",
     "QRESYNC",
+    "SPECIAL-USE",
+    "STATUS=SIZE",
     "UIDPLUS",
     "UNSELECT",
     "UTF8=ACCEPT",
@@ -33,6 +42,8 @@ pub(super) fn capability(core: &mut Core) -> Reply {
 /// What the server can do for this client now, in words separated by spaces.
 pub(super) fn capabilities(core: &Core) -> String {
     let mut words = CAPABILITIES.join(" ");
+    // RFC 7889 §3: no mailbox has a limit of its own.
+    words.push_str(&format!(" APPENDLIMIT={}", core.config.append_limit()));
     if !core.is_logged_in() {
         words.push(' ');
         words.push_str(match core.peer.may_log_in {

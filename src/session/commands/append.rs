@@ -10,7 +10,6 @@ use crate::protocol::{AppendArguments, AppendData, Code, Level, parse_append_mor
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply, Task};
-use crate::session::utf8;
 use crate::store::{Append, Store, StoreError};
 
 const NOTHING_MORE: &str = "Nothing may follow the message";
@@ -124,15 +123,12 @@ fn after(data: AppendData, text: &[u8]) -> Result<&[u8], Reply> {
     }
 }
 
-fn open(mut arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
+fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
     cx.core
         .admit(arguments.level, arguments.trigger, arguments.states())?;
     check_data(arguments.data, cx.core)?;
     check_size(size, cx.core)?;
-    if cx.core.dialect.names_in_utf8() {
-        utf8::encode(&mut arguments.mailbox);
-    }
-    let name = super::mailbox_argument(&arguments.mailbox)?;
+    let name = super::mailbox_argument(&arguments.mailbox, cx.core)?;
     let handle = super::copy::open_or_create(&name, false, cx)?;
     let wall = cx.budget.wall();
     Append::begin(cx.store, &handle, arguments.flags, arguments.date, wall)
@@ -176,9 +172,8 @@ fn check_data(data: AppendData, core: &Core) -> Result<(), Reply> {
 
 fn check_size(size: u64, core: &Core) -> Result<(), Reply> {
     if size > core.config.max_message {
-        return Err(Reply::refused(&StoreError::Limit(
-            "The message is longer than this server takes",
-        )));
+        let reply = Reply::no("The message is longer than this server takes");
+        return Err(reply.with_code(Code::TooBig));
     }
     if size == 0 {
         return Err(Reply::no("An empty message cannot be appended"));

@@ -54,7 +54,7 @@ impl Collect {
 
 /// Copies a set of messages.
 pub(super) fn job(uid: bool, set: &MessageSet, to: &[u8], core: &Core) -> Box<dyn Job> {
-    let to = match super::mailbox_argument(to) {
+    let to = match super::mailbox_argument(to, core) {
         Ok(to) => to,
         Err(reply) => return super::answered(reply),
     };

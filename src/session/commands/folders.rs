@@ -27,21 +27,32 @@ enum Work {
     Subscribing(Subscribe),
 }
 
-/// RFC 3501 §6.3.3. A trailing separator only announces names below this one.
-pub(super) fn create(name: &[u8]) -> Box<dyn Job> {
-    let name = name.strip_suffix(b".").unwrap_or(name);
-    on_mailbox(name, "CREATE completed", false, Work::Create)
+/// RFC 3501 §6.3.3
+pub(super) fn create(name: &[u8], core: &Core) -> Box<dyn Job> {
+    match created(name, core) {
+        Ok(name) => Box::new(FolderJob {
+            done: "CREATE completed",
+            work: Work::Create(name),
+            takes_away: None,
+        }),
+        Err(reply) => super::answered(reply),
+    }
+}
+
+/// The name that an argument of CREATE stands for: a trailing separator only announces names below it.
+pub(super) fn created(name: &[u8], core: &Core) -> Result<MailboxName, Reply> {
+    super::personal_argument(name.strip_suffix(b".").unwrap_or(name), core)
 }
 
 /// RFC 3501 §6.3.4
-pub(super) fn delete(name: &[u8]) -> Box<dyn Job> {
-    on_mailbox(name, "DELETE completed", true, Work::Delete)
+pub(super) fn delete(name: &[u8], core: &Core) -> Box<dyn Job> {
+    on_mailbox(name, core, "DELETE completed", Work::Delete)
 }
 
 /// RFC 3501 §6.3.5
-pub(super) fn rename(from: &[u8], to: &[u8]) -> Box<dyn Job> {
-    match super::personal_argument(to) {
-        Ok(to) => on_mailbox(from, "RENAME completed", true, |from| {
+pub(super) fn rename(from: &[u8], to: &[u8], core: &Core) -> Box<dyn Job> {
+    match super::personal_argument(to, core) {
+        Ok(to) => on_mailbox(from, core, "RENAME completed", |from| {
             Work::Rename(from, to)
         }),
         Err(reply) => super::answered(reply),
@@ -50,15 +61,15 @@ pub(super) fn rename(from: &[u8], to: &[u8]) -> Box<dyn Job> {
 
 fn on_mailbox(
     name: &[u8],
+    core: &Core,
     done: &'static str,
-    takes_away: bool,
     work: impl FnOnce(MailboxName) -> Work,
 ) -> Box<dyn Job> {
-    match super::personal_argument(name) {
+    match super::personal_argument(name, core) {
         Ok(name) => Box::new(FolderJob {
             done,
             // INBOX is still there when its messages are gone to another name (RFC 3501 §6.3.5).
-            takes_away: (takes_away && !name.is_inbox()).then(|| name.clone()),
+            takes_away: (!name.is_inbox()).then(|| name.clone()),
             work: work(name),
         }),
         Err(reply) => super::answered(reply),
@@ -67,9 +78,9 @@ fn on_mailbox(
 
 /// Adds a name to the list of subscriptions, or removes it. A name may be on the list without there
 /// being such a mailbox (RFC 3501 §6.3.6).
-pub(super) fn subscribe(kind: MailboxKind, name: &[u8], on: bool) -> Box<dyn Job> {
+pub(super) fn subscribe(kind: MailboxKind, name: &[u8], on: bool, core: &Core) -> Box<dyn Job> {
     let name = match kind {
-        MailboxKind::Mailbox => super::mailbox_argument(name),
+        MailboxKind::Mailbox => super::mailbox_argument(name, core),
         MailboxKind::Bboard => super::board_argument(name),
     };
     let done = if on {

@@ -10,21 +10,28 @@ mod expunge;
 mod fetch;
 mod find;
 mod folders;
+mod id;
 mod idle;
+mod list;
 mod login;
 mod moving;
+mod names;
+mod namespace;
 mod resync;
 mod search;
 mod select;
+mod size;
+mod special_use;
 mod status;
 mod store;
 
 use super::core::Core;
 use super::job::{Job, Reply};
+use super::utf8;
 use crate::protocol::Credentials;
 use crate::protocol::command::Command;
 use crate::store::layout;
-use crate::types::mailbox_name::SEPARATOR;
+use crate::types::mailbox_name::{NameError, SEPARATOR};
 use crate::types::{MailboxName, MailboxRef};
 
 /// What a bulletin board's name begins with where names of both kinds can stand.
@@ -39,13 +46,14 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Check => answered(any_state::check()),
         Command::Close => Box::new(expunge::Close::default()),
         Command::Copy { uid, set, mailbox } => copy::job(uid, &set, &mailbox, core),
-        Command::Create { mailbox } => folders::create(&mailbox),
-        Command::Delete { mailbox } => folders::delete(&mailbox),
+        Command::Create { mailbox, uses } if uses.is_empty() => folders::create(&mailbox, core),
+        Command::Create { mailbox, uses } => special_use::create(&mailbox, &uses, core),
+        Command::Delete { mailbox } => folders::delete(&mailbox, core),
         Command::Enable { extensions } => enable::job(extensions),
         Command::Examine {
             mailbox,
             parameters,
-        } => select::examine(&mailbox, parameters),
+        } => select::examine(&mailbox, parameters, core),
         Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
         Command::Fetch {
             uid,
@@ -53,20 +61,14 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             items,
             modifiers,
         } => fetch::job(uid, &set, items, modifiers, core),
-        Command::Find { what, all, pattern } => find::job(find::Find { what, all, pattern }),
+        Command::Find { what, all, pattern } => find::job(what, all, &pattern),
+        Command::Id { fields } => answered(id::id(&fields, core)),
         Command::Idle => Box::new(idle::Idle::default()),
-        Command::List {
-            subscribed,
-            reference,
-            pattern,
-        } => find::job(find::List {
-            subscribed,
-            reference,
-            pattern,
-        }),
+        Command::List(asked) => list::job(asked),
         Command::Login { user, password } => login::job(Credentials { user, password }, core),
         Command::Logout => Box::new(any_state::Logout),
         Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
+        Command::Namespace => answered(namespace::namespace(core)),
         Command::Noop => answered(Reply::ok("NOOP completed")),
         Command::Partial {
             number,
@@ -74,13 +76,13 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             start,
             count,
         } => fetch::partial(number, item, start, count, core),
-        Command::Rename { from, to } => folders::rename(&from, &to),
+        Command::Rename { from, to } => folders::rename(&from, &to, core),
         Command::Search { uid, charset, keys } => search::job(uid, charset.as_deref(), keys, core),
         Command::Select {
             mailbox,
             parameters,
-        } => select::select(&mailbox, parameters),
-        Command::Status { mailbox, items } => status::job(&mailbox, items),
+        } => select::select(&mailbox, parameters, core),
+        Command::Status { mailbox, items } => status::job(&mailbox, items, core),
         Command::Store {
             uid,
             set,
@@ -99,7 +101,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             },
             core,
         ),
-        Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on),
+        Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on, core),
         Command::Unselect => Box::new(select::Unselect),
     }
 }
@@ -109,15 +111,36 @@ fn answered(reply: Reply) -> Box<dyn Job> {
     Box::new(Some(reply))
 }
 
-/// The mailbox that an argument names, of either kind.
-fn mailbox_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
+/// The mailbox that an argument names, of either kind. The one place where a name in UTF-8 becomes what it
+/// is everywhere else; on its way out it does so in [`Encoder::name`](crate::protocol::Encoder::name).
+fn mailbox_argument(name: &[u8], core: &Core) -> Result<MailboxRef, Reply> {
+    let name = &*utf8::name(name, core);
     let prefix = name.split_at_checked(BBOARD_PREFIX.len());
     match prefix.filter(|(start, _)| start.eq_ignore_ascii_case(BBOARD_PREFIX.as_bytes())) {
         Some((_, board)) => board_argument(board),
         None if is_above_boards(name) => Err(Reply::no("That is where the bulletin boards are")),
-        None => layout::mailbox_name(name)
+        None => own_name(name, core.config.namespace_prefix)
+            .and_then(layout::mailbox_name)
             .map(MailboxRef::Personal)
             .map_err(Reply::no),
+    }
+}
+
+/// The name that a mailbox of the user has on disk: what is left without the prefix that all of them have
+/// but INBOX.
+fn own_name<'n>(name: &'n [u8], prefix: &str) -> Result<&'n [u8], NameError> {
+    const INBOX: &[u8] = b"INBOX";
+    if prefix.is_empty() || name.eq_ignore_ascii_case(INBOX) {
+        return Ok(name);
+    }
+    match name.split_at_checked(prefix.len()) {
+        Some((start, own)) if start.eq_ignore_ascii_case(prefix.as_bytes()) => {
+            match own.eq_ignore_ascii_case(INBOX) {
+                true => Err("there is only one INBOX"),
+                false => Ok(own),
+            }
+        }
+        _ => Err("the names of all mailboxes but INBOX begin with \"INBOX.\""),
     }
 }
 
@@ -135,16 +158,17 @@ fn board_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
 }
 
 /// The name under which a mailbox of either kind can be selected.
-fn name_on_wire(name: &MailboxRef) -> String {
+fn name_on_wire(name: &MailboxRef, core: &Core) -> String {
     match name {
-        MailboxRef::Personal(name) => name.to_string(),
+        MailboxRef::Personal(name) if name.is_inbox() => name.to_string(),
+        MailboxRef::Personal(name) => format!("{}{name}", core.config.namespace_prefix),
         MailboxRef::Bboard(name) => format!("{BBOARD_PREFIX}{name}"),
     }
 }
 
 /// The user's own mailbox that an argument names.
-fn personal_argument(name: &[u8]) -> Result<MailboxName, Reply> {
-    match mailbox_argument(name)? {
+fn personal_argument(name: &[u8], core: &Core) -> Result<MailboxName, Reply> {
+    match mailbox_argument(name, core)? {
         MailboxRef::Personal(name) => Ok(name),
         MailboxRef::Bboard(_) => Err(Reply::no("Bulletin boards are kept by the operator")),
     }

@@ -26,8 +26,8 @@ pub(super) fn job(uid: bool, set: &MessageSet, to: &[u8], core: &Core) -> Box<dy
     if !core.may_write() {
         return super::answered(Reply::no("MOVE is not allowed: the mailbox is read-only"));
     }
-    let arguments =
-        super::mailbox_argument(to).and_then(|to| Ok((to, super::fetch::numbers(uid, set, core)?)));
+    let arguments = super::mailbox_argument(to, core)
+        .and_then(|to| Ok((to, super::fetch::numbers(uid, set, core)?)));
     match arguments {
         Ok((to, set)) => Box::new(MoveJob {
             to,

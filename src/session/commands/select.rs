@@ -10,20 +10,22 @@ use crate::budget::Step;
 use crate::protocol::{Code, SelectParameters, Status};
 use crate::ready;
 use crate::session::condstore;
-use crate::session::core::Selected;
+use crate::session::core::{Core, Selected};
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::{Occasion, tell_keywords};
 use crate::store::{Access, MailboxHandle, Sync};
 use crate::types::MailboxRef;
 
 /// Opens a mailbox for reading and writing.
-pub(super) fn select(name: &[u8], parameters: SelectParameters) -> Box<dyn Job> {
-    job(super::mailbox_argument(name), Access::ReadWrite, parameters)
+pub(super) fn select(name: &[u8], parameters: SelectParameters, core: &Core) -> Box<dyn Job> {
+    let name = super::mailbox_argument(name, core);
+    job(name, Access::ReadWrite, parameters)
 }
 
 /// Opens a mailbox for reading.
-pub(super) fn examine(name: &[u8], parameters: SelectParameters) -> Box<dyn Job> {
-    job(super::mailbox_argument(name), Access::ReadOnly, parameters)
+pub(super) fn examine(name: &[u8], parameters: SelectParameters, core: &Core) -> Box<dyn Job> {
+    let name = super::mailbox_argument(name, core);
+    job(name, Access::ReadOnly, parameters)
 }
 
 /// Opens a bulletin board: SELECT with a name from another name space (RFC 1176 p. 11).

@@ -1,26 +1,27 @@
-//! STATUS (RFC 3501 §6.3.10): the counts of a mailbox without selecting it.
+//! STATUS (RFC 3501 §6.3.10; APPENDLIMIT of RFC 7889, SIZE of RFC 8438, DELETED of RFC 9051 §6.3.11):
+//! the counts of a mailbox without selecting it.
 
+use super::size::Size;
 use crate::budget::Step;
 use crate::protocol::StatusItem;
 use crate::ready;
 use crate::session::condstore;
+use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
-use crate::store::{Access, MailboxHandle, Sync};
+use crate::store::{Access, MailboxHandle, StoreError, Sync, View};
 use crate::types::MailboxRef;
 
 struct Status {
     name: MailboxRef,
-    items: Vec<StatusItem>,
-    opening: Option<(MailboxHandle, Sync)>,
+    facts: Facts,
 }
 
 /// Looks at the mailbox that the argument names.
-pub(super) fn job(name: &[u8], items: Vec<StatusItem>) -> Box<dyn Job> {
-    match super::mailbox_argument(name) {
+pub(super) fn job(name: &[u8], items: Vec<StatusItem>, core: &Core) -> Box<dyn Job> {
+    match super::mailbox_argument(name, core) {
         Ok(name) => Box::new(Status {
+            facts: Facts::new(name.clone(), items),
             name,
-            items,
-            opening: None,
         }),
         Err(reply) => super::answered(reply),
     }
@@ -28,42 +29,104 @@ pub(super) fn job(name: &[u8], items: Vec<StatusItem>) -> Box<dyn Job> {
 
 impl Job for Status {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        let (handle, sync) = match &mut self.opening {
-            Some(opening) => opening,
-            None => {
-                let Some(account) = cx.core.account() else {
-                    return Step::Done(Reply::bad("Log in first"));
-                };
-                match cx.store.open(account, &self.name) {
+        Step::Done(match ready!(self.facts.step(cx)) {
+            Ok(facts) => {
+                let name = super::name_on_wire(&self.name, cx.core);
+                cx.core.encoder().status_line(&name, &facts);
+                Reply::ok("STATUS completed")
+            }
+            Err(error) => Reply::refused(&error),
+        })
+    }
+}
+
+/// Finding out the facts of one mailbox: it is compared with the disk, counted and, if need be, measured.
+pub(super) struct Facts {
+    name: MailboxRef,
+    items: Vec<StatusItem>,
+    stage: Stage,
+}
+
+enum Stage {
+    Unopened,
+    Syncing(MailboxHandle, Sync),
+    Measuring(View, Box<Size>),
+}
+
+impl Facts {
+    pub(super) fn new(name: MailboxRef, items: Vec<StatusItem>) -> Self {
+        Self {
+            name,
+            items,
+            stage: Stage::Unopened,
+        }
+    }
+
+    /// To be stepped until done.
+    pub(super) fn step(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<Vec<(StatusItem, u64)>, StoreError>> {
+        loop {
+            self.stage = match &mut self.stage {
+                Stage::Unopened => match open(&self.name, &self.items, cx) {
                     Ok(handle) => {
                         let sync = Sync::for_open(handle.clone(), Access::ReadOnly);
-                        self.opening.insert((handle, sync))
+                        Stage::Syncing(handle, sync)
                     }
-                    Err(error) => return Step::Done(Reply::refused(&error)),
+                    Err(error) => return Step::Done(Err(error)),
+                },
+                Stage::Syncing(handle, sync) => match ready!(sync.step(cx.store, cx.budget)) {
+                    Ok(()) => {
+                        Stage::Measuring(cx.store.view(handle, Access::ReadOnly), Box::default())
+                    }
+                    Err(error) => return Step::Done(Err(error)),
+                },
+                Stage::Measuring(view, size) => {
+                    let octets = match self.items.contains(&StatusItem::Size) {
+                        true => ready!(size.step(view, cx)),
+                        false => 0,
+                    };
+                    let fact = |&item| (item, value(item, view, octets, cx));
+                    return Step::Done(Ok(self.items.iter().map(fact).collect()));
                 }
             }
-        };
-        if self.items.contains(&StatusItem::HighestModSeq) {
-            condstore::enable(cx);
         }
-        if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
-            return Step::Done(Reply::refused(&error));
-        }
-        let view = &cx.store.view(handle, Access::ReadOnly);
-        let mailbox = cx.store.mailbox(view.handle());
-        let value = |item| match item {
-            StatusItem::HighestModSeq => cx.store.told_modseq(view),
-            StatusItem::Messages => view.exists().into(),
-            StatusItem::Recent => view.recent().into(),
-            StatusItem::UidNext => mailbox.uid_next().into(),
-            StatusItem::UidValidity => mailbox.uid_validity().get().into(),
-            StatusItem::Unseen => cx.store.count_unseen(view).into(),
-        };
-        let facts: Vec<(StatusItem, u64)> =
-            self.items.iter().map(|&item| (item, value(item))).collect();
-        cx.core
-            .encoder()
-            .status_line(&super::name_on_wire(&self.name), &facts);
-        Step::Done(Reply::ok("STATUS completed"))
     }
+}
+
+fn open(
+    name: &MailboxRef,
+    items: &[StatusItem],
+    cx: &mut Cx<'_, '_>,
+) -> Result<MailboxHandle, StoreError> {
+    if items.contains(&StatusItem::HighestModSeq) {
+        condstore::enable(cx);
+    }
+    let account = cx.core.account().ok_or(StoreError::NotFound)?;
+    cx.store.open(account, name)
+}
+
+/// One fact, as the view has it, which was opened a moment ago.
+fn value(item: StatusItem, view: &View, octets: u64, cx: &Cx<'_, '_>) -> u64 {
+    let mailbox = cx.store.mailbox(view.handle());
+    let count = match item {
+        StatusItem::AppendLimit => cx.core.config.append_limit(),
+        StatusItem::Deleted => cx.store.count_deleted(view),
+        StatusItem::HighestModSeq => return cx.store.told_modseq(view),
+        StatusItem::Messages => view.exists(),
+        StatusItem::Recent => recent(view, cx),
+        StatusItem::Size => return octets,
+        StatusItem::UidNext => mailbox.uid_next(),
+        StatusItem::UidValidity => mailbox.uid_validity().get(),
+        StatusItem::Unseen => cx.store.count_unseen(view),
+    };
+    count.into()
+}
+
+/// Messages that are recent to nobody yet, and in the selected mailbox those that are so to this session:
+/// it has claimed them (RFC 3501 §2.3.2).
+fn recent(view: &View, cx: &Cx<'_, '_>) -> u32 {
+    let selected = cx.core.view().filter(|own| own.handle() == view.handle());
+    selected.map_or_else(|| view.recent(), |own| cx.store.count_recent(view, own))
 }

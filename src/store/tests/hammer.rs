@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, Clock, Step, SystemClock, Why};
 use crate::store::{
-    Access, Account, Append, Copy, Cursor, Expunge, FlagChange, MailboxHandle, Settings, Store,
-    StoreError, Sync, View, filename,
+    Access, Account, Append, Copy, Cursor, Expunge, FlagChange, MailboxHandle, Move, Settings,
+    Store, StoreError, Sync, View, filename,
 };
 use crate::types::{
     FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet,
@@ -87,11 +87,12 @@ impl Writer {
     }
 
     fn work(&mut self, seen: &Mutex<Seen>) {
-        match self.dice.roll(8) {
+        match self.dice.roll(10) {
             0 | 1 => self.append(seen),
             2 => self.copy(),
             3 => self.doom(seen),
             4 => drop(self.expunge()),
+            5 | 6 => self.move_one(),
             _ => self.flag(),
         }
         self.look(seen);
@@ -123,6 +124,17 @@ impl Writer {
         let mut copy = Copy::new(&self.view, uids, self.handle.clone());
         match drive(|budget| copy.step(&mut self.store, budget)) {
             Ok(_) | Err(StoreError::Gone) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// To the mailbox itself, which is as good as any other.
+    fn move_one(&mut self) {
+        let Some(message) = self.pick() else { return };
+        let uids = NumberSet::range(message.uid.get(), message.uid.get());
+        let mut moving = Move::new(&self.view, uids, self.handle.clone());
+        match drive(|budget| moving.step(&mut self.store, budget)).result {
+            Ok(()) | Err(StoreError::Gone | StoreError::InUse) => {}
             Err(error) => panic!("{error:?}"),
         }
     }

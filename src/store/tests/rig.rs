@@ -217,7 +217,7 @@ impl Rig {
         let mut append = Append::begin(store, handle, flags, None, self.clock.wall())?;
         append.write(text.as_bytes())?;
         self.drive(|budget| append.step(store, budget))
-            .map(|(_, uids)| uids.next_from(1).and_then(Uid::new).expect("one message"))
+            .map(|(_, uids)| uids.iter().last().and_then(Uid::new).expect("one message"))
     }
 
     /// All files and directories, with what would show that they were touched.

@@ -1,0 +1,289 @@
+//! LIST and LSUB (RFC 3501 §6.3.8-6.3.9), with the options of the extended LIST command (RFC 5258;
+//! STATUS of RFC 5819, SPECIAL-USE of RFC 6154).
+
+use super::command::Command;
+use super::mailbox::{StatusItem, mailbox, status_items};
+use super::parser::{Cursor, Parsed};
+use super::response::ListKind;
+
+/// More than there are options, for the sake of clients that repeat themselves (RFC 5258 §3: once counts).
+const MAX_OPTIONS: usize = 20;
+/// Every name is compared with all of them.
+const MAX_PATTERNS: usize = 20;
+
+/// What LIST or LSUB asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListArguments {
+    /// Which of the two it is.
+    pub kind: ListKind,
+    /// What to put in front of the patterns.
+    pub reference: Vec<u8>,
+    /// See [`super::Pattern::list`]; a name has to match one of them.
+    pub patterns: Vec<Vec<u8>>,
+    /// Which of the names that match.
+    pub selection: ListSelection,
+    /// What to tell of them.
+    pub returns: ListReturns,
+    /// It is an extended LIST command: one that RFC 3501 does not have.
+    pub is_extended: bool,
+}
+
+/// The selection options. REMOTE is not among them: there are no remote mailboxes to add.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ListSelection {
+    /// Names that are subscribed to, whether there is such a mailbox or not.
+    pub subscribed: bool,
+    /// Mailboxes that have a special use.
+    pub special_use: bool,
+    /// Names above such names, too (RECURSIVEMATCH).
+    pub recursive: bool,
+}
+
+impl ListSelection {
+    /// The names of the options that restrict, as CHILDINFO tells them.
+    pub fn criteria(self) -> impl Iterator<Item = &'static str> {
+        [
+            (self.subscribed, "SUBSCRIBED"),
+            (self.special_use, "SPECIAL-USE"),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, name)| is_set.then_some(name))
+    }
+}
+
+/// The return options.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListReturns {
+    /// Whether there are mailboxes below.
+    pub children: bool,
+    /// Special uses.
+    pub special_use: bool,
+    /// Facts of the mailboxes; none if it is empty.
+    pub status: Vec<StatusItem>,
+    /// Whether the name is subscribed to.
+    pub subscribed: bool,
+}
+
+/// ```text
+/// list        = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]
+///                                                                RFC 5258 §6
+/// mbox-or-pat = list-mailbox / "(" list-mailbox *(SP list-mailbox) ")"
+/// ```
+pub(super) fn list(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let selection = match cursor.peek() {
+        Some(b'(') => {
+            let selection = selection(cursor)?;
+            cursor.space()?;
+            Some(selection)
+        }
+        _ => None,
+    };
+    let reference = mailbox(cursor)?;
+    cursor.space()?;
+    let several = match cursor.peek() {
+        Some(b'(') => Some(cursor.list(MAX_PATTERNS, mailbox)?),
+        _ => None,
+    };
+    let has_several = several.is_some();
+    let patterns = match several {
+        Some(patterns) => patterns,
+        None => vec![mailbox(cursor)?],
+    };
+    let returns = match cursor.is_at_end() {
+        true => None,
+        false => Some(returns(cursor)?),
+    };
+    let is_extended = selection.is_some() || has_several || returns.is_some();
+    let selection = selection.unwrap_or_default();
+    Ok(Command::List(ListArguments {
+        kind: ListKind::List,
+        reference,
+        patterns,
+        selection,
+        returns: match is_extended {
+            true => implied(returns.unwrap_or_default(), selection),
+            false => of_plain_list(),
+        },
+        is_extended,
+    }))
+}
+
+/// What is told without being asked for: RFC 3348 §3, RFC 6154 §2.
+fn of_plain_list() -> ListReturns {
+    ListReturns {
+        children: true,
+        special_use: true,
+        ..ListReturns::default()
+    }
+}
+
+/// What is selected for is told (RFC 5258 §3.1, RFC 6154 §2).
+fn implied(returns: ListReturns, selection: ListSelection) -> ListReturns {
+    ListReturns {
+        special_use: returns.special_use || selection.special_use,
+        subscribed: returns.subscribed || selection.subscribed,
+        ..returns
+    }
+}
+
+/// ```text
+/// lsub = "LSUB" SP mailbox SP list-mailbox
+/// ```
+pub(super) fn lsub(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let reference = mailbox(cursor)?;
+    cursor.space()?;
+    let patterns = vec![mailbox(cursor)?];
+    Ok(Command::List(ListArguments {
+        kind: ListKind::Lsub,
+        reference,
+        patterns,
+        selection: ListSelection {
+            subscribed: true,
+            ..ListSelection::default()
+        },
+        returns: ListReturns::default(),
+        is_extended: false,
+    }))
+}
+
+/// ```text
+/// list-select-opts = "(" [list-select-opt *(SP list-select-opt)] ")"
+/// list-select-opt  = "SUBSCRIBED" / "SPECIAL-USE" / "REMOTE" / "RECURSIVEMATCH"
+/// ```
+/// RECURSIVEMATCH needs an option that restricts beside it.
+fn selection(cursor: &mut Cursor<'_>) -> Parsed<ListSelection> {
+    let mut selection = ListSelection::default();
+    cursor.list(MAX_OPTIONS, |cursor| {
+        match cursor.word().to_ascii_uppercase().as_slice() {
+            b"SUBSCRIBED" => selection.subscribed = true,
+            b"SPECIAL-USE" => selection.special_use = true,
+            b"RECURSIVEMATCH" => selection.recursive = true,
+            b"REMOTE" => {}
+            _ => return Err("there is no such selection option"),
+        }
+        Ok(())
+    })?;
+    match selection.recursive && selection.criteria().next().is_none() {
+        true => Err("RECURSIVEMATCH needs SUBSCRIBED or SPECIAL-USE"),
+        false => Ok(selection),
+    }
+}
+
+/// ```text
+/// list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"
+/// return-option    = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" /
+///                    "STATUS" SP "(" status-att *(SP status-att) ")"
+/// ```
+fn returns(cursor: &mut Cursor<'_>) -> Parsed<ListReturns> {
+    cursor.space()?;
+    if !cursor.eat_word("RETURN") {
+        return Err("after the pattern only RETURN may stand");
+    }
+    cursor.space()?;
+    let mut returns = ListReturns::default();
+    cursor.list(MAX_OPTIONS, |cursor| {
+        match cursor.word().to_ascii_uppercase().as_slice() {
+            b"SUBSCRIBED" => returns.subscribed = true,
+            b"CHILDREN" => returns.children = true,
+            b"SPECIAL-USE" => returns.special_use = true,
+            b"STATUS" => {
+                cursor.space()?;
+                returns.status = status_items(cursor)?;
+            }
+            _ => return Err("there is no such return option"),
+        }
+        Ok(())
+    })?;
+    Ok(returns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Parsed<ListArguments> {
+        let mut cursor = Cursor::new(text.as_bytes());
+        let command = list(&mut cursor)?;
+        cursor.end()?;
+        match command {
+            Command::List(arguments) => Ok(arguments),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_plain_command() {
+        for text in ["\"\" a.%", "\"\" \"a.%\"  ", "{0}\r\n a.%"] {
+            let plain = parse(text).expect(text);
+            assert!(plain.reference.is_empty());
+            assert_eq!(plain.patterns, [b"a.%".to_vec()]);
+            assert_eq!(plain.selection, ListSelection::default());
+            assert_eq!(plain.returns, of_plain_list());
+            assert!(!plain.is_extended);
+        }
+    }
+
+    #[test]
+    fn three_ways_to_be_extended() {
+        for text in ["() a b", "a (b)", "a b RETURN ()", "() a (b) return ()"] {
+            let extended = parse(text).expect(text);
+            assert!(extended.is_extended, "{text}");
+            assert_eq!(extended.returns, ListReturns::default(), "{text}");
+            assert_eq!(extended.patterns, [b"b".to_vec()], "{text}");
+        }
+    }
+
+    #[test]
+    fn options() {
+        let text = "(remote SUBSCRIBED subscribed RecursiveMatch) \"\" (INBOX \"a b\" x%) \
+                    RETURN (CHILDREN STATUS (UNSEEN MESSAGES) SPECIAL-USE)";
+        let all = parse(text).expect("a command");
+        assert_eq!(
+            all.selection,
+            ListSelection {
+                subscribed: true,
+                special_use: false,
+                recursive: true
+            }
+        );
+        assert!(all.selection.criteria().eq(["SUBSCRIBED"]));
+        assert_eq!(all.patterns, [&b"INBOX"[..], b"a b", b"x%"]);
+        assert_eq!(
+            all.returns,
+            ListReturns {
+                children: true,
+                special_use: true,
+                status: vec![StatusItem::Unseen, StatusItem::Messages],
+                subscribed: true,
+            }
+        );
+        let special = parse("(SPECIAL-USE) \"\" *").expect("a command");
+        assert!(special.returns.special_use && !special.returns.subscribed);
+    }
+
+    #[test]
+    fn refused() {
+        for text in [
+            "",
+            "\"\"",
+            "\"\" * x",
+            "(RECURSIVEMATCH) \"\" *",
+            "(REMOTE RECURSIVEMATCH) \"\" *",
+            "(COLOUR) \"\" *",
+            "(SUBSCRIBED \"\" *",
+            "(SUBSCRIBED)\"\" *",
+            "\"\" (a",
+            "\"\" * RETURN",
+            "\"\" * RETURN CHILDREN",
+            "\"\" * RETURN (COLOUR)",
+            "\"\" * RETURN (STATUS)",
+            "\"\" * RETURN (STATUS ())",
+            "\"\" * RETURN (STATUS (MESSAGES)",
+            "\"\" * RETURN () x",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        let many = format!("\"\" ({})", "a ".repeat(MAX_PATTERNS + 1));
+        assert!(parse(&many).is_err());
+    }
+}
