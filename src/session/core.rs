@@ -72,7 +72,7 @@ pub(super) struct Core {
     account: Option<Account>,
     pub(super) selected: Option<Selected>,
     /// What is to be done before the user's first command.
-    pub(super) furnish: Option<Furnish>,
+    pub(super) furnish: Option<Box<Furnish>>,
     pub(super) output: Output,
     pub(super) request: Option<Request>,
     pub(super) awaits_verdict: bool,
@@ -174,7 +174,7 @@ impl Core {
     pub(super) fn log_in(&mut self, name: &str, account: Account) {
         log::info!("{}: logged in as {name}", self.peer.name);
         if self.config.create_roles {
-            self.furnish = Some(Furnish::new(account.clone()));
+            self.furnish = Some(Box::new(Furnish::new(account.clone())));
         }
         self.account = Some(account);
         self.state = State::Authenticated;

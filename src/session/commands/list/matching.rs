@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::Pattern;
+use crate::store::mutf7;
 use crate::types::mailbox_name::SEPARATOR;
 
 /// What becomes of the levels above a name.
@@ -31,17 +32,44 @@ pub(super) struct Found {
     pub(super) has_child_info: bool,
 }
 
+/// A pattern, in the letters in which the client wrote it.
+pub(super) struct Wanted {
+    pattern: Pattern,
+    is_utf8: bool,
+}
+
+impl Wanted {
+    /// Such text as is not ASCII can only be plain UTF-8, and is compared with names as people read them:
+    /// encoded, the end of a run of letters differs with what follows it.
+    pub(super) fn new(reference: &[u8], text: &[u8]) -> Self {
+        Self {
+            pattern: Pattern::list(reference, text),
+            is_utf8: !reference.is_ascii() || !text.is_ascii(),
+        }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self.is_utf8 {
+            false => self.pattern.matches(name.as_bytes()),
+            true => {
+                let text = mutf7::decode(name.as_bytes());
+                text.is_some_and(|text| self.pattern.matches(text.as_bytes()))
+            }
+        }
+    }
+}
+
 /// The walk.
 pub(super) struct Matching {
     names: BTreeSet<String>,
-    patterns: Vec<Pattern>,
+    patterns: Vec<Wanted>,
     levels: Levels,
     last: Option<String>,
     found: BTreeMap<String, Found>,
 }
 
 impl Matching {
-    pub(super) fn new(names: BTreeSet<String>, patterns: Vec<Pattern>, levels: Levels) -> Self {
+    pub(super) fn new(names: BTreeSet<String>, patterns: Vec<Wanted>, levels: Levels) -> Self {
         Self {
             names,
             patterns,
@@ -102,7 +130,7 @@ impl Matching {
 
     fn matches(&self, name: &str) -> bool {
         let mut patterns = self.patterns.iter();
-        patterns.any(|pattern| pattern.matches(name.as_bytes()))
+        patterns.any(|pattern| pattern.matches(name))
     }
 }
 
@@ -119,7 +147,7 @@ mod tests {
     fn found(names: &[&str], patterns: &[&str], levels: Levels) -> Vec<(String, bool, bool)> {
         let names = names.iter().map(ToString::to_string).collect();
         let patterns = patterns.iter();
-        let patterns = patterns.map(|pattern| Pattern::list(b"", pattern.as_bytes()));
+        let patterns = patterns.map(|pattern| Wanted::new(b"", pattern.as_bytes()));
         let mut matching = Matching::new(names, patterns.collect(), levels);
         let mut budget = Budget::unlimited(&SystemClock);
         match matching.step(&mut budget) {
@@ -154,6 +182,14 @@ mod tests {
         let names = ["INBOX", "Drafts", "Sent.March"];
         let all = found(&names, &["INBOX", "*", "Sent.%", ""], Levels::Shown);
         assert_eq!(all.len(), 3);
+    }
+
+    #[test]
+    fn other_letters() {
+        let names = ["Caf&AOk-", "Caf&AOkA6Q-.x", "Cafe"];
+        let of = |pattern: &str| found(&names, &[pattern], Levels::Hidden).len();
+        assert_eq!((of("Café"), of("Café*"), of("*é.x")), (1, 2, 1));
+        assert_eq!((of("Caf&AOk-"), of("Caf&*"), of("Caf%")), (1, 2, 2));
     }
 
     /// RFC 5258 §5, example 9.

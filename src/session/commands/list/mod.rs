@@ -7,11 +7,11 @@ mod matching;
 use std::collections::btree_map;
 
 use self::catalogue::Catalogue;
-use self::matching::{Found, Levels, Matching};
+use self::matching::{Found, Levels, Matching, Wanted};
 use super::BBOARD_PREFIX;
 use super::status::Facts;
 use crate::budget::{Step, Why};
-use crate::protocol::{ListArguments, ListKind, Pattern, StatusItem};
+use crate::protocol::{ListArguments, ListKind, StatusItem};
 use crate::ready;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::output::HIGH_WATER;
@@ -128,11 +128,11 @@ impl Listing {
 
     /// The patterns in full. One that is a name in another name space already is not in need of a
     /// reference (RFC 3501 §6.3.8), and an empty one is ignored (RFC 5258 §3).
-    fn patterns(&self) -> Vec<Pattern> {
+    fn patterns(&self) -> Vec<Wanted> {
         let patterns = self.asked.patterns.iter().filter(|text| !text.is_empty());
         let full = patterns.map(|text| match is_absolute(text) {
-            true => Pattern::list(b"", text),
-            false => Pattern::list(&self.asked.reference, text),
+            true => Wanted::new(b"", text),
+            false => Wanted::new(&self.asked.reference, text),
         });
         full.collect()
     }
