@@ -1,4 +1,4 @@
-//! Messages: RFC 822 and MIME over bytes, and nothing else. No file, no protocol, no clock.
+//! Messages: RFC 822 and MIME over octets, and nothing else. No file, no protocol, no clock.
 //!
 //! A message may be a gigabyte and is never held whole, so nothing here asks for a whole message. The
 //! session's reader feeds chunks to a [`Scanner`], which answers with a [`Layout`]: where in the file the

@@ -1,4 +1,4 @@
-//! Values to bytes: the strings, numbers, flags and dates inside a response.
+//! Values to octets: the strings, numbers, flags and dates inside a response.
 
 use std::io::Write as _;
 

@@ -1,10 +1,10 @@
-//! The grammar: bytes to values and back. This room knows no file, no socket and no clock.
+//! The grammar: octets to values and back. This room knows no file, no socket and no clock.
 //!
 //! ```text
-//!   bytes ──> framer ──> command ──┬─> fetch, search, store, mailbox, append    the arguments
+//!  octets ──> framer ──> command ──┬─> fetch, search, store, mailbox, append    the arguments
 //!               │         (table)  └─> parser, set, flags, date                 the tokens
 //!               └─ literal ───────────────┘
-//!   bytes <── response <── encode                   dialect decides how; pattern answers FIND and LIST
+//!  octets <── response <── encode                   dialect decides how; pattern answers FIND and LIST
 //! ```
 //!
 //! [`framer`] cuts the input into commands, literals included, and never holds more than it was allowed

@@ -1,4 +1,4 @@
-//! What carries the bytes of one client: a TCP socket, or the two descriptors that inetd, ssh or a shell
+//! What carries the octets of one client: a TCP socket, or the two descriptors that inetd, ssh or a shell
 //! gave us. All of it is read and written without ever waiting.
 
 use mio::event::Source;
@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-/// A two-way stream of bytes that answers `WouldBlock`.
+/// A two-way stream of octets that answers `WouldBlock`.
 pub(super) enum Transport {
     /// A connection that a listener accepted.
     Tcp(TcpStream),

@@ -195,8 +195,8 @@ impl Delivery {
     ) -> Result<Vec<Uid>, StoreError> {
         let uids = next_uids(mailbox, self.moved.len())?;
         let bases = self.moved.iter().map(|(_, name)| filename::base(name));
-        let lines: Vec<(Uid, &[u8])> = uids.iter().copied().zip(bases).collect();
-        mailbox.append_lines(lines)?;
+        let lines = uids.iter().copied().zip(bases);
+        mailbox.list.append(&self.dir, lines)?;
         budget.spend(COST_SYNC);
         mailbox.modseqs.set_clock(budget.now(), budget.wall());
         for (&uid, (place, name)) in uids.iter().zip(self.moved.drain(..)) {

@@ -111,6 +111,9 @@ fn in_mutf7(name: &[u8]) -> Cow<'_, [u8]> {
 
 /// The names in a directory that are mailboxes, or boards, in no order. Whoever has to stop early may
 /// stop between two of them.
+///
+/// The `maildir` crate could list subdirectories, but to it a tree that cannot be read is an empty one, a
+/// folder that is a symbolic link is none, and a name that is not UTF-8 comes out as another.
 #[derive(Debug)]
 pub struct Listing<N> {
     entries: ReadDir,

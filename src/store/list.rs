@@ -1,6 +1,7 @@
 //! A mailbox and its uid list: reading on where one stopped, and making the list fit to be appended to.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::time::SystemTime;
 
 use super::mailbox::Mailbox;
@@ -53,6 +54,36 @@ impl List {
     /// True if lines may be added behind what was read.
     fn takes_lines(&self) -> bool {
         self.position.is_some() && !self.is_flawed
+    }
+
+    /// Adds lines to the list in `dir`, and flushes it. The mailbox is locked, the list was read to its
+    /// end under that lock, and [`Mailbox::list_needs_rewrite`] is false.
+    pub(super) fn append<'a>(
+        &mut self,
+        dir: &Path,
+        lines: impl IntoIterator<Item = (Uid, &'a [u8])>,
+    ) -> Result<(), StoreError> {
+        let failed = StoreError::io("writing the uid list");
+        let position = self.position.as_ref().ok_or(StoreError::Invalidated)?;
+        let mut last = 0;
+        let mut count = 0;
+        let records = lines.into_iter().map(|(uid, base)| {
+            last = uid.get();
+            count += 1;
+            Record::new(uid, base)
+        });
+        match uidlist::append(dir, position, records).map_err(failed)? {
+            Appended::Done(position) => {
+                self.position = Some(position);
+                self.lines += count;
+                self.next = self.next.max(last.saturating_add(1));
+                Ok(())
+            }
+            Appended::Moved => {
+                self.position = None;
+                Err(StoreError::InUse)
+            }
+        }
     }
 }
 
@@ -252,35 +283,6 @@ impl Mailbox {
             .retain_tail(|record| record.state.has(State::SEEN));
         for index in self.table.tail() {
             self.table.record_mut(index).uid = 0;
-        }
-    }
-
-    /// Adds lines to the list, and flushes it. The mailbox is locked, the list was read to its end under
-    /// that lock, and [`Self::list_needs_rewrite`] is false.
-    pub(super) fn append_lines<'a>(
-        &mut self,
-        lines: impl IntoIterator<Item = (Uid, &'a [u8])>,
-    ) -> Result<(), StoreError> {
-        let failed = StoreError::io("writing the uid list");
-        let position = self.list.position.as_ref().ok_or(StoreError::Invalidated)?;
-        let mut last = 0;
-        let mut count = 0;
-        let records = lines.into_iter().map(|(uid, base)| {
-            last = uid.get();
-            count += 1;
-            Record::new(uid, base)
-        });
-        match uidlist::append(self.dir(), position, records).map_err(failed)? {
-            Appended::Done(position) => {
-                self.list.position = Some(position);
-                self.list.lines += count;
-                self.list.next = self.list.next.max(last.saturating_add(1));
-                Ok(())
-            }
-            Appended::Moved => {
-                self.list.position = None;
-                Err(StoreError::InUse)
-            }
         }
     }
 

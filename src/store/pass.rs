@@ -28,9 +28,9 @@
 //! session can tell from a new message.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::disk::Observation;
+use super::disk::{Observation, Stamps};
 use super::filename;
 use super::keywords::KeywordTable;
 use super::list::{Listed, ReadList, RewriteList};
@@ -71,7 +71,9 @@ pub(super) struct Pass {
     letters: KeywordSet,
     /// What was heard and suspected before the last scan.
     cleared: (u32, u64),
-    before: Option<super::disk::Stamps>,
+    before: Option<Stamps>,
+    /// When the last scan began.
+    began: SystemTime,
 }
 
 #[derive(Debug)]
@@ -104,6 +106,7 @@ impl Pass {
             letters: KeywordSet::NONE,
             cleared: (0, 0),
             before: None,
+            began: SystemTime::UNIX_EPOCH,
         }
     }
 
@@ -182,14 +185,10 @@ impl Pass {
                     Stage::Verify(mailbox.table.tail().start)
                 }
             }),
-            Stage::Verify(from) => match verify(mailbox, *from, budget) {
-                Ok(Some(from)) => Ok(Stage::Verify(from)),
-                Ok(None) => {
-                    let prepared = self.prepare(mailbox, budget);
-                    self.or_without_news(mailbox, prepared)
-                }
-                Err(error) => Err(error),
-            },
+            Stage::Verify(from) => {
+                let from = *from;
+                self.verify(mailbox, from, budget)
+            }
             Stage::Rewrite(rewriting) => {
                 let rewritten = ready!(rewriting.step(mailbox, tools, budget));
                 self.or_without_news(mailbox, rewritten.map(|()| Stage::Number(None)))
@@ -232,6 +231,7 @@ impl Pass {
         budget: &mut Budget<'_>,
     ) -> Result<Stage, StoreError> {
         self.cleared = (mailbox.disk.suspicions, mailbox.hearing.heard());
+        self.began = budget.wall();
         let now = budget.now();
         let failed = StoreError::io("reading the mailbox");
         let scan = Scan::new(mailbox, self.moves || mailbox.has_writer()).map_err(failed)?;
@@ -263,7 +263,7 @@ impl Pass {
         let mut is_doubtful = settle_all_twice(mailbox, scanned, tools, budget);
         self.drops_unseen = self.is_conclusive
             || self.scans >= MOST_SCANS
-            || !mailbox.disk.loaded && scanned.is_steady && scanned.before.are_old(budget.wall());
+            || scanned.is_steady && self.saw_all(mailbox);
         let may_bury = self.is_conclusive && (self.lock.is_some() || !mailbox.is_writable());
         let has_ghosts = look_for_ghosts(mailbox, may_bury) > 0;
         let has_unseen = !self.drops_unseen && tail_has(mailbox, |state| !state.has(State::SEEN));
@@ -283,6 +283,13 @@ impl Pass {
         }
         self.scans_again = false;
         Ok(self.after_scans(mailbox))
+    }
+
+    /// True if the last scan has seen all that is there, provided that the directories still are as they
+    /// were before it. Sure enough for a mailbox of which nobody was told anything yet.
+    fn saw_all(&self, mailbox: &Mailbox) -> bool {
+        let were_old = self.before.is_some_and(|before| before.are_old(self.began));
+        were_old && !mailbox.disk.loaded
     }
 
     /// Scan again: with the lock, if we may take it. It is not held while waiting.
@@ -332,6 +339,29 @@ impl Pass {
     fn can_do_without(&self, mailbox: &Mailbox, error: &StoreError) -> bool {
         let has_list = self.listed == Listed::Whole && !mailbox.has_no_validity();
         has_list && !matches!(error, StoreError::InUse)
+    }
+
+    /// Makes sure that each stranger is still there, now that nobody else can number or expunge it. Where
+    /// the directories have not changed since the scan, none needs to be looked at.
+    fn verify(
+        &mut self,
+        mailbox: &mut Mailbox,
+        from: usize,
+        budget: &mut Budget<'_>,
+    ) -> Result<Stage, StoreError> {
+        let is_untouched = |mailbox: &Mailbox| {
+            Stamps::of(mailbox.dir()).is_ok_and(|stamps| self.before == Some(stamps))
+        };
+        if !(self.saw_all(mailbox) && is_untouched(mailbox)) {
+            if let Some(next) = look_at_strangers(mailbox, from, budget)? {
+                return Ok(Stage::Verify(next));
+            }
+        }
+        mailbox
+            .table
+            .retain_tail(|record| !record.is_stranger() || record.state.has(State::SEEN));
+        let prepared = self.prepare(mailbox, budget);
+        self.or_without_news(mailbox, prepared)
     }
 
     /// Under the lock, before strangers are numbered: names for stray letters, and a list to append to.
@@ -389,12 +419,10 @@ impl Pass {
             return Ok(Stage::Publish);
         }
         let uids = next_uids(mailbox, strangers.len())?;
-        let lines: Vec<(Uid, Vec<u8>)> = uids
-            .iter()
-            .zip(&strangers)
-            .map(|(&uid, &index)| (uid, mailbox.table.base(index).to_vec()))
-            .collect();
-        let written = mailbox.append_lines(lines.iter().map(|(uid, base)| (*uid, &base[..])));
+        let (dir, table) = (mailbox.dir().to_path_buf(), &mailbox.table);
+        let bases = strangers.iter().map(|&index| table.base(index));
+        let lines = uids.iter().copied().zip(bases);
+        let written = mailbox.list.append(&dir, lines);
         budget.spend(COST_SYNC);
         if let Err(error) = written {
             log::warn!(
@@ -506,9 +534,8 @@ fn look_for_ghosts(mailbox: &mut Mailbox, may_bury: bool) -> u32 {
     ghosts
 }
 
-/// Makes sure that each stranger is still there, now that nobody else can number or expunge it. Ends
-/// with where to go on.
-fn verify(
+/// Marks the strangers that have gone; returns where to go on.
+fn look_at_strangers(
     mailbox: &mut Mailbox,
     from: usize,
     budget: &mut Budget<'_>,
@@ -534,9 +561,6 @@ fn verify(
             return Ok(Some(index + 1));
         }
     }
-    mailbox
-        .table
-        .retain_tail(|record| !record.is_stranger() || record.state.has(State::SEEN));
     Ok(None)
 }
 
@@ -584,14 +608,14 @@ fn number_in_memory(mailbox: &mut Mailbox, budget: &Budget<'_>) {
             .table
             .number(&strangers, uids.iter().map(|uid| uid.get()));
     }
-    let letters = strangers_letters(mailbox);
+    let letters = letters_in_use(mailbox);
     let mut table = mailbox.keywords().clone();
     if table.name_strays(letters) {
         mailbox.set_keywords(table);
     }
 }
 
-fn strangers_letters(mailbox: &Mailbox) -> KeywordSet {
+fn letters_in_use(mailbox: &Mailbox) -> KeywordSet {
     let records = (0..mailbox.table.len()).map(|index| mailbox.table.record(index));
     records.fold(KeywordSet::NONE, |all, record| all.with(record.keywords))
 }

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::types::MailboxRef;
+use crate::types::mailbox_name::BBOARD_PREFIX;
 
 use super::files;
 use super::layout;
@@ -32,8 +33,6 @@ const STALE: Duration = Duration::from_secs(30);
 const MAX_SIZE: u64 = 1 << 20;
 /// What a file of the second version starts with.
 const HEADER: &[u8] = b"V\t2\n\n";
-/// What the name of a board has in front of it here.
-const BBOARD_PREFIX: &str = "#bboard.";
 
 /// What has to be escaped within a level, and the letter that stands for it behind [`ESCAPE`].
 const ESCAPES: [(u8, u8); 5] = [
@@ -204,10 +203,7 @@ impl Version {
     }
 
     fn write_line(self, mailbox: &MailboxRef) -> Vec<u8> {
-        let name = match mailbox {
-            MailboxRef::Personal(name) => name.to_string(),
-            MailboxRef::Bboard(name) => format!("{BBOARD_PREFIX}{name}"),
-        };
+        let name = mailbox.to_string();
         match self {
             Self::One => name.into_bytes(),
             Self::Two => name.bytes().flat_map(escape).collect(),

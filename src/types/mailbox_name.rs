@@ -30,6 +30,9 @@ pub type NameError = &'static str;
 /// What stands between two levels of a name.
 pub const SEPARATOR: char = '.';
 
+/// What a bulletin board's name begins with where names of both kinds can stand.
+pub const BBOARD_PREFIX: &str = "#bboard.";
+
 /// A directory entry is at most 255 octets; one is the leading dot.
 const MAX_LENGTH: usize = 254;
 
@@ -122,11 +125,12 @@ impl fmt::Display for BboardName {
     }
 }
 
+/// The name where names of both kinds can stand.
 impl fmt::Display for MailboxRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Personal(name) => name.fmt(f),
-            Self::Bboard(name) => name.fmt(f),
+            Self::Bboard(name) => write!(f, "{BBOARD_PREFIX}{name}"),
         }
     }
 }

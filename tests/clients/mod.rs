@@ -4,13 +4,24 @@
 //! CAPABILITY is answered BAD and the programs fall back to what they knew in 1992, and in the automatic
 //! one, where they climb to IMAP4rev1. What they did is read back from the disk.
 
+mod account;
 mod alpine;
+mod crate_imap;
 mod curl;
 mod fetchmail;
+mod getmail;
+mod isync;
+mod libraries;
 mod mailutil;
+mod mutt;
+mod offlineimap;
 mod terminal;
+mod together;
+mod two_ways;
 
 use std::time::Duration;
+
+use crate::support::maildir::Entry;
 
 /// How long one run of a client may take: far more than it needs, far less than a hung CI job.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -52,3 +63,11 @@ macro_rules! in_both_dialects {
     };
 }
 use in_both_dialects;
+
+/// Gives a message other flags, as a program that works in the Maildir itself does: by another name.
+fn set_flags(entry: &Entry, letters: &str) {
+    let mailbox = entry.path.ancestors().nth(2);
+    let name = format!("cur/{}:2,{letters}", entry.base);
+    let path = mailbox.expect("a message is in a mailbox").join(name);
+    std::fs::rename(&entry.path, path).expect("a message that was listed just now");
+}

@@ -30,10 +30,7 @@ impl Program {
             .map(|directory| directory.join(name))
             .find(|candidate| candidate.is_file());
         if found.is_none() {
-            let obligatory = std::env::var(OBLIGATION).is_ok_and(|value| value == "required");
-            assert!(!obligatory, "{name} is absent, and {OBLIGATION}=required");
-            // Past the capture of the test harness: a test that did nothing must not look green.
-            let _ = writeln!(std::io::stderr(), "NOT RUN: {name} is absent");
+            not_run(name);
         }
         found.map(|path| Self { path })
     }
@@ -49,6 +46,17 @@ impl Program {
             .env("TZ", "UTC");
         command
     }
+}
+
+/// Reports that a test was not run because something that is not ours is absent.
+///
+/// # Panics
+/// When the environment makes it obligatory.
+pub(crate) fn not_run(absent: &str) {
+    let obligatory = std::env::var(OBLIGATION).is_ok_and(|value| value == "required");
+    assert!(!obligatory, "{absent} is absent, and {OBLIGATION}=required");
+    // Past the capture of the test harness: a test that did nothing must not look green.
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {absent} is absent");
 }
 
 /// What a finished program left behind.

@@ -16,8 +16,8 @@ pub(crate) const USER: &str = "joe";
 /// Her password.
 pub(crate) const PASSWORD: &str = "secret";
 
-/// Somebody without rights: Dovecot refuses to open mail as root, so that all who share a Maildir with
-/// it have to be this user when the tests run as root.
+/// Somebody without rights: Dovecot refuses to open mail as root, and getmail to deliver it, so that all
+/// who share a Maildir with them have to be this user when the tests run as root.
 const NOBODY: u32 = 65534;
 
 /// The directory and what is in it; all gone with the value.
@@ -35,6 +35,11 @@ impl Site {
 
     /// A host where Dovecot works too.
     pub(crate) fn with_dovecot() -> Self {
+        Self::of_a_user()
+    }
+
+    /// A host whose mail belongs to somebody without rights.
+    pub(crate) fn of_a_user() -> Self {
         Self::owned_by(rustix::process::geteuid().is_root().then_some(NOBODY))
     }
 
@@ -72,7 +77,12 @@ impl Site {
 
     /// The user's Maildir.
     pub(crate) fn maildir(&self) -> Maildir {
-        Maildir::create(&self.path("mail").join(USER), self.owner)
+        self.maildir_at(&format!("mail/{USER}"))
+    }
+
+    /// Another Maildir of hers, below the directory.
+    pub(crate) fn maildir_at(&self, name: &str) -> Maildir {
+        Maildir::create(&self.path(name), self.owner)
     }
 
     /// Writes a file into the home directory, readable by its owner only as fetchmail demands.
@@ -80,6 +90,7 @@ impl Site {
         let path = self.home().join(name);
         fs::write(&path, contents).expect("a file in the home directory");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+        self.give_away(&path);
         path
     }
 

@@ -31,11 +31,8 @@ use super::utf8;
 use crate::protocol::Credentials;
 use crate::protocol::command::Command;
 use crate::store::layout;
-use crate::types::mailbox_name::{NameError, SEPARATOR};
+use crate::types::mailbox_name::{BBOARD_PREFIX, NameError, SEPARATOR};
 use crate::types::{MailboxName, MailboxRef};
-
-/// What a bulletin board's name begins with where names of both kinds can stand.
-const BBOARD_PREFIX: &str = "#bboard.";
 
 /// The job of a command that is legal in this state.
 pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
@@ -160,9 +157,10 @@ fn board_argument(name: &[u8]) -> Result<MailboxRef, Reply> {
 /// The name under which a mailbox of either kind can be selected.
 fn name_on_wire(name: &MailboxRef, core: &Core) -> String {
     match name {
-        MailboxRef::Personal(name) if name.is_inbox() => name.to_string(),
-        MailboxRef::Personal(name) => format!("{}{name}", core.config.namespace_prefix),
-        MailboxRef::Bboard(name) => format!("{BBOARD_PREFIX}{name}"),
+        MailboxRef::Personal(own) if !own.is_inbox() => {
+            format!("{}{own}", core.config.namespace_prefix)
+        }
+        _ => name.to_string(),
     }
 }
 

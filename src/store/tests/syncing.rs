@@ -419,6 +419,38 @@ fn sessions_share_a_pass_and_its_lock_ends_with_them() {
 }
 
 #[test]
+fn a_file_that_goes_before_it_is_numbered_is_no_message() {
+    for goes in [false, true] {
+        let rig = Rig::frugal();
+        rig.put("cur", "1.a.h:2,", "a");
+        rig.put("cur", "2.b.h:2,", "b");
+        for part in ["new", "cur"] {
+            let dir = std::fs::File::open(rig.root().join(part)).expect("a directory");
+            let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+            dir.set_modified(long_ago).expect("set");
+        }
+        let mut store = rig.store();
+        let handle = store
+            .open(&rig.account, &super::rig::mailbox("INBOX"))
+            .expect("opened");
+        let mut sync = Sync::for_open(handle.clone(), Access::ReadOnly);
+        let lock = rig.root().join("dovecot-uidlist.lock");
+        let mut goes = Some("cur/1.a.h:2,").filter(|_| goes);
+        let left = 2 - usize::from(goes.is_some());
+        rig.drive(|budget| {
+            let step = sync.step(&mut store, budget);
+            if let Some(path) = goes.take_if(|_| lock.exists()) {
+                rig.remove(path);
+            }
+            step
+        })
+        .expect("synced");
+        assert_eq!((goes, store.mailbox(&handle).table.live()), (None, left));
+        assert_eq!(rig.listed(".").len(), left);
+    }
+}
+
+#[test]
 fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");

@@ -207,7 +207,8 @@ fn check_order(last: u32, record: &Record<'_>) -> io::Result<()> {
 
 /// `uid *(SP key) SP ":" base LF`; the base only, whatever the old file had behind it.
 fn write_record(record: &Record<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(record.uid.to_string().as_bytes());
+    // Writing to memory does not fail.
+    let _ = write!(out, "{}", record.uid);
     for key in record.valid_keys() {
         out.push(b' ');
         out.extend_from_slice(key);

@@ -1,0 +1,131 @@
+//! `mbsync` of isync, with UIDPLUS and without.
+
+use std::fs;
+
+use super::LIMIT;
+use super::account::{self, CREATED, FOLDERS, Folder, header};
+use super::two_ways::{TwoWays, syncs};
+use crate::support::maildir::Maildir;
+use crate::support::program::{Program, run};
+use crate::support::server::TestServer;
+use crate::support::site::{PASSWORD, Site, USER};
+
+/// How isync 1.4 fails wherever APPEND does not tell the UID: it does not expect the answer to its own
+/// search for the message. The next run finds it by the journal.
+const UPLOADED_BLINDLY: &str = "received extraneous data in FETCH response";
+
+/// The program, with a full account.
+pub(super) struct Mbsync {
+    mbsync: Program,
+    server: TestServer,
+    near: Maildir,
+    site: Site,
+    /// Lines for the section of the account.
+    options: &'static str,
+}
+
+impl Mbsync {
+    pub(super) fn new(site: Site, options: &'static str) -> Option<Self> {
+        let mbsync = Program::find("mbsync")?;
+        let near = Maildir::create(&site.home().join("near"), None);
+        fs::create_dir(site.home().join("state")).expect("mkdir");
+        account::fill(&site.maildir());
+        let server = TestServer::start(&site, &[]);
+        Some(Self {
+            mbsync,
+            server,
+            near,
+            site,
+            options,
+        })
+    }
+
+    fn configuration(&self) -> String {
+        format!(
+            "FSync no\n\n\
+             IMAPAccount a\nHost 127.0.0.1\nPort {port}\nUser {USER}\nPass {PASSWORD}\n\
+             SSLType None\nAuthMechs LOGIN\n{options}\n\n\
+             IMAPStore far\nAccount a\n\n\
+             MaildirStore near\nInbox {near}\nSubFolders Maildir++\n\n\
+             Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nRemove Both\n\
+             Expunge Both\nSyncState {state}/\n",
+            port = self.server.port(),
+            options = self.options,
+            near = self.near.path().display(),
+            state = self.site.home().join("state").display(),
+        )
+    }
+}
+
+impl TwoWays for Mbsync {
+    fn sync(&self) {
+        let file = self.site.write_home("mbsyncrc", &self.configuration());
+        let mut command = self.mbsync.command();
+        command
+            .arg("-c")
+            .arg(file)
+            .args(["-V", "all"])
+            .env("HOME", self.site.home());
+        let mut finished = run(&mut command, LIMIT);
+        // It stops at the first folder.
+        for _ in FOLDERS {
+            if finished.errors.contains(UPLOADED_BLINDLY) {
+                finished = run(&mut command, LIMIT);
+            }
+        }
+        finished.success();
+        let errors = finished.errors.replace("*** IMAP Warning *** Password", "");
+        assert!(!errors.to_lowercase().contains("warning"), "{finished}");
+    }
+
+    /// Since 1.5 names are recoded.
+    fn near(&self, folder: &Folder) -> Option<Maildir> {
+        let by_name = || self.near.existing_folder(folder.name);
+        folder.if_on_server(&self.near).or_else(by_name)
+    }
+
+    /// Without the file `maildirfolder`, for which mbsync would never remove the directory.
+    fn make_near(&self, folder: &Folder) -> Maildir {
+        let path = self.near.path().join(format!(".{}", folder.encoded));
+        Maildir::create(&path, None)
+    }
+
+    fn site(&self) -> &Site {
+        &self.site
+    }
+
+    fn server(&self) -> &TestServer {
+        &self.server
+    }
+
+    fn restart(&mut self) {
+        self.server = TestServer::start(&self.site, &[]);
+    }
+}
+
+#[test]
+fn syncs_with_uidplus() {
+    let Some(mut rig) = Mbsync::new(Site::new(), "") else {
+        return;
+    };
+    syncs(&mut rig);
+    removed_folders_travel(&rig);
+}
+
+#[test]
+fn syncs_without_uidplus() {
+    if let Some(mut rig) = Mbsync::new(Site::new(), "DisableExtensions UIDPLUS") {
+        syncs(&mut rig);
+    }
+}
+
+/// Mail is never removed with its folder: it has to be empty first.
+fn removed_folders_travel(rig: &Mbsync) {
+    let [near, far] = rig.sides(&CREATED);
+    fs::remove_file(far.the(&header("created-1")).path).expect("it is there");
+    rig.sync();
+    assert_eq!(near.entries(), []);
+    fs::remove_dir_all(far.path()).expect("a folder may go");
+    rig.sync();
+    assert!(!near.path().exists());
+}

@@ -1,0 +1,282 @@
+//! `mutt` and `neomutt` on a screen, with a header cache: reading, marking, moving, searching, and what
+//! the cache makes of changes while they were away.
+
+use std::fs;
+
+use super::account::{self, CREATED, DRAFTS, INBOX, RENAMED, TRIP, contents};
+use super::set_flags;
+use super::terminal::Terminal;
+use crate::support::maildir::Maildir;
+use crate::support::program::{Program, until};
+use crate::support::server::TestServer;
+use crate::support::site::{PASSWORD, Site, USER};
+
+/// How long an effect may take to reach the disk.
+const SOON: std::time::Duration = std::time::Duration::from_secs(20);
+
+macro_rules! in_both {
+    ($($scenario:ident),+ $(,)?) => {
+        mod mutt {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario("mutt");
+            })+
+        }
+        mod neomutt {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario("neomutt");
+            })+
+        }
+    };
+}
+in_both![
+    reads_marks_and_moves,
+    hears_of_changes,
+    resumes_from_its_cache,
+    manages_folders,
+];
+
+/// Only neomutt knows these; it uses them where the server has them.
+const RESYNC: &str = "set imap_condstore = yes\nset imap_qresync = yes\n";
+
+/// A server with the account, and a program that may open it again and again.
+pub(super) struct Rig {
+    program: Program,
+    tmux: Program,
+    settings: String,
+    pub(super) server: TestServer,
+    pub(super) site: Site,
+}
+
+impl Rig {
+    pub(super) fn new(name: &str) -> Option<Self> {
+        let program = Program::find(name)?;
+        let tmux = Program::find("tmux")?;
+        let site = Site::new();
+        account::fill(&site.maildir());
+        let server = TestServer::start(&site, &[]);
+        let cache = site.home().join("cache");
+        fs::create_dir(&cache).expect("mkdir");
+        let lines = if name == "neomutt" { RESYNC } else { "" };
+        let url = format!("imap://{USER}@127.0.0.1:{}", server.port());
+        let settings = format!(
+            "set imap_user = {USER}\nset imap_pass = {PASSWORD}\nset ssl_starttls = no\n\
+             set ssl_force_tls = no\nset folder = {url}/\nset spoolfile = {url}/INBOX\n\
+             set header_cache = {cache}/\nset message_cachedir = {cache}/\n\
+             set mail_check = 1\nset timeout = 1\nset sort = mailbox-order\n\
+             set confirmappend = no\nset confirmcreate = no\nset delete = yes\nset move = no\n\
+             set quit = yes\nset wait_key = no\nset markers = no\nset mark_old = no\n\
+             set imap_check_subscribed = no\nset imap_list_subscribed = no\n\
+             set assumed_charset = utf-8\nset index_format = \"%4C %Z %s\"\n\
+             set status_format = \"All=%m Shown=%M Unread=%u Flagged=%F\"\n\
+             {lines}",
+            cache = cache.display(),
+        );
+        Some(Self {
+            program,
+            tmux,
+            settings,
+            server,
+            site,
+        })
+    }
+
+    /// Opens a mailbox and waits until it shows how many messages there are.
+    pub(super) fn open(&self, mailbox: &str, messages: usize) -> Screen {
+        let file = self.site.write_home("muttrc", &self.settings);
+        let program = self.program.command();
+        let command = format!(
+            "{} -n -F {} -f 'imap://{USER}@127.0.0.1:{}/{mailbox}' 2>{}",
+            program.get_program().to_string_lossy(),
+            file.display(),
+            self.server.port(),
+            self.site.home().join("errors").display(),
+        );
+        let terminal = Terminal::run(
+            self.tmux.clone(),
+            self.site.path("tmux"),
+            &command,
+            |command| {
+                command.env("HOME", self.site.home());
+            },
+        );
+        let screen = Screen(terminal);
+        screen.see(&format!("All={messages} "));
+        screen
+    }
+
+    fn mail(&self) -> Maildir {
+        self.site.maildir()
+    }
+}
+
+/// The program while it runs.
+pub(super) struct Screen(Terminal);
+
+impl Screen {
+    pub(super) fn see(&self, text: &str) -> String {
+        self.0.wait_for(text)
+    }
+
+    fn press(&self, key: &str) {
+        self.0.press(key);
+    }
+
+    /// Answers a question, whatever the program proposes.
+    fn answer(&self, question: &str, text: &str) {
+        self.see(question);
+        self.press("C-u");
+        self.0.type_text(text);
+        self.press("Enter");
+    }
+
+    /// Goes to the message with an identity, and does something with it by a key.
+    pub(super) fn at(&self, id: &str, key: &str) {
+        self.press("/");
+        self.answer("Search for:", &format!("~s {id}"));
+        self.press(key);
+    }
+
+    /// Shows only what matches, and waits until that is so many.
+    fn limit(&self, pattern: &str, messages: usize) {
+        self.press("l");
+        self.answer("messages matching:", pattern);
+        self.see(&format!("Shown={messages} "));
+    }
+
+    pub(super) fn quit(&self) {
+        self.press("q");
+        self.0.wait_for_end();
+    }
+}
+
+/// The flags of a message once they are what they should be.
+pub(super) fn flags_become(maildir: &Maildir, id: &str, flags: &str) {
+    until(&format!("{id} has the flags {flags:?}"), SOON, || {
+        let now = contents(maildir);
+        (now.get(id).map(String::as_str) == Some(flags)).then_some(())
+    });
+}
+
+fn reads_marks_and_moves(name: &str) {
+    let Some(rig) = Rig::new(name) else {
+        return;
+    };
+    let screen = rig.open("INBOX", INBOX.messages);
+    screen.at("inbox-0003", "Enter");
+    screen.see("The text of number 3.");
+    screen.press("i");
+    screen.at("inbox-0004", "F");
+    screen.at("inbox-0005", "N");
+    screen.at("inbox-0006", "d");
+    screen.at("inbox-0007", "s");
+    screen.answer("Save to mailbox", "=Entwürfe");
+    screen.at("inbox-0008", "C");
+    screen.answer("Copy to mailbox", "=台北");
+    screen.press("$");
+    screen.see(&format!("All={} ", INBOX.messages - 2));
+    let mail = rig.mail();
+    for (id, flags) in [("0003", "S"), ("0004", "FRS"), ("0005", "")] {
+        flags_become(&mail, &format!("inbox-{id}"), flags);
+    }
+    assert_eq!(mail.holding(&INBOX.header(6)), []);
+    let moved = DRAFTS.on_server(&mail).the(&INBOX.header(7));
+    assert_eq!(moved.contents(), account::sample(&INBOX.id(7), 7));
+    let copy = TRIP.on_server(&mail).the(&INBOX.header(8));
+    assert_eq!(copy.contents(), account::sample(&INBOX.id(8), 8));
+    // This one the server has to search for.
+    let hits = (1..=INBOX.messages).filter(|number| number % 50 == 9);
+    screen.limit("=b aus", hits.count());
+    screen.limit("all", INBOX.messages - 2);
+    screen.quit();
+}
+
+fn hears_of_changes(name: &str) {
+    let Some(rig) = Rig::new(name) else {
+        return;
+    };
+    let mail = rig.mail();
+    let screen = rig.open(DRAFTS.name, DRAFTS.messages);
+    let drafts = DRAFTS.on_server(&mail);
+    drafts.deliver(&account::sample("late", 1));
+    screen.see(&format!("All={} ", DRAFTS.messages + 1));
+    screen.press("End");
+    screen.see("subject late");
+    fs::remove_file(drafts.the(&DRAFTS.header(299)).path).expect("another program may");
+    screen.see(&format!("All={} ", DRAFTS.messages));
+    let flagged = contents(&drafts)
+        .values()
+        .filter(|flags| flags.contains('F'))
+        .count();
+    set_flags(&drafts.the(&DRAFTS.header(298)), "FS");
+    screen.see(&format!("Flagged={}", flagged + 1));
+    screen.quit();
+}
+
+fn resumes_from_its_cache(name: &str) {
+    let Some(rig) = Rig::new(name) else {
+        return;
+    };
+    let mail = rig.mail();
+    let drafts = DRAFTS.on_server(&mail);
+    rig.open(DRAFTS.name, DRAFTS.messages).quit();
+    let cached = fs::read_dir(rig.site.home().join("cache")).expect("readdir");
+    assert_ne!(cached.count(), 0, "there is a cache");
+    drafts.deliver(&account::sample("late", 1));
+    set_flags(&drafts.the(&DRAFTS.header(2)), "FS");
+    for number in [1, 100] {
+        fs::remove_file(drafts.the(&DRAFTS.header(number)).path).expect("another program may");
+    }
+    let screen = rig.open(DRAFTS.name, DRAFTS.messages - 1);
+    let stored = contents(&drafts);
+    let flagged = stored.values().filter(|flags| flags.contains('F')).count();
+    screen.see(&format!("Flagged={flagged}"));
+    screen.press("End");
+    screen.see("subject late");
+    // Nothing that is cached stands for another message.
+    for id in ["draft-0002", "draft-0099", "draft-0101", "draft-0300"] {
+        screen.at(id, "Enter");
+        screen.see(&format!("Message-ID: <{id}@example.org>"));
+        screen.press("i");
+    }
+    screen.quit();
+}
+
+fn manages_folders(name: &str) {
+    let Some(rig) = Rig::new(name) else {
+        return;
+    };
+    let mail = rig.mail();
+    let screen = rig.open("INBOX", INBOX.messages);
+    screen.press("c");
+    screen.see("Open mailbox");
+    screen.press("?");
+    if name == "neomutt" {
+        // It lists the mailboxes of its settings first, and there are none.
+        screen.see("Mailboxes [0]");
+        screen.press("Tab");
+    }
+    screen.see(DRAFTS.name);
+    screen.press("C");
+    screen.answer("Create mailbox:", CREATED.name);
+    until("the folder is there", SOON, || CREATED.if_on_server(&mail));
+    screen.press("/");
+    screen.answer("Search for:", CREATED.name);
+    screen.press("r");
+    screen.answer("Rename mailbox", RENAMED.name);
+    until("the folder has its new name", SOON, || {
+        RENAMED.if_on_server(&mail)
+    });
+    assert!(CREATED.if_on_server(&mail).is_none());
+    screen.press("/");
+    screen.answer("Search for:", RENAMED.name);
+    screen.press("d");
+    screen.see("Really delete mailbox");
+    screen.press("y");
+    until("the folder has gone", SOON, || {
+        RENAMED.if_on_server(&mail).is_none().then_some(())
+    });
+    screen.press("q");
+    screen.quit();
+}
