@@ -46,7 +46,7 @@ pub enum Decoder {
     /// The bits that are not given out yet, and how many they are: 0, 6, 12 or 18, of which less than 8
     /// are left over.
     Base64(u32, u32),
-    /// What of an escape has been read: `=` and what follows it, at most [`MAX_ESCAPE`] octets.
+    /// What of an escape has been read: `=` and what follows it, at most `MAX_ESCAPE` octets.
     QuotedPrintable(Vec<u8>),
 }
 
