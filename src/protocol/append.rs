@@ -20,10 +20,45 @@ pub struct AppendArguments {
     pub flags: FlagList,
     /// Its internal date; `None`: now.
     pub date: Option<DateTime>,
+    /// How it comes.
+    pub data: AppendData,
     /// See [`super::Request::level`].
     pub level: Level,
     /// See [`super::Request::trigger`].
     pub trigger: Level,
+}
+
+/// How a message comes that is appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AppendData {
+    /// In a literal8: the octet 0 may be in it (RFC 3516 §4.4).
+    pub binary: bool,
+    /// In parentheses, of which the second one follows it: its header may be in UTF-8 (RFC 6855 §4).
+    pub utf8: bool,
+}
+
+/// Reads what announces a message.
+///
+/// ```text
+/// append-data  = literal / literal8                              RFC 4466 §2.2, RFC 3516 §7
+/// append-data =/ "UTF8" SP "(" literal8 ")"                      RFC 6855 §4
+/// ```
+fn append_data(cursor: &mut Cursor<'_>) -> Parsed<AppendData> {
+    let utf8 = cursor.eat_word("UTF8");
+    if utf8 {
+        cursor.space()?;
+        cursor.eat(b'(').then_some(()).ok_or("( was expected")?;
+    }
+    let binary = cursor.eat(b'~');
+    if utf8 && !binary {
+        return Err("a message in UTF-8 is announced by ~{n}");
+    }
+    if binary {
+        cursor.needs(Level::Imap4);
+    }
+    cursor.announcement()?;
+    cursor.end()?;
+    Ok(AppendData { binary, utf8 })
 }
 
 impl AppendArguments {
@@ -60,13 +95,13 @@ fn is_announcement(mut cursor: Cursor<'_>) -> bool {
 
 fn arguments(cursor: &mut Cursor<'_>, tag: &[u8]) -> Parsed<AppendArguments> {
     let (mailbox, flags, date) = before_message(cursor)?;
-    cursor.announcement()?;
-    cursor.end()?;
+    let data = append_data(cursor)?;
     Ok(AppendArguments {
         tag: tag.to_vec(),
         mailbox,
         flags,
         date,
+        data,
         level: cursor.level(),
         trigger: cursor.trigger(),
     })
@@ -84,17 +119,19 @@ fn before_message(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, FlagList, Option<
     Ok((mailbox, flags, date))
 }
 
+/// Flags, internal date and form of a message that follows another one.
+pub type NextMessage = (FlagList, Option<DateTime>, AppendData);
+
 /// Reads what stands between two messages of one APPEND, up to and with the announcement of the second.
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn parse_append_more(text: &[u8]) -> Result<(FlagList, Option<DateTime>), &'static str> {
+pub fn parse_append_more(text: &[u8]) -> Result<NextMessage, &'static str> {
     let mut cursor = Cursor::new(text);
     cursor.space()?;
-    let options = options(&mut cursor)?;
-    cursor.announcement()?;
-    cursor.end()?;
-    Ok(options)
+    let (flags, date) = options(&mut cursor)?;
+    let data = append_data(&mut cursor)?;
+    Ok((flags, date, data))
 }
 
 /// ```text
@@ -174,10 +211,22 @@ mod tests {
     #[test]
     fn more_messages() {
         let parse = |text: &str| parse_append_more(text.as_bytes());
-        let (flags, date) = parse(" (\\Seen) \" 9-Jun-1988 12:55:43 -0700\" {5+}").expect("right");
+        let (flags, date, _) =
+            parse(" (\\Seen) \" 9-Jun-1988 12:55:43 -0700\" {5+}").expect("right");
         assert_eq!(flags.system, Flags::SEEN);
         assert_eq!(date, Some(DateTime { unix: 581_889_343 }));
-        assert_eq!(parse(" {5}"), Ok((FlagList::default(), None)));
+        let none = |data| Ok((FlagList::default(), None, data));
+        assert_eq!(parse(" {5}"), none(AppendData::default()));
+        let binary = AppendData {
+            binary: true,
+            utf8: false,
+        };
+        assert_eq!(parse(" ~{5}"), none(binary));
+        let utf8 = AppendData {
+            utf8: true,
+            ..binary
+        };
+        assert_eq!(parse(" utf8 (~{5+}"), none(utf8));
         for wrong in [
             "",
             " ",
@@ -186,6 +235,10 @@ mod tests {
             " x {5}",
             " (\\Seen)",
             " {5} {6}",
+            " UTF8 {5}",
+            " UTF8 ({5}",
+            " UTF8 ~{5}",
+            " ~ {5}",
         ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }

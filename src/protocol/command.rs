@@ -14,6 +14,7 @@ use super::id::{self, IdFields};
 use super::list::{self, ListArguments};
 use super::mailbox::{self, MailboxKind, StatusItem};
 use super::parser::{Cursor, Parsed};
+use super::resync::{FetchModifiers, SelectParameters};
 use super::sasl::{self, Mechanism};
 use super::search::{self, SearchKey, SearchReturn};
 use super::set::sequence_set;
@@ -22,6 +23,8 @@ use super::store;
 
 /// Longest tag that is repeated.
 const MAX_TAG: usize = 100;
+/// Most names in one ENABLE.
+const MAX_EXTENSIONS: usize = 100;
 
 /// A command as the client sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +161,13 @@ pub enum Command {
     Examine {
         /// Its name.
         mailbox: Vec<u8>,
+        /// How.
+        parameters: SelectParameters,
+    },
+    /// Switch extensions on that change what the server says (RFC 5161).
+    Enable {
+        /// Their names.
+        extensions: Vec<Vec<u8>>,
     },
     /// Remove the deleted messages.
     Expunge {
@@ -172,6 +182,8 @@ pub enum Command {
         set: MessageSet,
         /// Which data, at least one item.
         items: Vec<FetchItem>,
+        /// Of which of them.
+        modifiers: FetchModifiers,
     },
     /// Names of mailboxes or bulletin boards, in the old way (RFC 1176 p. 12, RFC 2062 p. 1-2).
     Find {
@@ -246,6 +258,8 @@ pub enum Command {
     Select {
         /// Its name.
         mailbox: Vec<u8>,
+        /// How.
+        parameters: SelectParameters,
     },
     /// Search for messages, and sort them.
     Sort {
@@ -277,6 +291,8 @@ pub enum Command {
         silent: bool,
         /// Which flags.
         flags: FlagList,
+        /// Only of messages with no greater mod-sequence.
+        unchanged_since: Option<u64>,
     },
     /// Subscribe, or unsubscribe.
     Subscribe {
@@ -325,7 +341,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 34] = {
+static ROWS: [Row; 35] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -345,6 +361,7 @@ static ROWS: [Row; 34] = {
         row("COPY", Imap2, SELECTED, copy),
         row("CREATE", Imap2bis, LOGGED_IN, mailbox::create),
         row("DELETE", Imap2bis, LOGGED_IN, mailbox::delete),
+        row("ENABLE", Imap4, LOGGED_IN, enable),
         row("EXAMINE", Imap2bis, LOGGED_IN, mailbox::examine),
         bare("EXPUNGE", Imap2, SELECTED, Command::Expunge { uids: None }),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
@@ -474,6 +491,25 @@ fn login(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 /// ```text
+/// enable = "ENABLE" 1*(SP capability)                            RFC 5161 §4
+/// ```
+fn enable(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let mut extensions = Vec::new();
+    loop {
+        let name =
+            cursor.take_while(|octet| octet.is_ascii_graphic() && !b"(){\"".contains(&octet));
+        if name.is_empty() || extensions.len() == MAX_EXTENSIONS {
+            return Err("the names of some extensions were expected");
+        }
+        extensions.push(name.to_vec());
+        if cursor.is_at_end() {
+            return Ok(Command::Enable { extensions });
+        }
+        cursor.space()?;
+    }
+}
+
+/// ```text
 /// copy ::= "COPY" SP sequence SP mailbox                         RFC 1064 p. 24
 /// ```
 fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
@@ -546,7 +582,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 49] = {
+    const EXAMPLES: [(&str, Level); 52] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("AUTHENTICATE PLAIN", Imap4),
@@ -557,11 +593,14 @@ mod tests {
             ("COPY 1:3 x", Imap2),
             ("CREATE x", Imap2bis),
             ("DELETE x", Imap2bis),
+            ("ENABLE CONDSTORE X-FOO", Imap4),
             ("EXAMINE x", Imap2bis),
+            ("EXAMINE x (CONDSTORE)", Imap4),
             ("EXPUNGE", Imap2),
             ("FETCH 1 ALL", Imap2),
             ("FETCH 1 FULL", Imap2bis),
             ("FETCH 1 BODY[]", Imap4),
+            ("FETCH 1 FLAGS (CHANGEDSINCE 7)", Imap4),
             ("FIND MAILBOXES *", Imap2),
             ("FIND ALL.MAILBOXES *", Imap2bis),
             ("ID NIL", Imap4),

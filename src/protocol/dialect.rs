@@ -23,6 +23,7 @@ pub enum Level {
 pub struct Dialect {
     level: Level,
     pinned: bool,
+    utf8: bool,
 }
 
 impl Dialect {
@@ -31,6 +32,7 @@ impl Dialect {
         Self {
             level: Level::Imap2,
             pinned: false,
+            utf8: false,
         }
     }
 
@@ -39,6 +41,7 @@ impl Dialect {
         Self {
             level,
             pinned: true,
+            utf8: false,
         }
     }
 
@@ -60,6 +63,21 @@ impl Dialect {
     /// unknown command to it.
     pub fn accepts(self, level: Level) -> bool {
         !self.pinned || level <= self.level.max(Level::Imap2bis)
+    }
+
+    /// The client takes UTF-8 from now on (RFC 6855 §3).
+    pub fn accept_utf8(&mut self) {
+        self.utf8 = true;
+    }
+
+    /// Names of mailboxes are in UTF-8, else they are in modified UTF-7 (RFC 3501 §5.1.3).
+    pub fn names_in_utf8(self) -> bool {
+        self.utf8
+    }
+
+    /// UTF-8 may stand in a quoted string (RFC 6855 §3).
+    pub fn quotes_utf8(self) -> bool {
+        self.utf8
     }
 
     /// The new flags after STORE are told as `n STORE (...)` (RFC 1064 p. 15), else as `n FETCH (...)`.

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use crate::types::date::MONTHS;
+use crate::types::mutf7;
 use crate::types::{DateTime, Flags, Keyword, NumberSet};
 
 use super::dialect::Dialect;
@@ -82,6 +83,15 @@ impl<'o> Encoder<'o> {
         }
     }
 
+    /// The name of a mailbox, which comes in modified UTF-7. Where it is sent in UTF-8 it is quoted, for an
+    /// atom has no such characters.
+    pub fn name(&mut self, name: &str) -> &mut Self {
+        match mutf7::decode(name.as_bytes()) {
+            Some(text) if self.dialect.names_in_utf8() => self.astring(text.as_bytes()),
+            _ => self.astring(name.as_bytes()),
+        }
+    }
+
     /// An atom if it can be one, else a string.
     ///
     /// ```text
@@ -101,6 +111,15 @@ impl<'o> Encoder<'o> {
     /// The announcement of a literal; its `size` octets have to follow.
     pub fn literal(&mut self, size: u64) -> &mut Self {
         self.format(format_args!("{{{size}}}\r\n"))
+    }
+
+    /// Announces octets among which the octet 0 may be.
+    ///
+    /// ```text
+    /// literal8 = "~{" number "}" CRLF *OCTET                         RFC 3516 §7
+    /// ```
+    pub fn literal8(&mut self, size: u64) -> &mut Self {
+        self.raw("~").literal(size)
     }
 
     /// Flags in parentheses: the system flags that the dialect shows, and the keywords.
@@ -157,12 +176,15 @@ impl<'o> Encoder<'o> {
     /// ```
     fn can_quote(&self, octets: &[u8]) -> bool {
         let strict = self.dialect.quotes_strictly();
+        let utf8 = self.dialect.quotes_utf8();
         let plain = |octet: &u8| match octet {
-            b'"' | b'\\' | b'\r' | b'\n' | 0 | 0x80.. => false,
+            b'"' | b'\\' | b'\r' | b'\n' | 0 => false,
+            0x80.. => utf8,
             b'{' | b'%' => !strict,
             _ => true,
         };
-        octets.len() <= MAX_QUOTED && octets.iter().all(plain)
+        let is_short = octets.len() <= MAX_QUOTED;
+        is_short && octets.iter().all(plain) && (!utf8 || std::str::from_utf8(octets).is_ok())
     }
 
     pub(super) fn format(&mut self, arguments: std::fmt::Arguments<'_>) -> &mut Self {

@@ -3,6 +3,7 @@
 use super::command::Command;
 use super::dialect::Level;
 use super::parser::{Cursor, Parsed};
+use super::resync::fetch_modifiers;
 use super::set::sequence_set;
 
 /// Most items in one FETCH.
@@ -39,10 +40,16 @@ pub enum FetchItem {
     Body,
     /// The structure of its parts, with extension data.
     BodyStructure,
+    /// The mod-sequence (RFC 7162 §3.1.4.2).
+    ModSeq,
     /// The unique identifier.
     Uid,
     /// A part of the message.
     Section(Section),
+    /// A part of the message, with its transfer encoding undone (RFC 3516).
+    Binary(Section),
+    /// How many octets that has.
+    BinarySize(Section),
 }
 
 /// Which part of a message, and how much of it.
@@ -86,7 +93,7 @@ pub enum SectionText {
 use FetchItem as Item;
 
 /// The items without an argument, and the level that has them.
-static ITEMS: [(&str, Level, FetchItem); 12] = [
+static ITEMS: [(&str, Level, FetchItem); 13] = [
     ("ENVELOPE", Level::Imap2, Item::Envelope),
     ("FLAGS", Level::Imap2, Item::Flags),
     ("INTERNALDATE", Level::Imap2, Item::InternalDate),
@@ -106,6 +113,7 @@ static ITEMS: [(&str, Level, FetchItem); 12] = [
     ),
     ("BODY", Level::Imap2bis, Item::Body),
     ("BODYSTRUCTURE", Level::Imap4, Item::BodyStructure),
+    ("MODSEQ", Level::Imap4, Item::ModSeq),
     ("UID", Level::Imap4, Item::Uid),
 ];
 
@@ -129,7 +137,9 @@ impl FetchItem {
     /// (RFC 1730 p. 50-51).
     pub fn name(&self) -> &[u8] {
         match self {
-            Self::Section(section) => &section.as_written,
+            Self::Section(section) | Self::Binary(section) | Self::BinarySize(section) => {
+                &section.as_written
+            }
             Self::Rfc822 { .. } => b"RFC822",
             Self::Rfc822Text { .. } => b"RFC822.TEXT",
             plain => {
@@ -143,7 +153,7 @@ impl FetchItem {
     pub fn sets_seen(&self) -> bool {
         match self {
             Self::Rfc822 { peek } | Self::Rfc822Text { peek } => !peek,
-            Self::Section(section) => !section.peek,
+            Self::Section(section) | Self::Binary(section) => !section.peek,
             _ => false,
         }
     }
@@ -159,15 +169,18 @@ impl FetchItem {
 
 /// ```text
 /// fetch ::= "FETCH" SP sequence SP ("ALL" / "FULL" / "FAST" / fetch_att / "(" 1#fetch_att ")")
+///            [fetch-modifiers]                                      RFC 4466 §6
 /// ```
 pub(super) fn fetch(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let set = sequence_set(cursor)?;
     cursor.space()?;
     let items = fetch_items(cursor)?;
+    let modifiers = fetch_modifiers(cursor)?;
     Ok(Command::Fetch {
         uid: false,
         set,
         items,
+        modifiers,
     })
 }
 
@@ -225,7 +238,12 @@ fn fetch_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
 /// ```
 fn fetch_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
     if cursor.peek() == Some(b'[') {
-        return section_item(cursor, name);
+        return match name.to_ascii_uppercase().as_slice() {
+            b"BINARY" => binary(cursor, "BINARY[", false).map(Item::Binary),
+            b"BINARY.PEEK" => binary(cursor, "BINARY[", true).map(Item::Binary),
+            b"BINARY.SIZE" => binary(cursor, "BINARY.SIZE[", true).map(Item::BinarySize),
+            _ => section_item(cursor, name),
+        };
     }
     let known = ITEMS
         .iter()
@@ -254,6 +272,11 @@ fn section_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
     };
     cursor.eat(b'[');
     section_spec(cursor, &mut section)?;
+    end_section(cursor, &mut section)?;
+    Ok(Item::Section(section))
+}
+
+fn end_section(cursor: &mut Cursor<'_>, section: &mut Section) -> Parsed<()> {
     if !cursor.eat(b']') {
         return Err("a section does not end");
     }
@@ -263,7 +286,32 @@ fn section_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
         write_number(&mut section.as_written, ("<", range.0, ">"));
         section.partial = Some(range);
     }
-    Ok(Item::Section(section))
+    Ok(())
+}
+
+/// ```text
+/// fetch-att      =/ "BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary
+/// section-binary = "[" [section-part] "]"                                RFC 3516 §7
+/// ```
+fn binary(cursor: &mut Cursor<'_>, name: &str, peek: bool) -> Parsed<Section> {
+    let mut section = Section {
+        peek,
+        part: Vec::new(),
+        text: SectionText::All,
+        partial: None,
+        as_written: name.into(),
+    };
+    cursor.needs(Level::Imap4);
+    cursor.eat(b'[');
+    section_spec(cursor, &mut section)?;
+    if section.text != SectionText::All {
+        return Err("only parts can be decoded");
+    }
+    end_section(cursor, &mut section)?;
+    if section.partial.is_some() && name == "BINARY.SIZE[" {
+        return Err("a size is not fetched in part");
+    }
+    Ok(section)
 }
 
 /// A part 0 is the header of what the numbers before it lead to.
@@ -378,7 +426,7 @@ mod tests {
     fn written(items: &[FetchItem]) -> String {
         let item = |item: &FetchItem| {
             let name = String::from_utf8(item.name().to_vec()).expect("ASCII");
-            let Item::Section(section) = item else {
+            let (Item::Section(section) | Item::Binary(section)) = item else {
                 return name;
             };
             let name = match section.partial {
@@ -388,7 +436,7 @@ mod tests {
                 None => name,
             };
             match section.peek {
-                true => name.replacen("BODY", "BODY.PEEK", 1),
+                true => name.replacen('[', ".PEEK[", 1),
                 false => name,
             }
         };
@@ -415,6 +463,8 @@ mod tests {
             ("BODY.PEEK[HEADER.FIELDS (Date From)]", Imap4),
             ("BODY[1.HEADER.FIELDS.NOT (X-Y)]<0.1> UID", Imap4),
             ("BODYSTRUCTURE", Imap4),
+            ("BINARY[] BINARY.PEEK[1.2]<0.100> BINARY.SIZE[1]", Imap4),
+            ("UID MODSEQ", Imap4),
         ] {
             let (got, items) = parse(&format!("({text})")).expect(text);
             assert_eq!((got, written(&items)), (level, text.to_owned()));

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use super::command::Command;
 use super::dialect::Level;
 use super::parser::{Cursor, Parsed};
+use super::resync::select_parameters;
 
 /// What FIND and SUBSCRIBE are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum StatusItem {
     AppendLimit,
     /// How many messages are deleted (RFC 9051 §6.3.11).
     Deleted,
+    /// The greatest mod-sequence (RFC 7162 §3.1.7).
+    HighestModSeq,
     /// How many messages there are.
     Messages,
     /// How many of them are recent.
@@ -44,6 +47,7 @@ impl StatusItem {
     pub const ALL: &[Self] = &[
         Self::AppendLimit,
         Self::Deleted,
+        Self::HighestModSeq,
         Self::Messages,
         Self::Recent,
         Self::Size,
@@ -57,6 +61,7 @@ impl StatusItem {
         match self {
             Self::AppendLimit => "APPENDLIMIT",
             Self::Deleted => "DELETED",
+            Self::HighestModSeq => "HIGHESTMODSEQ",
             Self::Messages => "MESSAGES",
             Self::Recent => "RECENT",
             Self::Size => "SIZE",
@@ -81,16 +86,27 @@ pub(super) fn mailbox(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
 
 /// ```text
 /// select ::= "SELECT" SP mailbox                                 RFC 1064 p. 26
+/// select   = "SELECT" SP mailbox [select-params]                 RFC 4466 §6
 /// ```
 pub(super) fn select(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    mailbox(cursor).map(|mailbox| Command::Select { mailbox })
+    let mailbox = mailbox(cursor)?;
+    let parameters = select_parameters(cursor)?;
+    Ok(Command::Select {
+        mailbox,
+        parameters,
+    })
 }
 
 /// ```text
-/// examine = "EXAMINE" SP mailbox
+/// examine = "EXAMINE" SP mailbox [select-params]
 /// ```
 pub(super) fn examine(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    mailbox(cursor).map(|mailbox| Command::Examine { mailbox })
+    let mailbox = mailbox(cursor)?;
+    let parameters = select_parameters(cursor)?;
+    Ok(Command::Examine {
+        mailbox,
+        parameters,
+    })
 }
 
 /// ```text
@@ -227,8 +243,8 @@ fn subscription(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
 
 /// ```text
 /// status     = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
-/// status-att = "APPENDLIMIT" / "DELETED" / "MESSAGES" / "RECENT" / "SIZE" / "UIDNEXT" / "UIDVALIDITY" /
-///              "UNSEEN"
+/// status-att = "APPENDLIMIT" / "DELETED" / "HIGHESTMODSEQ" / "MESSAGES" / "RECENT" / "SIZE" / "UIDNEXT" /
+///              "UIDVALIDITY" / "UNSEEN"
 /// ```
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mailbox = mailbox(cursor)?;

@@ -30,6 +30,7 @@ pub mod mailbox;
 mod parser;
 pub mod pattern;
 pub mod response;
+pub mod resync;
 pub mod sasl;
 pub mod search;
 mod set;
@@ -39,7 +40,7 @@ mod store;
 #[cfg(test)]
 mod hostile;
 
-pub use append::{AppendArguments, parse_append, parse_append_more};
+pub use append::{AppendArguments, AppendData, parse_append, parse_append_more};
 pub use command::{Command, Refusal, Request, Secret, States, parse};
 pub use dialect::{Dialect, Level};
 pub use encode::Encoder;
@@ -50,6 +51,7 @@ pub use list::{ListArguments, ListReturns, ListSelection};
 pub use mailbox::{MailboxKind, StatusItem};
 pub use pattern::Pattern;
 pub use response::{Code, ListKind, Status};
+pub use resync::{FetchModifiers, Resync, SelectParameters};
 pub use sasl::{Credentials, Mechanism};
 pub use search::{DateOf, SearchKey, SearchReturn, When};
 pub use sort::{SortCriterion, SortKey, ThreadAlgorithm};

@@ -6,8 +6,9 @@
 
 use crate::types::mailbox_name::SEPARATOR;
 
-/// Longest name that is matched, in octets: no directory entry is longer.
-const MAX_NAME: usize = 255;
+/// Longest name that is matched, in octets: no directory entry is longer than 255, and what is 8 octets in
+/// modified UTF-7 is at most 9 in UTF-8.
+const MAX_NAME: usize = 288;
 
 /// A pattern for names of mailboxes or bulletin boards.
 #[derive(Debug, Clone, PartialEq, Eq)]

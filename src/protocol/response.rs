@@ -59,13 +59,19 @@ pub enum Code<'a> {
     Cannot,
     /// What the server can do.
     Capability(String),
+    /// The mailbox that was selected no longer is (RFC 7162 §3.2.11).
+    Closed,
     /// The messages with the first unique identifiers have copies with the second ones, in the same
     /// order; these are valid as said (RFC 4315 §3).
     CopyUid(UidValidity, NumberSet, NumberSet),
+    /// The mod-sequence up to which all changes were told (RFC 7162 §3.1.2.1).
+    HighestModSeq(u64),
     /// Somebody else uses it.
     InUse,
     /// A limit of the server is reached.
     Limit,
+    /// These messages had changed, and so were left alone (RFC 7162 §3.1.3).
+    Modified(NumberSet),
     /// There is no mailbox of that name.
     NonExistent,
     /// There is no room.
@@ -95,6 +101,8 @@ pub enum Code<'a> {
     UidNext(u32),
     /// The unique identifiers may be others when the mailbox is selected again (RFC 4315 §3).
     UidNotSticky,
+    /// The part is encoded in a way that is not known here (RFC 3516 §4.3).
+    UnknownCte,
     /// The validity of the unique identifiers.
     UidValidity(UidValidity),
     /// The number of the first message that is not seen.
@@ -197,6 +205,8 @@ impl Encoder<'_> {
                 .number_set(from)
                 .raw(" ")
                 .number_set(to),
+            Code::HighestModSeq(modseq) => self.raw("HIGHESTMODSEQ ").number(*modseq),
+            Code::Modified(set) => self.raw("MODIFIED ").number_set(set),
             Code::PermanentFlags {
                 system,
                 keywords,
@@ -233,6 +243,18 @@ impl Encoder<'_> {
         self
     }
 
+    /// The end of what a search or a sort has found, if mod-sequences were asked for and there is one.
+    ///
+    /// ```text
+    /// search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"   RFC 7162 §7
+    /// ```
+    pub fn greatest_modseq(&mut self, modseq: Option<u64>) -> &mut Self {
+        match modseq {
+            Some(modseq) => self.raw(" (MODSEQ ").number(modseq).raw(")"),
+            None => self,
+        }
+    }
+
     /// Ends a line.
     pub fn end_line(&mut self) -> &mut Self {
         self.raw("\r\n")
@@ -249,9 +271,12 @@ impl Code<'_> {
             Self::BadCharset(_) => "BADCHARSET",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
+            Self::Closed => "CLOSED",
             Self::CopyUid(..) => "COPYUID",
+            Self::HighestModSeq(_) => "HIGHESTMODSEQ",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
+            Self::Modified(_) => "MODIFIED",
             Self::NonExistent => "NONEXISTENT",
             Self::OverQuota => "OVERQUOTA",
             Self::PermanentFlags { .. } => "PERMANENTFLAGS",
@@ -264,6 +289,7 @@ impl Code<'_> {
             Self::UidNext(_) => "UIDNEXT",
             Self::UidNotSticky => "UIDNOTSTICKY",
             Self::UidValidity(_) => "UIDVALIDITY",
+            Self::UnknownCte => "UNKNOWN-CTE",
             Self::Unseen(_) => "UNSEEN",
             Self::UseAttr => "USEATTR",
         }
@@ -289,6 +315,27 @@ impl Encoder<'_> {
     /// That message is gone, and the numbers after it are one less from now on.
     pub fn expunge(&mut self, number: u32) -> &mut Self {
         self.numbered(number, "EXPUNGE").end_line()
+    }
+
+    /// Those messages are gone. If that was earlier, the client has no numbers for them; else the numbers
+    /// after them are less by one from now on.
+    ///
+    /// ```text
+    /// expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids      RFC 7162 §7
+    /// ```
+    pub fn vanished(&mut self, uids: &NumberSet, earlier: bool) -> &mut Self {
+        self.raw("* VANISHED ");
+        self.raw(if earlier { "(EARLIER) " } else { "" });
+        self.number_set(uids).end_line()
+    }
+
+    /// The extensions that were switched on (RFC 5161 §3.2).
+    pub fn enabled(&mut self, names: &[&str]) -> &mut Self {
+        self.raw("* ENABLED");
+        for name in names {
+            self.raw(" ").raw(name);
+        }
+        self.end_line()
     }
 
     /// That message was copied (RFC 1064 p. 11).
@@ -400,7 +447,7 @@ impl Encoder<'_> {
             .raw(" ")
             .list(attributes.iter().copied())
             .format(format_args!(" \"{SEPARATOR}\" "))
-            .astring(name.as_bytes());
+            .name(name);
         let mut open = " (\"CHILDINFO\" (";
         let mut close = "";
         for criterion in criteria {
@@ -416,7 +463,7 @@ impl Encoder<'_> {
     /// "STATUS" SP mailbox SP "(" [status-att-list] ")"
     /// ```
     pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u64)]) -> &mut Self {
-        self.raw("* STATUS ").astring(mailbox.as_bytes()).raw(" (");
+        self.raw("* STATUS ").name(mailbox).raw(" (");
         for (position, (item, value)) in facts.iter().enumerate() {
             let space = if position > 0 { " " } else { "" };
             let name = item.name();
@@ -539,6 +586,11 @@ mod tests {
                 Code::CopyUid(validity, sparse, NumberSet::range(9, 11)),
                 Level::Imap4,
                 "COPYUID 7 1:2,5 9:11",
+            ),
+            (
+                Code::HighestModSeq(1 << 62),
+                Level::Imap4,
+                "HIGHESTMODSEQ 4611686018427387904",
             ),
             (permanent, Level::Imap4, "PERMANENTFLAGS (\\Seen Todo \\*)"),
             (

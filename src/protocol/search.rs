@@ -14,6 +14,7 @@ use super::dialect::Level;
 use super::fetch::field_name;
 use super::flags::keyword;
 use super::parser::{Cursor, Parsed};
+use super::resync::search_modseq;
 use super::set::sequence_set;
 
 /// Deepest nesting of NOT, OR and parentheses.
@@ -69,6 +70,8 @@ pub enum SearchKey {
     },
     /// The message has more octets.
     Larger(u32),
+    /// Its mod-sequence is that or greater (RFC 7162 §3.1.5).
+    ModSeq(u64),
     /// The message has fewer octets.
     Smaller(u32),
     /// Its internal date lies at least so many seconds back (RFC 5032).
@@ -264,7 +267,7 @@ type Reader = fn(&mut Cursor<'_>) -> Parsed<SearchKey>;
 /// ```text
 /// search-key = "ALL" / "ANSWERED" / "BCC" SP astring / "BEFORE" SP date / ...     RFC 3501 §9
 /// ```
-static KEYS: [(&str, Level, Reader); 35] = {
+static KEYS: [(&str, Level, Reader); 36] = {
     use DateOf::{Internal, Sent};
     use Level::{Imap2, Imap4};
     use When::{Before, On, Since};
@@ -297,6 +300,9 @@ static KEYS: [(&str, Level, Reader); 35] = {
         ("HEADER", Imap4, header),
         ("LARGER", Imap4, |cursor| {
             size(cursor).map(SearchKey::Larger)
+        }),
+        ("MODSEQ", Imap4, |cursor| {
+            search_modseq(cursor).map(SearchKey::ModSeq)
         }),
         ("OLDER", Imap4, |cursor| {
             interval(cursor).map(SearchKey::Older)
@@ -429,6 +435,7 @@ mod tests {
             SearchKey::Larger(size) => format!("LARGER {size}"),
             SearchKey::Older(seconds) => format!("OLDER {seconds}"),
             SearchKey::Younger(seconds) => format!("YOUNGER {seconds}"),
+            SearchKey::ModSeq(least) => format!("MODSEQ {least}"),
             SearchKey::Smaller(size) => format!("SMALLER {size}"),
             SearchKey::Numbers(set) => format!("{:?}", set.0),
             SearchKey::Uids(set) => format!("UID {:?}", set.0),
@@ -451,6 +458,7 @@ mod tests {
             "NOT OR SEEN NOT DELETED",
             "DRAFT UNDRAFT LARGER 0 SMALLER 4294967295",
             "OLDER 1 YOUNGER 4294967295",
+            "MODSEQ 0 MODSEQ 9223372036854775807",
         ] {
             let (_, keys) = parse(text).expect(text);
             assert_eq!(written(&keys), text);

@@ -3,16 +3,19 @@
 use super::command::Command;
 use super::flags::flags_to_store;
 use super::parser::{Cursor, Parsed};
+use super::resync::store_modifiers;
 use super::set::sequence_set;
 use crate::types::FlagOperation;
 
 /// ```text
 /// store           ::= "STORE" SP sequence SP store_att                      RFC 1064 p. 26
+/// store             = "STORE" SP sequence-set [store-modifiers] SP store-att-flags  RFC 4466 §6
 /// store-att-flags   = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
 /// ```
 pub(super) fn store(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let set = sequence_set(cursor)?;
     cursor.space()?;
+    let unchanged_since = store_modifiers(cursor)?;
     let (operation, silent) = item(cursor)?;
     cursor.space()?;
     let flags = flags_to_store(cursor)?;
@@ -22,6 +25,7 @@ pub(super) fn store(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         operation,
         silent,
         flags,
+        unchanged_since,
     })
 }
 

@@ -65,6 +65,15 @@ impl Selected {
     }
 }
 
+/// What the client has shown to know or has switched on (RFC 5161). It lasts as long as the session.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Enabled {
+    /// Mod-sequences.
+    pub(super) condstore: bool,
+    /// VANISHED in the place of EXPUNGE.
+    pub(super) qresync: bool,
+}
+
 /// A line that is no command but goes on with one.
 #[derive(Debug, Default)]
 pub(super) enum Line {
@@ -82,6 +91,7 @@ pub(super) struct Core {
     pub(super) config: Rc<SessionConfig>,
     pub(super) peer: Peer,
     pub(super) dialect: Dialect,
+    pub(super) enabled: Enabled,
     pub(super) state: State,
     /// Where the mail of the user is who is logged in.
     account: Option<Account>,
@@ -109,6 +119,7 @@ impl Core {
             dialect: config.dialect,
             config,
             peer,
+            enabled: Enabled::default(),
             state: State::NotAuthenticated,
             account: None,
             selected: None,

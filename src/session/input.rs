@@ -9,6 +9,7 @@ use super::commands;
 use super::commands::append::Appending;
 use super::core::Core;
 use super::job::{Reply, Task};
+use super::utf8;
 use crate::budget::Budget;
 use crate::protocol::command::{self, Request};
 use crate::protocol::framer::{Event, Framer, Offer};
@@ -186,7 +187,8 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
-    match core.admit(level, trigger, states) {
+    let admitted = core.admit(level, trigger, states);
+    match admitted.and_then(|()| utf8::check(text, &command, core)) {
         Ok(()) => {
             core.tag.clone_from(&tag);
             Task::new(tag, commands::job(command, core))

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::condstore;
 use super::core::Core;
 use super::output::HIGH_WATER;
 use super::untagged::{Occasion, Teller};
@@ -171,6 +172,9 @@ impl Task {
                 }
                 Stage::Tell(reply, teller) => {
                     ready!(teller.step(cx));
+                    if cx.core.enabled.condstore && teller.has_told_expunges() {
+                        add_highest(reply, cx);
+                    }
                     end(&self.tag, reply, cx);
                     return Step::Done(());
                 }
@@ -197,6 +201,16 @@ fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
     cx.core
         .encoder()
         .tagged(tag, reply.status, reply.code.clone(), &text);
+}
+
+/// RFC 7162 §3.2.7: after expunges, the mod-sequence that counts them in; in the tagged line if that has
+/// room for it.
+fn add_highest(reply: &mut Reply, cx: &mut Cx<'_, '_>) {
+    if reply.status == Status::Ok && reply.code.is_none() {
+        reply.code = condstore::highest(cx);
+    } else {
+        condstore::tell_highest(cx);
+    }
 }
 
 /// Texts come from several rooms; to the client they are sentences.

@@ -20,13 +20,16 @@
 //! time: pipelined ones wait in the input buffer.
 
 mod commands;
+mod condstore;
 mod core;
+mod decoded;
 mod input;
 mod job;
 mod output;
 mod reader;
 mod roles;
 mod untagged;
+mod utf8;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use super::decoded::Cut;
 use crate::message::Crlf;
 use crate::types::NumberSet;
 
@@ -58,6 +59,7 @@ pub(crate) fn replace_nul(octets: &mut [u8], nul: u8) {
 enum Segment {
     Bytes { bytes: Vec<u8>, sent: usize },
     File { range: FileRange, lines: Crlf },
+    Decoded(Box<Cut>),
     Numbers { set: NumberSet, next: u32 },
     Ranges { set: NumberSet, next: usize },
     List { numbers: Vec<u32>, next: usize },
@@ -68,6 +70,7 @@ impl Segment {
         match self {
             Self::Bytes { bytes, sent } => bytes.len() - sent,
             Self::File { range, .. } => usize::try_from(range.octets).unwrap_or(usize::MAX),
+            Self::Decoded(cut) => usize::try_from(cut.octets()).unwrap_or(usize::MAX),
             Self::Numbers { .. } | Self::Ranges { .. } | Self::List { .. } => STAGE,
         }
     }
@@ -108,6 +111,20 @@ impl Output {
         }
         while range.octets > 0 {
             if let Err(error) = pump(&mut range, &mut lines, self.bytes()) {
+                return self.fail(&error);
+            }
+        }
+    }
+
+    /// Queues a text that is to be decoded behind what was written so far.
+    pub(super) fn decoded(&mut self, mut cut: Cut) {
+        let is_short = cut.is_short(INLINE);
+        if !is_short || self.unsent() >= HIGH_WATER {
+            self.segments.push_back(Segment::Decoded(Box::new(cut)));
+            return;
+        }
+        while cut.octets() > 0 {
+            if let Err(error) = cut.pump(self.bytes()) {
                 return self.fail(&error);
             }
         }
@@ -187,6 +204,10 @@ impl Output {
                 Some(Segment::Bytes { bytes, sent }) if *sent < bytes.len() => return,
                 Some(Segment::Bytes { .. }) => true,
                 Some(Segment::Numbers { set, next }) => stage_numbers(set, next, &mut bytes),
+                Some(Segment::Decoded(cut)) => match cut.pump(&mut bytes) {
+                    Ok(()) => cut.octets() == 0,
+                    Err(error) => return self.fail(&error),
+                },
                 Some(Segment::Ranges { set, next }) => stage_ranges(set, next, &mut bytes),
                 Some(Segment::List { numbers, next }) => stage_list(numbers, next, &mut bytes),
                 Some(Segment::File { range, lines }) => match pump(range, lines, &mut bytes) {

@@ -9,6 +9,7 @@
 //! A count is never told that is lower than what EXPUNGE lines have led to: old clients take that for a
 //! fatal error (RFC 3501 §7.3.1 forbids it).
 
+use super::condstore::{self, encode_modseq};
 use super::core::Core;
 use super::job::Cx;
 use super::output::HIGH_WATER;
@@ -48,7 +49,7 @@ impl Occasion {
 /// ends a step.
 pub(super) struct Teller {
     occasion: Occasion,
-    updates: Option<Updates>,
+    updates: Option<Box<Updates>>,
     told: usize,
     counted: bool,
     next_changed: u32,
@@ -77,7 +78,8 @@ impl Teller {
                 selected.saved.recount(cx.store, view);
             }
             tell_before(&updates, self.occasion, cx);
-            self.updates = Some(updates);
+            self.told = tell_vanished(&updates, cx);
+            self.updates = Some(Box::new(updates));
         }
         let Some(updates) = &self.updates else {
             return Step::Done(());
@@ -100,7 +102,15 @@ impl Teller {
             tell_flags(number, cx);
             self.next_changed = number + 1;
         }
+        if cx.core.enabled.condstore && holds_expunges(cx) {
+            condstore::tell_highest(cx);
+        }
         Step::Done(())
+    }
+
+    /// True if it told of expunges.
+    pub(super) fn has_told_expunges(&self) -> bool {
+        self.told > 0
     }
 }
 
@@ -114,6 +124,20 @@ fn tell_before(updates: &Updates, occasion: Occasion, cx: &mut Cx<'_, '_>) {
     if bracketed && cx.core.dialect.brackets_expunge_with_exists() {
         cx.core.encoder().exists(before);
     }
+}
+
+/// RFC 7162 §3.2.10.2: all at once. Returns how many expunges need not be told any more.
+fn tell_vanished(updates: &Updates, cx: &mut Cx<'_, '_>) -> usize {
+    if !cx.core.enabled.qresync || updates.expunged.is_empty() {
+        return 0;
+    }
+    cx.core.encoder().vanished(&updates.vanished, false);
+    updates.expunged.len()
+}
+
+fn holds_expunges(cx: &Cx<'_, '_>) -> bool {
+    let view = cx.core.view();
+    view.is_some_and(|view| cx.store.holds_expunges(view))
 }
 
 fn tell_counts(updates: &Updates, occasion: Occasion, cx: &mut Cx<'_, '_>) {
@@ -146,7 +170,18 @@ pub(super) fn write_flags(cx: &mut Cx<'_, '_>, message: &MessageRef) {
     tell_new_keywords(cx);
     cx.core.encoder().begin_fetch(message.number);
     encode_flags(cx, message);
+    encode_change(cx, message);
     cx.core.encoder().end_message_data();
+}
+
+/// RFC 7162 §3.2.4: who knows mod-sequences is told of a change with unique identifier and mod-sequence.
+pub(super) fn encode_change(cx: &mut Cx<'_, '_>, message: &MessageRef) {
+    if cx.core.enabled.condstore {
+        cx.core.encoder().raw(" ");
+        encode_uid(cx, message);
+        cx.core.encoder().raw(" ");
+        encode_modseq(cx, message);
+    }
 }
 
 /// The item `FLAGS (...)`, in a response before which [`tell_new_keywords`] was called.

@@ -198,6 +198,7 @@ impl Delivery {
         let lines = uids.iter().copied().zip(bases);
         mailbox.list.append(&self.dir, lines)?;
         budget.spend(COST_SYNC);
+        mailbox.modseqs.set_clock(budget.now(), budget.wall());
         for (&uid, (place, name)) in uids.iter().zip(self.moved.drain(..)) {
             let full = |_| StoreError::Limit("the mailbox is full");
             mailbox.delivered(uid, place, &name).map_err(full)?;

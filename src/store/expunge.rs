@@ -99,7 +99,10 @@ impl Expunge {
             let _ = lock.touch((budget.now(), budget.wall()));
         }
         Step::Done(match &mut self.stage {
-            Stage::Begin => Ok(self.begin(mailbox)),
+            Stage::Begin => {
+                mailbox.modseqs.set_clock(budget.now(), budget.wall());
+                Ok(self.begin(mailbox))
+            }
             Stage::Lock(locking) => {
                 ready!(locking.step(mailbox, tools.owner, budget)).map(|lock| {
                     self.lock = Some(lock);

@@ -101,6 +101,7 @@ impl Store {
             return Ok(false);
         }
         let _lock = mailbox.try_lock_for_flags(tools.owner, budget)?;
+        mailbox.modseqs.set_clock(budget.now(), budget.wall());
         budget.spend(COST_SYSCALL);
         mailbox.rename_for(index, flags, keywords)?;
         mailbox.note_flags(index, flags, keywords, Some(view.state()));

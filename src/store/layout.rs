@@ -19,10 +19,10 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::types::mailbox_name::NameError;
+use crate::types::mutf7;
 use crate::types::{BboardName, MailboxName};
 
 use super::files;
-use super::mutf7;
 
 /// Where messages are delivered to, by anybody.
 pub const NEW: &str = "new";

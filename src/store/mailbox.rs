@@ -14,6 +14,7 @@ use super::keywords::{self, KeywordTable};
 use super::layout;
 use super::list::List;
 use super::lock::Waiting;
+use super::modseq::ModSeqs;
 use super::pass::Pass;
 use super::stamp::Stamp;
 use super::table::{Found, Full, State, Table};
@@ -41,6 +42,7 @@ pub struct Mailbox {
     pub(super) table: Table,
     change: u64,
     recent_changes: ChangeLog,
+    pub(super) modseqs: ModSeqs,
     views: Vec<Weak<ViewState>>,
     keywords: KeywordTable,
     keywords_stamp: Option<Stamp>,
@@ -107,6 +109,7 @@ impl Mailbox {
             table: Table::default(),
             change: 1,
             recent_changes: ChangeLog::default(),
+            modseqs: ModSeqs::default(),
             views: Vec::new(),
             keywords: KeywordTable::default(),
             keywords_stamp: None,
@@ -143,7 +146,7 @@ impl Mailbox {
         self.writable
     }
 
-    /// Grows with every change of the mailbox.
+    /// Grows with every change of the mailbox: the greatest mod-sequence (RFC 7162 §3.1.2.1).
     pub fn change(&self) -> u64 {
         self.change
     }
@@ -249,15 +252,22 @@ impl Mailbox {
 
     /// Counts a change; returns its number.
     pub(super) fn bump(&mut self) -> u64 {
-        self.change += 1;
+        self.change = self.modseqs.next(self.change);
         self.change
+    }
+
+    /// Changes up to that one were counted before the mailbox was opened.
+    pub(super) fn raise_change(&mut self, change: u64) {
+        self.change = self.change.max(change);
     }
 
     /// Marks a published message as expunged.
     pub(super) fn bury(&mut self, index: usize) {
-        let change = self.change + 1;
+        let change = self.modseqs.next(self.change);
         if self.table.bury(index, change) {
             self.change = change;
+            let uid = self.table.record(index).uid;
+            self.modseqs.vanished.push(change, uid);
         }
     }
 
@@ -269,7 +279,7 @@ impl Mailbox {
         keywords: KeywordSet,
         by: Option<&ViewState>,
     ) {
-        let change = self.change + 1;
+        let change = self.modseqs.next(self.change);
         let record = self.table.record_mut(index);
         if (record.flags, record.keywords) == (flags, keywords) {
             return;
@@ -286,6 +296,7 @@ impl Mailbox {
         let uid = record.uid;
         self.change = change;
         self.recent_changes.push(change, uid);
+        self.disown_saved_modseqs();
     }
 
     /// Indexes, ascending, of the messages alive whose flags others than `view` changed after `told`.
@@ -391,8 +402,12 @@ impl Mailbox {
         let published = self
             .table
             .settle(|record| super::list::verdict(record.state, drop_unseen));
-        if !published.is_empty() {
-            self.bump();
+        let mut fresh = None;
+        for index in published {
+            let record = self.table.record(index);
+            let carried = (self.modseqs).carried(record.uid, record.flags, record.keywords);
+            let modseq = carried.unwrap_or_else(|| *fresh.get_or_insert_with(|| self.bump()));
+            self.table.record_mut(index).changed = modseq;
         }
     }
 

@@ -22,7 +22,6 @@ pub mod files;
 pub mod keywords;
 pub mod layout;
 pub mod lock;
-pub mod mutf7;
 pub mod replace;
 pub mod stamp;
 pub mod subscriptions;
@@ -42,6 +41,7 @@ mod list;
 mod locking;
 mod mailbox;
 mod message;
+mod modseq;
 mod moving;
 mod news;
 mod pass;
@@ -283,6 +283,7 @@ impl Store {
         let Some(mut slot) = self.slots[number].take() else {
             return;
         };
+        slot.mailbox.save_modseqs(&self.owner);
         if self.by_dir.get(slot.mailbox.dir()) == Some(&number) {
             self.by_dir.remove(slot.mailbox.dir());
         }

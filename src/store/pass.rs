@@ -213,6 +213,11 @@ impl Pass {
         if mailbox.is_writable() && !mailbox.disk.loaded {
             scrub::clean_tmp(mailbox.dir(), budget.wall());
         }
+        mailbox.modseqs.set_clock(budget.now(), budget.wall());
+        if !mailbox.disk.loaded {
+            mailbox.read_modseqs();
+            budget.spend(COST_OPEN);
+        }
         // Strangers of a pass that nobody waited for any more.
         mailbox.table.retain_tail(|record| !record.is_stranger());
         mailbox.read_keywords()?;
@@ -438,8 +443,12 @@ impl Pass {
     }
 
     fn publish(&mut self, mailbox: &mut Mailbox) -> Stage {
-        mailbox.publish(self.drops_unseen);
-        if !mailbox.disk.loaded {
+        if mailbox.disk.loaded {
+            mailbox.publish(self.drops_unseen);
+        } else {
+            mailbox.begin_modseqs();
+            mailbox.publish(self.drops_unseen);
+            mailbox.end_modseqs();
             mailbox.table.shrink();
         }
         let disk = &mut mailbox.disk;

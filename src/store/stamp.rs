@@ -43,6 +43,11 @@ impl Stamp {
         }
     }
 
+    /// The number of the file in its file system.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
     /// Octets.
     pub fn size(&self) -> u64 {
         self.size

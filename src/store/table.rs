@@ -75,7 +75,7 @@ impl State {
 /// One message. 32 bytes, because there may be 100 000 of them in each of many mailboxes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record {
-    /// When its flags last changed, or when it was expunged ([`super::Mailbox::change`]).
+    /// When it came, its flags last changed, or it was expunged ([`super::Mailbox::change`]).
     pub(super) changed: u64,
     /// 0 for a stranger.
     pub(super) uid: u32,
@@ -491,6 +491,16 @@ impl Table {
             numbers.insert((index - buried + 1) as u32);
         }
         numbers
+    }
+
+    /// The first of the deaths after `told` among the records up to `last_uid`.
+    pub(super) fn first_death_after(&self, told: u64, last_uid: u32) -> Option<u64> {
+        if self.tombs.is_empty() || self.tomb_changes.1 <= told {
+            return None;
+        }
+        let known = |tomb: &&Tomb| self.records[tomb.index as usize].uid <= last_uid;
+        let deaths = self.tombs.iter().take_while(known).map(|tomb| tomb.change);
+        deaths.filter(|&change| change > told).min()
     }
 
     /// The deaths after `told` among the records up to `last_uid`: for each its UID, and its number once

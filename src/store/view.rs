@@ -62,6 +62,8 @@ pub struct MessageRef {
 pub struct Updates {
     /// Numbers of the messages that went, in the order to send; each counts without those before it.
     pub expunged: Vec<u32>,
+    /// Their unique identifiers.
+    pub vanished: NumberSet,
     /// The number of messages, if it grew.
     pub exists: Option<u32>,
     /// The number of recent messages, if it changed.
@@ -150,14 +152,16 @@ impl ViewState {
         }
     }
 
-    /// Expunges it was not told of, as numbers to send.
-    fn take_expunged(&self, mailbox: &Mailbox) -> Vec<u32> {
+    /// Expunges it was not told of, as numbers to send and as unique identifiers.
+    fn take_expunged(&self, mailbox: &Mailbox) -> (Vec<u32>, NumberSet) {
         let told = self.buried.replace(mailbox.change());
         let expunged = mailbox.table.expunged_after(told, self.last_uid.get());
         for &(uid, _) in &expunged {
             self.dismiss(uid);
         }
-        expunged.into_iter().map(|(_, number)| number).collect()
+        let vanished = expunged.iter().map(|&(uid, _)| (uid, uid)).collect();
+        let numbers = expunged.into_iter().map(|(_, number)| number).collect();
+        (numbers, vanished)
     }
 
     /// Messages whose flags others changed since it was told last.
@@ -210,7 +214,7 @@ impl Store {
         }
         let (exists, recent) = (view.exists(), view.recent());
         if allow_expunge && state.buried.get() != mailbox.change() {
-            updates.expunged = state.take_expunged(mailbox);
+            (updates.expunged, updates.vanished) = state.take_expunged(mailbox);
         }
         let shrunk = exists - updates.expunged.len() as u32;
         let first_new = mailbox

@@ -79,6 +79,16 @@ impl Flags {
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
+
+    /// As bits, to be written down.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The flags that were written down as these bits.
+    pub fn from_bits(bits: u8) -> Self {
+        Self(bits).intersection(Self::PERMANENT)
+    }
 }
 
 impl fmt::Debug for Flags {

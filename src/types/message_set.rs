@@ -144,6 +144,41 @@ impl NumberSet {
         lengths.map(|length| u64::from(length) + 1).sum()
     }
 
+    /// The numbers of both.
+    pub fn with(&self, other: &Self) -> Self {
+        self.ranges.iter().chain(&other.ranges).copied().collect()
+    }
+
+    /// The numbers that `other` lacks.
+    pub fn without(&self, other: &Self) -> Self {
+        let mut ranges = Vec::new();
+        let mut taken = other.ranges.iter().copied().peekable();
+        for &(mut low, high) in &self.ranges {
+            while taken.next_if(|&(_, end)| end < low).is_some() {}
+            let mut is_left = true;
+            while let Some(&(from, to)) = taken.peek().filter(|&&(from, _)| from <= high) {
+                if low < from {
+                    ranges.push((low, from - 1));
+                }
+                if to >= high {
+                    is_left = false;
+                    break;
+                }
+                low = to + 1;
+                taken.next();
+            }
+            if is_left {
+                ranges.push((low, high));
+            }
+        }
+        Self { ranges }
+    }
+
+    /// The numbers that `other` has too.
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.without(&self.without(other))
+    }
+
     /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
@@ -192,6 +227,30 @@ mod tests {
         assert_eq!(set.resolve(10).ranges(), [(1, 4), (8, 10)]);
         assert_eq!(set.greatest_number(), 8);
         assert_eq!(MessageSet(vec![(Last, Last)]).resolve(0), NumberSet::new());
+    }
+
+    #[test]
+    fn sets_are_added_and_taken_away() {
+        let set = |ranges: &[(u32, u32)]| ranges.iter().copied().collect::<NumberSet>();
+        let a = set(&[(1, 10), (20, 30), (40, 40), (50, u32::MAX)]);
+        for (b, without, both) in [
+            (set(&[]), a.clone(), set(&[])),
+            (a.clone(), set(&[]), a.clone()),
+            (
+                set(&[(0, 1), (5, 22), (24, 24), (30, 45)]),
+                set(&[(2, 4), (23, 23), (25, 29), (50, u32::MAX)]),
+                set(&[(1, 1), (5, 10), (20, 22), (24, 24), (30, 30), (40, 40)]),
+            ),
+            (
+                set(&[(11, 19), (60, u32::MAX)]),
+                set(&[(1, 10), (20, 30), (40, 40), (50, 59)]),
+                set(&[(60, u32::MAX)]),
+            ),
+        ] {
+            assert_eq!(a.without(&b), without);
+            assert_eq!(a.intersection(&b), both);
+            assert_eq!(without.with(&both), a);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod date;
 pub mod flags;
 pub mod mailbox_name;
 pub mod message_set;
+pub mod mutf7;
 pub mod special_use;
 pub mod uid;
 

@@ -19,6 +19,8 @@
 //! S: * OK ...                        exactly what comes back; `…` stands for anything in a line
 //! S> {raw octets, as with C>}         what comes back, when it is no line of text
 //! S< plain.eml                       the octets of that message, every line end as CRLF
+//! «name»                             in an S line: a number, the same one wherever it is named again; in a
+//!                                    C line: that number
 //! C2: / S2:                          the same for a second connection
 //! close                              the client closes its side
 //! wait 31m                           time passes
@@ -27,6 +29,7 @@
 //! All that the server sends must be in the transcript. Sessions in IDLE look at their mailbox after every
 //! line.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,6 +60,8 @@ struct Player<'t> {
     pending: Vec<Vec<u8>>,
     line: usize,
     uids: Vec<(PathBuf, u32)>,
+    /// Numbers that the server gave out, by the name that the transcript has for them.
+    named: HashMap<String, String>,
 }
 
 impl<'t> Player<'t> {
@@ -85,6 +90,7 @@ impl<'t> Player<'t> {
             pending: Vec::new(),
             line: 0,
             uids: Vec::new(),
+            named: HashMap::new(),
         }
     }
 
@@ -127,7 +133,8 @@ impl<'t> Player<'t> {
                 self.pending[0].extend(received);
             }
             _ if word.starts_with('C') && word.ends_with(':') => {
-                self.send(word, format!("{rest}\r\n").as_bytes());
+                let line = self.with_numbers(rest);
+                self.send(word, format!("{line}\r\n").as_bytes());
             }
             _ if word.starts_with('C') && word.ends_with('>') => self.send(word, &unescape(rest)),
             _ if word.starts_with('S') && word.ends_with(':') => self.expect_line(word, rest),
@@ -184,11 +191,24 @@ impl<'t> Player<'t> {
         let actual =
             String::from_utf8_lossy(line.strip_suffix(b"\r\n").unwrap_or(&line)).into_owned();
         let rest = show(&self.pending[connection]);
+        let expected = &self.with_numbers(expected);
+        let named = numbers_named(expected, &actual);
+        let (expected, new) = named.unwrap_or_else(|| (expected.clone(), HashMap::new()));
+        self.named.extend(new);
         assert!(
-            end.is_some() && matches(expected, &actual),
+            end.is_some() && matches(&expected, &actual),
             "{}\nexpected: {expected}\nreceived: {actual}\nthen:\n{rest}",
             self.place()
         );
+    }
+
+    /// The line with the numbers that are known in the place of their names.
+    fn with_numbers(&self, line: &str) -> String {
+        let mut line = line.to_owned();
+        for (name, number) in &self.named {
+            line = line.replace(&format!("«{name}»"), number);
+        }
+        line
     }
 
     fn expect_octets(&mut self, word: &str, expected: &[u8]) {
@@ -344,6 +364,20 @@ fn matches(expected: &str, actual: &str) -> bool {
         }
     }
     rest.ends_with(last)
+}
+
+/// Finds the numbers that the names in `expected` stand for; `None` if the line is another one.
+fn numbers_named(expected: &str, actual: &str) -> Option<(String, HashMap<String, String>)> {
+    let (mut expected, mut named) = (expected.to_owned(), HashMap::new());
+    while let Some((before, rest)) = expected.split_once('«') {
+        let (name, _) = rest.split_once('»')?;
+        let tail = actual.strip_prefix(before)?;
+        let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+        let (name, number) = (name.to_owned(), tail[..digits].to_owned());
+        expected = expected.replace(&format!("«{name}»"), &number);
+        named.insert(name, number);
+    }
+    Some((expected, named))
 }
 
 fn unescape(text: &str) -> Vec<u8> {

@@ -11,8 +11,11 @@ use crate::session::untagged::Occasion;
 #[rustfmt::skip]
 const CAPABILITIES: &[&str] = &[
     "IMAP4rev1",
+    "BINARY",
     "CHILDREN",
+    "CONDSTORE",
     "CREATE-SPECIAL-USE",
+    "ENABLE",
     "ESEARCH",
     "ID",
     "IDLE",
@@ -22,6 +25,7 @@ const CAPABILITIES: &[&str] = &[
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
+    "QRESYNC",
     "SEARCHRES",
     "SORT",
     "SPECIAL-USE",
@@ -30,6 +34,7 @@ const CAPABILITIES: &[&str] = &[
     "THREAD=REFERENCES",
     "UIDPLUS",
     "UNSELECT",
+    "UTF8=ACCEPT",
     "WITHIN",
 ];
 

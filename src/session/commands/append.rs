@@ -6,7 +6,7 @@
 //! true end, since the client cannot listen before. Several messages become visible together, or none.
 
 use crate::budget::{Budget, COST_READ_16K, COST_SYNC, COST_SYSCALL, Step};
-use crate::protocol::{AppendArguments, Code, Level, parse_append_more};
+use crate::protocol::{AppendArguments, AppendData, Code, Level, parse_append_more};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply, Task};
@@ -20,6 +20,8 @@ const MAX_MESSAGES: usize = 10_000;
 /// Messages that are being received.
 pub(in crate::session) struct Appending {
     tag: Vec<u8>,
+    /// How the message comes that is being received.
+    data: AppendData,
     state: Result<Append, Reply>,
 }
 
@@ -33,7 +35,7 @@ impl Appending {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Result<Self, Box<Task>> {
-        let tag = arguments.tag.clone();
+        let (tag, data) = (arguments.tag.clone(), arguments.data);
         let cx = &mut Cx {
             core,
             store,
@@ -42,6 +44,7 @@ impl Appending {
         match open(arguments, size, cx) {
             Ok(append) => Ok(Self {
                 tag,
+                data,
                 state: Ok(append),
             }),
             Err(reply) => Err(Box::new(Task::reply(tag, reply))),
@@ -63,10 +66,12 @@ impl Appending {
             store,
             budget,
         };
-        let tag = self.tag;
-        match self.state.and_then(|append| go_on(append, text, size, cx)) {
-            Ok(append) => Ok(Self {
+        let (tag, before) = (self.tag, self.data);
+        let next = |append| go_on(append, after(before, text)?, size, cx);
+        match self.state.and_then(next) {
+            Ok((append, data)) => Ok(Self {
                 tag,
+                data,
                 state: Ok(append),
             }),
             Err(reply) => Err(Box::new(Task::reply(tag, reply))),
@@ -83,6 +88,10 @@ impl Appending {
         if let Ok(append) = &mut self.state {
             if let Err(error) = append.write(octets) {
                 self.state = Err(Reply::refused(&error));
+            } else if self.data.binary && memchr::memchr(0, octets).is_some() {
+                // RFC 3516 §4.4: what BODYSTRUCTURE could not describe is not stored.
+                let text = "Messages with the octet 0 are not stored";
+                self.state = Err(Reply::no(text).with_code(Code::UnknownCte));
             }
         }
         budget.spend(
@@ -92,17 +101,32 @@ impl Appending {
 
     /// The message is there; `rest` is what follows it on the command line.
     pub(in crate::session) fn into_task(self, rest: &[u8]) -> Task {
-        match self.state {
+        let data = self.data;
+        let ended = self.state.and_then(|append| match after(data, rest)? {
+            b"" => Ok(append),
+            _ => Err(Reply::bad(NOTHING_MORE)),
+        });
+        match ended {
             Err(reply) => Task::reply(self.tag, reply),
-            Ok(_) if !rest.is_empty() => Task::reply(self.tag, Reply::bad(NOTHING_MORE)),
             Ok(append) => Task::new(self.tag, Box::new(Finish(append))),
         }
+    }
+}
+
+/// What follows a message, without the parenthesis that belongs to it.
+fn after(data: AppendData, text: &[u8]) -> Result<&[u8], Reply> {
+    match data.utf8 {
+        true => text
+            .strip_prefix(b")")
+            .ok_or_else(|| Reply::bad("A parenthesis is not closed")),
+        false => Ok(text),
     }
 }
 
 fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
     cx.core
         .admit(arguments.level, arguments.trigger, arguments.states())?;
+    check_data(arguments.data, cx.core)?;
     check_size(size, cx.core)?;
     let name = super::mailbox_argument(&arguments.mailbox, cx.core)?;
     let handle = super::copy::open_or_create(&name, false, cx)?;
@@ -111,13 +135,19 @@ fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Ap
         .map_err(|error| Reply::refused(&error))
 }
 
-fn go_on(mut append: Append, text: &[u8], size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
+fn go_on(
+    mut append: Append,
+    text: &[u8],
+    size: u64,
+    cx: &mut Cx<'_, '_>,
+) -> Result<(Append, AppendData), Reply> {
     if !cx.core.dialect.accepts(Level::Imap4) {
         return Err(Reply::bad(NOTHING_MORE));
     }
     cx.core.climb(Level::Imap4);
-    let (flags, date) =
+    let (flags, date, data) =
         parse_append_more(text).map_err(|reason| Reply::bad(format!("APPEND: {reason}")))?;
+    check_data(data, cx.core)?;
     check_size(size, cx.core)?;
     if append.count() == MAX_MESSAGES {
         return Err(Reply::refused(&StoreError::Limit(
@@ -128,7 +158,16 @@ fn go_on(mut append: Append, text: &[u8], size: u64, cx: &mut Cx<'_, '_>) -> Res
     append
         .another(cx.store, flags, date, cx.budget.wall())
         .map_err(|error| Reply::refused(&error))?;
-    Ok(append)
+    Ok((append, data))
+}
+
+/// RFC 6855 §4. A message with octets beyond ASCII in its header is taken without that, too: it may be any
+/// that a client has found elsewhere and copies here, and a message lost would be worse.
+fn check_data(data: AppendData, core: &Core) -> Result<(), Reply> {
+    match data.utf8 && !core.dialect.names_in_utf8() {
+        true => Err(Reply::bad("UTF8=ACCEPT has to be enabled first")),
+        false => Ok(()),
+    }
 }
 
 fn check_size(size: u64, core: &Core) -> Result<(), Reply> {

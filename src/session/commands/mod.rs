@@ -5,6 +5,7 @@ mod any_state;
 pub(super) mod append;
 mod authenticate;
 mod copy;
+mod enable;
 mod expunge;
 mod fetch;
 mod find;
@@ -16,6 +17,7 @@ mod login;
 mod moving;
 mod names;
 mod namespace;
+mod resync;
 mod search;
 mod select;
 mod size;
@@ -25,6 +27,7 @@ mod store;
 
 use super::core::Core;
 use super::job::{Job, Reply};
+use super::utf8;
 use crate::protocol::Credentials;
 use crate::protocol::command::Command;
 use crate::store::layout;
@@ -43,9 +46,18 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
         Command::Create { mailbox, uses } if uses.is_empty() => folders::create(&mailbox, core),
         Command::Create { mailbox, uses } => special_use::create(&mailbox, &uses, core),
         Command::Delete { mailbox } => folders::delete(&mailbox, core),
-        Command::Examine { mailbox } => select::examine(&mailbox, core),
+        Command::Enable { extensions } => enable::job(extensions),
+        Command::Examine {
+            mailbox,
+            parameters,
+        } => select::examine(&mailbox, parameters, core),
         Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
-        Command::Fetch { uid, set, items } => fetch::job(uid, &set, items, core),
+        Command::Fetch {
+            uid,
+            set,
+            items,
+            modifiers,
+        } => fetch::job(uid, &set, items, modifiers, core),
         Command::Find { what, all, pattern } => find::job(what, all, &pattern),
         Command::Id { fields } => answered(id::id(&fields, core)),
         Command::Idle => Box::new(idle::Idle::default()),
@@ -68,7 +80,10 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             charset,
             keys,
         } => search::search(uid, returns, charset.as_deref(), keys, core),
-        Command::Select { mailbox } => select::select(&mailbox, core),
+        Command::Select {
+            mailbox,
+            parameters,
+        } => select::select(&mailbox, parameters, core),
         Command::Sort {
             uid,
             criteria,
@@ -82,6 +97,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             operation,
             silent,
             flags,
+            unchanged_since,
         } => store::job(
             store::Arguments {
                 uid,
@@ -89,6 +105,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
                 operation,
                 silent,
                 flags,
+                unchanged_since,
             },
             core,
         ),
@@ -108,8 +125,10 @@ fn answered(reply: Reply) -> Box<dyn Job> {
     Box::new(Some(reply))
 }
 
-/// The mailbox that an argument names, of either kind.
+/// The mailbox that an argument names, of either kind. The one place where a name in UTF-8 becomes what it
+/// is everywhere else; on its way out it does so in [`Encoder::name`](crate::protocol::Encoder::name).
 fn mailbox_argument(name: &[u8], core: &Core) -> Result<MailboxRef, Reply> {
+    let name = &*utf8::name(name, core);
     let prefix = name.split_at_checked(BBOARD_PREFIX.len());
     match prefix.filter(|(start, _)| start.eq_ignore_ascii_case(BBOARD_PREFIX.as_bytes())) {
         Some((_, board)) => board_argument(board),

@@ -28,6 +28,7 @@ use crate::message::text::{passages, passages_without_parts};
 use crate::message::{Charset, charset};
 use crate::protocol::{Code, SearchKey, SearchReturn, SortCriterion, ThreadAlgorithm};
 use crate::ready;
+use crate::session::condstore;
 use crate::session::core::{Core, Saved};
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::reader::{Reader, unreadable};
@@ -45,8 +46,9 @@ trait Findings {
         false
     }
 
-    /// Answers, when there are no more messages.
-    fn tell(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply>;
+    /// Answers, when there are no more messages; `modseq` is the greatest mod-sequence of those that match,
+    /// if it was asked for.
+    fn tell(&mut self, modseq: Option<u64>, cx: &mut Cx<'_, '_>) -> Step<Reply>;
 }
 
 struct Search {
@@ -59,6 +61,8 @@ struct Search {
     retry: Retry,
     /// Every message was held against the keys.
     is_over: bool,
+    /// The greatest mod-sequence of a hit, if the keys ask for mod-sequences.
+    modseq: Option<u64>,
 }
 
 /// What is being read of the current message.
@@ -143,18 +147,22 @@ fn job(
         loading: None,
         retry: Retry::default(),
         is_over: false,
+        modseq: None,
     })
 }
 
 impl Job for Search {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        if self.program.asks_for_modseq() {
+            condstore::enable(cx);
+        }
         if !self.is_over {
             if let Err(error) = ready!(self.look(cx)) {
                 return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse));
             }
             self.is_over = true;
         }
-        let reply = ready!(self.findings.tell(cx));
+        let reply = ready!(self.findings.tell(self.modseq, cx));
         Step::Done(reply.on(Occasion::after(self.uid)))
     }
 }
@@ -198,7 +206,12 @@ impl Search {
             let missing = match matches {
                 Ok(false) => return Step::Done(Ok(())),
                 Ok(true) => match self.findings.take(message, &self.facts) {
-                    Ok(()) => return Step::Done(Ok(())),
+                    Ok(()) => {
+                        if self.program.asks_for_modseq() {
+                            self.modseq = self.modseq.max(Some(cx.store.modseq(view, message)));
+                        }
+                        return Step::Done(Ok(()));
+                    }
                     Err(missing) => missing,
                 },
                 Err(missing) => missing,

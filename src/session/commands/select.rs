@@ -5,9 +5,11 @@
 //! count. Whatever was selected before is deselected first, even if the new mailbox cannot be opened
 //! (RFC 3501 §6.3.1; RFC 1064 p. 10 by its order), and nothing is expunged by that.
 
+use super::resync::Returning;
 use crate::budget::Step;
-use crate::protocol::{Code, Status};
+use crate::protocol::{Code, SelectParameters, Status};
 use crate::ready;
+use crate::session::condstore;
 use crate::session::core::{Core, Selected};
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::{Occasion, tell_keywords};
@@ -15,37 +17,58 @@ use crate::store::{Access, MailboxHandle, Sync};
 use crate::types::MailboxRef;
 
 /// Opens a mailbox for reading and writing.
-pub(super) fn select(name: &[u8], core: &Core) -> Box<dyn Job> {
-    job(super::mailbox_argument(name, core), Access::ReadWrite)
+pub(super) fn select(name: &[u8], parameters: SelectParameters, core: &Core) -> Box<dyn Job> {
+    let name = super::mailbox_argument(name, core);
+    job(name, Access::ReadWrite, parameters)
 }
 
 /// Opens a mailbox for reading.
-pub(super) fn examine(name: &[u8], core: &Core) -> Box<dyn Job> {
-    job(super::mailbox_argument(name, core), Access::ReadOnly)
+pub(super) fn examine(name: &[u8], parameters: SelectParameters, core: &Core) -> Box<dyn Job> {
+    let name = super::mailbox_argument(name, core);
+    job(name, Access::ReadOnly, parameters)
 }
 
 /// Opens a bulletin board: SELECT with a name from another name space (RFC 1176 p. 11).
 pub(super) fn bboard(name: &[u8]) -> Box<dyn Job> {
-    job(super::board_argument(name), Access::ReadWrite)
+    let parameters = SelectParameters::default();
+    job(super::board_argument(name), Access::ReadWrite, parameters)
 }
 
-fn job(name: Result<MailboxRef, Reply>, access: Access) -> Box<dyn Job> {
+fn job(
+    name: Result<MailboxRef, Reply>,
+    access: Access,
+    parameters: SelectParameters,
+) -> Box<dyn Job> {
     Box::new(Select {
         name: Some(name),
         access,
+        parameters,
         opening: None,
+        returning: None,
     })
 }
 
 struct Select {
     name: Option<Result<MailboxRef, Reply>>,
     access: Access,
+    parameters: SelectParameters,
     opening: Option<(MailboxRef, MailboxHandle, Sync)>,
+    /// The mailbox is open, and the client is told what has changed since it was here.
+    returning: Option<(Reply, Returning)>,
 }
 
 impl Job for Select {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        if let Some((reply, returning)) = &mut self.returning {
+            ready!(returning.step(cx));
+            let reply = std::mem::replace(reply, Reply::ok(""));
+            return Step::Done(reply.on(Occasion::Nothing));
+        }
         if let Some(name) = self.name.take() {
+            if self.parameters.qresync.is_some() && !cx.core.enabled.qresync {
+                return Step::Done(Reply::bad("QRESYNC has to be enabled first"));
+            }
+            condstore::tell_closed(cx.core);
             cx.core.selected = None;
             match name.and_then(|name| self.open(name, cx)) {
                 Ok(opening) => self.opening = Some(opening),
@@ -58,14 +81,21 @@ impl Job for Select {
         if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
             return Step::Done(Reply::refused(&error).on(Occasion::Nothing));
         }
-        let reply = match self.opening.take() {
-            Some((name, handle, _)) => {
-                let view = cx.store.view(&handle, self.access);
-                announce(Selected::new(name, view), cx)
-            }
-            None => Reply::no("Nothing was opened"),
+        let Some((name, handle, _)) = self.opening.take() else {
+            return Step::Done(Reply::no("Nothing was opened"));
         };
-        Step::Done(reply.on(Occasion::Nothing))
+        let view = cx.store.view(&handle, self.access);
+        // With no mailbox selected yet it goes without saying (RFC 7162 §3.1.8).
+        cx.core.enabled.condstore |= self.parameters.condstore;
+        let reply = announce(Selected::new(name, view), cx);
+        let resync = self.parameters.qresync.take();
+        match resync.and_then(|resync| Returning::new(&resync, cx)) {
+            Some(returning) => {
+                self.returning = Some((reply, returning));
+                self.step(cx)
+            }
+            None => Step::Done(reply.on(Occasion::Nothing)),
+        }
     }
 }
 
@@ -126,7 +156,7 @@ fn announce(selected: Selected, cx: &mut Cx<'_, '_>) -> Reply {
     }
 }
 
-/// RFC 3501 §6.3.1: UNSEEN, UIDVALIDITY, UIDNEXT; RFC 4315 §3: UIDNOTSTICKY.
+/// RFC 3501 §6.3.1: UNSEEN, UIDVALIDITY, UIDNEXT; RFC 4315 §3: UIDNOTSTICKY; RFC 7162 §3.1.2: HIGHESTMODSEQ.
 fn tell_codes(cx: &mut Cx<'_, '_>) {
     let Some(view) = cx.core.view() else { return };
     let mailbox = cx.store.mailbox(view.handle());
@@ -151,5 +181,8 @@ fn tell_codes(cx: &mut Cx<'_, '_>) {
             Some(Code::Unseen(number)),
             "The first message not seen",
         );
+    }
+    if cx.core.enabled.condstore {
+        condstore::tell_highest(cx);
     }
 }

@@ -5,6 +5,7 @@ use super::size::Size;
 use crate::budget::Step;
 use crate::protocol::StatusItem;
 use crate::ready;
+use crate::session::condstore;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::store::{Access, MailboxHandle, StoreError, Sync, View};
@@ -68,7 +69,7 @@ impl Facts {
     ) -> Step<Result<Vec<(StatusItem, u64)>, StoreError>> {
         loop {
             self.stage = match &mut self.stage {
-                Stage::Unopened => match open(&self.name, cx) {
+                Stage::Unopened => match open(&self.name, &self.items, cx) {
                     Ok(handle) => {
                         let sync = Sync::for_open(handle.clone(), Access::ReadOnly);
                         Stage::Syncing(handle, sync)
@@ -94,7 +95,14 @@ impl Facts {
     }
 }
 
-fn open(name: &MailboxRef, cx: &mut Cx<'_, '_>) -> Result<MailboxHandle, StoreError> {
+fn open(
+    name: &MailboxRef,
+    items: &[StatusItem],
+    cx: &mut Cx<'_, '_>,
+) -> Result<MailboxHandle, StoreError> {
+    if items.contains(&StatusItem::HighestModSeq) {
+        condstore::enable(cx);
+    }
     let account = cx.core.account().ok_or(StoreError::NotFound)?;
     cx.store.open(account, name)
 }
@@ -105,6 +113,7 @@ fn value(item: StatusItem, view: &View, octets: u64, cx: &Cx<'_, '_>) -> u64 {
     let count = match item {
         StatusItem::AppendLimit => cx.core.config.append_limit(),
         StatusItem::Deleted => cx.store.count_deleted(view),
+        StatusItem::HighestModSeq => return cx.store.told_modseq(view),
         StatusItem::Messages => view.exists(),
         StatusItem::Recent => recent(view, cx),
         StatusItem::Size => return octets,

@@ -4,12 +4,16 @@
 //! where RFC 1064 is spoken, as FETCH data from IMAP2bis up.
 
 use crate::budget::{COST_SYSCALL, Step};
+use crate::protocol::Code;
 use crate::ready;
+use crate::session::condstore::{self, encode_modseq};
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::untagged::{Occasion, encode_flags, encode_uid, tell_new_keywords};
-use crate::store::{DefineKeywords, FlagChange, MessageRef, StoreError};
-use crate::types::{FlagList, FlagOperation, Keyword, KeywordSet, MessageSet};
+use crate::session::untagged::{
+    Occasion, encode_change, encode_flags, encode_uid, tell_new_keywords,
+};
+use crate::store::{DefineKeywords, FlagChange, MessageRef, StoreError, Sync};
+use crate::types::{FlagList, FlagOperation, Keyword, KeywordSet, MessageSet, NumberSet};
 
 /// What the command says.
 pub(super) struct Arguments {
@@ -18,6 +22,7 @@ pub(super) struct Arguments {
     pub(super) operation: FlagOperation,
     pub(super) silent: bool,
     pub(super) flags: FlagList,
+    pub(super) unchanged_since: Option<u64>,
 }
 
 struct Store {
@@ -29,6 +34,11 @@ struct Store {
     define: Option<DefineKeywords>,
     retry: Retry,
     gone: bool,
+    sync: Option<Sync>,
+    /// Only messages with no greater mod-sequence (RFC 7162 §3.1.3).
+    unchanged_since: Option<u64>,
+    /// The messages, by number or by UID as they were named, that had a greater one.
+    modified: NumberSet,
 }
 
 /// Changes the flags of a set of messages.
@@ -39,6 +49,7 @@ pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
         operation,
         silent,
         flags,
+        unchanged_since,
     } = arguments;
     if !core.may_write() {
         return super::answered(Reply::no("STORE is not allowed: the mailbox is read-only"));
@@ -60,11 +71,20 @@ pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
         define: None,
         retry: Retry::default(),
         gone: false,
+        sync: core
+            .view()
+            .filter(|_| unchanged_since.is_some())
+            .map(|view| Sync::new(view.handle().clone())),
+        unchanged_since,
+        modified: NumberSet::new(),
     })
 }
 
 impl Job for Store {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        if let Err(error) = ready!(self.look(cx)) {
+            return Step::Done(Reply::refused(&error));
+        }
         if let Err(error) = ready!(self.know_keywords(cx)) {
             return Step::Done(Reply::refused(&error));
         }
@@ -81,6 +101,17 @@ impl Job for Store {
 }
 
 impl Store {
+    /// A condition holds for the messages as they are now, whoever changed them (RFC 7162 §3.1.3).
+    fn look(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
+        let Some(sync) = &mut self.sync else {
+            return Step::Done(Ok(()));
+        };
+        condstore::enable(cx);
+        let synced = ready!(sync.step(cx.store, cx.budget));
+        self.sync = None;
+        Step::Done(synced)
+    }
+
     /// Turns the names into bits of the mailbox. A keyword that is to be removed need not become known.
     fn know_keywords(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         if self.names.is_empty() && self.define.is_none() {
@@ -103,18 +134,31 @@ impl Store {
     }
 
     fn store(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
-        let (change, hidden) = (self.change, cx.core.dialect.hidden_flags());
+        let (change, unchanged_since) = (self.change, self.unchanged_since);
+        let hidden = cx.core.dialect.hidden_flags();
         let changed = ready!(self.retry.step(cx, |store, view, budget| {
+            if unchanged_since.is_some_and(|since| store.modseq(view, message) > since) {
+                return Ok(Outcome::Modified);
+            }
             let mut change = change;
             if change.operation == FlagOperation::Replace {
                 // A client that is not shown a flag cannot mean to take it away.
                 let (flags, _) = store.flags(view, message);
                 change.system = change.system.with(flags.intersection(hidden));
             }
-            store.change_flags(view, message, &change, budget)
+            let changed = store.change_flags(view, message, &change, budget);
+            changed.map(|_| Outcome::Stored)
         }));
-        if changed.is_ok() && !self.silent {
-            self.answer(message, cx);
+        match changed {
+            Ok(Outcome::Modified) => {
+                self.modified.insert(match self.uid {
+                    true => message.uid.get(),
+                    false => message.number,
+                });
+            }
+            Ok(Outcome::Stored) if self.silent => answer_silently(message, cx),
+            Ok(Outcome::Stored) => self.answer(message, cx),
+            Err(_) => {}
         }
         Step::Done(changed.map(|_| ()))
     }
@@ -123,7 +167,9 @@ impl Store {
         tell_new_keywords(cx);
         cx.core.encoder().begin_store(message.number);
         encode_flags(cx, message);
-        if self.uid {
+        if cx.core.enabled.condstore {
+            encode_change(cx, message);
+        } else if self.uid {
             // RFC 3501 §6.4.8: the answer to a UID command says the UID.
             cx.core.encoder().raw(" ");
             encode_uid(cx, message);
@@ -134,8 +180,32 @@ impl Store {
     fn reply(&self) -> Reply {
         let reply = match self.gone {
             true => Reply::no("Some of the messages no longer exist"),
-            false => Reply::ok("STORE completed"),
+            false if self.modified.is_empty() => Reply::ok("STORE completed"),
+            false => Reply::ok("Some of the messages had changed"),
+        };
+        let reply = match self.modified.is_empty() {
+            true => reply,
+            false => reply.with_code(Code::Modified(self.modified.clone())),
         };
         reply.on(Occasion::after(self.uid))
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    Stored,
+    /// It has changed since, so it is left alone.
+    Modified,
+}
+
+/// RFC 7162 §3.1.3: the new mod-sequence is told even where the new flags are not wanted.
+fn answer_silently(message: &MessageRef, cx: &mut Cx<'_, '_>) {
+    if cx.core.enabled.condstore {
+        cx.core.encoder().begin_fetch(message.number);
+        encode_uid(cx, message);
+        cx.core.encoder().raw(" ");
+        encode_modseq(cx, message);
+        cx.core.encoder().end_message_data();
     }
 }

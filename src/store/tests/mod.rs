@@ -7,6 +7,7 @@ mod hammer;
 mod interleaved;
 mod jobs;
 mod model;
+mod modseqs;
 mod moving;
 mod news;
 mod numbers;

@@ -86,6 +86,12 @@ impl Rig {
         })
     }
 
+    /// What the clock says, in microseconds since 1970.
+    pub(crate) fn clock_micros(&self) -> u64 {
+        let time = self.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
+        u64::try_from(time.expect("after 1970").as_micros()).expect("soon after 1970")
+    }
+
     /// Steps something until it is done, letting time pass as it asks for.
     pub(crate) fn drive<T>(&self, mut step: impl FnMut(&mut Budget<'_>) -> Step<T>) -> T {
         for _ in 0..1_000_000 {

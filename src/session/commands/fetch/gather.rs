@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use super::binary::{Binary, Decoding, transfer};
 use super::structure;
 use crate::budget::{COST_OPEN, COST_READ_16K, COST_SYSCALL, Step};
 use crate::message::{Depth, Envelope, Extent, Layout, What, crlf, header, resolve, scan};
@@ -22,6 +23,8 @@ pub(super) enum Content {
     Range(FileRange),
     /// Put together from it.
     Bytes(Vec<u8>),
+    /// Part of the file, decoded.
+    Binary(Binary),
     /// There is no such part.
     Nothing,
 }
@@ -38,6 +41,7 @@ pub(super) struct Gathered {
     /// One for each item that is a text, in their order.
     contents: Vec<Content>,
     locating: Option<Locate>,
+    decoding: Option<Decoding>,
 }
 
 /// How deep the message has to be looked into for an item; `None`: not at all.
@@ -46,7 +50,14 @@ fn depth(item: &FetchItem) -> Option<Depth> {
         FetchItem::Envelope | FetchItem::Rfc822Header => Some(Depth::Header),
         FetchItem::Rfc822 { .. } | FetchItem::Rfc822Text { .. } => Some(Depth::Sizes),
         FetchItem::Body | FetchItem::BodyStructure => Some(Depth::Structure),
-        FetchItem::Section(section) if !section.part.is_empty() => Some(Depth::Structure),
+        FetchItem::Section(section)
+        | FetchItem::Binary(section)
+        | FetchItem::BinarySize(section)
+            if !section.part.is_empty() =>
+        {
+            Some(Depth::Structure)
+        }
+        FetchItem::Binary(_) | FetchItem::BinarySize(_) => Some(Depth::Sizes),
         FetchItem::Section(section) => match section.text {
             SectionText::All | SectionText::Text => Some(Depth::Sizes),
             _ => Some(Depth::Header),
@@ -61,7 +72,9 @@ fn wanted(item: &FetchItem) -> Option<(&[u32], What)> {
         FetchItem::Rfc822 { .. } => Some((&[], What::All)),
         FetchItem::Rfc822Header => Some((&[], What::Header)),
         FetchItem::Rfc822Text { .. } => Some((&[], What::Text)),
-        FetchItem::Section(section) => Some((&section.part, what(&section.text))),
+        FetchItem::Section(section)
+        | FetchItem::Binary(section)
+        | FetchItem::BinarySize(section) => Some((&section.part, what(&section.text))),
         _ => None,
     }
 }
@@ -105,6 +118,7 @@ impl Gathered {
             layout: None,
             contents: Vec::new(),
             locating: None,
+            decoding: None,
         }
     }
 
@@ -125,6 +139,13 @@ impl Gathered {
         }
         let texts = items.iter().filter(|item| is_text(item));
         for item in texts.skip(self.contents.len()) {
+            if let FetchItem::Binary(_) | FetchItem::BinarySize(_) = item {
+                match ready!(self.binary(item, cx)) {
+                    Ok(content) => self.contents.push(content),
+                    Err(error) => return Step::Done(Err(error)),
+                }
+                continue;
+            }
             match ready!(self.content(message, item, partial, cx)) {
                 Ok(content) => self.contents.push(content),
                 Err(source) => return Step::Done(Err(unreadable(source))),
@@ -277,6 +298,25 @@ impl Gathered {
         Step::Done(range.map(Content::Range))
     }
 
+    /// The text of one item, decoded, or its size.
+    fn binary(
+        &mut self,
+        item: &FetchItem,
+        cx: &mut Cx<'_, '_>,
+    ) -> Step<Result<Content, StoreError>> {
+        let decoding = match &mut self.decoding {
+            Some(decoding) => decoding,
+            None => match begin_decoding(self.layout.as_ref(), item) {
+                Ok(Some(decoding)) => self.decoding.insert(decoding),
+                Ok(None) => return Step::Done(Ok(Content::Nothing)),
+                Err(error) => return Step::Done(Err(error)),
+            },
+        };
+        let binary = ready!(decoding.step(cx.budget));
+        self.decoding = None;
+        Step::Done(binary.map(Content::Binary).map_err(unreadable))
+    }
+
     /// Writes an item that is not a text.
     pub(super) fn encode(&self, item: &FetchItem, encoder: &mut Encoder<'_>) {
         encoder.raw(item.name()).raw(" ");
@@ -315,6 +355,25 @@ impl Gathered {
     pub(super) fn take_contents(&mut self) -> Vec<Content> {
         std::mem::take(&mut self.contents)
     }
+}
+
+/// Begins to decode the part that an item names; `None` if there is no such part.
+fn begin_decoding(
+    layout: Option<&(Rc<File>, Layout)>,
+    item: &FetchItem,
+) -> Result<Option<Decoding>, StoreError> {
+    let found = layout.and_then(|(file, layout)| Some((file, layout, extent(layout, item)?)));
+    let (FetchItem::Binary(section) | FetchItem::BinarySize(section), Some(found)) = (item, found)
+    else {
+        return Ok(None);
+    };
+    let (file, layout, extent) = found;
+    let refused = StoreError::Refused("the transfer encoding of the part is not known");
+    let transfer = transfer(layout, &section.part).ok_or(refused)?;
+    Ok(Some(match item {
+        FetchItem::BinarySize(_) => Decoding::size(file, &extent, transfer),
+        _ => Decoding::octets(file, &extent, transfer, section.partial),
+    }))
 }
 
 /// The fields of those names, or the others, of the header that lies there. A header is looked at up to

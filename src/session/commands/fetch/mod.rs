@@ -7,13 +7,16 @@
 //! A literal is announced with the count of octets it has on the wire, CRLF for every line end, and that
 //! count is found by that pass, never taken from a file name.
 
+mod binary;
 mod gather;
 mod structure;
 
+use self::binary::Binary;
 use self::gather::{Content, Gathered};
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::FetchItem;
+use crate::protocol::{Code, FetchItem, FetchModifiers};
 use crate::ready;
+use crate::session::condstore::{self, encode_modseq};
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::output::replace_nul;
@@ -52,6 +55,10 @@ struct Fetch {
     gathered: Option<Gathered>,
     retry: Retry,
     marked: Option<bool>,
+    /// Only messages with a greater mod-sequence.
+    changed_since: Option<u64>,
+    /// Before all else, those of these messages are told that were expunged since.
+    vanished: Option<NumberSet>,
     /// Why some message could not be sent.
     failed: Option<StoreError>,
 }
@@ -61,13 +68,29 @@ pub(super) fn job(
     uid: bool,
     set: &MessageSet,
     mut items: Vec<FetchItem>,
+    modifiers: FetchModifiers,
     core: &Core,
 ) -> Box<dyn Job> {
     if uid && !items.contains(&FetchItem::Uid) {
         // RFC 3501 §6.4.8: the answer to a UID command says the UID.
         items.insert(0, FetchItem::Uid);
     }
-    fetch(uid, set, items, None, core)
+    if modifiers.changed_since.is_some() && !items.contains(&FetchItem::ModSeq) {
+        // RFC 7162 §3.1.4.1: who asks for changes wants to know when they were.
+        items.push(FetchItem::ModSeq);
+    }
+    if modifiers.vanished && !(uid && core.enabled.qresync) {
+        let text = "VANISHED goes with UID FETCH, after ENABLE QRESYNC";
+        return super::answered(Reply::bad(text));
+    }
+    match fetch(uid, set, items, None, core) {
+        Ok(fetch) => Box::new(Fetch {
+            changed_since: modifiers.changed_since,
+            vanished: modifiers.vanished.then(|| set.resolve(u32::MAX)),
+            ..fetch
+        }),
+        Err(reply) => super::answered(reply),
+    }
 }
 
 fn fetch(
@@ -76,20 +99,19 @@ fn fetch(
     items: Vec<FetchItem>,
     partial: Option<(u32, u32)>,
     core: &Core,
-) -> Box<dyn Job> {
-    match numbers(uid, set, core) {
-        Ok(set) => Box::new(Fetch {
-            each: EachMessage::new(set, uid),
-            uid,
-            items,
-            partial,
-            gathered: None,
-            retry: Retry::default(),
-            marked: None,
-            failed: None,
-        }),
-        Err(reply) => super::answered(reply),
-    }
+) -> Result<Fetch, Reply> {
+    Ok(Fetch {
+        each: EachMessage::new(numbers(uid, set, core)?, uid),
+        uid,
+        items,
+        partial,
+        gathered: None,
+        retry: Retry::default(),
+        marked: None,
+        changed_since: None,
+        vanished: None,
+        failed: None,
+    })
 }
 
 /// A piece of one item of one message (RFC 2062 p. 3). The first octet has the number 1.
@@ -101,12 +123,23 @@ pub(super) fn partial(
     core: &Core,
 ) -> Box<dyn Job> {
     let set = MessageSet(vec![(SetEnd::Number(number), SetEnd::Number(number))]);
-    fetch(false, &set, vec![item], Some((start - 1, count)), core)
+    match fetch(false, &set, vec![item], Some((start - 1, count)), core) {
+        Ok(fetch) => Box::new(fetch),
+        Err(reply) => super::answered(reply),
+    }
 }
 
 impl Job for Fetch {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+        if self.items.contains(&FetchItem::ModSeq) {
+            condstore::enable(cx);
+        }
+        self.tell_vanished(cx);
         while let Some(message) = ready!(self.each.current(cx)) {
+            if self.is_old(&message, cx) {
+                self.each.advance_in_memory(cx, 1);
+                continue;
+            }
             match ready!(self.fetch(&message, cx)) {
                 Ok(()) => {}
                 Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
@@ -126,6 +159,26 @@ impl Job for Fetch {
 }
 
 impl Fetch {
+    /// RFC 7162 §3.2.6: VANISHED comes before the first FETCH.
+    fn tell_vanished(&mut self, cx: &mut Cx<'_, '_>) {
+        let (Some(known), Some(view)) = (self.vanished.take(), cx.core.view()) else {
+            return;
+        };
+        let since = self.changed_since.unwrap_or(0);
+        let vanished = cx.store.vanished(view, since, &known);
+        if !vanished.is_empty() {
+            cx.core.encoder().vanished(&vanished, true);
+        }
+    }
+
+    /// True if the message has not changed since then.
+    fn is_old(&self, message: &MessageRef, cx: &Cx<'_, '_>) -> bool {
+        let (Some(since), Some(view)) = (self.changed_since, cx.core.view()) else {
+            return false;
+        };
+        self.gathered.is_none() && cx.store.modseq(view, message) <= since
+    }
+
     fn fetch(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
         let items = &self.items;
         let gathered = self.gathered.get_or_insert_with(|| Gathered::new(items));
@@ -184,6 +237,7 @@ impl Fetch {
             cx.core.encoder().raw(if at == 0 { "" } else { " " });
             match item {
                 FetchItem::Flags => encode_flags(cx, message),
+                FetchItem::ModSeq => encode_modseq(cx, message),
                 FetchItem::Uid => encode_uid(cx, message),
                 item if gather::is_text(item) => {
                     write_text(item, contents.next().unwrap_or(Content::Nothing), cx);
@@ -195,13 +249,32 @@ impl Fetch {
             cx.core.encoder().raw(" ");
             encode_flags(cx, message);
         }
+        if self.marked == Some(true) && cx.core.enabled.condstore {
+            self.write_change(message, cx);
+        }
         cx.core.encoder().end_message_data();
+    }
+
+    /// What the client must know of a change that the fetch made, and has not asked for (RFC 7162 §3.2.4).
+    fn write_change(&self, message: &MessageRef, cx: &mut Cx<'_, '_>) {
+        if !self.items.contains(&FetchItem::Uid) {
+            cx.core.encoder().raw(" ");
+            encode_uid(cx, message);
+        }
+        if !self.items.contains(&FetchItem::ModSeq) {
+            cx.core.encoder().raw(" ");
+            encode_modseq(cx, message);
+        }
     }
 
     fn reply(&self) -> Reply {
         let reply = match &self.failed {
             None if self.partial.is_some() => Reply::ok("PARTIAL completed"),
             None => Reply::ok("FETCH completed"),
+            // RFC 3516 §4.3
+            Some(error @ StoreError::Refused(_)) => {
+                Reply::no(error.to_string()).with_code(Code::UnknownCte)
+            }
             Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
             Some(error) => Reply::no("Some of the messages cannot be read").with_fault(error),
         };
@@ -214,12 +287,29 @@ fn write_text(item: &FetchItem, content: Content, cx: &mut Cx<'_, '_>) {
     let mut encoder = cx.core.encoder();
     encoder.raw(item.name()).raw(" ");
     match content {
+        Content::Nothing if matches!(item, FetchItem::BinarySize(_)) => {
+            encoder.number(0);
+        }
         Content::Nothing => {
             encoder.nil();
         }
         Content::Bytes(mut bytes) => {
             replace_nul(&mut bytes, encoder.dialect().nul_in_literal());
             encoder.literal(bytes.len() as u64).raw(bytes);
+        }
+        Content::Binary(Binary::Size(octets)) => {
+            encoder.number(octets);
+        }
+        Content::Binary(Binary::Octets(None)) => {
+            encoder.literal(0);
+        }
+        Content::Binary(Binary::Octets(Some((cut, has_nul)))) => {
+            // RFC 3516 §4.3: without the octet 0 it is a literal like any other.
+            match has_nul {
+                true => encoder.literal8(cut.octets()),
+                false => encoder.literal(cut.octets()),
+            };
+            cx.core.output.decoded(cut);
         }
         Content::Range(mut range) => {
             range.nul = encoder.dialect().nul_in_literal();

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::Pattern;
-use crate::store::mutf7;
 use crate::types::mailbox_name::SEPARATOR;
+use crate::types::mutf7;
 
 /// What becomes of the levels above a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +48,18 @@ impl Wanted {
         }
     }
 
+    /// Once names are told in UTF-8 every pattern is compared with that (RFC 6855 §3).
+    pub(super) fn in_utf8(self, is_utf8: bool) -> Self {
+        Self {
+            is_utf8: self.is_utf8 || is_utf8,
+            ..self
+        }
+    }
+
     fn matches(&self, name: &str) -> bool {
-        match self.is_utf8 {
-            false => self.pattern.matches(name.as_bytes()),
-            true => {
-                let text = mutf7::decode(name.as_bytes());
-                text.is_some_and(|text| self.pattern.matches(text.as_bytes()))
-            }
+        match mutf7::decode(name.as_bytes()).filter(|_| self.is_utf8) {
+            Some(text) => self.pattern.matches(text.as_bytes()),
+            None => self.pattern.matches(name.as_bytes()),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::status::Facts;
 use crate::budget::{Step, Why};
 use crate::protocol::{ListArguments, ListKind, StatusItem};
 use crate::ready;
+use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::output::HIGH_WATER;
 use crate::session::untagged::Occasion;
@@ -115,7 +116,7 @@ impl Listing {
                 Ok(catalogue) => {
                     self.catalogue = catalogue;
                     let names = self.catalogue.selected(&self.asked);
-                    let matching = Matching::new(names, self.patterns(), self.levels());
+                    let matching = Matching::new(names, self.patterns(cx.core), self.levels());
                     self.matching.insert(matching)
                 }
                 Err(error) => return Step::Done(Err(Reply::refused(&error))),
@@ -128,13 +129,14 @@ impl Listing {
 
     /// The patterns in full. One that is a name in another name space already is not in need of a
     /// reference (RFC 3501 §6.3.8), and an empty one is ignored (RFC 5258 §3).
-    fn patterns(&self) -> Vec<Wanted> {
+    fn patterns(&self, core: &Core) -> Vec<Wanted> {
         let patterns = self.asked.patterns.iter().filter(|text| !text.is_empty());
         let full = patterns.map(|text| match is_absolute(text) {
             true => Wanted::new(b"", text),
             false => Wanted::new(&self.asked.reference, text),
         });
-        full.collect()
+        let is_utf8 = core.dialect.names_in_utf8();
+        full.map(|wanted| wanted.in_utf8(is_utf8)).collect()
     }
 
     fn levels(&self) -> Levels {

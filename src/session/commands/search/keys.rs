@@ -106,6 +106,8 @@ pub(super) struct Program {
     in_body: bool,
     /// How many keys there are.
     keys: u32,
+    /// MODSEQ is among them.
+    asks_for_modseq: bool,
 }
 
 /// The only thing that can be wrong with keys that were parsed.
@@ -125,6 +127,7 @@ impl Program {
             last: (view.exists(), view.last_uid()),
             wanted: Vec::new(),
             keys: 0,
+            asks_for_modseq: false,
         };
         let test = compiler.test(SearchKey::And(keys))?;
         Ok(Self {
@@ -133,7 +136,13 @@ impl Program {
             reading: Reading::new(),
             in_body: false,
             keys: compiler.keys,
+            asks_for_modseq: compiler.asks_for_modseq,
         })
+    }
+
+    /// True if the answer has to tell a mod-sequence (RFC 7162 §3.1.5).
+    pub(super) fn asks_for_modseq(&self) -> bool {
+        self.asks_for_modseq
     }
 
     /// How many keys are held against each message.
@@ -225,11 +234,13 @@ struct Compiler {
     last: (u32, u32),
     wanted: Vec<Wanted>,
     keys: u32,
+    asks_for_modseq: bool,
 }
 
 impl Compiler {
     fn test(&mut self, key: SearchKey) -> Result<Test, &'static str> {
         self.keys += 1;
+        self.asks_for_modseq |= matches!(key, SearchKey::ModSeq(_));
         Ok(match key {
             SearchKey::And(keys) => Test::All(self.tests(keys)?),
             SearchKey::Or(keys) => Test::Any(self.tests(keys)?),
@@ -320,6 +331,7 @@ impl Judge<'_> {
             } => self.sent_date(*when, *day),
             SearchKey::Older(seconds) => Ok(self.age()? >= i64::from(*seconds)),
             SearchKey::Younger(seconds) => Ok(self.age()? <= i64::from(*seconds)),
+            SearchKey::ModSeq(least) => Ok(self.store.modseq(self.view, self.message) >= *least),
             SearchKey::Larger(size) => Ok(self.facts.size()? > u64::from(*size)),
             SearchKey::Smaller(size) => Ok(self.facts.size()? < u64::from(*size)),
             // ALL; the others are tests of their own.

@@ -65,15 +65,15 @@ impl Findings for Numbers {
         returns == Some(only_min) && found.iter().any(|set| !set.is_empty())
     }
 
-    fn tell(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+    fn tell(&mut self, modseq: Option<u64>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         match self.returns {
-            None => tell_all(std::mem::take(self.set()), cx),
+            None => tell_all(std::mem::take(self.set()), modseq, cx),
             Some(returns) => {
                 if returns.save {
                     cx.core.save(saved(&self.found, returns));
                 }
                 let uid = self.uid;
-                tell_some(std::mem::take(self.set()), returns, uid, cx);
+                tell_some(std::mem::take(self.set()), returns, uid, modseq, cx);
             }
         }
         Step::Done(Reply::ok("SEARCH completed"))
@@ -81,10 +81,10 @@ impl Findings for Numbers {
 }
 
 /// A bare SEARCH line says that there are no hits (RFC 3501 §7.2.5; old servers did the same).
-fn tell_all(set: NumberSet, cx: &mut Cx<'_, '_>) {
+fn tell_all(set: NumberSet, modseq: Option<u64>, cx: &mut Cx<'_, '_>) {
     cx.core.encoder().begin_search();
     cx.core.output.numbers(set);
-    cx.core.encoder().end_line();
+    cx.core.encoder().greatest_modseq(modseq).end_line();
 }
 
 /// RFC 4731 §3.1: nothing found means no MIN, MAX and ALL. If it is only to be saved, nothing is told at
@@ -93,7 +93,13 @@ fn tell_all(set: NumberSet, cx: &mut Cx<'_, '_>) {
 /// ```text
 /// search-return-data = "MIN" SP nz-number / "MAX" SP nz-number / "ALL" SP sequence-set / "COUNT" SP number
 /// ```
-fn tell_some(set: NumberSet, returns: SearchReturn, uid: bool, cx: &mut Cx<'_, '_>) {
+fn tell_some(
+    set: NumberSet,
+    returns: SearchReturn,
+    uid: bool,
+    modseq: Option<u64>,
+    cx: &mut Cx<'_, '_>,
+) {
     let SearchReturn {
         min,
         max,
@@ -122,7 +128,12 @@ fn tell_some(set: NumberSet, returns: SearchReturn, uid: bool, cx: &mut Cx<'_, '
         encoder.raw(" ALL ");
         cx.core.output.ranges(set);
     }
-    cx.core.encoder().end_line();
+    let mut encoder = cx.core.encoder();
+    if let Some(modseq) = modseq {
+        // RFC 7162 §3.1.10
+        encoder.raw(" MODSEQ ").number(modseq);
+    }
+    encoder.end_line();
 }
 
 /// What `$` stands for afterwards (RFC 5182 §2.4): the ends if only they were asked for, else all.

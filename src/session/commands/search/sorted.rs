@@ -82,7 +82,7 @@ impl Findings for Sorted {
         self.is_full()
     }
 
-    fn tell(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+    fn tell(&mut self, modseq: Option<u64>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         if self.is_full() {
             let reply = Reply::no("These are too many messages to be sorted by that");
             return Step::Done(reply.with_code(Code::Limit));
@@ -101,7 +101,7 @@ impl Findings for Sorted {
         }
         cx.core.encoder().begin_sort();
         cx.core.output.list(std::mem::take(&mut self.told));
-        cx.core.encoder().end_line();
+        cx.core.encoder().greatest_modseq(modseq).end_line();
         Step::Done(Reply::ok("SORT completed"))
     }
 }

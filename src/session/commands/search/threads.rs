@@ -56,7 +56,7 @@ impl Findings for Threads {
         self.threads.as_ref().is_none_or(thread::Threads::is_full)
     }
 
-    fn tell(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+    fn tell(&mut self, _: Option<u64>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         if self.is_complete() {
             let reply = Reply::no("These are too many messages to make threads of");
             return Step::Done(reply.with_code(Code::Limit));

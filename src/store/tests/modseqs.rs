@@ -1,0 +1,289 @@
+//! Mod-sequences from one life of a store to the next.
+
+use std::fs;
+use std::time::Duration;
+
+use super::rig::{Rig, Session, mailbox, numbers};
+use crate::store::{Access, MessageRef};
+use crate::types::{FlagList, FlagOperation, Flags, NumberSet, Uid};
+
+const FILE: &str = "imap2d-modseq";
+/// No clock stands still between two lives of a process.
+const INSTANT: Duration = Duration::from_millis(1);
+
+/// A mailbox with messages 1 to 4, the second one seen.
+fn rig() -> Rig {
+    let rig = Rig::new();
+    for (name, text) in [
+        ("1.a.h:2,", "a"),
+        ("2.b.h:2,S", "b"),
+        ("3.c.h:2,", "c"),
+        ("4.d.h:2,", "d"),
+    ] {
+        rig.put("cur", name, text);
+    }
+    rig
+}
+
+impl Session {
+    fn modseq(&self, number: u32) -> u64 {
+        self.store.modseq(&self.view, &self.message(number))
+    }
+
+    fn modseqs(&self) -> Vec<u64> {
+        (1..=self.view.exists())
+            .map(|number| self.modseq(number))
+            .collect()
+    }
+
+    fn highest(&self) -> u64 {
+        self.store.told_modseq(&self.view)
+    }
+
+    fn vanished(&self, since: u64) -> NumberSet {
+        self.store
+            .vanished(&self.view, since, &NumberSet::range(1, Uid::MAX))
+    }
+
+    fn flag(&mut self, rig: &Rig, number: u32) -> u64 {
+        self.store_flags(rig, number, FlagOperation::Add, Flags::FLAGGED)
+            .expect("stored");
+        self.modseq(number)
+    }
+
+    fn unflag(&mut self, rig: &Rig, number: u32) -> u64 {
+        self.store_flags(rig, number, FlagOperation::Remove, Flags::FLAGGED)
+            .expect("stored");
+        self.modseq(number)
+    }
+}
+
+#[test]
+fn every_change_has_a_greater_one() {
+    let rig = rig();
+    let mut session = rig.inbox();
+    let first = session.highest();
+    let micros = rig.clock_micros();
+    assert!(first.abs_diff(micros) < 1_000_000, "it is from the clock");
+    assert!(session.modseqs().iter().all(|&modseq| modseq <= first));
+    let flagged = session.flag(&rig, 3);
+    assert!(flagged > first && session.highest() == flagged);
+    assert_eq!(session.flag(&rig, 3), flagged, "nothing changed");
+    rig.rename("cur/1.a.h:2,", "cur/1.a.h:2,R");
+    session.news(&rig);
+    let foreign = session.modseq(1);
+    assert!(foreign > flagged && session.highest() == foreign);
+    rig.deliver("5.e.h", "e");
+    session.news(&rig);
+    assert!(session.modseq(5) > foreign && session.highest() == session.modseq(5));
+    rig.remove("cur/4.d.h:2,");
+    let before = session.highest();
+    session.news(&rig);
+    assert!(session.highest() > before);
+    assert_eq!(session.vanished(before), numbers(&[4]));
+    assert_eq!(session.vanished(session.highest()), numbers(&[]));
+}
+
+#[test]
+fn they_are_kept_when_the_mailbox_is_closed() {
+    let rig = rig();
+    let mut session = rig.inbox();
+    session.flag(&rig, 3);
+    let (modseqs, highest) = (session.modseqs(), session.highest());
+    drop(session);
+    assert!(rig.root().join(FILE).exists());
+    let session = rig.inbox();
+    assert_eq!((session.modseqs(), session.highest()), (modseqs, highest));
+}
+
+#[test]
+fn what_changed_while_it_was_closed_is_new() {
+    let rig = rig();
+    let session = rig.inbox();
+    let (modseqs, highest) = (session.modseqs(), session.highest());
+    drop(session);
+    rig.rename("cur/2.b.h:2,S", "cur/2.b.h:2,");
+    rig.remove("cur/4.d.h:2,");
+    rig.deliver("5.e.h", "e");
+    let session = rig.inbox();
+    let now = session.modseqs();
+    assert_eq!([now[0], now[2]], [modseqs[0], modseqs[2]]);
+    assert!(now[1] > highest && now[3] > highest);
+    assert_eq!(session.uids(), [1, 2, 3, 5]);
+    assert_eq!(session.vanished(highest), numbers(&[4]));
+}
+
+#[test]
+fn a_lost_or_damaged_file_makes_everything_new() {
+    type Spoil = fn(&Rig);
+    let ways: [Spoil; 3] = [
+        |rig| rig.remove(FILE),
+        |rig| fs::write(rig.root().join(FILE), "imap2d-modseq 1\nrubbish").expect("written"),
+        |rig| {
+            // A backup that is put back.
+            let copy = rig.root().join("copy");
+            fs::copy(rig.root().join(FILE), &copy).expect("copied");
+            fs::rename(copy, rig.root().join(FILE)).expect("renamed");
+        },
+    ];
+    for spoil in ways {
+        let rig = rig();
+        let session = rig.inbox();
+        let highest = session.highest();
+        drop(session);
+        spoil(&rig);
+        rig.clock.advance(INSTANT);
+        rig.remove("cur/4.d.h:2,");
+        let session = rig.inbox();
+        assert!(session.modseqs().iter().all(|&modseq| modseq > highest));
+        assert_eq!(
+            session.vanished(highest),
+            numbers(&[4]),
+            "all that is not there"
+        );
+        assert_eq!(session.vanished(session.highest()), numbers(&[]));
+    }
+}
+
+#[test]
+fn after_a_crash_everything_is_new() {
+    let rig = rig();
+    rig.inbox().highest();
+    let mut session = rig.inbox();
+    session.flag(&rig, 3);
+    // Changed back, so that the flags alone do not show it.
+    let told = session.unflag(&rig, 3);
+    assert!(!rig.root().join(FILE).exists(), "it tells of older flags");
+    std::mem::forget(session);
+    rig.clock.advance(INSTANT);
+    let session = rig.inbox();
+    assert!(session.modseq(3) > told);
+}
+
+#[test]
+fn messages_that_came_and_went_before_a_crash_are_gone() {
+    let rig = rig();
+    rig.inbox().highest();
+    let mut session = rig.inbox();
+    let uid = rig.append(&mut session, "new\n", Flags::NONE);
+    assert_eq!(uid.get(), 5);
+    session.news(&rig);
+    let told = session.highest();
+    std::mem::forget(session);
+    rig.clock.advance(INSTANT);
+    let names = [rig.names("cur"), rig.names("new")].concat();
+    let name = names.iter().find(|name| name.contains("host"));
+    let name = name.expect("the new one");
+    let place = ["cur", "new"].map(|place| format!("{place}/{name}"));
+    let place = place.iter().find(|path| rig.root().join(path).exists());
+    rig.remove(place.expect("its place"));
+    let session = rig.inbox();
+    assert_eq!(session.vanished(told), numbers(&[5]));
+}
+
+#[test]
+fn the_history_of_expunges_is_kept() {
+    let rig = rig();
+    let mut session = rig.inbox();
+    let start = session.highest();
+    for number in [4, 1] {
+        session
+            .store_flags(&rig, number, FlagOperation::Add, Flags::DELETED)
+            .expect("stored");
+        session.expunge(&rig).expect("expunged");
+        session.news(&rig);
+    }
+    let end = session.highest();
+    assert_eq!(session.vanished(start), numbers(&[1, 4]));
+    drop(session);
+    let session = rig.inbox();
+    assert_eq!(session.vanished(start), numbers(&[1, 4]));
+    assert_eq!(session.vanished(end), numbers(&[]));
+    assert_eq!(session.highest(), end);
+}
+
+#[test]
+fn expunges_held_back_lower_what_was_told() {
+    let rig = rig();
+    let mut session = rig.inbox();
+    rig.remove("cur/1.a.h:2,");
+    session.sync(&rig);
+    session.store.updates(&session.view, false);
+    let before = session.highest();
+    assert!(session.store.holds_expunges(&session.view));
+    let flagged = session.flag(&rig, 3);
+    assert!(flagged > session.highest() && session.highest() == before);
+    assert_eq!(session.vanished(1), numbers(&[]), "it still has a number");
+    let updates = session.store.updates(&session.view, true);
+    assert_eq!(
+        (updates.expunged, updates.vanished),
+        (vec![1], numbers(&[1]))
+    );
+    assert_eq!(session.highest(), flagged);
+}
+
+#[test]
+fn two_processes_never_go_back() {
+    let rig = rig();
+    let (mut one, mut two) = (rig.inbox(), rig.inbox());
+    let flagged = one.flag(&rig, 1);
+    rig.stir(rig.root());
+    two.news(&rig);
+    assert!(two.modseq(1) > 0 && two.highest() >= two.modseq(1));
+    drop(two);
+    let unflagged = one.unflag(&rig, 1);
+    assert!(unflagged > flagged);
+    assert!(
+        !rig.root().join(FILE).exists(),
+        "what the other one wrote is old"
+    );
+    drop(one);
+    assert_eq!(rig.inbox().modseq(1), unflagged);
+}
+
+#[test]
+fn nothing_is_written_if_nobody_asks() {
+    let rig = rig();
+    let mut session = rig.inbox();
+    session
+        .store_flags(&rig, 1, FlagOperation::Add, Flags::FLAGGED)
+        .expect("stored");
+    drop(session);
+    assert!(!rig.root().join(FILE).exists());
+}
+
+#[test]
+fn what_comes_before_the_mailbox_is_read_has_a_greater_one() {
+    let rig = Rig::new();
+    let session = rig.inbox();
+    let highest = session.highest();
+    drop(session);
+    rig.clock.advance(INSTANT);
+    let mut store = rig.store();
+    let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
+    rig.append_to(&mut store, &handle, "new\n", FlagList::default())
+        .expect("appended");
+    let session = rig.open(store, "INBOX", Access::ReadWrite);
+    assert!(session.modseq(1) > highest);
+}
+
+#[test]
+fn nothing_is_written_read_only() {
+    let rig = rig();
+    rig.inbox().highest();
+    let before = rig.snapshot();
+    let session = rig.open(rig.read_only_store(), "INBOX", Access::ReadOnly);
+    assert_eq!(session.view.exists(), 4);
+    drop(session);
+    assert_eq!(rig.snapshot(), before);
+}
+
+#[test]
+fn a_message_that_is_not_there_has_the_least_one() {
+    let session = rig().inbox();
+    let nobody = MessageRef {
+        number: 1,
+        uid: Uid::new(99).expect("a UID"),
+    };
+    assert_eq!(session.store.modseq(&session.view, &nobody), 1);
+}
