@@ -220,3 +220,35 @@ fn an_idle_client_that_does_not_read_is_owed_one_list_of_changes() {
     idler.handle_timeout(talk.clock.now());
     assert!(idler.is_broken(), "its patience is over");
 }
+
+#[test]
+fn a_message_with_no_room_for_flags_does_not_keep_the_others_from_theirs() {
+    let home = tempfile::tempdir().expect("a directory");
+    for sub in ["cur", "new", "tmp"] {
+        std::fs::create_dir(home.path().join(sub)).expect("a Maildir");
+    }
+    // A directory entry has 255 octets: no letter can be added to the first.
+    for base in [format!("1.{}", "x".repeat(250)), "2.x".to_owned()] {
+        std::fs::write(home.path().join(format!("cur/{base}:2,")), "\nx\n").expect("a message");
+    }
+    let mut talk = Talk::new();
+    let account = Account {
+        root: home.path().to_owned(),
+        bboards: None,
+    };
+    talk.session.core.log_in("ann", account);
+    let mut session = std::mem::replace(&mut talk.session, Talk::new().session);
+    shout(
+        &mut talk,
+        &mut session,
+        "a SELECT INBOX\r\nb STORE 1:2 +FLAGS (\\Flagged)\r\n",
+    );
+    talk.session = session;
+    let heard = talk.hear();
+    assert!(heard.contains("* 2 STORE (FLAGS (\\Flagged)"), "{heard}");
+    assert!(
+        heard.contains("b NO The message has no room for more flags"),
+        "{heard}"
+    );
+    assert!(home.path().join("cur/2.x:2,F").exists());
+}

@@ -33,7 +33,8 @@ struct Store {
     names: Vec<Keyword>,
     define: Option<DefineKeywords>,
     retry: Retry,
-    gone: bool,
+    /// What the first message failed with that could not be changed; the others are changed all the same.
+    failed: Option<StoreError>,
     sync: Option<Sync>,
     /// Only messages with no greater mod-sequence (RFC 7162 §3.1.3).
     unchanged_since: Option<u64>,
@@ -70,7 +71,7 @@ pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
         },
         define: None,
         retry: Retry::default(),
-        gone: false,
+        failed: None,
         sync: core
             .view()
             .filter(|_| unchanged_since.is_some())
@@ -91,7 +92,9 @@ impl Job for Store {
         while let Some(message) = ready!(self.each.current(cx)) {
             match ready!(self.store(&message, cx)) {
                 Ok(()) => {}
-                Err(StoreError::Gone) => self.gone = true,
+                Err(error @ (StoreError::Gone | StoreError::Limit(_))) => {
+                    self.failed.get_or_insert(error);
+                }
                 Err(error) => return Step::Done(Reply::refused(&error).on(Occasion::NumbersInUse)),
             }
             self.each.advance(cx, COST_SYSCALL);
@@ -178,10 +181,11 @@ impl Store {
     }
 
     fn reply(&self) -> Reply {
-        let reply = match self.gone {
-            true => Reply::no("Some of the messages no longer exist"),
-            false if self.modified.is_empty() => Reply::ok("STORE completed"),
-            false => Reply::ok("Some of the messages had changed"),
+        let reply = match &self.failed {
+            Some(StoreError::Gone) => Reply::no("Some of the messages no longer exist"),
+            Some(error) => Reply::refused(error),
+            None if self.modified.is_empty() => Reply::ok("STORE completed"),
+            None => Reply::ok("Some of the messages had changed"),
         };
         let reply = match self.modified.is_empty() {
             true => reply,
