@@ -61,26 +61,14 @@ fn preauth(site: &Site) -> Command {
 #[test]
 fn inetd_on_two_pipes() {
     let site = site();
-    let mut child = piped(&mut inetd(&site));
-    child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(conversation(true).as_bytes())
-        .expect("a pipe");
+    let child = told(&mut inetd(&site), &conversation(true));
     check(&answers(child), "* OK ");
 }
 
 #[test]
 fn preauth_on_two_pipes() {
     let site = site();
-    let mut child = piped(&mut preauth(&site));
-    child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(conversation(false).as_bytes())
-        .expect("a pipe");
+    let child = told(&mut preauth(&site), &conversation(false));
     check(&answers(child), "* PREAUTH ");
 }
 
@@ -126,13 +114,7 @@ fn inetd_on_a_socket() {
 #[test]
 fn the_end_of_the_input_ends_the_session() {
     let site = site();
-    let mut child = piped(&mut preauth(&site));
-    child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(b"a1 SELECT INBOX\r\na2 NOOP\r\n")
-        .expect("a pipe");
+    let child = told(&mut preauth(&site), "a1 SELECT INBOX\r\na2 NOOP\r\n");
     let answers = answers(child);
     assert!(
         answers.contains("* 1 EXISTS") && answers.contains("a2 OK"),
@@ -201,6 +183,14 @@ fn piped(command: &mut Command) -> Child {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     command.spawn().expect("the server")
+}
+
+/// Starts the command on two pipes, says that much, and closes its input.
+fn told(command: &mut Command, text: &str) -> Child {
+    let mut child = piped(command);
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(text.as_bytes()).expect("a pipe");
+    child
 }
 
 fn answers(child: Child) -> String {
