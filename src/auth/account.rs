@@ -12,6 +12,10 @@ pub struct AccountInfo {
     /// The user's own mail path, if the list gives one (`userdb_mail=maildir:~/Maildir`); in the syntax
     /// of `--mail`, with `maildir:` before it or not.
     pub mail: Option<String>,
+    /// The system user who owns the mail, if the list says so.
+    pub uid: Option<u32>,
+    /// That user's group.
+    pub gid: Option<u32>,
 }
 
 impl AccountInfo {
@@ -26,6 +30,8 @@ impl AccountInfo {
             user: user.or(listed_name).unwrap_or(uid),
             home: variable("HOME").map(PathBuf::from).or(listed_home),
             mail: None,
+            uid: None,
+            gid: None,
         }
     }
 
@@ -36,6 +42,8 @@ impl AccountInfo {
             user: user.into(),
             home: listed.map(|(_, home)| home),
             mail: None,
+            uid: None,
+            gid: None,
         }
     }
 }

@@ -4,7 +4,8 @@
 //! user:{SCHEME}password:uid:gid:gecos:home:shell:key=value key=value ...
 //! ```
 //!
-//! Trailing fields may be missing; `uid`, `gid`, `gecos` and `shell` are read past. Of the extra fields,
+//! Trailing fields may be missing; `gecos` and `shell` are read past, and so are `uid` and `gid` if they are
+//! not numbers. Of the extra fields,
 //! `userdb_mail` and `userdb_home` are obeyed, and one that would keep the user from logging in
 //! (`nologin`, `allow_nets`) does so always, since its condition cannot be judged here. A line that is
 //! wrong costs its own user only.
@@ -222,7 +223,7 @@ fn parse_line(line: &[u8], report: &mut impl FnMut(String)) -> Result<Entry, Str
     let mut fields = line.splitn(8, ':');
     let mut field = || fields.next().unwrap_or("");
     let (user, password) = (field(), field());
-    let [_uid, _gid, _gecos, home, _shell, extra] = std::array::from_fn(|_| field());
+    let [uid, gid, _gecos, home, _shell, extra] = std::array::from_fn(|_| field());
     if user.is_empty() {
         return Err("the user name is empty".into());
     }
@@ -235,6 +236,8 @@ fn parse_line(line: &[u8], report: &mut impl FnMut(String)) -> Result<Entry, Str
             user: user.into(),
             home: path(home),
             mail: None,
+            uid: uid.parse().ok(),
+            gid: gid.parse().ok(),
         },
     };
     for word in extra.split_whitespace() {
@@ -327,6 +330,8 @@ mod tests {
             user: "bob@example.org".into(),
             home: Some("/home/bob".into()),
             mail: Some("maildir:~/M".into()),
+            uid: Some(1000),
+            gid: Some(1000),
         };
         assert_eq!(
             file.verify(b"bob@example.org", b"pass word"),

@@ -136,6 +136,8 @@ mod tests {
                 user: "ann".into(),
                 home: None,
                 mail: mail.map(String::from),
+                uid: None,
+                gid: None,
             };
             gate.account(&person).map(|account| account.root)
         };
