@@ -626,6 +626,7 @@ mod tests {
             ("SEARCH NOT SEEN", Imap4),
             ("SELECT x", Imap2),
             ("SORT (DATE) UTF-8 ALL", Imap4),
+            ("STARTTLS", Imap4),
             ("STATUS x (UNSEEN)", Imap4),
             ("STORE 1 +FLAGS \\Seen", Imap2),
             ("SUBSCRIBE x", Imap4),
