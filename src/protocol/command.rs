@@ -590,7 +590,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 52] = {
+    const EXAMPLES: [(&str, Level); 53] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("AUTHENTICATE PLAIN", Imap4),
