@@ -235,7 +235,7 @@ mod tests {
             b"demo",
             b"config /x",
             b"wait",
-            b"tls-cert /x",
+            b"verify /x",
             b"users \xff",
         ] {
             assert!(

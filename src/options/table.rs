@@ -77,14 +77,14 @@ pub(super) const TABLE: &[Row] = &[
     row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
 
     row("",  "create-roles",    Flag,              Anywhere,    ""),
+    row("L", "listen-tls",      Many("ADDR:PORT"), Anywhere,    ""),
     row("",  "max-connections", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
+    row("",  "tls-cert",        Many("FILE"),      Anywhere,    ""),
+    row("",  "tls-key",         Many("FILE"),      Anywhere,    ""),
 
-    row("L", "listen-tls",      Many("ADDR:PORT"), LaterVersion, ""),
-    row("",  "tls-cert",        One("FILE"),       LaterVersion, ""),
-    row("",  "tls-key",         One("FILE"),       LaterVersion, ""),
     row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),
     row("w", "wait",            Flag,              LaterVersion, ""),
     row("",  "run-as",          One("USER"),       LaterVersion, ""),

@@ -16,6 +16,10 @@ pub enum ServerError {
         /// What the system says.
         source: io::Error,
     },
+    /// A certificate cannot be used: which, and why.
+    Certificate(String),
+    /// The client begins with TLS, and there is no certificate.
+    NoCertificate,
     /// The session on descriptors 0 and 1 has nobody it could belong to.
     NoUser(String),
     /// The system refused something that the loop cannot do without.
@@ -46,6 +50,11 @@ impl fmt::Display for ServerError {
                 write!(out, "cannot listen on {address}: {source}")?;
                 advice(source).map_or(Ok(()), |advice| write!(out, "; {advice}"))
             }
+            Self::Certificate(reason) => out.write_str(reason),
+            Self::NoCertificate => write!(
+                out,
+                "this connection came to port 993, where it begins with TLS: give a certificate with --tls-cert"
+            ),
             Self::NoUser(reason) => write!(out, "no user for this session: {reason}"),
             Self::System { doing, source } => write!(out, "cannot {doing}: {source}"),
         }
@@ -73,7 +82,7 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
-            Self::NoListener | Self::NoUser(_) => None,
+            Self::Certificate(_) | Self::NoCertificate | Self::NoListener | Self::NoUser(_) => None,
         }
     }
 }

@@ -10,11 +10,12 @@
 use super::connection::{Connection, Next};
 use super::error::ServerError;
 use super::idlers::Idlers;
-use super::listener::{self, ACCEPTS_A_TURN, Listener};
+use super::listener::{self, Listener};
 use super::shared::Shared;
 use super::signals::StopSignals;
 use super::slab::{FIRST_KEY, Slab};
 use super::timers::Timers;
+use super::tls::Certificates;
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock, TURN_TIME};
 use crate::session::Session;
@@ -146,6 +147,7 @@ impl EventLoop {
             }
             self.accept();
             self.fire_timers();
+            self.look_at_certificates();
             self.look_for_news();
             self.give_turns();
             self.spread_news();
@@ -170,6 +172,7 @@ impl EventLoop {
             let deadline = deadline
                 .chain(self.timers.next())
                 .chain(self.idlers.next_look())
+                .chain(self.shared.tls.as_ref().map(Certificates::deadline))
                 .chain(self.draining_until);
             deadline.min().map(|at| at.saturating_duration_since(now))
         };
@@ -216,23 +219,24 @@ impl EventLoop {
     fn accept(&mut self) {
         let now = SystemClock.now();
         for index in 0..self.listeners.len() {
-            for _ in 0..ACCEPTS_A_TURN {
+            for _ in 0..self.listeners[index].accepts_a_turn() {
                 let listener = &mut self.listeners[index];
                 if !listener.is_ready(now) {
                     break;
                 }
+                let is_tls = listener.is_tls;
                 if let Some((client, address)) = listener.accept(now) {
-                    self.admit(client, address);
+                    self.admit(client, address, is_tls);
                 }
             }
         }
     }
 
-    fn admit(&mut self, client: TcpStream, address: SocketAddr) {
+    fn admit(&mut self, client: TcpStream, address: SocketAddr, is_tls: bool) {
         if self.connections.len() >= self.max_connections {
             let limit = self.max_connections;
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
-            return listener::refuse(client);
+            return listener::refuse(client, is_tls);
         }
         log::debug!("{address}: connected");
         // Responses are written whole: there is nothing that the kernel should wait for.
@@ -242,7 +246,11 @@ impl EventLoop {
         let peer = self.shared.gate.peer(address);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());
-        if let Err(error) = self.connect(Transport::Tcp(client), session) {
+        let mut transport = Transport::tcp(client);
+        if let Some(certificates) = self.shared.tls.as_ref().filter(|_| is_tls) {
+            transport.begin_tls(certificates.link());
+        }
+        if let Err(error) = self.connect(transport, session) {
             log::error!("{address}: cannot be served: {error}");
         }
     }
@@ -261,6 +269,15 @@ impl EventLoop {
             } else {
                 self.want_turn(token);
             }
+        }
+    }
+
+    /// Tells the operator in time which certificates are about to end.
+    fn look_at_certificates(&mut self) {
+        let now = SystemClock.now();
+        let certificates = self.shared.tls.as_mut();
+        if let Some(due) = certificates.filter(|certificates| certificates.deadline() <= now) {
+            due.remind(now, SystemClock.wall());
         }
     }
 

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 
 /// Accepting is cheap, greeting is not: so many a turn keep those who are connected served while a crowd
 /// arrives.
-pub(super) const ACCEPTS_A_TURN: usize = 10;
+const ACCEPTS_A_TURN: usize = 10;
+
+/// The same where every client begins with a handshake, which takes a hundred times as long.
+const TLS_ACCEPTS_A_TURN: usize = 1;
 
 /// When the system is out of descriptors or memory, a connection stays in the kernel's queue, and accepting
 /// fails again at once. Wait this long for somebody to leave.
@@ -21,6 +24,8 @@ pub(super) struct Listener {
     socket: TcpListener,
     /// The address it got: with port 0 the system picks one.
     pub(super) address: SocketAddr,
+    /// Connections begin with TLS.
+    pub(super) is_tls: bool,
     /// True until `accept` answers `WouldBlock`.
     ready: bool,
     paused_until: Option<Instant>,
@@ -29,7 +34,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn bind(address: SocketAddr) -> Result<Self, ServerError> {
+    pub(super) fn bind(address: SocketAddr, is_tls: bool) -> Result<Self, ServerError> {
         let listen = || {
             let socket = TcpListener::bind(address)?;
             let address = socket.local_addr()?;
@@ -37,10 +42,12 @@ impl Listener {
         };
         let (socket, address) =
             listen().map_err(|source| ServerError::Listen { address, source })?;
-        log::info!("listening on {address}");
+        let how = if is_tls { " with TLS" } else { "" };
+        log::info!("listening on {address}{how}");
         Ok(Self {
             socket,
             address,
+            is_tls,
             ready: false,
             paused_until: None,
             failing: false,
@@ -64,6 +71,15 @@ impl Listener {
     /// When a pause ends.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.paused_until.filter(|_| self.ready)
+    }
+
+    /// How many clients are let in by one turn of the loop.
+    pub(super) fn accepts_a_turn(&self) -> usize {
+        if self.is_tls {
+            TLS_ACCEPTS_A_TURN
+        } else {
+            ACCEPTS_A_TURN
+        }
     }
 
     /// The next client, if there is one.
@@ -96,10 +112,13 @@ fn is_about_one_client(error: &io::Error) -> bool {
     )
 }
 
-/// Sends a client away who is one too many. Nobody else is disturbed.
-pub(super) fn refuse(mut client: TcpStream) {
-    // A new socket has room for one line. If the client has gone already, that is as good.
-    let _ = client.write(b"* BYE Too many connections, try again later\r\n");
+/// Sends a client away who is one too many. Nobody else is disturbed. A client that begins with TLS would
+/// not understand a line.
+pub(super) fn refuse(mut client: TcpStream, is_tls: bool) {
+    if !is_tls {
+        // A new socket has room for one line. If the client has gone already, that is as good.
+        let _ = client.write(b"* BYE Too many connections, try again later\r\n");
+    }
     let _ = client.shutdown(Shutdown::Write);
 }
 

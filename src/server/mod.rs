@@ -34,6 +34,8 @@ mod slab;
 #[cfg(test)]
 mod tests;
 mod timers;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 mod transport;
 
 use self::event_loop::{EventLoop, WAKER};
@@ -42,6 +44,7 @@ use self::listener::Listener;
 use self::shared::Shared;
 use self::signals::StopSignals;
 use self::single::Client;
+use self::tls::Certificates;
 use self::transport::Transport;
 use crate::options::{DialectOption, Mode, Options};
 use crate::protocol::dialect::{Dialect, Level};
@@ -59,6 +62,7 @@ pub use self::error::ServerError;
 pub struct Server {
     options: Options,
     gate: Gate,
+    tls: Option<Certificates>,
     poll: Poll,
     role: Role,
     signals: Option<StopSignals>,
@@ -98,7 +102,8 @@ impl Server {
     pub fn bind(options: &Options) -> Result<Self, ServerError> {
         let mut gate = Gate::new(options);
         let role = match &options.mode {
-            Mode::Serve { listen } | Mode::Demo { listen } => Role::Listen(bind_all(listen)?),
+            Mode::Serve { listen, listen_tls } => Role::Listen(bind_all(listen, listen_tls)?),
+            Mode::Demo { listen } => Role::Listen(bind_all(listen, &[])?),
             Mode::Inetd => Role::Serve(Client::Stranger),
             Mode::Preauth(name) => {
                 let known = gate.preauthenticated(name.as_deref());
@@ -107,12 +112,14 @@ impl Server {
             }
             Mode::CheckConfig | Mode::Help | Mode::Version => return Err(ServerError::NoListener),
         };
+        let tls = Certificates::load(&options.tls)?;
         let poll = Poll::new().map_err(ServerError::system("open a poll"))?;
         let waker =
             Waker::new(poll.registry(), WAKER).map_err(ServerError::system("make a waker"))?;
         Ok(Self {
             options: options.clone(),
             gate,
+            tls,
             poll,
             role,
             signals: None,
@@ -165,7 +172,7 @@ impl Server {
         let options = &self.options;
         let host = host_name();
         let store = open_store(options, &host);
-        let shared = Shared::new(store, self.gate, session_config(options, host));
+        let shared = Shared::new(store, self.gate, self.tls, session_config(options, host));
         let stop = self.handle.stop;
         let mut event_loop = EventLoop::new(self.poll, shared, options.max_connections, stop)?;
         if let Some(signals) = self.signals {
@@ -179,21 +186,28 @@ impl Server {
     }
 }
 
-fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listener>, ServerError> {
-    if addresses.is_empty() {
+fn bind_all(clear: &[SocketAddr], tls: &[SocketAddr]) -> Result<Vec<Listener>, ServerError> {
+    if clear.is_empty() && tls.is_empty() {
         return Err(ServerError::NoListener);
     }
     listener::raise_descriptor_limit();
-    addresses.iter().copied().map(Listener::bind).collect()
+    let clear = clear.iter().map(|address| Listener::bind(*address, false));
+    let tls = tls.iter().map(|address| Listener::bind(*address, true));
+    clear.chain(tls).collect()
 }
 
 fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> {
     let refused = || ServerError::system("serve descriptors 0 and 1");
     let descriptors = single::standard_descriptors().map_err(refused())?;
-    let session = single::session(client, event_loop.shared(), Instant::now());
-    event_loop
-        .connect(Transport::Descriptors(descriptors), session)
-        .map_err(refused())
+    let is_stranger = matches!(client, Client::Stranger);
+    let shared = event_loop.shared();
+    let session = single::session(client, shared, Instant::now());
+    let mut transport = Transport::descriptors(descriptors);
+    if is_stranger && single::begins_with_tls() {
+        let certificates = shared.tls.as_ref().ok_or(ServerError::NoCertificate)?;
+        transport.begin_tls(certificates.link());
+    }
+    event_loop.connect(transport, session).map_err(refused())
 }
 
 fn open_store(options: &Options, host: &str) -> Store {
@@ -221,7 +235,7 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         roles: roles(options),
         create_roles: options.create_roles,
         namespace_prefix: options.namespace_prefix,
-        offers_tls: false,
+        offers_tls: !options.tls.is_empty(),
     }
 }
 

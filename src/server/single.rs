@@ -52,6 +52,16 @@ pub(super) fn session(client: Client, shared: &Shared, now: Instant) -> Session 
     }
 }
 
+/// The port where a connection begins with TLS (RFC 8314 §7.1), whoever listens there for us.
+const IMAPS: u16 = 993;
+
+/// Whether the client begins with TLS, which only the port tells under inetd.
+pub(super) fn begins_with_tls() -> bool {
+    let address = rustix::net::getsockname(io::stdin()).ok();
+    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+    address.is_some_and(|address| address.port() == IMAPS)
+}
+
 /// Who is at the other end of descriptor 0. If that is no socket, or a socket of this machine alone, it is
 /// somebody on this machine; if it is a socket whose other end has no address, nothing is known.
 fn inetd_peer(gate: &Gate) -> Peer {
