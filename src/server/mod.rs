@@ -236,6 +236,7 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         roles: roles(options),
         create_roles: options.create_roles,
         namespace_prefix: options.namespace_prefix,
+        offers_tls: false,
     }
 }
 
