@@ -234,7 +234,6 @@ mod tests {
             b"--users /x",
             b"demo",
             b"config /x",
-            b"wait",
             b"verify /x",
             b"users \xff",
         ] {

@@ -20,6 +20,8 @@ pub enum ServerError {
     Certificate(String),
     /// The client begins with TLS, and there is no certificate.
     NoCertificate,
+    /// Whoever started the process has handed down no socket to serve.
+    NoSocket(String),
     /// The session on descriptors 0 and 1 has nobody it could belong to.
     NoUser(String),
     /// The system refused something that the loop cannot do without.
@@ -55,6 +57,11 @@ impl fmt::Display for ServerError {
                 out,
                 "this connection came to port 993, where it begins with TLS: give a certificate with --tls-cert"
             ),
+            Self::NoSocket(reason) => write!(
+                out,
+                "no socket to wait at: {reason}; --wait is for inetd (wait), xinetd (wait = yes) and socket \
+                 units of systemd"
+            ),
             Self::NoUser(reason) => write!(out, "no user for this session: {reason}"),
             Self::System { doing, source } => write!(out, "cannot {doing}: {source}"),
         }
@@ -82,7 +89,11 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
-            Self::Certificate(_) | Self::NoCertificate | Self::NoListener | Self::NoUser(_) => None,
+            Self::Certificate(_)
+            | Self::NoCertificate
+            | Self::NoListener
+            | Self::NoSocket(_)
+            | Self::NoUser(_) => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use rustix::process::{Resource, Rlimit};
 use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{self, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// Accepting is cheap, greeting is not: so many a turn keep those who are connected served while a crowd
@@ -14,6 +14,9 @@ const ACCEPTS_A_TURN: usize = 10;
 
 /// The same where every client begins with a handshake, which takes a hundred times as long.
 const TLS_ACCEPTS_A_TURN: usize = 1;
+
+/// The port where connections begin with TLS (RFC 8314 §7.1), whoever listens there for us.
+pub(super) const IMAPS: u16 = 993;
 
 /// When the system is out of descriptors or memory, a connection stays in the kernel's queue, and accepting
 /// fails again at once. Wait this long for somebody to leave.
@@ -42,16 +45,28 @@ impl Listener {
         };
         let (socket, address) =
             listen().map_err(|source| ServerError::Listen { address, source })?;
+        Ok(Self::new(socket, address, is_tls))
+    }
+
+    /// A socket that listens already. That TLS is expected there only the port tells.
+    pub(super) fn adopt(socket: net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        let is_tls = address.port() == IMAPS;
+        Ok(Self::new(TcpListener::from_std(socket), address, is_tls))
+    }
+
+    fn new(socket: TcpListener, address: SocketAddr, is_tls: bool) -> Self {
         let how = if is_tls { " with TLS" } else { "" };
         log::info!("listening on {address}{how}");
-        Ok(Self {
+        Self {
             socket,
             address,
             is_tls,
             ready: false,
             paused_until: None,
             failing: false,
-        })
+        }
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {

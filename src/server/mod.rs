@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod activation;
 mod connection;
 mod error;
 mod event_loop;
@@ -38,6 +39,7 @@ mod timers;
 mod tls;
 mod transport;
 
+use self::activation::IDLE_TIME;
 use self::event_loop::{EventLoop, WAKER};
 use self::gate::Gate;
 use self::listener::Listener;
@@ -72,6 +74,8 @@ pub struct Server {
 enum Role {
     /// Whoever connects.
     Listen(Vec<Listener>),
+    /// The same, for as long as anybody does.
+    Wait(Vec<Listener>),
     /// The one on descriptors 0 and 1.
     Serve(Client),
 }
@@ -104,6 +108,7 @@ impl Server {
         let role = match &options.mode {
             Mode::Serve { listen, listen_tls } => Role::Listen(bind_all(listen, listen_tls)?),
             Mode::Demo { listen } => Role::Listen(bind_all(listen, &[])?),
+            Mode::Wait => Role::Wait(adopt_all(options)?),
             Mode::Inetd => Role::Serve(Client::Stranger),
             Mode::Preauth(name) => {
                 let known = gate.preauthenticated(name.as_deref());
@@ -137,7 +142,7 @@ impl Server {
     /// # Errors
     /// If the system refuses it.
     pub fn stop_on_signals(mut self) -> Result<Self, ServerError> {
-        let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. });
+        let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. } | Mode::Wait);
         let signals =
             StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
         self.signals = Some(signals);
@@ -153,7 +158,7 @@ impl Server {
     /// The addresses of all listeners, in the order of the options.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         let listeners = match &self.role {
-            Role::Listen(listeners) => listeners.as_slice(),
+            Role::Listen(listeners) | Role::Wait(listeners) => listeners.as_slice(),
             Role::Serve(_) => &[],
         };
         listeners.iter().map(|listener| listener.address)
@@ -180,6 +185,10 @@ impl Server {
         }
         match self.role {
             Role::Listen(listeners) => event_loop.listen(listeners)?,
+            Role::Wait(listeners) => {
+                event_loop.listen(listeners)?;
+                event_loop.end_when_idle(IDLE_TIME);
+            }
             Role::Serve(client) => serve(&mut event_loop, client)?,
         }
         event_loop.run()
@@ -194,6 +203,15 @@ fn bind_all(clear: &[SocketAddr], tls: &[SocketAddr]) -> Result<Vec<Listener>, S
     let clear = clear.iter().map(|address| Listener::bind(*address, false));
     let tls = tls.iter().map(|address| Listener::bind(*address, true));
     clear.chain(tls).collect()
+}
+
+fn adopt_all(options: &Options) -> Result<Vec<Listener>, ServerError> {
+    let listeners = activation::listeners()?;
+    if options.tls.is_empty() && listeners.iter().any(|listener| listener.is_tls) {
+        return Err(ServerError::NoCertificate);
+    }
+    listener::raise_descriptor_limit();
+    Ok(listeners)
 }
 
 fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> {

@@ -5,6 +5,7 @@
 //! and its end is the end of the process.
 
 use super::gate::Gate;
+use super::listener::IMAPS;
 use super::shared::Shared;
 use super::transport::Descriptors;
 use crate::session::{Peer, Session};
@@ -51,9 +52,6 @@ pub(super) fn session(client: Client, shared: &Shared, now: Instant) -> Session 
         }
     }
 }
-
-/// The port where a connection begins with TLS (RFC 8314 §7.1), whoever listens there for us.
-const IMAPS: u16 = 993;
 
 /// Whether the client begins with TLS, which only the port tells under inetd.
 pub(super) fn begins_with_tls() -> bool {

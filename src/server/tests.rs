@@ -363,7 +363,12 @@ fn serve_descriptors_at(
     let options = options(home, &["--inetd", "--plaintext-login", "always"]);
     let host = String::from("test");
     let store = store(&options);
-    let shared = Shared::new(store, Gate::new(&options), None, session_config(&options, host));
+    let shared = Shared::new(
+        store,
+        Gate::new(&options),
+        None,
+        session_config(&options, host),
+    );
     let mut event_loop = EventLoop::new(Poll::new().expect("a poll"), shared, 1, Arc::default())?;
     let session = single::session(Client::Stranger, event_loop.shared(), Instant::now());
     let descriptors = Descriptors::new(input, output).expect("descriptors");
