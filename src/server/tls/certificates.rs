@@ -205,9 +205,9 @@ fn settings(certificate: &Certificate) -> Result<ServerConfig, Error> {
     Ok(settings)
 }
 
-/// Device, inode, length, and the times of the last change of content and of anything else. A link is followed:
-/// the tools that renew certificates turn links.
-type Stamp = Option<[i64; 7]>;
+/// Device, inode and length, and the times of the last change of the content and of anything else. A link is
+/// followed: the tools that renew certificates turn links.
+type Stamp = Option<([u64; 3], [(i64, i64); 2])>;
 
 fn stamps(files: &CertificateFiles) -> [Stamp; 2] {
     let key = files.key.as_deref();
@@ -216,13 +216,7 @@ fn stamps(files: &CertificateFiles) -> [Stamp; 2] {
 
 fn stamp(path: &Path) -> Stamp {
     let file = fs::metadata(path).ok()?;
-    Some([
-        file.dev().cast_signed(),
-        file.ino().cast_signed(),
-        file.size().cast_signed(),
-        file.mtime(),
-        file.mtime_nsec(),
-        file.ctime(),
-        file.ctime_nsec(),
-    ])
+    let content = (file.mtime(), file.mtime_nsec());
+    let change = (file.ctime(), file.ctime_nsec());
+    Some(([file.dev(), file.ino(), file.size()], [content, change]))
 }

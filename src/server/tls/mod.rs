@@ -13,6 +13,8 @@
 mod certificates;
 mod expiry;
 mod link;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::certificates::Certificates;
 pub(super) use self::link::{Handshake, Link};
