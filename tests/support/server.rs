@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
@@ -39,6 +38,7 @@ impl TestServer {
         let mut command = command(site);
         command
             .args(["--listen", "127.0.0.1:0", "--log-level", "info"])
+            .args(site.run_as())
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -122,14 +122,13 @@ impl Drop for TestServer {
 pub(crate) fn command(site: &Site) -> Command {
     let binary = std::env::var_os(OTHER_BINARY)
         .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_imap2d")));
-    let mut command = Command::new(site.runnable(&PathBuf::from(binary)));
+    let mut command = Command::new(binary);
     command
         .arg("--users")
         .arg(site.users())
         .arg("--mail")
         .arg(site.path("mail/%u"));
     command.env("TZ", "UTC");
-    site.as_owner(&mut command);
     command
 }
 
