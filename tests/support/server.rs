@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
@@ -120,9 +121,22 @@ impl Drop for TestServer {
 
 /// The binary with the options that every server over this site has.
 pub(crate) fn command(site: &Site) -> Command {
-    let binary = std::env::var_os(OTHER_BINARY)
-        .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_imap2d")));
-    let mut command = Command::new(binary);
+    with_options(Command::new(binary()), site)
+}
+
+/// The same for those who start it as the owner of the mail.
+pub(crate) fn command_of_owner(site: &Site) -> Command {
+    let mut command = Command::new(site.runnable(&binary()));
+    site.as_owner(&mut command);
+    with_options(command, site)
+}
+
+fn binary() -> PathBuf {
+    let cargos = || OsString::from(env!("CARGO_BIN_EXE_imap2d"));
+    std::env::var_os(OTHER_BINARY).unwrap_or_else(cargos).into()
+}
+
+fn with_options(mut command: Command, site: &Site) -> Command {
     command
         .arg("--users")
         .arg(site.users())

@@ -114,6 +114,24 @@ impl Site {
     pub(crate) fn run_as(&self) -> Option<String> {
         self.owner.map(|id| format!("--run-as={id}:{id}"))
     }
+
+    /// A copy of the program at `path` where the owner of the mail can run it.
+    pub(crate) fn runnable(&self, path: &Path) -> PathBuf {
+        if self.owner.is_none() {
+            return path.to_owned();
+        }
+        let copy = self.path("program");
+        if !copy.exists() && fs::hard_link(path, &copy).is_err() {
+            // By another process: a file that this one has just written cannot be run as long as a
+            // child that another thread started meanwhile holds its descriptor.
+            let copied = Command::new("cp").args([path, &copy]).status();
+            assert!(
+                copied.is_ok_and(|status| status.success()),
+                "a copy of the program"
+            );
+        }
+        copy
+    }
 }
 
 fn nobody() -> Option<u32> {

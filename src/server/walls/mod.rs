@@ -83,7 +83,7 @@ pub(super) fn confine(options: &Options) -> Result<Walls, String> {
     process::require_one_thread()?;
     let run_as = options.run_as.as_deref().map(Identity::named).transpose()?;
     match options.mode {
-        Mode::Serve { .. } => {
+        Mode::Serve { .. } | Mode::Wait => {
             plan::become_daemon(options, run_as.as_ref())?;
             Ok(Walls::Shared)
         }
