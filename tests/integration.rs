@@ -14,5 +14,6 @@ mod papers;
 mod program;
 mod resync;
 mod rig;
+mod starting;
 mod support;
 mod transcripts;
