@@ -25,11 +25,11 @@ fn modseq(reply: &Reply) -> u64 {
         _ => None,
     };
     let texts = reply.data.iter().filter_map(text);
-    let code = texts.filter_map(|text| {
+    let mut codes = texts.filter_map(|text| {
         let (number, _) = text.strip_prefix("[HIGHESTMODSEQ ")?.split_once(']')?;
         number.parse().ok()
     });
-    code.last().expect("a HIGHESTMODSEQ")
+    codes.next_back().expect("a HIGHESTMODSEQ")
 }
 
 fn enabled(server: &TestServer) -> Client {
