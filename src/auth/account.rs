@@ -14,13 +14,13 @@ pub struct AccountInfo {
     /// The user's own mail path, if the list gives one (`userdb_mail=maildir:~/Maildir`); in the syntax
     /// of `--mail`, with `maildir:` before it or not.
     pub mail: Option<String>,
-    /// The system user who owns the mail, if the list or the system says so.
+    /// The system user who owns the mail, if the list says so.
     pub uid: Option<u32>,
     /// That user's group.
     pub gid: Option<u32>,
 }
 
-/// An account as a user list has it. What it leaves open the system may know.
+/// An account as a user list has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) user: String,
@@ -63,36 +63,33 @@ impl AccountInfo {
 }
 
 impl Listed {
-    /// Fills in what the system knows: a user's numbers and home, if the list does not say them. The home
-    /// of a uid is that of another user, unless both have the same name.
+    /// Looks up names that stand for numbers, and the home of the system's user of that name if the list does
+    /// not say it. A list that says nothing of a uid means none: its users may be nobody on this system, though
+    /// they have the names of some.
     ///
     /// # Errors
     /// If the system does not know a name that stands for a number, or cannot tell.
     pub(super) fn account(&self) -> Result<AccountInfo, String> {
         let uid = self.uid.as_deref().map(uid_of).transpose()?;
-        let gid = self.gid.as_deref().map(gid_of).transpose()?;
-        let is_complete = uid.is_some() && gid.is_some() && self.home.is_some();
-        let system = if is_complete { None } else { self.system(uid)? };
-        let (system_uid, system_gid) = system
-            .as_ref()
-            .map(|system| (system.uid.as_raw(), system.gid.as_raw()))
-            .unzip();
-        let namesake = system.filter(|system| system.name == self.user);
+        let home = match &self.home {
+            Some(home) => Some(home.clone()),
+            None => self.system_home(uid)?,
+        };
         Ok(AccountInfo {
             user: self.user.clone(),
-            home: self.home.clone().or_else(|| Some(namesake?.dir)),
+            home,
             mail: self.mail.clone(),
-            uid: uid.or(system_uid),
-            gid: gid.or(system_gid),
+            uid,
+            gid: self.gid.as_deref().map(gid_of).transpose()?,
         })
     }
 
-    fn system(&self, uid: Option<u32>) -> Result<Option<User>, String> {
-        let found = match uid {
-            Some(uid) => User::from_uid(Uid::from_raw(uid)),
-            None => User::from_name(&self.user),
-        };
-        found.map_err(|error| format!("cannot look up user {:?}: {error}", self.user))
+    /// The home of a namesake who has another uid is none of theirs.
+    fn system_home(&self, uid: Option<u32>) -> Result<Option<PathBuf>, String> {
+        let namesake = User::from_name(&self.user)
+            .map_err(|error| format!("cannot look up user {:?}: {error}", self.user))?;
+        let same = namesake.filter(|user| uid.is_none_or(|uid| uid == user.uid.as_raw()));
+        Ok(same.map(|user| user.dir))
     }
 }
 
@@ -139,38 +136,26 @@ mod tests {
     #[test]
     fn system_users() {
         let root = AccountInfo::of_system_user("root").expect("a list");
-        assert_eq!((root.uid, root.gid), (Some(0), Some(0)));
-        assert_eq!(root.home, Some("/root".into()));
+        assert_eq!((root.uid, root.home), (None, Some("/root".into())));
         let nobody = AccountInfo::of_system_user("no such user").expect("a list");
-        assert_eq!(
-            (nobody.user.as_str(), nobody.uid, nobody.home),
-            ("no such user", None, None)
-        );
+        assert_eq!((nobody.user.as_str(), nobody.home), ("no such user", None));
     }
 
     #[test]
-    fn the_system_fills_in_what_is_missing() {
+    fn names_become_numbers_and_namesakes_have_homes() {
         let account = |user, uid, gid, home| {
             let account = listed(user, uid, gid, home).account().expect("known");
             (account.uid, account.gid, account.home)
         };
         let home = |path: &str| Some(PathBuf::from(path));
-        let root = account("root", None, None, None);
-        assert_eq!(root, (Some(0), Some(0), home("/root")));
-        let elsewhere = account("root", None, Some("7"), Some("/mail"));
+        let root = account("root", Some("0"), Some("daemon"), None);
+        assert_eq!(root, (Some(0), Some(1), home("/root")));
+        let elsewhere = account("root", Some("root"), Some("7"), Some("/mail"));
         assert_eq!(elsewhere, (Some(0), Some(7), home("/mail")));
-        let named = account("ann@example.org", Some("root"), Some("daemon"), None);
-        assert_eq!(
-            named,
-            (Some(0), Some(1), None),
-            "the home is root's, not hers"
-        );
+        let ann = account("ann@example.org", Some("root"), None, None);
+        assert_eq!(ann, (Some(0), None, None), "the home is root's, not hers");
         let other = account("root", Some("4294967294"), None, None);
-        assert_eq!(
-            other,
-            (Some(4_294_967_294), None, None),
-            "she is another root"
-        );
+        assert_eq!(other.2, None, "this is another root");
     }
 
     #[test]

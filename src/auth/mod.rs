@@ -82,17 +82,6 @@ impl Authenticator {
         }
     }
 
-    /// Everybody who can log in, in no order; without those whose numbers the system does not know.
-    ///
-    /// # Errors
-    /// Says, for the log, why nobody can tell.
-    pub fn accounts(&mut self) -> Result<Vec<AccountInfo>, String> {
-        match self {
-            Self::Nobody => Ok(Vec::new()),
-            Self::PasswdFile(file) => file.accounts(),
-        }
-    }
-
     /// Finds the account for a session that is logged in from the start: `user`, or whoever runs this
     /// process. If there is a user list, the user has to be in it when named.
     ///

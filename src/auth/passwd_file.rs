@@ -77,6 +77,16 @@ impl PasswdFile {
         Ok(problems)
     }
 
+    /// All users of the file at `path`, without using it: those whose numbers can be told.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn accounts(path: &Path) -> io::Result<Vec<AccountInfo>> {
+        let (users, _) = parse(&read(path)?.1);
+        let accounts = users.values().map(|entry| entry.listed.account());
+        Ok(accounts.filter_map(Result::ok).collect())
+    }
+
     /// The file, as it was named.
     pub fn path(&self) -> &Path {
         &self.path
@@ -104,16 +114,6 @@ impl PasswdFile {
         self.refresh()?;
         let entry = self.users.by_name.get(user);
         entry.map(|entry| entry.listed.account()).transpose()
-    }
-
-    /// See [`super::Authenticator::accounts`].
-    pub(super) fn accounts(&mut self) -> Result<Vec<AccountInfo>, String> {
-        self.refresh()?;
-        let entries = self.users.by_name.values();
-        let entries = entries.filter(|entry| !entry.credential.is_locked());
-        Ok(entries
-            .filter_map(|entry| entry.listed.account().ok())
-            .collect())
     }
 
     /// Reads the file again if it has changed. If it cannot be read, nobody is in it.

@@ -222,7 +222,7 @@ fn refused() {
         yescrypt("j9"),
         yescrypt("jzz"),
         yescrypt("jzzzzzzzzzz"),
-        yescrypt("j9T.0/"),
+        yescrypt("j9T.U"),
         yescrypt("j9T/3"),
         yescrypt("/9T"),
         yescrypt(""),
