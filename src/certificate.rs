@@ -10,15 +10,16 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ring::digest::{self, SHA256, SHA384, SHA512};
 use rustls::client::verify_server_name;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, crypto};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::Certificate as X509;
 use x509_cert::der::Decode;
+use zeroize::Zeroizing;
 
 /// A chain and a key are some thousand octets; whatever is larger is something else.
 const MAX_FILE: u64 = 1 << 20;
@@ -132,17 +133,17 @@ fn at(path: &Path, fault: &str) -> String {
     format!("{}: {fault}", path.display())
 }
 
-/// What a file holds. Its key part goes through memory that is not wiped; whoever could read that could
-/// read the key where it is kept for use, too.
-fn contents(path: &Path) -> Result<Vec<u8>, String> {
+/// What a file holds. It may be a key, so there is room for all of it from the start: memory that was too
+/// small and is given back is not wiped.
+fn contents(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let read = || {
-        let mut text = Vec::new();
-        File::open(path)?
-            .take(MAX_FILE + 1)
-            .read_to_end(&mut text)?;
-        if text.len() as u64 > MAX_FILE {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        if size > MAX_FILE {
             return Err(io::Error::other("it is too large for a certificate"));
         }
+        let mut text = Zeroizing::new(Vec::with_capacity(size as usize + 1));
+        file.take(size).read_to_end(&mut text)?;
         Ok(text)
     };
     read().map_err(|error| format!("cannot read {}: {error}", path.display()))
@@ -183,21 +184,20 @@ fn key_fault(error: &Error) -> String {
 /// RFC 5929 §4.1: the hash is that of the certificate's signature; SHA-256 where that is weaker. A signature
 /// with no hash of its own, such as that of Ed25519, has no such channel binding.
 fn end_point(x509: &X509, der: &[u8]) -> Option<Vec<u8>> {
-    let algorithm = match x509.signature_algorithm().oid.to_string().as_str() {
-        // md5, sha1, sha224 and sha256 WithRSAEncryption (RFC 8017 A.2.4)
+    Some(match x509.signature_algorithm().oid.to_string().as_str() {
+        // md5, sha1, sha224 and sha256 WithRSAEncryption (RFC 8017 A.2.4);
+        // ecdsa-with-SHA1, -SHA224 and -SHA256 (RFC 5758 §3.2)
         "1.2.840.113549.1.1.4"
         | "1.2.840.113549.1.1.5"
         | "1.2.840.113549.1.1.14"
-        | "1.2.840.113549.1.1.11" => &SHA256,
-        "1.2.840.113549.1.1.12" => &SHA384,
-        "1.2.840.113549.1.1.13" => &SHA512,
-        // ecdsa-with-SHA1, -SHA224 and -SHA256 (RFC 5758 §3.2)
-        "1.2.840.10045.4.1" | "1.2.840.10045.4.3.1" | "1.2.840.10045.4.3.2" => &SHA256,
-        "1.2.840.10045.4.3.3" => &SHA384,
-        "1.2.840.10045.4.3.4" => &SHA512,
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
+        | "1.2.840.10045.4.3.1"
+        | "1.2.840.10045.4.3.2" => Sha256::digest(der).to_vec(),
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => Sha384::digest(der).to_vec(),
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => Sha512::digest(der).to_vec(),
         _ => return None,
-    };
-    Some(digest::digest(algorithm, der).as_ref().to_vec())
+    })
 }
 
 #[cfg(test)]
@@ -252,8 +252,7 @@ mod tests {
             assert!(!read.is_for(name), "{name}");
         }
         let der = &read.certified_key().cert[0];
-        let sha256 = digest::digest(&SHA256, der);
-        assert_eq!(read.end_point(), Some(sha256.as_ref()));
+        assert_eq!(read.end_point(), Some(&*Sha256::digest(der)));
     }
 
     #[test]

@@ -81,13 +81,13 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "max-connections", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
+    row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
     row("",  "tls-cert",        Many("FILE"),      Anywhere,    ""),
     row("",  "tls-key",         Many("FILE"),      Anywhere,    ""),
     row("w", "wait",            Flag,              Anywhere,    ""),
 
     row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),
-    row("",  "run-as",          One("USER"),       LaterVersion, ""),
     row("",  "hash-password",   Flag,              LaterVersion, ""),
     row("",  "verify",          One("MAILDIR"),    LaterVersion, ""),
 ];

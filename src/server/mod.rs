@@ -38,6 +38,7 @@ mod timers;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 mod transport;
+mod walls;
 
 use self::activation::IDLE_TIME;
 use self::event_loop::{EventLoop, WAKER};
@@ -146,6 +147,27 @@ impl Server {
         let signals =
             StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
         self.signals = Some(signals);
+        Ok(self)
+    }
+
+    /// Makes the process what the options want it to be, and no more: the user of `--run-as`, who may open
+    /// the mail and what else is needed to serve it, and nothing besides; see `walls`. It comes after
+    /// everything that only root may do, such as taking a port below 1024, and before any client.
+    ///
+    /// This cannot be undone, and it is the whole process's business, so it is left to the program: a server
+    /// that is embedded runs with the rights of whoever embeds it.
+    ///
+    /// # Errors
+    /// If the process is root and was not told whom to become, or if the system refuses.
+    pub fn confine(mut self) -> Result<Self, ServerError> {
+        let walls = walls::confine(&self.options).map_err(ServerError::Confine)?;
+        self.gate.put_behind(walls);
+        // What only root can read could not be read again when it is renewed.
+        self.tls = Certificates::load(&self.options.tls)?;
+        if let Mode::Preauth(name) = &self.options.mode {
+            let known = self.gate.preauthenticated(name.as_deref());
+            known.map_err(ServerError::NoUser)?;
+        }
         Ok(self)
     }
 

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::imap::Client;
 use super::site::{PASSWORD, Site, USER};
 
@@ -39,6 +41,7 @@ impl TestServer {
         let mut command = command(site);
         command
             .args(["--listen", "127.0.0.1:0", "--log-level", "info"])
+            .args(site.run_as())
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -62,6 +65,13 @@ impl TestServer {
             address,
             log,
         }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let process = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        kill_process(process.expect("a process"), Signal::TERM).expect("it still runs");
+        self.child.wait().expect("it is ours");
     }
 
     /// Where it listens.
@@ -120,16 +130,28 @@ impl Drop for TestServer {
 
 /// The binary with the options that every server over this site has.
 pub(crate) fn command(site: &Site) -> Command {
-    let binary = std::env::var_os(OTHER_BINARY)
-        .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_imap2d")));
-    let mut command = Command::new(site.runnable(&PathBuf::from(binary)));
+    with_options(Command::new(binary()), site)
+}
+
+/// The same for those who start it as the owner of the mail.
+pub(crate) fn command_of_owner(site: &Site) -> Command {
+    let mut command = Command::new(site.runnable(&binary()));
+    site.as_owner(&mut command);
+    with_options(command, site)
+}
+
+fn binary() -> PathBuf {
+    let cargos = || OsString::from(env!("CARGO_BIN_EXE_imap2d"));
+    std::env::var_os(OTHER_BINARY).unwrap_or_else(cargos).into()
+}
+
+fn with_options(mut command: Command, site: &Site) -> Command {
     command
         .arg("--users")
         .arg(site.users())
         .arg("--mail")
         .arg(site.path("mail/%u"));
     command.env("TZ", "UTC");
-    site.as_owner(&mut command);
     command
 }
 

@@ -60,13 +60,11 @@ impl Certificates {
         }
         let now = Instant::now();
         let entries: Result<Vec<Entry>, _> = files.iter().cloned().map(Entry::load).collect();
-        let mut loaded = Self {
+        Ok(Some(Self {
             entries: entries.map_err(|error| ServerError::Certificate(error.to_string()))?,
             next_look: now + LOOK_AGAIN,
             next_reminder: now,
-        };
-        loaded.remind(now, SystemTime::now());
-        Ok(Some(loaded))
+        }))
     }
 
     /// TLS for a connection that begins it now.

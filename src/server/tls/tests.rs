@@ -12,6 +12,7 @@ use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, StreamOwned,
     SupportedProtocolVersion, version,
 };
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -508,10 +509,10 @@ fn both_ends_have_the_same_to_bind_a_login_to() {
     let home = Home::new();
     home.certify("mail", &["mail.example"]);
     let own = home.trusted.lock().expect("nobody panics")[0].clone();
-    let hash = ::ring::digest::digest(&::ring::digest::SHA256, &own);
+    let hash = Sha256::digest(&own);
     for version in BOTH {
         let (info, client) = bind_to(&home, version);
-        assert_eq!(info.end_point.as_deref(), Some(hash.as_ref()));
+        assert_eq!(info.end_point.as_deref(), Some(&*hash));
         let exported = client.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None);
         match version.version {
             ProtocolVersion::TLSv1_3 => assert_eq!(info.exporter, exported.ok()),
