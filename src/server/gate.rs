@@ -28,6 +28,11 @@ impl Gate {
         }
     }
 
+    /// What can change of the options while the server runs.
+    pub(super) fn change(&mut self, options: &Options) {
+        self.plaintext_login = options.plaintext_login;
+    }
+
     /// Who is at the other end of a TCP connection.
     pub(super) fn peer(&self, address: SocketAddr) -> Peer {
         // An IPv4 client of an IPv6 socket is shown, and judged, as what it is.

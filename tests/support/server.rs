@@ -4,13 +4,16 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
+
 use super::imap::Client;
+use super::program::until;
 use super::site::{PASSWORD, Site, USER};
 
 /// Names another binary to test than the one Cargo has just built.
@@ -79,6 +82,19 @@ impl TestServer {
         self.child.id()
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it is ours");
+    }
+
+    /// How it ends by itself.
+    pub(crate) fn end(&mut self, limit: Duration) -> ExitStatus {
+        until("the end of the server", limit, || {
+            self.child.try_wait().expect("a child can be waited for")
+        })
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log
@@ -118,8 +134,15 @@ impl Drop for TestServer {
     }
 }
 
-/// The binary with the options that every server over this site has.
+/// The binary with the options that every server over this site has, run by the owner of the mail.
 pub(crate) fn command(site: &Site) -> Command {
+    let mut command = command_as_we_are(site);
+    site.as_owner(&mut command);
+    command
+}
+
+/// The same, run by whoever runs the tests.
+pub(crate) fn command_as_we_are(site: &Site) -> Command {
     let binary = std::env::var_os(OTHER_BINARY)
         .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_imap2d")));
     let mut command = Command::new(site.runnable(&PathBuf::from(binary)));
@@ -129,7 +152,6 @@ pub(crate) fn command(site: &Site) -> Command {
         .arg("--mail")
         .arg(site.path("mail/%u"));
     command.env("TZ", "UTC");
-    site.as_owner(&mut command);
     command
 }
 
