@@ -46,7 +46,7 @@ fn serve(
     said: RawOptions,
     announce: impl FnOnce(SocketAddr),
 ) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind(options)?.operated(said)?;
+    let server = Server::bind(options)?.operated(said)?.confine()?;
     announce(server.local_addr());
     Ok(server.run()?)
 }

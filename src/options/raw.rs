@@ -31,10 +31,15 @@ impl RawOptions {
     pub fn read<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
         let mut raw = Self::default();
         raw.read_command_line(args);
-        if let Some(path) = raw.first("config").and_then(|said| said.value.clone()) {
-            raw.read_file(Path::new(&path));
+        if let Some(path) = raw.option_file().map(Path::to_owned) {
+            raw.read_file(&path);
         }
         raw
+    }
+
+    /// The option file.
+    pub fn option_file(&self) -> Option<&Path> {
+        self.first("config")?.value.as_deref().map(Path::new)
     }
 
     /// What could not even be read.

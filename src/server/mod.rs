@@ -39,6 +39,7 @@ mod slab;
 mod tests;
 mod timers;
 mod transport;
+mod walls;
 
 use self::activation::IDLE_TIME;
 use self::doorkeeper::Doorkeeper;
@@ -150,6 +151,26 @@ impl Server {
         Ok(self)
     }
 
+    /// Makes the process what the options want it to be, and no more: the user of `--run-as`, who may open
+    /// the mail and what else is needed to serve it, and nothing besides; see `walls`. It comes after
+    /// everything that only root may do, such as taking a port below 1024, and before any client.
+    ///
+    /// This cannot be undone, and it is the whole process's business, so it is left to the program: a server
+    /// that is embedded runs with the rights of whoever embeds it.
+    ///
+    /// # Errors
+    /// If the process is root and was not told whom to become, or if the system refuses.
+    pub fn confine(mut self) -> Result<Self, ServerError> {
+        let option_file = self.operator.as_ref().and_then(Operator::option_file);
+        let walls = walls::confine(&self.options, option_file).map_err(ServerError::Confine)?;
+        self.gate.put_behind(walls);
+        if let Mode::Preauth(name) = &self.options.mode {
+            let known = self.gate.preauthenticated(name.as_deref());
+            known.map_err(ServerError::NoUser)?;
+        }
+        Ok(self)
+    }
+
     /// The address of the first listener: with port 0 the system picked one. `0.0.0.0:0` if there is none.
     pub fn local_addr(&self) -> SocketAddr {
         let first = self.local_addrs().next();
@@ -178,7 +199,7 @@ impl Server {
         let options = &self.options;
         let (role, operator) = match (self.role, self.operator) {
             // A loop as root would have to be all users at once.
-            (Role::Wait(listeners), Some(operator)) if rustix::process::geteuid().is_root() => {
+            (Role::Wait(listeners), Some(operator)) if walls::is_root() => {
                 return Doorkeeper::new(self.poll, listeners, operator, options)?.run();
             }
             others => others,

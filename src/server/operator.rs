@@ -11,6 +11,7 @@ use super::signals::{Asked, Signals};
 use crate::options::{OptionErrors, Options, RawOptions};
 use mio::{Registry, Token};
 use std::io;
+use std::path::Path;
 
 /// The options that change while the server runs. All others wait for a restart.
 const LIVE: &[&str] = &[
@@ -53,6 +54,11 @@ impl Operator {
     /// The command line, every option by its long name.
     pub(super) fn command_line(&self) -> Vec<String> {
         self.said.command_line()
+    }
+
+    /// Where the options are that are read again.
+    pub(super) fn option_file(&self) -> Option<&Path> {
+        self.said.option_file()
     }
 
     /// What signals have asked for since the last call.

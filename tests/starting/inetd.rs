@@ -13,7 +13,7 @@ use crate::support::site::Site;
 
 /// The program and the arguments of the server, the program's name first as inetd wants it.
 fn command_line(site: &Site, mode: &str) -> (String, String) {
-    let command = server::command(site);
+    let command = server::command_of_owner(site);
     let arguments: Vec<_> = command
         .get_args()
         .map(|one| one.to_string_lossy())
@@ -63,7 +63,7 @@ fn serves_again_and_again(site: &Site, address: SocketAddr) {
     let until_nobody_serves = || {
         until("its end", IDLE_LIMIT, || {
             servers(site).is_empty().then_some(())
-        })
+        });
     };
     let first = serve_two();
     until_nobody_serves();

@@ -32,7 +32,7 @@ const WAYS: [Start; 3] = [daemon, wait, inetd];
 
 fn daemon(site: &Site) -> (Process, Client) {
     let address = super::free_address();
-    let mut command = server::command(site);
+    let mut command = server::command_of_owner(site);
     command.args(["--listen", &address.to_string()]);
     let process = Process::start(command.stderr(Stdio::null()));
     drop(connect(address));
@@ -42,7 +42,7 @@ fn daemon(site: &Site) -> (Process, Client) {
 fn wait(site: &Site) -> (Process, Client) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = listener.local_addr().expect("its address");
-    let mut command = server::command(site);
+    let mut command = server::command_of_owner(site);
     command.arg("--wait").stdin(OwnedFd::from(listener));
     let process = Process::start(command.stderr(Stdio::null()));
     (process, login(Client::connect(address)))
@@ -51,7 +51,7 @@ fn wait(site: &Site) -> (Process, Client) {
 fn inetd(site: &Site) -> (Process, Client) {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     let theirs = OwnedFd::from(theirs);
-    let mut command = server::command(site);
+    let mut command = server::command_of_owner(site);
     command.arg("--inetd").stderr(Stdio::null());
     command.stdin(theirs.try_clone().expect("a descriptor"));
     let child = command.stdout(theirs).spawn().expect("the server");

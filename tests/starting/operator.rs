@@ -75,7 +75,7 @@ fn the_service_manager_is_told() {
     let manager = UnixDatagram::bind(&path).expect("a socket");
     rustix::fs::chmod(&path, rustix::fs::Mode::from_raw_mode(0o777)).expect("chmod");
     manager.set_read_timeout(Some(LIMIT)).expect("a time-out");
-    let mut command = server::command(&site);
+    let mut command = server::command_of_owner(&site);
     command
         .args(["--listen", "127.0.0.1:0"])
         .stderr(Stdio::null());
