@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::imap::Client;
 use super::program::until;
@@ -68,6 +68,12 @@ impl TestServer {
         }
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        self.signal(Signal::TERM);
+        self.end(START_LIMIT);
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -86,7 +92,7 @@ impl TestServer {
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).expect("it is ours");
+        kill_process(pid, signal).expect("it is ours");
     }
 
     /// How it ends by itself.
