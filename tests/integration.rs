@@ -13,6 +13,7 @@ mod modes;
 mod papers;
 mod passwords;
 mod program;
+mod resync;
 mod rig;
 mod starting;
 mod support;

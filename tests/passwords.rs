@@ -132,7 +132,7 @@ fn what_it_prints_itself_lets_people_in() {
     assert_ne!(field, again, "the salt is another");
     let line = printed(hash_password("--hash-password=ann", &twice));
     assert!(line.starts_with("ann:{SCRAM-SHA-256}"), "{line}");
-    let site = host_of(&[field.clone()]);
+    let site = host_of(std::slice::from_ref(&field));
     let server = TestServer::start(&site, &[]);
     server.connect().ok(&format!("LOGIN u0 \"{SECRET}\""));
     if let Some(doveadm) = Program::find("doveadm") {
