@@ -16,3 +16,4 @@ mod rig;
 mod starting;
 mod support;
 mod transcripts;
+mod walls;
