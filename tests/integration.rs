@@ -12,6 +12,7 @@ mod layering;
 mod modes;
 mod papers;
 mod program;
+mod resync;
 mod rig;
 mod starting;
 mod support;

@@ -207,7 +207,7 @@ mod tests {
         let listed = Identity::of(&person("nobody", Some(61_234), Some(61_235)), Some(&nobody));
         assert_eq!(listed, Identity::named("61234:61235"));
         let fallback = Identity::of(&person("daemon", None, None), Some(&nobody));
-        assert_eq!(fallback, Ok(nobody));
+        assert_eq!(fallback, Ok(nobody.clone()));
         let system = Identity::of(&person("nobody", None, None), None);
         assert_eq!(system, Ok(nobody));
         for (user, uid) in [("root", None), ("ann", Some(0)), ("no such user", None)] {
