@@ -18,3 +18,4 @@ mod rig;
 mod starting;
 mod support;
 mod transcripts;
+mod walls;
