@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! main ──> server ──> session ──> { protocol, message, store, auth } ──> types
-//!             └────> logging, demo ──> options ──> types
+//!             └────> logging, demo ──> options ──> types, hash_password ──> auth
 //!                                                    budget: a leaf, for server, session and store
 //!                                                    certificate: a leaf, for server and options
 //! ```
@@ -38,7 +38,7 @@
 //! | [`session`] | one client, as a pure machine | sockets, clocks |
 //! | [`server`] | sockets, time, signals, descriptors | what is said over them |
 //! | `certificate` | certificates and keys in files | who shows them to whom |
-//! | [`options`], [`logging`], [`demo`] | what the operator wants and gets to see | |
+//! | [`options`], [`logging`], [`demo`], [`hash_password`] | what the operator wants and gets to see | |
 //!
 //! # What always holds
 //!
@@ -67,6 +67,7 @@ pub mod budget;
 #[cfg(feature = "tls")]
 pub mod certificate;
 pub mod demo;
+pub mod hash_password;
 pub mod logging;
 pub mod message;
 pub mod options;

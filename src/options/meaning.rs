@@ -214,6 +214,9 @@ impl Reader<'_> {
                 return mode;
             }
         }
+        if let Some(said) = self.raw.first("hash-password") {
+            return Mode::HashPassword(said.value.clone());
+        }
         let listen = self.listen("listen");
         let listen_tls = self.listen("listen-tls");
         // Only for the fault that its value may be; what it means is asked of `modes_said`.

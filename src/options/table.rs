@@ -59,7 +59,7 @@ const fn row(
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
     row("c", "config",          One("FILE"),       CommandLine, "read options from FILE: \"name value\" a line"),
-    row("l", "listen",          Many("ADDR:PORT"), Anywhere,    "serve there, without TLS; repeatable"),
+    row("l", "listen",          Many("ADDR:PORT"), Anywhere,    "serve there, in clear text or by STARTTLS"),
     row("i", "inetd",           Flag,              Anywhere,    "serve the one client on descriptors 0 and 1"),
     row("p", "preauth",         Maybe("USER"),     Anywhere,    "the same, logged in already: --preauth=USER"),
     row("",  "demo",            Flag,              CommandLine, "serve sample mail on 127.0.0.1:1143"),
@@ -77,6 +77,7 @@ pub(super) const TABLE: &[Row] = &[
     row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
 
     row("",  "create-roles",    Flag,              Anywhere,    ""),
+    row("",  "hash-password",   Maybe("USER"),     CommandLine, ""),
     row("L", "listen-tls",      Many("ADDR:PORT"), Anywhere,    ""),
     row("",  "max-connections", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
@@ -88,7 +89,6 @@ pub(super) const TABLE: &[Row] = &[
     row("w", "wait",            Flag,              Anywhere,    ""),
 
     row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),
-    row("",  "hash-password",   Flag,              LaterVersion, ""),
     row("",  "verify",          One("MAILDIR"),    LaterVersion, ""),
 ];
 
@@ -141,12 +141,11 @@ pub fn help() -> String {
     }
     let mut line = String::from("See imap2d(8) for these:");
     for row in ready().filter(|row| row.help.is_empty()) {
-        let synopsis = row.synopsis();
-        if line.len() + 1 + synopsis.trim().len() > COLUMNS {
+        if line.len() + " --".len() + row.long.len() > COLUMNS {
             let _ = writeln!(text, "{line}");
             line = String::from(" ");
         }
-        let _ = write!(line, " {}", synopsis.trim());
+        let _ = write!(line, " --{}", row.long);
     }
     let _ = writeln!(text, "{line}");
     text

@@ -3,14 +3,16 @@
 use super::error::ServerError;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
+use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit};
 use std::io::{self, ErrorKind, Write};
 use std::net::{self, Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// Accepting is cheap, greeting is not: so many a turn keep those who are connected served while a crowd
 /// arrives.
-const ACCEPTS_A_TURN: usize = 10;
+pub(super) const ACCEPTS_A_TURN: usize = 10;
 
 /// The same where every client begins with a handshake, which takes a hundred times as long.
 const TLS_ACCEPTS_A_TURN: usize = 1;
@@ -57,8 +59,6 @@ impl Listener {
     }
 
     fn new(socket: TcpListener, address: SocketAddr, is_tls: bool) -> Self {
-        let how = if is_tls { " with TLS" } else { "" };
-        log::info!("listening on {address}{how}");
         Self {
             socket,
             address,
@@ -69,8 +69,12 @@ impl Listener {
         }
     }
 
+    /// From now on whoever connects is served.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.socket, token, Interest::READABLE)
+        registry.register(&mut self.socket, token, Interest::READABLE)?;
+        let how = if self.is_tls { " with TLS" } else { "" };
+        log::info!("listening on {}{how}", self.address);
+        Ok(())
     }
 
     /// The poll says that somebody is at the door.
@@ -135,6 +139,14 @@ pub(super) fn refuse(mut client: TcpStream, is_tls: bool) {
         let _ = client.write(b"* BYE Too many connections, try again later\r\n");
     }
     let _ = client.shutdown(Shutdown::Write);
+}
+
+/// Sets what our connections have in common. It makes no difference to what is no TCP socket.
+pub(super) fn tune(client: impl AsFd) {
+    // Responses are written whole: there is nothing that the kernel should wait for.
+    let _ = sockopt::set_tcp_nodelay(&client, true);
+    // Without it a client that lost its power would look idle until the idle time-out.
+    let _ = sockopt::set_socket_keepalive(&client, true);
 }
 
 /// Lets the process have as many descriptors as the system allows it: a login shell allows 1 024 by

@@ -2,6 +2,7 @@
 
 use super::gate::Gate;
 use super::tls::Certificates;
+use crate::options::Options;
 use crate::session::SessionConfig;
 use crate::store::Store;
 use std::rc::Rc;
@@ -34,5 +35,11 @@ impl Shared {
             config: Rc::new(config),
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
         }
+    }
+
+    /// What can change of the options while the server runs.
+    pub(super) fn change(&mut self, options: &Options) {
+        self.config = Rc::new(super::changed_config(options, &self.config));
+        self.gate.change(options);
     }
 }

@@ -90,7 +90,6 @@ impl Certificates {
     }
 
     /// Reads all files again, as the operator asks for.
-    #[allow(dead_code, reason = "for whoever hears SIGHUP")]
     pub(in crate::server) fn reload(&mut self) {
         self.read_again(|_| true);
     }
