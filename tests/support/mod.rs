@@ -8,3 +8,4 @@ pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod site;
 pub(crate) mod view;
+pub(crate) mod wire;
