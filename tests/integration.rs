@@ -13,5 +13,6 @@ mod modes;
 mod papers;
 mod program;
 mod rig;
+mod starting;
 mod support;
 mod transcripts;

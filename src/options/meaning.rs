@@ -191,8 +191,10 @@ impl Reader<'_> {
     /// so that one file can serve a listener and inetd alike.
     fn modes_said(&self) -> Vec<&Said> {
         let on_command_line = |said: &&Said| said.source == Source::CommandLine;
-        let denied = |said: &&Said| said.name == "inetd" && said.value.as_deref() == Some("no");
-        let mut said: Vec<&Said> = ["demo", "inetd", "preauth", "listen"]
+        let denied = |said: &&Said| {
+            matches!(said.name, "inetd" | "wait") && said.value.as_deref() == Some("no")
+        };
+        let mut said: Vec<&Said> = ["demo", "inetd", "wait", "preauth", "listen"]
             .iter()
             .filter_map(|name| self.raw.first(name))
             .filter(|said| !denied(said))
@@ -212,11 +214,13 @@ impl Reader<'_> {
         let listen = self.listen();
         // Only for the fault that its value may be; what it means is asked of `modes_said`.
         self.flag("inetd");
+        self.flag("wait");
         let said = self.modes_said();
         let names: Vec<&str> = said.iter().map(|said| said.name).collect();
         match *names {
             [] => Mode::CheckConfig,
             ["inetd"] => Mode::Inetd,
+            ["wait"] => Mode::Wait,
             ["preauth"] => Mode::Preauth(said[0].value.clone()),
             ["demo"] => Mode::Demo {
                 listen: vec![DEMO_ADDRESS],
@@ -238,7 +242,7 @@ impl Reader<'_> {
     fn check_together(&mut self, options: &Options) {
         let raw = self.raw;
         match options.mode {
-            Mode::Serve { .. } | Mode::Inetd if raw.first("users").is_none() => {
+            Mode::Serve { .. } | Mode::Inetd | Mode::Wait if raw.first("users").is_none() => {
                 self.fault(
                     &Source::CommandLine,
                     "nobody could log in: say --users FILE",
@@ -262,8 +266,7 @@ impl Reader<'_> {
     fn verdict(mut self, mut options: Options) -> Result<Options, OptionErrors> {
         let check = self.flag("check-config");
         if options.mode == Mode::CheckConfig && !check && self.faults.is_empty() {
-            let text =
-                "nothing to do: say --listen, --inetd, --preauth or --demo (--help lists all)";
+            let text = "nothing to do: say --listen, --inetd, --wait, --preauth or --demo (--help lists all)";
             self.fault(&Source::CommandLine, text);
         }
         if !self.faults.is_empty() {
@@ -449,6 +452,8 @@ mod tests {
         let options = parse(&["-c", config, "-l", "127.0.0.1:9"]).expect("valid");
         let listen = vec!["127.0.0.1:9".parse().expect("an address")];
         assert_eq!(options.mode, Mode::Serve { listen });
+        let options = parse(&["-c", config, "-w"]).expect("valid");
+        assert_eq!(options.mode, Mode::Wait);
     }
 
     #[test]
@@ -459,7 +464,8 @@ mod tests {
              users /nonexistent/users\ntls-cert /x\nmax-message 1\nmax-message 2\nlog-level\n",
         );
         let config = path(&config);
-        let faults = parse(&["-c", config, "--max-connections=x", "--wait", "stray"]).unwrap_err();
+        let faults =
+            parse(&["-c", config, "--max-connections=x", "--verify=x", "stray"]).unwrap_err();
         let lines: Vec<usize> = faults
             .iter()
             .filter_map(|fault| {
@@ -489,6 +495,8 @@ mod tests {
             &["--inetd", "--preauth"],
             &["--inetd", "--listen", "127.0.0.1:143"],
             &["--demo", "--inetd"],
+            &["--wait", "--inetd"],
+            &["--wait"],
             &["--demo", "--mail", "/srv/%u"],
             &["--inetd"],
             &["--listen", "127.0.0.1:143"],

@@ -35,6 +35,7 @@ impl Gate {
         Peer {
             name: SocketAddr::new(ip, address.port()).to_string(),
             may_log_in: self.may_log_in(ip.is_loopback()),
+            tls: None,
         }
     }
 

@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod activation;
 mod connection;
 mod error;
 mod event_loop;
@@ -36,6 +37,7 @@ mod tests;
 mod timers;
 mod transport;
 
+use self::activation::IDLE_TIME;
 use self::event_loop::{EventLoop, WAKER};
 use self::gate::Gate;
 use self::listener::Listener;
@@ -68,6 +70,8 @@ pub struct Server {
 enum Role {
     /// Whoever connects.
     Listen(Vec<Listener>),
+    /// The same, for as long as anybody does.
+    Wait(Vec<Listener>),
     /// The one on descriptors 0 and 1.
     Serve(Client),
 }
@@ -99,6 +103,7 @@ impl Server {
         let mut gate = Gate::new(options);
         let role = match &options.mode {
             Mode::Serve { listen } | Mode::Demo { listen } => Role::Listen(bind_all(listen)?),
+            Mode::Wait => Role::Wait(adopt_all()?),
             Mode::Inetd => Role::Serve(Client::Stranger),
             Mode::Preauth(name) => {
                 let known = gate.preauthenticated(name.as_deref());
@@ -130,7 +135,7 @@ impl Server {
     /// # Errors
     /// If the system refuses it.
     pub fn stop_on_signals(mut self) -> Result<Self, ServerError> {
-        let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. });
+        let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. } | Mode::Wait);
         let signals =
             StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
         self.signals = Some(signals);
@@ -146,7 +151,7 @@ impl Server {
     /// The addresses of all listeners, in the order of the options.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         let listeners = match &self.role {
-            Role::Listen(listeners) => listeners.as_slice(),
+            Role::Listen(listeners) | Role::Wait(listeners) => listeners.as_slice(),
             Role::Serve(_) => &[],
         };
         listeners.iter().map(|listener| listener.address)
@@ -173,6 +178,10 @@ impl Server {
         }
         match self.role {
             Role::Listen(listeners) => event_loop.listen(listeners)?,
+            Role::Wait(listeners) => {
+                event_loop.listen(listeners)?;
+                event_loop.end_when_idle(IDLE_TIME);
+            }
             Role::Serve(client) => serve(&mut event_loop, client)?,
         }
         event_loop.run()
@@ -185,6 +194,12 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listener>, ServerError> {
     }
     listener::raise_descriptor_limit();
     addresses.iter().copied().map(Listener::bind).collect()
+}
+
+fn adopt_all() -> Result<Vec<Listener>, ServerError> {
+    let listeners = activation::listeners()?;
+    listener::raise_descriptor_limit();
+    Ok(listeners)
 }
 
 fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> {
@@ -221,6 +236,7 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         roles: roles(options),
         create_roles: options.create_roles,
         namespace_prefix: options.namespace_prefix,
+        offers_tls: false,
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn session(client: Client, shared: &Shared, now: Instant) -> Session 
             let peer = Peer {
                 name: "preauth".into(),
                 may_log_in: false,
+                tls: None,
             };
             Session::preauthenticated(config, peer, user, account, now)
         }
@@ -57,6 +58,7 @@ fn inetd_peer(gate: &Gate) -> Peer {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
         may_log_in: gate.may_log_in(is_local),
+        tls: None,
     };
     match rustix::net::getpeername(io::stdin()) {
         Ok(Some(address)) if address.address_family() == AddressFamily::UNIX => {

@@ -28,10 +28,12 @@ impl Talk {
             roles: Roles::default(),
             create_roles: false,
             namespace_prefix: "",
+            offers_tls: false,
         };
         let peer = Peer {
             name: "test".to_owned(),
             may_log_in: true,
+            tls: None,
         };
         let session = Session::new(Rc::new(config), peer, clock.now());
         let mut talk = Self {
@@ -192,6 +194,7 @@ fn an_idle_client_that_does_not_read_is_owed_one_list_of_changes() {
         let peer = Peer {
             name: name.to_owned(),
             may_log_in: false,
+            tls: None,
         };
         let (user, account) = ("ann".to_owned(), account.clone());
         Session::preauthenticated(config, peer, user, account, now)
