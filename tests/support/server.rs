@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::imap::Client;
 use super::site::{PASSWORD, Site, USER};
 
@@ -62,6 +64,17 @@ impl TestServer {
             address,
             log,
         }
+    }
+
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub(crate) fn stop(mut self) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).expect("it runs");
+        let status = self.child.wait().expect("a child can be waited for");
+        assert!(status.success(), "it ends with {status}");
     }
 
     /// Where it listens.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 /// How many lines of each side a failure shows.
-const SHOWN: usize = 60;
+const SHOWN: usize = 100;
 
 /// A relay on a port of its own; it takes connections until the value is dropped.
 #[derive(Debug)]
