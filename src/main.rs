@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 /// Serves until told to stop, or until the one client has gone; announces the first listener's address
 /// once clients can connect.
 fn serve(options: &Options, announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind(options)?.stop_on_signals()?;
+    let server = Server::bind(options)?.stop_on_signals()?.confine()?;
     announce(server.local_addr());
     Ok(server.run()?)
 }

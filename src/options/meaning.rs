@@ -61,6 +61,7 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
         max_connections: reader.number("max-connections", CONNECTIONS, 4096) as usize,
         idle_timeout: Duration::from_secs(60 * reader.number("idle-timeout", IDLE_MINUTES, 30)),
         max_message: reader.number("max-message", MESSAGE_MIB, 64) << 20,
+        run_as: reader.value("run-as", None, run_as),
         log_level: reader.word("log-level", LOG_LEVELS, log::LevelFilter::Info),
         syslog: reader.flag("syslog"),
     };
@@ -290,6 +291,18 @@ fn namespace_prefix(value: &str) -> Result<&'static str, String> {
 }
 
 /// ```text
+/// value = user [":" group]
+/// ```
+/// Whether there are such is found out by who becomes one.
+fn run_as(value: &str) -> Result<Option<String>, String> {
+    let parts: Vec<&str> = value.split(':').collect();
+    if parts.len() > 2 || parts.contains(&"") {
+        return Err(format!("\"{value}\" is not like vmail or vmail:mail"));
+    }
+    Ok(Some(value.into()))
+}
+
+/// ```text
 /// value = role "=" [name]
 /// ```
 fn special_use(value: &str) -> Result<(SpecialUse, String), String> {
@@ -377,6 +390,7 @@ mod tests {
             "60",
             "--max-message",
             "1",
+            "--run-as=vmail:mail",
             "--log-level",
             "debug",
             "--syslog",
@@ -404,6 +418,7 @@ mod tests {
                 max_connections: 7,
                 idle_timeout: Duration::from_secs(3600),
                 max_message: 1024 * 1024,
+                run_as: Some("vmail:mail".into()),
                 log_level: log::LevelFilter::Debug,
                 syslog: true,
             }
@@ -416,6 +431,15 @@ mod tests {
         assert_eq!(namespace_prefix("''"), Ok(""));
         assert_eq!(namespace_prefix("INBOX."), Ok("INBOX."));
         assert!(namespace_prefix("INBOX").is_err());
+    }
+
+    #[test]
+    fn users_to_run_as() {
+        assert_eq!(run_as("vmail"), Ok(Some("vmail".into())));
+        assert_eq!(run_as("5000:5000"), Ok(Some("5000:5000".into())));
+        for bad in ["", ":", "vmail:", ":mail", "a:b:c"] {
+            assert!(run_as(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// The largest message that APPEND takes, in octets.
     pub max_message: u64,
+    /// Whom the process is to become once it has its ports: `USER` or `USER:GROUP`. Obeyed by
+    /// [`confine`](crate::Server::confine).
+    pub run_as: Option<String>,
     /// What is logged.
     pub log_level: LevelFilter,
     /// Log to the system's logger instead of descriptor 2.

@@ -80,6 +80,7 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "max-connections", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
+    row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
     row("w", "wait",            Flag,              Anywhere,    ""),
 
@@ -87,7 +88,6 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "tls-cert",        One("FILE"),       LaterVersion, ""),
     row("",  "tls-key",         One("FILE"),       LaterVersion, ""),
     row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),
-    row("",  "run-as",          One("USER"),       LaterVersion, ""),
     row("",  "hash-password",   Flag,              LaterVersion, ""),
     row("",  "verify",          One("MAILDIR"),    LaterVersion, ""),
 ];

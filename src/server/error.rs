@@ -20,6 +20,8 @@ pub enum ServerError {
     NoSocket(String),
     /// The session on descriptors 0 and 1 has nobody it could belong to.
     NoUser(String),
+    /// The process cannot be confined to what it needs.
+    Confine(String),
     /// The system refused something that the loop cannot do without.
     System {
         /// What was being done.
@@ -54,6 +56,7 @@ impl fmt::Display for ServerError {
                  units of systemd"
             ),
             Self::NoUser(reason) => write!(out, "no user for this session: {reason}"),
+            Self::Confine(reason) => out.write_str(reason),
             Self::System { doing, source } => write!(out, "cannot {doing}: {source}"),
         }
     }
@@ -80,7 +83,7 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
-            Self::NoListener | Self::NoSocket(_) | Self::NoUser(_) => None,
+            Self::NoListener | Self::NoSocket(_) | Self::NoUser(_) | Self::Confine(_) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Who is let in: asks `auth`, and finds the mail of those it knows.
 
+use super::walls::Walls;
 use crate::auth::{self, AccountInfo, Authenticator};
 use crate::options::{MailTemplate, Options, PlaintextLogin};
 use crate::session::{Peer, Verdict};
@@ -16,6 +17,7 @@ pub(super) struct Gate {
     mail: MailTemplate,
     bboards: Option<PathBuf>,
     plaintext_login: PlaintextLogin,
+    walls: Walls,
 }
 
 impl Gate {
@@ -25,7 +27,13 @@ impl Gate {
             mail: options.mail.clone(),
             bboards: options.bboards.clone(),
             plaintext_login: options.plaintext_login,
+            walls: Walls::of_mode(&options.mode),
         }
+    }
+
+    /// From now on whoever is let in is served behind these walls.
+    pub(super) fn put_behind(&mut self, walls: Walls) {
+        self.walls = walls;
     }
 
     /// Who is at the other end of a TCP connection.
@@ -77,23 +85,28 @@ impl Gate {
         Ok((person.user, account))
     }
 
-    /// Where somebody's mail is. A path of their own comes before the one for all.
-    fn account(&self, person: &AccountInfo) -> Result<Account, String> {
-        let own = person
-            .mail
-            .as_deref()
-            .map(MailTemplate::parse)
-            .transpose()?;
-        let root = own
-            .as_ref()
-            .unwrap_or(&self.mail)
-            .expand(&person.user, person.home.as_deref())
-            .map_err(|error| error.to_string())?;
-        Ok(Account {
-            root,
+    /// Lets somebody in who may: where the mail is, of which nothing has been touched yet.
+    fn account(&mut self, person: &AccountInfo) -> Result<Account, String> {
+        let account = Account {
+            root: mail_root(person, &self.mail)?,
             bboards: self.bboards.clone(),
-        })
+        };
+        self.walls.admit(person, &account)?;
+        Ok(account)
     }
+}
+
+/// Where somebody's mail is. A path of their own comes before `mail`, the one for all.
+pub(super) fn mail_root(person: &AccountInfo, mail: &MailTemplate) -> Result<PathBuf, String> {
+    let own = person
+        .mail
+        .as_deref()
+        .map(MailTemplate::parse)
+        .transpose()?;
+    own.as_ref()
+        .unwrap_or(mail)
+        .expand(&person.user, person.home.as_deref())
+        .map_err(|error| error.to_string())
 }
 
 /// Our fault: the client is told that much, the log is told why.
@@ -126,12 +139,7 @@ mod tests {
 
     #[test]
     fn a_user_may_have_a_mail_path_of_their_own() {
-        let gate = Gate {
-            users: Authenticator::Nobody,
-            mail: MailTemplate::fixed("/srv/mail".into()),
-            bboards: None,
-            plaintext_login: PlaintextLogin::Never,
-        };
+        let all = MailTemplate::fixed("/srv/mail".into());
         let root = |mail: Option<&str>| {
             let person = AccountInfo {
                 user: "ann".into(),
@@ -140,7 +148,7 @@ mod tests {
                 uid: None,
                 gid: None,
             };
-            gate.account(&person).map(|account| account.root)
+            mail_root(&person, &all)
         };
         assert_eq!(root(None), Ok(PathBuf::from("/srv/mail")));
         assert_eq!(root(Some("maildir:/own/%u")), Ok(PathBuf::from("/own/ann")));
@@ -154,6 +162,7 @@ mod tests {
             mail: MailTemplate::default(),
             bboards: None,
             plaintext_login,
+            walls: Walls::Shared,
         };
         let may = |option, address: &str| {
             let address = address.parse().expect("an address");

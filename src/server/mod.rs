@@ -36,6 +36,7 @@ mod slab;
 mod tests;
 mod timers;
 mod transport;
+mod walls;
 
 use self::activation::IDLE_TIME;
 use self::event_loop::{EventLoop, WAKER};
@@ -139,6 +140,25 @@ impl Server {
         let signals =
             StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
         self.signals = Some(signals);
+        Ok(self)
+    }
+
+    /// Makes the process what the options want it to be, and no more: the user of `--run-as`, who may open
+    /// the mail and what else is needed to serve it, and nothing besides; see `walls`. It comes after
+    /// everything that only root may do, such as taking a port below 1024, and before any client.
+    ///
+    /// This cannot be undone, and it is the whole process's business, so it is left to the program: a server
+    /// that is embedded runs with the rights of whoever embeds it.
+    ///
+    /// # Errors
+    /// If the process is root and was not told whom to become, or if the system refuses.
+    pub fn confine(mut self) -> Result<Self, ServerError> {
+        let walls = walls::confine(&self.options).map_err(ServerError::Confine)?;
+        self.gate.put_behind(walls);
+        if let Mode::Preauth(name) = &self.options.mode {
+            let known = self.gate.preauthenticated(name.as_deref());
+            known.map_err(ServerError::NoUser)?;
+        }
         Ok(self)
     }
 

@@ -11,7 +11,7 @@ use crate::support::site::Site;
 
 /// The program and the arguments of the server, the program's name first as inetd wants it.
 fn command_line(site: &Site, mode: &str) -> (String, String) {
-    let command = server::command(site);
+    let command = server::command_of_owner(site);
     let arguments: Vec<_> = command
         .get_args()
         .map(|one| one.to_string_lossy())

@@ -9,7 +9,7 @@ use crate::support::site::Site;
 
 /// `systemd-socket-activate` listens at these addresses and becomes the server when somebody connects.
 fn activate(program: &Program, site: &Site, addresses: &[String]) -> Process {
-    let server = server::command(site);
+    let server = server::command_of_owner(site);
     let mut command = program.command();
     for address in addresses {
         command.args(["--listen", address]);

@@ -17,7 +17,7 @@ fn start(site: &Site) -> (Process, SocketAddr, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = listener.local_addr().expect("its address");
     let socket = OwnedFd::from(listener.try_clone().expect("a descriptor"));
-    let mut command = server::command(site);
+    let mut command = server::command_of_owner(site);
     command.arg("--wait").stdin(socket).stderr(Stdio::null());
     (Process::start(&mut command), address, listener)
 }
@@ -54,7 +54,7 @@ fn it_ends_when_nobody_comes() {
 #[test]
 fn descriptor_0_has_to_be_a_listening_socket() {
     let site = site();
-    let finished = run(server::command(&site).arg("--wait"), LIMIT);
+    let finished = run(server::command_of_owner(&site).arg("--wait"), LIMIT);
     assert_eq!(finished.status.code(), Some(1));
     assert!(
         finished.errors.contains("no socket to wait at"),
