@@ -211,7 +211,7 @@ fn waits_for_mail_in_idle() {
     let fetches = |count| {
         until("it fetches", SOON, || {
             (rig.fetched().len() == count).then_some(())
-        })
+        });
     };
     idles(1);
     drafts.deliver(&samples()[0]);

@@ -123,7 +123,7 @@ impl Drop for Wire {
 }
 
 impl State {
-    fn cut(&mut self) {
+    fn cut(&self) {
         for connection in &self.connections {
             // One that has ended by itself is closed already.
             let _ = connection.client.shutdown(Shutdown::Both);
@@ -194,11 +194,8 @@ fn connect(client: TcpStream, server: TcpStream, state: &Arc<Mutex<State>>) {
     };
     for (speaker, from, to) in ends {
         let state = Arc::clone(state);
-        thread::spawn(move || {
-            relay(from, to, |octets| {
-                lock(&state).hear(connection, speaker, octets)
-            })
-        });
+        let hear = move |octets: &[u8]| lock(&state).hear(connection, speaker, octets);
+        thread::spawn(move || relay(from, to, hear));
     }
 }
 
