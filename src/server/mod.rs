@@ -32,6 +32,8 @@ mod shared;
 mod signals;
 mod single;
 mod slab;
+#[cfg(feature = "takeover")]
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;
