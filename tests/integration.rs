@@ -11,6 +11,7 @@ mod large;
 mod layering;
 mod modes;
 mod papers;
+mod passwords;
 mod program;
 mod resync;
 mod rig;
