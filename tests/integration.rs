@@ -2,6 +2,7 @@
 //! sessions on a real Maildir with a clock that stands still.
 
 mod clients;
+mod completion;
 mod conversation;
 mod demo;
 mod dovecot;
