@@ -32,6 +32,8 @@ mod shared;
 mod signals;
 mod single;
 mod slab;
+#[cfg(feature = "takeover")]
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -111,7 +113,9 @@ impl Server {
                 let (user, account) = known.map_err(ServerError::NoUser)?;
                 Role::Serve(Client::Known { user, account })
             }
-            Mode::CheckConfig | Mode::Help | Mode::Version => return Err(ServerError::NoListener),
+            Mode::HashPassword(_) | Mode::CheckConfig | Mode::Help | Mode::Version => {
+                return Err(ServerError::NoListener);
+            }
         };
         let poll = Poll::new().map_err(ServerError::system("open a poll"))?;
         let waker =
