@@ -11,6 +11,7 @@ mod hammer;
 mod large;
 mod layering;
 mod modes;
+mod packages;
 mod papers;
 mod passwords;
 mod program;
