@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::account::{self, CREATED, DRAFTS, INBOX, RENAMED};
 use super::mutt::flags_become;
-use super::terminal::Terminal;
 use super::{Dialect, in_both_dialects};
 use crate::support::maildir::{Maildir, message};
 use crate::support::program::{Program, until};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
+use crate::support::terminal::Terminal;
 use crate::support::wire::Wire;
 
 in_both_dialects![
