@@ -10,14 +10,16 @@ use std::process::ExitCode;
 use imap2d::Server;
 use imap2d::auth::PasswdFile;
 use imap2d::demo::{self, Demo};
+use imap2d::hash_password;
 use imap2d::logging;
-use imap2d::options::{self, Mode, OptionErrors, Options};
+use imap2d::options::{self, Mode, OptionErrors, Options, RawOptions};
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let mut options = match Options::from_args(std::env::args_os().skip(1)) {
+    let said = RawOptions::read(std::env::args_os().skip(1));
+    let mut options = match Options::from_said(&said) {
         Ok(options) => options,
         Err(errors) => return ExitCode::from(report(&errors)),
     };
@@ -25,12 +27,13 @@ fn main() -> ExitCode {
         Mode::Help => print(&options::help()),
         Mode::Version => print(concat!("imap2d ", env!("CARGO_PKG_VERSION"), "\n")),
         Mode::CheckConfig => check(&options),
+        Mode::HashPassword(user) => hash_password(user.as_deref()),
         mode => {
             options.syslog |= logging::descriptor_2_is_a_clients();
             logging::start(options.log_level, options.syslog);
             let ended = match mode {
-                Mode::Demo { listen } => demonstrate(options, listen),
-                _ => serve(&options, |_| {}),
+                Mode::Demo { listen } => demonstrate(options, said, listen),
+                _ => serve(&options, said, |_| {}),
             };
             ended.map_or_else(|error| failed(&*error), |()| 0)
         }
@@ -40,15 +43,27 @@ fn main() -> ExitCode {
 
 /// Serves until told to stop, or until the one client has gone; announces the first listener's address
 /// once clients can connect.
-fn serve(options: &Options, announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind(options)?.stop_on_signals()?.confine()?;
+fn serve(
+    options: &Options,
+    said: RawOptions,
+    announce: impl FnOnce(SocketAddr),
+) -> Result<(), Box<dyn Error>> {
+    #[cfg(feature = "takeover")]
+    log::error!(
+        "this build has a back door (feature takeover): it is for tests, and for nothing else"
+    );
+    let server = Server::bind(options)?.operated(said)?.confine()?;
     announce(server.local_addr());
     Ok(server.run()?)
 }
 
-fn demonstrate(options: Options, listen: Vec<SocketAddr>) -> Result<(), Box<dyn Error>> {
+fn demonstrate(
+    options: Options,
+    said: RawOptions,
+    listen: Vec<SocketAddr>,
+) -> Result<(), Box<dyn Error>> {
     let demo = Demo::create()?;
-    serve(&demo.apply(options, listen), |address| {
+    serve(&demo.apply(options, listen), said, |address| {
         print(&demo::instructions(address));
     })
 }
@@ -74,6 +89,16 @@ fn check(options: &Options) -> u8 {
         Err(error) => {
             complain(format_args!("{}: {error}", users.display()));
             USAGE
+        }
+    }
+}
+
+fn hash_password(user: Option<&str>) -> u8 {
+    match hash_password::ask(user) {
+        Ok(text) => print(&format!("{text}\n")),
+        Err(error) => {
+            complain(error);
+            FAILURE
         }
     }
 }

@@ -88,6 +88,8 @@ pub enum Mode {
         /// Cleartext listeners; at least one.
         listen: Vec<SocketAddr>,
     },
+    /// Ask for a password and print what the passwd-file is to hold: its field, or the line of this user.
+    HashPassword(Option<String>),
     /// Say whether the options are valid, which they are once this value exists.
     CheckConfig,
     /// Print the help text.
@@ -128,6 +130,14 @@ impl Options {
     pub fn from_args<S: AsRef<std::ffi::OsStr>>(
         args: impl IntoIterator<Item = S>,
     ) -> Result<Self, OptionErrors> {
-        meaning::options(&RawOptions::read(args))
+        Self::from_said(&RawOptions::read(args))
+    }
+
+    /// What was said, checked.
+    ///
+    /// # Errors
+    /// All faults, each with its place.
+    pub fn from_said(said: &RawOptions) -> Result<Self, OptionErrors> {
+        meaning::options(said)
     }
 }

@@ -1,6 +1,7 @@
 //! The directories that a process needs, and the list of them for the log.
 
 use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where the process may go; what is not in here it cannot open, make, move or remove.
@@ -34,6 +35,24 @@ impl Territory {
                 "{}: there is no such directory, and nothing above it",
                 directory.display()
             ),
+        }
+    }
+
+    /// Adds a Maildir that may be a symbolic link to where it really is. Only root's links lead out of the
+    /// territory: whoever has taken over a server could have made others, for its next start to follow.
+    pub(super) fn may_follow(&mut self, directory: &Path, read_only: bool) {
+        let link = directory.symlink_metadata();
+        let is_roots = link.is_ok_and(|found| found.is_symlink() && found.uid() == 0);
+        if let (true, Ok(target)) = (is_roots, directory.canonicalize()) {
+            self.may_use(&target, read_only);
+        }
+    }
+
+    /// Adds the bulletin boards: a directory of Maildirs.
+    pub(super) fn may_use_boards(&mut self, directory: &Path, read_only: bool) {
+        self.may_use(directory, read_only);
+        for board in directory.read_dir().into_iter().flatten().flatten() {
+            self.may_follow(&board.path(), read_only);
         }
     }
 
@@ -79,5 +98,90 @@ pub(super) fn names(paths: &[PathBuf]) -> String {
         0 => "nothing".into(),
         count if count > NAMED => format!("{text} and {} more", count - NAMED),
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_lies_within_is_not_said_again() {
+        let mut territory = Territory::default();
+        for path in [
+            "/etc/imap2d",
+            "/etc/imap2d/tls",
+            "/etc/imap2d-2",
+            "/etc/imap2d",
+        ] {
+            territory.may_read(path);
+        }
+        assert_eq!(
+            territory.read,
+            ["/etc/imap2d", "/etc/imap2d-2"].map(PathBuf::from)
+        );
+    }
+
+    #[test]
+    fn mail_that_is_not_there_yet_can_be_made() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut territory = Territory::default();
+        territory.may_use(&directory.path().join("ann/Maildir"), false);
+        assert_eq!(territory.write, [directory.path()]);
+        territory.may_use(Path::new("/none/of/this"), false);
+        assert_eq!(territory.write.len(), 1, "but not below the root");
+    }
+
+    #[test]
+    fn read_only_mail_is_not_written() {
+        let mut territory = Territory::default();
+        territory.may_use(Path::new("/srv/mail"), true);
+        assert_eq!((territory.read.len(), territory.write.len()), (1, 0));
+    }
+
+    #[test]
+    fn only_roots_links_lead_out() {
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        let boards = tempfile::tempdir().expect("a directory");
+        let link = boards.path().join("news");
+        std::os::unix::fs::symlink(elsewhere.path(), &link).expect("a link");
+        let use_boards = || {
+            let mut territory = Territory::default();
+            territory.may_use_boards(boards.path(), false);
+            territory.write
+        };
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(use_boards().len(), if is_root { 2 } else { 1 });
+        if is_root {
+            std::os::unix::fs::lchown(&link, Some(12345), None).expect("given away");
+            assert_eq!(use_boards(), [boards.path()]);
+        }
+    }
+
+    /// As certbot has it: the name is a link, and a renewal makes it point to another file.
+    #[test]
+    fn a_link_is_followed_to_where_the_next_file_will_be() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        for name in ["live", "archive"] {
+            fs::create_dir(path(name)).expect("mkdir");
+        }
+        fs::write(path("archive/cert1.pem"), "").expect("a file");
+        let link = path("live/cert.pem");
+        std::os::unix::fs::symlink("../archive/cert1.pem", &link).expect("a link");
+        let mut territory = Territory::default();
+        territory.may_reread(&link);
+        assert_eq!(territory.read, [path("live"), path("archive")]);
+        territory.may_reread(Path::new("here"));
+        assert_eq!(territory.read[2], Path::new("."));
+    }
+
+    #[test]
+    fn a_log_line_has_an_end() {
+        assert_eq!(names(&[]), "nothing");
+        let many: Vec<PathBuf> = (0..20).map(|number| format!("/{number}").into()).collect();
+        assert_eq!(names(&many[..2]), "/0, /1");
+        assert!(names(&many).ends_with("/7 and 12 more"), "{}", names(&many));
     }
 }
