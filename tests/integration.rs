@@ -2,6 +2,7 @@
 //! sessions on a real Maildir with a clock that stands still.
 
 mod clients;
+mod completion;
 mod conversation;
 mod demo;
 mod dovecot;
@@ -10,6 +11,7 @@ mod hammer;
 mod large;
 mod layering;
 mod modes;
+mod packages;
 mod papers;
 mod passwords;
 mod program;

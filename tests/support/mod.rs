@@ -7,4 +7,5 @@ pub(crate) mod maildir;
 pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod site;
+pub(crate) mod terminal;
 pub(crate) mod view;
