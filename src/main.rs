@@ -17,6 +17,9 @@ const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(code) = imap2d::server::run_if_asked(std::env::args_os()) {
+        return code;
+    }
     let options = match Options::from_args(std::env::args_os().skip(1)) {
         Ok(options) => options,
         Err(errors) => return ExitCode::from(report(&errors)),
@@ -40,7 +43,7 @@ fn main() -> ExitCode {
 /// Serves until told to stop, or until the one client has gone; announces the first listener's address
 /// once clients can connect.
 fn serve(options: &Options, announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind(options)?.stop_on_signals()?;
+    let server = Server::bind(options)?.verify_apart()?.stop_on_signals()?;
     announce(server.local_addr());
     Ok(server.run()?)
 }

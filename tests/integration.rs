@@ -9,6 +9,7 @@ mod foreign;
 mod hammer;
 mod large;
 mod layering;
+mod logins;
 mod modes;
 mod papers;
 mod program;

@@ -78,6 +78,7 @@ pub(super) const TABLE: &[Row] = &[
 
     row("",  "create-roles",    Flag,              Anywhere,    ""),
     row("",  "max-connections", One("N"),          Anywhere,    ""),
+    row("",  "max-per-address", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),

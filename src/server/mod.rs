@@ -25,8 +25,10 @@ mod connection;
 mod error;
 mod event_loop;
 mod gate;
+mod guests;
 mod idlers;
 mod listener;
+mod network;
 mod shared;
 mod signals;
 mod single;
@@ -35,6 +37,7 @@ mod slab;
 mod tests;
 mod timers;
 mod transport;
+mod verifier;
 
 use self::event_loop::{EventLoop, WAKER};
 use self::gate::Gate;
@@ -54,6 +57,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 pub use self::error::ServerError;
+pub use self::verifier::run_if_asked;
 
 /// A server that has what it needs to serve, and has not begun.
 pub struct Server {
@@ -96,7 +100,7 @@ impl Server {
     /// # Errors
     /// An address that cannot be listened on, or a user that does not exist.
     pub fn bind(options: &Options) -> Result<Self, ServerError> {
-        let mut gate = Gate::new(options);
+        let gate = Gate::new(options);
         let role = match &options.mode {
             Mode::Serve { listen } | Mode::Demo { listen } => Role::Listen(bind_all(listen)?),
             Mode::Inetd => Role::Serve(Client::Stranger),
@@ -137,6 +141,23 @@ impl Server {
         Ok(self)
     }
 
+    /// From now on passwords are checked in processes of their own, so that nothing of what that takes is in
+    /// the memory of this one. They are this very program, started again: its `main` begins with
+    /// [`run_if_asked`]. Without this, threads of this process do it. A server that listens starts
+    /// them now, as long as the process has all its rights.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn verify_apart(mut self) -> Result<Self, ServerError> {
+        let verifier = self.gate.verifier();
+        verifier.move_apart();
+        if matches!(self.role, Role::Listen(_)) {
+            let started = verifier.start();
+            started.map_err(ServerError::system("start the verifier"))?;
+        }
+        Ok(self)
+    }
+
     /// The address of the first listener: with port 0 the system picked one. `0.0.0.0:0` if there is none.
     pub fn local_addr(&self) -> SocketAddr {
         let first = self.local_addrs().next();
@@ -167,7 +188,7 @@ impl Server {
         let store = open_store(options, &host);
         let shared = Shared::new(store, self.gate, session_config(options, host));
         let stop = self.handle.stop;
-        let mut event_loop = EventLoop::new(self.poll, shared, options.max_connections, stop)?;
+        let mut event_loop = EventLoop::new(self.poll, shared, options, stop)?;
         if let Some(signals) = self.signals {
             event_loop.stop_on(signals)?;
         }
@@ -193,6 +214,7 @@ fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> 
     let session = single::session(client, event_loop.shared(), Instant::now());
     event_loop
         .connect(Transport::Descriptors(descriptors), session)
+        .map(drop)
         .map_err(refused())
 }
 

@@ -102,6 +102,8 @@ pub(super) struct Core {
     pub(super) request: Option<Request>,
     pub(super) awaits_verdict: bool,
     pub(super) verdict: Option<Verdict>,
+    /// How often the client was denied.
+    pub(super) failed_logins: u32,
     /// The tag of the command that is being carried out.
     pub(super) tag: Vec<u8>,
     line: Line,
@@ -128,6 +130,7 @@ impl Core {
             request: None,
             awaits_verdict: false,
             verdict: None,
+            failed_logins: 0,
             tag: Vec::new(),
             line: Line::default(),
             idles: false,
@@ -199,8 +202,7 @@ impl Core {
         }
     }
 
-    pub(super) fn log_in(&mut self, name: &str, account: Account) {
-        log::info!("{}: logged in as {name}", self.peer.name);
+    pub(super) fn log_in(&mut self, account: Account) {
         if self.config.create_roles {
             self.furnish = Some(Box::new(Furnish::new(account.clone())));
         }
