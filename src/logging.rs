@@ -30,8 +30,16 @@ pub fn start(level: LevelFilter, syslog: bool) {
     std::panic::set_hook(Box::new(|panic| log::error!("internal error: {panic}")));
 }
 
+/// True if descriptor 2 is a client's: inetd and its kind make one socket of 0, 1 and 2. systemd too makes 2 a
+/// socket, but that is the journal's.
+pub fn descriptor_2_is_a_clients() -> bool {
+    let stat = rustix::fs::fstat(rustix::stdio::stderr());
+    let kind = stat.map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
+    kind == Ok(rustix::fs::FileType::Socket) && !is_journals()
+}
+
 fn stderr(level: LevelFilter) -> env_logger::Builder {
-    let to_journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
+    let to_journal = is_journals();
     let mut builder = env_logger::Builder::new();
     builder.filter_level(level);
     builder.format(move |out, record| {
@@ -44,6 +52,10 @@ fn stderr(level: LevelFilter) -> env_logger::Builder {
         }
     });
     builder
+}
+
+fn is_journals() -> bool {
+    is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref())
 }
 
 /// True if descriptor 2 is the stream that systemd connected to the journal: the variable holds its

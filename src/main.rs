@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     if let Some(code) = imap2d::server::run_if_asked(std::env::args_os()) {
         return code;
     }
-    let options = match Options::from_args(std::env::args_os().skip(1)) {
+    let mut options = match Options::from_args(std::env::args_os().skip(1)) {
         Ok(options) => options,
         Err(errors) => return ExitCode::from(report(&errors)),
     };
@@ -29,7 +29,8 @@ fn main() -> ExitCode {
         Mode::Version => print(concat!("imap2d ", env!("CARGO_PKG_VERSION"), "\n")),
         Mode::CheckConfig => check(&options),
         mode => {
-            logging::start(options.log_level, options.syslog || mode == Mode::Inetd);
+            options.syslog |= logging::descriptor_2_is_a_clients();
+            logging::start(options.log_level, options.syslog);
             let ended = match mode {
                 Mode::Demo { listen } => demonstrate(options, listen),
                 _ => serve(&options, |_| {}),
@@ -43,7 +44,10 @@ fn main() -> ExitCode {
 /// Serves until told to stop, or until the one client has gone; announces the first listener's address
 /// once clients can connect.
 fn serve(options: &Options, announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind(options)?.verify_apart()?.stop_on_signals()?;
+    let server = Server::bind(options)?
+        .verify_apart()?
+        .stop_on_signals()?
+        .confine()?;
     announce(server.local_addr());
     Ok(server.run()?)
 }
@@ -80,22 +84,15 @@ fn check(options: &Options) -> u8 {
     }
 }
 
-/// Says what is wrong with the options: to the operator, not to a client. If descriptor 2 is a socket
-/// we were started by inetd.
+/// Says what is wrong with the options: to the operator, not to a client.
 fn report(errors: &OptionErrors) -> u8 {
-    if is_socket(rustix::stdio::stderr()) {
+    if logging::descriptor_2_is_a_clients() {
         logging::start(log::LevelFilter::Error, true);
         errors.0.iter().for_each(|error| log::error!("{error}"));
     } else {
         complain(errors);
     }
     USAGE
-}
-
-fn is_socket(descriptor: impl rustix::fd::AsFd) -> bool {
-    rustix::fs::fstat(descriptor).is_ok_and(|stat| {
-        rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Socket
-    })
 }
 
 fn failed(error: &dyn Error) -> u8 {

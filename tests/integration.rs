@@ -14,5 +14,6 @@ mod modes;
 mod papers;
 mod program;
 mod rig;
+mod starting;
 mod support;
 mod transcripts;

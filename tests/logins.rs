@@ -17,7 +17,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// The process that waits for questions.
 fn supervisor(server: &TestServer) -> u32 {
-    child_named(server.pid(), "imap2d-verifier").expect("a supervisor")
+    until("a supervisor", LIMIT, || {
+        child_named(server.pid(), "imap2d-verifier")
+    })
 }
 
 /// The process that answers them, once there is one.
@@ -104,23 +106,29 @@ fn a_worker_that_is_killed_costs_the_logins_that_it_had_taken() {
     );
 }
 
+/// Where the kernel's walls stand, nobody can start another: then the ones who are in stay in.
 #[test]
-fn the_supervisor_is_replaced_too() {
+fn a_supervisor_that_is_killed_costs_nobody_who_is_logged_in() {
     let site = Site::new();
     let server = TestServer::start(&site, &[]);
-    signal(supervisor(&server), Signal::KILL);
-    // Whether its end or the login is noticed first is a matter of luck.
-    until("a login", LIMIT, || {
-        let reply = client(&server).command(&format!("LOGIN {USER} {PASSWORD}"));
-        (reply.status == Status::Ok).then_some(())
-    });
+    let mut bystander = server.login_imap4();
+    let (supervisor, worker) = (supervisor(&server), worker(&server));
+    signal(supervisor, Signal::KILL);
     server.login();
+    signal(worker, Signal::KILL);
+    until("a line in the log", LIMIT, || {
+        server.log().contains("the verifier has gone").then_some(())
+    });
+    let answer = client(&server).command(&format!("LOGIN {USER} {PASSWORD}"));
+    let refused = answer.status == Status::No && answer.text.starts_with("[UNAVAILABLE]");
+    assert!(refused || answer.status == Status::Ok, "{}", answer.text);
+    bystander.ok("NOOP");
 }
 
 #[test]
 fn every_attempt_has_its_line() {
     let site = Site::new();
-    let server = TestServer::start(&site, &["--log-level", "info"]);
+    let server = TestServer::start(&site, &[]);
     let mut client = client(&server);
     let forged = r#"x\" address=192.0.2.9 method=LOGIN user=\"y"#;
     for user in [USER, forged] {

@@ -104,6 +104,15 @@ impl PasswdFile {
         Ok(problems)
     }
 
+    /// All users of the file at `path`, without using it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn accounts(path: &Path) -> io::Result<Vec<AccountInfo>> {
+        let (users, _) = parse(&read(path)?.1);
+        Ok(users.into_values().map(|entry| entry.account).collect())
+    }
+
     /// The file, as it was named.
     pub fn path(&self) -> &Path {
         &self.path

@@ -83,6 +83,25 @@ impl MailTemplate {
         Self(vec![Piece::Text(path.into_os_string())])
     }
 
+    /// The directory that all Maildirs are in, or are; nothing if they are in the homes.
+    pub fn fixed_part(&self) -> Option<PathBuf> {
+        let Some(Piece::Text(text)) = self.0.first() else {
+            // Names of users below the current directory, or homes.
+            let at_home = self.0.first() == Some(&Piece::Home);
+            return (!at_home).then(|| PathBuf::from("."));
+        };
+        if self.0.len() == 1 {
+            return Some(text.into());
+        }
+        let path = Path::new(text);
+        let whole = text.as_encoded_bytes().ends_with(b"/");
+        let directory = if whole { Some(path) } else { path.parent() };
+        Some(match directory {
+            Some(directory) if directory != Path::new("") => directory.into(),
+            _ => PathBuf::from("."),
+        })
+    }
+
     /// The Maildir of `user`, whose home directory is `home`.
     ///
     /// # Errors
@@ -171,6 +190,24 @@ mod tests {
             MailTemplate::parse("~/Maildir"),
             Ok(MailTemplate::default())
         );
+    }
+
+    #[test]
+    fn what_all_paths_begin_with() {
+        for (template, directory) in [
+            ("/srv/mail/%u", Some("/srv/mail")),
+            ("/srv/mail/user-%u", Some("/srv/mail")),
+            ("/srv/%d/%n/M", Some("/srv")),
+            ("/srv/one", Some("/srv/one")),
+            ("/%u", Some("/")),
+            ("mail-%u", Some(".")),
+            ("%u/M", Some(".")),
+            ("%h/Maildir", None),
+            ("~", None),
+        ] {
+            let template = MailTemplate::parse(template).expect("a template");
+            assert_eq!(template.fixed_part(), directory.map(PathBuf::from));
+        }
     }
 
     #[test]

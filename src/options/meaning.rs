@@ -62,6 +62,7 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
         max_per_address: reader.number("max-per-address", CONNECTIONS, 20) as usize,
         idle_timeout: Duration::from_secs(60 * reader.number("idle-timeout", IDLE_MINUTES, 30)),
         max_message: reader.number("max-message", MESSAGE_MIB, 64) << 20,
+        run_as: reader.value("run-as", None, run_as),
         log_level: reader.word("log-level", LOG_LEVELS, log::LevelFilter::Info),
         syslog: reader.flag("syslog"),
     };
@@ -192,8 +193,10 @@ impl Reader<'_> {
     /// so that one file can serve a listener and inetd alike.
     fn modes_said(&self) -> Vec<&Said> {
         let on_command_line = |said: &&Said| said.source == Source::CommandLine;
-        let denied = |said: &&Said| said.name == "inetd" && said.value.as_deref() == Some("no");
-        let mut said: Vec<&Said> = ["demo", "inetd", "preauth", "listen"]
+        let denied = |said: &&Said| {
+            matches!(said.name, "inetd" | "wait") && said.value.as_deref() == Some("no")
+        };
+        let mut said: Vec<&Said> = ["demo", "inetd", "wait", "preauth", "listen"]
             .iter()
             .filter_map(|name| self.raw.first(name))
             .filter(|said| !denied(said))
@@ -213,11 +216,13 @@ impl Reader<'_> {
         let listen = self.listen();
         // Only for the fault that its value may be; what it means is asked of `modes_said`.
         self.flag("inetd");
+        self.flag("wait");
         let said = self.modes_said();
         let names: Vec<&str> = said.iter().map(|said| said.name).collect();
         match *names {
             [] => Mode::CheckConfig,
             ["inetd"] => Mode::Inetd,
+            ["wait"] => Mode::Wait,
             ["preauth"] => Mode::Preauth(said[0].value.clone()),
             ["demo"] => Mode::Demo {
                 listen: vec![DEMO_ADDRESS],
@@ -239,7 +244,7 @@ impl Reader<'_> {
     fn check_together(&mut self, options: &Options) {
         let raw = self.raw;
         match options.mode {
-            Mode::Serve { .. } | Mode::Inetd if raw.first("users").is_none() => {
+            Mode::Serve { .. } | Mode::Inetd | Mode::Wait if raw.first("users").is_none() => {
                 self.fault(
                     &Source::CommandLine,
                     "nobody could log in: say --users FILE",
@@ -263,8 +268,7 @@ impl Reader<'_> {
     fn verdict(mut self, mut options: Options) -> Result<Options, OptionErrors> {
         let check = self.flag("check-config");
         if options.mode == Mode::CheckConfig && !check && self.faults.is_empty() {
-            let text =
-                "nothing to do: say --listen, --inetd, --preauth or --demo (--help lists all)";
+            let text = "nothing to do: say --listen, --inetd, --wait, --preauth or --demo (--help lists all)";
             self.fault(&Source::CommandLine, text);
         }
         if !self.faults.is_empty() {
@@ -285,6 +289,18 @@ fn namespace_prefix(value: &str) -> Result<&'static str, String> {
         "INBOX." => Ok("INBOX."),
         _ => Err(format!("\"{value}\" is neither INBOX. nor ''")),
     }
+}
+
+/// ```text
+/// value = user [":" group]
+/// ```
+/// Whether there are such is found out by who becomes one.
+fn run_as(value: &str) -> Result<Option<String>, String> {
+    let parts: Vec<&str> = value.split(':').collect();
+    if parts.len() > 2 || parts.contains(&"") {
+        return Err(format!("\"{value}\" is not like vmail or vmail:mail"));
+    }
+    Ok(Some(value.into()))
 }
 
 /// ```text
@@ -375,6 +391,7 @@ mod tests {
             "60",
             "--max-message",
             "1",
+            "--run-as=vmail:mail",
             "--log-level",
             "debug",
             "--syslog",
@@ -404,6 +421,7 @@ mod tests {
                 max_per_address: 9,
                 idle_timeout: Duration::from_secs(3600),
                 max_message: 1024 * 1024,
+                run_as: Some("vmail:mail".into()),
                 log_level: log::LevelFilter::Debug,
                 syslog: true,
             }
@@ -416,6 +434,15 @@ mod tests {
         assert_eq!(namespace_prefix("''"), Ok(""));
         assert_eq!(namespace_prefix("INBOX."), Ok("INBOX."));
         assert!(namespace_prefix("INBOX").is_err());
+    }
+
+    #[test]
+    fn users_to_run_as() {
+        assert_eq!(run_as("vmail"), Ok(Some("vmail".into())));
+        assert_eq!(run_as("5000:5000"), Ok(Some("5000:5000".into())));
+        for bad in ["", ":", "vmail:", ":mail", "a:b:c"] {
+            assert!(run_as(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]
@@ -452,6 +479,8 @@ mod tests {
         let options = parse(&["-c", config, "-l", "127.0.0.1:9"]).expect("valid");
         let listen = vec!["127.0.0.1:9".parse().expect("an address")];
         assert_eq!(options.mode, Mode::Serve { listen });
+        let options = parse(&["-c", config, "-w"]).expect("valid");
+        assert_eq!(options.mode, Mode::Wait);
     }
 
     #[test]
@@ -462,7 +491,8 @@ mod tests {
              users /nonexistent/users\ntls-cert /x\nmax-message 1\nmax-message 2\nlog-level\n",
         );
         let config = path(&config);
-        let faults = parse(&["-c", config, "--max-connections=x", "--wait", "stray"]).unwrap_err();
+        let faults =
+            parse(&["-c", config, "--max-connections=x", "--verify=x", "stray"]).unwrap_err();
         let lines: Vec<usize> = faults
             .iter()
             .filter_map(|fault| {
@@ -492,6 +522,8 @@ mod tests {
             &["--inetd", "--preauth"],
             &["--inetd", "--listen", "127.0.0.1:143"],
             &["--demo", "--inetd"],
+            &["--wait", "--inetd"],
+            &["--wait"],
             &["--demo", "--mail", "/srv/%u"],
             &["--inetd"],
             &["--listen", "127.0.0.1:143"],

@@ -61,9 +61,12 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// The largest message that APPEND takes, in octets.
     pub max_message: u64,
+    /// Whom the process is to become once it has its ports: `USER` or `USER:GROUP`. Obeyed by
+    /// [`confine`](crate::Server::confine).
+    pub run_as: Option<String>,
     /// What is logged.
     pub log_level: LevelFilter,
-    /// Log to the system's logger instead of descriptor 2. Implied by [`Mode::Inetd`].
+    /// Log to the system's logger instead of descriptor 2.
     pub syslog: bool,
 }
 
@@ -77,6 +80,9 @@ pub enum Mode {
     },
     /// Serve the one client on descriptors 0 and 1, which has yet to log in.
     Inetd,
+    /// Serve whoever connects to the sockets that whoever started the process listens on, and end when nobody
+    /// does for a while.
+    Wait,
     /// Serve the one client on descriptors 0 and 1 as this user, or as the one who runs the process.
     Preauth(Option<String>),
     /// Serve sample mail from a temporary directory; `mail`, `users` and `bboards` are not set.

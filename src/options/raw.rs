@@ -234,7 +234,7 @@ mod tests {
             b"--users /x",
             b"demo",
             b"config /x",
-            b"wait",
+            b"verify /x",
             b"tls-cert /x",
             b"users \xff",
         ] {

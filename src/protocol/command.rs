@@ -275,6 +275,8 @@ pub enum Command {
         /// All must hold; at least one.
         keys: Vec<SearchKey>,
     },
+    /// Begin TLS.
+    StartTls,
     /// Facts of a mailbox that need not be selected.
     Status {
         /// Its name.
@@ -344,7 +346,7 @@ enum Arguments {
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-static ROWS: [Row; 35] = {
+static ROWS: [Row; 36] = {
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
@@ -383,6 +385,12 @@ static ROWS: [Row; 35] = {
         row("SEARCH", Imap2, SELECTED, search::search),
         row("SELECT", Imap2, LOGGED_IN, mailbox::select),
         row("SORT", Imap4, SELECTED, sort::sort),
+        bare(
+            "STARTTLS",
+            Imap4,
+            States::NOT_AUTHENTICATED,
+            Command::StartTls,
+        ),
         row("STATUS", Imap4, LOGGED_IN, mailbox::status),
         row("STORE", Imap2, SELECTED, store::store),
         row("SUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::subscribe),
@@ -585,7 +593,7 @@ mod tests {
     }
 
     /// A right command for every row, and what it takes.
-    const EXAMPLES: [(&str, Level); 52] = {
+    const EXAMPLES: [(&str, Level); 53] = {
         use Level::{Imap2, Imap2bis, Imap4};
         [
             ("AUTHENTICATE PLAIN", Imap4),
@@ -621,6 +629,7 @@ mod tests {
             ("SEARCH NOT SEEN", Imap4),
             ("SELECT x", Imap2),
             ("SORT (DATE) UTF-8 ALL", Imap4),
+            ("STARTTLS", Imap4),
             ("STATUS x (UNSEEN)", Imap4),
             ("STORE 1 +FLAGS \\Seen", Imap2),
             ("SUBSCRIBE x", Imap4),

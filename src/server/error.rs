@@ -16,8 +16,12 @@ pub enum ServerError {
         /// What the system says.
         source: io::Error,
     },
+    /// Whoever started the process has handed down no socket to serve.
+    NoSocket(String),
     /// The session on descriptors 0 and 1 has nobody it could belong to.
     NoUser(String),
+    /// The process cannot be confined to what it needs.
+    Confine(String),
     /// The system refused something that the loop cannot do without.
     System {
         /// What was being done.
@@ -46,7 +50,13 @@ impl fmt::Display for ServerError {
                 write!(out, "cannot listen on {address}: {source}")?;
                 advice(source).map_or(Ok(()), |advice| write!(out, "; {advice}"))
             }
+            Self::NoSocket(reason) => write!(
+                out,
+                "no socket to wait at: {reason}; --wait is for inetd (wait), xinetd (wait = yes) and socket \
+                 units of systemd"
+            ),
             Self::NoUser(reason) => write!(out, "no user for this session: {reason}"),
+            Self::Confine(reason) => out.write_str(reason),
             Self::System { doing, source } => write!(out, "cannot {doing}: {source}"),
         }
     }
@@ -73,7 +83,7 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
-            Self::NoListener | Self::NoUser(_) => None,
+            Self::NoListener | Self::NoSocket(_) | Self::NoUser(_) | Self::Confine(_) => None,
         }
     }
 }

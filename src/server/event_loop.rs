@@ -7,6 +7,7 @@
 //!
 //! A panic in the turn of a connection ends that connection, with a line in the log, and nobody else's.
 
+use super::activation::IdleEnd;
 use super::connection::{Connection, Next};
 use super::error::ServerError;
 use super::guests::Guests;
@@ -67,6 +68,8 @@ pub(super) struct EventLoop {
     stop: Arc<AtomicBool>,
     /// Set when the server shuts down: the end of its patience.
     draining_until: Option<Instant>,
+    /// Ends the loop when nobody is connected for a while, if it is to end then.
+    idle_end: Option<IdleEnd>,
 }
 
 impl EventLoop {
@@ -99,6 +102,7 @@ impl EventLoop {
             signals: None,
             stop,
             draining_until: None,
+            idle_end: None,
         })
     }
 
@@ -118,6 +122,11 @@ impl EventLoop {
                 })?;
         }
         Ok(())
+    }
+
+    /// The loop ends when nobody has been connected for so long.
+    pub(super) fn end_when_idle(&mut self, time: Duration) {
+        self.idle_end = Some(IdleEnd::new(time, SystemClock.now()));
     }
 
     pub(super) fn stop_on(&mut self, mut signals: StopSignals) -> Result<(), ServerError> {
@@ -160,11 +169,18 @@ impl EventLoop {
             self.look_for_news();
             self.give_turns();
             self.spread_news();
+            self.note_idleness();
         }
         Ok(())
     }
 
     fn is_over(&self) -> bool {
+        if let Some(end) = &self.idle_end {
+            if end.has_come(SystemClock.now()) {
+                log::info!("nobody is connected: ending, until somebody comes");
+                return true;
+            }
+        }
         let patience_ended = |until| until <= SystemClock.now();
         let nobody_left = self.connections.len() == 0 && self.listeners.is_empty();
         // Who does not stay to hear that the password was wrong has tried it all the same.
@@ -184,7 +200,8 @@ impl EventLoop {
                 .chain(self.timers.next())
                 .chain(self.idlers.next_look())
                 .chain(self.shared.gate.deadline())
-                .chain(self.draining_until);
+                .chain(self.draining_until)
+                .chain(self.idle_end.as_ref().and_then(IdleEnd::deadline));
             deadline.min().map(|at| at.saturating_duration_since(now))
         };
         match self.poll.poll(events, timeout) {
@@ -289,6 +306,12 @@ impl EventLoop {
             if connection.hear_verdict(delivery.serial, delivery.verdict) {
                 self.want_turn(delivery.to);
             }
+        }
+    }
+
+    fn note_idleness(&mut self) {
+        if let Some(end) = &mut self.idle_end {
+            end.note(self.connections.len(), SystemClock.now());
         }
     }
 

@@ -5,7 +5,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use rustix::process::{Resource, Rlimit};
 use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{self, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// Accepting is cheap, greeting is not: so many a turn keep those who are connected served while a crowd
@@ -37,14 +37,25 @@ impl Listener {
         };
         let (socket, address) =
             listen().map_err(|source| ServerError::Listen { address, source })?;
+        Ok(Self::new(socket, address))
+    }
+
+    /// A socket that listens already.
+    pub(super) fn adopt(socket: net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self::new(TcpListener::from_std(socket), address))
+    }
+
+    fn new(socket: TcpListener, address: SocketAddr) -> Self {
         log::info!("listening on {address}");
-        Ok(Self {
+        Self {
             socket,
             address,
             ready: false,
             paused_until: None,
             failing: false,
-        })
+        }
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {

@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod activation;
 mod connection;
 mod error;
 mod event_loop;
@@ -38,7 +39,9 @@ mod tests;
 mod timers;
 mod transport;
 mod verifier;
+mod walls;
 
+use self::activation::IDLE_TIME;
 use self::event_loop::{EventLoop, WAKER};
 use self::gate::Gate;
 use self::listener::Listener;
@@ -72,6 +75,8 @@ pub struct Server {
 enum Role {
     /// Whoever connects.
     Listen(Vec<Listener>),
+    /// The same, for as long as anybody does.
+    Wait(Vec<Listener>),
     /// The one on descriptors 0 and 1.
     Serve(Client),
 }
@@ -100,9 +105,10 @@ impl Server {
     /// # Errors
     /// An address that cannot be listened on, or a user that does not exist.
     pub fn bind(options: &Options) -> Result<Self, ServerError> {
-        let gate = Gate::new(options);
+        let mut gate = Gate::new(options);
         let role = match &options.mode {
             Mode::Serve { listen } | Mode::Demo { listen } => Role::Listen(bind_all(listen)?),
+            Mode::Wait => Role::Wait(adopt_all()?),
             Mode::Inetd => Role::Serve(Client::Stranger),
             Mode::Preauth(name) => {
                 let known = gate.preauthenticated(name.as_deref());
@@ -134,7 +140,7 @@ impl Server {
     /// # Errors
     /// If the system refuses it.
     pub fn stop_on_signals(mut self) -> Result<Self, ServerError> {
-        let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. });
+        let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. } | Mode::Wait);
         let signals =
             StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
         self.signals = Some(signals);
@@ -143,17 +149,36 @@ impl Server {
 
     /// From now on passwords are checked in processes of their own, so that nothing of what that takes is in
     /// the memory of this one. They are this very program, started again: its `main` begins with
-    /// [`run_if_asked`]. Without this, threads of this process do it. A server that listens starts
-    /// them now, as long as the process has all its rights.
+    /// [`run_if_asked`]. Without this, threads of this process do it. They are started now, as long as
+    /// this process has all its rights, if anybody is to log in.
     ///
     /// # Errors
     /// If the system refuses it.
     pub fn verify_apart(mut self) -> Result<Self, ServerError> {
         let verifier = self.gate.verifier();
         verifier.move_apart();
-        if matches!(self.role, Role::Listen(_)) {
+        if !matches!(self.role, Role::Serve(Client::Known { .. })) {
             let started = verifier.start();
             started.map_err(ServerError::system("start the verifier"))?;
+        }
+        Ok(self)
+    }
+
+    /// Makes the process what the options want it to be, and no more: the user of `--run-as`, who may open
+    /// the mail and what else is needed to serve it, and nothing besides; see `walls`. It comes after
+    /// everything that only root may do, such as taking a port below 1024, and before any client.
+    ///
+    /// This cannot be undone, and it is the whole process's business, so it is left to the program: a server
+    /// that is embedded runs with the rights of whoever embeds it.
+    ///
+    /// # Errors
+    /// If the process is root and was not told whom to become, or if the system refuses.
+    pub fn confine(mut self) -> Result<Self, ServerError> {
+        let walls = walls::confine(&self.options).map_err(ServerError::Confine)?;
+        self.gate.put_behind(walls);
+        if let Mode::Preauth(name) = &self.options.mode {
+            let known = self.gate.preauthenticated(name.as_deref());
+            known.map_err(ServerError::NoUser)?;
         }
         Ok(self)
     }
@@ -167,7 +192,7 @@ impl Server {
     /// The addresses of all listeners, in the order of the options.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         let listeners = match &self.role {
-            Role::Listen(listeners) => listeners.as_slice(),
+            Role::Listen(listeners) | Role::Wait(listeners) => listeners.as_slice(),
             Role::Serve(_) => &[],
         };
         listeners.iter().map(|listener| listener.address)
@@ -194,6 +219,10 @@ impl Server {
         }
         match self.role {
             Role::Listen(listeners) => event_loop.listen(listeners)?,
+            Role::Wait(listeners) => {
+                event_loop.listen(listeners)?;
+                event_loop.end_when_idle(IDLE_TIME);
+            }
             Role::Serve(client) => serve(&mut event_loop, client)?,
         }
         event_loop.run()
@@ -206,6 +235,12 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listener>, ServerError> {
     }
     listener::raise_descriptor_limit();
     addresses.iter().copied().map(Listener::bind).collect()
+}
+
+fn adopt_all() -> Result<Vec<Listener>, ServerError> {
+    let listeners = activation::listeners()?;
+    listener::raise_descriptor_limit();
+    Ok(listeners)
 }
 
 fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> {
@@ -243,6 +278,7 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         roles: roles(options),
         create_roles: options.create_roles,
         namespace_prefix: options.namespace_prefix,
+        offers_tls: false,
     }
 }
 

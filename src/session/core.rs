@@ -6,7 +6,7 @@ use super::job::Reply;
 use super::output::Output;
 use super::reader::Resume;
 use super::roles::Furnish;
-use super::{Peer, Request, SessionConfig, Verdict};
+use super::{Peer, Request, SessionConfig, TlsInfo, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, Cursor, MessageRef, Store, View};
 use crate::types::{MailboxRef, NumberSet};
@@ -104,6 +104,8 @@ pub(super) struct Core {
     pub(super) verdict: Option<Verdict>,
     /// How often the client was denied.
     pub(super) failed_logins: u32,
+    /// STARTTLS was answered, and the handshake is not over.
+    pub(super) starts_tls: bool,
     /// The tag of the command that is being carried out.
     pub(super) tag: Vec<u8>,
     line: Line,
@@ -131,6 +133,7 @@ impl Core {
             awaits_verdict: false,
             verdict: None,
             failed_logins: 0,
+            starts_tls: false,
             tag: Vec::new(),
             line: Line::default(),
             idles: false,
@@ -200,6 +203,20 @@ impl Core {
         if self.dialect.level() != before {
             log::debug!("{}: speaks {:?}", self.peer.name, self.dialect.level());
         }
+    }
+
+    /// True if the client may begin TLS.
+    pub(super) fn may_start_tls(&self) -> bool {
+        self.config.offers_tls && self.peer.tls.is_none() && !self.is_logged_in()
+    }
+
+    /// Nothing is kept of what was said in clear text but that the client knows STARTTLS: anybody
+    /// may have said it.
+    pub(super) fn handle_tls(&mut self, info: TlsInfo) {
+        self.peer.tls = Some(Box::new(info));
+        self.peer.may_log_in = true;
+        self.enabled = Enabled::default();
+        self.starts_tls = false;
     }
 
     pub(super) fn log_in(&mut self, account: Account) {

@@ -61,6 +61,11 @@ impl Input {
         }
     }
 
+    /// Forgets what has come and is no command yet.
+    pub(super) fn discard(&mut self) {
+        self.framer = Framer::new(LIMIT_BEFORE_LOGIN);
+    }
+
     /// Lets commands be as long as a client that has logged in may make them.
     pub(super) fn raise_limit(&mut self) {
         self.framer.set_limit(LIMIT);

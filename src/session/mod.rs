@@ -7,6 +7,7 @@
 //! | [`Session::handle_input`], [`Session::handle_eof`] | octets came, if [`Session::wants_input`] |
 //! | [`Session::run`] | after any event, until it says that it waits |
 //! | [`Session::poll_request`], [`Session::handle_verdict`] | after a run: somebody wants to log in |
+//! | [`Session::is_starting_tls`], [`Session::handle_tls`] | after a run: the client begins TLS; after the handshake |
 //! | [`Session::idles_on`], [`Session::handle_news`] | after a run: changes of a mailbox are to be told at once |
 //! | [`Session::poll_output`], [`Session::consume`] | the socket has room |
 //! | [`Session::poll_timeout`], [`Session::handle_timeout`] | to arm one timer, and when it fires |
@@ -63,6 +64,8 @@ pub struct SessionConfig {
     /// What the names of all of the user's mailboxes but INBOX begin with, to clients: `INBOX.`, as Courier
     /// has it, or nothing.
     pub namespace_prefix: &'static str,
+    /// A client that came without TLS may begin it.
+    pub offers_tls: bool,
 }
 
 impl SessionConfig {
@@ -79,8 +82,20 @@ pub struct Peer {
     pub name: String,
     /// The address alone, if there is one.
     pub address: Option<IpAddr>,
-    /// Whether a password may come in clear text from there.
+    /// Whether a password may come from there: under TLS, or where clear text is allowed.
     pub may_log_in: bool,
+    /// The TLS that the connection is under.
+    pub tls: Option<Box<TlsInfo>>,
+}
+
+/// What a client can bind its login to, so that nobody in the middle passes it on (RFC 5056).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsInfo {
+    /// The channel binding `tls-exporter` (RFC 9266), which only TLS 1.3 has.
+    pub exporter: Option<[u8; 32]>,
+    /// The channel binding `tls-server-end-point`: the hash of our certificate (RFC 5929 §4). A certificate
+    /// whose signature does not tell which hash to take has none.
+    pub end_point: Option<Vec<u8>>,
 }
 
 /// What a session asks of the shell around it.
@@ -239,7 +254,10 @@ impl Session {
 
     /// True while there is room for input.
     pub fn wants_input(&self) -> bool {
-        !self.core.is_finished() && !self.input.ended && self.input.framer.wants_input()
+        !self.core.is_finished()
+            && !self.input.ended
+            && !self.core.starts_tls
+            && self.input.framer.wants_input()
     }
 
     /// Goes on with what there is to do, until it has to wait or the budget is spent.
@@ -298,7 +316,13 @@ impl Session {
             if self.core.is_logged_in() {
                 self.input.raise_limit();
             }
+            if self.core.starts_tls {
+                self.input.discard();
+            }
             return Step::Done(Progress::Made);
+        }
+        if self.core.starts_tls {
+            return Step::Yield(Why::External);
         }
         if let Some(furnish) = &mut self.core.furnish {
             crate::ready!(furnish.step(&self.core.config.roles, store, budget));
@@ -358,7 +382,9 @@ impl Session {
         match self.turn {
             Turn::Idle => self.task.is_none(),
             Turn::OutputFull => self.core.output.unsent() > 0,
-            Turn::External => self.core.request.is_some() || self.core.awaits_verdict,
+            Turn::External => {
+                self.core.request.is_some() || self.core.awaits_verdict || self.core.starts_tls
+            }
             Turn::Line => self.core.awaits_line(),
             Turn::Runnable | Turn::Until(_) => true,
         }
@@ -372,6 +398,19 @@ impl Session {
     /// The answer to the request; run the session afterwards.
     pub fn handle_verdict(&mut self, verdict: Verdict) {
         self.core.verdict = Some(verdict);
+    }
+
+    /// True from STARTTLS to the end of the handshake (RFC 3501 §6.2.1). Once the output is sent, TLS
+    /// begins. No input is wanted until then: what came in clear text behind the command may be from
+    /// anybody, and is forgotten.
+    pub fn is_starting_tls(&self) -> bool {
+        self.core.starts_tls
+    }
+
+    /// The connection is under TLS now.
+    pub fn handle_tls(&mut self, info: TlsInfo) {
+        self.core.handle_tls(info);
+        self.bad_commands = 0;
     }
 
     /// The mailbox whose changes the client wants to hear of as they happen: call [`Self::handle_news`]

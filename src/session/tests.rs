@@ -28,6 +28,7 @@ impl Talk {
             roles: Roles::default(),
             create_roles: false,
             namespace_prefix: "",
+            offers_tls: false,
         };
         let peer = Peer {
             name: "test".to_owned(),

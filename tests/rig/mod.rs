@@ -76,6 +76,7 @@ impl Rig {
             roles: Roles::default(),
             create_roles: false,
             namespace_prefix: "",
+            offers_tls: false,
         };
         operator(&mut config);
         Self {
@@ -136,7 +137,8 @@ impl Rig {
             let taken = self.sessions[number].handle_input(piece, now);
             octets = &octets[taken..];
             self.drive(number, &mut received);
-            if octets.is_empty() || self.sessions[number].is_finished() {
+            let session = &self.sessions[number];
+            if octets.is_empty() || session.is_finished() || session.is_starting_tls() {
                 return received;
             }
         }
@@ -168,6 +170,7 @@ impl Rig {
             let took = self.drain(number, received);
             match turn {
                 Turn::Idle | Turn::Line if !took => return,
+                Turn::External if self.sessions[number].is_starting_tls() && !took => return,
                 Turn::Until(time) => {
                     let wait = time.saturating_duration_since(self.now());
                     self.clock.advance(wait.max(Duration::from_millis(1)));

@@ -4,6 +4,7 @@
 //! # What is shown
 //! dialect imap2                      auto (the default), imap2, imap2bis or imap4
 //! no-passwords                       none may come over these connections, as without encryption
+//! offers-tls                         STARTTLS is possible
 //! special-use Sent=Gesendet           as the options of that name; the name in modified UTF-7
 //! create-roles
 //! namespace-prefix INBOX.
@@ -24,6 +25,7 @@
 //! C2: / S2:                          the same for a second connection
 //! close                              the client closes its side
 //! wait 31m                           time passes
+//! tls                                the handshake after STARTTLS succeeds; what came before it is lost
 //! ```
 //!
 //! All that the server sends must be in the transcript. Sessions in IDLE look at their mailbox after every
@@ -36,7 +38,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use imap2d::protocol::dialect::{Dialect, Level};
-use imap2d::session::Roles;
+use imap2d::session::{Roles, TlsInfo};
 use imap2d::types::SpecialUse;
 
 use super::{Harshness, Rig, put};
@@ -78,6 +80,7 @@ impl<'t> Player<'t> {
         let read_only = text.lines().any(|line| line == "read-only");
         let rig = Rig::new(dialect, harshness, read_only, |config| {
             config.roles = Roles::new(roles(text));
+            config.offers_tls = text.lines().any(|line| line == "offers-tls");
             config.create_roles = text.lines().any(|line| line == "create-roles");
             if text.lines().any(|line| line == "namespace-prefix INBOX.") {
                 config.namespace_prefix = "INBOX.";
@@ -119,7 +122,7 @@ impl<'t> Player<'t> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "" | "#" | "dialect" | "read-only" | "special-use" | "create-roles"
-            | "namespace-prefix" => {}
+            | "namespace-prefix" | "offers-tls" => {}
             "no-passwords" => self.rig.takes_passwords = false,
             "keywords" => self.keywords(rest),
             "message" => self.message(rest, &self.rig.mail()),
@@ -128,6 +131,7 @@ impl<'t> Player<'t> {
             "remove" => self.remove(rest),
             "flags" => self.flags(rest),
             "wait" => self.wait(rest),
+            "tls" => self.begin_tls(),
             "close" => {
                 let received = self.rig.close(0);
                 self.pending[0].extend(received);
@@ -298,6 +302,13 @@ impl<'t> Player<'t> {
             .join("cur")
             .join(format!("{}:2,{flags}", base(uid)));
         fs::rename(self.path_of(uid), to).expect("a message file");
+    }
+
+    fn begin_tls(&mut self) {
+        let session = self.rig.session(0);
+        assert!(session.is_starting_tls() && !session.wants_input());
+        session.handle_tls(TlsInfo::default());
+        self.rig.drive(0, &mut self.pending[0]);
     }
 
     fn wait(&mut self, rest: &str) {

@@ -39,6 +39,7 @@ impl TestServer {
         let mut command = command(site);
         command
             .args(["--listen", "127.0.0.1:0", "--log-level", "info"])
+            .args(site.run_as())
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -120,16 +121,28 @@ impl Drop for TestServer {
 
 /// The binary with the options that every server over this site has.
 pub(crate) fn command(site: &Site) -> Command {
-    let binary = std::env::var_os(OTHER_BINARY)
-        .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_imap2d")));
-    let mut command = Command::new(site.runnable(&PathBuf::from(binary)));
+    with_options(Command::new(binary()), site)
+}
+
+/// The same for those who start it as the owner of the mail.
+pub(crate) fn command_of_owner(site: &Site) -> Command {
+    let mut command = Command::new(site.runnable(&binary()));
+    site.as_owner(&mut command);
+    with_options(command, site)
+}
+
+fn binary() -> PathBuf {
+    let cargos = || OsString::from(env!("CARGO_BIN_EXE_imap2d"));
+    std::env::var_os(OTHER_BINARY).unwrap_or_else(cargos).into()
+}
+
+fn with_options(mut command: Command, site: &Site) -> Command {
     command
         .arg("--users")
         .arg(site.users())
         .arg("--mail")
         .arg(site.path("mail/%u"));
     command.env("TZ", "UTC");
-    site.as_owner(&mut command);
     command
 }
 

@@ -16,21 +16,24 @@ pub(crate) const USER: &str = "joe";
 /// Her password.
 pub(crate) const PASSWORD: &str = "secret";
 
-/// Somebody without rights: Dovecot refuses to open mail as root, and getmail to deliver it, so that all
-/// who share a Maildir with them have to be this user when the tests run as root.
+/// Somebody without rights: no mail server serves root, so that the mail is this user's when the tests run
+/// as root.
 const NOBODY: u32 = 65534;
 
 /// The directory and what is in it; all gone with the value.
 #[derive(Debug)]
 pub(crate) struct Site {
     directory: TempDir,
+    /// Whose the mail is, if not whoever's who runs the tests.
     owner: Option<u32>,
+    /// The same of the home directory.
+    home_owner: Option<u32>,
 }
 
 impl Site {
-    /// A host with an empty Maildir, whose programs run as whoever runs the tests.
+    /// A host with an empty Maildir, and a home for clients that whoever runs the tests runs.
     pub(crate) fn new() -> Self {
-        Self::owned_by(None)
+        Self::with_home_of(None)
     }
 
     /// A host where Dovecot works too.
@@ -38,23 +41,29 @@ impl Site {
         Self::of_a_user()
     }
 
-    /// A host whose mail belongs to somebody without rights.
+    /// A host whose programs run as the owner of the mail: see [`Self::as_owner`].
     pub(crate) fn of_a_user() -> Self {
-        Self::owned_by(rustix::process::geteuid().is_root().then_some(NOBODY))
+        Self::with_home_of(nobody())
     }
 
-    fn owned_by(owner: Option<u32>) -> Self {
+    fn with_home_of(home_owner: Option<u32>) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("imap2d-site-")
             .tempdir()
             .expect("a temporary directory");
-        let site = Self { directory, owner };
+        let site = Self {
+            directory,
+            owner: nobody(),
+            home_owner,
+        };
         fs::set_permissions(site.path(""), fs::Permissions::from_mode(0o755)).expect("chmod");
-        for name in ["mail", "home"] {
+        for (name, owner) in [("mail", site.owner), ("home", home_owner)] {
             fs::create_dir(site.path(name)).expect("mkdir");
-            site.give_away(&site.path(name));
+            give_away(&site.path(name), owner);
         }
-        let entry = format!("{USER}:{{PLAIN}}{PASSWORD}::::{}\n", site.home().display());
+        let id = site.owner.map_or_else(String::new, |id| id.to_string());
+        let home = site.home();
+        let entry = format!("{USER}:{{PLAIN}}{PASSWORD}:{id}:{id}::{}\n", home.display());
         fs::write(site.users(), entry).expect("the passwd-file");
         site.maildir();
         site
@@ -90,7 +99,7 @@ impl Site {
         let path = self.home().join(name);
         fs::write(&path, contents).expect("a file in the home directory");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
-        self.give_away(&path);
+        give_away(&path, self.home_owner);
         path
     }
 
@@ -101,7 +110,12 @@ impl Site {
         }
     }
 
-    /// The program at `path`, or a copy of it where the owner of the mail can run it.
+    /// What imap2d is to be told so that it serves this mail: root is not to serve it.
+    pub(crate) fn run_as(&self) -> Option<String> {
+        self.owner.map(|id| format!("--run-as={id}:{id}"))
+    }
+
+    /// A copy of the program at `path` where the owner of the mail can run it.
     pub(crate) fn runnable(&self, path: &Path) -> PathBuf {
         if self.owner.is_none() {
             return path.to_owned();
@@ -118,10 +132,14 @@ impl Site {
         }
         copy
     }
+}
 
-    fn give_away(&self, path: &Path) {
-        if self.owner.is_some() {
-            chown(path, self.owner, self.owner).expect("root may give files away");
-        }
+fn nobody() -> Option<u32> {
+    rustix::process::geteuid().is_root().then_some(NOBODY)
+}
+
+fn give_away(path: &Path, owner: Option<u32>) {
+    if owner.is_some() {
+        chown(path, owner, owner).expect("root may give files away");
     }
 }

@@ -19,6 +19,7 @@ mod delays;
 use self::delays::Delays;
 use super::network::Network;
 use super::verifier::{Answer, News, Question, Serial, Verifier};
+use super::walls::Walls;
 use crate::auth::{self, AccountInfo, Authenticator};
 use crate::options::{MailTemplate, Options, PlaintextLogin};
 use crate::session::{Method, Peer, Request, Verdict};
@@ -47,6 +48,7 @@ pub(super) struct Gate {
     mail: MailTemplate,
     bboards: Option<PathBuf>,
     plaintext_login: PlaintextLogin,
+    walls: Walls,
 }
 
 /// Somebody wants to log in.
@@ -94,7 +96,13 @@ impl Gate {
             mail: options.mail.clone(),
             bboards: options.bboards.clone(),
             plaintext_login: options.plaintext_login,
+            walls: Walls::of_mode(&options.mode),
         }
+    }
+
+    /// From now on whoever is let in is served behind these walls.
+    pub(super) fn put_behind(&mut self, walls: Walls) {
+        self.walls = walls;
     }
 
     /// Those who verify.
@@ -115,6 +123,7 @@ impl Gate {
             name: SocketAddr::new(ip, address.port()).to_string(),
             address: Some(ip),
             may_log_in: self.may_log_in(ip.is_loopback()),
+            tls: None,
         }
     }
 
@@ -256,30 +265,38 @@ impl Gate {
 
     /// The name and the mail of the one whom the system has let in already: `user`, or whoever runs this
     /// process. The error says why there is nobody.
-    pub(super) fn preauthenticated(&self, user: Option<&str>) -> Result<(String, Account), String> {
+    pub(super) fn preauthenticated(
+        &mut self,
+        user: Option<&str>,
+    ) -> Result<(String, Account), String> {
         let mut users = Authenticator::new(self.users.as_deref());
         let person = users.preauthenticated(user)?;
         let account = self.account(&person)?;
         Ok((person.user, account))
     }
 
-    /// Where somebody's mail is. A path of their own comes before the one for all.
-    fn account(&self, person: &AccountInfo) -> Result<Account, String> {
-        let own = person
-            .mail
-            .as_deref()
-            .map(MailTemplate::parse)
-            .transpose()?;
-        let root = own
-            .as_ref()
-            .unwrap_or(&self.mail)
-            .expand(&person.user, person.home.as_deref())
-            .map_err(|error| error.to_string())?;
-        Ok(Account {
-            root,
+    /// Lets somebody in who may: where the mail is, of which nothing has been touched yet.
+    fn account(&mut self, person: &AccountInfo) -> Result<Account, String> {
+        let account = Account {
+            root: mail_root(person, &self.mail)?,
             bboards: self.bboards.clone(),
-        })
+        };
+        self.walls.admit(person, &account)?;
+        Ok(account)
     }
+}
+
+/// Where somebody's mail is. A path of their own comes before `mail`, the one for all.
+pub(super) fn mail_root(person: &AccountInfo, mail: &MailTemplate) -> Result<PathBuf, String> {
+    let own = person
+        .mail
+        .as_deref()
+        .map(MailTemplate::parse)
+        .transpose()?;
+    own.as_ref()
+        .unwrap_or(mail)
+        .expand(&person.user, person.home.as_deref())
+        .map_err(|error| error.to_string())
 }
 
 /// Our fault: the client is told that much, the log is told why.

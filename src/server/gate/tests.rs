@@ -136,7 +136,7 @@ fn a_logged_name_cannot_forge_a_line() {
 
 #[test]
 fn a_user_may_have_a_mail_path_of_their_own() {
-    let gate = gate(&["--mail", "/srv/mail"]);
+    let all = MailTemplate::fixed("/srv/mail".into());
     let root = |mail: Option<&str>| {
         let person = AccountInfo {
             user: "ann".into(),
@@ -145,7 +145,7 @@ fn a_user_may_have_a_mail_path_of_their_own() {
             uid: None,
             gid: None,
         };
-        gate.account(&person).map(|account| account.root)
+        mail_root(&person, &all)
     };
     assert_eq!(root(None), Ok(PathBuf::from("/srv/mail")));
     assert_eq!(root(Some("maildir:/own/%u")), Ok(PathBuf::from("/own/ann")));

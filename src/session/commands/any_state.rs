@@ -50,6 +50,9 @@ pub(super) fn capabilities(core: &Core) -> String {
     let mut words = CAPABILITIES.join(" ");
     // RFC 7889 §3: no mailbox has a limit of its own.
     words.push_str(&format!(" APPENDLIMIT={}", core.config.append_limit()));
+    if core.may_start_tls() {
+        words.push_str(" STARTTLS");
+    }
     if !core.is_logged_in() {
         words.push(' ');
         words.push_str(match core.peer.may_log_in {

@@ -22,6 +22,7 @@ mod search;
 mod select;
 mod size;
 mod special_use;
+mod starttls;
 mod status;
 mod store;
 
@@ -90,6 +91,7 @@ pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
             charset,
             keys,
         } => search::sort(uid, &criteria, &charset, keys, core),
+        Command::StartTls => answered(starttls::starttls(core)),
         Command::Status { mailbox, items } => status::job(&mailbox, items, core),
         Command::Store {
             uid,

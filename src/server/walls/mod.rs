@@ -1,0 +1,103 @@
+//! What this process may touch.
+//!
+//! A mail server reads what strangers send it, and holds the mail of people who trust it. Should a stranger
+//! ever make it run code of theirs, what that code can reach is decided here, and by the kernel:
+//!
+//! * **Who the process is.** A daemon becomes the user of `--run-as` once it has its ports, and does not
+//!   serve as root. A process that serves one client, started by root from inetd, becomes the user who has
+//!   logged in. Both for good: [`Identity::assume`].
+//! * **Which files it may open.** A daemon: the mail, the bulletin boards, and to read, the certificates. A
+//!   process that serves one client: that user's Maildir and the bulletin boards. Nothing else, whatever
+//!   the permissions of the files say: [`Territory`], by Landlock. A process that never writes mail may not.
+//! * **What it could still gain or give away.** No privileges by running a program, no core dump, no
+//!   debugger, no capabilities: [`process`].
+//!
+//! None of it can be taken back, and all of it is the process's: so it is done at the request of the program
+//! ([`super::Server::confine`]), never behind the back of a test suite that embeds a server.
+
+mod identity;
+mod landlock;
+mod owner;
+mod plan;
+mod process;
+mod territory;
+
+use self::identity::Identity;
+
+use crate::auth::AccountInfo;
+use crate::options::{Mode, Options};
+use crate::store::Account;
+
+/// What this process does about those whom it lets in.
+#[derive(Debug)]
+pub(super) enum Walls {
+    /// It serves many, with the rights of one user: each mail has to be that user's.
+    Shared,
+    /// It serves one, whose rights are the process's already.
+    Unconfined,
+    /// It serves one, and is to be theirs alone from their login on.
+    OnePerson {
+        /// Who to be for somebody of whom the list of users says nothing: `--run-as`.
+        fallback: Option<Identity>,
+        read_only: bool,
+    },
+    /// It is somebody's alone.
+    Theirs(String),
+}
+
+impl Walls {
+    /// Before [`confine`], and without it.
+    pub(super) fn of_mode(mode: &Mode) -> Self {
+        match mode {
+            Mode::Inetd | Mode::Preauth(_) => Self::Unconfined,
+            _ => Self::Shared,
+        }
+    }
+
+    /// Called once somebody has proved who they are, and before their mail is touched. The error is for the
+    /// log: they cannot be served by this process.
+    pub(super) fn admit(&mut self, person: &AccountInfo, account: &Account) -> Result<(), String> {
+        match self {
+            Self::Shared => owner::check(person, &account.root),
+            Self::Unconfined => Ok(()),
+            Self::OnePerson {
+                fallback,
+                read_only,
+            } => {
+                plan::become_person(person, account, fallback.as_ref(), *read_only)?;
+                *self = Self::Theirs(person.user.clone());
+                Ok(())
+            }
+            Self::Theirs(user) if *user == person.user => Ok(()),
+            Self::Theirs(user) => Err(format!("this process has become {user:?}")),
+        }
+    }
+}
+
+/// Puts up the walls that the options ask for around a process that has bound its ports. What the process
+/// is to do about its clients from now on is the result.
+///
+/// # Errors
+/// Says what is in the way, for the operator. The process must not serve then.
+pub(super) fn confine(options: &Options) -> Result<Walls, String> {
+    process::require_one_thread()?;
+    let run_as = options.run_as.as_deref().map(Identity::named).transpose()?;
+    match options.mode {
+        Mode::Serve { .. } | Mode::Wait => {
+            plan::become_daemon(options, run_as.as_ref())?;
+            Ok(Walls::Shared)
+        }
+        Mode::Inetd | Mode::Preauth(_) => {
+            process::leave_no_traces()?;
+            Ok(Walls::OnePerson {
+                fallback: run_as,
+                read_only: options.read_only,
+            })
+        }
+        Mode::Demo { .. } | Mode::CheckConfig | Mode::Help | Mode::Version => {
+            process::leave_no_traces()?;
+            process::renounce_privileges()?;
+            Ok(Walls::Shared)
+        }
+    }
+}

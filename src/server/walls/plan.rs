@@ -1,0 +1,116 @@
+//! Who a process becomes, and where it may go, in each of the ways to be started.
+
+use super::identity::Identity;
+use super::landlock::{self, Fence};
+use super::process;
+use super::territory::Territory;
+use crate::auth::{AccountInfo, PasswdFile};
+use crate::options::Options;
+use crate::server::gate::mail_root;
+use crate::store::Account;
+use rustix::process::{geteuid, getuid};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// A daemon, which has its ports.
+pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Result<(), String> {
+    let territory = of_daemon(options);
+    match run_as {
+        Some(user) => user.assume()?,
+        None if geteuid().is_root() || getuid().is_root() => {
+            return Err(
+                "imap2d does not serve as root: say --run-as USER, the one who owns the Maildirs \
+                 (it takes its ports first)"
+                    .into(),
+            );
+        }
+        None => {}
+    }
+    process::leave_no_traces()?;
+    process::renounce_privileges()?;
+    let fence = landlock::enclose(territory)?;
+    if fence.is_open() {
+        log::warn!("{fence}");
+    } else {
+        log::info!("{fence}");
+    }
+    Ok(())
+}
+
+/// A process of one client, who has logged in: from now on it is theirs.
+pub(super) fn become_person(
+    person: &AccountInfo,
+    account: &Account,
+    fallback: Option<&Identity>,
+    read_only: bool,
+) -> Result<(), String> {
+    if geteuid().is_root() {
+        let identity = Identity::of(person, fallback)?;
+        identity.assume().unwrap_or_else(|error| give_up(&error));
+        log::info!("{:?} is served as {identity}", person.user);
+    }
+    let fenced = fence_in_person(account, read_only).unwrap_or_else(|error| give_up(&error));
+    log::info!("{fenced}");
+    Ok(())
+}
+
+/// A process that is somebody by half serves nobody, and there is nobody else it was to serve.
+fn give_up(error: &str) -> ! {
+    log::error!("{error}");
+    std::process::exit(1)
+}
+
+fn fence_in_person(account: &Account, read_only: bool) -> Result<Fence, String> {
+    process::leave_no_traces()?;
+    process::renounce_privileges()?;
+    let mut territory = Territory::default();
+    if !read_only {
+        make_root(&account.root);
+    }
+    territory.may_use(&account.root, read_only);
+    if let Some(boards) = &account.bboards {
+        territory.may_use(boards, read_only);
+    }
+    landlock::enclose(territory)
+}
+
+/// The Maildir itself is made now: later, that would take the right to write beside it. What goes wrong is
+/// found again, and said, by whoever opens it.
+fn make_root(root: &Path) {
+    let _ = DirBuilder::new().recursive(true).mode(0o700).create(root);
+}
+
+/// Where all the mail is: asked while the list of users, and the homes, can still be read.
+fn of_daemon(options: &Options) -> Territory {
+    let mut territory = Territory::default();
+    if let Some(boards) = &options.bboards {
+        territory.may_use(boards, options.read_only);
+    }
+    let root = options.mail.fixed_part();
+    match (&root, &options.users) {
+        (Some(root), _) if root == Path::new("/") => territory.give_up("--mail begins with %"),
+        (Some(root), _) => territory.may_use(root, options.read_only),
+        (None, Some(_)) => {}
+        (None, None) => territory.give_up("the homes are not known before somebody logs in"),
+    }
+    if let Some(users) = &options.users {
+        // This process asks it for passwords.
+        territory.may_reread(users);
+        add_listed(users, options, &mut territory);
+    }
+    territory
+}
+
+fn add_listed(users: &Path, options: &Options, territory: &mut Territory) {
+    let people = PasswdFile::accounts(users).unwrap_or_else(|error| {
+        log::error!("{}: {error}", users.display());
+        Vec::new()
+    });
+    for person in people {
+        // Who has no mail here is told so, and the log why, when they log in.
+        if let Ok(root) = mail_root(&person, &options.mail) {
+            territory.may_use(&root, options.read_only);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What a process could still gain, or leave behind.
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::thread::CapabilitySet;
+use std::io;
+
+/// Everything here, and Landlock too, is done to one thread. The others would go on without walls.
+pub(super) fn require_one_thread() -> Result<(), String> {
+    // Where /proc is not mounted nobody can be asked, and nobody has started any.
+    match std::fs::read_dir("/proc/self/task").map(Iterator::count) {
+        Ok(count) if count > 1 => Err(format!("this process has {count} threads, not one")),
+        _ => Ok(()),
+    }
+}
+
+/// From now on no core dump is written of what is in memory here, and nobody but root may look at it.
+/// Changing the user undoes the second, so this comes after it.
+pub(super) fn leave_no_traces() -> Result<(), String> {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let done = rustix::process::setrlimit(Resource::Core, none)
+        .and_then(|()| rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    done.map_err(failed("forbid core dumps"))
+}
+
+/// From now on no program that this process runs has more rights than it, and it has none beyond those of
+/// its user.
+pub(super) fn renounce_privileges() -> Result<(), String> {
+    rustix::thread::set_no_new_privs(true).map_err(failed("renounce new privileges"))?;
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    drop_capabilities().map_err(failed("drop capabilities"))
+}
+
+/// Somebody who is not root may have been given some, to listen on a port below 1024 for example.
+fn drop_capabilities() -> rustix::io::Result<()> {
+    // Kernels that were built without capabilities have no ambient ones.
+    let _ = rustix::thread::clear_ambient_capability_set();
+    let mut sets = rustix::thread::capabilities(None)?;
+    sets.effective = CapabilitySet::empty();
+    sets.permitted = CapabilitySet::empty();
+    sets.inheritable = CapabilitySet::empty();
+    rustix::thread::set_capabilities(None, sets)
+}
+
+fn failed(doing: &'static str) -> impl FnOnce(rustix::io::Errno) -> String {
+    move |error| format!("cannot {doing}: {}", io::Error::from(error))
+}

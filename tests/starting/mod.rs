@@ -1,0 +1,100 @@
+//! The ways to be started by others, each tried with the program that does it: `tests/modes.rs` has
+//! descriptors 0 and 1, here are those who listen for us.
+
+mod inetd;
+mod systemd;
+mod wait;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::support::maildir::message;
+use crate::support::program::until;
+use crate::support::site::{PASSWORD, Site, USER};
+
+/// How long anything here may take that is not waiting for a time to pass.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The program ends when it has had no client for 30 s; it gets some more, on a machine with much to do.
+const IDLE_LIMIT: Duration = Duration::from_secs(50);
+
+/// The text of the one message of [`site`].
+const TEXT: &str = "Hello from afar.";
+
+/// A mail host with one message, of a user without rights.
+fn site() -> Site {
+    let site = Site::of_a_user();
+    site.maildir().deliver(&message("Greetings", "one", TEXT));
+    site
+}
+
+/// A process that is killed when it is dropped.
+struct Process(Child);
+
+impl Process {
+    fn start(command: &mut Command) -> Self {
+        let child = command.stdout(Stdio::null()).spawn();
+        Self(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.0)
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("it is ours");
+    }
+
+    /// How it ended, by itself.
+    fn end(&mut self, limit: Duration) -> ExitStatus {
+        until("the end of the process", limit, || {
+            self.0.try_wait().expect("a child can be waited for")
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Connects as soon as somebody listens there.
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = until("somebody to listen", LIMIT, || {
+        TcpStream::connect(address).ok()
+    });
+    stream.set_read_timeout(Some(LIMIT)).expect("a time-out");
+    stream
+}
+
+/// A client reads one message and leaves.
+fn converse(stream: TcpStream) {
+    check(&told(stream, ""), "* OK ");
+}
+
+/// What a client gets to hear who says this first, then logs in, reads one message and leaves.
+fn told(mut stream: TcpStream, first: &str) -> String {
+    let text = format!(
+        "{first}a1 LOGIN {USER} {PASSWORD}\r\na2 SELECT INBOX\r\na3 FETCH 1 RFC822.TEXT\r\na4 LOGOUT\r\n"
+    );
+    stream.write_all(text.as_bytes()).expect("a connection");
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).expect("answers");
+    answers
+}
+
+fn check(answers: &str, greeting: &str) {
+    assert!(answers.starts_with(greeting), "{answers}");
+    for part in [TEXT, "a3 OK", "* BYE", "a4 OK"] {
+        assert!(answers.contains(part), "no {part:?} in:\n{answers}");
+    }
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
+}
