@@ -94,7 +94,7 @@ fn imap2d(path: &Path, area: &Path, address: SocketAddr) -> io::Result<Command> 
     command
         .arg("--mail")
         .arg(area.join("mail/%u"))
-        .args(["--max-connections", "10000"]);
+        .args(["--max-connections", "10000", "--max-per-address", "10000"]);
     Ok(command)
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use nix::unistd::{Group, Uid, User};
+
 /// What is known about a user who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountInfo {
@@ -18,17 +20,29 @@ pub struct AccountInfo {
     pub gid: Option<u32>,
 }
 
+/// An account as a user list has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) user: String,
+    pub(super) home: Option<PathBuf>,
+    pub(super) mail: Option<String>,
+    /// A number or a name.
+    pub(super) uid: Option<String>,
+    /// A number or a name.
+    pub(super) gid: Option<String>,
+}
+
 impl AccountInfo {
     /// Whoever runs this process, as the environment tells it, or else the system's user list.
     pub(super) fn of_this_process() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let uid = rustix::process::getuid().as_raw().to_string();
-        let listed = system_user(|fields| fields.get(2) == Some(&uid.as_str()));
-        let user = variable("LOGNAME").or_else(|| variable("USER"));
-        let (listed_name, listed_home) = listed.unzip();
+        let uid = Uid::current();
+        let listed = User::from_uid(uid).ok().flatten();
+        let (name, home) = listed.map(|user| (user.name, user.dir)).unzip();
+        let user = variable("LOGNAME").or_else(|| variable("USER")).or(name);
         Self {
-            user: user.or(listed_name).unwrap_or(uid),
-            home: variable("HOME").map(PathBuf::from).or(listed_home),
+            user: user.unwrap_or_else(|| uid.to_string()),
+            home: variable("HOME").map(PathBuf::from).or(home),
             mail: None,
             uid: None,
             gid: None,
@@ -36,37 +50,124 @@ impl AccountInfo {
     }
 
     /// A user of this system; one without a home directory if it does not know the name.
-    pub(super) fn of_system_user(user: &str) -> Self {
-        let listed = system_user(|fields| fields.first() == Some(&user));
-        Self {
+    ///
+    /// # Errors
+    /// If the system cannot tell.
+    pub(super) fn of_system_user(user: &str) -> Result<Self, String> {
+        let listed = Listed {
             user: user.into(),
-            home: listed.map(|(_, home)| home),
-            mail: None,
-            uid: None,
-            gid: None,
-        }
+            ..Listed::default()
+        };
+        listed.account()
     }
 }
 
-/// The name and home of the first entry of `/etc/passwd` that is wanted.
-fn system_user(wanted: impl Fn(&[&str]) -> bool) -> Option<(String, PathBuf)> {
-    let list = std::fs::read_to_string("/etc/passwd").ok()?;
-    list.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let found = wanted(&fields) && fields.len() >= 6;
-        found.then(|| (fields[0].to_string(), PathBuf::from(fields[5])))
-    })
+impl Listed {
+    /// Looks up names that stand for numbers, and the home of the system's user of that name if the list does
+    /// not say it. A list that says nothing of a uid means none: its users may be nobody on this system, though
+    /// they have the names of some.
+    ///
+    /// # Errors
+    /// If the system does not know a name that stands for a number, or cannot tell.
+    pub(super) fn account(&self) -> Result<AccountInfo, String> {
+        let uid = self.uid.as_deref().map(uid_of).transpose()?;
+        let home = match &self.home {
+            Some(home) => Some(home.clone()),
+            None => self.system_home(uid)?,
+        };
+        Ok(AccountInfo {
+            user: self.user.clone(),
+            home,
+            mail: self.mail.clone(),
+            uid,
+            gid: self.gid.as_deref().map(gid_of).transpose()?,
+        })
+    }
+
+    /// The home of a namesake who has another uid is none of theirs.
+    fn system_home(&self, uid: Option<u32>) -> Result<Option<PathBuf>, String> {
+        let namesake = User::from_name(&self.user)
+            .map_err(|error| format!("cannot look up user {:?}: {error}", self.user))?;
+        let same = namesake.filter(|user| uid.is_none_or(|uid| uid == user.uid.as_raw()));
+        Ok(same.map(|user| user.dir))
+    }
+}
+
+fn uid_of(text: &str) -> Result<u32, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    match User::from_name(text) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err(format!(
+            "uid {text:?} is neither a number nor a user of this system"
+        )),
+        Err(error) => Err(format!("cannot look up user {text:?}: {error}")),
+    }
+}
+
+fn gid_of(text: &str) -> Result<u32, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    match Group::from_name(text) {
+        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        Ok(None) => Err(format!(
+            "gid {text:?} is neither a number nor a group of this system"
+        )),
+        Err(error) => Err(format!("cannot look up group {text:?}: {error}")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn listed(user: &str, uid: Option<&str>, gid: Option<&str>, home: Option<&str>) -> Listed {
+        Listed {
+            user: user.into(),
+            uid: uid.map(Into::into),
+            gid: gid.map(Into::into),
+            home: home.map(Into::into),
+            mail: None,
+        }
+    }
+
     #[test]
     fn system_users() {
-        let root = AccountInfo::of_system_user("root");
-        assert_eq!(root.home, Some("/root".into()));
-        let nobody = AccountInfo::of_system_user("no such user");
+        let root = AccountInfo::of_system_user("root").expect("a list");
+        assert_eq!((root.uid, root.home), (None, Some("/root".into())));
+        let nobody = AccountInfo::of_system_user("no such user").expect("a list");
         assert_eq!((nobody.user.as_str(), nobody.home), ("no such user", None));
+    }
+
+    #[test]
+    fn names_become_numbers_and_namesakes_have_homes() {
+        let account = |user, uid, gid, home| {
+            let account = listed(user, uid, gid, home).account().expect("known");
+            (account.uid, account.gid, account.home)
+        };
+        let home = |path: &str| Some(PathBuf::from(path));
+        let root = account("root", Some("0"), Some("daemon"), None);
+        assert_eq!(root, (Some(0), Some(1), home("/root")));
+        let elsewhere = account("root", Some("root"), Some("7"), Some("/mail"));
+        assert_eq!(elsewhere, (Some(0), Some(7), home("/mail")));
+        let ann = account("ann@example.org", Some("root"), None, None);
+        assert_eq!(ann, (Some(0), None, None), "the home is root's, not hers");
+        let other = account("root", Some("4294967294"), None, None);
+        assert_eq!(other.2, None, "this is another root");
+    }
+
+    #[test]
+    fn names_nobody_has() {
+        for (uid, gid) in [
+            ("no such user", "0"),
+            ("0", "no such group"),
+            ("-1", "0"),
+            ("4294967296", "0"),
+        ] {
+            let account = listed("ann", Some(uid), Some(gid), Some("/")).account();
+            assert!(account.is_err(), "{account:?}");
+        }
     }
 }

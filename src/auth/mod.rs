@@ -1,19 +1,30 @@
 //! Who may log in, and as whom.
 //!
-//! An [`Authenticator`] takes a name and a password and gives a [`Verdict`]. It knows no protocol and
-//! no connection: who may send a password over which connection is decided before it is asked.
+//! An [`Authenticator`] is asked for a name and gives a [`Candidate`], at once and for every name; the candidate is
+//! asked for the password, or takes part in [`scram`], and gives a [`Verdict`]. That may take a second, so it is
+//! to be done where nobody waits. Nothing here knows a protocol or a connection: who may send a password
+//! over which connection is decided before it is asked.
 //!
-//! One kind of user list exists, the passwd-file; a password scheme is one arm of
-//! `passwd_file::Credential`, another source of users one variant of [`Authenticator`].
+//! One kind of user list exists, the passwd-file. A scheme for passwords is one arm of `credential::Kind`, a hash of
+//! `crypt(3)` one arm of `crypt::Function`; another source of users would be one variant of [`Authenticator`].
+//!
+//! No secret outlives its use: whoever holds one wipes it.
 
 mod account;
+mod candidate;
 mod constant_time;
+mod credential;
+mod crypt;
 mod passwd_file;
+mod passwd_line;
+mod saslprep;
+pub mod scram;
 
 use std::fmt;
 use std::path::Path;
 
 pub use account::AccountInfo;
+pub use candidate::Candidate;
 pub use passwd_file::{PasswdFile, Problem};
 
 /// Where users are looked up.
@@ -46,11 +57,28 @@ impl Authenticator {
         })
     }
 
-    /// Decides whether `password` is the one of `user`; both are as the client sent them.
-    pub fn verify(&mut self, user: &[u8], password: &[u8]) -> Verdict {
+    /// Finds the one who says to be `user`, as the client sent it. Quick.
+    ///
+    /// # Errors
+    /// Says, for the log, why nobody can tell.
+    pub fn look_up(&mut self, user: &[u8]) -> Result<Candidate, String> {
         match self {
-            Self::Nobody => Verdict::Denied,
-            Self::PasswdFile(file) => file.verify(user, password),
+            Self::Nobody => Ok(Candidate::nobody()),
+            Self::PasswdFile(file) => file.look_up(user),
+        }
+    }
+
+    /// Decides whether `password` is the one of `user`; both are as the client sent them. Takes long.
+    pub fn verify(&mut self, user: &[u8], password: &[u8]) -> Verdict {
+        self.look_up(user)
+            .map_or_else(Verdict::Unavailable, |candidate| candidate.verify(password))
+    }
+
+    /// True if everybody who can log in can do so by [`scram`], so that it may be offered.
+    pub fn supports_scram(&mut self) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::PasswdFile(file) => file.supports_scram(),
         }
     }
 
@@ -62,7 +90,7 @@ impl Authenticator {
     pub fn preauthenticated(&mut self, user: Option<&str>) -> Result<AccountInfo, String> {
         match (self, user) {
             (_, None) => Ok(AccountInfo::of_this_process()),
-            (Self::Nobody, Some(user)) => Ok(AccountInfo::of_system_user(user)),
+            (Self::Nobody, Some(user)) => AccountInfo::of_system_user(user),
             (Self::PasswdFile(file), Some(user)) => file
                 .account(user.as_bytes())?
                 .ok_or_else(|| format!("user {user:?} is not in {}", file.path().display())),

@@ -1,41 +1,30 @@
-//! The passwd-file: one user a line, in Dovecot's syntax.
+//! The passwd-file: users in Dovecot's syntax, one a line (see `passwd_line.rs`).
 //!
-//! ```text
-//! user:{SCHEME}password:uid:gid:gecos:home:shell:key=value key=value ...
-//! ```
-//!
-//! Trailing fields may be missing; `gecos` and `shell` are read past, and so are `uid` and `gid` if they are
-//! not numbers. Of the extra fields,
-//! `userdb_mail` and `userdb_home` are obeyed, and one that would keep the user from logging in
-//! (`nologin`, `allow_nets`) does so always, since its condition cannot be judged here. A line that is
-//! wrong costs its own user only.
-//!
-//! The file is looked at for every login and read again when its stamp has changed, so adding a user
-//! needs no signal and no restart.
+//! A line that is wrong costs its own user only. The file is looked at for every login and read again when
+//! its stamp has changed, so adding a user needs no signal and no restart.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{AccountInfo, Verdict, constant_time};
+use zeroize::Zeroizing;
+
+use super::credential::{self, Credential};
+use super::passwd_line::{self, Entry};
+use super::{AccountInfo, Candidate};
 
 /// About 100 000 users: whatever is larger is not a passwd-file.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
-
-/// What the password of an unknown user is compared with, so that both cases do the same work. No
-/// password equals it: it never becomes a credential.
-const DUMMY: &[u8] = b"................";
 
 /// A passwd-file and the users in it.
 #[derive(Debug)]
 pub struct PasswdFile {
     path: PathBuf,
     stamp: Option<Stamp>,
-    users: HashMap<Box<[u8]>, Entry>,
+    users: Users,
 }
 
 /// One thing that is wrong with a passwd-file.
@@ -47,6 +36,15 @@ pub struct Problem {
     pub text: String,
 }
 
+/// What a file holds.
+#[derive(Debug)]
+struct Users {
+    by_name: HashMap<Box<[u8]>, Entry>,
+    /// What a login costs here, as a rule.
+    usual: Credential,
+    all_for_scram: bool,
+}
+
 /// What changes when a file changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -56,38 +54,13 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-#[derive(Debug)]
-struct Entry {
-    credential: Credential,
-    account: AccountInfo,
-}
-
-/// How a user proves to be one.
-#[derive(PartialEq, Eq)]
-enum Credential {
-    /// Not at all.
-    Refused,
-    /// `{PLAIN}`: by this password.
-    Plain(Box<[u8]>),
-}
-
-/// Shows the kind, never the secret.
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "Refused",
-            Self::Plain(_) => "Plain",
-        })
-    }
-}
-
 impl PasswdFile {
     /// Reads the file at `path`; a fault is logged, and costs the logins until it is mended.
     pub fn open(path: &Path) -> Self {
         let mut file = Self {
             path: path.into(),
             stamp: None,
-            users: HashMap::new(),
+            users: Users::of(HashMap::new()),
         };
         if let Err(error) = file.refresh() {
             log::error!("{error}");
@@ -104,13 +77,14 @@ impl PasswdFile {
         Ok(problems)
     }
 
-    /// All users of the file at `path`, without using it.
+    /// All users of the file at `path`, without using it: those whose numbers can be told.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn accounts(path: &Path) -> io::Result<Vec<AccountInfo>> {
         let (users, _) = parse(&read(path)?.1);
-        Ok(users.into_values().map(|entry| entry.account).collect())
+        let accounts = users.values().map(|entry| entry.listed.account());
+        Ok(accounts.filter_map(Result::ok).collect())
     }
 
     /// The file, as it was named.
@@ -118,34 +92,35 @@ impl PasswdFile {
         &self.path
     }
 
-    /// See [`super::Authenticator::verify`].
-    pub(super) fn verify(&mut self, user: &[u8], password: &[u8]) -> Verdict {
-        if let Err(reason) = self.refresh() {
-            return Verdict::Unavailable(reason);
-        }
-        let entry = self.users.get(user);
-        let secret = match entry.map(|entry| &entry.credential) {
-            Some(Credential::Plain(secret)) => Some(&**secret),
-            Some(Credential::Refused) | None => None,
-        };
-        let equal = constant_time::equal(password, secret.unwrap_or(DUMMY));
-        match entry {
-            Some(entry) if equal && secret.is_some() => Verdict::Granted(entry.account.clone()),
-            _ => Verdict::Denied,
-        }
+    /// See [`super::Authenticator::look_up`].
+    pub(super) fn look_up(&mut self, user: &[u8]) -> Result<Candidate, String> {
+        self.refresh()?;
+        let entry = self.users.by_name.get(user);
+        let entry = entry.filter(|entry| !entry.credential.is_locked());
+        let credential = entry.map_or(&self.users.usual, |entry| &entry.credential);
+        Ok(Candidate {
+            credential: credential.clone(),
+            listed: entry.map(|entry| entry.listed.clone()),
+        })
+    }
+
+    /// See [`super::Authenticator::supports_scram`].
+    pub(super) fn supports_scram(&mut self) -> bool {
+        self.refresh().is_ok() && self.users.all_for_scram
     }
 
     /// The account of `user`, whose password is not asked for.
     pub(super) fn account(&mut self, user: &[u8]) -> Result<Option<AccountInfo>, String> {
         self.refresh()?;
-        Ok(self.users.get(user).map(|entry| entry.account.clone()))
+        let entry = self.users.by_name.get(user);
+        entry.map(|entry| entry.listed.account()).transpose()
     }
 
     /// Reads the file again if it has changed. If it cannot be read, nobody is in it.
     fn refresh(&mut self) -> Result<(), String> {
         self.try_refresh().map_err(|error| {
             self.stamp = None;
-            self.users.clear();
+            self.users = Users::of(HashMap::new());
             format!("cannot read the users of {}: {error}", self.path.display())
         })
     }
@@ -161,9 +136,24 @@ impl PasswdFile {
             log::warn!("{}:{}: {}", self.path.display(), problem.line, problem.text);
         }
         log::debug!("{}: {} users", self.path.display(), users.len());
-        self.users = users;
+        self.users = Users::of(users);
         self.stamp = Some(stamp);
         Ok(())
+    }
+}
+
+impl Users {
+    fn of(by_name: HashMap<Box<[u8]>, Entry>) -> Self {
+        let all = || by_name.values().map(|entry| &entry.credential);
+        let mut able = all()
+            .filter(|credential| !credential.is_locked())
+            .peekable();
+        let all_for_scram = able.peek().is_some() && able.all(Credential::is_for_scram);
+        Self {
+            usual: credential::usual(all()),
+            all_for_scram,
+            by_name,
+        }
     }
 }
 
@@ -179,10 +169,11 @@ impl Stamp {
 }
 
 /// The stamp is the one from before reading: a change meanwhile is noticed the next time.
-fn read(path: &Path) -> io::Result<(Stamp, Vec<u8>)> {
+fn read(path: &Path) -> io::Result<(Stamp, Zeroizing<Vec<u8>>)> {
     let file = File::open(path)?;
     let stamp = Stamp::of(&file.metadata()?);
-    let mut text = Vec::new();
+    // Room for all of it from the start: what a vector grows out of is not wiped.
+    let mut text = Zeroizing::new(Vec::with_capacity(stamp.size.min(MAX_FILE) as usize + 1));
     file.take(MAX_FILE + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_FILE {
         return Err(io::Error::other("it is larger than 16 MiB"));
@@ -204,16 +195,13 @@ fn parse(text: &[u8]) -> (HashMap<Box<[u8]>, Entry>, Vec<Problem>) {
                 text,
             });
         };
-        match parse_line(line, &mut report) {
-            Ok(entry) => match users.entry(entry.account.user.as_bytes().into()) {
+        match passwd_line::parse(line, &mut report) {
+            Ok(entry) => match users.entry(entry.listed.user.as_bytes().into()) {
                 Slot::Vacant(slot) => {
                     slot.insert(entry);
                 }
                 Slot::Occupied(_) => {
-                    report(format!(
-                        "user {:?} stands above already",
-                        entry.account.user
-                    ));
+                    report(format!("user {:?} stands above already", entry.listed.user));
                 }
             },
             Err(text) => report(text),
@@ -222,85 +210,10 @@ fn parse(text: &[u8]) -> (HashMap<Box<[u8]>, Entry>, Vec<Problem>) {
     (users, problems)
 }
 
-/// Reads one line. What is wrong with the password alone is reported, and the user kept: refused, but
-/// known.
-fn parse_line(line: &[u8], report: &mut impl FnMut(String)) -> Result<Entry, String> {
-    let line = std::str::from_utf8(line).map_err(|_| "this line is not UTF-8".to_string())?;
-    if line.contains(|c: char| c.is_control() && c != '\t') {
-        return Err("this line holds a control character".into());
-    }
-    let mut fields = line.splitn(8, ':');
-    let mut field = || fields.next().unwrap_or("");
-    let (user, password) = (field(), field());
-    let [uid, gid, _gecos, home, _shell, extra] = std::array::from_fn(|_| field());
-    if user.is_empty() {
-        return Err("the user name is empty".into());
-    }
-    let mut entry = Entry {
-        credential: credential(password).unwrap_or_else(|fault| {
-            report(format!("user {user:?} cannot log in: {fault}"));
-            Credential::Refused
-        }),
-        account: AccountInfo {
-            user: user.into(),
-            home: path(home),
-            mail: None,
-            uid: uid.parse().ok(),
-            gid: gid.parse().ok(),
-        },
-    };
-    for word in extra.split_whitespace() {
-        if let Err(fault) = entry.obey(word) {
-            report(format!("user {user:?} cannot log in: {fault}"));
-            entry.credential = Credential::Refused;
-        }
-    }
-    Ok(entry)
-}
-
-impl Entry {
-    /// Obeys one `key=value` of the last field; keys that are for others are none of our business.
-    fn obey(&mut self, word: &str) -> Result<(), String> {
-        match word.split_once('=').unwrap_or((word, "")) {
-            ("userdb_mail", mail) => self.account.mail = Some(mail.into()),
-            ("userdb_home", home) => self.account.home = path(home),
-            (key @ ("nologin" | "allow_nets" | "allow_real_nets"), _) => {
-                return Err(format!("{key:?} is not in this version"));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-fn path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| text.into())
-}
-
-/// ```text
-/// password = "{" scheme "}" secret
-/// ```
-/// A password without a scheme is not taken for plain text: in Dovecot it is a `crypt` hash.
-fn credential(password: &str) -> Result<Credential, String> {
-    let tagged = password
-        .strip_prefix('{')
-        .and_then(|rest| rest.split_once('}'));
-    match tagged {
-        None if password.is_empty() => Err("there is no password".into()),
-        None => Err("there is no scheme before the password, such as {PLAIN}".into()),
-        Some((scheme, "")) if scheme.eq_ignore_ascii_case("PLAIN") => {
-            Err("the password is empty".into())
-        }
-        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("PLAIN") => {
-            Ok(Credential::Plain(secret.as_bytes().into()))
-        }
-        Some((scheme, _)) => Err(format!("scheme {{{scheme}}} is not in this version")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Verdict;
 
     const USERS: &[u8] = b"# staff\n\
         ann:{PLAIN}secret\r\n\
@@ -325,9 +238,14 @@ mod tests {
         (directory, file)
     }
 
+    fn verify(file: &mut PasswdFile, user: &[u8], password: &[u8]) -> Verdict {
+        let candidate = file.look_up(user);
+        candidate.map_or_else(Verdict::Unavailable, |candidate| candidate.verify(password))
+    }
+
     fn granted(file: &mut PasswdFile, user: &str, password: &str) -> bool {
         matches!(
-            file.verify(user.as_bytes(), password.as_bytes()),
+            verify(file, user.as_bytes(), password.as_bytes()),
             Verdict::Granted(_)
         )
     }
@@ -343,7 +261,7 @@ mod tests {
             gid: Some(1000),
         };
         assert_eq!(
-            file.verify(b"bob@example.org", b"pass word"),
+            verify(&mut file, b"bob@example.org", b"pass word"),
             Verdict::Granted(expected)
         );
         assert!(granted(&mut file, "ann", "secret"), "missing fields, CRLF");
@@ -353,7 +271,6 @@ mod tests {
     #[test]
     fn the_others_are_denied() {
         let (_directory, mut file) = with(USERS);
-        let dummy = std::str::from_utf8(DUMMY).expect("ASCII");
         for user in [
             "", "#", "# staff", "ann", "bob", "carl", "dora", "eve", "fred", "gus", "ida",
             "nobody", "ANN",
@@ -366,9 +283,8 @@ mod tests {
                 "other",
                 "{PLAIN}secret",
                 "Secret",
-                dummy,
             ] {
-                let verdict = file.verify(user.as_bytes(), password.as_bytes());
+                let verdict = verify(&mut file, user.as_bytes(), password.as_bytes());
                 assert_eq!(verdict, Verdict::Denied, "{user} {password}");
             }
         }
@@ -398,7 +314,7 @@ mod tests {
         assert!(granted(&mut file, "bob", "newer") && !granted(&mut file, "ann", "newer"));
         std::fs::remove_file(file.path()).expect("removed");
         assert!(matches!(
-            file.verify(b"bob", b"newer"),
+            verify(&mut file, b"bob", b"newer"),
             Verdict::Unavailable(_)
         ));
         std::fs::write(file.path(), b"ann:{PLAIN}back\n").expect("written");

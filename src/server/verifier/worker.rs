@@ -61,7 +61,10 @@ fn find_answer(question: Question, users: &Mutex<Authenticator>) -> Answer {
             // Users that a panic has left half read are read again when their file changes; until then
             // those who are missing cannot log in, which is the safe side.
             let mut users = users.lock().unwrap_or_else(PoisonError::into_inner);
-            Answer::Verdict(users.verify(&user, password.expose()))
+            let candidate = users.look_up(&user);
+            drop(users);
+            let verdict = candidate.map(|candidate| candidate.verify(password.expose()));
+            Answer::Verdict(verdict.unwrap_or_else(Verdict::Unavailable))
         }
     }
 }
