@@ -44,6 +44,10 @@ fn main() -> ExitCode {
 /// Serves until told to stop, or until the one client has gone; announces the first listener's address
 /// once clients can connect.
 fn serve(options: &Options, announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
+    #[cfg(feature = "takeover")]
+    log::error!(
+        "this build has a back door (feature takeover): it is for tests, and for nothing else"
+    );
     let server = Server::bind(options)?
         .verify_apart()?
         .stop_on_signals()?

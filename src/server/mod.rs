@@ -34,6 +34,8 @@ mod shared;
 mod signals;
 mod single;
 mod slab;
+#[cfg(feature = "takeover")]
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;

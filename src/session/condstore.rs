@@ -37,9 +37,10 @@ pub(super) fn encode_modseq(cx: &mut Cx<'_, '_>, message: &MessageRef) {
     encoder.raw("MODSEQ (").number(modseq).raw(")");
 }
 
-/// After a selected mailbox was left for another one: data that follow are of the latter.
+/// After a selected mailbox was left for another one: data that follow are of the latter. It is told
+/// whether the client has shown to know mod-sequences or not (RFC 7162 §3.2.11).
 pub(super) fn tell_closed(core: &mut Core) {
-    if core.selected.is_some() && core.enabled.condstore {
+    if core.selected.is_some() && core.dialect.sends_status_codes() {
         let text = "The mailbox selected before";
         core.encoder()
             .untagged(Status::Ok, Some(Code::Closed), text);

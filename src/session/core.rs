@@ -8,7 +8,7 @@ use super::reader::Resume;
 use super::roles::Furnish;
 use super::{Peer, Request, SessionConfig, TlsInfo, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
-use crate::store::{Access, Account, Cursor, MessageRef, Store, View};
+use crate::store::{Access, Account, MessageRef, View};
 use crate::types::{MailboxRef, NumberSet};
 
 /// The states of RFC 3501 §3, and one for a client that is cut off.
@@ -45,12 +45,8 @@ impl Saved {
         self.uids.insert(message.uid.get());
     }
 
-    /// The messages that are left, with the numbers that they have now. It is called after expunges.
-    pub(super) fn recount(&mut self, store: &Store, view: &View) {
-        let mut left = Cursor::over_uids(std::mem::take(self).uids);
-        while let Some(message) = left.next(store.mailbox(view.handle()), view) {
-            self.insert(&message);
-        }
+    pub(super) fn is_empty(&self) -> bool {
+        self.uids.is_empty()
     }
 }
 

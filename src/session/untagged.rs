@@ -10,11 +10,12 @@
 //! fatal error (RFC 3501 §7.3.1 forbids it).
 
 use super::condstore::{self, encode_modseq};
-use super::core::Core;
-use super::job::Cx;
+use super::core::{Core, Saved};
+use super::job::{Cx, EachMessage};
 use super::output::HIGH_WATER;
 use crate::budget::{Step, Why};
 use crate::protocol::{Code, Encoder, Status};
+use crate::ready;
 use crate::store::{Access, MessageRef, Store, Updates};
 use crate::types::{Flags, Keyword, KeywordSet};
 
@@ -50,6 +51,7 @@ impl Occasion {
 pub(super) struct Teller {
     occasion: Occasion,
     updates: Option<Box<Updates>>,
+    recount: Option<Box<Recount>>,
     told: usize,
     counted: bool,
     next_changed: u32,
@@ -60,6 +62,7 @@ impl Teller {
         Self {
             occasion,
             updates: None,
+            recount: None,
             told: 0,
             counted: false,
             next_changed: 0,
@@ -74,12 +77,18 @@ impl Teller {
         if self.updates.is_none() {
             let may_expunge = self.occasion != Occasion::NumbersInUse;
             let updates = cx.store.updates(view, may_expunge);
-            if !updates.expunged.is_empty() {
-                selected.saved.recount(cx.store, view);
+            if !updates.expunged.is_empty() && !selected.saved.is_empty() {
+                let saved = std::mem::take(&mut selected.saved);
+                self.recount = Some(Box::new(Recount::new(saved)));
             }
             tell_before(&updates, self.occasion, cx);
             self.told = tell_vanished(&updates, cx);
             self.updates = Some(Box::new(updates));
+        }
+        if let Some(recount) = &mut self.recount {
+            let saved = ready!(recount.step(cx));
+            cx.core.save(saved);
+            self.recount = None;
         }
         let Some(updates) = &self.updates else {
             return Step::Done(());
@@ -111,6 +120,30 @@ impl Teller {
     /// True if it told of expunges.
     pub(super) fn has_told_expunges(&self) -> bool {
         self.told > 0
+    }
+}
+
+/// After expunges: finding out which of the messages that `$` stands for are left, and the numbers they have
+/// now (RFC 5182 §2.1).
+struct Recount {
+    each: EachMessage,
+    left: Saved,
+}
+
+impl Recount {
+    fn new(saved: Saved) -> Self {
+        Self {
+            each: EachMessage::new(saved.uids, true),
+            left: Saved::default(),
+        }
+    }
+
+    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Saved> {
+        while let Some(message) = ready!(self.each.current(cx)) {
+            self.left.insert(&message);
+            self.each.advance_in_memory(cx, 1);
+        }
+        Step::Done(std::mem::take(&mut self.left))
     }
 }
 

@@ -317,6 +317,18 @@ impl Mailbox {
         indexes
     }
 
+    /// The least change of flags that the view's session has yet to be told of.
+    pub(super) fn first_untold_flags(&self, view: &ViewState) -> Option<u64> {
+        let told = view.flagged.get();
+        if told == self.change {
+            return None;
+        }
+        let changed = self.flags_changed_after(told, view.id);
+        let records = changed.into_iter().map(|index| self.table.record(index));
+        let known = records.filter(|record| record.uid <= view.last_uid.get());
+        known.map(|record| record.changed).min()
+    }
+
     /// Drops tombstones that every view knows of. Not while a scan is going on, which remembers indexes.
     pub(super) fn forget_told_tombstones(&mut self) {
         if self.table.has_many_tombstones(LEAST_TOMBSTONES) && !self.is_being_scanned() {

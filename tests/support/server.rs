@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::imap::Client;
 use super::site::{PASSWORD, Site, USER};
 
@@ -63,6 +65,13 @@ impl TestServer {
             address,
             log,
         }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let process = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        kill_process(process.expect("a process"), Signal::TERM).expect("it still runs");
+        self.child.wait().expect("it is ours");
     }
 
     /// Where it listens.

@@ -110,6 +110,11 @@ impl Site {
         }
     }
 
+    /// Whose the mail is, if not whoever's who runs the tests.
+    pub(crate) fn owner(&self) -> Option<u32> {
+        self.owner
+    }
+
     /// What imap2d is to be told so that it serves this mail: root is not to serve it.
     pub(crate) fn run_as(&self) -> Option<String> {
         self.owner.map(|id| format!("--run-as={id}:{id}"))

@@ -154,3 +154,78 @@ fn groups_of(user: &str, gid: Gid) -> Result<Vec<Gid>, String> {
     unistd::getgrouplist(&name, gid)
         .map_err(|error| format!("cannot find the groups of {user}: {}", error.desc()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(user: &str, uid: Option<u32>, gid: Option<u32>) -> AccountInfo {
+        AccountInfo {
+            user: user.into(),
+            home: None,
+            mail: None,
+            uid,
+            gid,
+        }
+    }
+
+    #[test]
+    fn users_and_groups_by_name_and_number() {
+        let nobody = Identity::named("nobody").expect("every Linux has nobody");
+        assert_eq!(nobody.name, "nobody");
+        assert!(nobody.groups.contains(&nobody.gid));
+        assert_eq!(Identity::named(&nobody.uid.to_string()), Ok(nobody));
+        let with_group = Identity::named("nobody:0").expect("a group by number");
+        assert_eq!(with_group.groups, [Gid::from_raw(0)]);
+        let unlisted = Identity::named("61234:61235").expect("two numbers");
+        assert_eq!(
+            unlisted.to_string(),
+            "61234 (uid 61234, gid 61235)",
+            "need not be in any list"
+        );
+        assert_eq!(unlisted.groups, [Gid::from_raw(61_235)]);
+    }
+
+    #[test]
+    fn who_nobody_becomes() {
+        for (text, reason) in [
+            ("root", "it would be root"),
+            ("0:nogroup", "it would be root"),
+            ("nobody of that name", "there is no user"),
+            ("nobody:no such group", "there is no group"),
+            ("61234", "has no group"),
+            ("-1", "there is no user"),
+        ] {
+            let error = Identity::named(text).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_users_comes_before_run_as_and_that_before_the_system() {
+        let nobody = Identity::named("nobody").expect("every Linux has nobody");
+        let listed = Identity::of(&person("nobody", Some(61_234), Some(61_235)), Some(&nobody));
+        assert_eq!(listed, Identity::named("61234:61235"));
+        let fallback = Identity::of(&person("daemon", None, None), Some(&nobody));
+        assert_eq!(fallback, Ok(nobody.clone()));
+        let system = Identity::of(&person("nobody", None, None), None);
+        assert_eq!(system, Ok(nobody));
+        for (user, uid) in [("root", None), ("ann", Some(0)), ("no such user", None)] {
+            assert!(
+                Identity::of(&person(user, uid, None), None).is_err(),
+                "{user}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_one_is_one_may_become() {
+        if Uid::effective().is_root() {
+            return;
+        }
+        let ours = format!("{}:{}", Uid::effective(), Gid::effective());
+        assert_eq!(Identity::named(&ours).expect("us").assume(), Ok(()));
+        let error = Identity::named("61234:61235").expect("numbers").assume();
+        assert!(error.is_err_and(|text| text.contains("only root may")));
+    }
+}

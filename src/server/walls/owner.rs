@@ -79,7 +79,6 @@ mod tests {
         let ours = geteuid().as_raw();
         let reason = check(&person(Some(ours + 1)), directory.path()).expect_err("another's");
         assert!(reason.contains(&format!("uid {}", ours + 1)), "{reason}");
-        // Somebody else's, whoever runs this: /proc/1 and a directory given away by root.
         if geteuid().is_root() {
             let given = directory.path().join("given");
             std::fs::create_dir(&given).expect("made");

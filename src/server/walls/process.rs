@@ -1,7 +1,7 @@
 //! What a process could still gain, or leave behind.
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
-use rustix::thread::CapabilitySet;
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::io;
 
 /// Everything here, and Landlock too, is done to one thread. The others would go on without walls.
@@ -32,18 +32,26 @@ pub(super) fn renounce_privileges() -> Result<(), String> {
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    drop_capabilities().map_err(failed("drop capabilities"))
+    if let Err(error) = drop_capabilities() {
+        // A filter of system calls may stand in the way. They are fewer than root's, and were given.
+        log::warn!("cannot drop capabilities: {error}");
+    }
+    Ok(())
 }
 
 /// Somebody who is not root may have been given some, to listen on a port below 1024 for example.
 fn drop_capabilities() -> rustix::io::Result<()> {
     // Kernels that were built without capabilities have no ambient ones.
     let _ = rustix::thread::clear_ambient_capability_set();
-    let mut sets = rustix::thread::capabilities(None)?;
-    sets.effective = CapabilitySet::empty();
-    sets.permitted = CapabilitySet::empty();
-    sets.inheritable = CapabilitySet::empty();
-    rustix::thread::set_capabilities(None, sets)
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    if rustix::thread::capabilities(None)? == none {
+        return Ok(());
+    }
+    rustix::thread::set_capabilities(None, none)
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(rustix::io::Errno) -> String {

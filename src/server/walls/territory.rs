@@ -81,3 +81,69 @@ pub(super) fn names(paths: &[PathBuf]) -> String {
         _ => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_lies_within_is_not_said_again() {
+        let mut territory = Territory::default();
+        for path in [
+            "/etc/imap2d",
+            "/etc/imap2d/tls",
+            "/etc/imap2d-2",
+            "/etc/imap2d",
+        ] {
+            territory.may_read(path);
+        }
+        assert_eq!(
+            territory.read,
+            ["/etc/imap2d", "/etc/imap2d-2"].map(PathBuf::from)
+        );
+    }
+
+    #[test]
+    fn mail_that_is_not_there_yet_can_be_made() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut territory = Territory::default();
+        territory.may_use(&directory.path().join("ann/Maildir"), false);
+        assert_eq!(territory.write, [directory.path()]);
+        territory.may_use(Path::new("/none/of/this"), false);
+        assert_eq!(territory.write.len(), 1, "but not below the root");
+    }
+
+    #[test]
+    fn read_only_mail_is_not_written() {
+        let mut territory = Territory::default();
+        territory.may_use(Path::new("/srv/mail"), true);
+        assert_eq!((territory.read.len(), territory.write.len()), (1, 0));
+    }
+
+    /// As certbot has it: the name is a link, and a renewal makes it point to another file.
+    #[test]
+    fn a_link_is_followed_to_where_the_next_file_will_be() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        for name in ["live", "archive"] {
+            fs::create_dir(path(name)).expect("mkdir");
+        }
+        fs::write(path("archive/cert1.pem"), "").expect("a file");
+        let link = path("live/cert.pem");
+        std::os::unix::fs::symlink("../archive/cert1.pem", &link).expect("a link");
+        let mut territory = Territory::default();
+        territory.may_reread(&link);
+        assert_eq!(territory.read, [path("live"), path("archive")]);
+        territory.may_reread(Path::new("here"));
+        assert_eq!(territory.read[2], Path::new("."));
+    }
+
+    #[test]
+    fn a_log_line_has_an_end() {
+        assert_eq!(names(&[]), "nothing");
+        let many: Vec<PathBuf> = (0..20).map(|number| format!("/{number}").into()).collect();
+        assert_eq!(names(&many[..2]), "/0, /1");
+        assert!(names(&many).ends_with("/7 and 12 more"), "{}", names(&many));
+    }
+}

@@ -7,7 +7,7 @@ use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::store::{Delete, Rename, StoreError, Subscribe};
-use crate::types::{MailboxName, MailboxRef};
+use crate::types::{MailboxName, MailboxRef, mutf7};
 
 /// Something the store does to the user's folders, in one step or more.
 struct FolderJob {
@@ -41,7 +41,20 @@ pub(super) fn create(name: &[u8], core: &Core) -> Box<dyn Job> {
 
 /// The name that an argument of CREATE stands for: a trailing separator only announces names below it.
 pub(super) fn created(name: &[u8], core: &Core) -> Result<MailboxName, Reply> {
-    super::personal_argument(name.strip_suffix(b".").unwrap_or(name), core)
+    new_name(name.strip_suffix(b".").unwrap_or(name), core)
+}
+
+/// A name that a mailbox is to have. One that is there already may hide control characters and line breaks in
+/// modified UTF-7; a new one may not (RFC 6855 §3).
+fn new_name(name: &[u8], core: &Core) -> Result<MailboxName, Reply> {
+    let is_unfit = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let name = super::personal_argument(name, core)?;
+    match mutf7::decode(name.as_str().as_bytes()) {
+        Some(text) if text.contains(is_unfit) => Err(Reply::no(
+            "A mailbox name must not contain control characters",
+        )),
+        _ => Ok(name),
+    }
 }
 
 /// RFC 3501 §6.3.4
@@ -51,7 +64,7 @@ pub(super) fn delete(name: &[u8], core: &Core) -> Box<dyn Job> {
 
 /// RFC 3501 §6.3.5
 pub(super) fn rename(from: &[u8], to: &[u8], core: &Core) -> Box<dyn Job> {
-    match super::personal_argument(to, core) {
+    match new_name(to, core) {
         Ok(to) => on_mailbox(from, core, "RENAME completed", |from| {
             Work::Rename(from, to)
         }),

@@ -55,11 +55,15 @@ impl Returning {
     }
 }
 
+/// Most pairs of number and unique identifier that are compared. A client sends a small sample; without the
+/// rest of a great one it is told more than it needs.
+const MAX_MATCHES: usize = 1000;
+
 /// The greatest unique identifier that still has the number that the client remembers. Messages only go,
 /// or come at the end: so up to there nothing has changed (RFC 7162 §3.2.5.2).
 fn last_match(numbers: &MessageSet, uids: &MessageSet, view: &View, cx: &Cx<'_, '_>) -> u32 {
     let (numbers, uids) = (numbers.resolve(0), uids.resolve(0));
-    let pairs = numbers.iter().zip(uids.iter());
+    let pairs = numbers.iter().zip(uids.iter()).take(MAX_MATCHES);
     let stands = |&(number, uid): &(u32, u32)| {
         let message = cx.store.message(view, number);
         message.is_some_and(|message| message.uid.get() == uid)

@@ -46,9 +46,30 @@ trait Findings {
         false
     }
 
-    /// Answers, when there are no more messages; `modseq` is the greatest mod-sequence of those that match,
-    /// if it was asked for.
-    fn tell(&mut self, modseq: Option<u64>, cx: &mut Cx<'_, '_>) -> Step<Reply>;
+    /// Answers, when there are no more messages; the mod-sequences are those of the messages that match, if
+    /// there are any and they were asked for.
+    fn tell(&mut self, modseqs: Option<ModSeqs>, cx: &mut Cx<'_, '_>) -> Step<Reply>;
+}
+
+/// The mod-sequences of the messages that match, as far as some answer tells them.
+#[derive(Debug, Clone, Copy)]
+struct ModSeqs {
+    /// That of the first message.
+    first: u64,
+    /// That of the last one.
+    last: u64,
+    greatest: u64,
+}
+
+impl ModSeqs {
+    /// Another message matches, after those before.
+    fn with(before: Option<Self>, modseq: u64) -> Self {
+        Self {
+            first: before.map_or(modseq, |before| before.first),
+            last: modseq,
+            greatest: before.map_or(modseq, |before| before.greatest.max(modseq)),
+        }
+    }
 }
 
 struct Search {
@@ -61,8 +82,8 @@ struct Search {
     retry: Retry,
     /// Every message was held against the keys.
     is_over: bool,
-    /// The greatest mod-sequence of a hit, if the keys ask for mod-sequences.
-    modseq: Option<u64>,
+    /// Those of the hits, if the keys ask for mod-sequences.
+    modseqs: Option<ModSeqs>,
 }
 
 /// What is being read of the current message.
@@ -147,7 +168,7 @@ fn job(
         loading: None,
         retry: Retry::default(),
         is_over: false,
-        modseq: None,
+        modseqs: None,
     })
 }
 
@@ -162,8 +183,10 @@ impl Job for Search {
             }
             self.is_over = true;
         }
-        let reply = ready!(self.findings.tell(self.modseq, cx));
-        Step::Done(reply.on(Occasion::after(self.uid)))
+        let reply = ready!(self.findings.tell(self.modseqs, cx));
+        // RFC 7162 §3.2.10.2: keys with message numbers use them, whatever the answer is in.
+        let uses_numbers = !self.uid || self.program.names_numbers();
+        Step::Done(reply.on(Occasion::after(!uses_numbers)))
     }
 }
 
@@ -208,7 +231,8 @@ impl Search {
                 Ok(true) => match self.findings.take(message, &self.facts) {
                     Ok(()) => {
                         if self.program.asks_for_modseq() {
-                            self.modseq = self.modseq.max(Some(cx.store.modseq(view, message)));
+                            let modseq = cx.store.modseq(view, message);
+                            self.modseqs = Some(ModSeqs::with(self.modseqs, modseq));
                         }
                         return Step::Done(Ok(()));
                     }

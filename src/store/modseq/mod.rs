@@ -206,14 +206,17 @@ impl Store {
     }
 
     /// The mod-sequence up to which a view was told of all changes: the mailbox's greatest one, or less if
-    /// expunges are being held back (RFC 7162 §3.2).
+    /// expunges are being held back, or others have just changed flags: a client that loses its connection
+    /// now must hear of them when it comes back (RFC 7162 §3.2).
     pub fn told_modseq(&self, view: &View) -> u64 {
         let mailbox = self.mailbox(view.handle());
         mailbox.modseqs.wanted.set(true);
-        let held = mailbox
+        let death = mailbox
             .table
             .first_death_after(view.buried(), view.last_uid());
-        held.map_or_else(|| mailbox.change(), |change| change - 1)
+        let untold = [death, mailbox.first_untold_flags(view.state())];
+        let first = untold.into_iter().flatten().min();
+        first.map_or_else(|| mailbox.change(), |change| change - 1)
     }
 
     /// True if the view was not told of all expunges.

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use super::rig::{Rig, Session, mailbox, numbers};
-use crate::store::{Access, MessageRef};
+use crate::budget::{Budget, Step};
+use crate::store::{Access, FlagChange, MessageRef};
 use crate::types::{FlagList, FlagOperation, Flags, NumberSet, Uid};
 
 const FILE: &str = "imap2d-modseq";
@@ -220,6 +221,27 @@ fn expunges_held_back_lower_what_was_told() {
         (vec![1], numbers(&[1]))
     );
     assert_eq!(session.highest(), flagged);
+}
+
+#[test]
+fn flags_that_were_not_told_yet_lower_what_was_told() {
+    let rig = rig();
+    let mut session = rig.inbox();
+    let before = session.highest();
+    let other = session.store.view(&session.handle, Access::ReadWrite);
+    let message = session.message(3);
+    let seen = |budget: &mut Budget<'_>| {
+        let change = &FlagChange::SEEN;
+        let changed = session.store.change_flags(&other, &message, change, budget);
+        Step::Done(changed)
+    };
+    assert!(rig.drive(seen).expect("changed"));
+    assert!(session.modseq(3) > before);
+    assert_eq!(session.store.told_modseq(&other), session.modseq(3));
+    assert!(session.highest() < session.modseq(3), "it was not told");
+    let updates = session.store.updates(&session.view, false);
+    assert_eq!(updates.flags_changed, numbers(&[3]));
+    assert_eq!(session.highest(), session.modseq(3));
 }
 
 #[test]

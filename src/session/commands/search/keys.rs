@@ -108,6 +108,8 @@ pub(super) struct Program {
     keys: u32,
     /// MODSEQ is among them.
     asks_for_modseq: bool,
+    /// Message numbers are among them.
+    names_numbers: bool,
 }
 
 /// The only thing that can be wrong with keys that were parsed.
@@ -128,6 +130,7 @@ impl Program {
             wanted: Vec::new(),
             keys: 0,
             asks_for_modseq: false,
+            names_numbers: false,
         };
         let test = compiler.test(SearchKey::And(keys))?;
         Ok(Self {
@@ -137,7 +140,13 @@ impl Program {
             in_body: false,
             keys: compiler.keys,
             asks_for_modseq: compiler.asks_for_modseq,
+            names_numbers: compiler.names_numbers,
         })
+    }
+
+    /// True if messages are named by their numbers.
+    pub(super) fn names_numbers(&self) -> bool {
+        self.names_numbers
     }
 
     /// True if the answer has to tell a mod-sequence (RFC 7162 §3.1.5).
@@ -235,6 +244,7 @@ struct Compiler {
     wanted: Vec<Wanted>,
     keys: u32,
     asks_for_modseq: bool,
+    names_numbers: bool,
 }
 
 impl Compiler {
@@ -250,7 +260,10 @@ impl Compiler {
             SearchKey::Numbers(set) | SearchKey::Uids(set) if set.is_saved() => {
                 Test::Uids(self.saved.clone())
             }
-            SearchKey::Numbers(set) => Test::Numbers(set.resolve(self.last.0)),
+            SearchKey::Numbers(set) => {
+                self.names_numbers = true;
+                Test::Numbers(set.resolve(self.last.0))
+            }
             SearchKey::Uids(set) => Test::Uids(set.resolve(self.last.1)),
             SearchKey::Header { field, text } => Test::Header(field, Box::new(self.finder(&text)?)),
             key => Test::Key(key),

@@ -1,8 +1,8 @@
 //! SEARCH: the numbers of the messages that match, as RFC 3501 has them or as a client has asked for
 //! them (RFC 4731), and what of them `$` is to stand for (RFC 5182).
 
-use super::Findings;
 use super::keys::{Facts, Missing};
+use super::{Findings, ModSeqs};
 use crate::budget::Step;
 use crate::protocol::SearchReturn;
 use crate::session::core::Saved;
@@ -65,14 +65,18 @@ impl Findings for Numbers {
         returns == Some(only_min) && found.iter().any(|set| !set.is_empty())
     }
 
-    fn tell(&mut self, modseq: Option<u64>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+    fn tell(&mut self, modseqs: Option<ModSeqs>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         match self.returns {
-            None => tell_all(std::mem::take(self.set()), modseq, cx),
+            None => {
+                let greatest = modseqs.map(|modseqs| modseqs.greatest);
+                tell_all(std::mem::take(self.set()), greatest, cx);
+            }
             Some(returns) => {
                 if returns.save {
                     cx.core.save(saved(&self.found, returns));
                 }
                 let uid = self.uid;
+                let modseq = modseqs.map(|modseqs| returned(modseqs, returns));
                 tell_some(std::mem::take(self.set()), returns, uid, modseq, cx);
             }
         }
@@ -134,6 +138,24 @@ fn tell_some(
         encoder.raw(" MODSEQ ").number(modseq);
     }
     encoder.end_line();
+}
+
+/// RFC 4731 §3.2: the greatest mod-sequence of the messages that are told, which are the ends if nothing else
+/// is asked for.
+fn returned(modseqs: ModSeqs, returns: SearchReturn) -> u64 {
+    let SearchReturn {
+        min,
+        max,
+        all,
+        count,
+        ..
+    } = returns;
+    match (min, max) {
+        _ if all || count => modseqs.greatest,
+        (true, false) => modseqs.first,
+        (false, true) => modseqs.last,
+        _ => modseqs.first.max(modseqs.last),
+    }
 }
 
 /// What `$` stands for afterwards (RFC 5182 §2.4): the ends if only they were asked for, else all.

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Findings;
 use super::keys::{Facts, Missing};
+use super::{Findings, ModSeqs};
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
 use crate::message::{address, fold, header, sent, subject, words};
 use crate::protocol::{Code, SortCriterion, SortKey};
@@ -82,7 +82,7 @@ impl Findings for Sorted {
         self.is_full()
     }
 
-    fn tell(&mut self, modseq: Option<u64>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+    fn tell(&mut self, modseqs: Option<ModSeqs>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         if self.is_full() {
             let reply = Reply::no("These are too many messages to be sorted by that");
             return Step::Done(reply.with_code(Code::Limit));
@@ -101,7 +101,8 @@ impl Findings for Sorted {
         }
         cx.core.encoder().begin_sort();
         cx.core.output.list(std::mem::take(&mut self.told));
-        cx.core.encoder().greatest_modseq(modseq).end_line();
+        let greatest = modseqs.map(|modseqs| modseqs.greatest);
+        cx.core.encoder().greatest_modseq(greatest).end_line();
         Step::Done(Reply::ok("SORT completed"))
     }
 }

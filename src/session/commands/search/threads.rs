@@ -1,8 +1,8 @@
 //! THREAD: the messages that match, as threads (RFC 5256).
 
-use super::Findings;
 use super::keys::{Facts, Missing};
 use super::sorted::sent_date;
+use super::{Findings, ModSeqs};
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
 use crate::message::fold::folded;
 use crate::message::thread::{self, Algorithm, Mail};
@@ -56,7 +56,7 @@ impl Findings for Threads {
         self.threads.as_ref().is_none_or(thread::Threads::is_full)
     }
 
-    fn tell(&mut self, _: Option<u64>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+    fn tell(&mut self, _: Option<ModSeqs>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         if self.is_complete() {
             let reply = Reply::no("These are too many messages to make threads of");
             return Step::Done(reply.with_code(Code::Limit));

@@ -1,0 +1,138 @@
+//! A client with QRESYNC (RFC 7162) comes back to a server that was started anew: with `imap2d-modseq` as it was
+//! left, without it, and after a crash. It may be told too much, never too little.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::support::data::{Data, Value};
+use crate::support::imap::{Client, Reply};
+use crate::support::maildir::{Maildir, message};
+use crate::support::server::TestServer;
+use crate::support::site::Site;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What the client keeps between two visits.
+struct Known {
+    validity: u32,
+    modseq: u64,
+}
+
+/// The number of a response code that may need 63 bits.
+fn modseq(reply: &Reply) -> u64 {
+    let text = |data: &Data| match data {
+        Data::Status(_, text) => Some(text.clone()),
+        _ => None,
+    };
+    let texts = reply.data.iter().filter_map(text);
+    let mut codes = texts.filter_map(|text| {
+        let (number, _) = text.strip_prefix("[HIGHESTMODSEQ ")?.split_once(']')?;
+        number.parse().ok()
+    });
+    codes.next_back().expect("a HIGHESTMODSEQ")
+}
+
+fn enabled(server: &TestServer) -> Client {
+    let mut client = server.login_imap4();
+    client.ok("ENABLE QRESYNC");
+    client
+}
+
+/// Synchronises for the first time, and has a flag changed.
+fn first_visit(server: &TestServer) -> Known {
+    let mut client = enabled(server);
+    let reply = client.ok("SELECT INBOX");
+    let known = Known {
+        validity: reply.code("UIDVALIDITY").expect("a UIDVALIDITY"),
+        modseq: modseq(&reply),
+    };
+    client.ok("UID STORE 1 +FLAGS (\\Flagged)");
+    client.ok("CLOSE");
+    let reply = client.ok("SELECT INBOX");
+    let modseq = modseq(&reply);
+    assert!(modseq > known.modseq);
+    client.ok("LOGOUT");
+    Known { modseq, ..known }
+}
+
+/// What it is told when it comes back: UIDs that vanished, UIDs with their flags, and what it knows then.
+fn visit(server: &TestServer, known: &Known) -> (Vec<String>, Vec<u32>, Known) {
+    let (validity, modseq_before) = (known.validity, known.modseq);
+    let mut client = enabled(server);
+    let reply = client.ok(&format!(
+        "SELECT INBOX (QRESYNC ({validity} {modseq_before}))"
+    ));
+    assert_eq!(reply.code("UIDVALIDITY"), Some(validity));
+    let vanished = reply.data.iter().filter_map(|data| match data {
+        Data::Other(name, values) if name == "VANISHED" => values.last().and_then(Value::text),
+        _ => None,
+    });
+    let told = reply.fetched().filter_map(|(_, items)| items.uid());
+    let known = Known {
+        validity,
+        modseq: modseq(&reply),
+    };
+    (vanished.collect(), told.collect(), known)
+}
+
+fn four(site: &Site) -> Maildir {
+    let maildir = site.maildir();
+    for id in ["one", "two", "three", "four"] {
+        maildir.put(&message("Test", id, "Text.\n"), "", DAY);
+    }
+    maildir
+}
+
+/// While nobody is there: a message goes, and another one gets a flag.
+fn change(maildir: &Maildir) {
+    fs::remove_file(maildir.the("<two").path).expect("a deletion");
+    let three = maildir.the("<three");
+    let name = three.path.with_file_name(format!("{}:2,S", three.base));
+    fs::rename(&three.path, name).expect("a rename");
+}
+
+#[test]
+fn with_its_file_a_mailbox_tells_what_has_changed() {
+    let site = Site::new();
+    let maildir = four(&site);
+    let server = TestServer::start(&site, &[]);
+    let known = first_visit(&server);
+    server.stop();
+    assert!(maildir.path().join("imap2d-modseq").exists());
+    change(&maildir);
+    let (vanished, told, now) = visit(&TestServer::start(&site, &[]), &known);
+    assert_eq!((vanished, told), (vec!["2".to_owned()], vec![3]));
+    assert!(now.modseq > known.modseq);
+}
+
+#[test]
+fn without_its_file_a_mailbox_tells_everything() {
+    let site = Site::new();
+    let maildir = four(&site);
+    let server = TestServer::start(&site, &[]);
+    let known = first_visit(&server);
+    server.stop();
+    change(&maildir);
+    fs::remove_file(maildir.path().join("imap2d-modseq")).expect("a deletion");
+    let server = TestServer::start(&site, &[]);
+    let (vanished, told, now) = visit(&server, &known);
+    assert_eq!((vanished, told), (vec!["2".to_owned()], vec![1, 3, 4]));
+    assert!(now.modseq > known.modseq);
+    // From then on it tells changes only.
+    let (vanished, told, then) = visit(&server, &now);
+    assert_eq!((vanished, told), (vec![], vec![]));
+    assert_eq!(then.modseq, now.modseq);
+}
+
+#[test]
+fn after_a_crash_a_mailbox_tells_everything() {
+    let site = Site::new();
+    let maildir = four(&site);
+    let server = TestServer::start(&site, &[]);
+    let known = first_visit(&server);
+    drop(server);
+    change(&maildir);
+    let (vanished, told, now) = visit(&TestServer::start(&site, &[]), &known);
+    assert_eq!((vanished, told), (vec!["2".to_owned()], vec![1, 3, 4]));
+    assert!(now.modseq > known.modseq);
+}
