@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! main ──> server ──> session ──> { protocol, message, store, auth } ──> types
-//!             └────> logging, demo ──> options ──> types
+//!             └────> logging, demo ──> options ──> types, hash_password ──> auth
 //!                                                    budget: a leaf, for server, session and store
 //! ```
 //!
@@ -36,7 +36,7 @@
 //! | [`auth`] | who may log in | how they asked |
 //! | [`session`] | one client, as a pure machine | sockets, clocks |
 //! | [`server`] | sockets, time, signals, descriptors | what is said over them |
-//! | [`options`], [`logging`], [`demo`] | what the operator wants and gets to see | |
+//! | [`options`], [`logging`], [`demo`], [`hash_password`] | what the operator wants and gets to see | |
 //!
 //! # What always holds
 //!
@@ -63,6 +63,7 @@
 pub mod auth;
 pub mod budget;
 pub mod demo;
+pub mod hash_password;
 pub mod logging;
 pub mod message;
 pub mod options;

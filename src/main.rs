@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use imap2d::Server;
 use imap2d::auth::PasswdFile;
 use imap2d::demo::{self, Demo};
+use imap2d::hash_password;
 use imap2d::logging;
 use imap2d::options::{self, Mode, OptionErrors, Options};
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Mode::Help => print(&options::help()),
         Mode::Version => print(concat!("imap2d ", env!("CARGO_PKG_VERSION"), "\n")),
         Mode::CheckConfig => check(&options),
+        Mode::HashPassword(user) => hash_password(user.as_deref()),
         mode => {
             options.syslog |= logging::descriptor_2_is_a_clients();
             logging::start(options.log_level, options.syslog);
@@ -84,6 +86,16 @@ fn check(options: &Options) -> u8 {
         Err(error) => {
             complain(format_args!("{}: {error}", users.display()));
             USAGE
+        }
+    }
+}
+
+fn hash_password(user: Option<&str>) -> u8 {
+    match hash_password::ask(user) {
+        Ok(text) => print(&format!("{text}\n")),
+        Err(error) => {
+            complain(error);
+            FAILURE
         }
     }
 }

@@ -12,6 +12,7 @@ mod layering;
 mod logins;
 mod modes;
 mod papers;
+mod passwords;
 mod program;
 mod resync;
 mod rig;

@@ -26,6 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("demo", &["options"]),
+    ("hash_password", &["auth"]),
 ];
 
 /// These may import everything: the program, and the map of the crate.

@@ -15,6 +15,7 @@ mod candidate;
 mod constant_time;
 mod credential;
 mod crypt;
+mod new_password;
 mod passwd_file;
 mod passwd_line;
 mod saslprep;
@@ -25,6 +26,7 @@ use std::path::Path;
 
 pub use account::AccountInfo;
 pub use candidate::Candidate;
+pub use new_password::{SALT as NEW_SALT, new_password};
 pub use passwd_file::{PasswdFile, Problem};
 
 /// Where users are looked up.

@@ -213,6 +213,9 @@ impl Reader<'_> {
                 return mode;
             }
         }
+        if let Some(said) = self.raw.first("hash-password") {
+            return Mode::HashPassword(said.value.clone());
+        }
         let listen = self.listen();
         // Only for the fault that its value may be; what it means is asked of `modes_said`.
         self.flag("inetd");

@@ -90,6 +90,8 @@ pub enum Mode {
         /// Cleartext listeners; at least one.
         listen: Vec<SocketAddr>,
     },
+    /// Ask for a password and print what the passwd-file is to hold: its field, or the line of this user.
+    HashPassword(Option<String>),
     /// Say whether the options are valid, which they are once this value exists.
     CheckConfig,
     /// Print the help text.

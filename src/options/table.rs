@@ -77,6 +77,7 @@ pub(super) const TABLE: &[Row] = &[
     row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
 
     row("",  "create-roles",    Flag,              Anywhere,    ""),
+    row("",  "hash-password",   Maybe("USER"),     CommandLine, ""),
     row("",  "max-connections", One("N"),          Anywhere,    ""),
     row("",  "max-per-address", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
@@ -89,7 +90,6 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "tls-cert",        One("FILE"),       LaterVersion, ""),
     row("",  "tls-key",         One("FILE"),       LaterVersion, ""),
     row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),
-    row("",  "hash-password",   Flag,              LaterVersion, ""),
     row("",  "verify",          One("MAILDIR"),    LaterVersion, ""),
 ];
 

@@ -117,7 +117,9 @@ impl Server {
                 let (user, account) = known.map_err(ServerError::NoUser)?;
                 Role::Serve(Client::Known { user, account })
             }
-            Mode::CheckConfig | Mode::Help | Mode::Version => return Err(ServerError::NoListener),
+            Mode::HashPassword(_) | Mode::CheckConfig | Mode::Help | Mode::Version => {
+                return Err(ServerError::NoListener);
+            }
         };
         let poll = Poll::new().map_err(ServerError::system("open a poll"))?;
         let waker =

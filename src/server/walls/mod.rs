@@ -94,7 +94,11 @@ pub(super) fn confine(options: &Options) -> Result<Walls, String> {
                 read_only: options.read_only,
             })
         }
-        Mode::Demo { .. } | Mode::CheckConfig | Mode::Help | Mode::Version => {
+        Mode::Demo { .. }
+        | Mode::HashPassword(_)
+        | Mode::CheckConfig
+        | Mode::Help
+        | Mode::Version => {
             process::leave_no_traces()?;
             process::renounce_privileges()?;
             Ok(Walls::Shared)
