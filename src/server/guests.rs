@@ -24,6 +24,11 @@ impl Guests {
         self.limit
     }
 
+    /// Whoever is counted already stays.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Counts one more; false, and nothing is counted, if that is one too many.
     pub(super) fn enter(&mut self, from: Network) -> bool {
         let count = self.by_network.entry(from).or_insert(0);

@@ -75,6 +75,8 @@ fn command(name: &str, settings: &Settings, socket: OwnedFd) -> Command {
     command
         .arg0(name)
         .args(settings.to_args())
+        // Whoever starts services is to hear of the server, and of nobody else.
+        .env_remove("NOTIFY_SOCKET")
         .stdin(Stdio::from(socket))
         .stdout(Stdio::null());
     if settings.syslog {

@@ -8,17 +8,24 @@ use crate::auth::{AccountInfo, PasswdFile};
 use crate::options::Options;
 use crate::server::gate::mail_root;
 use crate::store::Account;
-use rustix::process::{geteuid, getuid};
+use rustix::process::geteuid;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// A daemon, which has its ports.
-pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Result<(), String> {
-    let territory = of_daemon(options);
+pub(super) fn become_daemon(
+    options: &Options,
+    option_file: Option<&Path>,
+    run_as: Option<&Identity>,
+) -> Result<(), String> {
+    let mut territory = of_daemon(options);
+    if let Some(file) = option_file {
+        territory.may_reread(file);
+    }
     match run_as {
         Some(user) => user.assume()?,
-        None if geteuid().is_root() || getuid().is_root() => {
+        None if process::is_root() => {
             return Err(
                 "imap2d does not serve as root: say --run-as USER, the one who owns the Maildirs \
                  (it takes its ports first)"
