@@ -8,4 +8,5 @@ pub(crate) mod processes;
 pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod site;
+pub(crate) mod terminal;
 pub(crate) mod view;
