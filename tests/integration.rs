@@ -10,6 +10,7 @@ mod foreign;
 mod hammer;
 mod large;
 mod layering;
+mod logins;
 mod modes;
 mod packages;
 mod papers;

@@ -4,6 +4,7 @@ pub(crate) mod data;
 pub(crate) mod dovecot;
 pub(crate) mod imap;
 pub(crate) mod maildir;
+pub(crate) mod processes;
 pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod site;
