@@ -80,6 +80,7 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "hash-password",   Maybe("USER"),     CommandLine, ""),
     row("L", "listen-tls",      Many("ADDR:PORT"), Anywhere,    ""),
     row("",  "max-connections", One("N"),          Anywhere,    ""),
+    row("",  "max-per-address", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
     row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),

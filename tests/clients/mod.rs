@@ -8,6 +8,7 @@ mod account;
 mod alpine;
 mod crate_imap;
 mod curl;
+mod extensions;
 mod fetchmail;
 mod getmail;
 mod isync;
@@ -15,7 +16,6 @@ mod libraries;
 mod mailutil;
 mod mutt;
 mod offlineimap;
-mod terminal;
 mod together;
 mod two_ways;
 
