@@ -161,6 +161,8 @@ impl Connection {
             Handshake::Done(info) => {
                 log::debug!("{}: {}", self.name(), self.transport.tls_summary());
                 self.session.handle_tls(info);
+                // What has come behind the handshake may have been read with it, and no event tells of that.
+                self.readable = true;
                 return Ok(None);
             }
             Handshake::NeedsInput => self.readable = false,

@@ -121,6 +121,7 @@ impl Running {
             "--listen=127.0.0.1:0".to_string(),
             "--listen-tls=127.0.0.1:0".to_string(),
             "--plaintext-login=never".to_string(),
+            "--max-per-address=200".to_string(),
             format!("--users={}", text(home.path("users"))),
             format!("--mail={}", text(home.path("%u"))),
         ];
@@ -326,6 +327,33 @@ fn octet_by_octet() {
     let mut client = BufReader::new(StreamOwned::new(tls, stream));
     assert!(line(&mut client).starts_with("* OK"));
     log_in(&mut client);
+}
+
+/// The last octets of the handshake and the first command are read by one call: no event tells of the command.
+#[test]
+fn a_command_may_come_with_the_end_of_the_handshake() {
+    let server = Running::start();
+    for _ in 0..100 {
+        let mut stream = Running::raw(server.tls);
+        let name = ServerName::try_from("mail.example").expect("a name");
+        let settings = server.home.client(&[&version::TLS13]);
+        let mut tls = ClientConnection::new(Arc::new(settings), name).expect("a client");
+        while tls.is_handshaking() {
+            while tls.wants_write() && tls.is_handshaking() {
+                tls.write_tls(&mut stream).expect("sent");
+            }
+            tls.read_tls(&mut stream).expect("octets");
+            tls.process_new_packets().expect("TLS");
+        }
+        tls.writer().write_all(b"a1 NOOP\r\n").expect("memory");
+        let mut flight = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut flight).expect("memory");
+        }
+        stream.write_all(&flight).expect("sent");
+        let mut client = BufReader::new(StreamOwned::new(tls, stream));
+        assert!(answer(&mut client, "a1").starts_with("OK"));
+    }
 }
 
 #[test]
