@@ -22,12 +22,18 @@ const MAX_PACKET: usize = 1024;
 /// printed to descriptor 2, which may be a client's socket.
 pub fn start(level: LevelFilter, syslog: bool) {
     let started = if syslog {
-        log::set_boxed_logger(Box::new(Syslog::new(level))).map(|()| log::set_max_level(level))
+        log::set_boxed_logger(Box::new(Syslog::new()))
     } else {
-        stderr(level).try_init()
+        stderr().try_init()
     };
+    set_level(level);
     debug_assert!(started.is_ok(), "logging is started once");
     std::panic::set_hook(Box::new(|panic| log::error!("internal error: {panic}")));
+}
+
+/// From now on that much is logged.
+pub fn set_level(level: LevelFilter) {
+    log::set_max_level(level);
 }
 
 /// True if descriptor 2 is a client's: inetd and its kind make one socket of 0, 1 and 2. systemd too makes 2 a
@@ -38,10 +44,11 @@ pub fn descriptor_2_is_a_clients() -> bool {
     kind == Ok(rustix::fs::FileType::Socket) && !is_journals()
 }
 
-fn stderr(level: LevelFilter) -> env_logger::Builder {
+fn stderr() -> env_logger::Builder {
     let to_journal = is_journals();
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(level);
+    // How much is logged may change: `log` itself looks after that.
+    builder.filter_level(LevelFilter::Trace);
     builder.format(move |out, record| {
         let text = OneLine(record.args());
         if to_journal {
@@ -104,16 +111,15 @@ impl fmt::Write for Escaping<'_, '_> {
 
 /// A logger that sends packets to the system's own.
 struct Syslog {
-    level: LevelFilter,
     socket: Option<UnixDatagram>,
 }
 
 impl Syslog {
     /// Never blocks later: when the system's logger does not keep up, lines are lost, not clients.
-    fn new(level: LevelFilter) -> Self {
+    fn new() -> Self {
         let socket = UnixDatagram::unbound().ok();
         let socket = socket.filter(|socket| socket.set_nonblocking(true).is_ok());
-        Self { level, socket }
+        Self { socket }
     }
 
     fn send(&self, to: &Path, packet: &str) {
@@ -126,7 +132,7 @@ impl Syslog {
 
 impl Log for Syslog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level
+        metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -186,7 +192,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("log");
         let logger = UnixDatagram::bind(&path).expect("a socket");
-        Syslog::new(LevelFilter::Info).send(&path, "<22>imap2d: hello");
+        Syslog::new().send(&path, "<22>imap2d: hello");
         let mut heard = [0; 64];
         let length = logger.recv(&mut heard).expect("a packet");
         assert_eq!(&heard[..length], b"<22>imap2d: hello");

@@ -12,13 +12,14 @@ use imap2d::auth::PasswdFile;
 use imap2d::demo::{self, Demo};
 use imap2d::hash_password;
 use imap2d::logging;
-use imap2d::options::{self, Mode, OptionErrors, Options};
+use imap2d::options::{self, Mode, OptionErrors, Options, RawOptions};
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let mut options = match Options::from_args(std::env::args_os().skip(1)) {
+    let said = RawOptions::read(std::env::args_os().skip(1));
+    let mut options = match Options::from_said(&said) {
         Ok(options) => options,
         Err(errors) => return ExitCode::from(report(&errors)),
     };
@@ -31,8 +32,8 @@ fn main() -> ExitCode {
             options.syslog |= logging::descriptor_2_is_a_clients();
             logging::start(options.log_level, options.syslog);
             let ended = match mode {
-                Mode::Demo { listen } => demonstrate(options, listen),
-                _ => serve(&options, |_| {}),
+                Mode::Demo { listen } => demonstrate(options, said, listen),
+                _ => serve(&options, said, |_| {}),
             };
             ended.map_or_else(|error| failed(&*error), |()| 0)
         }
@@ -42,19 +43,27 @@ fn main() -> ExitCode {
 
 /// Serves until told to stop, or until the one client has gone; announces the first listener's address
 /// once clients can connect.
-fn serve(options: &Options, announce: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
+fn serve(
+    options: &Options,
+    said: RawOptions,
+    announce: impl FnOnce(SocketAddr),
+) -> Result<(), Box<dyn Error>> {
     #[cfg(feature = "takeover")]
     log::error!(
         "this build has a back door (feature takeover): it is for tests, and for nothing else"
     );
-    let server = Server::bind(options)?.stop_on_signals()?.confine()?;
+    let server = Server::bind(options)?.operated(said)?.confine()?;
     announce(server.local_addr());
     Ok(server.run()?)
 }
 
-fn demonstrate(options: Options, listen: Vec<SocketAddr>) -> Result<(), Box<dyn Error>> {
+fn demonstrate(
+    options: Options,
+    said: RawOptions,
+    listen: Vec<SocketAddr>,
+) -> Result<(), Box<dyn Error>> {
     let demo = Demo::create()?;
-    serve(&demo.apply(options, listen), |address| {
+    serve(&demo.apply(options, listen), said, |address| {
         print(&demo::instructions(address));
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where an option was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Source {
     /// In the option file.
     File {
         /// The file, as it was named.
-        path: Rc<Path>,
+        path: Arc<Path>,
         /// The line, from 1; 0 for the file as a whole.
         line: usize,
     },

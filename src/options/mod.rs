@@ -130,6 +130,14 @@ impl Options {
     pub fn from_args<S: AsRef<std::ffi::OsStr>>(
         args: impl IntoIterator<Item = S>,
     ) -> Result<Self, OptionErrors> {
-        meaning::options(&RawOptions::read(args))
+        Self::from_said(&RawOptions::read(args))
+    }
+
+    /// What was said, checked.
+    ///
+    /// # Errors
+    /// All faults, each with its place.
+    pub fn from_said(said: &RawOptions) -> Result<Self, OptionErrors> {
+        meaning::options(said)
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::error::{OptionError, Source};
 use super::table::{self, Argument, Place, Row, TABLE};
@@ -31,10 +31,15 @@ impl RawOptions {
     pub fn read<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
         let mut raw = Self::default();
         raw.read_command_line(args);
-        if let Some(path) = raw.first("config").and_then(|said| said.value.clone()) {
-            raw.read_file(Path::new(&path));
+        if let Some(path) = raw.option_file().map(Path::to_owned) {
+            raw.read_file(&path);
         }
         raw
+    }
+
+    /// The option file.
+    pub fn option_file(&self) -> Option<&Path> {
+        self.first("config")?.value.as_deref().map(Path::new)
     }
 
     /// What could not even be read.
@@ -45,6 +50,28 @@ impl RawOptions {
     /// The names of what was said, in no particular order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.said.iter().map(|said| said.name)
+    }
+
+    /// The command line once more, every option by its long name.
+    pub fn command_line(&self) -> Vec<String> {
+        let said = self.said.iter();
+        let here = said.filter(|said| said.source == Source::CommandLine);
+        here.map(|said| match &said.value {
+            Some(value) => format!("--{}={value}", said.name),
+            None => format!("--{}", said.name),
+        })
+        .collect()
+    }
+
+    /// The names of the options of which something else was said there.
+    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
+        let values = |raw: &Self, name| -> Vec<Option<String>> {
+            raw.all(name).map(|said| said.value.clone()).collect()
+        };
+        let names = TABLE.iter().map(|row| row.long);
+        names
+            .filter(|name| values(self, name) != values(other, name))
+            .collect()
     }
 
     /// Whatever was said under `name`; what stands on the command line hides what stands in the file.
@@ -98,9 +125,9 @@ impl RawOptions {
     }
 
     fn read_file(&mut self, path: &Path) {
-        let path: Rc<Path> = path.into();
+        let path: Arc<Path> = path.into();
         let at = |line| Source::File {
-            path: Rc::clone(&path),
+            path: Arc::clone(&path),
             line,
         };
         let text = match contents(&path) {
@@ -260,5 +287,23 @@ mod tests {
         assert_eq!(user(&["--preauth=ann"]), ann);
         assert_eq!(user(&["-pann"]), ann);
         assert_eq!(user(&["-p", "ann"]), ann);
+    }
+
+    #[test]
+    fn the_command_line_can_be_read_again() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().to_str().expect("UTF-8");
+        std::fs::write(path, "max-message 5\nread-only\n").expect("written");
+        let first = RawOptions::read(["-wc", path, "--users=/u", "-pann", "-l", "127.0.0.1:1"]);
+        let again = RawOptions::read(first.command_line());
+        assert_eq!(again, first);
+
+        std::fs::write(path, "max-message 6\nsyslog\n").expect("written");
+        let later = RawOptions::read(first.command_line());
+        assert_eq!(
+            later.differing(&first),
+            ["read-only", "syslog", "max-message"]
+        );
+        assert_eq!(later.differing(&later), [] as [&str; 0]);
     }
 }

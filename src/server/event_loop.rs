@@ -12,12 +12,14 @@ use super::connection::{Connection, Next};
 use super::error::ServerError;
 use super::idlers::Idlers;
 use super::listener::{self, ACCEPTS_A_TURN, Listener};
+use super::operator::Operator;
 use super::shared::Shared;
-use super::signals::StopSignals;
+use super::signals::Asked;
 use super::slab::{FIRST_KEY, Slab};
 use super::timers::Timers;
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock, TURN_TIME};
+use crate::logging;
 use crate::session::Session;
 use crate::store::MailboxHandle;
 use mio::event::Event;
@@ -35,15 +37,17 @@ use std::time::{Duration, Instant};
 
 /// The token of the [`mio::Waker`] of a [`super::Handle`].
 pub(super) const WAKER: Token = Token(0);
-const SIGNALS: Token = Token(1);
+/// The token of the signals of an [`Operator`].
+pub(super) const SIGNALS: Token = Token(1);
 const WATCH: Token = Token(2);
 /// The tokens of the listeners follow from here on.
-const FIRST_LISTENER: usize = 3;
+pub(super) const FIRST_LISTENER: usize = 3;
 
 /// Events taken from the poll at once; more are found in the next turn.
 const EVENTS: usize = 256;
-/// How long clients may take to read their last lines when the server shuts down.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
+/// How long clients may take to read their last lines when the server shuts down. Who asked for it expects the end
+/// within five seconds.
+pub(super) const DRAIN_TIME: Duration = Duration::from_secs(4);
 
 /// Everything that lives in the thread of the server.
 pub(super) struct EventLoop {
@@ -59,7 +63,7 @@ pub(super) struct EventLoop {
     /// Those that want a turn; nobody stands in it twice.
     queue: VecDeque<Token>,
     shared: Shared,
-    signals: Option<StopSignals>,
+    operator: Option<Operator>,
     stop: Arc<AtomicBool>,
     /// Set when the server shuts down: the end of its patience.
     draining_until: Option<Instant>,
@@ -89,7 +93,7 @@ impl EventLoop {
             has_heard: false,
             queue: VecDeque::new(),
             shared,
-            signals: None,
+            operator: None,
             stop,
             draining_until: None,
             idle_end: None,
@@ -119,11 +123,12 @@ impl EventLoop {
         self.idle_end = Some(IdleEnd::new(time, SystemClock.now()));
     }
 
-    pub(super) fn stop_on(&mut self, mut signals: StopSignals) -> Result<(), ServerError> {
-        signals
+    pub(super) fn obey(&mut self, mut operator: Operator) -> Result<(), ServerError> {
+        operator
             .register(self.poll.registry(), SIGNALS)
             .map_err(ServerError::system("listen to signals"))?;
-        self.signals = Some(signals);
+        operator.manager.tell_ready();
+        self.operator = Some(operator);
         Ok(())
     }
 
@@ -146,6 +151,7 @@ impl EventLoop {
     pub(super) fn run(mut self) -> Result<(), ServerError> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.is_over() {
+            self.note_number_of_clients();
             self.wait(&mut events)?;
             for event in &events {
                 self.note(event);
@@ -158,7 +164,9 @@ impl EventLoop {
             self.look_for_news();
             self.give_turns();
             self.spread_news();
-            self.note_idleness();
+        }
+        if let Some(operator) = &self.operator {
+            operator.manager.tell_stopping();
         }
         Ok(())
     }
@@ -187,7 +195,12 @@ impl EventLoop {
                 .chain(self.timers.next())
                 .chain(self.idlers.next_look())
                 .chain(self.draining_until)
-                .chain(self.idle_end.as_ref().and_then(IdleEnd::deadline));
+                .chain(self.idle_end.as_ref().and_then(IdleEnd::deadline))
+                .chain(
+                    self.operator
+                        .as_ref()
+                        .and_then(|operator| operator.manager.deadline()),
+                );
             deadline.min().map(|at| at.saturating_duration_since(now))
         };
         match self.poll.poll(events, timeout) {
@@ -203,11 +216,7 @@ impl EventLoop {
         match event.token() {
             WAKER => {}
             WATCH => self.has_heard = true,
-            SIGNALS => {
-                if self.signals.as_mut().is_some_and(StopSignals::ask_to_stop) {
-                    self.begin_to_drain();
-                }
-            }
+            SIGNALS => self.hear_operator(),
             Token(key) if key < FIRST_KEY => {
                 if let Some(listener) = self.listeners.get_mut(key - FIRST_LISTENER) {
                     listener.note_ready();
@@ -252,10 +261,7 @@ impl EventLoop {
             return listener::refuse(client);
         }
         log::debug!("{address}: connected");
-        // Responses are written whole: there is nothing that the kernel should wait for.
-        let _ = client.set_nodelay(true);
-        // Without it a client that lost its power would look idle until the idle time-out.
-        let _ = rustix::net::sockopt::set_socket_keepalive(&client, true);
+        listener::tune(&client);
         let peer = self.shared.gate.peer(address);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());
@@ -264,10 +270,35 @@ impl EventLoop {
         }
     }
 
-    fn note_idleness(&mut self) {
+    fn note_number_of_clients(&mut self) {
+        let (clients, now) = (self.connections.len(), SystemClock.now());
         if let Some(end) = &mut self.idle_end {
-            end.note(self.connections.len(), SystemClock.now());
+            end.note(clients, now);
         }
+        if let Some(operator) = &mut self.operator {
+            operator.manager.tell_clients(clients, now);
+        }
+    }
+
+    fn hear_operator(&mut self) {
+        let asked = self.operator.as_mut().map(Operator::asked);
+        for asked in asked.unwrap_or_default() {
+            match asked {
+                Asked::Stop => self.begin_to_drain(),
+                Asked::Reread => self.reread_options(),
+                Asked::Reap => {}
+            }
+        }
+    }
+
+    /// Those who are connected keep what they were told at the beginning; limits are for those who come.
+    fn reread_options(&mut self) {
+        let Some(options) = self.operator.as_mut().and_then(Operator::reread) else {
+            return;
+        };
+        logging::set_level(options.log_level);
+        self.max_connections = options.max_connections;
+        self.shared.change(&options);
     }
 
     /// Gives a turn to those whose time has come. A timer that fired early is armed again.
@@ -401,6 +432,9 @@ impl EventLoop {
             self.connections.len()
         );
         self.draining_until = Some(now + DRAIN_TIME);
+        if let Some(operator) = &self.operator {
+            operator.manager.tell_stopping();
+        }
         self.listeners.clear();
         for token in self.connections.keys() {
             if let Some(connection) = self.connections.get_mut(token) {

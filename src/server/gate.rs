@@ -31,6 +31,11 @@ impl Gate {
         }
     }
 
+    /// What can change of the options while the server runs.
+    pub(super) fn change(&mut self, options: &Options) {
+        self.plaintext_login = options.plaintext_login;
+    }
+
     /// From now on whoever is let in is served behind these walls.
     pub(super) fn put_behind(&mut self, walls: Walls) {
         self.walls = walls;

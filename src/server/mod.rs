@@ -23,11 +23,14 @@
 
 mod activation;
 mod connection;
+mod doorkeeper;
 mod error;
 mod event_loop;
 mod gate;
 mod idlers;
 mod listener;
+mod operator;
+mod service;
 mod shared;
 mod signals;
 mod single;
@@ -41,14 +44,16 @@ mod transport;
 mod walls;
 
 use self::activation::IDLE_TIME;
+use self::doorkeeper::Doorkeeper;
 use self::event_loop::{EventLoop, WAKER};
 use self::gate::Gate;
 use self::listener::Listener;
+use self::operator::Operator;
 use self::shared::Shared;
-use self::signals::StopSignals;
+use self::signals::{Asked, Signals};
 use self::single::Client;
 use self::transport::Transport;
-use crate::options::{DialectOption, Mode, Options};
+use crate::options::{DialectOption, Mode, Options, RawOptions};
 use crate::protocol::dialect::{Dialect, Level};
 use crate::session::{Roles, SessionConfig};
 use crate::store::{Settings, Store, layout};
@@ -66,7 +71,7 @@ pub struct Server {
     gate: Gate,
     poll: Poll,
     role: Role,
-    signals: Option<StopSignals>,
+    operator: Option<Operator>,
     handle: Handle,
 }
 
@@ -125,7 +130,7 @@ impl Server {
             gate,
             poll,
             role,
-            signals: None,
+            operator: None,
             handle: Handle {
                 stop: Arc::default(),
                 waker: Arc::new(waker),
@@ -133,17 +138,20 @@ impl Server {
         })
     }
 
-    /// From now on `SIGTERM` and `SIGINT` shut this server down. `SIGHUP` does nothing to a server, but ends
-    /// a demonstration, or the service of one client: the terminal it was for is gone. This is the
+    /// From now on `SIGTERM` and `SIGINT` shut this server down. `SIGHUP` has it read again what was `said`, the
+    /// options it was made with; it ends a demonstration, or the service of one client: the
+    /// terminal it was for is gone. And the service manager is told how the server does. This is the
     /// whole process's business, so it is left to the program; a server that is embedded has its [`Handle`].
     ///
     /// # Errors
     /// If the system refuses it.
-    pub fn stop_on_signals(mut self) -> Result<Self, ServerError> {
-        let hang_up_stops = !matches!(self.options.mode, Mode::Serve { .. } | Mode::Wait);
-        let signals =
-            StopSignals::new(hang_up_stops).map_err(ServerError::system("listen to signals"))?;
-        self.signals = Some(signals);
+    pub fn operated(mut self, said: RawOptions) -> Result<Self, ServerError> {
+        let hang_up = match self.options.mode {
+            Mode::Serve { .. } | Mode::Wait => Asked::Reread,
+            _ => Asked::Stop,
+        };
+        let signals = Signals::new(hang_up).map_err(ServerError::system("listen to signals"))?;
+        self.operator = Some(Operator::new(signals, said));
         Ok(self)
     }
 
@@ -157,7 +165,8 @@ impl Server {
     /// # Errors
     /// If the process is root and was not told whom to become, or if the system refuses.
     pub fn confine(mut self) -> Result<Self, ServerError> {
-        let walls = walls::confine(&self.options).map_err(ServerError::Confine)?;
+        let option_file = self.operator.as_ref().and_then(Operator::option_file);
+        let walls = walls::confine(&self.options, option_file).map_err(ServerError::Confine)?;
         self.gate.put_behind(walls);
         if let Mode::Preauth(name) = &self.options.mode {
             let known = self.gate.preauthenticated(name.as_deref());
@@ -192,15 +201,22 @@ impl Server {
     /// If the system refuses what the loop cannot do without. Nothing that a client does is an error.
     pub fn run(self) -> Result<(), ServerError> {
         let options = &self.options;
+        let (role, operator) = match (self.role, self.operator) {
+            // A loop as root would have to be all users at once.
+            (Role::Wait(listeners), Some(operator)) if walls::is_root() => {
+                return Doorkeeper::new(self.poll, listeners, operator, options)?.run();
+            }
+            others => others,
+        };
         let host = host_name();
         let store = open_store(options, &host);
         let shared = Shared::new(store, self.gate, session_config(options, host));
         let stop = self.handle.stop;
         let mut event_loop = EventLoop::new(self.poll, shared, options.max_connections, stop)?;
-        if let Some(signals) = self.signals {
-            event_loop.stop_on(signals)?;
+        if let Some(operator) = operator {
+            event_loop.obey(operator)?;
         }
-        match self.role {
+        match role {
             Role::Listen(listeners) => event_loop.listen(listeners)?,
             Role::Wait(listeners) => {
                 event_loop.listen(listeners)?;
@@ -244,6 +260,15 @@ fn open_store(options: &Options, host: &str) -> Store {
         log::warn!("changes by other programs are found by looking, not by being told: {error}");
     }
     store
+}
+
+/// What new sessions of a server do, after its options have changed.
+fn changed_config(options: &Options, before: &SessionConfig) -> SessionConfig {
+    let fresh = session_config(options, before.host.clone());
+    SessionConfig {
+        offers_tls: before.offers_tls,
+        ..fresh
+    }
 }
 
 fn session_config(options: &Options, host: String) -> SessionConfig {

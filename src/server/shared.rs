@@ -1,6 +1,7 @@
 //! What all connections work with in their turns.
 
 use super::gate::Gate;
+use crate::options::Options;
 use crate::session::SessionConfig;
 use crate::store::Store;
 use std::rc::Rc;
@@ -25,5 +26,11 @@ impl Shared {
             config: Rc::new(config),
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
         }
+    }
+
+    /// What can change of the options while the server runs.
+    pub(super) fn change(&mut self, options: &Options) {
+        self.config = Rc::new(super::changed_config(options, &self.config));
+        self.gate.change(options);
     }
 }

@@ -1,38 +1,52 @@
 //! Signals as events of the loop.
 
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook_mio::v1_0::Signals;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals as Source;
 use std::io;
 
-/// The signals that the server listens to.
-pub(super) struct StopSignals {
-    signals: Signals,
-    hang_up_stops: bool,
+/// The signals that a process of ours listens to.
+pub(super) struct Signals {
+    source: Source,
+    hang_up: Asked,
 }
 
-impl StopSignals {
-    /// From now on `SIGTERM` and `SIGINT` are requests to shut down. So is `SIGHUP` if whoever started
-    /// the program is to be served and nobody else; else it is ignored, and kept for re-reading what can
-    /// be re-read.
-    pub(super) fn new(hang_up_stops: bool) -> io::Result<Self> {
-        Signals::new([SIGTERM, SIGINT, SIGHUP]).map(|signals| Self {
-            signals,
-            hang_up_stops,
-        })
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To end.
+    Stop,
+    /// To read again what can be read again.
+    Reread,
+    /// To look which children have ended.
+    Reap,
+}
+
+impl Signals {
+    /// From now on `SIGTERM` and `SIGINT` are requests to end. What `SIGHUP` asks for depends on who it comes
+    /// from: to a server it comes from the operator, to anyone else from a terminal that is gone.
+    pub(super) fn new(hang_up: Asked) -> io::Result<Self> {
+        let source = Source::new([SIGTERM, SIGINT, SIGHUP])?;
+        Ok(Self { source, hang_up })
+    }
+
+    /// From now on the end of a child is an event too.
+    pub(super) fn hear_of_children(&self) -> io::Result<()> {
+        self.source.add_signal(SIGCHLD)
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.signals, token, Interest::READABLE)
+        registry.register(&mut self.source, token, Interest::READABLE)
     }
 
-    /// True if a request to shut down has come in. Empties the queue.
-    pub(super) fn ask_to_stop(&mut self) -> bool {
-        let hang_up_stops = self.hang_up_stops;
-        let received = self.signals.pending();
-        received
-            .filter(|&signal| signal != SIGHUP || hang_up_stops)
-            .count()
-            > 0
+    /// What has been asked for since the last call.
+    pub(super) fn asked(&mut self) -> Vec<Asked> {
+        let hang_up = self.hang_up;
+        let meaning = |signal| match signal {
+            SIGHUP => hang_up,
+            SIGCHLD => Asked::Reap,
+            _ => Asked::Stop,
+        };
+        self.source.pending().map(meaning).collect()
     }
 }

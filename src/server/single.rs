@@ -5,6 +5,7 @@
 //! and its end is the end of the process.
 
 use super::gate::Gate;
+use super::listener;
 use super::shared::Shared;
 use super::transport::Descriptors;
 use crate::session::{Peer, Session};
@@ -32,6 +33,7 @@ pub(super) enum Client {
 /// Descriptors 0 and 1. They are duplicated, so that nothing else that uses them is surprised.
 pub(super) fn standard_descriptors() -> io::Result<Descriptors> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
+    listener::tune(&input);
     let output = io::stdout().as_fd().try_clone_to_owned()?;
     Descriptors::new(input, output)
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal};
+
 use super::{IDLE_LIMIT, Process, connect, converse, free_address, site};
 use crate::support::program::{Program, until};
 use crate::support::server;
@@ -35,24 +37,40 @@ fn as_root() -> bool {
 }
 
 /// The processes that serve the site, found by their arguments.
-fn servers(site: &Site) -> usize {
+fn servers(site: &Site) -> Vec<Pid> {
     let users = site.users().display().to_string();
-    let mode = |arguments: &str| arguments.contains(&users) && arguments.contains("\0--wait");
+    let is_one = |arguments: &str| arguments.contains(&users) && arguments.contains("\0--wait");
     let processes = fs::read_dir("/proc").expect("processes").flatten();
-    let arguments = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-    arguments
-        .filter(|arguments| mode(&String::from_utf8_lossy(arguments)))
-        .count()
+    let found = processes.filter(|process| {
+        let arguments = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        is_one(&String::from_utf8_lossy(&arguments))
+    });
+    let pid = |name: &str| Pid::from_raw(name.parse().ok()?);
+    found
+        .filter_map(|process| pid(process.file_name().to_str()?))
+        .collect()
 }
 
 /// A process serves all who come, ends when nobody does, and is followed by another.
 fn serves_again_and_again(site: &Site, address: SocketAddr) {
-    for _ in 0..2 {
+    let serve_two = || {
         converse(connect(address));
         converse(connect(address));
-        assert_eq!(servers(site), 1, "one process has served both");
-        until("its end", IDLE_LIMIT, || (servers(site) == 0).then_some(()));
-    }
+        let servers = servers(site);
+        assert_eq!(servers.len(), 1, "one process has served both");
+        servers[0]
+    };
+    let until_nobody_serves = || {
+        until("its end", IDLE_LIMIT, || {
+            servers(site).is_empty().then_some(())
+        });
+    };
+    let first = serve_two();
+    until_nobody_serves();
+    let second = serve_two();
+    assert_ne!(first, second);
+    rustix::process::kill_process(second, Signal::TERM).expect("it is there for this test");
+    until_nobody_serves();
 }
 
 #[test]

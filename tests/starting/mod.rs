@@ -1,7 +1,10 @@
 //! The ways to be started by others, each tried with the program that does it: `tests/modes.rs` has
 //! descriptors 0 and 1, here are those who listen for us.
 
+mod doorkeeper;
 mod inetd;
+mod interrupted;
+mod operator;
 mod systemd;
 mod wait;
 

@@ -9,8 +9,12 @@ use std::time::{Duration, Instant};
 /// Set to `required` where a missing program has to fail the test run, as in CI.
 const OBLIGATION: &str = "IMAP2D_REAL_CLIENTS";
 
-/// Where Debian keeps Dovecot's inner programs, which are not for the search path.
-const OUTSIDE_THE_PATH: &str = "/usr/lib/dovecot";
+/// Where Debian keeps Dovecot's inner programs, which are not for the search path; and where `.ci/run`
+/// unpacks xinetd, which cannot be installed beside another inetd.
+const OUTSIDE_THE_PATH: [&str; 2] = [
+    "/usr/lib/dovecot",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/target/xinetd/usr/sbin"),
+];
 
 /// An installed program.
 #[derive(Debug, Clone)]
@@ -26,7 +30,7 @@ impl Program {
     pub(crate) fn find(name: &str) -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let found = std::env::split_paths(&path)
-            .chain([PathBuf::from(OUTSIDE_THE_PATH)])
+            .chain(OUTSIDE_THE_PATH.map(PathBuf::from))
             .map(|directory| directory.join(name))
             .find(|candidate| candidate.is_file());
         if found.is_none() {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::imap::Client;
+use super::program::until;
 use super::site::{PASSWORD, Site, USER};
 
 /// Names another binary to test than the one Cargo has just built.
@@ -69,9 +70,8 @@ impl TestServer {
 
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(mut self) {
-        let process = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
-        kill_process(process.expect("a process"), Signal::TERM).expect("it still runs");
-        self.child.wait().expect("it is ours");
+        self.signal(Signal::TERM);
+        self.end(START_LIMIT);
     }
 
     /// Where it listens.
@@ -87,6 +87,19 @@ impl TestServer {
     /// The number of its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it is ours");
+    }
+
+    /// How it ends by itself.
+    pub(crate) fn end(&mut self, limit: Duration) -> ExitStatus {
+        until("the end of the server", limit, || {
+            self.child.try_wait().expect("a child can be waited for")
+        })
     }
 
     /// What it has logged so far.

@@ -5,7 +5,7 @@
 //!
 //! * **Who the process is.** A daemon becomes the user of `--run-as` once it has its ports, and does not
 //!   serve as root. A process that serves one client, started by root from inetd, becomes the user who has
-//!   logged in. Both for good: [`Identity::assume`].
+//!   logged in. Root itself stays at the door only (`--wait`). Both for good: [`Identity::assume`].
 //! * **Which files it may open.** A daemon: the mail, the bulletin boards, and to read, the certificates. A
 //!   process that serves one client: that user's Maildir and the bulletin boards. Nothing else, whatever
 //!   the permissions of the files say: [`Territory`], by Landlock. A process that never writes mail may not.
@@ -23,10 +23,12 @@ mod process;
 mod territory;
 
 use self::identity::Identity;
+pub(super) use self::process::is_root;
 
 use crate::auth::AccountInfo;
 use crate::options::{Mode, Options};
 use crate::store::Account;
+use std::path::Path;
 
 /// What this process does about those whom it lets in.
 #[derive(Debug)]
@@ -74,17 +76,21 @@ impl Walls {
     }
 }
 
-/// Puts up the walls that the options ask for around a process that has bound its ports. What the process
-/// is to do about its clients from now on is the result.
+/// Puts up the walls that the options ask for around a process that has bound its ports; it may go on to
+/// read its option file. What the process is to do about its clients from now on is the result.
 ///
 /// # Errors
 /// Says what is in the way, for the operator. The process must not serve then.
-pub(super) fn confine(options: &Options) -> Result<Walls, String> {
+pub(super) fn confine(options: &Options, option_file: Option<&Path>) -> Result<Walls, String> {
     process::require_one_thread()?;
     let run_as = options.run_as.as_deref().map(Identity::named).transpose()?;
     match options.mode {
+        Mode::Wait if run_as.is_none() && is_root() => {
+            process::leave_no_traces()?;
+            Ok(Walls::Shared)
+        }
         Mode::Serve { .. } | Mode::Wait => {
-            plan::become_daemon(options, run_as.as_ref())?;
+            plan::become_daemon(options, option_file, run_as.as_ref())?;
             Ok(Walls::Shared)
         }
         Mode::Inetd | Mode::Preauth(_) => {

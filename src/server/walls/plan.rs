@@ -8,17 +8,24 @@ use crate::auth::{AccountInfo, PasswdFile};
 use crate::options::Options;
 use crate::server::gate::mail_root;
 use crate::store::Account;
-use rustix::process::{geteuid, getuid};
+use rustix::process::geteuid;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// A daemon, which has its ports.
-pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Result<(), String> {
-    let territory = of_daemon(options);
+pub(super) fn become_daemon(
+    options: &Options,
+    option_file: Option<&Path>,
+    run_as: Option<&Identity>,
+) -> Result<(), String> {
+    let mut territory = of_daemon(options);
+    if let Some(file) = option_file {
+        territory.may_reread(file);
+    }
     match run_as {
         Some(user) => user.assume()?,
-        None if geteuid().is_root() || getuid().is_root() => {
+        None if process::is_root() => {
             return Err(
                 "imap2d does not serve as root: say --run-as USER, the one who owns the Maildirs \
                  (it takes its ports first)"
@@ -70,7 +77,7 @@ fn fence_in_person(account: &Account, read_only: bool) -> Result<Fence, String> 
     }
     territory.may_use(&account.root, read_only);
     if let Some(boards) = &account.bboards {
-        territory.may_use(boards, read_only);
+        territory.may_use_boards(boards, read_only);
     }
     landlock::enclose(territory)
 }
@@ -85,7 +92,7 @@ fn make_root(root: &Path) {
 fn of_daemon(options: &Options) -> Territory {
     let mut territory = Territory::default();
     if let Some(boards) = &options.bboards {
-        territory.may_use(boards, options.read_only);
+        territory.may_use_boards(boards, options.read_only);
     }
     let root = options.mail.fixed_part();
     match (&root, &options.users) {
@@ -111,6 +118,7 @@ fn add_listed(users: &Path, options: &Options, territory: &mut Territory) {
         // Who has no mail here is told so, and the log why, when they log in.
         if let Ok(root) = mail_root(&person, &options.mail) {
             territory.may_use(&root, options.read_only);
+            territory.may_follow(&root, options.read_only);
         }
     }
 }

@@ -13,6 +13,11 @@ pub(super) fn require_one_thread() -> Result<(), String> {
     }
 }
 
+/// True if this process is root, or could be again.
+pub(in crate::server) fn is_root() -> bool {
+    rustix::process::geteuid().is_root() || rustix::process::getuid().is_root()
+}
+
 /// From now on no core dump is written of what is in memory here, and nobody but root may look at it.
 /// Changing the user undoes the second, so this comes after it.
 pub(super) fn leave_no_traces() -> Result<(), String> {

@@ -1,0 +1,125 @@
+//! What an operator and a service manager say to a running server, and hear from it.
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::{LIMIT, Process, connect, site};
+use crate::support::imap::Status;
+use crate::support::program::until;
+use crate::support::server::{self, TestServer};
+use crate::support::site::Site;
+
+fn until_logged(server: &TestServer, text: &str) {
+    until(text, LIMIT, || server.log().contains(text).then_some(()));
+}
+
+/// A server that reads this option file.
+fn configured(site: &Site, text: &str) -> TestServer {
+    let config = site.path("imap2d.conf");
+    fs::write(&config, text).expect("the option file");
+    TestServer::start(site, &["--config", config.to_str().expect("UTF-8")])
+}
+
+#[test]
+fn a_hang_up_has_the_options_read_again() {
+    let site = Site::new();
+    let server = configured(&site, "plaintext-login loopback\n");
+    let mut before = server.login();
+    let change = |text: &str| {
+        fs::write(site.path("imap2d.conf"), text).expect("the option file");
+        server.signal(Signal::HUP);
+    };
+
+    change("plaintext-login never\nmax-connections 2\nread-only\n");
+    until_logged(&server, "the options were read again");
+    until_logged(&server, "changed, but not before a restart: read-only");
+    let mut refused = server.connect();
+    assert_eq!(refused.command("LOGIN joe secret").status, Status::No);
+    let mut one_too_many = connect(server.address());
+    let greeting = first_line(&mut one_too_many);
+    assert!(greeting.starts_with("* BYE"), "{greeting}");
+    before.ok("SELECT INBOX");
+
+    change("plaintext-login always\n\nmax-connections none\nspeed 9\n");
+    until_logged(&server, "imap2d.conf:3: ");
+    until_logged(&server, "imap2d.conf:4: ");
+    until_logged(&server, "the options stay as they are");
+    assert_eq!(refused.command("LOGIN joe secret").status, Status::No);
+    drop(refused);
+
+    change("\n");
+    until("them to be read", LIMIT, || {
+        let read = server.log().matches("the options were read again").count();
+        (read == 2).then_some(())
+    });
+    server.login();
+    before.ok("NOOP");
+}
+
+fn first_line(stream: &mut TcpStream) -> String {
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stream), &mut line).expect("a line");
+    line
+}
+
+/// systemd's side of `Type=notify`.
+#[test]
+fn the_service_manager_is_told() {
+    let site = site();
+    let path = site.path("home/notify");
+    let manager = UnixDatagram::bind(&path).expect("a socket");
+    rustix::fs::chmod(&path, rustix::fs::Mode::from_raw_mode(0o777)).expect("chmod");
+    manager.set_read_timeout(Some(LIMIT)).expect("a time-out");
+    let mut command = server::command_of_owner(&site);
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .stderr(Stdio::null());
+    let mut server = Process::start(command.env("NOTIFY_SOCKET", &path));
+    let heard = || {
+        let mut text = [0; 256];
+        let length = manager.recv(&mut text).expect("a datagram");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    assert_eq!(heard(), "READY=1");
+    assert_eq!(heard(), "STATUS=Clients: 0");
+    server.signal(Signal::HUP);
+    assert!(heard().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(heard(), "READY=1");
+    server.signal(Signal::TERM);
+    assert_eq!(heard(), "STOPPING=1");
+    assert!(server.end(LIMIT).success());
+}
+
+/// A client that reads nothing does not keep it.
+#[test]
+fn it_ends_within_five_seconds() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let site = site();
+        endless_message(&site);
+        let mut server = TestServer::start(&site, &[]);
+        let mut client = server.login();
+        let mut deaf = server.login();
+        deaf.ok("SELECT INBOX");
+        deaf.send(b"x FETCH 2 RFC822\r\n");
+        let asked = Instant::now();
+        server.signal(signal);
+        assert!(client.response().starts_with(b"* BYE"));
+        assert!(server.end(LIMIT).success());
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+}
+
+/// More than the kernel takes for a client.
+fn endless_message(site: &Site) {
+    site.maildir().deliver(b"Subject: large\n\n");
+    let file = site.maildir().the("Subject: large").path;
+    let file = fs::File::options().append(true).open(file);
+    let grown = file.and_then(|file| file.set_len(64 << 20));
+    grown.expect("a file with a hole");
+}
