@@ -67,11 +67,9 @@ pub(super) const TABLE: &[Row] = &[
     row("b", "bboards",         One("DIR"),        Anywhere,    "bulletin boards: the Maildirs in DIR"),
     row("u", "users",           One("FILE"),       Anywhere,    "passwd-file: user:{SCHEME}password:..."),
     row("",  "dialect",         One("NAME"),       Anywhere,    "auto, imap2, imap2bis or imap4 [auto]"),
-    row("",  "read-only",       Flag,              Anywhere,    "never write to any Maildir"),
     row("",  "plaintext-login", One("WHO"),        Anywhere,    "never, loopback or always [loopback]"),
     row("",  "idle-timeout",    One("MIN"),        Anywhere,    "close after MIN minutes of silence [30]"),
     row("",  "log-level",       One("LEVEL"),      Anywhere,    "off, error, warn, info, debug, trace [info]"),
-    row("",  "syslog",          Flag,              Anywhere,    "log to syslog; implied under inetd"),
     row("",  "check-config",    Flag,              CommandLine, "report every error in the options, and exit"),
     row("h", "help",            Flag,              CommandLine, "print this, and exit"),
     row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
@@ -83,8 +81,10 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "max-per-address", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
+    row("",  "read-only",       Flag,              Anywhere,    ""),
     row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
+    row("",  "syslog",          Flag,              Anywhere,    ""),
     row("",  "tls-cert",        Many("FILE"),      Anywhere,    ""),
     row("",  "tls-key",         Many("FILE"),      Anywhere,    ""),
     row("w", "wait",            Flag,              Anywhere,    ""),
@@ -142,11 +142,12 @@ pub fn help() -> String {
     }
     let mut line = String::from("See imap2d(8) for these:");
     for row in ready().filter(|row| row.help.is_empty()) {
-        if line.len() + " --".len() + row.long.len() > COLUMNS {
+        let synopsis = row.synopsis();
+        if line.len() + 1 + synopsis.trim().len() > COLUMNS {
             let _ = writeln!(text, "{line}");
             line = String::from(" ");
         }
-        let _ = write!(line, " --{}", row.long);
+        let _ = write!(line, " {}", synopsis.trim());
     }
     let _ = writeln!(text, "{line}");
     text
