@@ -301,7 +301,7 @@ mod tests {
         let later = RawOptions::read(first.command_line());
         assert_eq!(
             later.differing(&first),
-            ["read-only", "syslog", "max-message"]
+            ["max-message", "read-only", "syslog"]
         );
         assert_eq!(later.differing(&later), [] as [&str; 0]);
     }
