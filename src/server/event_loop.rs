@@ -13,6 +13,7 @@ use super::error::ServerError;
 use super::idlers::Idlers;
 use super::listener::{self, ACCEPTS_A_TURN, Listener};
 use super::operator::Operator;
+use super::proxy::{Announced, FIRST_HERALD, Heralds, Origin};
 use super::shared::Shared;
 use super::signals::Asked;
 use super::slab::{FIRST_KEY, Slab};
@@ -20,6 +21,7 @@ use super::timers::Timers;
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock, TURN_TIME};
 use crate::logging;
+use crate::options::AddressRange;
 use crate::session::Session;
 use crate::store::MailboxHandle;
 use mio::event::Event;
@@ -55,6 +57,7 @@ pub(super) struct EventLoop {
     listeners: Vec<Listener>,
     /// Boxed, so that the table of a server that had many clients once is small again.
     connections: Slab<Box<Connection>>,
+    heralds: Heralds,
     max_connections: usize,
     timers: Timers,
     idlers: Idlers,
@@ -87,6 +90,7 @@ impl EventLoop {
             poll,
             listeners: Vec::new(),
             connections: Slab::new(),
+            heralds: Heralds::new(Vec::new()),
             max_connections,
             timers: Timers::default(),
             idlers: Idlers::new(),
@@ -121,6 +125,11 @@ impl EventLoop {
     /// The loop ends when nobody has been connected for so long.
     pub(super) fn end_when_idle(&mut self, time: Duration) {
         self.idle_end = Some(IdleEnd::new(time, SystemClock.now()));
+    }
+
+    /// From now on these say who the client is.
+    pub(super) fn trust_proxies(&mut self, proxies: Vec<AddressRange>) {
+        self.heralds.trust(proxies);
     }
 
     pub(super) fn obey(&mut self, mut operator: Operator) -> Result<(), ServerError> {
@@ -160,6 +169,7 @@ impl EventLoop {
                 self.begin_to_drain();
             }
             self.accept();
+            self.hear_heralds();
             self.fire_timers();
             self.look_for_news();
             self.give_turns();
@@ -193,6 +203,7 @@ impl EventLoop {
             let deadline = self.listeners.iter().filter_map(Listener::deadline);
             let deadline = deadline
                 .chain(self.timers.next())
+                .chain(self.heralds.deadline())
                 .chain(self.idlers.next_look())
                 .chain(self.draining_until)
                 .chain(self.idle_end.as_ref().and_then(IdleEnd::deadline))
@@ -217,6 +228,7 @@ impl EventLoop {
             WAKER => {}
             WATCH => self.has_heard = true,
             SIGNALS => self.hear_operator(),
+            Token(key) if (FIRST_HERALD..FIRST_KEY).contains(&key) => self.heralds.note(Token(key)),
             Token(key) if key < FIRST_KEY => {
                 if let Some(listener) = self.listeners.get_mut(key - FIRST_LISTENER) {
                     listener.note_ready();
@@ -248,21 +260,40 @@ impl EventLoop {
                     break;
                 }
                 if let Some((client, address)) = listener.accept(now) {
-                    self.admit(client, address);
+                    self.receive(client, address);
                 }
             }
         }
     }
 
-    fn admit(&mut self, client: TcpStream, address: SocketAddr) {
-        if self.connections.len() >= self.max_connections {
+    /// Somebody is at the door: a client, or a proxy that is to say for whom it comes.
+    fn receive(&mut self, client: TcpStream, address: SocketAddr) {
+        if self.number_of_clients() >= self.max_connections {
             let limit = self.max_connections;
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
             return listener::refuse(client);
         }
+        if !self.heralds.are_expected_from(address.ip()) {
+            return self.admit(client, Origin::direct(address));
+        }
+        let (registry, now) = (self.poll.registry(), SystemClock.now());
+        if let Err(error) = self.heralds.add(client, address, registry, now) {
+            log::error!("{address}: cannot be heard: {error}");
+        }
+    }
+
+    fn hear_heralds(&mut self) {
+        let (registry, now) = (self.poll.registry(), SystemClock.now());
+        for Announced { client, origin } in self.heralds.announced(registry, now) {
+            self.admit(client, origin);
+        }
+    }
+
+    fn admit(&mut self, client: TcpStream, origin: Origin) {
+        let address = origin.address;
         log::debug!("{address}: connected");
         listener::tune(&client);
-        let peer = self.shared.gate.peer(address);
+        let peer = origin.peer(&self.shared.gate);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());
         if let Err(error) = self.connect(Transport::Tcp(client), session) {
@@ -270,8 +301,12 @@ impl EventLoop {
         }
     }
 
+    fn number_of_clients(&self) -> usize {
+        self.connections.len() + self.heralds.len()
+    }
+
     fn note_number_of_clients(&mut self) {
-        let (clients, now) = (self.connections.len(), SystemClock.now());
+        let (clients, now) = (self.number_of_clients(), SystemClock.now());
         if let Some(end) = &mut self.idle_end {
             end.note(clients, now);
         }
@@ -299,6 +334,7 @@ impl EventLoop {
         logging::set_level(options.log_level);
         self.max_connections = options.max_connections;
         self.shared.change(&options);
+        self.trust_proxies(options.proxy_protocol);
     }
 
     /// Gives a turn to those whose time has come. A timer that fired early is armed again.
@@ -436,6 +472,7 @@ impl EventLoop {
             operator.manager.tell_stopping();
         }
         self.listeners.clear();
+        self.heralds.clear();
         for token in self.connections.keys() {
             if let Some(connection) = self.connections.get_mut(token) {
                 connection.shut_down("The server is shutting down");

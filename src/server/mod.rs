@@ -30,6 +30,7 @@ mod gate;
 mod idlers;
 mod listener;
 mod operator;
+mod proxy;
 mod service;
 mod shared;
 mod signals;
@@ -53,7 +54,7 @@ use self::shared::Shared;
 use self::signals::{Asked, Signals};
 use self::single::Client;
 use self::transport::Transport;
-use crate::options::{DialectOption, Mode, Options, RawOptions};
+use crate::options::{AddressRange, DialectOption, Mode, Options, RawOptions};
 use crate::protocol::dialect::{Dialect, Level};
 use crate::session::{Roles, SessionConfig};
 use crate::store::{Settings, Store, layout};
@@ -61,7 +62,6 @@ use mio::{Poll, Waker};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 pub use self::error::ServerError;
 
@@ -213,6 +213,7 @@ impl Server {
         let shared = Shared::new(store, self.gate, session_config(options, host));
         let stop = self.handle.stop;
         let mut event_loop = EventLoop::new(self.poll, shared, options.max_connections, stop)?;
+        event_loop.trust_proxies(options.proxy_protocol.clone());
         if let Some(operator) = operator {
             event_loop.obey(operator)?;
         }
@@ -222,7 +223,7 @@ impl Server {
                 event_loop.listen(listeners)?;
                 event_loop.end_when_idle(IDLE_TIME);
             }
-            Role::Serve(client) => serve(&mut event_loop, client)?,
+            Role::Serve(client) => serve(&mut event_loop, client, &options.proxy_protocol)?,
         }
         event_loop.run()
     }
@@ -242,10 +243,14 @@ fn adopt_all() -> Result<Vec<Listener>, ServerError> {
     Ok(listeners)
 }
 
-fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> {
+fn serve(
+    event_loop: &mut EventLoop,
+    client: Client,
+    proxies: &[AddressRange],
+) -> Result<(), ServerError> {
     let refused = || ServerError::system("serve descriptors 0 and 1");
     let descriptors = single::standard_descriptors().map_err(refused())?;
-    let session = single::session(client, event_loop.shared(), Instant::now());
+    let session = single::session(client, event_loop.shared(), proxies).map_err(refused())?;
     event_loop
         .connect(Transport::Descriptors(descriptors), session)
         .map_err(refused())

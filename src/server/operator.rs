@@ -23,6 +23,7 @@ const LIVE: &[&str] = &[
     "max-message",
     "namespace-prefix",
     "plaintext-login",
+    "proxy-protocol",
     "special-use",
 ];
 

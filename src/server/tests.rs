@@ -365,7 +365,8 @@ fn serve_descriptors_at(
     let store = store(&options);
     let shared = Shared::new(store, Gate::new(&options), session_config(&options, host));
     let mut event_loop = EventLoop::new(Poll::new().expect("a poll"), shared, 1, Arc::default())?;
-    let session = single::session(Client::Stranger, event_loop.shared(), Instant::now());
+    let session = single::session(Client::Stranger, event_loop.shared(), &[])
+        .map_err(ServerError::system("serve descriptors"))?;
     let descriptors = Descriptors::new(input, output).expect("descriptors");
     event_loop
         .connect(Transport::Descriptors(descriptors), session)
