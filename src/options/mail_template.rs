@@ -97,7 +97,8 @@ impl MailTemplate {
         let whole = text.as_encoded_bytes().ends_with(b"/");
         let directory = if whole { Some(path) } else { path.parent() };
         Some(match directory {
-            Some(directory) if directory != Path::new("") => directory.into(),
+            // Without the last slash.
+            Some(directory) if directory != Path::new("") => directory.components().collect(),
             _ => PathBuf::from("."),
         })
     }
@@ -206,7 +207,8 @@ mod tests {
             ("~", None),
         ] {
             let template = MailTemplate::parse(template).expect("a template");
-            assert_eq!(template.fixed_part(), directory.map(PathBuf::from));
+            let shown = template.fixed_part().map(|path| path.display().to_string());
+            assert_eq!(shown.as_deref(), directory);
         }
     }
 

@@ -27,8 +27,10 @@ mod doorkeeper;
 mod error;
 mod event_loop;
 mod gate;
+mod guests;
 mod idlers;
 mod listener;
+mod network;
 mod operator;
 mod proxy;
 mod service;
@@ -42,6 +44,7 @@ mod takeover;
 mod tests;
 mod timers;
 mod transport;
+mod verifier;
 mod walls;
 
 use self::activation::IDLE_TIME;
@@ -64,6 +67,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::error::ServerError;
+pub use self::verifier::run_if_asked;
 
 /// A server that has what it needs to serve, and has not begun.
 pub struct Server {
@@ -155,6 +159,29 @@ impl Server {
         Ok(self)
     }
 
+    /// From now on passwords are checked in processes of their own, so that nothing of what that takes is in
+    /// the memory of this one. They are this very program, started again: its `main` begins with
+    /// [`run_if_asked`]. Without this, threads of this process do it. They are started now, as long as
+    /// this process has all its rights, if anybody is to log in.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn verify_apart(mut self) -> Result<Self, ServerError> {
+        let verifier = self.gate.verifier();
+        verifier.move_apart();
+        let lets_in = match self.role {
+            Role::Listen(_) | Role::Serve(Client::Stranger) => true,
+            // Root's sessions are processes of their own.
+            Role::Wait(_) => !doorkeeper::is_wanted(&self.options),
+            Role::Serve(Client::Known { .. }) => false,
+        };
+        if lets_in {
+            let started = verifier.start();
+            started.map_err(ServerError::system("start the verifier"))?;
+        }
+        Ok(self)
+    }
+
     /// Makes the process what the options want it to be, and no more: the user of `--run-as`, who may open
     /// the mail and what else is needed to serve it, and nothing besides; see `walls`. It comes after
     /// everything that only root may do, such as taking a port below 1024, and before any client.
@@ -212,8 +239,7 @@ impl Server {
         let store = open_store(options, &host);
         let shared = Shared::new(store, self.gate, session_config(options, host));
         let stop = self.handle.stop;
-        let mut event_loop = EventLoop::new(self.poll, shared, options.max_connections, stop)?;
-        event_loop.trust_proxies(options.proxy_protocol.clone());
+        let mut event_loop = EventLoop::new(self.poll, shared, options, stop)?;
         if let Some(operator) = operator {
             event_loop.obey(operator)?;
         }
@@ -253,6 +279,7 @@ fn serve(
     let session = single::session(client, event_loop.shared(), proxies).map_err(refused())?;
     event_loop
         .connect(Transport::Descriptors(descriptors), session)
+        .map(drop)
         .map_err(refused())
 }
 

@@ -58,8 +58,7 @@ pub(super) fn session(
         Client::Known { user, account } => {
             let peer = Peer {
                 name: "preauth".into(),
-                may_log_in: false,
-                tls: None,
+                ..Peer::default()
             };
             Session::preauthenticated(config, peer, user, account, Instant::now())
         }
@@ -72,7 +71,7 @@ fn inetd_peer(gate: &Gate, proxies: &[AddressRange]) -> io::Result<Peer> {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
         may_log_in: gate.may_log_in(is_local),
-        tls: None,
+        ..Peer::default()
     };
     Ok(match rustix::net::getpeername(io::stdin()) {
         Ok(Some(address)) if address.address_family() == AddressFamily::UNIX => {

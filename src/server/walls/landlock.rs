@@ -13,8 +13,8 @@
 //! Each is taken if the kernel has it, and the log says which ABI it was. ABI 1 forbids to move any file from
 //! one directory to another, which is what a Maildir lives on: it is not used.
 //!
-//! What was opened before stays open: descriptors for logging, for clients, for the verifier. `stat`, `chmod`
-//! and inotify are not covered; sending to the system's logger and to systemd is not forbidden.
+//! What was opened before stays open: descriptors for logging, for clients, for the verifier, for systemd. `stat`,
+//! `chmod` and inotify are not covered; sending to the system's logger is not forbidden.
 
 use super::territory::{Territory, names};
 use landlock::{
@@ -109,7 +109,7 @@ fn restrict(territory: &Territory) -> Result<Option<RestrictionStatus>, RulesetE
     }
     let mut created = ruleset
         .handle_access(AccessNet::from_all(LATEST))?
-        .scope(scopes())?
+        .scope(Scope::from_all(LATEST))?
         .create()?;
     let read = territory.read.iter().map(|path| (path, reading()));
     let write = territory.write.iter().map(|path| (path, using_mail()));
@@ -130,15 +130,5 @@ fn rule(
             log::warn!("{}: left out, {error}", path.display());
             None
         }
-    }
-}
-
-/// systemd may want to be told of our state on an abstract socket (sd_notify(3)).
-fn scopes() -> BitFlags<Scope> {
-    let notified = std::env::var("NOTIFY_SOCKET").is_ok_and(|socket| socket.starts_with('@'));
-    if notified {
-        Scope::Signal.into()
-    } else {
-        Scope::from_all(LATEST)
     }
 }

@@ -77,7 +77,7 @@ fn fence_in_person(account: &Account, read_only: bool) -> Result<Fence, String> 
     }
     territory.may_use(&account.root, read_only);
     if let Some(boards) = &account.bboards {
-        territory.may_use(boards, read_only);
+        territory.may_use_boards(boards, read_only);
     }
     landlock::enclose(territory)
 }
@@ -92,7 +92,7 @@ fn make_root(root: &Path) {
 fn of_daemon(options: &Options) -> Territory {
     let mut territory = Territory::default();
     if let Some(boards) = &options.bboards {
-        territory.may_use(boards, options.read_only);
+        territory.may_use_boards(boards, options.read_only);
     }
     let root = options.mail.fixed_part();
     match (&root, &options.users) {
@@ -118,6 +118,7 @@ fn add_listed(users: &Path, options: &Options, territory: &mut Territory) {
         // Who has no mail here is told so, and the log why, when they log in.
         if let Ok(root) = mail_root(&person, &options.mail) {
             territory.may_use(&root, options.read_only);
+            territory.may_follow(&root, options.read_only);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The directories that a process needs, and the list of them for the log.
 
 use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where the process may go; what is not in here it cannot open, make, move or remove.
@@ -34,6 +35,24 @@ impl Territory {
                 "{}: there is no such directory, and nothing above it",
                 directory.display()
             ),
+        }
+    }
+
+    /// Adds a Maildir that may be a symbolic link to where it really is. Only root's links lead out of the
+    /// territory: whoever has taken over a server could have made others, for its next start to follow.
+    pub(super) fn may_follow(&mut self, directory: &Path, read_only: bool) {
+        let link = directory.symlink_metadata();
+        let is_roots = link.is_ok_and(|found| found.is_symlink() && found.uid() == 0);
+        if let (true, Ok(target)) = (is_roots, directory.canonicalize()) {
+            self.may_use(&target, read_only);
+        }
+    }
+
+    /// Adds the bulletin boards: a directory of Maildirs.
+    pub(super) fn may_use_boards(&mut self, directory: &Path, read_only: bool) {
+        self.may_use(directory, read_only);
+        for board in directory.read_dir().into_iter().flatten().flatten() {
+            self.may_follow(&board.path(), read_only);
         }
     }
 
@@ -119,6 +138,25 @@ mod tests {
         let mut territory = Territory::default();
         territory.may_use(Path::new("/srv/mail"), true);
         assert_eq!((territory.read.len(), territory.write.len()), (1, 0));
+    }
+
+    #[test]
+    fn only_roots_links_lead_out() {
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        let boards = tempfile::tempdir().expect("a directory");
+        let link = boards.path().join("news");
+        std::os::unix::fs::symlink(elsewhere.path(), &link).expect("a link");
+        let use_boards = || {
+            let mut territory = Territory::default();
+            territory.may_use_boards(boards.path(), false);
+            territory.write
+        };
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(use_boards().len(), if is_root { 2 } else { 1 });
+        if is_root {
+            std::os::unix::fs::lchown(&link, Some(12345), None).expect("given away");
+            assert_eq!(use_boards(), [boards.path()]);
+        }
     }
 
     /// As certbot has it: the name is a link, and a renewal makes it point to another file.
