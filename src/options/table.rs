@@ -83,6 +83,7 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
     row("",  "read-only",       Flag,              Anywhere,    ""),
     row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),
+    row("",  "proxy-protocol",  Many("ADDR[/BITS]"), Anywhere,  ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
     row("",  "syslog",          Flag,              Anywhere,    ""),
     row("",  "tls-cert",        Many("FILE"),      Anywhere,    ""),

@@ -12,11 +12,12 @@
 use super::activation::{IDLE_TIME, IdleEnd};
 use super::error::ServerError;
 use super::event_loop::{DRAIN_TIME, FIRST_LISTENER, SIGNALS};
-use super::listener::{self, ACCEPTS_A_TURN, Listener};
+use super::listener::{ACCEPTS_A_TURN, Arrival, Listener};
 use super::operator::Operator;
 use super::signals::Asked;
+use super::walls;
 use crate::logging;
-use crate::options::Options;
+use crate::options::{Mode, Options};
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
@@ -29,6 +30,11 @@ use std::time::{Duration, Instant};
 
 /// This program.
 const PROGRAM: &str = "/proc/self/exe";
+
+/// True if nobody is to be served by this process itself: it is root, and is to become nobody else.
+pub(super) fn is_wanted(options: &Options) -> bool {
+    options.mode == Mode::Wait && options.run_as.is_none() && walls::is_root()
+}
 
 /// Clients and signals come one by one.
 const EVENTS: usize = 64;
@@ -148,21 +154,21 @@ impl Doorkeeper {
                 if !listener.is_ready(now) {
                     break;
                 }
-                let is_tls = listener.is_tls;
-                if let Some((client, address)) = listener.accept(now) {
-                    self.admit(client, address, is_tls);
+                if let Some(arrival) = listener.accept(now) {
+                    self.admit(arrival);
                 }
             }
         }
     }
 
-    fn admit(&mut self, client: TcpStream, address: SocketAddr, is_tls: bool) {
+    fn admit(&mut self, arrival: Arrival) {
+        let address = arrival.address;
         let limit = self.max_connections;
         if self.sessions.len() >= limit {
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
-            return listener::refuse(client, is_tls);
+            return arrival.refuse();
         }
-        match self.start_session(client) {
+        match self.start_session(arrival.client) {
             Ok(session) => {
                 log::debug!("{address}: served by process {session}");
                 self.sessions.insert(session, address);

@@ -12,9 +12,10 @@ use super::connection::{Connection, Next};
 use super::error::ServerError;
 use super::guests::Guests;
 use super::idlers::Idlers;
-use super::listener::{self, Listener};
+use super::listener::{self, Arrival, Listener};
 use super::network::Network;
 use super::operator::Operator;
+use super::proxy::{Announced, FIRST_HERALD, Heralds, Origin};
 use super::shared::Shared;
 use super::signals::Asked;
 use super::slab::{FIRST_KEY, Slab};
@@ -27,12 +28,10 @@ use crate::options::Options;
 use crate::session::Session;
 use crate::store::MailboxHandle;
 use mio::event::Event;
-use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -60,6 +59,7 @@ pub(super) struct EventLoop {
     listeners: Vec<Listener>,
     /// Boxed, so that the table of a server that had many clients once is small again.
     connections: Slab<Box<Connection>>,
+    heralds: Heralds,
     max_connections: usize,
     guests: Guests,
     timers: Timers,
@@ -97,6 +97,7 @@ impl EventLoop {
             poll,
             listeners: Vec::new(),
             connections: Slab::new(),
+            heralds: Heralds::new(options.proxy_protocol.clone()),
             max_connections: options.max_connections,
             guests: Guests::new(options.max_per_address),
             timers: Timers::default(),
@@ -171,6 +172,7 @@ impl EventLoop {
                 self.begin_to_drain();
             }
             self.accept();
+            self.hear_heralds();
             self.fire_timers();
             self.deliver_verdicts();
             self.look_at_certificates();
@@ -208,6 +210,7 @@ impl EventLoop {
             let deadline = self.listeners.iter().filter_map(Listener::deadline);
             let deadline = deadline
                 .chain(self.timers.next())
+                .chain(self.heralds.deadline())
                 .chain(self.idlers.next_look())
                 .chain(self.shared.gate.deadline())
                 .chain(self.shared.tls.as_ref().map(Certificates::deadline))
@@ -235,6 +238,7 @@ impl EventLoop {
             WAKER | GATE => {}
             WATCH => self.has_heard = true,
             SIGNALS => self.hear_operator(),
+            Token(key) if (FIRST_HERALD..FIRST_KEY).contains(&key) => self.heralds.note(Token(key)),
             Token(key) if key < FIRST_KEY => {
                 if let Some(listener) = self.listeners.get_mut(key - FIRST_LISTENER) {
                     listener.note_ready();
@@ -265,35 +269,54 @@ impl EventLoop {
                 if !listener.is_ready(now) {
                     break;
                 }
-                let is_tls = listener.is_tls;
-                if let Some((client, address)) = listener.accept(now) {
-                    self.admit(client, address, is_tls);
+                if let Some(arrival) = listener.accept(now) {
+                    self.receive(arrival);
                 }
             }
         }
     }
 
-    fn admit(&mut self, client: TcpStream, address: SocketAddr, is_tls: bool) {
-        if self.connections.len() >= self.max_connections {
+    /// Somebody is at the door: a client, or a proxy that is to say for whom it comes.
+    fn receive(&mut self, arrival: Arrival) {
+        let address = arrival.address;
+        if self.number_of_clients() >= self.max_connections {
             let limit = self.max_connections;
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
-            return listener::refuse(client, is_tls);
+            return arrival.refuse();
         }
+        if !self.heralds.are_expected_from(address.ip()) {
+            return self.admit(arrival, Origin::direct(address));
+        }
+        let (registry, now) = (self.poll.registry(), SystemClock.now());
+        if let Err(error) = self.heralds.add(arrival, registry, now) {
+            log::error!("{address}: cannot be heard: {error}");
+        }
+    }
+
+    fn hear_heralds(&mut self) {
+        let (registry, now) = (self.poll.registry(), SystemClock.now());
+        for Announced { arrival, origin } in self.heralds.announced(registry, now) {
+            self.admit(arrival, origin);
+        }
+    }
+
+    fn admit(&mut self, arrival: Arrival, origin: Origin) {
+        let address = origin.address;
         let network = Network::of(address.ip());
         if !self.guests.enter(network) {
             let limit = self.guests.limit();
             log::warn!(
                 "{address}: refused, {limit} from there have yet to log in (max-per-address)"
             );
-            return listener::refuse(client, is_tls);
+            return arrival.refuse();
         }
         log::debug!("{address}: connected");
-        listener::tune(&client);
-        let peer = self.shared.gate.peer(address);
+        listener::tune(&arrival.client);
+        let peer = origin.peer(&self.shared.gate);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());
-        let mut transport = Transport::tcp(client);
-        if let Some(certificates) = self.shared.tls.as_ref().filter(|_| is_tls) {
+        let mut transport = Transport::tcp(arrival.client);
+        if let Some(certificates) = self.shared.tls.as_ref().filter(|_| arrival.is_tls) {
             transport.begin_tls(certificates.link());
         }
         match self.connect(transport, session) {
@@ -323,8 +346,12 @@ impl EventLoop {
         }
     }
 
+    fn number_of_clients(&self) -> usize {
+        self.connections.len() + self.heralds.len()
+    }
+
     fn note_number_of_clients(&mut self) {
-        let (clients, now) = (self.connections.len(), SystemClock.now());
+        let (clients, now) = (self.number_of_clients(), SystemClock.now());
         if let Some(end) = &mut self.idle_end {
             end.note(clients, now);
         }
@@ -356,6 +383,7 @@ impl EventLoop {
         self.max_connections = options.max_connections;
         self.guests.set_limit(options.max_per_address);
         self.shared.change(&options);
+        self.heralds.trust(options.proxy_protocol);
     }
 
     /// Gives a turn to those whose time has come. A timer that fired early is armed again.
@@ -520,6 +548,7 @@ impl EventLoop {
             operator.manager.tell_stopping();
         }
         self.listeners.clear();
+        self.heralds.clear();
         for token in self.connections.keys() {
             if let Some(connection) = self.connections.get_mut(token) {
                 connection.shut_down("The server is shutting down");

@@ -38,6 +38,14 @@ pub(super) struct Listener {
     failing: bool,
 }
 
+/// Somebody who has connected.
+pub(super) struct Arrival {
+    pub(super) client: TcpStream,
+    pub(super) address: SocketAddr,
+    /// The connection begins with TLS.
+    pub(super) is_tls: bool,
+}
+
 impl Listener {
     pub(super) fn bind(address: SocketAddr, is_tls: bool) -> Result<Self, ServerError> {
         let listen = || {
@@ -102,12 +110,16 @@ impl Listener {
     }
 
     /// The next client, if there is one.
-    pub(super) fn accept(&mut self, now: Instant) -> Option<(TcpStream, SocketAddr)> {
+    pub(super) fn accept(&mut self, now: Instant) -> Option<Arrival> {
         self.paused_until = None;
         match self.socket.accept() {
-            Ok(client) => {
+            Ok((client, address)) => {
                 self.failing = false;
-                return Some(client);
+                return Some(Arrival {
+                    client,
+                    address,
+                    is_tls: self.is_tls,
+                });
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
             Err(error) if is_about_one_client(&error) => {}
@@ -131,14 +143,17 @@ fn is_about_one_client(error: &io::Error) -> bool {
     )
 }
 
-/// Sends a client away who is one too many. Nobody else is disturbed. A client that begins with TLS would
-/// not understand a line.
-pub(super) fn refuse(mut client: TcpStream, is_tls: bool) {
-    if !is_tls {
-        // A new socket has room for one line. If the client has gone already, that is as good.
-        let _ = client.write(b"* BYE Too many connections, try again later\r\n");
+impl Arrival {
+    /// Sends a client away who is one too many. Nobody else is disturbed. A client that begins with TLS would
+    /// not understand a line.
+    pub(super) fn refuse(mut self) {
+        if !self.is_tls {
+            // A new socket has room for one line. If the client has gone already, that is as good.
+            let line = b"* BYE Too many connections, try again later\r\n";
+            let _ = self.client.write(line);
+        }
+        let _ = self.client.shutdown(Shutdown::Write);
     }
-    let _ = client.shutdown(Shutdown::Write);
 }
 
 /// Sets what our connections have in common. It makes no difference to what is no TCP socket.
