@@ -1,7 +1,7 @@
 //! From the framer's events to tasks: which literal is taken, which is streamed to a file, which is
 //! refused, and what becomes of a command that is too long.
 //!
-//! A refused literal whose client does not wait for an answer comes all the same and is read over. But
+//! A refused literal whose client does not wait for an answer comes all the same and is read over (RFC 7888 §4). But
 //! whoever announces more than any message may have would have to send all of that before the next
 //! command is heard, and looks like a server that hangs meanwhile: that ends the session.
 
