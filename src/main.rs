@@ -18,6 +18,9 @@ const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(code) = imap2d::server::read_if_asked(std::env::args_os()) {
+        return code;
+    }
     let said = RawOptions::read(std::env::args_os().skip(1));
     let mut options = match Options::from_said(&said) {
         Ok(options) => options,

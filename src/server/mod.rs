@@ -64,6 +64,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 pub use self::error::ServerError;
+pub use self::walls::read_if_asked;
 
 /// A server that has what it needs to serve, and has not begun.
 pub struct Server {
@@ -165,8 +166,12 @@ impl Server {
     /// # Errors
     /// If the process is root and was not told whom to become, or if the system refuses.
     pub fn confine(mut self) -> Result<Self, ServerError> {
-        let option_file = self.operator.as_ref().and_then(Operator::option_file);
-        let walls = walls::confine(&self.options, option_file).map_err(ServerError::Confine)?;
+        let operator = self.operator.as_mut();
+        if let Some(operator) = operator.filter(|_| walls::will_be_closed(&self.options)) {
+            let started = operator.keep_reading();
+            started.map_err(ServerError::system("start who reads the option file"))?;
+        }
+        let walls = walls::confine(&self.options).map_err(ServerError::Confine)?;
         self.gate.put_behind(walls);
         if let Mode::Preauth(name) = &self.options.mode {
             let known = self.gate.preauthenticated(name.as_deref());

@@ -20,15 +20,17 @@ mod landlock;
 mod owner;
 mod plan;
 mod process;
+mod reader;
 mod territory;
 
 use self::identity::Identity;
 pub(super) use self::process::is_root;
+pub(super) use self::reader::Reader;
+pub use self::reader::read_if_asked;
 
 use crate::auth::AccountInfo;
 use crate::options::{Mode, Options};
 use crate::store::Account;
-use std::path::Path;
 
 /// What this process does about those whom it lets in.
 #[derive(Debug)]
@@ -76,21 +78,30 @@ impl Walls {
     }
 }
 
-/// Puts up the walls that the options ask for around a process that has bound its ports; it may go on to
-/// read its option file. What the process is to do about its clients from now on is the result.
+/// True if [`confine`] leaves a process that serves many and reads nothing but mail.
+pub(super) fn will_be_closed(options: &Options) -> bool {
+    match options.mode {
+        Mode::Serve { .. } => true,
+        Mode::Wait => options.run_as.is_some() || !is_root(),
+        _ => false,
+    }
+}
+
+/// Puts up the walls that the options ask for around a process that has bound its ports. What the process is to do about its clients from now on is the result.
 ///
 /// # Errors
 /// Says what is in the way, for the operator. The process must not serve then.
-pub(super) fn confine(options: &Options, option_file: Option<&Path>) -> Result<Walls, String> {
+pub(super) fn confine(options: &Options) -> Result<Walls, String> {
     process::require_one_thread()?;
     let run_as = options.run_as.as_deref().map(Identity::named).transpose()?;
     match options.mode {
-        Mode::Wait if run_as.is_none() && is_root() => {
-            process::leave_no_traces()?;
+        Mode::Serve { .. } | Mode::Wait if will_be_closed(options) => {
+            plan::become_daemon(options, run_as.as_ref())?;
             Ok(Walls::Shared)
         }
         Mode::Serve { .. } | Mode::Wait => {
-            plan::become_daemon(options, option_file, run_as.as_ref())?;
+            // Root, who only lets clients in.
+            process::leave_no_traces()?;
             Ok(Walls::Shared)
         }
         Mode::Inetd | Mode::Preauth(_) => {

@@ -14,15 +14,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// A daemon, which has its ports.
-pub(super) fn become_daemon(
-    options: &Options,
-    option_file: Option<&Path>,
-    run_as: Option<&Identity>,
-) -> Result<(), String> {
-    let mut territory = of_daemon(options);
-    if let Some(file) = option_file {
-        territory.may_reread(file);
-    }
+pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Result<(), String> {
+    let territory = of_daemon(options);
     match run_as {
         Some(user) => user.assume()?,
         None if process::is_root() => {
