@@ -54,7 +54,7 @@
 //! 7. A message is never declared gone on one missed `readdir`: the directory must have held still.
 //! 8. Every number from a client is bounded, every recursion is counted down, no input panics. Should one
 //!    panic all the same, it ends that one session with a line in the log.
-//! 9. No secret reaches a log.
+//! 9. No secret reaches a log, and no password is checked in the loop.
 //!
 //! # Embedding
 //!

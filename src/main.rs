@@ -18,7 +18,7 @@ const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    if let Some(code) = imap2d::server::read_if_asked(std::env::args_os()) {
+    if let Some(code) = imap2d::server::run_if_asked(std::env::args_os()) {
         return code;
     }
     let said = RawOptions::read(std::env::args_os().skip(1));
@@ -55,7 +55,10 @@ fn serve(
     log::error!(
         "this build has a back door (feature takeover): it is for tests, and for nothing else"
     );
-    let server = Server::bind(options)?.operated(said)?.confine()?;
+    let server = Server::bind(options)?
+        .verify_apart()?
+        .operated(said)?
+        .confine()?;
     announce(server.local_addr());
     Ok(server.run()?)
 }

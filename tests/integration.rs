@@ -2,6 +2,7 @@
 //! sessions on a real Maildir with a clock that stands still.
 
 mod clients;
+mod completion;
 mod conversation;
 mod demo;
 mod dovecot;
@@ -9,7 +10,9 @@ mod foreign;
 mod hammer;
 mod large;
 mod layering;
+mod logins;
 mod modes;
+mod packages;
 mod papers;
 mod passwords;
 mod program;

@@ -16,6 +16,23 @@ fn names() -> BTreeSet<String> {
     option_names().map(str::to_string).collect()
 }
 
+/// Those that a file may hold.
+fn names_in_files() -> BTreeSet<String> {
+    let on_command_line_only = [
+        "check-config",
+        "config",
+        "demo",
+        "hash-password",
+        "help",
+        "version",
+    ];
+    let mut names = names();
+    for name in on_command_line_only {
+        assert!(names.remove(name), "{name}");
+    }
+    names
+}
+
 #[test]
 fn the_manual_page_lists_the_options() {
     let page = paper("packaging/imap2d.8");
@@ -65,12 +82,43 @@ fn the_sample_option_file_is_valid_with_all_its_options() {
     assert_eq!(raw.faults(), [], "every line is an option");
 
     let given: BTreeSet<String> = raw.names().map(str::to_string).collect();
-    let on_command_line_only = ["check-config", "demo", "hash-password", "help", "version"];
-    let expected: BTreeSet<String> = names()
-        .into_iter()
-        .filter(|name| !on_command_line_only.contains(&name.as_str()))
-        .collect();
-    assert_eq!(given, expected, "and every option has its line");
+    let given = &given - &BTreeSet::from(["config".to_string()]);
+    assert_eq!(given, names_in_files(), "and every option has its line");
+}
+
+/// The page says of each option what the help text says: its name and what it takes.
+#[test]
+fn the_manual_page_of_the_option_file_lists_the_options() {
+    let page = paper("packaging/imap2d.conf.5");
+    let items = page
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Cm "))
+        .map(|item| item.replace(" Ar ", " ").replace(" Op ", "[=") + "\n");
+    let mut listed = BTreeSet::new();
+    for item in items {
+        let end = item.find([' ', '[', '\n']).unwrap_or(item.len());
+        if names().contains(&item[..end]) {
+            let said = format!("--{}", item.trim());
+            assert!(help().contains(&said), "the help text has no {said}");
+        }
+        listed.insert(item[..end].to_string());
+    }
+    assert!(listed.is_superset(&names_in_files()), "{listed:?}");
+}
+
+#[test]
+fn the_examples_of_the_option_file_are_valid() {
+    let page = paper("packaging/imap2d.conf.5");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("example");
+    let examples: Vec<&str> = page.split(".Bd -literal").skip(1).collect();
+    for example in &examples {
+        let lines = example.lines().skip(1).take_while(|line| *line != ".Ed");
+        fs::write(&file, lines.collect::<Vec<_>>().join("\n")).expect("written");
+        let raw = RawOptions::read(["--config", file.to_str().expect("UTF-8")]);
+        assert_eq!(raw.faults(), [], "{example}");
+    }
+    assert_eq!(examples.len(), 3);
 }
 
 #[test]

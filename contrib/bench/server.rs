@@ -91,10 +91,12 @@ fn imap2d(path: &Path, area: &Path, address: SocketAddr) -> io::Result<Command> 
         .arg(address.to_string())
         .arg("--users")
         .arg(users);
-    command
-        .arg("--mail")
-        .arg(area.join("mail/%u"))
-        .args(["--max-connections", "10000"]);
+    command.arg("--mail").arg(area.join("mail/%u")).args([
+        "--max-connections",
+        "10000",
+        "--max-per-address",
+        "10000",
+    ]);
     Ok(command)
 }
 

@@ -69,6 +69,7 @@ pub(super) fn options(raw: &RawOptions, files: Files) -> Result<Options, OptionE
         namespace_prefix: reader.value("namespace-prefix", "", namespace_prefix),
         plaintext_login: reader.word("plaintext-login", PLAINTEXT_LOGIN, PlaintextLogin::Loopback),
         max_connections: reader.number("max-connections", CONNECTIONS, 4096) as usize,
+        max_per_address: reader.number("max-per-address", CONNECTIONS, 20) as usize,
         idle_timeout: Duration::from_secs(60 * reader.number("idle-timeout", IDLE_MINUTES, 30)),
         max_message: reader.number("max-message", MESSAGE_MIB, 64) << 20,
         run_as: reader.value("run-as", None, run_as),
@@ -410,6 +411,7 @@ mod tests {
             "--log-level",
             "debug",
             "--syslog",
+            "--max-per-address=9",
         ])
         .expect("valid");
         let listen = ["127.0.0.1:143", "[::1]:143"].map(|text| text.parse().expect("an address"));
@@ -432,6 +434,7 @@ mod tests {
                 namespace_prefix: "INBOX.",
                 plaintext_login: PlaintextLogin::Always,
                 max_connections: 7,
+                max_per_address: 9,
                 idle_timeout: Duration::from_secs(3600),
                 max_message: 1024 * 1024,
                 run_as: Some("vmail:mail".into()),

@@ -55,6 +55,8 @@ pub struct Options {
     pub plaintext_login: PlaintextLogin,
     /// The most connections at a time, over all listeners.
     pub max_connections: usize,
+    /// The most connections at a time from one address that have yet to log in.
+    pub max_per_address: usize,
     /// How long a logged-in client may be silent.
     pub idle_timeout: Duration,
     /// The largest message that APPEND takes, in octets.

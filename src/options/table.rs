@@ -79,6 +79,7 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "create-roles",    Flag,              Anywhere,    ""),
     row("",  "hash-password",   Maybe("USER"),     CommandLine, ""),
     row("",  "max-connections", One("N"),          Anywhere,    ""),
+    row("",  "max-per-address", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
     row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::types::{FlagList, FlagOperation, MessageSet};
 
 use super::append::append;
@@ -94,13 +96,14 @@ impl States {
     }
 }
 
-/// A password. It does not show itself.
+/// A password. It does not show itself, and is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
+pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    pub(super) fn new(password: Vec<u8>) -> Self {
-        Self(password)
+    /// Keeps this vector, and no copy of it.
+    pub fn new(password: Vec<u8>) -> Self {
+        Self(Zeroizing::new(password))
     }
 
     /// The password itself, for whoever verifies it.

@@ -7,10 +7,12 @@
 //! keeps them: a connection that rests owns no buffer.
 
 use super::gate::Gate;
+use super::network::Network;
 use super::shared::Shared;
 use super::transport::Transport;
+use super::verifier::Serial;
 use crate::budget::{Budget, Clock, SystemClock};
-use crate::session::{Request, Session, Turn};
+use crate::session::{Session, Turn, Verdict};
 use crate::store::MailboxHandle;
 use mio::event::Event;
 use mio::{Registry, Token};
@@ -48,6 +50,10 @@ pub(super) struct Connection {
     pub(super) armed: Option<Instant>,
     /// What its session idles on: kept for [`super::idlers::Idlers::note`].
     pub(super) noted: Option<Token>,
+    /// What it has asked of the gate, and was not told yet.
+    pub(super) asked: Option<Serial>,
+    /// Where it is counted as one who has yet to log in.
+    pub(super) guest_of: Option<Network>,
     /// True while it stands in the queue of those that want a turn.
     pub(super) queued: bool,
 }
@@ -64,6 +70,8 @@ impl Connection {
             leftover: Vec::new(),
             armed: None,
             noted: None,
+            asked: None,
+            guest_of: None,
             queued: false,
         }
     }
@@ -112,7 +120,7 @@ impl Connection {
     ///
     /// # Errors
     /// If the client is gone.
-    pub(super) fn turn(&mut self, shared: &mut Shared) -> io::Result<Next> {
+    pub(super) fn turn(&mut self, token: Token, shared: &mut Shared) -> io::Result<Next> {
         let clock = SystemClock;
         let now = clock.now();
         let late = self.session.poll_timeout().is_some_and(|due| due <= now);
@@ -122,9 +130,7 @@ impl Connection {
         self.receive(&mut shared.buffer, now)?;
         let mut budget = Budget::step(&clock);
         self.session.run(&mut shared.store, &mut budget);
-        if self.answer_request(&mut shared.gate) {
-            self.session.run(&mut shared.store, &mut budget);
-        }
+        self.pass_request_on(token, &mut shared.gate, now);
         let sent = self.send(now)?;
         // A session that is over and past its time has had its last chance to send.
         if late && self.session.is_finished() {
@@ -133,14 +139,25 @@ impl Connection {
         Ok(self.next(sent > 0))
     }
 
-    /// Answers what the session has asked; false if it has asked nothing.
-    fn answer_request(&mut self, gate: &mut Gate) -> bool {
-        let Some(Request::Verify { user, password }) = self.session.poll_request() else {
-            return false;
-        };
-        let verdict = gate.verify(&user, &password, self.name());
-        self.session.handle_verdict(verdict);
-        true
+    fn pass_request_on(&mut self, token: Token, gate: &mut Gate, now: Instant) {
+        if let Some(request) = self.session.poll_request() {
+            self.asked = Some(gate.ask(token, self.session.peer(), request, now));
+        }
+    }
+
+    /// The answer of the gate; false if this is not what the session waits for.
+    pub(super) fn hear_verdict(&mut self, serial: Serial, verdict: Verdict) -> bool {
+        let awaited = self.asked == Some(serial);
+        if awaited {
+            self.asked = None;
+            self.session.handle_verdict(verdict);
+        }
+        awaited
+    }
+
+    /// True from the moment that its client has logged in.
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.session.is_logged_in()
     }
 
     fn receive(&mut self, buffer: &mut [u8], now: Instant) -> io::Result<()> {
@@ -234,7 +251,12 @@ impl Connection {
     fn has_wake_up(&self) -> bool {
         let by_reading = self.may_read() && !self.readable;
         let by_writing = self.session.has_output() && !self.writable;
-        by_reading || by_writing || matches!(self.session.turn(), Turn::Until(_))
+        let by_itself = match self.session.turn() {
+            Turn::Until(_) => true,
+            Turn::External => self.asked.is_some(),
+            Turn::Idle | Turn::Runnable | Turn::OutputFull | Turn::Line => false,
+        };
+        by_reading || by_writing || by_itself
     }
 
     /// Ends the connection so that what was sent arrives: a socket that is closed with unread input resets

@@ -10,8 +10,10 @@
 use super::activation::IdleEnd;
 use super::connection::{Connection, Next};
 use super::error::ServerError;
+use super::guests::Guests;
 use super::idlers::Idlers;
 use super::listener::{self, ACCEPTS_A_TURN, Listener};
+use super::network::Network;
 use super::operator::Operator;
 use super::shared::Shared;
 use super::signals::Asked;
@@ -20,6 +22,7 @@ use super::timers::Timers;
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock, TURN_TIME};
 use crate::logging;
+use crate::options::Options;
 use crate::session::Session;
 use crate::store::MailboxHandle;
 use mio::event::Event;
@@ -40,8 +43,9 @@ pub(super) const WAKER: Token = Token(0);
 /// The token of the signals of an [`Operator`].
 pub(super) const SIGNALS: Token = Token(1);
 const WATCH: Token = Token(2);
+const GATE: Token = Token(3);
 /// The tokens of the listeners follow from here on.
-pub(super) const FIRST_LISTENER: usize = 3;
+pub(super) const FIRST_LISTENER: usize = 4;
 
 /// Events taken from the poll at once; more are found in the next turn.
 const EVENTS: usize = 256;
@@ -56,6 +60,7 @@ pub(super) struct EventLoop {
     /// Boxed, so that the table of a server that had many clients once is small again.
     connections: Slab<Box<Connection>>,
     max_connections: usize,
+    guests: Guests,
     timers: Timers,
     idlers: Idlers,
     /// The kernel has something to tell of mailboxes.
@@ -74,10 +79,14 @@ pub(super) struct EventLoop {
 impl EventLoop {
     pub(super) fn new(
         poll: Poll,
-        shared: Shared,
-        max_connections: usize,
+        mut shared: Shared,
+        options: &Options,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, ServerError> {
+        let watched = poll.registry().try_clone();
+        watched
+            .and_then(|registry| shared.gate.watch(registry, GATE))
+            .map_err(ServerError::system("listen to the verifier"))?;
         if let Some(watch) = shared.store.watch_fd() {
             poll.registry()
                 .register(&mut SourceFd(&watch.as_raw_fd()), WATCH, Interest::READABLE)
@@ -87,7 +96,8 @@ impl EventLoop {
             poll,
             listeners: Vec::new(),
             connections: Slab::new(),
-            max_connections,
+            max_connections: options.max_connections,
+            guests: Guests::new(options.max_per_address),
             timers: Timers::default(),
             idlers: Idlers::new(),
             has_heard: false,
@@ -133,7 +143,7 @@ impl EventLoop {
     }
 
     /// Adds a client.
-    pub(super) fn connect(&mut self, transport: Transport, session: Session) -> io::Result<()> {
+    pub(super) fn connect(&mut self, transport: Transport, session: Session) -> io::Result<Token> {
         let connection = Connection::new(transport, session);
         let token = self.connections.insert(Box::new(connection));
         let registered = match self.connections.get_mut(token) {
@@ -144,7 +154,7 @@ impl EventLoop {
             self.connections.remove(token);
         }
         self.want_turn(token);
-        registered
+        registered.map(|()| token)
     }
 
     /// Turns until the server is shut down, or the last client of a server without listeners has gone.
@@ -161,6 +171,7 @@ impl EventLoop {
             }
             self.accept();
             self.fire_timers();
+            self.deliver_verdicts();
             self.look_for_news();
             self.give_turns();
             self.spread_news();
@@ -180,6 +191,8 @@ impl EventLoop {
         }
         let patience_ended = |until| until <= SystemClock.now();
         let nobody_left = self.connections.len() == 0 && self.listeners.is_empty();
+        // Who does not stay to hear that the password was wrong has tried it all the same.
+        let nobody_left = nobody_left && !self.shared.gate.is_busy();
         nobody_left || self.draining_until.is_some_and(patience_ended)
     }
 
@@ -194,6 +207,7 @@ impl EventLoop {
             let deadline = deadline
                 .chain(self.timers.next())
                 .chain(self.idlers.next_look())
+                .chain(self.shared.gate.deadline())
                 .chain(self.draining_until)
                 .chain(self.idle_end.as_ref().and_then(IdleEnd::deadline))
                 .chain(
@@ -214,7 +228,8 @@ impl EventLoop {
 
     fn note(&mut self, event: &Event) {
         match event.token() {
-            WAKER => {}
+            // The gate is asked in every turn of the loop.
+            WAKER | GATE => {}
             WATCH => self.has_heard = true,
             SIGNALS => self.hear_operator(),
             Token(key) if key < FIRST_KEY => {
@@ -260,13 +275,43 @@ impl EventLoop {
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
             return listener::refuse(client);
         }
+        let network = Network::of(address.ip());
+        if !self.guests.enter(network) {
+            let limit = self.guests.limit();
+            log::warn!(
+                "{address}: refused, {limit} from there have yet to log in (max-per-address)"
+            );
+            return listener::refuse(client);
+        }
         log::debug!("{address}: connected");
         listener::tune(&client);
         let peer = self.shared.gate.peer(address);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());
-        if let Err(error) = self.connect(Transport::Tcp(client), session) {
-            log::error!("{address}: cannot be served: {error}");
+        match self.connect(Transport::Tcp(client), session) {
+            Ok(token) => self.set_guest(token, network),
+            Err(error) => {
+                log::error!("{address}: cannot be served: {error}");
+                self.guests.leave(network);
+            }
+        }
+    }
+
+    fn set_guest(&mut self, token: Token, network: Network) {
+        if let Some(connection) = self.connections.get_mut(token) {
+            connection.guest_of = Some(network);
+        }
+    }
+
+    /// Hands out what the gate has decided since.
+    fn deliver_verdicts(&mut self) {
+        for delivery in self.shared.gate.deliver(SystemClock.now()) {
+            let Some(connection) = self.connections.get_mut(delivery.to) else {
+                continue;
+            };
+            if connection.hear_verdict(delivery.serial, delivery.verdict) {
+                self.want_turn(delivery.to);
+            }
         }
     }
 
@@ -298,6 +343,7 @@ impl EventLoop {
         };
         logging::set_level(options.log_level);
         self.max_connections = options.max_connections;
+        self.guests.set_limit(options.max_per_address);
         self.shared.change(&options);
     }
 
@@ -372,7 +418,7 @@ impl EventLoop {
             return;
         };
         connection.queued = false;
-        let next = guarded(|| connection.turn(&mut self.shared)).unwrap_or_else(|message| {
+        let next = guarded(|| connection.turn(token, &mut self.shared)).unwrap_or_else(|message| {
             let name = connection.name();
             log::error!("{name}: dropped, by a fault in imap2d, please report it: {message}");
             Ok(Next::Close)
@@ -390,6 +436,18 @@ impl EventLoop {
             }
         }
         self.note_idler(token);
+        self.note_login(token);
+    }
+
+    /// Who has logged in is no guest any more.
+    fn note_login(&mut self, token: Token) {
+        if let Some(connection) = self.connections.get_mut(token) {
+            if connection.is_logged_in() {
+                if let Some(network) = connection.guest_of.take() {
+                    self.guests.leave(network);
+                }
+            }
+        }
     }
 
     /// Notes whether a connection waits for changes of a mailbox now.
@@ -413,6 +471,12 @@ impl EventLoop {
         log::debug!("{}: disconnected", connection.name());
         self.timers.arm(token, &mut connection.armed, None);
         self.idlers.note(token, &mut connection.noted, None);
+        if let Some(network) = connection.guest_of.take() {
+            self.guests.leave(network);
+        }
+        if let Some(asked) = connection.asked {
+            self.shared.gate.forget(asked, SystemClock.now());
+        }
         let registry = self.poll.registry();
         let buffer = &mut self.shared.buffer;
         if let Err(message) = guarded(|| connection.close(registry, buffer)) {

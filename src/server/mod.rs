@@ -27,8 +27,10 @@ mod doorkeeper;
 mod error;
 mod event_loop;
 mod gate;
+mod guests;
 mod idlers;
 mod listener;
+mod network;
 mod operator;
 mod service;
 mod shared;
@@ -41,6 +43,7 @@ mod takeover;
 mod tests;
 mod timers;
 mod transport;
+mod verifier;
 mod walls;
 
 use self::activation::IDLE_TIME;
@@ -58,13 +61,22 @@ use crate::protocol::dialect::{Dialect, Level};
 use crate::session::{Roles, SessionConfig};
 use crate::store::{Settings, Store, layout};
 use mio::{Poll, Waker};
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 pub use self::error::ServerError;
-pub use self::walls::read_if_asked;
+
+/// Does the work of one of the processes that a server starts beside itself, if this process was started for
+/// it: to be called before anything else in the `main` of a program that calls [`Server::verify_apart`] or
+/// [`Server::confine`]. Nothing comes back if it was not.
+pub fn run_if_asked(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let args: Vec<OsString> = args.collect();
+    verifier::run_if_asked(args.iter().cloned()).or_else(|| walls::read_if_asked(args.into_iter()))
+}
 
 /// A server that has what it needs to serve, and has not begun.
 pub struct Server {
@@ -156,6 +168,29 @@ impl Server {
         Ok(self)
     }
 
+    /// From now on passwords are checked in processes of their own, so that nothing of what that takes is in
+    /// the memory of this one. They are this very program, started again: its `main` begins with
+    /// [`run_if_asked`]. Without this, threads of this process do it. They are started now, as long as
+    /// this process has all its rights, if anybody is to log in.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn verify_apart(mut self) -> Result<Self, ServerError> {
+        let verifier = self.gate.verifier();
+        verifier.move_apart();
+        let lets_in = match self.role {
+            Role::Listen(_) | Role::Serve(Client::Stranger) => true,
+            // Unless its sessions are processes of their own.
+            Role::Wait(_) => walls::will_be_closed(&self.options),
+            Role::Serve(Client::Known { .. }) => false,
+        };
+        if lets_in {
+            let started = verifier.start();
+            started.map_err(ServerError::system("start the verifier"))?;
+        }
+        Ok(self)
+    }
+
     /// Makes the process what the options want it to be, and no more: the user of `--run-as`, who may open
     /// the mail and what else is needed to serve it, and nothing besides; see `walls`. It comes after
     /// everything that only root may do, such as taking a port below 1024, and before any client.
@@ -217,7 +252,7 @@ impl Server {
         let store = open_store(options, &host);
         let shared = Shared::new(store, self.gate, session_config(options, host));
         let stop = self.handle.stop;
-        let mut event_loop = EventLoop::new(self.poll, shared, options.max_connections, stop)?;
+        let mut event_loop = EventLoop::new(self.poll, shared, options, stop)?;
         if let Some(operator) = operator {
             event_loop.obey(operator)?;
         }
@@ -253,6 +288,7 @@ fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> 
     let session = single::session(client, event_loop.shared(), Instant::now());
     event_loop
         .connect(Transport::Descriptors(descriptors), session)
+        .map(drop)
         .map_err(refused())
 }
 

@@ -21,6 +21,7 @@ const LIVE: &[&str] = &[
     "log-level",
     "max-connections",
     "max-message",
+    "max-per-address",
     "namespace-prefix",
     "plaintext-login",
     "special-use",

@@ -46,8 +46,7 @@ pub(super) fn session(client: Client, shared: &Shared, now: Instant) -> Session 
         Client::Known { user, account } => {
             let peer = Peer {
                 name: "preauth".into(),
-                may_log_in: false,
-                tls: None,
+                ..Peer::default()
             };
             Session::preauthenticated(config, peer, user, account, now)
         }
@@ -60,7 +59,7 @@ fn inetd_peer(gate: &Gate) -> Peer {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
         may_log_in: gate.may_log_in(is_local),
-        tls: None,
+        ..Peer::default()
     };
     match rustix::net::getpeername(io::stdin()) {
         Ok(Some(address)) if address.address_family() == AddressFamily::UNIX => {

@@ -198,7 +198,7 @@ fn an_address_that_is_taken_is_named() {
 
 #[test]
 fn many_clients() {
-    let server = start(&[]);
+    let server = start(&["--max-per-address", "200"]);
     let mut clients: Vec<_> = (0..200).map(|_| server.connect()).collect();
     for client in &mut clients {
         client.send("n NOOP\r\n");
@@ -320,7 +320,7 @@ fn all_hear(idlers: &mut [Connected], line: &str) -> Duration {
 /// News arrive within a second (RFC 2177; the figure is ours), be the cause another program or a client.
 #[test]
 fn two_hundred_in_idle_hear_of_everything_within_a_second() {
-    let server = start(&[]);
+    let server = start(&["--max-per-address", "200"]);
     let mut idlers = server.idlers(200);
     let second = Duration::from_secs(1);
     server.deliver("2.delivered");
@@ -364,7 +364,8 @@ fn serve_descriptors_at(
     let host = String::from("test");
     let store = store(&options);
     let shared = Shared::new(store, Gate::new(&options), session_config(&options, host));
-    let mut event_loop = EventLoop::new(Poll::new().expect("a poll"), shared, 1, Arc::default())?;
+    let poll = Poll::new().expect("a poll");
+    let mut event_loop = EventLoop::new(poll, shared, &options, Arc::default())?;
     let session = single::session(Client::Stranger, event_loop.shared(), Instant::now());
     let descriptors = Descriptors::new(input, output).expect("descriptors");
     event_loop

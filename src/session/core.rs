@@ -98,6 +98,8 @@ pub(super) struct Core {
     pub(super) request: Option<Request>,
     pub(super) awaits_verdict: bool,
     pub(super) verdict: Option<Verdict>,
+    /// How often the client was denied.
+    pub(super) failed_logins: u32,
     /// STARTTLS was answered, and the handshake is not over.
     pub(super) starts_tls: bool,
     /// The tag of the command that is being carried out.
@@ -126,6 +128,7 @@ impl Core {
             request: None,
             awaits_verdict: false,
             verdict: None,
+            failed_logins: 0,
             starts_tls: false,
             tag: Vec::new(),
             line: Line::default(),
@@ -212,8 +215,7 @@ impl Core {
         self.starts_tls = false;
     }
 
-    pub(super) fn log_in(&mut self, name: &str, account: Account) {
-        log::info!("{}: logged in as {name}", self.peer.name);
+    pub(super) fn log_in(&mut self, account: Account) {
         if self.config.create_roles {
             self.furnish = Some(Box::new(Furnish::new(account.clone())));
         }

@@ -32,6 +32,8 @@ mod roles;
 mod untagged;
 mod utf8;
 
+use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -41,7 +43,7 @@ use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
 pub use self::roles::Roles;
 use crate::budget::{Budget, Step, Why};
-use crate::protocol::{Dialect, Status};
+use crate::protocol::{Dialect, Secret, Status};
 use crate::store::{Account, MailboxHandle, Store, View};
 
 /// What all sessions of a server share.
@@ -78,6 +80,8 @@ impl SessionConfig {
 pub struct Peer {
     /// For the log: an address and port, or what else there is.
     pub name: String,
+    /// The address alone, if there is one.
+    pub address: Option<IpAddr>,
     /// Whether a password may come from there: under TLS, or where clear text is allowed.
     pub may_log_in: bool,
     /// The TLS that the connection is under.
@@ -102,8 +106,28 @@ pub enum Request {
         /// The name as the client sent it.
         user: Vec<u8>,
         /// The password.
-        password: Vec<u8>,
+        password: Secret,
+        /// How the client sent both.
+        method: Method,
     },
+}
+
+/// How a client says who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The command LOGIN (RFC 3501 §6.2.3), or the mechanism of that name, which sends the same.
+    Login,
+    /// The mechanism PLAIN (RFC 4616).
+    Plain,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Login => "LOGIN",
+            Self::Plain => "PLAIN",
+        })
+    }
 }
 
 /// The answer to [`Request::Verify`].
@@ -143,6 +167,9 @@ pub enum Turn {
 const LOGIN_TIME: Duration = Duration::from_secs(60);
 /// A client that reads nothing for this long while output waits is dropped.
 const DEAF_TIME: Duration = Duration::from_secs(300);
+/// This many wrong passwords end a session: people do not mistype theirs so often, programs do not
+/// correct it.
+const MAX_FAILED_LOGINS: u32 = 5;
 /// This many commands that were not understood end a session: it is no mail client.
 const MAX_BAD_COMMANDS: u32 = 20;
 
@@ -191,7 +218,8 @@ impl Session {
             .core
             .encoder()
             .untagged(Status::PreAuth, None, &text);
-        session.core.log_in(&user, account);
+        log::info!("{}: logged in as {user}", session.core.peer.name);
+        session.core.log_in(account);
         session.input.raise_limit();
         session
     }
@@ -284,6 +312,7 @@ impl Session {
             self.task = None;
             self.heard = budget.now();
             self.note_bad_command();
+            self.note_failed_login();
             if self.core.is_logged_in() {
                 self.input.raise_limit();
             }
@@ -336,6 +365,15 @@ impl Session {
                 self.core.peer.name
             );
             self.shut_down("Too many bad commands");
+        }
+    }
+
+    /// Counts the attempts to log in that came to nothing.
+    fn note_failed_login(&mut self) {
+        if self.core.failed_logins >= MAX_FAILED_LOGINS {
+            let name = &self.core.peer.name;
+            log::info!("{name}: {MAX_FAILED_LOGINS} logins have failed");
+            self.shut_down("Too many failed logins");
         }
     }
 
@@ -398,6 +436,11 @@ impl Session {
             self.read = now;
             self.core.output.consume(count);
         }
+    }
+
+    /// True from the moment that the client has logged in.
+    pub fn is_logged_in(&self) -> bool {
+        self.core.is_logged_in()
     }
 
     /// True if there is something to send.

@@ -33,7 +33,7 @@ impl Talk {
         let peer = Peer {
             name: "test".to_owned(),
             may_log_in: true,
-            tls: None,
+            ..Peer::default()
         };
         let session = Session::new(Rc::new(config), peer, clock.now());
         let mut talk = Self {
@@ -194,7 +194,7 @@ fn an_idle_client_that_does_not_read_is_owed_one_list_of_changes() {
         let peer = Peer {
             name: name.to_owned(),
             may_log_in: false,
-            tls: None,
+            ..Peer::default()
         };
         let (user, account) = ("ann".to_owned(), account.clone());
         Session::preauthenticated(config, peer, user, account, now)
@@ -239,7 +239,7 @@ fn a_message_with_no_room_for_flags_does_not_keep_the_others_from_theirs() {
         root: home.path().to_owned(),
         bboards: None,
     };
-    talk.session.core.log_in("ann", account);
+    talk.session.core.log_in(account);
     let mut session = std::mem::replace(&mut talk.session, Talk::new().session);
     shout(
         &mut talk,

@@ -1,11 +1,11 @@
 //! `alpine`, keys and screen: the mail program that descends from the first of this protocol.
 
-use super::terminal::Terminal;
 use super::{Dialect, in_both_dialects};
 use crate::support::maildir::{Maildir, message};
 use crate::support::program::Program;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
+use crate::support::terminal::Terminal;
 
 in_both_dialects![
     reads_saves_and_expunges,

@@ -15,7 +15,6 @@ mod libraries;
 mod mailutil;
 mod mutt;
 mod offlineimap;
-mod terminal;
 mod together;
 mod two_ways;
 

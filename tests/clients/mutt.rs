@@ -5,11 +5,12 @@ use std::fs;
 
 use super::account::{self, CREATED, DRAFTS, INBOX, RENAMED, TRIP, contents};
 use super::set_flags;
-use super::terminal::Terminal;
+
 use crate::support::maildir::Maildir;
 use crate::support::program::{Program, until};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
+use crate::support::terminal::Terminal;
 
 /// How long an effect may take to reach the disk.
 const SOON: std::time::Duration = std::time::Duration::from_secs(20);

@@ -108,7 +108,7 @@ impl Rig {
         let peer = Peer {
             name: format!("client {}", self.sessions.len()),
             may_log_in: self.takes_passwords,
-            tls: None,
+            ..Peer::default()
         };
         let session = Session::new(Rc::clone(&self.config), peer, self.now());
         self.sessions.push(session);
@@ -194,10 +194,12 @@ impl Rig {
     }
 
     fn answer(&mut self, number: usize) {
-        let Some(Request::Verify { user, password }) = self.sessions[number].poll_request() else {
+        let Some(Request::Verify { user, password, .. }) = self.sessions[number].poll_request()
+        else {
             return;
         };
-        let granted = user.eq_ignore_ascii_case(USER.as_bytes()) && password == PASSWORD.as_bytes();
+        let granted =
+            user.eq_ignore_ascii_case(USER.as_bytes()) && password.expose() == PASSWORD.as_bytes();
         let account = Account {
             root: self.mail(),
             bboards: Some(self.boards()),

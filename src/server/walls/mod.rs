@@ -22,11 +22,13 @@ mod plan;
 mod process;
 mod reader;
 mod territory;
+mod verifier;
 
 use self::identity::Identity;
-pub(super) use self::process::is_root;
+pub(super) use self::process::{is_root, leave_no_traces, set_short_name};
 pub(super) use self::reader::Reader;
-pub use self::reader::read_if_asked;
+pub(super) use self::reader::read_if_asked;
+pub(super) use self::verifier::{OpenFiles, confine_verifier};
 
 use crate::auth::AccountInfo;
 use crate::options::{Mode, Options};
@@ -56,6 +58,11 @@ impl Walls {
             Mode::Inetd | Mode::Preauth(_) => Self::Unconfined,
             _ => Self::Shared,
         }
+    }
+
+    /// True if nobody else can log in here any more.
+    pub(super) fn are_one_persons(&self) -> bool {
+        matches!(self, Self::Theirs(_))
     }
 
     /// Called once somebody has proved who they are, and before their mail is touched. The error is for the

@@ -95,8 +95,6 @@ fn of_daemon(options: &Options) -> Territory {
         (None, None) => territory.give_up("the homes are not known before somebody logs in"),
     }
     if let Some(users) = &options.users {
-        // This process asks it for passwords.
-        territory.may_reread(users);
         add_listed(users, options, &mut territory);
     }
     territory

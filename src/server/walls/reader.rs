@@ -83,11 +83,14 @@ fn bounded(length: u32) -> io::Result<usize> {
 }
 
 /// Does the work of that process if this one was started for it. Nothing comes back if it was not.
-pub fn read_if_asked(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+pub(in crate::server) fn read_if_asked(
+    mut args: impl Iterator<Item = OsString>,
+) -> Option<ExitCode> {
     if args.next()? != NAME {
         return None;
     }
     let file = args.next()?;
+    process::set_short_name(NAME);
     let answered = process::leave_no_traces()
         .map_err(io::Error::other)
         .and_then(|()| answer_all(Path::new(&file)));

@@ -63,15 +63,34 @@ impl Territory {
 
     /// Adds what is needed to read this file again after it has been replaced: the directory that its name
     /// is in, and the one that it is really in.
+    #[allow(
+        dead_code,
+        reason = "for certificates, which a build without TLS has not"
+    )]
     pub(super) fn may_reread(&mut self, file: &Path) {
         let real = file.canonicalize().ok();
         for path in [Some(file), real.as_deref()].into_iter().flatten() {
             match path.parent() {
-                Some(parent) if parent != Path::new("") => self.may_read(parent),
-                _ => self.may_read("."),
+                Some(parent) if parent == Path::new("") => self.may_read("."),
+                Some(parent) if holds_more(parent) => {
+                    log::warn!(
+                        "{}: if it is replaced, restart imap2d: {} holds too much to be left open",
+                        path.display(),
+                        parent.display()
+                    );
+                    self.may_read(path);
+                }
+                Some(parent) => self.may_read(parent),
+                None => {}
             }
         }
     }
+}
+
+/// `/`, and what is in it, such as `/etc`.
+#[allow(dead_code, reason = "see may_reread")]
+fn holds_more(directory: &Path) -> bool {
+    directory.is_absolute() && directory.components().count() <= 2
 }
 
 fn add(to: &mut Vec<PathBuf>, path: PathBuf) {
@@ -174,7 +193,8 @@ mod tests {
         territory.may_reread(&link);
         assert_eq!(territory.read, [path("live"), path("archive")]);
         territory.may_reread(Path::new("here"));
-        assert_eq!(territory.read[2], Path::new("."));
+        territory.may_reread(Path::new("/etc/passwd"));
+        assert_eq!(territory.read[2..], [".", "/etc/passwd"].map(PathBuf::from));
     }
 
     #[test]

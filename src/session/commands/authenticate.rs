@@ -4,6 +4,7 @@ use crate::budget::{Step, Why};
 use crate::protocol::sasl::{Exchange, Progress, unwrap_response};
 use crate::protocol::{Code, Mechanism, Secret};
 use crate::ready;
+use crate::session::Method;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
@@ -11,6 +12,7 @@ use crate::session::untagged::Occasion;
 use super::login::{Login, may_log_in};
 
 struct Authenticate {
+    method: Method,
     /// The response that came with the command.
     initial: Option<Secret>,
     stage: Stage,
@@ -34,6 +36,10 @@ pub(super) fn job(
     };
     match may_log_in(core) {
         Ok(()) => Box::new(Authenticate {
+            method: match mechanism {
+                Mechanism::Plain => Method::Plain,
+                Mechanism::Login => Method::Login,
+            },
             initial,
             stage: Stage::Ask(Exchange::new(mechanism)),
         }),
@@ -61,7 +67,9 @@ impl Job for Authenticate {
             };
             self.stage = match exchange.respond(response) {
                 Ok(Progress::Ask(exchange)) => Stage::Ask(exchange),
-                Ok(Progress::Done(credentials)) => Stage::Verify(Login::ask(credentials, cx.core)),
+                Ok(Progress::Done(credentials)) => {
+                    Stage::Verify(Login::ask(credentials, self.method, cx.core))
+                }
                 Ok(Progress::Denied) => {
                     let reply = Reply::no("One user cannot act as another");
                     return Step::Done(reply.with_code(Code::AuthorizationFailed));

@@ -3,11 +3,10 @@
 
 use crate::budget::{Step, Why};
 use crate::protocol::{Code, Credentials};
-use crate::session::Request;
-use crate::session::Verdict;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
+use crate::session::{Method, Request, Verdict};
 
 /// Waiting for a verdict.
 pub(super) struct Login(());
@@ -15,7 +14,7 @@ pub(super) struct Login(());
 /// Asks for a verdict on the name and the password.
 pub(super) fn job(credentials: Credentials, core: &mut Core) -> Box<dyn Job> {
     match may_log_in(core) {
-        Ok(()) => Box::new(Login::ask(credentials, core)),
+        Ok(()) => Box::new(Login::ask(credentials, Method::Login, core)),
         Err(reply) => super::answered(reply),
     }
 }
@@ -31,10 +30,11 @@ pub(super) fn may_log_in(core: &Core) -> Result<(), Reply> {
 
 impl Login {
     /// Asks for the verdict.
-    pub(super) fn ask(credentials: Credentials, core: &mut Core) -> Self {
+    pub(super) fn ask(credentials: Credentials, method: Method, core: &mut Core) -> Self {
         core.request = Some(Request::Verify {
             user: credentials.user,
-            password: credentials.password.expose().to_vec(),
+            password: credentials.password,
+            method,
         });
         core.awaits_verdict = true;
         Self(())
@@ -49,13 +49,14 @@ impl Job for Login {
         cx.core.awaits_verdict = false;
         let reply = match verdict {
             Verdict::Granted { user, account } => {
-                cx.core.log_in(&user, account);
+                cx.core.log_in(account);
                 // RFC 3501 §7.1: it saves the client from asking again.
                 let capabilities = super::any_state::capabilities(cx.core);
                 Reply::ok(format!("User {user} logged in"))
                     .with_code(Code::Capability(capabilities))
             }
             Verdict::Denied => {
+                cx.core.failed_logins += 1;
                 Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed)
             }
             Verdict::Unavailable(text) => Reply::no(text).with_code(Code::Unavailable),

@@ -1,0 +1,324 @@
+//! Who is let in: asks the [verifier](super::verifier), and finds the mail of those it knows.
+//!
+//! An attempt to log in goes through three stations. It *waits* for as long as the failures of its address
+//! demand (`delays.rs`); it is *asked* of the verifier; its verdict is handed to the connection it came
+//! from, if that is still there. The first two take their time without holding up anything else. Each
+//! attempt has a serial, so that no verdict goes to anyone but who asked for it, however late it comes;
+//! and each leaves one line in the log, also if the client does not stay to hear the verdict:
+//!
+//! ```text
+//! login granted: address=192.0.2.1 method=PLAIN user="ann"
+//! login failed: address=192.0.2.1 method=LOGIN user="ann\" address=192.0.2.2"
+//! ```
+//!
+//! Programs read these lines. What the client has chosen, the name, comes last and is quoted, with `\`
+//! before what could end it. Where there is no address, `-` stands for it.
+
+mod delays;
+
+use self::delays::Delays;
+use super::network::Network;
+use super::verifier::{Answer, News, Question, Serial, Verifier};
+use super::walls::Walls;
+use crate::auth::{self, AccountInfo, Authenticator};
+use crate::options::{MailTemplate, Options, PlaintextLogin};
+use crate::session::{Method, Peer, Request, Verdict};
+use crate::store::Account;
+use mio::{Registry, Token};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The longest part of a name that is repeated in the log.
+const LOGGED_NAME: usize = 64;
+
+/// The rules of who may come in, and where each one's mail is.
+pub(super) struct Gate {
+    verifier: Verifier,
+    delays: Delays,
+    /// Attempts whose time has not come, in the order of their times.
+    held_back: BTreeMap<(Instant, Serial), (Attempt, Question)>,
+    /// Attempts that the verifier works on.
+    asked: HashMap<Serial, Attempt>,
+    last_serial: u64,
+    users: Option<PathBuf>,
+    mail: MailTemplate,
+    bboards: Option<PathBuf>,
+    plaintext_login: PlaintextLogin,
+    walls: Walls,
+}
+
+/// Somebody wants to log in.
+struct Attempt {
+    /// The connection.
+    from: Token,
+    address: Option<IpAddr>,
+    method: Method,
+    user: Vec<u8>,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "address={address}")?,
+            None => f.write_str("address=-")?,
+        }
+        write!(
+            f,
+            " method={} user=\"{}\"",
+            self.method,
+            printable(&self.user)
+        )
+    }
+}
+
+/// A verdict, and who is to hear it.
+pub(super) struct Delivery {
+    /// The connection, which may be gone.
+    pub(super) to: Token,
+    /// What [`Gate::ask`] has answered it.
+    pub(super) serial: Serial,
+    pub(super) verdict: Verdict,
+}
+
+impl Gate {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            verifier: Verifier::new(options),
+            delays: Delays::default(),
+            held_back: BTreeMap::new(),
+            asked: HashMap::new(),
+            last_serial: 0,
+            users: options.users.clone(),
+            mail: options.mail.clone(),
+            bboards: options.bboards.clone(),
+            plaintext_login: options.plaintext_login,
+            walls: Walls::of_mode(&options.mode),
+        }
+    }
+
+    /// What can change of the options while the server runs.
+    pub(super) fn change(&mut self, options: &Options) {
+        self.plaintext_login = options.plaintext_login;
+    }
+
+    /// From now on whoever is let in is served behind these walls.
+    pub(super) fn put_behind(&mut self, walls: Walls) {
+        self.walls = walls;
+    }
+
+    /// Those who verify.
+    pub(super) fn verifier(&mut self) -> &mut Verifier {
+        &mut self.verifier
+    }
+
+    /// From now on `token` is an event when there may be something to [`Self::deliver`].
+    pub(super) fn watch(&mut self, registry: Registry, token: Token) -> io::Result<()> {
+        self.verifier.watch(registry, token)
+    }
+
+    /// Who is at the other end of a TCP connection.
+    pub(super) fn peer(&self, address: SocketAddr) -> Peer {
+        // An IPv4 client of an IPv6 socket is shown, and judged, as what it is.
+        let ip = address.ip().to_canonical();
+        Peer {
+            name: SocketAddr::new(ip, address.port()).to_string(),
+            address: Some(ip),
+            may_log_in: self.may_log_in(ip.is_loopback()),
+            tls: None,
+        }
+    }
+
+    /// Whether a password may come in clear text, from this machine or from another.
+    pub(super) fn may_log_in(&self, is_local: bool) -> bool {
+        match self.plaintext_login {
+            PlaintextLogin::Never => false,
+            PlaintextLogin::Loopback => is_local,
+            PlaintextLogin::Always => true,
+        }
+    }
+
+    /// The client of that connection wants to log in. [`Self::deliver`] has the verdict in time.
+    pub(super) fn ask(
+        &mut self,
+        from: Token,
+        peer: &Peer,
+        request: Request,
+        now: Instant,
+    ) -> Serial {
+        self.last_serial += 1;
+        let serial = Serial(self.last_serial);
+        let Request::Verify {
+            user,
+            password,
+            method,
+        } = request;
+        let delay = peer
+            .address
+            .map(Network::of)
+            .map(|network| self.delays.begin(network, now));
+        let attempt = Attempt {
+            from,
+            address: peer.address,
+            method,
+            user: user.clone(),
+        };
+        let question = Question::Password { user, password };
+        let due = now + delay.unwrap_or_default();
+        self.held_back.insert((due, serial), (attempt, question));
+        serial
+    }
+
+    /// The connection is gone that has asked this. If it was not looked at yet it never will be; if it
+    /// was, it counts.
+    pub(super) fn forget(&mut self, asked: Serial, now: Instant) {
+        let mut held_back = self.held_back.keys();
+        let found = held_back.find(|(_, serial)| *serial == asked).copied();
+        if let Some((attempt, _)) = found.and_then(|key| self.held_back.remove(&key)) {
+            self.note_end(&attempt, None, now);
+        }
+    }
+
+    /// When the next attempt has waited long enough.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.held_back.first_key_value().map(|(&(due, _), _)| due)
+    }
+
+    /// True while the verifier owes an answer.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    /// Asks what is due and takes in what was answered.
+    pub(super) fn deliver(&mut self, now: Instant) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        while self.deadline().is_some_and(|due| due <= now) {
+            if let Some(((_, serial), (attempt, question))) = self.held_back.pop_first() {
+                match self.verifier.ask(serial, &question) {
+                    Ok(()) => drop(self.asked.insert(serial, attempt)),
+                    Err(error) => {
+                        let verdict = auth::Verdict::Unavailable(error.to_string());
+                        deliveries.push(self.decide(serial, attempt, verdict, now));
+                    }
+                }
+            }
+        }
+        while let Some(news) = self.verifier.receive() {
+            match news {
+                News::Answer(serial, Answer::Verdict(verdict)) => {
+                    if let Some(attempt) = self.asked.remove(&serial) {
+                        deliveries.push(self.decide(serial, attempt, verdict, now));
+                    }
+                }
+                News::Lost => {
+                    for (serial, attempt) in std::mem::take(&mut self.asked) {
+                        let reason = auth::Verdict::Unavailable("the verifier has ended".into());
+                        deliveries.push(self.decide(serial, attempt, reason, now));
+                    }
+                }
+            }
+        }
+        deliveries
+    }
+
+    /// What the verifier says is what the client will hear, and the log.
+    fn decide(
+        &mut self,
+        serial: Serial,
+        attempt: Attempt,
+        verdict: auth::Verdict,
+        now: Instant,
+    ) -> Delivery {
+        let success = match &verdict {
+            auth::Verdict::Granted(_) => Some(true),
+            auth::Verdict::Denied => Some(false),
+            auth::Verdict::Unavailable(_) => None,
+        };
+        self.note_end(&attempt, success, now);
+        let verdict = match verdict {
+            auth::Verdict::Granted(person) => self.account(&person).map_or_else(
+                |reason| unavailable(&attempt, &reason),
+                |account| {
+                    log::info!("login granted: {attempt}");
+                    Verdict::Granted {
+                        user: person.user,
+                        account,
+                    }
+                },
+            ),
+            auth::Verdict::Denied => {
+                log::warn!("login failed: {attempt}");
+                Verdict::Denied
+            }
+            auth::Verdict::Unavailable(reason) => unavailable(&attempt, &reason),
+        };
+        Delivery {
+            to: attempt.from,
+            serial,
+            verdict,
+        }
+    }
+
+    fn note_end(&mut self, attempt: &Attempt, success: Option<bool>, now: Instant) {
+        if let Some(address) = attempt.address {
+            self.delays.end(Network::of(address), success, now);
+        }
+    }
+
+    /// The name and the mail of the one whom the system has let in already: `user`, or whoever runs this
+    /// process. The error says why there is nobody.
+    pub(super) fn preauthenticated(
+        &mut self,
+        user: Option<&str>,
+    ) -> Result<(String, Account), String> {
+        let mut users = Authenticator::new(self.users.as_deref());
+        let person = users.preauthenticated(user)?;
+        let account = self.account(&person)?;
+        Ok((person.user, account))
+    }
+
+    /// Lets somebody in who may: where the mail is, of which nothing has been touched yet.
+    fn account(&mut self, person: &AccountInfo) -> Result<Account, String> {
+        let account = Account {
+            root: mail_root(person, &self.mail)?,
+            bboards: self.bboards.clone(),
+        };
+        self.walls.admit(person, &account)?;
+        if self.walls.are_one_persons() {
+            // Who takes this process over is not to try passwords of others by it.
+            self.verifier.hang_up();
+        }
+        Ok(account)
+    }
+}
+
+/// Where somebody's mail is. A path of their own comes before `mail`, the one for all.
+pub(super) fn mail_root(person: &AccountInfo, mail: &MailTemplate) -> Result<PathBuf, String> {
+    let own = person
+        .mail
+        .as_deref()
+        .map(MailTemplate::parse)
+        .transpose()?;
+    own.as_ref()
+        .unwrap_or(mail)
+        .expand(&person.user, person.home.as_deref())
+        .map_err(|error| error.to_string())
+}
+
+/// Our fault: the client is told that much, the log is told why.
+fn unavailable(attempt: &Attempt, reason: &str) -> Verdict {
+    log::error!("login is not possible: {attempt}: {reason}");
+    Verdict::Unavailable("Login is not possible at the moment".into())
+}
+
+/// A name from a client, as it may stand in a log between quotes: no line break, no quote, not endless.
+fn printable(name: &[u8]) -> String {
+    let shown = &name[..name.len().min(LOGGED_NAME)];
+    String::from_utf8_lossy(shown).escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! Logging in at the real binary: the processes that check passwords, what they do when they are killed, the
+//! lines in the log, and the limits on those who try.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::imap::{Client, Status};
+use crate::support::processes::{children, signal};
+use crate::support::program::until;
+use crate::support::server::TestServer;
+use crate::support::site::{PASSWORD, Site, USER};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The process that waits for questions.
+fn supervisor(server: &TestServer) -> u32 {
+    until("a supervisor", LIMIT, || {
+        child_named(server.pid(), "imap2d-verifier")
+    })
+}
+
+/// The process that answers them, once there is one.
+fn worker(server: &TestServer) -> u32 {
+    until("a worker", LIMIT, || {
+        child_named(supervisor(server), "imap2d-verifier-worker")
+    })
+}
+
+fn child_named(parent: u32, wanted: &str) -> Option<u32> {
+    let mut children = children(parent).into_iter();
+    children
+        .find(|(_, name)| name == wanted)
+        .map(|(pid, _)| pid)
+}
+
+/// A client of IMAP4, which is told in codes what a NO means.
+fn client(server: &TestServer) -> Client {
+    let mut client = server.connect();
+    client.ok("CAPABILITY");
+    client
+}
+
+/// Sends a login that is not answered yet.
+fn log_in_later(client: &mut Client) {
+    client.send(format!("later LOGIN {USER} {PASSWORD}\r\n").as_bytes());
+}
+
+fn response(client: &mut Client) -> String {
+    String::from_utf8_lossy(&client.response()).into_owned()
+}
+
+/// The log comes through a pipe, in its own time.
+fn wait_for_line(server: &TestServer, part: &str) {
+    until(part, LIMIT, || server.log().contains(part).then_some(()));
+}
+
+fn assert_is_gone(pid: u32) {
+    let path = format!("/proc/{pid}/cmdline");
+    until("the end of a process", LIMIT, || {
+        std::fs::read(&path)
+            .map_or(true, |name| name.is_empty())
+            .then_some(())
+    });
+}
+
+#[test]
+fn passwords_are_checked_in_processes_that_come_and_go_with_the_need() {
+    let site = Site::new();
+    let server = TestServer::start(&site, &[]);
+    let supervisor = supervisor(&server);
+    assert_eq!(children(supervisor), [], "nobody has logged in");
+    server.login();
+    let worker = worker(&server);
+    for pid in [supervisor, worker] {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("limits");
+        let core = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file size"));
+        let core: Vec<&str> = core.expect("a limit").split_whitespace().collect();
+        assert_eq!(core[4..6], ["0", "0"], "no core dumps");
+    }
+    drop(server);
+    assert_is_gone(supervisor);
+    assert_is_gone(worker);
+}
+
+#[test]
+fn a_worker_that_is_killed_costs_the_logins_that_it_had_taken() {
+    let site = Site::new();
+    let server = TestServer::start(&site, &[]);
+    let mut bystander = server.login_imap4();
+    let first = worker(&server);
+    signal(first, Signal::STOP);
+    let mut pending = [client(&server), client(&server)];
+    pending.iter_mut().for_each(log_in_later);
+    bystander.ok("NOOP");
+    signal(first, Signal::KILL);
+    for client in &mut pending {
+        let answer = response(client);
+        assert!(answer.starts_with("later NO [UNAVAILABLE]"), "{answer}");
+        client.ok(&format!("LOGIN {USER} {PASSWORD}"));
+    }
+    assert_ne!(worker(&server), first);
+    wait_for_line(&server, "the verifier's worker was ended: signal: 9");
+}
+
+/// Where the kernel's walls stand, nobody can start another: then the ones who are in stay in.
+#[test]
+fn a_supervisor_that_is_killed_costs_nobody_who_is_logged_in() {
+    let site = Site::new();
+    let server = TestServer::start(&site, &[]);
+    let mut bystander = server.login_imap4();
+    let (supervisor, worker) = (supervisor(&server), worker(&server));
+    signal(supervisor, Signal::KILL);
+    server.login();
+    signal(worker, Signal::KILL);
+    wait_for_line(&server, "the verifier has gone");
+    let answer = client(&server).command(&format!("LOGIN {USER} {PASSWORD}"));
+    let refused = answer.status == Status::No && answer.text.starts_with("[UNAVAILABLE]");
+    assert!(refused || answer.status == Status::Ok, "{}", answer.text);
+    bystander.ok("NOOP");
+}
+
+#[test]
+fn every_attempt_has_its_line() {
+    let site = Site::new();
+    let server = TestServer::start(&site, &[]);
+    let mut client = client(&server);
+    let forged = r#"x\" address=192.0.2.9 method=LOGIN user=\"y"#;
+    for user in [USER, forged] {
+        let reply = client.command(&format!("LOGIN \"{user}\" wrong"));
+        assert_eq!(reply.status, Status::No);
+    }
+    client.send(b"p AUTHENTICATE PLAIN\r\n");
+    assert_eq!(response(&mut client), "+ ");
+    client.send(b"AGpvZQBzZWNyZXQ=\r\n");
+    let answer = response(&mut client);
+    assert!(answer.starts_with("p OK"), "{answer}");
+    wait_for_line(&server, "login granted: ");
+    let log = server.log();
+    let lines = log
+        .lines()
+        .filter_map(|line| Some(&line[line.find("login ")?..]));
+    let expected = [
+        r#"login failed: address=127.0.0.1 method=LOGIN user="joe""#,
+        r#"login failed: address=127.0.0.1 method=LOGIN user="x\" address=192.0.2.9 method=LOGIN user=\"y""#,
+        r#"login granted: address=127.0.0.1 method=PLAIN user="joe""#,
+    ];
+    assert_eq!(lines.collect::<Vec<_>>(), expected, "{log}");
+}
+
+#[test]
+fn who_guesses_waits_and_is_sent_away() {
+    let site = Site::new();
+    let server = TestServer::start(&site, &[]);
+    let mut other = server.login_imap4();
+    let mut client = client(&server);
+    let start = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(
+            client.command(&format!("LOGIN {USER} wrong")).status,
+            Status::No
+        );
+    }
+    assert!(
+        start.elapsed() > Duration::from_millis(1400),
+        "0, 0.5 and 1 s"
+    );
+    other.ok("NOOP");
+    // A client that leaves before its time has come is not owed anything.
+    log_in_later(&mut client);
+    drop(client);
+    other.ok("NOOP");
+}
+
+#[test]
+fn one_address_has_a_limited_number_of_clients_before_login() {
+    let site = Site::new();
+    let server = TestServer::start(&site, &["--max-per-address", "2"]);
+    let mut first = server.connect();
+    let second = server.connect();
+    let refused = greeting(&server);
+    assert!(refused.starts_with("* BYE Too many"), "{refused}");
+    wait_for_line(&server, "(max-per-address)");
+    first.ok(&format!("LOGIN {USER} {PASSWORD}"));
+    let third = server.connect();
+    assert!(greeting(&server).starts_with("* BYE"));
+    drop((second, third));
+    until("room", LIMIT, || {
+        greeting(&server).starts_with("* OK").then_some(())
+    });
+    first.ok("NOOP");
+}
+
+fn greeting(server: &TestServer) -> String {
+    let stream = TcpStream::connect(server.address()).expect("a connection");
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).expect("a line");
+    line
+}
