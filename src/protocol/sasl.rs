@@ -1,6 +1,7 @@
 //! AUTHENTICATE (RFC 3501 §6.2.2): mechanisms that send a name and a password, wrapped in base64.
 
 use data_encoding::BASE64;
+use zeroize::Zeroizing;
 
 use super::command::{Command, Secret};
 use super::parser::{Cursor, Parsed};
@@ -85,7 +86,7 @@ impl Exchange {
     /// Says what is wrong with it; nothing of it is repeated.
     pub fn respond(self, response: Vec<u8>) -> Result<Progress, &'static str> {
         match self {
-            Self::Message => plain(&response),
+            Self::Message => plain(&Zeroizing::new(response)),
             Self::User => Ok(Progress::Ask(Self::Password(response))),
             Self::Password(user) => Ok(Progress::Done(Credentials {
                 user,

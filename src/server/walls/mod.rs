@@ -30,6 +30,7 @@ pub(super) use self::reader::Reader;
 pub(super) use self::reader::read_if_asked;
 pub(super) use self::verifier::{OpenFiles, confine_verifier};
 
+use super::doorkeeper;
 use crate::auth::AccountInfo;
 use crate::options::{Mode, Options};
 use crate::store::Account;
@@ -89,7 +90,7 @@ impl Walls {
 pub(super) fn will_be_closed(options: &Options) -> bool {
     match options.mode {
         Mode::Serve { .. } => true,
-        Mode::Wait => options.run_as.is_some() || !is_root(),
+        Mode::Wait => !doorkeeper::is_wanted(options),
         _ => false,
     }
 }
@@ -102,13 +103,12 @@ pub(super) fn confine(options: &Options) -> Result<Walls, String> {
     process::require_one_thread()?;
     let run_as = options.run_as.as_deref().map(Identity::named).transpose()?;
     match options.mode {
-        Mode::Serve { .. } | Mode::Wait if will_be_closed(options) => {
-            plan::become_daemon(options, run_as.as_ref())?;
+        Mode::Wait if doorkeeper::is_wanted(options) => {
+            process::leave_no_traces()?;
             Ok(Walls::Shared)
         }
         Mode::Serve { .. } | Mode::Wait => {
-            // Root, who only lets clients in.
-            process::leave_no_traces()?;
+            plan::become_daemon(options, run_as.as_ref())?;
             Ok(Walls::Shared)
         }
         Mode::Inetd | Mode::Preauth(_) => {
