@@ -87,6 +87,10 @@ fn of_daemon(options: &Options) -> Territory {
     if let Some(boards) = &options.bboards {
         territory.may_use_boards(boards, options.read_only);
     }
+    for files in &options.tls {
+        territory.may_reread(&files.certificate);
+        files.key.iter().for_each(|key| territory.may_reread(key));
+    }
     let root = options.mail.fixed_part();
     match (&root, &options.users) {
         (Some(root), _) if root == Path::new("/") => territory.give_up("--mail begins with %"),
@@ -95,6 +99,12 @@ fn of_daemon(options: &Options) -> Territory {
         (None, None) => territory.give_up("the homes are not known before somebody logs in"),
     }
     if let Some(users) = &options.users {
+        if territory.includes(users) {
+            log::warn!(
+                "{}: its directory stays open, for what else is in there; elsewhere it would be out of reach",
+                users.display()
+            );
+        }
         add_listed(users, options, &mut territory);
     }
     territory

@@ -56,6 +56,13 @@ impl Territory {
         }
     }
 
+    /// True if this file can be read too.
+    pub(super) fn includes(&self, file: &Path) -> bool {
+        let real = file.canonicalize().unwrap_or_else(|_| file.into());
+        let mut open = self.read.iter().chain(&self.write);
+        open.any(|path| path.canonicalize().is_ok_and(|path| real.starts_with(path)))
+    }
+
     /// The files cannot be limited, for this reason.
     pub(super) fn give_up(&mut self, reason: &'static str) {
         self.unlimited = Some(reason);
@@ -63,10 +70,6 @@ impl Territory {
 
     /// Adds what is needed to read this file again after it has been replaced: the directory that its name
     /// is in, and the one that it is really in.
-    #[allow(
-        dead_code,
-        reason = "for certificates, which a build without TLS has not"
-    )]
     pub(super) fn may_reread(&mut self, file: &Path) {
         let real = file.canonicalize().ok();
         for path in [Some(file), real.as_deref()].into_iter().flatten() {
@@ -88,7 +91,6 @@ impl Territory {
 }
 
 /// `/`, and what is in it, such as `/etc`.
-#[allow(dead_code, reason = "see may_reread")]
 fn holds_more(directory: &Path) -> bool {
     directory.is_absolute() && directory.components().count() <= 2
 }
@@ -148,6 +150,8 @@ mod tests {
         let mut territory = Territory::default();
         territory.may_use(&directory.path().join("ann/Maildir"), false);
         assert_eq!(territory.write, [directory.path()]);
+        assert!(territory.includes(&directory.path().join("users")));
+        assert!(!territory.includes(Path::new("/etc/imap2d/users")));
         territory.may_use(Path::new("/none/of/this"), false);
         assert_eq!(territory.write.len(), 1, "but not below the root");
     }
