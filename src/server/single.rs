@@ -59,6 +59,7 @@ fn inetd_peer(gate: &Gate) -> Peer {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
         may_log_in: gate.may_log_in(is_local),
+        offers_scram: gate.offers_scram(),
         ..Peer::default()
     };
     match rustix::net::getpeername(io::stdin()) {
