@@ -103,6 +103,24 @@ fn what_other_programs_hash_lets_people_in() {
     }
 }
 
+/// `/etc/shadow` is a user list as it is; who is locked there is locked here.
+#[test]
+fn lines_of_the_shadow_file_let_people_in() {
+    let Some(mkpasswd) = Program::find("mkpasswd") else {
+        return;
+    };
+    let hash = made(&mkpasswd, &[SECRET]);
+    let site = host_of(&[]);
+    let lines = format!("joe:{hash}:19000:0:99999:7:::\nann:!{hash}:19000:0:99999:7:::\n");
+    fs::write(site.users(), lines).expect("the passwd-file");
+    let server = TestServer::start(&site, &[]);
+    let answer = |user: &str| {
+        let login = format!("LOGIN {user} \"{SECRET}\"");
+        server.connect().command(&login).status
+    };
+    assert_eq!((answer("joe"), answer("ann")), (Status::Ok, Status::No));
+}
+
 /// Runs `--hash-password` with `typed` on standard input.
 fn hash_password(option: &str, typed: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_imap2d"))

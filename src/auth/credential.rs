@@ -92,7 +92,7 @@ impl Credential {
     }
 
     /// True if it takes as long to verify as the other.
-    fn costs_like(&self, other: &Self) -> bool {
+    pub(super) fn costs_like(&self, other: &Self) -> bool {
         match (&*self.0, &*other.0) {
             (Kind::Locked, Kind::Locked) | (Kind::Plain(_), Kind::Plain(_)) => true,
             (Kind::Hash(one), Kind::Hash(other)) => one.costs_like(other),
@@ -161,6 +161,7 @@ pub(super) fn usual<'c>(all: impl Iterator<Item = &'c Credential>) -> Credential
             None => groups.push((credential, 1)),
         }
     }
-    let largest = groups.iter().max_by_key(|(_, members)| *members);
+    // The first of the largest.
+    let largest = groups.iter().rev().max_by_key(|(_, members)| *members);
     largest.map_or_else(Credential::locked, |(first, _)| (*first).clone())
 }

@@ -144,7 +144,10 @@ impl PasswdFile {
 
 impl Users {
     fn of(by_name: HashMap<Box<[u8]>, Entry>) -> Self {
-        let all = || by_name.values().map(|entry| &entry.credential);
+        // In an order that is the same in every process: nobody shall find out who is not there by what changes.
+        let mut entries: Vec<&Entry> = by_name.values().collect();
+        entries.sort_unstable_by(|one, other| one.listed.user.cmp(&other.listed.user));
+        let all = || entries.iter().map(|entry| &entry.credential);
         let mut able = all()
             .filter(|credential| !credential.is_locked())
             .peekable();
@@ -327,6 +330,35 @@ mod tests {
         let home = file.account(b"eve").expect("readable").expect("known").home;
         assert_eq!(home, None);
         assert_eq!(file.account(b"nobody"), Ok(None));
+    }
+
+    /// What a login by a name that is not there costs, and whether SCRAM may be offered.
+    #[test]
+    fn what_is_usual() {
+        const SHA: &str = "$5$LKtWhz./LikuleWa$9.7yZ8zUSLrVny.77iLSqBrVZ1eM4sx.bQr/Ho0Vjt7";
+        const SCRAM: &str = "{SCRAM-SHA-256}100,AAAA,VVM3nhDxCuX+uUiP14/zSx0wIzONiaS23mamOo6yMS8=,\
+                             pdToqbRDByyzpk11Uxm6wq/4ubG0P8cZ4QLFi98uUbI=";
+        for (passwords, usual, scram) in [
+            (&[SHA, "{PLAIN}x", SHA][..], SHA, false),
+            (&["{PLAIN}x", SCRAM, "*", "*"], "{PLAIN}x", true),
+            (&[SCRAM, "{PLAIN}x"], SCRAM, true),
+            (&["!", "{PLAIN}x", "{MD5}x"], "{PLAIN}x", true),
+            (&["!", "{MD5}x"], "!", false),
+            (&[], "!", false),
+        ] {
+            let lines = passwords.iter().zip('a'..);
+            let lines: Vec<String> = lines
+                .map(|(field, user)| format!("{user}:{field}"))
+                .collect();
+            let (_directory, mut file) = with(lines.join("\n").as_bytes());
+            for user in ["nobody", ""] {
+                let candidate = file.look_up(user.as_bytes()).expect("readable");
+                let expected = Credential::parse(usual).expect("valid");
+                assert!(candidate.credential.costs_like(&expected), "{lines:?}");
+                assert_eq!(candidate.verify(b"x"), Verdict::Denied, "{lines:?}");
+            }
+            assert_eq!(file.supports_scram(), scram, "{lines:?}");
+        }
     }
 
     proptest::proptest! {

@@ -171,4 +171,20 @@ mod tests {
             assert!(entry.listed.gid.is_none(), "a day is no gid: {rest}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(line in r"[a-z#]{0,2}:(\{[A-Z0-9-]{0,13}\})?[!*]?\$?[0-9a-z$,=]{0,9}(:[0-9a-z /=_]{0,9}){0,9}") {
+            let _ = parse(line.as_bytes(), &mut |_| {});
+        }
+
+        #[test]
+        fn fields_come_back(uid in "[a-z]{1,5}", gid in "[0-9]{1,5}", home in "/[a-z ]{1,9}", mail in "[!-9;-~]{1,9}") {
+            let (entry, problems) = parsed(&format!("ann:{{PLAIN}}x:{uid}:{gid}::{home}::userdb_mail={mail}"));
+            proptest::prop_assert_eq!(problems, Vec::<String>::new());
+            let listed = entry.listed;
+            proptest::prop_assert_eq!((listed.uid, listed.gid), (Some(uid), Some(gid)));
+            proptest::prop_assert_eq!((listed.home, listed.mail), (Some(home.into()), Some(mail)));
+        }
+    }
 }

@@ -5,12 +5,22 @@ use zeroize::Zeroizing;
 
 /// A password as SCRAM hashes it; as it is, if it is none that SASLprep allows.
 pub(super) fn password(given: &[u8]) -> Zeroizing<Vec<u8>> {
-    let prepared = std::str::from_utf8(given).ok();
-    let prepared = prepared.and_then(|text| stringprep::saslprep(text).ok());
-    Zeroizing::new(prepared.map_or_else(|| given.to_vec(), |text| text.into_owned().into_bytes()))
+    Zeroizing::new(prepared(given).unwrap_or_else(|| given.to_vec()))
 }
 
-#[cfg(test)]
+#[cfg(feature = "saslprep")]
+fn prepared(given: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(given).ok()?;
+    let text = stringprep::saslprep(text).ok()?;
+    Some(text.into_owned().into_bytes())
+}
+
+#[cfg(not(feature = "saslprep"))]
+fn prepared(_: &[u8]) -> Option<Vec<u8>> {
+    None
+}
+
+#[cfg(all(test, feature = "saslprep"))]
 mod tests {
     use super::*;
 
@@ -25,6 +35,7 @@ mod tests {
             (b"\xe2\x85\xa8", b"IX"),
             (b"\x07", b"\x07"),
             (b"\xff\xfe", b"\xff\xfe"),
+            ("pe\u{301}ncil".as_bytes(), "p\u{e9}ncil".as_bytes()),
             (b"", b""),
         ] {
             assert_eq!(*password(given), prepared, "{given:?}");

@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::error::{OptionError, OptionErrors, Source};
 use super::raw::{RawOptions, Said};
 use super::table::{self, Argument};
-use super::{DEMO_ADDRESS, DialectOption, MailTemplate, Mode, Options, PlaintextLogin};
+use super::{
+    AddressRange, DEMO_ADDRESS, DialectOption, MailTemplate, Mode, Options, PlaintextLogin,
+};
 use crate::types::{MailboxName, SpecialUse};
 
 /// More sockets than that one process cannot have on any usual system.
@@ -63,6 +65,7 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
         idle_timeout: Duration::from_secs(60 * reader.number("idle-timeout", IDLE_MINUTES, 30)),
         max_message: reader.number("max-message", MESSAGE_MIB, 64) << 20,
         run_as: reader.value("run-as", None, run_as),
+        proxy_protocol: reader.address_ranges("proxy-protocol"),
         log_level: reader.word("log-level", LOG_LEVELS, log::LevelFilter::Info),
         syslog: reader.flag("syslog"),
     };
@@ -174,6 +177,21 @@ impl Reader<'_> {
             }
         }
         addresses
+    }
+
+    fn address_ranges(&mut self, name: &str) -> Vec<AddressRange> {
+        let mut ranges = Vec::new();
+        for said in self.raw.all(name) {
+            let value = said.value.as_deref().unwrap_or("");
+            match value.parse() {
+                Ok(range) => ranges.push(range),
+                Err(()) => self.fault(
+                    &said.source,
+                    format!("{name}: \"{value}\" is not like 192.0.2.1 or 2001:db8::/32"),
+                ),
+            }
+        }
+        ranges
     }
 
     /// `Sent=Sent Items`: the name is what people see, so it may be in any letters.
@@ -397,6 +415,8 @@ mod tests {
             "--run-as=vmail:mail",
             "--log-level",
             "debug",
+            "--proxy-protocol=10.0.0.0/8",
+            "--proxy-protocol=::1",
             "--syslog",
             "--max-per-address=9",
         ])
@@ -425,6 +445,9 @@ mod tests {
                 idle_timeout: Duration::from_secs(3600),
                 max_message: 1024 * 1024,
                 run_as: Some("vmail:mail".into()),
+                proxy_protocol: ["10.0.0.0/8", "::1"]
+                    .map(|range| range.parse().expect("a range"))
+                    .into(),
                 log_level: log::LevelFilter::Debug,
                 syslog: true,
             }

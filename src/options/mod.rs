@@ -7,6 +7,7 @@
 //!
 //! `table.rs` has one row per option; the help text, the parser and the option file all follow it.
 
+mod address_range;
 mod error;
 mod mail_template;
 mod meaning;
@@ -21,6 +22,7 @@ use log::LevelFilter;
 
 use crate::types::SpecialUse;
 
+pub use address_range::AddressRange;
 pub use error::{OptionError, OptionErrors, Source};
 pub use mail_template::{MailPathError, MailTemplate};
 pub use raw::RawOptions;
@@ -64,6 +66,8 @@ pub struct Options {
     /// Whom the process is to become once it has its ports: `USER` or `USER:GROUP`. Obeyed by
     /// [`confine`](crate::Server::confine).
     pub run_as: Option<String>,
+    /// Proxies, which say who the client is.
+    pub proxy_protocol: Vec<AddressRange>,
     /// What is logged.
     pub log_level: LevelFilter,
     /// Log to the system's logger instead of descriptor 2.

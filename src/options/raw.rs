@@ -302,7 +302,7 @@ mod tests {
         let later = RawOptions::read(first.command_line());
         assert_eq!(
             later.differing(&first),
-            ["read-only", "syslog", "max-message"]
+            ["read-only", "max-message", "syslog"]
         );
         assert_eq!(later.differing(&later), [] as [&str; 0]);
     }

@@ -71,7 +71,6 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "plaintext-login", One("WHO"),        Anywhere,    "never, loopback or always [loopback]"),
     row("",  "idle-timeout",    One("MIN"),        Anywhere,    "close after MIN minutes of silence [30]"),
     row("",  "log-level",       One("LEVEL"),      Anywhere,    "off, error, warn, info, debug, trace [info]"),
-    row("",  "syslog",          Flag,              Anywhere,    "log to syslog; implied under inetd"),
     row("",  "check-config",    Flag,              CommandLine, "report every error in the options, and exit"),
     row("h", "help",            Flag,              CommandLine, "print this, and exit"),
     row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
@@ -83,7 +82,9 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
     row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),
+    row("",  "proxy-protocol",  Many("ADDR[/BITS]"), Anywhere,  ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
+    row("",  "syslog",          Flag,              Anywhere,    ""),
     row("w", "wait",            Flag,              Anywhere,    ""),
 
     row("L", "listen-tls",      Many("ADDR:PORT"), LaterVersion, ""),

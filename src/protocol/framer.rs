@@ -19,6 +19,7 @@ use std::fmt;
 use std::mem;
 
 use memchr::memchr;
+use zeroize::Zeroize as _;
 
 use super::literal::Announcement;
 
@@ -337,9 +338,10 @@ impl Framer {
         self.input[from..self.taken].to_vec()
     }
 
-    /// Gives back the memory of input that is used up.
+    /// Gives back the memory of input that is used up, in which there may have been a password.
     fn release(&mut self) {
         if self.pending().is_empty() {
+            self.input.zeroize();
             self.input = Vec::new();
             self.taken = 0;
         }

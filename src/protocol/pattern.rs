@@ -82,15 +82,20 @@ impl Pattern {
         Self(pieces)
     }
 
-    /// True if the whole name matches. INBOX matches in any case.
+    /// True if the whole name matches. INBOX matches in any case (RFC 3501 §5.1), and so does the INBOX that
+    /// names begin with where the operator wants that.
     pub fn matches(&self, name: &[u8]) -> bool {
         if name.len() > MAX_NAME {
             return false;
         }
-        let any_case = name == b"INBOX";
+        let first_level = name.split(|&octet| octet == SEPARATOR as u8).next();
+        let in_any_case = first_level
+            .filter(|&level| level == b"INBOX")
+            .map_or(0, <[u8]>::len);
         let mut reached = Reached::none();
         reached.enter(self, 0);
-        for &octet in name {
+        for (position, &octet) in name.iter().enumerate() {
+            let any_case = position < in_any_case;
             let mut next = Reached::none();
             for at in reached.places(self) {
                 let piece = self.0[at];

@@ -2,6 +2,7 @@
 //! that send a name and a password.
 
 use data_encoding::BASE64;
+use zeroize::Zeroizing;
 
 use super::command::{Command, Secret};
 use super::parser::{Cursor, Parsed};
@@ -94,7 +95,7 @@ impl Exchange {
     /// Says what is wrong with it; nothing of it is repeated.
     pub fn respond(self, response: Vec<u8>) -> Result<Progress, &'static str> {
         match self {
-            Self::Message => plain(&response),
+            Self::Message => plain(&Zeroizing::new(response)),
             Self::User => Ok(Progress::Ask(Self::Password(response))),
             Self::Password(user) => Ok(Progress::Done(Credentials {
                 user,

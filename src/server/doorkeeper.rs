@@ -15,8 +15,9 @@ use super::event_loop::{DRAIN_TIME, FIRST_LISTENER, SIGNALS};
 use super::listener::{self, ACCEPTS_A_TURN, Listener};
 use super::operator::Operator;
 use super::signals::Asked;
+use super::walls;
 use crate::logging;
-use crate::options::Options;
+use crate::options::{Mode, Options};
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
@@ -29,6 +30,11 @@ use std::time::{Duration, Instant};
 
 /// This program.
 const PROGRAM: &str = "/proc/self/exe";
+
+/// True if nobody is to be served by this process itself: it is root, and is to become nobody else.
+pub(super) fn is_wanted(options: &Options) -> bool {
+    options.mode == Mode::Wait && options.run_as.is_none() && walls::is_root()
+}
 
 /// Clients and signals come one by one.
 const EVENTS: usize = 64;

@@ -15,6 +15,7 @@ use super::idlers::Idlers;
 use super::listener::{self, ACCEPTS_A_TURN, Listener};
 use super::network::Network;
 use super::operator::Operator;
+use super::proxy::{Announced, FIRST_HERALD, Heralds, Origin};
 use super::shared::Shared;
 use super::signals::Asked;
 use super::slab::{FIRST_KEY, Slab};
@@ -59,6 +60,7 @@ pub(super) struct EventLoop {
     listeners: Vec<Listener>,
     /// Boxed, so that the table of a server that had many clients once is small again.
     connections: Slab<Box<Connection>>,
+    heralds: Heralds,
     max_connections: usize,
     guests: Guests,
     timers: Timers,
@@ -96,6 +98,7 @@ impl EventLoop {
             poll,
             listeners: Vec::new(),
             connections: Slab::new(),
+            heralds: Heralds::new(options.proxy_protocol.clone()),
             max_connections: options.max_connections,
             guests: Guests::new(options.max_per_address),
             timers: Timers::default(),
@@ -170,6 +173,7 @@ impl EventLoop {
                 self.begin_to_drain();
             }
             self.accept();
+            self.hear_heralds();
             self.fire_timers();
             self.deliver_verdicts();
             self.look_for_news();
@@ -206,6 +210,7 @@ impl EventLoop {
             let deadline = self.listeners.iter().filter_map(Listener::deadline);
             let deadline = deadline
                 .chain(self.timers.next())
+                .chain(self.heralds.deadline())
                 .chain(self.idlers.next_look())
                 .chain(self.shared.gate.deadline())
                 .chain(self.draining_until)
@@ -232,6 +237,7 @@ impl EventLoop {
             WAKER | GATE => {}
             WATCH => self.has_heard = true,
             SIGNALS => self.hear_operator(),
+            Token(key) if (FIRST_HERALD..FIRST_KEY).contains(&key) => self.heralds.note(Token(key)),
             Token(key) if key < FIRST_KEY => {
                 if let Some(listener) = self.listeners.get_mut(key - FIRST_LISTENER) {
                     listener.note_ready();
@@ -263,18 +269,37 @@ impl EventLoop {
                     break;
                 }
                 if let Some((client, address)) = listener.accept(now) {
-                    self.admit(client, address);
+                    self.receive(client, address);
                 }
             }
         }
     }
 
-    fn admit(&mut self, client: TcpStream, address: SocketAddr) {
-        if self.connections.len() >= self.max_connections {
+    /// Somebody is at the door: a client, or a proxy that is to say for whom it comes.
+    fn receive(&mut self, client: TcpStream, address: SocketAddr) {
+        if self.number_of_clients() >= self.max_connections {
             let limit = self.max_connections;
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
             return listener::refuse(client);
         }
+        if !self.heralds.are_expected_from(address.ip()) {
+            return self.admit(client, Origin::direct(address));
+        }
+        let (registry, now) = (self.poll.registry(), SystemClock.now());
+        if let Err(error) = self.heralds.add(client, address, registry, now) {
+            log::error!("{address}: cannot be heard: {error}");
+        }
+    }
+
+    fn hear_heralds(&mut self) {
+        let (registry, now) = (self.poll.registry(), SystemClock.now());
+        for Announced { client, origin } in self.heralds.announced(registry, now) {
+            self.admit(client, origin);
+        }
+    }
+
+    fn admit(&mut self, client: TcpStream, origin: Origin) {
+        let address = origin.address;
         let network = Network::of(address.ip());
         if !self.guests.enter(network) {
             let limit = self.guests.limit();
@@ -285,7 +310,7 @@ impl EventLoop {
         }
         log::debug!("{address}: connected");
         listener::tune(&client);
-        let peer = self.shared.gate.peer(address);
+        let peer = origin.peer(&self.shared.gate);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());
         match self.connect(Transport::Tcp(client), session) {
@@ -315,8 +340,12 @@ impl EventLoop {
         }
     }
 
+    fn number_of_clients(&self) -> usize {
+        self.connections.len() + self.heralds.len()
+    }
+
     fn note_number_of_clients(&mut self) {
-        let (clients, now) = (self.connections.len(), SystemClock.now());
+        let (clients, now) = (self.number_of_clients(), SystemClock.now());
         if let Some(end) = &mut self.idle_end {
             end.note(clients, now);
         }
@@ -345,6 +374,7 @@ impl EventLoop {
         self.max_connections = options.max_connections;
         self.guests.set_limit(options.max_per_address);
         self.shared.change(&options);
+        self.heralds.trust(options.proxy_protocol);
     }
 
     /// Gives a turn to those whose time has come. A timer that fired early is armed again.
@@ -500,6 +530,7 @@ impl EventLoop {
             operator.manager.tell_stopping();
         }
         self.listeners.clear();
+        self.heralds.clear();
         for token in self.connections.keys() {
             if let Some(connection) = self.connections.get_mut(token) {
                 connection.shut_down("The server is shutting down");

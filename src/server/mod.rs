@@ -32,6 +32,7 @@ mod idlers;
 mod listener;
 mod network;
 mod operator;
+mod proxy;
 mod service;
 mod shared;
 mod signals;
@@ -56,7 +57,7 @@ use self::shared::Shared;
 use self::signals::{Asked, Signals};
 use self::single::Client;
 use self::transport::Transport;
-use crate::options::{DialectOption, Mode, Options, RawOptions};
+use crate::options::{AddressRange, DialectOption, Mode, Options, RawOptions};
 use crate::protocol::dialect::{Dialect, Level};
 use crate::session::{Roles, SessionConfig};
 use crate::store::{Settings, Store, layout};
@@ -64,7 +65,6 @@ use mio::{Poll, Waker};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 pub use self::error::ServerError;
 pub use self::verifier::run_if_asked;
@@ -171,8 +171,8 @@ impl Server {
         verifier.move_apart();
         let lets_in = match self.role {
             Role::Listen(_) | Role::Serve(Client::Stranger) => true,
-            // Its sessions are processes of their own.
-            Role::Wait(_) => !walls::is_root(),
+            // Root's sessions are processes of their own.
+            Role::Wait(_) => !doorkeeper::is_wanted(&self.options),
             Role::Serve(Client::Known { .. }) => false,
         };
         if lets_in {
@@ -249,7 +249,7 @@ impl Server {
                 event_loop.listen(listeners)?;
                 event_loop.end_when_idle(IDLE_TIME);
             }
-            Role::Serve(client) => serve(&mut event_loop, client)?,
+            Role::Serve(client) => serve(&mut event_loop, client, &options.proxy_protocol)?,
         }
         event_loop.run()
     }
@@ -269,10 +269,14 @@ fn adopt_all() -> Result<Vec<Listener>, ServerError> {
     Ok(listeners)
 }
 
-fn serve(event_loop: &mut EventLoop, client: Client) -> Result<(), ServerError> {
+fn serve(
+    event_loop: &mut EventLoop,
+    client: Client,
+    proxies: &[AddressRange],
+) -> Result<(), ServerError> {
     let refused = || ServerError::system("serve descriptors 0 and 1");
     let descriptors = single::standard_descriptors().map_err(refused())?;
-    let session = single::session(client, event_loop.shared(), Instant::now());
+    let session = single::session(client, event_loop.shared(), proxies).map_err(refused())?;
     event_loop
         .connect(Transport::Descriptors(descriptors), session)
         .map(drop)

@@ -24,6 +24,7 @@ const LIVE: &[&str] = &[
     "max-per-address",
     "namespace-prefix",
     "plaintext-login",
+    "proxy-protocol",
     "special-use",
 ];
 

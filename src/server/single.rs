@@ -6,8 +6,10 @@
 
 use super::gate::Gate;
 use super::listener;
+use super::proxy;
 use super::shared::Shared;
 use super::transport::Descriptors;
+use crate::options::AddressRange;
 use crate::session::{Peer, Session};
 use crate::store::Account;
 use rustix::io::Errno;
@@ -39,38 +41,51 @@ pub(super) fn standard_descriptors() -> io::Result<Descriptors> {
 }
 
 /// The session of the one client. Its greeting is queued.
-pub(super) fn session(client: Client, shared: &Shared, now: Instant) -> Session {
+///
+/// # Errors
+/// If it comes from one of the proxies, which does not say for whom.
+pub(super) fn session(
+    client: Client,
+    shared: &Shared,
+    proxies: &[AddressRange],
+) -> io::Result<Session> {
     let config = shared.config.clone();
-    match client {
-        Client::Stranger => Session::new(config, inetd_peer(&shared.gate), now),
+    Ok(match client {
+        Client::Stranger => {
+            let peer = inetd_peer(&shared.gate, proxies)?;
+            Session::new(config, peer, Instant::now())
+        }
         Client::Known { user, account } => {
             let peer = Peer {
                 name: "preauth".into(),
                 ..Peer::default()
             };
-            Session::preauthenticated(config, peer, user, account, now)
+            Session::preauthenticated(config, peer, user, account, Instant::now())
         }
-    }
+    })
 }
 
 /// Who is at the other end of descriptor 0. If that is no socket, or a socket of this machine alone, it is
 /// somebody on this machine; if it is a socket whose other end has no address, nothing is known.
-fn inetd_peer(gate: &Gate) -> Peer {
+fn inetd_peer(gate: &Gate, proxies: &[AddressRange]) -> io::Result<Peer> {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
         may_log_in: gate.may_log_in(is_local),
         offers_scram: gate.offers_scram(),
         ..Peer::default()
     };
-    match rustix::net::getpeername(io::stdin()) {
+    Ok(match rustix::net::getpeername(io::stdin()) {
         Ok(Some(address)) if address.address_family() == AddressFamily::UNIX => {
             nameless("a local socket", true)
         }
-        Ok(Some(address)) => SocketAddr::try_from(address).map_or_else(
-            |_| nameless("a foreign socket", false),
-            |address| gate.peer(address),
-        ),
+        Ok(Some(address)) => match SocketAddr::try_from(address) {
+            Ok(address) if proxy::is_trusted(proxies, address.ip()) => {
+                proxy::read_header(io::stdin(), address)?.peer(gate)
+            }
+            Ok(address) => gate.peer(address),
+            Err(_) => nameless("a foreign socket", false),
+        },
         Err(Errno::NOTSOCK) => nameless("descriptor 0", true),
         Ok(None) | Err(_) => nameless("an unknown socket", false),
-    }
+    })
 }

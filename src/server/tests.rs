@@ -366,7 +366,8 @@ fn serve_descriptors_at(
     let shared = Shared::new(store, Gate::new(&options), session_config(&options, host));
     let poll = Poll::new().expect("a poll");
     let mut event_loop = EventLoop::new(poll, shared, &options, Arc::default())?;
-    let session = single::session(Client::Stranger, event_loop.shared(), Instant::now());
+    let session = single::session(Client::Stranger, event_loop.shared(), &[])
+        .map_err(ServerError::system("serve descriptors"))?;
     let descriptors = Descriptors::new(input, output).expect("descriptors");
     event_loop
         .connect(Transport::Descriptors(descriptors), session)

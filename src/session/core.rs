@@ -10,6 +10,7 @@ use super::{Peer, Request, SessionConfig, TlsInfo, Verdict};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, MessageRef, View};
 use crate::types::{MailboxRef, NumberSet};
+use zeroize::Zeroizing;
 
 /// The states of RFC 3501 §3, and one for a client that is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub(super) enum Line {
     /// The command that is being carried out waits for one.
     Awaited,
     /// It came, without its end. One with a literal, and one that is too long, comes to nothing.
-    Here(Vec<u8>),
+    Here(Zeroizing<Vec<u8>>),
 }
 
 /// State, dialect, selected mailbox and output of a session.
@@ -145,7 +146,7 @@ impl Core {
 
     /// The line that the client goes on with. If it has not come, the command is to yield
     /// [`Why::Line`](crate::budget::Why::Line).
-    pub(super) fn take_line(&mut self) -> Option<Vec<u8>> {
+    pub(super) fn take_line(&mut self) -> Option<Zeroizing<Vec<u8>>> {
         match std::mem::take(&mut self.line) {
             Line::Here(line) => Some(line),
             Line::Unwanted | Line::Awaited => {
@@ -159,7 +160,7 @@ impl Core {
         matches!(self.line, Line::Awaited)
     }
 
-    pub(super) fn give_line(&mut self, line: Vec<u8>) {
+    pub(super) fn give_line(&mut self, line: Zeroizing<Vec<u8>>) {
         self.line = Line::Here(line);
     }
 

@@ -1,7 +1,7 @@
 //! From the framer's events to tasks: which literal is taken, which is streamed to a file, which is
 //! refused, and what becomes of a command that is too long.
 //!
-//! A refused literal whose client does not wait for an answer comes all the same and is read over. But
+//! A refused literal whose client does not wait for an answer comes all the same and is read over (RFC 7888 §4). But
 //! whoever announces more than any message may have would have to send all of that before the next
 //! command is heard, and looks like a server that hangs meanwhile: that ends the session.
 
@@ -15,6 +15,7 @@ use crate::protocol::command::{self, Request};
 use crate::protocol::framer::{Event, Framer, Offer};
 use crate::protocol::{Refusal, Status, parse_append};
 use crate::store::Store;
+use zeroize::Zeroizing;
 
 /// The longest command before login: a password may be long, nothing else is.
 const LIMIT_BEFORE_LOGIN: usize = 8 * 1024;
@@ -86,10 +87,14 @@ impl Input {
                 Next::Progress
             }
             Event::LiteralEnd => Next::Progress,
-            Event::Command(text) => Next::task(match self.appending.take() {
-                Some(appending) => appending.into_task(&text),
-                None => start(&text, core),
-            }),
+            Event::Command(text) => {
+                // It may hold a password.
+                let text = Zeroizing::new(text);
+                Next::task(match self.appending.take() {
+                    Some(appending) => appending.into_task(&text),
+                    None => start(&text, core),
+                })
+            }
             Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
             Event::TooLong { text } => Next::task(match self.appending.take() {
                 // The tag went by before the message: this is only what follows that.
@@ -100,18 +105,18 @@ impl Input {
     }
 
     /// The line that a command waits for. No such line has a literal or is long.
-    pub(super) fn next_line(&mut self, core: &mut Core) -> Option<Vec<u8>> {
+    pub(super) fn next_line(&mut self, core: &mut Core) -> Option<Zeroizing<Vec<u8>>> {
         match self.framer.next_event() {
-            Event::Command(text) => Some(text),
+            Event::Command(text) => Some(text.into()),
             Event::Offer(offer) if is_endless(offer, core) => {
                 self.give_up(core);
                 None
             }
             Event::Offer(_) => {
                 self.framer.refuse_literal();
-                Some(Vec::new())
+                Some(Zeroizing::default())
             }
-            Event::TooLong { .. } => Some(Vec::new()),
+            Event::TooLong { .. } => Some(Zeroizing::default()),
             Event::NeedInput | Event::Chunk(_) | Event::LiteralEnd => None,
         }
     }

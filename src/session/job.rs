@@ -252,6 +252,11 @@ impl EachMessage {
         }
     }
 
+    /// Goes on with other messages, by their numbers.
+    pub(super) fn go_on(&mut self, set: NumberSet) {
+        self.cursor = Cursor::over_numbers(set);
+    }
+
     /// The message to work on, until [`Self::advance`]; `None` when there are no more.
     pub(super) fn current(&mut self, cx: &Cx<'_, '_>) -> Step<Option<MessageRef>> {
         if self.current.is_some() {

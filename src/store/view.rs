@@ -234,14 +234,12 @@ impl Store {
     /// How many messages of a view that is up to date are recent to it or to an older view.
     pub fn count_recent(&self, view: &View, older: &View) -> u32 {
         let table = &self.mailbox(&view.handle).table;
-        let is_counted = |uid: &u32| {
-            let index = table.find_uid(*uid);
-            index.is_ok_and(|index| table.counts(index, view.buried()))
-        };
-        let claimed = older.state.recent.borrow();
         let own = view.state.recent.borrow();
-        let claimed = claimed.iter().filter(|uid| !own.contains(*uid));
-        view.recent() + claimed.filter(is_counted).count() as u32
+        let claimed = older.state.recent.borrow().without(&own);
+        let counted = (0..table.published().len()).filter(|&index| {
+            claimed.contains(table.record(index).uid) && table.counts(index, view.buried())
+        });
+        view.recent() + counted.count() as u32
     }
 
     /// True if the mailbox has keywords that the view was not told of; they count as told by this call.

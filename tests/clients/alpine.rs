@@ -1,11 +1,17 @@
 //! `alpine`, keys and screen: the mail program that descends from the first of this protocol.
 
+use std::path::Path;
+use std::time::Duration;
+
+use super::account::{self, CREATED, DRAFTS, INBOX, RENAMED};
+use super::mutt::flags_become;
 use super::{Dialect, in_both_dialects};
 use crate::support::maildir::{Maildir, message};
-use crate::support::program::Program;
+use crate::support::program::{Program, until};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 use crate::support::terminal::Terminal;
+use crate::support::wire::Wire;
 
 in_both_dialects![
     reads_saves_and_expunges,
@@ -17,6 +23,7 @@ in_both_dialects![
 struct Rig {
     terminal: Terminal,
     // After the terminal, so that alpine ends before its server.
+    wire: Wire,
     _server: TestServer,
     site: Site,
 }
@@ -28,7 +35,8 @@ impl Rig {
         let site = Site::new();
         prepare(&site.maildir());
         let server = TestServer::start(&site, dialect.arguments());
-        let settings = site.write_home("pinerc", &settings(server.port()));
+        let wire = Wire::to(server.address());
+        let settings = site.write_home("pinerc", &settings(wire.port(), &site.home()));
         let program = alpine
             .command()
             .get_program()
@@ -43,6 +51,7 @@ impl Rig {
         terminal.press("Enter");
         Some(Self {
             terminal,
+            wire,
             _server: server,
             site,
         })
@@ -69,21 +78,34 @@ impl Rig {
         self.see(" ALL DEL");
     }
 
+    /// Answers a question, whatever the program proposes.
+    fn answer(&self, question: &str, text: &str) {
+        self.see(question);
+        for key in ["C-a", "C-k"] {
+            self.press(key);
+        }
+        self.terminal.type_text(text);
+        self.press("Enter");
+    }
+
     fn quit(&self) {
         self.press("q");
         self.terminal.wait_for_end();
     }
 }
 
-fn settings(port: u16) -> String {
+fn settings(port: u16, home: &Path) -> String {
     let host = format!("{{127.0.0.1:{port}/imap/notls/user={USER}}}");
     // A version above any release keeps the news screen away.
     format!(
         "personal-name=Joe\nuser-domain=example.org\nlast-version-used=9.99\n\
          inbox-path={host}INBOX\nfolder-collections=Mail {host}[]\n\
-         default-fcc=\"\"\npostponed-folder=\n\
+         default-fcc={host}{SENT}\npostponed-folder=\n\
+         sendmail-path=/bin/dd of={sent} status=none\n\
          feature-list=quit-without-confirm,expunge-without-confirm,\
-         expunge-without-confirm-everywhere,disable-password-file-saving\n"
+         expunge-without-confirm-everywhere,disable-password-file-saving,\
+         enable-flag-cmd,enable-aggregate-command-set\n",
+        sent = home.join("sent").display(),
     )
 }
 
@@ -196,3 +218,131 @@ fn opens_another_folder(dialect: Dialect) {
     assert_eq!(archive.holding("X-Id: archived"), []);
     assert_eq!(rig.site.maildir().entries().len(), 3);
 }
+
+/// The mailbox of 1200 messages: order and threads of the server's making, a selection that it searches
+/// for, flags, and a message moved to a folder that has a name with an accent.
+#[test]
+fn works_on_a_large_mailbox() {
+    let Some(rig) = Rig::open(Dialect::Automatic, account::fill) else {
+        return;
+    };
+    let mail = rig.site.maildir();
+    rig.see(&format!("of {}", with_comma(INBOX.messages)));
+    for (order, command, answer) in [
+        ("s", " SORT (SUBJECT) US-ASCII ALL", "* SORT 1 2 3 4 "),
+        (
+            "h",
+            " THREAD REFERENCES US-ASCII ALL",
+            "* THREAD (1)(2)(3)(4)",
+        ),
+    ] {
+        rig.press("$");
+        rig.see("Choose type of sort");
+        rig.press(order);
+        until(answer, SOON, || {
+            rig.wire.answers().contains(answer).then_some(())
+        });
+        rig.wire.assert_said(command, answer);
+    }
+    // A lone semicolon would be tmux's own.
+    rig.press("\\;");
+    for (question, key) in [("SELECT criteria", "t"), ("Select based on", "s")] {
+        rig.see(question);
+        rig.press(key);
+    }
+    rig.answer("String in message SUBJECT", "inbox-0051");
+    rig.see("ZOOMED MESSAGE INDEX");
+    rig.press("*");
+    rig.see("Flag New");
+    rig.press("a");
+    flags_become(&mail, "inbox-0051", "R");
+    rig.press("s");
+    rig.answer("to folder [", DRAFTS.name);
+    let drafts = DRAFTS.on_server(&mail);
+    let moved = until("it is moved", SOON, || {
+        drafts.holding(&INBOX.header(51)).pop()
+    });
+    assert_eq!(moved.contents(), account::sample(&INBOX.id(51), 51));
+    flags_become(&mail, "inbox-0051", "RT");
+    rig.quit();
+    assert_eq!(mail.holding(&INBOX.header(51)), []);
+    assert_eq!(mail.entries().len(), INBOX.messages - 1);
+}
+
+/// As alpine writes a number.
+fn with_comma(number: usize) -> String {
+    format!("{},{:03}", number / 1000, number % 1000)
+}
+
+/// Names that are not ASCII it takes in modified UTF-7 only, but shows them as they are meant.
+#[test]
+fn manages_folders() {
+    let Some(rig) = Rig::open(Dialect::Automatic, fill) else {
+        return;
+    };
+    let mail = rig.site.maildir();
+    rig.see("subject 3");
+    rig.press("l");
+    rig.see("FOLDER LIST");
+    rig.press("a");
+    rig.answer("Folder name to add", CREATED.encoded);
+    until("the folder is there", SOON, || CREATED.if_on_server(&mail));
+    rig.see(&format!(" {}[.]", CREATED.name));
+    rig.press("r");
+    rig.answer("Rename", RENAMED.encoded);
+    until("it has its new name", SOON, || RENAMED.if_on_server(&mail));
+    assert!(CREATED.if_on_server(&mail).is_none());
+    rig.see(&format!(" {}[.]", RENAMED.name));
+    rig.press("Right");
+    rig.press("d");
+    rig.see(&format!("DELETE \"{}\"?", RENAMED.name));
+    rig.press("y");
+    until("it has gone", SOON, || {
+        RENAMED.if_on_server(&mail).is_none().then_some(())
+    });
+    rig.quit();
+}
+
+/// What it sends it keeps in a folder; and it goes on after its connection was lost.
+#[test]
+fn keeps_what_it_sends_and_survives_a_lost_connection() {
+    let prepare = |mail: &Maildir| {
+        fill(mail);
+        mail.folder(SENT);
+    };
+    let Some(rig) = Rig::open(Dialect::Automatic, prepare) else {
+        return;
+    };
+    rig.see("subject 3");
+    rig.press("c");
+    rig.see("COMPOSE MESSAGE");
+    for line in ["ann@example.org", "", "", "a letter"] {
+        rig.terminal.type_text(line);
+        rig.press("Down");
+    }
+    rig.terminal.type_text("Grüße aus Wien");
+    rig.press("C-x");
+    rig.see("Send message");
+    rig.press("y");
+    let sent = rig.site.maildir().folder(SENT);
+    let copy = until("the copy is there", SOON, || sent.holding("a letter").pop());
+    assert!(copy.text().contains("Subject: a letter"), "{}", copy.text());
+    assert!(rig.site.home().join("sent").exists());
+    rig.see("subject 3");
+    rig.wire.cut();
+    rig.site
+        .maildir()
+        .deliver(&message("late", "late", "The latest."));
+    rig.press("C-l");
+    rig.see("INBOX(CLOSED)");
+    rig.press("g");
+    rig.answer("GOTO", "INBOX");
+    rig.see("  4 03/25/88");
+    rig.quit();
+}
+
+/// Where copies of sent messages go.
+const SENT: &str = "Sent";
+
+/// How long an effect may take to reach the disk.
+const SOON: Duration = Duration::from_secs(20);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use imap::Session;
+use imap::extensions::sort::{SortCharset, SortCriterion};
 use imap::types::{Flag, UnsolicitedResponse};
 
 use crate::support::site::{PASSWORD, USER};
@@ -31,6 +32,7 @@ pub(super) fn visit(port: u16, visit: &str, directory: &Path) -> Vec<String> {
     let result = match visit {
         "look" => visitor.look(directory),
         "change" => visitor.change(),
+        "arrange" => visitor.arrange(),
         _ => visitor.watch(directory),
     };
     result.unwrap_or_else(|error| panic!("the visit {visit} failed: {error}"));
@@ -141,6 +143,15 @@ impl Visitor {
             .flags([Flag::Seen, Flag::Draft])
             .finish()
             .map(|_| ())
+    }
+
+    fn arrange(&mut self) -> imap::Result<()> {
+        self.session.examine("Talk")?;
+        let criteria = [SortCriterion::Subject, SortCriterion::Date];
+        let sorted = self.session.uid_sort(&criteria, SortCharset::Utf8, "ALL")?;
+        let sorted: Vec<String> = sorted.iter().map(u32::to_string).collect();
+        self.tell(&["sorted", &sorted.join(" ")]);
+        Ok(())
     }
 
     fn watch(&mut self, directory: &Path) -> imap::Result<()> {

@@ -1,6 +1,7 @@
 //! `curl`, which takes an IMAP4rev1 server for granted: it runs in the automatic dialect only.
 
 use super::LIMIT;
+use super::account::{self, CREATED, DRAFTS, INBOX, RENAMED};
 use crate::support::imap::with_crlf;
 use crate::support::maildir::message;
 use crate::support::program::{Finished, Program, run};
@@ -16,7 +17,6 @@ struct Rig {
 impl Rig {
     /// A mailbox with a read and an unread message, and a folder.
     fn new() -> Option<Self> {
-        let curl = Program::find("curl")?;
         let site = Site::new();
         let mail = site.maildir();
         mail.put(
@@ -26,6 +26,18 @@ impl Rig {
         );
         mail.deliver(&message("a new one", "new", "has not been read"));
         mail.folder("Lists.rust");
+        Self::over(site)
+    }
+
+    /// An account of the usual size.
+    fn with_account() -> Option<Self> {
+        let site = Site::new();
+        account::fill(&site.maildir());
+        Self::over(site)
+    }
+
+    fn over(site: Site) -> Option<Self> {
+        let curl = Program::find("curl")?;
         let server = TestServer::start(&site, &[]);
         Some(Self { curl, server, site })
     }
@@ -39,6 +51,11 @@ impl Rig {
             .arg(format!("imap://127.0.0.1:{}/{path}", self.server.port()))
             .env("HOME", self.site.home());
         run(&mut command, LIMIT)
+    }
+
+    /// Sends a command of the user's own in INBOX.
+    fn send(&self, command: &str) -> String {
+        self.get("INBOX", &["-X", command])
     }
 
     fn get(&self, path: &str, arguments: &[&str]) -> String {
@@ -134,4 +151,103 @@ fn uploads_a_message() {
     let stored = rig.site.maildir().folder("Lists.rust").the("X-Id: upload");
     assert_eq!(stored.contents(), sent, "stored with bare LF");
     assert!(stored.flags.is_empty() || stored.flags == "S", "{stored:?}");
+}
+
+/// Every message of a folder over one connection, to files.
+#[test]
+fn fetches_a_folder() {
+    let Some(rig) = Rig::with_account() else {
+        return;
+    };
+    let files = rig.site.home().join("#1.eml");
+    let files = files.to_str().expect("a path in ASCII");
+    // The name travels as it is on the wire, its `&` escaped.
+    let path = format!("Entw%26APw-rfe;UID=[1-{}]", DRAFTS.messages);
+    rig.get(&path, &["--output", files]);
+    assert_eq!(rig.server.log().matches("logged in").count(), 1);
+    for number in 1..=DRAFTS.messages {
+        let file = rig.site.home().join(format!("{number}.eml"));
+        let fetched = std::fs::read(file).expect("curl wrote it");
+        let sent = with_crlf(&account::sample(&DRAFTS.id(number), number));
+        assert!(fetched == sent, "message {number} differs");
+    }
+    let folder = DRAFTS.on_server(&rig.site.maildir());
+    assert!(
+        folder
+            .entries()
+            .iter()
+            .all(|entry| entry.flags.contains('S'))
+    );
+}
+
+#[test]
+fn sees_a_large_mailbox_and_what_is_new_in_it() {
+    let Some(rig) = Rig::with_account() else {
+        return;
+    };
+    let flagged = rig.get("INBOX?FLAGGED", &[]);
+    let numbers = flagged.trim().strip_prefix("* SEARCH ");
+    let numbers = numbers.map_or(0, |numbers| numbers.split(' ').count());
+    let flagged = (1..=INBOX.messages).filter(|number| number % 10 == 0);
+    assert_eq!(numbers, flagged.count());
+    // It gives up on many more lines at once.
+    let last = rig.send("FETCH 1151:* (UID FLAGS)");
+    assert_eq!(last.matches(" FETCH (UID ").count(), INBOX.messages - 1150);
+    rig.site.maildir().deliver(&account::sample("late", 1));
+    let status = rig.send("STATUS INBOX (MESSAGES UIDNEXT)");
+    let count = INBOX.messages + 1;
+    let expected = format!("* STATUS INBOX (MESSAGES {count} UIDNEXT {})", count + 1);
+    assert_eq!(status.trim(), expected);
+}
+
+#[test]
+fn moves_a_message() {
+    let Some(rig) = Rig::new() else { return };
+    let moved = rig.send("UID MOVE 1 Lists.rust");
+    assert!(
+        moved.contains("[COPYUID ") && moved.contains("* 1 EXPUNGE"),
+        "{moved}"
+    );
+    let mail = rig.site.maildir();
+    assert_eq!(mail.holding("X-Id: old\n"), []);
+    assert_eq!(mail.folder("Lists.rust").the("X-Id: old\n").flags, "S");
+}
+
+#[test]
+fn manages_folders() {
+    let Some(rig) = Rig::new() else {
+        return;
+    };
+    let mail = rig.site.maildir();
+    rig.send(&format!("CREATE {}", CREATED.encoded));
+    assert!(CREATED.if_on_server(&mail).is_some());
+    rig.send(&format!("RENAME {} {}", CREATED.encoded, RENAMED.encoded));
+    assert!(CREATED.if_on_server(&mail).is_none());
+    assert!(rig.get("", &[]).contains(RENAMED.encoded));
+    rig.send(&format!("DELETE {}", RENAMED.encoded));
+    assert!(RENAMED.if_on_server(&mail).is_none());
+}
+
+/// Whatever else a user may have heard of.
+#[test]
+fn sends_extended_commands() {
+    let Some(rig) = Rig::new() else { return };
+    for (command, answer) in [
+        ("SORT (REVERSE ARRIVAL) UTF-8 ALL", "* SORT 2 1\r\n"),
+        ("THREAD REFERENCES UTF-8 ALL", "* THREAD (1)(2)\r\n"),
+        (
+            "UID SEARCH RETURN (MAX COUNT) ALL",
+            " UID MAX 2 COUNT 2\r\n",
+        ),
+        ("UID SEARCH RETURN () OLDER 10", " UID ALL 1\r\n"),
+        ("NAMESPACE", "* NAMESPACE ((\"\" \".\")) NIL NIL\r\n"),
+        ("UID FETCH 1 (FLAGS) (CHANGEDSINCE 1)", " MODSEQ ("),
+        (
+            "FETCH 1 BINARY.SIZE[1]",
+            "* 1 FETCH (BINARY.SIZE[1] 15)\r\n",
+        ),
+    ] {
+        let answered = rig.send(command);
+        assert!(answered.contains(answer), "{command}: {answered}");
+    }
 }

@@ -4,11 +4,16 @@
 //! 1730 server, with `FETCH n RFC822.TEXT.PEEK` and `STORE n +FLAGS.SILENT`. So these two have to be
 //! understood in the pinned IMAP2 dialect also.
 
+use std::process::Command;
+use std::time::Duration;
+
+use super::account::{self, DRAFTS, FOLDERS, Folder};
 use super::{Dialect, LIMIT, in_both_dialects};
 use crate::support::maildir::message;
-use crate::support::program::{Finished, Program, run};
+use crate::support::program::{Finished, Program, run, start, until};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
+use crate::support::wire::Wire;
 
 in_both_dialects![
     takes_the_mail_away,
@@ -37,7 +42,10 @@ impl Rig {
 
     /// One poll with these user options.
     fn poll(&self, options: &str) -> Finished {
-        let port = self.server.port();
+        run(&mut self.command(self.server.port(), options), LIMIT)
+    }
+
+    fn command(&self, port: u16, options: &str) -> Command {
         // The shell that runs the delivery program lends its process number as a file name.
         let delivery = format!("cat > {}/$$", self.site.path("fetched").display());
         let file = self.site.write_home(
@@ -56,7 +64,7 @@ impl Rig {
             .arg("--pidfile")
             .arg(self.site.home().join("fetchmail.pid"))
             .env("HOME", self.site.home());
-        run(&mut command, LIMIT)
+        command
     }
 
     /// What has been delivered, sorted.
@@ -149,3 +157,74 @@ fn fetches_only_what_is_new(dialect: Dialect) {
     rig.poll("keep").success();
     assert_eq!(rig.fetched().len(), 2);
 }
+
+/// All of an account in one poll, from folders that it names as they are on the wire; nothing the next time.
+#[test]
+fn takes_a_large_account_away() {
+    let Some(rig) = Rig::new(Dialect::Automatic) else {
+        return;
+    };
+    let mail = rig.site.maildir();
+    account::fill(&mail);
+    let folders = FOLDERS.map(|folder| format!("\"{}\"", folder.encoded));
+    let batch = rig.site.path("batch");
+    // Into one file, because a process for each message takes its time.
+    let options = format!(
+        "folder {} fetchall no keep expunge 100 bsmtp {}",
+        folders.join(","),
+        batch.display()
+    );
+    rig.poll(&options).success();
+    let batch = std::fs::read(batch).expect("fetchmail wrote it");
+    let batch = String::from_utf8_lossy(&batch);
+    let mut fetched: Vec<&str> = batch
+        .lines()
+        .filter_map(|line| line.strip_prefix("X-Id: "))
+        .map(str::trim_end)
+        .collect();
+    fetched.sort_unstable();
+    let ids = |folder: Folder| (1..=folder.messages).map(move |number| folder.id(number));
+    let mut expected: Vec<String> = FOLDERS.into_iter().flat_map(ids).collect();
+    expected.sort();
+    assert_eq!(fetched, expected);
+    for folder in FOLDERS {
+        assert_eq!(folder.on_server(&mail).entries(), [], "{}", folder.name);
+    }
+    assert_eq!(rig.poll(&options).status.code(), Some(1), "no mail");
+}
+
+/// In IDLE it fetches what comes while it waits; another session's message as well as a delivery.
+#[test]
+fn waits_for_mail_in_idle() {
+    let Some(rig) = Rig::new(Dialect::Automatic) else {
+        return;
+    };
+    let drafts = rig.site.maildir().folder(DRAFTS.encoded);
+    let wire = Wire::to(rig.server.address());
+    let options = format!("idle keep folder \"{}\"", DRAFTS.encoded);
+    let _fetchmail = start(&mut rig.command(wire.port(), &options));
+    let idles = |times| {
+        until("it waits", LIMIT, || {
+            (wire.commands().matches(" IDLE\r\n").count() == times).then_some(())
+        });
+    };
+    let fetches = |count| {
+        until("it fetches", SOON, || {
+            (rig.fetched().len() == count).then_some(())
+        });
+    };
+    idles(1);
+    drafts.deliver(&samples()[0]);
+    fetches(1);
+    idles(2);
+    let mut session = rig.server.login();
+    session.append_ok(DRAFTS.encoded, "", &samples()[1]);
+    fetches(2);
+    idles(3);
+    for sample in &samples()[..2] {
+        assert_fetched(&rig.fetched(), sample);
+    }
+}
+
+/// How soon fetchmail has what came in IDLE: no poll of its own would be so soon.
+const SOON: Duration = Duration::from_secs(10);

@@ -1,11 +1,17 @@
 //! `getmail`: fetches, remembers by UID what it has, and deletes when asked to.
 
+use std::process::Command;
+use std::time::Duration;
+
 use super::LIMIT;
-use super::account::{self, CREATED, LATE, LIST, body, contents, header, sample_text};
+use super::account::{
+    self, CREATED, FOLDERS, INBOX, LATE, LIST, body, contents, header, sample_text,
+};
 use crate::support::maildir::Maildir;
-use crate::support::program::{Program, run};
+use crate::support::program::{Program, run, start, until};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
+use crate::support::wire::Wire;
 
 /// Delivers to its argument. getmail 6 misses the end of a child that is faster than itself and waits for it
 /// until a timeout, so that a delivery has to linger.
@@ -35,23 +41,43 @@ impl Rig {
 
     /// Fetches from these mailboxes, in Python's syntax, with these lines in the section of options.
     fn fetch(&self, mailboxes: &str, retriever: &str, options: &str) -> Vec<String> {
+        let destination = format!(
+            "type = MDA_external\npath = /bin/sh\narguments = (\"-c\", \"{DELIVERY}\", \"{}/new\")",
+            self.fetched.path().display()
+        );
+        let mailboxes = format!("mailboxes = {mailboxes}\n{retriever}");
+        self.configure(self.server.port(), &mailboxes, &destination, options);
+        run(&mut self.command(), LIMIT).success();
+        self.take_fetched()
+    }
+
+    /// Writes the configuration.
+    fn configure(&self, port: u16, retriever: &str, destination: &str, options: &str) {
         let rc = format!(
-            "[retriever]\ntype = SimpleIMAPRetriever\nserver = 127.0.0.1\nport = {}\n\
-             username = {USER}\npassword = {PASSWORD}\nmailboxes = {mailboxes}\n{retriever}\n\
-             [destination]\ntype = MDA_external\npath = /bin/sh\n\
-             arguments = (\"-c\", \"{DELIVERY}\", \"{}/new\")\n\n\
-             [options]\nverbose = 1\n{options}\n",
-            self.server.port(),
-            self.fetched.path().display(),
+            "[retriever]\ntype = SimpleIMAPRetriever\nserver = 127.0.0.1\nport = {port}\n\
+             username = {USER}\npassword = {PASSWORD}\n{retriever}\n\
+             [destination]\n{destination}\n\n[options]\nverbose = 1\n{options}\n",
         );
         self.site.write_home("getmailrc", &rc);
+    }
+
+    fn command(&self) -> Command {
         let mut command = self.getmail.command();
         command
             .arg("--getmaildir")
             .arg(self.site.home())
             .env("HOME", self.site.home());
         self.site.as_owner(&mut command);
-        run(&mut command, LIMIT).success();
+        command
+    }
+
+    /// Delivers without a program.
+    fn maildir(&self) -> String {
+        format!("type = Maildir\npath = {}/", self.fetched.path().display())
+    }
+
+    /// The identities of what has been delivered, which is taken away.
+    fn take_fetched(&self) -> Vec<String> {
         let contents = contents(&self.fetched);
         for entry in self.fetched.entries() {
             std::fs::remove_file(entry.path).expect("getmail has delivered it");
@@ -102,3 +128,53 @@ fn takes_the_mail_away() {
     let kept = LIST.on_server(&mail).the(&header("late"));
     assert_eq!(body(&kept), sample_text(7));
 }
+
+/// So many of a large mailbox at once, because it takes its time over each, and the next time the next.
+#[test]
+fn fetches_a_large_account_by_parts() {
+    let Some(rig) = Rig::new() else { return };
+    let names = FOLDERS.map(|folder| format!("\"{}\"", folder.name));
+    let mailboxes = format!("mailboxes = ({})", names.join(", "));
+    let options = format!("read_all = false\nmax_messages_per_session = {PART}\n");
+    rig.configure(rig.server.port(), &mailboxes, &rig.maildir(), &options);
+    for start in [1, PART + 1] {
+        run(&mut rig.command(), LIMIT).success();
+        let part: Vec<String> = (start..start + PART)
+            .map(|number| INBOX.id(number))
+            .collect();
+        assert_eq!(rig.take_fetched(), part);
+    }
+}
+
+/// How many messages are fetched at once.
+const PART: usize = 50;
+
+/// In IDLE it fetches what comes while it waits.
+#[test]
+fn waits_for_mail_in_idle() {
+    let Some(rig) = Rig::new() else { return };
+    let folder = rig.site.maildir().folder(LATE.encoded);
+    let wire = Wire::to(rig.server.address());
+    let mailboxes = format!("mailboxes = (\"{}\",)", LATE.name);
+    rig.configure(
+        wire.port(),
+        &mailboxes,
+        &rig.maildir(),
+        "read_all = false\n",
+    );
+    let _getmail = start(rig.command().args(["--idle", LATE.name]));
+    for number in 1..=2 {
+        until("it waits", LIMIT, || {
+            (wire.commands().matches(" IDLE\r\n").count() == number).then_some(())
+        });
+        let id = format!("late-{number}");
+        folder.deliver(&account::sample(&id, number));
+        until("it fetches", SOON, || {
+            (!rig.fetched.entries().is_empty()).then_some(())
+        });
+        assert_eq!(rig.take_fetched(), [id]);
+    }
+}
+
+/// How soon getmail has what came in IDLE: it would wait for five minutes by itself.
+const SOON: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-# One visit to an account by Mail::IMAPClient; scripted.rs says what each visit has to do and to print.
+# One visit to an account by Mail::IMAPClient; libraries.rs says what each visit has to do and to print.
 #
 #     perl imapclient.pl PORT USER PASSWORD VISIT DIRECTORY
 
@@ -79,6 +79,23 @@ sub change {
     good($imap->delete('Short'), 'DELETE');
 }
 
+sub arrange {
+    good($imap->examine('Talk'), 'EXAMINE');
+    tell_test('sorted', "@{ good(scalar $imap->sort('SUBJECT DATE', 'UTF-8', 'ALL'), 'SORT') }");
+    my $threads = good($imap->thread('REFERENCES', 'UTF-8', 'ALL'), 'THREAD');
+    tell_test('threads', join '', map { '(' . thread($_) . ')' } @$threads);
+}
+
+# The members of a thread, as RFC 5256 writes them.
+sub thread {
+    my $text = '';
+    for my $member (@{ +shift }) {
+        $text .= ' ' if $text =~ /\d$/;
+        $text .= ref $member ? '(' . thread($member) . ')' : $member;
+    }
+    return $text;
+}
+
 # Stays until it has heard of a new message, of a flag and of an expunged message.
 sub watch {
     my $idles = $imap->has_capability('IDLE');
@@ -106,5 +123,5 @@ sub news {
     return $imap->History;
 }
 
-{ look => \&look, change => \&change, watch => \&watch }->{$visit}->();
+{ look => \&look, change => \&change, arrange => \&arrange, watch => \&watch }->{$visit}->();
 good($imap->logout, 'LOGOUT');

@@ -1,11 +1,12 @@
-// One visit to an account by imapflow; scripted.rs says what each visit has to do and to print.
+// One visit to an account by imapflow; libraries.rs says what each visit has to do and to print,
+// extensions.rs those that only imapflow makes.
 //
 //     IMAPFLOW=DIRECTORY node imapflow.mjs PORT USER PASSWORD VISIT DIRECTORY
 //
 // IMAPFLOW is where npm has installed it.
 
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +21,7 @@ const client = new ImapFlow({
     secure: false,
     auth: { user, pass },
     logger: false,
+    qresync: ['leave', 'resume'].includes(visit),
 });
 client.on('error', (error) => {
     console.error(error);
@@ -99,6 +101,13 @@ async function change() {
     good(await client.mailboxDelete('Short'), 'DELETE');
 }
 
+async function arrange() {
+    await client.mailboxOpen('Talk', { readOnly: true });
+    const options = { uid: true, returnOptions: ['MIN', 'COUNT'] };
+    const { min, count } = await client.search({ subject: 'pears' }, options);
+    tell('counted', min, count);
+}
+
 /** Stays until it has heard of a new message, of a flag and of an expunged message. */
 async function watch() {
     await client.mailboxOpen('INBOX');
@@ -119,6 +128,41 @@ async function watch() {
     await all;
 }
 
+/** Stays until it has heard of nine changes, and tells when it heard of each. */
+async function listen() {
+    await client.mailboxOpen('INBOX');
+    let unheard = 9;
+    const all = new Promise((resolve) => {
+        const hear = (what) => (event) => {
+            // A message that is being deleted has its flags changed before.
+            if (what === 'flag' && !event.flags.has('\\Flagged')) return;
+            tell('heard', what, Date.now());
+            unheard -= 1;
+            if (unheard === 0) resolve();
+        };
+        client.on('exists', hear('message'));
+        client.on('flags', hear('flag'));
+        client.on('expunge', hear('expunge'));
+    });
+    client.idle();
+    writeFileSync(join(directory, 'ready'), '');
+    await Promise.race([all, sleep(20_000, undefined, { ref: false })]);
+}
+
+/** Remembers how far it has come with a mailbox. */
+async function leave() {
+    const { uidValidity, highestModseq } = await client.mailboxOpen('INBOX');
+    writeFileSync(join(directory, 'left'), `${uidValidity} ${highestModseq}`);
+}
+
+/** Opens the mailbox again, and tells what has changed since. */
+async function resume() {
+    const [uidValidity, changedSince] = readFileSync(join(directory, 'left'), 'utf8').split(' ').map(BigInt);
+    client.on('flags', ({ uid, flags }) => tell('changed', uid, letters(flags)));
+    client.on('expunge', ({ uid, earlier }) => tell('vanished', uid, earlier));
+    await client.mailboxOpen('INBOX', { uidValidity, changedSince });
+}
+
 await client.connect();
-await { look, change, watch }[visit]();
+await { look, change, arrange, watch, listen, leave, resume }[visit]();
 await client.logout();

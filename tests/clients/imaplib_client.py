@@ -1,4 +1,4 @@
-"""One visit to an account by imaplib; scripted.rs says what each visit has to do and to print.
+"""One visit to an account by imaplib; libraries.rs says what each visit has to do and to print.
 
     python3 imaplib_client.py PORT USER PASSWORD VISIT DIRECTORY
 """
@@ -98,6 +98,15 @@ def change(imap, _directory):
     good(imap.delete("Short"))
 
 
+def arrange(imap, _directory):
+    good(imap.select("Talk", readonly=True))
+    tell("sorted", good(imap.uid("SORT", "(SUBJECT DATE)", "UTF-8", "ALL"))[0].decode())
+    tell("threads", good(imap.uid("THREAD", "REFERENCES", "UTF-8", "ALL"))[0].decode())
+    good(imap.uid("SEARCH", "RETURN", "(MIN COUNT)", "SUBJECT", "pears"))
+    extended = imap.response("ESEARCH")[1][0].decode()
+    tell("counted", *re.search(r" MIN (\d+) COUNT (\d+)", extended).groups())
+
+
 def watch(imap, directory):
     """Stays until it has heard of a new message, of a flag and of an expunged message."""
     good(imap.select("INBOX"))
@@ -128,7 +137,7 @@ def main():
     good(imap.login(user, password))
     # It asks before it logs in only.
     imap.capabilities = tuple(good(imap.capability())[0].decode().upper().split())
-    {"look": look, "change": change, "watch": watch}[visit](imap, directory)
+    {"look": look, "change": change, "arrange": arrange, "watch": watch}[visit](imap, directory)
     imap.logout()
 
 

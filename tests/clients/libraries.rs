@@ -8,6 +8,8 @@
 //!   files of their identity;
 //! - `change`: three searches, `found WHAT COUNT`, then flags, a deletion, a move, a copy, an upload,
 //!   and folders made, renamed, subscribed and deleted;
+//! - `arrange`: the mailbox `Talk`, whatever of it the library can: `sorted UIDS`, `threads THREADS`, and
+//!   `counted FIRST COUNT`, of an extended search;
 //! - `watch`: it makes the file `ready` and stays until it has been told of what others do then,
 //!   `heard WHAT`.
 //!
@@ -28,6 +30,7 @@ use crate::support::maildir::Maildir;
 use crate::support::program::{Program, not_run, run, until};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
+use crate::support::wire::Wire;
 
 /// A library and how to use it.
 #[derive(Debug, Clone)]
@@ -58,7 +61,8 @@ impl Library {
         Self::script("perl", "imapclient.pl")
     }
 
-    fn imapflow() -> Option<Self> {
+    /// From npm.
+    pub(super) fn imapflow() -> Option<Self> {
         if !Path::new(IMAPFLOW).is_dir() {
             not_run("imapflow");
             return None;
@@ -93,32 +97,105 @@ impl Library {
 }
 
 macro_rules! with_each {
-    ($($name:ident: $library:expr),+ $(,)?) => {
+    ($($name:ident: $library:expr, $arranged:expr, $used:expr;)+) => {
         $(#[test]
         fn $name() {
             if let Some(library) = $library {
-                visits(&library);
+                visits(&library, &$arranged, &$used);
             }
         })+
     };
 }
 with_each![
-    imaplib: Library::imaplib(),
-    mail_imapclient: Library::imapclient(),
-    imapflow: Library::imapflow(),
-    imap_crate: Some(Library::Imap),
+    imaplib: Library::imaplib(), [SORTED, THREADS, COUNTED], [
+        (" UID MOVE ", "[COPYUID "),
+        (" APPEND ", "[APPENDUID "),
+    ];
+    mail_imapclient: Library::imapclient(), [SORTED, THREADS], [
+        (" APPEND ", "[APPENDUID "),
+        (" IDLE\r\nDONE\r\n", "+ "),
+    ];
+    imapflow: Library::imapflow(), [COUNTED], [
+        (" ID (", "* ID "),
+        (" NAMESPACE\r\n", "* NAMESPACE "),
+        (" LIST \"\" \"*\" RETURN (", "* LIST ("),
+        (" ENABLE CONDSTORE UTF8=ACCEPT", "* ENABLED CONDSTORE UTF8=ACCEPT"),
+        (" SEARCH BODY {7+}\r\n", "* SEARCH "),
+        (" UID MOVE ", "[COPYUID "),
+        (" UID EXPUNGE ", " EXPUNGE\r\n"),
+        ("+0000\" {53+}\r\n", "[APPENDUID "),
+        (" IDLE\r\nDONE\r\n", "+ "),
+    ];
+    imap_crate: Some(Library::Imap), [SORTED], [
+        (" UID MOVE ", "[COPYUID "),
+        (" IDLE\r\nDONE\r\n", "+ "),
+    ];
 ];
 
-fn visits(library: &Library) {
+/// What the visit `arrange` has to print, and what has to pass over the wire for it.
+struct Arranged {
+    line: &'static str,
+    command: &'static str,
+    answer: &'static str,
+}
+
+/// By subject, which is the same without `Re:`, then by date (RFC 5256 §2.1).
+const SORTED: Arranged = Arranged {
+    line: "sorted\t5 1 3 2 4",
+    command: " UID SORT (SUBJECT DATE) UTF-8 ALL",
+    answer: "* SORT 5 1 3 2 4\r\n",
+};
+/// By what answers what; what answers the same, and who began, by date.
+const THREADS: Arranged = Arranged {
+    line: "threads\t(5)(1 (2 3)(4))",
+    command: " UID THREAD REFERENCES UTF-8 ALL",
+    answer: "* THREAD (5)(1 (2 3)(4))\r\n",
+};
+/// Not the messages, but how many they are (RFC 4731).
+const COUNTED: Arranged = Arranged {
+    line: "counted\t1\t4",
+    command: " UID SEARCH RETURN (MIN COUNT) SUBJECT pears",
+    answer: " UID MIN 1 COUNT 4\r\n",
+};
+
+/// Fills the mailbox `Talk`: subject, day, and what each message answers.
+fn talk(mail: &Maildir) {
+    let talk = mail.folder("Talk");
+    for (number, subject, day, references) in [
+        (1, "pears", 3, ""),
+        (2, "Re: pears", 5, "<1@x>"),
+        (3, "Re: pears", 4, "<1@x> <2@x>"),
+        (4, "Re: pears", 6, "<1@x>"),
+        (5, "apples", 1, ""),
+    ] {
+        let message = format!(
+            "From: ann@example.org\nSubject: {subject}\nDate: {day} Jan 2020 12:00:00 +0000\n\
+             Message-ID: <{number}@x>\nReferences: {references}\nX-Id: talk-{number}\n\nText.\n"
+        );
+        talk.put(message.as_bytes(), "S", LIMIT);
+    }
+}
+
+fn visits(library: &Library, arranged: &[Arranged], used: &[(&str, &str)]) {
     let site = Site::new();
     account::fill(&site.maildir());
+    talk(&site.maildir());
     let server = TestServer::start(&site, &[]);
-    let visit = |visit| library.visit(server.port(), visit, &site.home());
+    let wire = Wire::to(server.address());
+    let visit = |visit| library.visit(wire.port(), visit, &site.home());
     look(&site, &visit("look"));
     let found = visit("change");
     assert_found(&found);
     assert_changed(&site.maildir());
+    let lines: Vec<&str> = arranged.iter().map(|arranged| arranged.line).collect();
+    assert_eq!(visit("arrange"), lines);
     watch(&site, || visit("watch"));
+    for (command, answer) in used {
+        wire.assert_said(command, answer);
+    }
+    for arranged in arranged {
+        wire.assert_said(arranged.command, arranged.answer);
+    }
     look(&site, &visit("look"));
 }
 

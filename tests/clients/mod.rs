@@ -8,6 +8,7 @@ mod account;
 mod alpine;
 mod crate_imap;
 mod curl;
+mod extensions;
 mod fetchmail;
 mod getmail;
 mod isync;

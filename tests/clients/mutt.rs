@@ -11,6 +11,7 @@ use crate::support::program::{Program, until};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 use crate::support::terminal::Terminal;
+use crate::support::wire::Wire;
 
 /// How long an effect may take to reach the disk.
 const SOON: std::time::Duration = std::time::Duration::from_secs(20);
@@ -34,18 +35,21 @@ macro_rules! in_both {
 in_both![
     reads_marks_and_moves,
     hears_of_changes,
-    resumes_from_its_cache,
+    hears_of_changes_in_idle,
+    resumes_by_vanished,
+    resumes_by_mod_sequence,
+    resumes_by_flags,
+    sends_and_postpones,
+    survives_a_lost_connection,
     manages_folders,
 ];
-
-/// Only neomutt knows these; it uses them where the server has them.
-const RESYNC: &str = "set imap_condstore = yes\nset imap_qresync = yes\n";
 
 /// A server with the account, and a program that may open it again and again.
 pub(super) struct Rig {
     program: Program,
     tmux: Program,
     settings: String,
+    wire: Wire,
     pub(super) server: TestServer,
     pub(super) site: Site,
 }
@@ -59,8 +63,8 @@ impl Rig {
         let server = TestServer::start(&site, &[]);
         let cache = site.home().join("cache");
         fs::create_dir(&cache).expect("mkdir");
-        let lines = if name == "neomutt" { RESYNC } else { "" };
-        let url = format!("imap://{USER}@127.0.0.1:{}", server.port());
+        let wire = Wire::to(server.address());
+        let url = format!("imap://{USER}@127.0.0.1:{}", wire.port());
         let settings = format!(
             "set imap_user = {USER}\nset imap_pass = {PASSWORD}\nset ssl_starttls = no\n\
              set ssl_force_tls = no\nset folder = {url}/\nset spoolfile = {url}/INBOX\n\
@@ -71,13 +75,14 @@ impl Rig {
              set imap_check_subscribed = no\nset imap_list_subscribed = no\n\
              set assumed_charset = utf-8\nset index_format = \"%4C %Z %s\"\n\
              set status_format = \"All=%m Shown=%M Unread=%u Flagged=%F\"\n\
-             {lines}",
+             set imap_condstore = yes\nset imap_qresync = yes\n",
             cache = cache.display(),
         );
         Some(Self {
             program,
             tmux,
             settings,
+            wire,
             server,
             site,
         })
@@ -91,7 +96,7 @@ impl Rig {
             "{} -n -F {} -f 'imap://{USER}@127.0.0.1:{}/{mailbox}' 2>{}",
             program.get_program().to_string_lossy(),
             file.display(),
-            self.server.port(),
+            self.wire.port(),
             self.site.home().join("errors").display(),
         );
         let terminal = Terminal::run(
@@ -194,9 +199,23 @@ fn reads_marks_and_moves(name: &str) {
 }
 
 fn hears_of_changes(name: &str) {
-    let Some(rig) = Rig::new(name) else {
+    if let Some(rig) = Rig::new(name) {
+        watches(&rig);
+        assert!(!rig.wire.commands().contains(" IDLE\r\n"));
+    }
+}
+
+fn hears_of_changes_in_idle(name: &str) {
+    let Some(mut rig) = Rig::new(name) else {
         return;
     };
+    rig.settings.push_str("set imap_idle = yes\n");
+    watches(&rig);
+    rig.wire.assert_said(" IDLE\r\nDONE\r\n", "\r\n+ ");
+}
+
+/// Shows a mailbox that others change meanwhile.
+fn watches(rig: &Rig) {
     let mail = rig.mail();
     let screen = rig.open(DRAFTS.name, DRAFTS.messages);
     let drafts = DRAFTS.on_server(&mail);
@@ -215,10 +234,40 @@ fn hears_of_changes(name: &str) {
     screen.quit();
 }
 
-fn resumes_from_its_cache(name: &str) {
-    let Some(rig) = Rig::new(name) else {
+/// Both do without `SELECT … (QRESYNC …)` and ask for what has vanished when they fetch (RFC 7162 §3.2.6).
+fn resumes_by_vanished(name: &str) {
+    let Some(mut rig) = Rig::new(name) else {
         return;
     };
+    resumes_from_its_cache(&mut rig, "");
+    let wire = &rig.wire;
+    wire.assert_said("ENABLE QRESYNC", "* ENABLED QRESYNC");
+    wire.assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
+    wire.assert_said(" VANISHED)\r\n", "* VANISHED (EARLIER) 1,100\r\n");
+}
+
+/// Without QRESYNC they ask for what has changed (RFC 7162 §3.1.4).
+fn resumes_by_mod_sequence(name: &str) {
+    let Some(mut rig) = Rig::new(name) else {
+        return;
+    };
+    resumes_from_its_cache(&mut rig, "set imap_qresync = no\n");
+    rig.wire.assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
+    rig.wire.assert_said(" (CHANGEDSINCE ", " MODSEQ (");
+}
+
+/// And without either for all flags.
+fn resumes_by_flags(name: &str) {
+    let Some(mut rig) = Rig::new(name) else {
+        return;
+    };
+    resumes_from_its_cache(&mut rig, "set imap_qresync = no\nset imap_condstore = no\n");
+    assert!(!rig.wire.commands().contains("CONDSTORE"));
+}
+
+/// Closes a mailbox that others change then, and opens it again.
+fn resumes_from_its_cache(rig: &mut Rig, settings: &str) {
+    rig.settings.push_str(settings);
     let mail = rig.mail();
     let drafts = DRAFTS.on_server(&mail);
     rig.open(DRAFTS.name, DRAFTS.messages).quit();
@@ -229,6 +278,7 @@ fn resumes_from_its_cache(name: &str) {
     for number in [1, 100] {
         fs::remove_file(drafts.the(&DRAFTS.header(number)).path).expect("another program may");
     }
+    rig.wire.forget();
     let screen = rig.open(DRAFTS.name, DRAFTS.messages - 1);
     let stored = contents(&drafts);
     let flagged = stored.values().filter(|flags| flags.contains('F')).count();
@@ -241,6 +291,70 @@ fn resumes_from_its_cache(name: &str) {
         screen.see(&format!("Message-ID: <{id}@example.org>"));
         screen.press("i");
     }
+    screen.quit();
+}
+
+/// A letter is put aside, taken up again and sent, with a copy for another folder.
+fn sends_and_postpones(name: &str) {
+    let Some(mut rig) = Rig::new(name) else {
+        return;
+    };
+    let editor = rig
+        .site
+        .write_home("editor", "echo 'Grüße aus Wien' >>\"$1\"\n");
+    rig.settings.push_str(&format!(
+        "set editor = \"sh {} %s\"\nset sendmail = /bin/true\nset postponed = \"={}\"\n\
+         set record = \"={}\"\nset send_charset = utf-8\nset abort_nosubject = no\n",
+        editor.display(),
+        CREATED.name,
+        TRIP.name,
+    ));
+    let mail = rig.mail();
+    let drafts = mail.folder(CREATED.encoded);
+    let screen = rig.open("INBOX", INBOX.messages);
+    screen.press("m");
+    screen.answer("To:", "ann@example.org");
+    screen.answer("Subject:", "a letter");
+    screen.see("y:Send");
+    screen.press("P");
+    let draft = until("the draft is there", SOON, || drafts.entries().pop());
+    assert!(
+        draft.text().contains("Subject: a letter"),
+        "{}",
+        draft.text()
+    );
+    screen.see(&format!("All={} ", INBOX.messages));
+    screen.press("R");
+    screen.see("y:Send");
+    screen.press("y");
+    let sent = until("the copy is there", SOON, || {
+        TRIP.on_server(&mail).holding("a letter").pop()
+    });
+    assert_eq!(sent.flags, "S");
+    assert!(sent.text().contains("Subject: a letter"), "{}", sent.text());
+    until("the draft has gone", SOON, || {
+        drafts.entries().is_empty().then_some(())
+    });
+    screen.quit();
+}
+
+fn survives_a_lost_connection(name: &str) {
+    let Some(rig) = Rig::new(name) else {
+        return;
+    };
+    let screen = rig.open("INBOX", INBOX.messages);
+    rig.wire.cut();
+    rig.mail().deliver(&account::sample("late", 1));
+    if name == "neomutt" {
+        // It connects again but does not open the mailbox.
+        until("it is back", SOON, || {
+            let logins = rig.server.log().matches("logged in").count();
+            (logins == 2).then_some(())
+        });
+        screen.press("c");
+        screen.answer("Open mailbox", "!");
+    }
+    screen.see(&format!("All={} ", INBOX.messages + 1));
     screen.quit();
 }
 

@@ -2,14 +2,16 @@
 
 use super::LIMIT;
 use super::account::{self, Folder};
-use super::two_ways::{TwoWays, syncs};
+use super::two_ways::{SOME_MAIL, TwoWays, syncs};
 use crate::support::maildir::Maildir;
-use crate::support::program::{Program, run};
+use crate::support::program::{Finished, Program, run};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
+use crate::support::wire::Wire;
 
 struct OfflineImap {
     offlineimap: Program,
+    wire: Wire,
     server: TestServer,
     site: Site,
 }
@@ -24,20 +26,24 @@ impl OfflineImap {
              remoteuser = {USER}\nremotepass = {PASSWORD}\nssl = no\nstarttls = no\n\
              auth_mechanisms = LOGIN\n",
             home = self.site.home().display(),
-            port = self.server.port(),
+            port = self.wire.port(),
         )
     }
-}
 
-impl TwoWays for OfflineImap {
-    fn sync(&self) {
+    fn run(&self) -> Finished {
         let file = self.site.write_home("offlineimaprc", &self.configuration());
         let mut command = self.offlineimap.command();
         command
             .args(["-o", "-u", "basic", "-c"])
             .arg(file)
             .env("HOME", self.site.home());
-        let finished = run(&mut command, LIMIT);
+        run(&mut command, LIMIT)
+    }
+}
+
+impl TwoWays for OfflineImap {
+    fn sync(&self) {
+        let finished = self.run();
         finished.success();
         let said = format!("{}{}", finished.text(), finished.errors);
         assert!(!said.contains("ERROR"), "{finished}");
@@ -62,6 +68,13 @@ impl TwoWays for OfflineImap {
 
     fn restart(&mut self) {
         self.server = TestServer::start(&self.site, &[]);
+        self.wire = Wire::to(self.server.address());
+    }
+
+    fn sync_in_vain(&self) {
+        self.wire.cut_after(SOME_MAIL);
+        let finished = self.run();
+        assert!(!finished.status.success(), "{finished}");
     }
 }
 
@@ -73,9 +86,12 @@ fn syncs_both_ways() {
     let site = Site::new();
     account::fill(&site.maildir());
     let server = TestServer::start(&site, &[]);
-    syncs(&mut OfflineImap {
+    let mut rig = OfflineImap {
         offlineimap,
+        wire: Wire::to(server.address()),
         server,
         site,
-    });
+    };
+    syncs(&mut rig);
+    rig.wire.assert_said(" APPEND ", "[APPENDUID ");
 }

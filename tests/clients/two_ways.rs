@@ -9,6 +9,9 @@ use crate::support::maildir::Maildir;
 use crate::support::server::TestServer;
 use crate::support::site::Site;
 
+/// How much of the account passes before the line is cut: a part of the first folder, or so.
+pub(super) const SOME_MAIL: usize = 150_000;
+
 /// Such a program, with an account to work on.
 pub(super) trait TwoWays {
     /// One run over all folders.
@@ -28,6 +31,9 @@ pub(super) trait TwoWays {
 
     /// Starts the server anew.
     fn restart(&mut self);
+
+    /// One run over all folders whose connection is cut in the midst.
+    fn sync_in_vain(&self);
 
     /// Both directories of a folder, the user's first.
     fn sides(&self, folder: &Folder) -> [Maildir; 2] {
@@ -56,6 +62,7 @@ pub(super) trait TwoWays {
 
 /// The life of the account, from the first run on.
 pub(super) fn syncs(rig: &mut impl TwoWays) {
+    rig.sync_in_vain();
     rig.sync();
     rig.assert_equal();
     let [near, _] = rig.sides(&INBOX);

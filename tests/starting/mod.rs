@@ -5,6 +5,7 @@ mod doorkeeper;
 mod inetd;
 mod interrupted;
 mod operator;
+mod proxy;
 mod systemd;
 mod wait;
 

@@ -10,3 +10,4 @@ pub(crate) mod server;
 pub(crate) mod site;
 pub(crate) mod terminal;
 pub(crate) mod view;
+pub(crate) mod wire;

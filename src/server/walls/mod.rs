@@ -25,6 +25,7 @@ mod territory;
 use self::identity::Identity;
 pub(super) use self::process::is_root;
 
+use super::doorkeeper;
 use crate::auth::AccountInfo;
 use crate::options::{Mode, Options};
 use crate::store::Account;
@@ -85,7 +86,7 @@ pub(super) fn confine(options: &Options, option_file: Option<&Path>) -> Result<W
     process::require_one_thread()?;
     let run_as = options.run_as.as_deref().map(Identity::named).transpose()?;
     match options.mode {
-        Mode::Wait if run_as.is_none() && is_root() => {
+        Mode::Wait if doorkeeper::is_wanted(options) => {
             process::leave_no_traces()?;
             Ok(Walls::Shared)
         }

@@ -146,9 +146,10 @@ pub(super) fn open_or_create(
             .create(account, own)
             .and_then(|()| cx.store.open(account, name));
     }
-    opened.map_err(|error| match error {
-        StoreError::NotFound => try_create(cx.core),
-        error => Reply::refused(&error),
+    opened.map_err(|error| match (error, name) {
+        // Boards cannot be created, and so it is not said that they can (RFC 3501 §6.3.11).
+        (StoreError::NotFound, MailboxRef::Personal(_)) => try_create(cx.core),
+        (error, _) => Reply::refused(&error),
     })
 }
 

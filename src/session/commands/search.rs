@@ -41,6 +41,11 @@ trait Findings {
     /// Takes a message that matches, or says what must be known of it first.
     fn take(&mut self, message: &MessageRef, facts: &Facts) -> Result<(), Missing>;
 
+    /// True if only the last message that matches makes a difference, so that they are looked at from the end.
+    fn wants_last(&self) -> bool {
+        false
+    }
+
     /// True if no further message makes a difference.
     fn is_complete(&self) -> bool {
         false
@@ -77,6 +82,8 @@ struct Search {
     program: Program,
     findings: Box<dyn Findings>,
     each: EachMessage,
+    /// As long as they are looked at from the end: how many there are before those of `each`.
+    before: u32,
     facts: Facts,
     loading: Option<Loading>,
     retry: Retry,
@@ -159,11 +166,16 @@ fn job(
         Err(reply) => return super::answered(reply),
     };
     let last = core.view().map_or(0, View::exists);
+    let before = match findings.wants_last() {
+        true => last.saturating_sub(1),
+        false => 0,
+    };
     Box::new(Search {
         uid,
         program,
         findings,
-        each: EachMessage::new(NumberSet::range(1, last), false),
+        each: EachMessage::new(NumberSet::range(before + 1, last), false),
+        before,
         facts: Facts::default(),
         loading: None,
         retry: Retry::default(),
@@ -193,7 +205,7 @@ impl Job for Search {
 impl Search {
     /// Holds every message against the keys.
     fn look(&mut self, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {
-        while let Some(message) = ready!(self.each.current(cx)) {
+        while let Some(message) = ready!(self.next(cx)) {
             if self.facts.now == 0 {
                 self.facts.now = unix(cx.budget.wall());
             }
@@ -212,6 +224,18 @@ impl Search {
             }
         }
         Step::Done(Ok(()))
+    }
+
+    /// The message to look at.
+    fn next(&mut self, cx: &Cx<'_, '_>) -> Step<Option<MessageRef>> {
+        loop {
+            let message = ready!(self.each.current(cx));
+            if message.is_some() || self.before == 0 {
+                return Step::Done(message);
+            }
+            self.each.go_on(NumberSet::range(self.before, self.before));
+            self.before -= 1;
+        }
     }
 
     /// Holds one message against the keys, and hands it on if it matches.

@@ -105,7 +105,9 @@ impl Mailbox {
         self.modseqs.wanted.set(true);
         let known = carried.uids();
         let since = NumberSet::range(carried.uid_next, self.uid_next() - 1);
-        let gone = known.with(&since).without(&self.living_uids());
+        let gone = known
+            .with(&since)
+            .without(&self.uids_counted(self.change()));
         let highest = carried.highest;
         self.modseqs.vanished = carried.vanished;
         if gone.len() > REMEMBERED as u64 {
@@ -119,11 +121,13 @@ impl Mailbox {
         self.modseqs.saved = Some(highest);
     }
 
-    /// The UIDs of all messages that are there, told to anybody or not.
-    fn living_uids(&self) -> NumberSet {
-        let records = (0..self.table.len()).map(|index| self.table.record(index));
-        let living = records.filter(|record| !record.is_dead() && !record.is_stranger());
-        living.map(|record| (record.uid, record.uid)).collect()
+    /// The UIDs of all messages that are there, told to anybody or not, and of those that somebody counts
+    /// who knows of all deaths up to `told`.
+    fn uids_counted(&self, told: u64) -> NumberSet {
+        let counted = (0..self.table.len()).filter(|&index| self.table.counts(index, told));
+        let records = counted.map(|index| self.table.record(index));
+        let numbered = records.filter(|record| !record.is_stranger());
+        numbered.map(|record| (record.uid, record.uid)).collect()
     }
 
     /// Flags have changed: what the file says is no longer to be believed, not even if they change back.
@@ -236,15 +240,9 @@ impl Store {
             return vanished.intersection(known);
         }
         let assigned = NumberSet::range(1, mailbox.uid_next() - 1);
-        let records = mailbox.table.published().iter().enumerate();
-        let counted = records.filter(|(index, _)| mailbox.table.counts(*index, view.buried()));
-        let counted: NumberSet = counted
-            .map(|(_, record)| (record.uid, record.uid))
-            .collect();
         known
             .intersection(&assigned)
-            .without(&mailbox.living_uids())
-            .without(&counted)
+            .without(&mailbox.uids_counted(view.buried()))
     }
 
     /// Writes down what is only in memory, before the end.

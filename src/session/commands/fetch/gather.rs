@@ -273,6 +273,7 @@ impl Gathered {
         });
         let octets = extent.size.saturating_sub(first).min(most);
         if octets == 0 {
+            // RFC 3501 §6.4.5: from beyond its end a text is empty, not missing.
             return Step::Done(Ok(Content::Bytes(Vec::new())));
         }
         let resume = cx

@@ -24,8 +24,9 @@ use crate::session::untagged::{Occasion, encode_flags, encode_uid, tell_new_keyw
 use crate::store::{FlagChange, MessageRef, StoreError};
 use crate::types::{MessageSet, NumberSet, SetEnd};
 
-/// The numbers that a sequence set means. Message numbers beyond the last one are an error (RFC 3501 §9
-/// `seq-number`; imap2-bis servers refused them too), unique identifiers that do not exist are not.
+/// The numbers that a sequence set means. Message numbers beyond the last one are an error, `*` in an empty
+/// mailbox included (RFC 3501 §9 `seq-number`; imap2-bis servers refused them too), unique identifiers that do
+/// not exist are not (§6.4.8), and what a search has saved may be empty (RFC 5182 §2.1).
 pub(super) fn numbers(uid: bool, set: &MessageSet, core: &Core) -> Result<NumberSet, Reply> {
     let Some(view) = core.view() else {
         return Err(Reply::bad("Select a mailbox first"));
@@ -36,7 +37,8 @@ pub(super) fn numbers(uid: bool, set: &MessageSet, core: &Core) -> Result<Number
     if uid {
         return Ok(set.resolve(view.last_uid()));
     }
-    if set.greatest_number() > view.exists() {
+    let is_beyond = set.greatest_number() > view.exists();
+    if is_beyond || set.has_last() && view.exists() == 0 {
         return Err(no_such_message());
     }
     Ok(set.resolve(view.exists()))

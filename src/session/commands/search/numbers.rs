@@ -33,6 +33,15 @@ impl Numbers {
         }
     }
 
+    /// True if nothing but that is to be told, whatever is saved.
+    fn returns_only(&self, these: SearchReturn) -> bool {
+        let told = self.returns.map(|returns| SearchReturn {
+            save: false,
+            ..returns
+        });
+        told == Some(these)
+    }
+
     fn is_saved(&self) -> bool {
         self.returns.is_some_and(|returns| returns.save)
     }
@@ -51,18 +60,21 @@ impl Findings for Numbers {
         Ok(())
     }
 
-    /// RFC 4731 §5: if only the least number is wanted, the first message will do.
+    fn wants_last(&self) -> bool {
+        self.returns_only(SearchReturn {
+            max: true,
+            ..SearchReturn::default()
+        })
+    }
+
+    /// If only the least or the greatest number is wanted, the first message will do.
     fn is_complete(&self) -> bool {
-        let only_min = SearchReturn {
+        let wants_first = self.returns_only(SearchReturn {
             min: true,
             ..SearchReturn::default()
-        };
-        let returns = self.returns.map(|returns| SearchReturn {
-            save: false,
-            ..returns
         });
         let found = [&self.found.uids, &self.found.numbers];
-        returns == Some(only_min) && found.iter().any(|set| !set.is_empty())
+        (wants_first || self.wants_last()) && found.iter().any(|set| !set.is_empty())
     }
 
     fn tell(&mut self, modseqs: Option<ModSeqs>, cx: &mut Cx<'_, '_>) -> Step<Reply> {

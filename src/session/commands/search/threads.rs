@@ -71,6 +71,7 @@ impl Findings for Threads {
                 }
             }
         }
+        // One response, and so it may be queued whole ([crate], invariant 3).
         let text = self.threads.take().map(thread::Threads::into_text);
         cx.core.encoder().thread_line(&text.unwrap_or_default());
         Step::Done(Reply::ok("THREAD completed"))

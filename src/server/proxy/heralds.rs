@@ -1,0 +1,164 @@
+//! Connections from proxies that have yet to say who the client is.
+
+use super::{HEADER_TIME, Origin, Parsed, garbage, is_trusted, parse, read_some};
+use crate::options::AddressRange;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+/// The tokens from here on, up to those of connections, are for heralds.
+pub(in crate::server) const FIRST_HERALD: usize = 1 << 20;
+
+/// The connections that wait for their headers.
+pub(in crate::server) struct Heralds {
+    trusted: Vec<AddressRange>,
+    /// An event for a place that has another herald by now has this one read for nothing.
+    places: Vec<Option<Herald>>,
+    count: usize,
+}
+
+/// One connection.
+struct Herald {
+    client: TcpStream,
+    proxy: SocketAddr,
+    octets: Vec<u8>,
+    until: Instant,
+    is_readable: bool,
+}
+
+/// A client whose proxy has said who it is.
+pub(in crate::server) struct Announced {
+    pub(in crate::server) client: TcpStream,
+    pub(in crate::server) origin: Origin,
+}
+
+impl Heralds {
+    pub(in crate::server) fn new(trusted: Vec<AddressRange>) -> Self {
+        Self {
+            trusted,
+            places: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// From now on these are the proxies.
+    pub(in crate::server) fn trust(&mut self, trusted: Vec<AddressRange>) {
+        self.trusted = trusted;
+    }
+
+    /// True if whoever connects from there is a proxy.
+    pub(in crate::server) fn are_expected_from(&self, address: IpAddr) -> bool {
+        is_trusted(&self.trusted, address)
+    }
+
+    /// How many wait.
+    pub(in crate::server) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// A proxy has connected.
+    pub(in crate::server) fn add(
+        &mut self,
+        mut client: TcpStream,
+        proxy: SocketAddr,
+        registry: &Registry,
+        now: Instant,
+    ) -> io::Result<()> {
+        let free = self.places.iter().position(Option::is_none);
+        let place = free.unwrap_or(self.places.len());
+        registry.register(&mut client, Token(FIRST_HERALD + place), Interest::READABLE)?;
+        if place == self.places.len() {
+            self.places.push(None);
+        }
+        self.places[place] = Some(Herald {
+            client,
+            proxy,
+            octets: Vec::new(),
+            until: now + HEADER_TIME,
+            is_readable: false,
+        });
+        self.count += 1;
+        Ok(())
+    }
+
+    /// The poll says that there is something to read.
+    pub(in crate::server) fn note(&mut self, token: Token) {
+        let place = token.0 - FIRST_HERALD;
+        if let Some(Some(herald)) = self.places.get_mut(place) {
+            herald.is_readable = true;
+        }
+    }
+
+    /// When the first of them has waited for too long.
+    pub(in crate::server) fn deadline(&self) -> Option<Instant> {
+        self.places
+            .iter()
+            .flatten()
+            .map(|herald| herald.until)
+            .min()
+    }
+
+    /// Takes out those whose client is known, and drops those of whom it will not be.
+    pub(in crate::server) fn announced(
+        &mut self,
+        registry: &Registry,
+        now: Instant,
+    ) -> Vec<Announced> {
+        let mut announced = Vec::new();
+        if self.count == 0 {
+            return announced;
+        }
+        for place in &mut self.places {
+            let Some(heard) = place.as_mut().and_then(|herald| herald.hear(now)) else {
+                continue;
+            };
+            let Some(mut herald) = place.take() else {
+                continue;
+            };
+            self.count -= 1;
+            // Closing the socket does the same if this fails.
+            let _ = registry.deregister(&mut herald.client);
+            match heard {
+                Ok(origin) => announced.push(herald.announce(origin)),
+                Err(error) => log::warn!("{}: a proxy, refused: {error}", herald.proxy),
+            }
+        }
+        announced
+    }
+
+    /// Drops all.
+    pub(in crate::server) fn clear(&mut self) {
+        self.places.clear();
+        self.count = 0;
+    }
+}
+
+impl Herald {
+    fn announce(self, origin: Origin) -> Announced {
+        log::debug!("{}: a proxy, for {}", self.proxy, origin.address);
+        Announced {
+            client: self.client,
+            origin,
+        }
+    }
+
+    /// Who the client is, if it is settled.
+    fn hear(&mut self, now: Instant) -> Option<io::Result<Origin>> {
+        while self.is_readable {
+            match parse(&self.octets) {
+                Parsed::Header(header) => return Some(Ok(Origin::behind(self.proxy, header))),
+                Parsed::Garbage => return Some(Err(garbage())),
+                Parsed::More(count) => match read_some(&mut self.client, count, &mut self.octets) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        self.is_readable = false;
+                    }
+                    Err(error) => return Some(Err(error)),
+                },
+            }
+        }
+        (self.until <= now).then(|| Err(ErrorKind::TimedOut.into()))
+    }
+}

@@ -1,0 +1,155 @@
+//! What `imapflow` alone makes of the extensions: it comes back with QRESYNC and hears of everything in
+//! IDLE. Its visits, beside those of the module `libraries`:
+//!
+//! - `leave`: it remembers how far it has come with INBOX;
+//! - `resume`: it opens INBOX again and prints what it is told about the time between, `changed UID FLAGS`
+//!   and `vanished UID EARLIER`;
+//! - `listen`: it makes the file `ready` and prints nine changes as it hears of them, `heard WHAT MILLIS`, by
+//!   the clock of the system; of flags only `\Flagged`.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::account::{self, INBOX};
+use super::libraries::Library;
+use super::{LIMIT, set_flags};
+use crate::support::imap::Client;
+use crate::support::program::until;
+use crate::support::server::TestServer;
+use crate::support::site::Site;
+use crate::support::wire::Wire;
+
+/// What the visitor is told about, the server having been stopped and started anew: exactly what has changed.
+#[test]
+fn imapflow_resumes_with_qresync() {
+    let Some((mut told, commands)) = resumed(TestServer::stop) else {
+        return;
+    };
+    told.sort();
+    let vanished = [20, 30, 31, 40].map(|uid| format!("vanished\t{uid}\ttrue"));
+    assert_eq!(told[..2], ["changed\t4\tFRS", "changed\t5\tF"]);
+    assert_eq!(told[2..], vanished);
+    assert!(!commands.contains("FETCH"), "it needs no more");
+}
+
+/// A server that was killed has lost its mod-sequences, and tells too much rather than too little.
+#[test]
+fn imapflow_resumes_after_a_crash() {
+    let Some((told, _)) = resumed(drop) else {
+        return;
+    };
+    let messages = told.iter().filter(|line| line.starts_with("changed\t"));
+    assert_eq!(messages.count(), INBOX.messages - 4);
+    let vanished = [20, 30, 31, 40].map(|uid| format!("vanished\t{uid}\ttrue"));
+    for line in vanished
+        .iter()
+        .map(String::as_str)
+        .chain(["changed\t4\tFRS", "changed\t5\tF"])
+    {
+        assert!(told.iter().any(|told| told == line), "{line:?} is not told");
+    }
+}
+
+/// The visitor leaves; a session and another program change the mailbox; the server ends; the visitor comes
+/// back with one command (RFC 7162 §3.2.5). Returns what it was told and what it said.
+fn resumed(end: impl FnOnce(TestServer)) -> Option<(Vec<String>, String)> {
+    let imapflow = Library::imapflow()?;
+    let site = Site::new();
+    let mail = site.maildir();
+    account::fill(&mail);
+    let server = TestServer::start(&site, &[]);
+    imapflow.visit(server.port(), "leave", &site.home());
+    let mut session = server.login_imap4();
+    session.ok("SELECT INBOX");
+    session.ok("UID STORE 4 +FLAGS (\\Flagged)");
+    session.ok("UID STORE 20,30:31 +FLAGS.SILENT (\\Deleted)");
+    session.ok("EXPUNGE");
+    end(server);
+    set_flags(&mail.the(&INBOX.header(5)), "F");
+    fs::remove_file(mail.the(&INBOX.header(40)).path).expect("another program may");
+    let server = TestServer::start(&site, &[]);
+    let wire = Wire::to(server.address());
+    let told = imapflow.visit(wire.port(), "resume", &site.home());
+    wire.assert_said(
+        " ENABLE CONDSTORE UTF8=ACCEPT QRESYNC",
+        "* ENABLED CONDSTORE ",
+    );
+    let vanished = "* VANISHED (EARLIER) 20,30:31,40\r\n";
+    wire.assert_said(" SELECT INBOX (QRESYNC (", vanished);
+    Some((told, wire.commands()))
+}
+
+/// How long news may take.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// New mail, flags and expunged messages of another session arrive within a second. Of three of each the
+/// middle one counts: the machine may have other things to do for once.
+#[test]
+fn imapflow_hears_of_others_at_once() {
+    let Some(imapflow) = Library::imapflow() else {
+        return;
+    };
+    let site = Site::new();
+    account::fill(&site.maildir());
+    let server = TestServer::start(&site, &[]);
+    let ready = site.home().join("ready");
+    let (said, heard) = thread::scope(|scope| {
+        let visit = scope.spawn(|| imapflow.visit(server.port(), "listen", &site.home()));
+        let mut session = server.login_imap4();
+        session.ok("SELECT INBOX");
+        until("the visitor is there", LIMIT, || {
+            ready.exists().then_some(())
+        });
+        let said: Vec<_> = (1..=3)
+            .flat_map(|round| changes(&mut session, round))
+            .collect();
+        (said, visit.join().expect("the visit succeeds"))
+    });
+    for what in ["message", "flag", "expunge"] {
+        let said = said.iter().filter(|change| change.0 == what);
+        let heard = heard.iter().filter_map(|line| time_heard(line, what));
+        let delays = said
+            .zip(heard)
+            .map(|(said, heard)| heard.saturating_sub(said.1));
+        let mut delays: Vec<Duration> = delays.collect();
+        delays.sort();
+        assert_eq!(delays.len(), 3, "{what}");
+        assert!(delays[1] < AT_ONCE, "{what}: {delays:?}");
+    }
+}
+
+/// Makes one change of each kind; returns them with the times when they were begun.
+fn changes(session: &mut Client, round: usize) -> [(&'static str, Duration); 3] {
+    let text = account::sample(&format!("late-{round}"), round);
+    let appended = now();
+    session.append_ok("INBOX", "", &text);
+    let flagged = now();
+    session.ok(&format!("UID STORE {} +FLAGS (\\Flagged)", 100 + round));
+    let expunged = now();
+    session.ok(&format!(
+        "UID STORE {} +FLAGS.SILENT (\\Deleted)",
+        200 + round
+    ));
+    session.ok("EXPUNGE");
+    thread::sleep(Duration::from_millis(200));
+    [
+        ("message", appended),
+        ("flag", flagged),
+        ("expunge", expunged),
+    ]
+}
+
+/// The time of the system's clock.
+fn now() -> Duration {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("after 1970")
+}
+
+fn time_heard(line: &str, what: &str) -> Option<Duration> {
+    let millis = line
+        .strip_prefix("heard\t")?
+        .strip_prefix(what)?
+        .trim_start();
+    Some(Duration::from_millis(millis.parse().ok()?))
+}
