@@ -20,5 +20,7 @@ mod resync;
 mod rig;
 mod starting;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
 mod transcripts;
 mod walls;
