@@ -117,13 +117,14 @@ fn has_questions(socket: &OwnedFd) -> bool {
 
 /// All that happens from here on is reading the users and answering: every other right is given up.
 fn answer(socket: &OwnedFd, settings: &Settings) -> ExitCode {
+    let users = worker::Users::new(settings);
     let confined = match &settings.users {
         Users::Nobody => Ok(None),
         Users::PasswdFile(path) => walls::confine_verifier(path).map(Some),
     };
     match confined {
         Ok(open_files) => {
-            worker::serve(socket, settings, Some(worker::IDLE), open_files);
+            worker::serve(socket, &users, Some(worker::IDLE), open_files);
             ExitCode::SUCCESS
         }
         Err(error) => failure("close itself in", &io::Error::other(error)),
