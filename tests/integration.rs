@@ -22,3 +22,4 @@ mod starting;
 mod support;
 mod transcripts;
 mod walls;
+mod wire_log;

@@ -85,6 +85,7 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "proxy-protocol",  Many("ADDR[/BITS]"), Anywhere,  ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
     row("",  "syslog",          Flag,              Anywhere,    ""),
+    row("",  "wire-log",        Many("USER|ADDR"), Anywhere,    ""),
     row("w", "wait",            Flag,              Anywhere,    ""),
 
     row("L", "listen-tls",      Many("ADDR:PORT"), LaterVersion, ""),

@@ -1,7 +1,7 @@
 //! Connections from proxies that have yet to say who the client is.
 
 use super::{HEADER_TIME, Origin, Parsed, garbage, is_trusted, parse, read_some};
-use crate::options::AddressRange;
+use crate::types::AddressRange;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind};

@@ -49,7 +49,7 @@ impl Job for Login {
         cx.core.awaits_verdict = false;
         let reply = match verdict {
             Verdict::Granted { user, account } => {
-                cx.core.log_in(account);
+                cx.core.log_in(&user, account);
                 // RFC 3501 §7.1: it saves the client from asking again.
                 let capabilities = super::any_state::capabilities(cx.core);
                 Reply::ok(format!("User {user} logged in"))
