@@ -14,8 +14,8 @@ use crate::auth;
 /// The longest password, in octets.
 const MAX_PASSWORD: usize = 512;
 
-/// Asks on the terminal, without showing what is typed, or reads two lines if standard input is none. Gives
-/// the password field, or with a user the line, of a passwd-file.
+/// Asks on the terminal, without showing what is typed, or reads two lines if standard input is
+/// none. Gives the password field, or with a user the line, of a passwd-file.
 ///
 /// # Errors
 /// If the two differ, if there can be no such password or user, or if nobody answers.
@@ -62,8 +62,8 @@ fn read_line(interrupt: Option<u8>) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// The terminal on standard input, showing nothing until this value goes. The key that would interrupt us
-/// ends the line instead, so that nobody is left with such a terminal.
+/// The terminal on standard input, showing nothing until this value goes. The key that would
+/// interrupt us ends the line instead, so that nobody is left with such a terminal.
 struct QuietTerminal {
     as_found: Termios,
 }

@@ -24,6 +24,7 @@
 //! main ──> server ──> session ──> { protocol, message, store, auth } ──> types
 //!             └────> logging, demo ──> options ──> types, hash_password ──> auth
 //!                                                    budget: a leaf, for server, session and store
+//!                                                    certificate: a leaf, for server and options
 //! ```
 //!
 //! | room | what it knows | what it does not know |
@@ -36,6 +37,7 @@
 //! | [`auth`] | who may log in | how they asked |
 //! | [`session`] | one client, as a pure machine | sockets, clocks |
 //! | [`server`] | sockets, time, signals, descriptors | what is said over them |
+//! | `certificate` | certificates and keys in files | who shows them to whom |
 //! | [`options`], [`logging`], [`demo`], [`hash_password`] | what the operator wants and gets to see | |
 //!
 //! # What always holds
@@ -62,6 +64,8 @@
 
 pub mod auth;
 pub mod budget;
+#[cfg(feature = "tls")]
+pub mod certificate;
 pub mod demo;
 pub mod hash_password;
 pub mod logging;

@@ -20,6 +20,8 @@ mod resync;
 mod rig;
 mod starting;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
 mod transcripts;
 mod walls;
 mod wire_log;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("budget", &[]),
-    ("options", &["types"]),
+    ("certificate", &[]),
+    ("options", &["types", "certificate"]),
     ("logging", &[]),
     ("protocol", &["types"]),
     ("message", &["types"]),
@@ -21,8 +22,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "types", "budget", "protocol", "message", "store", "auth", "session", "options",
+            "types",
+            "budget",
+            "protocol",
+            "message",
+            "store",
+            "auth",
+            "session",
+            "options",
             "logging",
+            "certificate",
         ],
     ),
     ("demo", &["options"]),

@@ -1,5 +1,5 @@
-//! Passwords as other programs hash them let people in, and what `--hash-password` prints does so here and
-//! with Dovecot.
+//! Passwords as other programs hash them let people in, and what `--hash-password` prints does so
+//! here and with Dovecot.
 
 use std::fs;
 use std::io::Write as _;
@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The password of everybody in this file.
 const SECRET: &str = "correct horse";
 
-/// Programs that hash, and what they are told for each kind of hash. They print it alone, behind a name, or
-/// behind a scheme.
+/// Programs that hash, and what they are told for each kind of hash. They print it alone, behind a
+/// name, or behind a scheme.
 const MAKERS: &[(&str, &[&[&str]])] = &[
     (
         "mkpasswd",

@@ -38,9 +38,12 @@ impl Client {
         Ok(client)
     }
 
-    /// Connects, logs in, selects INBOX and waits for changes (RFC 2177).
+    /// Connects, speaks IMAP4rev1, logs in, selects INBOX and waits for changes (RFC 2177).
     pub(crate) fn idler(address: SocketAddr, user: &str) -> io::Result<Self> {
-        let mut client = Self::reader(address, user)?;
+        let mut client = Self::connect(address)?;
+        client.ask("CAPABILITY")?;
+        client.ask(&format!("LOGIN {user} secret"))?;
+        client.ask("SELECT INBOX")?;
         client.send("IDLE")?;
         client.hear(b"+ ")?;
         Ok(client)

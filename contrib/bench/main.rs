@@ -7,7 +7,8 @@
 //!
 //! The servers are real processes that are spoken to over loopback. The Maildirs are made once, below
 //! `--area`, and kept for the next run; what a server wrote beside the mail is removed before each start.
-//! Figures of two servers are comparable when they come from the same run.
+//! Figures of two servers are comparable when they come from the same run. Run it as root, or the memory
+//! of processes that hide theirs is not seen and `strace` sees nothing.
 
 mod client;
 mod generate;
@@ -27,7 +28,8 @@ const USAGE: &str = "usage: bench generate DIR N          make a Maildir of N me
 
   startup    time to the greeting, memory of an idle server, size of the program
   idle       memory for each further client with a mailbox selected (N sessions; 10 and N messages)
-  news       N sessions in IDLE: memory, wake-ups while nothing happens, time until all hear of a delivery
+  news       1, N/4 and N sessions in IDLE: memory; wake-ups and (by strace) system calls while nothing
+             happens; time until all hear of a delivery
   select     memory and time for a mailbox of N messages
   search     time for commands that go over 10000 messages
   fairness   how long a NOOP takes beside a SEARCH TEXT and a client that does not read
@@ -111,7 +113,7 @@ fn report(title: &str, measurement: Measurement, benches: &[Bench]) -> io::Resul
     println!("\n{title}");
     for figure in ours.0 {
         print!(
-            "{:<40}{:>10.2} {:<4}",
+            "{:<44}{:>10.2} {:<4}",
             figure.name, figure.value, figure.unit
         );
         if let Some(limit) = figure.limit {

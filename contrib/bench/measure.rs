@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How long a server may be busy after its last client has come.
+const SETTLING: Duration = Duration::from_secs(3);
+
 /// A figure, its unit, and the most it may be.
 pub(crate) struct Figure {
     pub(crate) name: String,
@@ -113,40 +116,58 @@ impl Bench {
         Ok(figures)
     }
 
-    /// What sessions in IDLE cost while nothing happens, and how soon they hear of something.
+    /// What sessions in IDLE cost while nothing happens, and how soon they hear of something: one, a quarter
+    /// of all, and all of them.
     pub(crate) fn news(&self) -> io::Result<Figures> {
         let mut figures = Figures::default();
-        for (sessions, who) in [(1, "one"), (self.sessions, "all")] {
-            let maildir = self.area.join("mail/news");
-            if maildir.exists() {
-                fs::remove_dir_all(&maildir)?;
-            }
-            generate::maildir(&maildir, 10)?;
-            let server = self.program.start(&self.area)?;
-            let mut clients = vec![Client::idler(server.address, "news")?];
-            let first = server.memory();
-            for _ in 1..sessions {
-                clients.push(Client::idler(server.address, "news")?);
-            }
-            if sessions > 1 {
-                let all = server.memory().private - first.private;
-                let value = all / f64::from(sessions - 1);
-                figures.add("private per session in IDLE", value, "KiB");
-                figures.at_most(16.0);
-            }
-            let before = server.wake_ups();
-            thread::sleep(Duration::from_secs(self.seconds));
-            let woken = server.wake_ups() - before;
-            let name = format!("wake-ups in {} s, {who} in IDLE", self.seconds);
-            figures.add(name, woken, "");
-            figures.at_most(10.0);
-            let times = (11..21).map(|count| deliver(&maildir, count, &mut clients));
-            let mut times = times.collect::<io::Result<Vec<_>>>()?;
-            let name = format!("delivery heard, {who} in IDLE, max of 10");
-            figures.add(name, quantile(&mut times, 100), "ms");
-            figures.at_most(1000.0);
+        let quarter = 2.max(self.sessions / 4);
+        for (sessions, who) in [(1, "one"), (quarter, "a quarter"), (self.sessions, "all")] {
+            self.news_to(sessions, who, &mut figures)?;
         }
         Ok(figures)
+    }
+
+    fn news_to(&self, sessions: u32, who: &str, figures: &mut Figures) -> io::Result<()> {
+        let maildir = self.area.join("mail/news");
+        if maildir.exists() {
+            fs::remove_dir_all(&maildir)?;
+        }
+        generate::maildir(&maildir, 10)?;
+        let server = self.program.start(&self.area)?;
+        let mut clients = vec![Client::idler(server.address, "news")?];
+        let first = server.memory();
+        for _ in 1..sessions {
+            clients.push(Client::idler(server.address, "news")?);
+        }
+        if sessions > 1 {
+            let value = (server.memory().private - first.private) / f64::from(sessions - 1);
+            figures.add(format!("private per session, {who} in IDLE"), value, "KiB");
+            figures.at_most(16.0);
+        }
+        // Whatever logging in has started comes to its end before that.
+        thread::sleep(SETTLING);
+        let time = Duration::from_secs(self.seconds);
+        let before = server.wake_ups();
+        thread::sleep(time);
+        let woken = server.wake_ups() - before;
+        let seconds = self.seconds;
+        figures.add(format!("wake-ups in {seconds} s, {who} in IDLE"), woken, "");
+        figures.at_most(10.0);
+        if let Some(calls) = server.system_calls(time)? {
+            let name = format!("system calls in {seconds} s, {who} in IDLE");
+            figures.add(name, calls, "");
+            figures.at_most(50.0);
+        }
+        let times = (11..21).map(|count| deliver(&maildir, count, &mut clients));
+        let mut times = times.collect::<io::Result<Vec<_>>>()?;
+        let slowest = quantile(&mut times, 100);
+        figures.add(
+            format!("delivery heard, {who} in IDLE, max of 10"),
+            slowest,
+            "ms",
+        );
+        figures.at_most(1000.0);
+        Ok(())
     }
 
     /// What a large mailbox costs when it is selected, in memory and in time.

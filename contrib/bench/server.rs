@@ -97,25 +97,42 @@ fn imap2d(path: &Path, area: &Path, address: SocketAddr) -> io::Result<Command> 
         "--max-per-address",
         "10000",
     ]);
+    if rustix::process::geteuid().is_root() {
+        let Owner { user, group } = owner(area)?;
+        command.arg(format!("--run-as={user}:{group}"));
+    }
     Ok(command)
+}
+
+/// Whose the mail is.
+struct Owner {
+    user: u32,
+    group: u32,
+}
+
+/// Finds whose the mail is. What root has generated is given to nobody, because neither server opens mail
+/// as root.
+fn owner(area: &Path) -> io::Result<Owner> {
+    let status = fs::metadata(area)?;
+    if status.uid() != 0 {
+        let (user, group) = (status.uid(), status.gid());
+        return Ok(Owner { user, group });
+    }
+    let (user, group) = (65534, 65534);
+    let mut chown = Command::new("chown");
+    chown
+        .arg("-R")
+        .arg(format!("{user}:{group}"))
+        .arg(area.join("mail"))
+        .status()?;
+    Ok(Owner { user, group })
 }
 
 fn dovecot(area: &Path, port: u16) -> io::Result<Command> {
     let area = area.canonicalize()?;
     let base = area.join("dovecot-run");
     fs::create_dir_all(&base)?;
-    let owner = fs::metadata(&area)?;
-    let (mut user, mut group) = (owner.uid(), owner.gid());
-    if user == 0 {
-        // Dovecot opens no mail as root, so the mail is given to nobody.
-        (user, group) = (65534, 65534);
-        let mut chown = Command::new("chown");
-        chown
-            .arg("-R")
-            .arg(format!("{user}:{group}"))
-            .arg(area.join("mail"))
-            .status()?;
-    }
+    let Owner { user, group } = owner(&area)?;
     let config = area.join("dovecot.conf");
     fs::write(
         &config,
@@ -164,6 +181,33 @@ impl Server {
             sum_of(&status, &["voluntary_ctxt_switches:"])
         };
         descendants(self.child.id()).into_iter().map(sleeps).sum()
+    }
+
+    /// How many system calls its processes make in that time, by `strace`, if there is one and it may trace
+    /// them.
+    pub(crate) fn system_calls(&self, time: Duration) -> io::Result<Option<f64>> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-c", "-o", "/dev/stdout"]);
+        for process in descendants(self.child.id()) {
+            strace.arg("-p").arg(process.to_string());
+        }
+        let strace = strace.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let Ok(mut strace) = strace else {
+            return Ok(None);
+        };
+        thread::sleep(time);
+        if strace.try_wait()?.is_some() {
+            return Ok(None);
+        }
+        Command::new("kill")
+            .args(["-INT", &strace.id().to_string()])
+            .status()?;
+        let table = strace.wait_with_output()?.stdout;
+        let table = String::from_utf8_lossy(&table);
+        // Where nothing was called there is no table.
+        let total = table.lines().find(|line| line.ends_with(" total"));
+        let calls = total.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+        Ok(Some(calls.unwrap_or(0.0)))
     }
 }
 

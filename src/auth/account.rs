@@ -11,8 +11,8 @@ pub struct AccountInfo {
     pub user: String,
     /// The home directory.
     pub home: Option<PathBuf>,
-    /// The user's own mail path, if the list gives one (`userdb_mail=maildir:~/Maildir`); in the syntax
-    /// of `--mail`, with `maildir:` before it or not.
+    /// The user's own mail path, if the list gives one (`userdb_mail=maildir:~/Maildir`); in the
+    /// syntax of `--mail`, with `maildir:` before it or not.
     pub mail: Option<String>,
     /// The system user who owns the mail, if the list says so.
     pub uid: Option<u32>,
@@ -63,9 +63,9 @@ impl AccountInfo {
 }
 
 impl Listed {
-    /// Looks up names that stand for numbers, and the home of the system's user of that name if the list does
-    /// not say it. A list that says nothing of a uid means none: its users may be nobody on this system, though
-    /// they have the names of some.
+    /// Looks up names that stand for numbers, and the home of the system's user of that name if the
+    /// list does not say it. A list that says nothing of a uid means none: its users may be nobody
+    /// on this system, though they have the names of some.
     ///
     /// # Errors
     /// If the system does not know a name that stands for a number, or cannot tell.

@@ -4,8 +4,8 @@ use super::Verdict;
 use super::account::Listed;
 use super::credential::Credential;
 
-/// One look into a user list: quick to get, to be judged elsewhere, because that may take a second. There
-/// is one for every name, known or not.
+/// One look into a user list: quick to get, to be judged elsewhere, because that may take a second.
+/// There is one for every name, known or not.
 #[derive(Debug, Clone)]
 pub struct Candidate {
     /// If the name is not known: one that costs what is usual, to no avail.
@@ -23,7 +23,8 @@ impl Candidate {
         }
     }
 
-    /// Decides whether `password` is the right one. Takes long, and as long if there is no such user.
+    /// Decides whether `password` is the right one. Takes long, and as long if there is no such
+    /// user.
     pub fn verify(&self, password: &[u8]) -> Verdict {
         match self.credential.verify(password) {
             Ok(is_right) => self.verdict(is_right),

@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-/// True if `given` is `secret`. Every octet of the longer one is looked at, whatever was found before.
+/// True if `given` is `secret`. Every octet of the longer one is looked at, whatever was found
+/// before.
 pub(super) fn equal(given: &[u8], secret: &[u8]) -> bool {
     let octet = |of: &[u8], at: usize| of.get(at).copied().unwrap_or(0);
     let mut difference = given.len() ^ secret.len();

@@ -148,8 +148,8 @@ impl Kind {
     }
 }
 
-/// The one that costs what is usual among `all`: it is verified in place of one there is not, so that time
-/// does not tell which.
+/// The one that costs what is usual among `all`: it is verified in place of one there is not, so
+/// that time does not tell which.
 pub(super) fn usual<'c>(all: impl Iterator<Item = &'c Credential>) -> Credential {
     let mut groups: Vec<(&Credential, usize)> = Vec::new();
     for credential in all.filter(|credential| !credential.is_locked()) {

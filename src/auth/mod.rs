@@ -1,12 +1,13 @@
 //! Who may log in, and as whom.
 //!
-//! An [`Authenticator`] is asked for a name and gives a [`Candidate`], at once and for every name; the candidate is
-//! asked for the password, or takes part in [`scram`], and gives a [`Verdict`]. That may take a second, so it is
-//! to be done where nobody waits. Nothing here knows a protocol or a connection: who may send a password
-//! over which connection is decided before it is asked.
+//! An [`Authenticator`] is asked for a name and gives a [`Candidate`], at once and for every name;
+//! the candidate is asked for the password, or takes part in [`scram`], and gives a [`Verdict`].
+//! That may take a second, so it is to be done where nobody waits. Nothing here knows a protocol or
+//! a connection: who may send a password over which connection is decided before it is asked.
 //!
-//! One kind of user list exists, the passwd-file. A scheme for passwords is one arm of `credential::Kind`, a hash of
-//! `crypt(3)` one arm of `crypt::Function`; another source of users would be one variant of [`Authenticator`].
+//! One kind of user list exists, the passwd-file. A scheme for passwords is one arm of
+//! `credential::Kind`, a hash of `crypt(3)` one arm of `crypt::Function`; another source of users
+//! would be one variant of [`Authenticator`].
 //!
 //! No secret outlives its use: whoever holds one wipes it.
 
@@ -43,8 +44,8 @@ pub enum Authenticator {
 pub enum Verdict {
     /// The password is right.
     Granted(AccountInfo),
-    /// There is no such user, or the password is wrong, or the user may not log in. Which of them is
-    /// not said.
+    /// There is no such user, or the password is wrong, or the user may not log in. Which of them
+    /// is not said.
     Denied,
     /// Nobody can tell: the reason is for the log, not for the client.
     Unavailable(String),
@@ -70,12 +71,6 @@ impl Authenticator {
         }
     }
 
-    /// Decides whether `password` is the one of `user`; both are as the client sent them. Takes long.
-    pub fn verify(&mut self, user: &[u8], password: &[u8]) -> Verdict {
-        self.look_up(user)
-            .map_or_else(Verdict::Unavailable, |candidate| candidate.verify(password))
-    }
-
     /// True if everybody who can log in can do so by [`scram`], so that it may be offered.
     pub fn supports_scram(&mut self) -> bool {
         match self {
@@ -84,8 +79,8 @@ impl Authenticator {
         }
     }
 
-    /// Finds the account for a session that is logged in from the start: `user`, or whoever runs this
-    /// process. If there is a user list, the user has to be in it when named.
+    /// Finds the account for a session that is logged in from the start: `user`, or whoever runs
+    /// this process. If there is a user list, the user has to be in it when named.
     ///
     /// # Errors
     /// Says, for the log, why there is no such account.

@@ -1,21 +1,23 @@
 //! What is to be written into a passwd-file for a new password.
 //!
-//! It is the keys of SCRAM-SHA-256: where they are all there is, nobody has to send a password any more, and
-//! Dovecot reads them too. Hashing takes no memory to speak of, which matters on a router with 32 MiB that several
-//! clients log in to at once; Argon2, with memory to spare, would be the better guard of a file that is
-//! stolen, and is accepted from `doveadm pw`.
+//! It is the keys of SCRAM-SHA-256: where they are all there is, nobody has to send a password any
+//! more, and Dovecot reads them too. Hashing takes no memory to speak of, which matters on a router
+//! with 32 MiB that several clients log in to at once; Argon2, with memory to spare, would be the
+//! better guard of a file that is stolen, and is accepted from `doveadm pw`.
 
 use super::passwd_line;
 use super::saslprep;
 use super::scram::Keys;
 
-/// As many as all clients take: Cyrus SASL, which most of those on Unix use, refuses to compute more.
+/// As many as all clients take: Cyrus SASL, which most of those on Unix use, refuses to compute
+/// more.
 const ITERATIONS: u32 = 65_536;
 
 /// Octets of a salt.
 pub const SALT: usize = 16;
 
-/// The password field, or with a user the line, of a passwd-file. Takes a moment. `salt` is by chance.
+/// The password field, or with a user the line, of a passwd-file. Takes a moment. `salt` is by
+/// chance.
 ///
 /// # Errors
 /// If there can be no such password or no such user.

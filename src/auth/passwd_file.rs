@@ -1,7 +1,7 @@
 //! The passwd-file: users in Dovecot's syntax, one a line (see `passwd_line.rs`).
 //!
-//! A line that is wrong costs its own user only. The file is looked at for every login and read again when
-//! its stamp has changed, so adding a user needs no signal and no restart.
+//! A line that is wrong costs its own user only. The file is looked at for every login and read
+//! again when its stamp has changed, so adding a user needs no signal and no restart.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -144,7 +144,8 @@ impl PasswdFile {
 
 impl Users {
     fn of(by_name: HashMap<Box<[u8]>, Entry>) -> Self {
-        // In an order that is the same in every process: nobody shall find out who is not there by what changes.
+        // In an order that is the same in every process: nobody shall find out who is not there by
+        // what changes.
         let mut entries: Vec<&Entry> = by_name.values().collect();
         entries.sort_unstable_by(|one, other| one.listed.user.cmp(&other.listed.user));
         let all = || entries.iter().map(|entry| &entry.credential);
@@ -358,6 +359,29 @@ mod tests {
                 assert_eq!(candidate.verify(b"x"), Verdict::Denied, "{lines:?}");
             }
             assert_eq!(file.supports_scram(), scram, "{lines:?}");
+        }
+    }
+
+    /// The least of a few times each, so that a busy machine does not matter.
+    #[test]
+    fn a_name_that_is_not_there_takes_as_long() {
+        let (_directory, mut file) = with(
+            b"ann:$2y$09$.7UOZmGl3.vWi8qza43NT.FhcSHQjygiZMnoDj7.otMatPY5R0KhK\n\
+            bob:!$2y$09$.7UOZmGl3.vWi8qza43NT.FhcSHQjygiZMnoDj7.otMatPY5R0KhK\n",
+        );
+        let [known, locked, unknown] = ["ann", "bob", "nobody"].map(|user| {
+            let times = (0..5).map(|_| {
+                let start = std::time::Instant::now();
+                assert_eq!(verify(&mut file, user.as_bytes(), b"x"), Verdict::Denied);
+                start.elapsed()
+            });
+            times.min().expect("some")
+        });
+        for other in [locked, unknown] {
+            assert!(
+                other < 2 * known && known < 2 * other,
+                "{known:?} {other:?}"
+            );
         }
     }
 

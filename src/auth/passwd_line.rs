@@ -4,10 +4,10 @@
 //! user:password:uid:gid:gecos:home:shell:key=value key=value ...
 //! ```
 //!
-//! Trailing fields may be missing; `gecos` and `shell` are read past. `uid` and `gid` are numbers, or names of this
-//! system. Of the extra fields, `userdb_mail`, `userdb_home`, `userdb_uid` and `userdb_gid` are obeyed, and one that
-//! would keep the user from logging in (`nologin`, `allow_nets`) does so always, since its condition cannot be
-//! judged here.
+//! Trailing fields may be missing; `gecos` and `shell` are read past. `uid` and `gid` are numbers,
+//! or names of this system. Of the extra fields, `userdb_mail`, `userdb_home`, `userdb_uid` and
+//! `userdb_gid` are obeyed, and one that would keep the user from logging in (`nologin`,
+//! `allow_nets`) does so always, since its condition cannot be judged here.
 //!
 //! A line of `/etc/shadow` is one too, though its fields mean other things:
 //!
@@ -15,9 +15,9 @@
 //! user:password:changed:minimum:maximum:warning:inactive:expires:reserved
 //! ```
 //!
-//! It is known by its nine fields, all numbers or empty behind the password. Such a user is one of this system,
-//! who has the account there. If the password has to be changed first, or the account expires one day, the
-//! user is refused: what day it is cannot be judged here either.
+//! It is known by its nine fields, all numbers or empty behind the password. Such a user is one of
+//! this system, who has the account there. If the password has to be changed first, or the account
+//! expires one day, the user is refused: what day it is cannot be judged here either.
 
 use std::path::PathBuf;
 
@@ -34,8 +34,8 @@ pub(super) struct Entry {
 /// Fields behind the password in a line of `/etc/shadow`.
 const SHADOW_FIELDS: usize = 7;
 
-/// Reads one line. What is wrong with the password alone is reported, and the user kept: locked out, but
-/// known.
+/// Reads one line. What is wrong with the password alone is reported, and the user kept: locked
+/// out, but known.
 pub(super) fn parse(line: &[u8], report: &mut impl FnMut(String)) -> Result<Entry, String> {
     let line = std::str::from_utf8(line).map_err(|_| "this line is not UTF-8".to_string())?;
     if line.contains(|c: char| c.is_control() && c != '\t') {

@@ -1,5 +1,5 @@
-//! The form in which passwords are hashed for SCRAM: the same characters are the same octets, whatever keyboard
-//! they were typed on (SASLprep, RFC 4013; RFC 5802 §5.1).
+//! The form in which passwords are hashed for SCRAM: the same characters are the same octets,
+//! whatever keyboard they were typed on (SASLprep, RFC 4013; RFC 5802 §5.1).
 
 use zeroize::Zeroizing;
 

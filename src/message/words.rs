@@ -22,6 +22,22 @@ pub fn shown(value: &[u8]) -> Vec<u8> {
     text
 }
 
+/// The value of a field with addresses as its reader sees it and as the envelope has it: names without the
+/// quotes around them, and without the backslashes that are needed within. `None` if there are no quotes.
+pub fn shown_unquoted(value: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(b'"', value)?;
+    let (mut text, mut is_quoted) = (Vec::with_capacity(value.len()), false);
+    let mut octets = value.iter();
+    while let Some(&octet) = octets.next() {
+        match octet {
+            b'"' => is_quoted = !is_quoted,
+            b'\\' if is_quoted => text.extend(octets.next()),
+            octet => text.push(octet),
+        }
+    }
+    Some(shown(&text))
+}
+
 /// Whether there can be an encoded word.
 fn has_words(text: &[u8]) -> bool {
     memmem::find(text, b"=?").is_some()
@@ -199,6 +215,24 @@ mod tests {
             ("one\r\n\ttwo", "one two"),
         ] {
             assert_eq!(read(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_in_quotes() {
+        for (text, want) in [
+            ("\"Doe, Jo\" <jo@a>", Some("Doe, Jo <jo@a>")),
+            (
+                r#""A \"b\" \\c" <a@b>, "d" <d@e>"#,
+                Some(r#"A "b" \c <a@b>, d <d@e>"#),
+            ),
+            ("\"=?utf-8?b?w6k=?=\" <a@b>", Some("\u{e9} <a@b>")),
+            ("\"no end\\", Some("no end")),
+            ("Jo <jo@a> (\\x)", None),
+        ] {
+            let shown = shown_unquoted(text.as_bytes());
+            let shown = shown.map(|text| String::from_utf8_lossy(&text).into_owned());
+            assert_eq!(shown.as_deref(), want, "{text}");
         }
     }
 

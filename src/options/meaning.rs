@@ -57,6 +57,7 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
         special_use: reader.special_use(),
         create_roles: reader.flag("create-roles"),
         namespace_prefix: reader.value("namespace-prefix", "", namespace_prefix),
+        tls: reader.tls(),
         plaintext_login: reader.word("plaintext-login", PLAINTEXT_LOGIN, PlaintextLogin::Loopback),
         max_connections: reader.number("max-connections", CONNECTIONS, 4096) as usize,
         max_per_address: reader.number("max-per-address", CONNECTIONS, 20) as usize,
@@ -69,18 +70,19 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
         syslog: reader.flag("syslog"),
     };
     reader.check_together(&options);
+    reader.check_tls();
     reader.verdict(options)
 }
 
 /// What was said, and what was found wrong with it so far. Where a value is wrong, reading goes on
 /// with the default: it will not be used.
-struct Reader<'r> {
-    raw: &'r RawOptions,
+pub(super) struct Reader<'r> {
+    pub(super) raw: &'r RawOptions,
     faults: Vec<OptionError>,
 }
 
 impl Reader<'_> {
-    fn fault(&mut self, source: &Source, text: impl Into<String>) {
+    pub(super) fn fault(&mut self, source: &Source, text: impl Into<String>) {
         self.faults.push(OptionError {
             source: source.clone(),
             text: text.into(),
@@ -160,18 +162,18 @@ impl Reader<'_> {
         self.value("mail", MailTemplate::default(), MailTemplate::parse)
     }
 
-    fn listen(&mut self) -> Vec<SocketAddr> {
+    fn listen(&mut self, name: &str) -> Vec<SocketAddr> {
         let mut addresses = Vec::new();
-        for said in self.raw.all("listen") {
+        for said in self.raw.all(name) {
             let value = said.value.as_deref().unwrap_or("");
             match value.parse() {
                 Ok(address) if addresses.contains(&address) => {
-                    self.fault(&said.source, format!("listen: {address} is given twice"));
+                    self.fault(&said.source, format!("{name}: {address} is given twice"));
                 }
                 Ok(address) => addresses.push(address),
                 Err(_) => self.fault(
                     &said.source,
-                    format!("listen: \"{value}\" is not like 127.0.0.1:143 or [::1]:143"),
+                    format!("{name}: \"{value}\" is not like 127.0.0.1:143 or [::1]:143"),
                 ),
             }
         }
@@ -218,7 +220,7 @@ impl Reader<'_> {
         let denied = |said: &&Said| {
             matches!(said.name, "inetd" | "wait") && said.value.as_deref() == Some("no")
         };
-        let mut said: Vec<&Said> = ["demo", "inetd", "wait", "preauth", "listen"]
+        let mut said: Vec<&Said> = ["demo", "inetd", "wait", "preauth", "listen", "listen-tls"]
             .iter()
             .filter_map(|name| self.raw.first(name))
             .filter(|said| !denied(said))
@@ -238,14 +240,15 @@ impl Reader<'_> {
         if let Some(said) = self.raw.first("hash-password") {
             return Mode::HashPassword(said.value.clone());
         }
-        let listen = self.listen();
+        let listen = self.listen("listen");
+        let listen_tls = self.listen("listen-tls");
         // Only for the fault that its value may be; what it means is asked of `modes_said`.
         self.flag("inetd");
         self.flag("wait");
+        let serve = |listen, listen_tls| Mode::Serve { listen, listen_tls };
         let said = self.modes_said();
         let names: Vec<&str> = said.iter().map(|said| said.name).collect();
         match *names {
-            [] => Mode::CheckConfig,
             ["inetd"] => Mode::Inetd,
             ["wait"] => Mode::Wait,
             ["preauth"] => Mode::Preauth(said[0].value.clone()),
@@ -253,7 +256,10 @@ impl Reader<'_> {
                 listen: vec![DEMO_ADDRESS],
             },
             ["demo", "listen"] => Mode::Demo { listen },
-            [_listen] => Mode::Serve { listen },
+            // One of them may have been put aside.
+            ["listen"] => serve(listen, Vec::new()),
+            ["listen-tls"] => serve(Vec::new(), listen_tls),
+            ["listen", "listen-tls"] => serve(listen, listen_tls),
             [first, second, ..] => {
                 let source = said[1].source.clone();
                 self.fault(
@@ -262,6 +268,7 @@ impl Reader<'_> {
                 );
                 Mode::CheckConfig
             }
+            _ => Mode::CheckConfig,
         }
     }
 
@@ -293,7 +300,7 @@ impl Reader<'_> {
     fn verdict(mut self, mut options: Options) -> Result<Options, OptionErrors> {
         let check = self.flag("check-config");
         if options.mode == Mode::CheckConfig && !check && self.faults.is_empty() {
-            let text = "nothing to do: say --listen, --inetd, --wait, --preauth or --demo (--help lists all)";
+            let text = "nothing to do: say --listen, --listen-tls, --inetd, --wait, --preauth or --demo (--help lists all)";
             self.fault(&Source::CommandLine, text);
         }
         if !self.faults.is_empty() {
@@ -385,6 +392,7 @@ mod tests {
             (vec![], "")
         );
         assert_eq!((options.users, options.bboards), (None, None));
+        assert_eq!(options.tls, []);
     }
 
     #[test]
@@ -427,12 +435,14 @@ mod tests {
             "--max-per-address=9",
         ])
         .expect("valid");
-        let listen = ["127.0.0.1:143", "[::1]:143"].map(|text| text.parse().expect("an address"));
+        let address = |text: &str| text.parse().expect("an address");
+        let listen = ["127.0.0.1:143", "[::1]:143"].map(address);
         assert_eq!(
             options,
             Options {
                 mode: Mode::Serve {
-                    listen: listen.to_vec()
+                    listen: listen.to_vec(),
+                    listen_tls: Vec::new(),
                 },
                 mail: MailTemplate::parse("/srv/%u").expect("a template"),
                 bboards: Some("/".into()),
@@ -445,6 +455,7 @@ mod tests {
                 ],
                 create_roles: true,
                 namespace_prefix: "INBOX.",
+                tls: Vec::new(),
                 plaintext_login: PlaintextLogin::Always,
                 max_connections: 7,
                 max_per_address: 9,
@@ -511,7 +522,8 @@ mod tests {
         );
         let options = parse(&["-c", config, "-l", "127.0.0.1:9"]).expect("valid");
         let listen = vec!["127.0.0.1:9".parse().expect("an address")];
-        assert_eq!(options.mode, Mode::Serve { listen });
+        let listen_tls = Vec::new();
+        assert_eq!(options.mode, Mode::Serve { listen, listen_tls });
         let options = parse(&["-c", config, "-w"]).expect("valid");
         assert_eq!(options.mode, Mode::Wait);
     }
@@ -521,7 +533,7 @@ mod tests {
         let config = file(
             "# imap2d\n\nlisten nowhere\nlisten 127.0.0.1:143\nlisten 127.0.0.1:143\nspeed 9\ndialect imap5\n\
              max-connections 0\nidle-timeout 99999999999999999999\nread-only maybe\nmail /srv/%x\n\
-             users /nonexistent/users\ntls-cert /x\nmax-message 1\nmax-message 2\nlog-level\n",
+             users /nonexistent/users\nverify /x\nmax-message 1\nmax-message 2\nlog-level\n",
         );
         let config = path(&config);
         let faults =

@@ -12,6 +12,8 @@ mod mail_template;
 mod meaning;
 mod raw;
 mod table;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +55,8 @@ pub struct Options {
     pub namespace_prefix: &'static str,
     /// Who may say LOGIN without TLS.
     pub plaintext_login: PlaintextLogin,
+    /// The certificates; the first is for clients that ask for none of them. With one, TLS is possible.
+    pub tls: Vec<CertificateFiles>,
     /// The most connections at a time, over all listeners.
     pub max_connections: usize,
     /// The most connections at a time from one address that have yet to log in.
@@ -79,8 +83,10 @@ pub struct Options {
 pub enum Mode {
     /// Listen, and serve whoever connects.
     Serve {
-        /// Cleartext listeners; at least one.
+        /// Listeners where a connection begins in clear text.
         listen: Vec<SocketAddr>,
+        /// Listeners where it begins with TLS. There is at least one of either.
+        listen_tls: Vec<SocketAddr>,
     },
     /// Serve the one client on descriptors 0 and 1, which has yet to log in.
     Inetd,
@@ -102,6 +108,15 @@ pub enum Mode {
     Help,
     /// Print the version.
     Version,
+}
+
+/// Where a certificate is kept, and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain, our own certificate first, in PEM.
+    pub certificate: PathBuf,
+    /// The key, if it is not in the same file.
+    pub key: Option<PathBuf>,
 }
 
 /// The argument of `--dialect`.

@@ -59,7 +59,7 @@ const fn row(
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
     row("c", "config",          One("FILE"),       CommandLine, "read options from FILE: \"name value\" a line"),
-    row("l", "listen",          Many("ADDR:PORT"), Anywhere,    "serve there, without TLS; repeatable"),
+    row("l", "listen",          Many("ADDR:PORT"), Anywhere,    "serve there, in clear text or by STARTTLS"),
     row("i", "inetd",           Flag,              Anywhere,    "serve the one client on descriptors 0 and 1"),
     row("p", "preauth",         Maybe("USER"),     Anywhere,    "the same, logged in already: --preauth=USER"),
     row("",  "demo",            Flag,              CommandLine, "serve sample mail on 127.0.0.1:1143"),
@@ -67,7 +67,6 @@ pub(super) const TABLE: &[Row] = &[
     row("b", "bboards",         One("DIR"),        Anywhere,    "bulletin boards: the Maildirs in DIR"),
     row("u", "users",           One("FILE"),       Anywhere,    "passwd-file: user:{SCHEME}password:..."),
     row("",  "dialect",         One("NAME"),       Anywhere,    "auto, imap2, imap2bis or imap4 [auto]"),
-    row("",  "read-only",       Flag,              Anywhere,    "never write to any Maildir"),
     row("",  "plaintext-login", One("WHO"),        Anywhere,    "never, loopback or always [loopback]"),
     row("",  "idle-timeout",    One("MIN"),        Anywhere,    "close after MIN minutes of silence [30]"),
     row("",  "log-level",       One("LEVEL"),      Anywhere,    "off, error, warn, info, debug, trace [info]"),
@@ -77,20 +76,21 @@ pub(super) const TABLE: &[Row] = &[
 
     row("",  "create-roles",    Flag,              Anywhere,    ""),
     row("",  "hash-password",   Maybe("USER"),     CommandLine, ""),
+    row("L", "listen-tls",      Many("ADDR:PORT"), Anywhere,    ""),
     row("",  "max-connections", One("N"),          Anywhere,    ""),
     row("",  "max-per-address", One("N"),          Anywhere,    ""),
     row("",  "max-message",     One("MIB"),        Anywhere,    ""),
     row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
+    row("",  "read-only",       Flag,              Anywhere,    ""),
     row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),
     row("",  "proxy-protocol",  Many("ADDR[/BITS]"), Anywhere,  ""),
     row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
     row("",  "syslog",          Flag,              Anywhere,    ""),
+    row("",  "tls-cert",        Many("FILE"),      Anywhere,    ""),
+    row("",  "tls-key",         Many("FILE"),      Anywhere,    ""),
     row("",  "wire-log",        Many("USER|ADDR"), Anywhere,    ""),
     row("w", "wait",            Flag,              Anywhere,    ""),
 
-    row("L", "listen-tls",      Many("ADDR:PORT"), LaterVersion, ""),
-    row("",  "tls-cert",        One("FILE"),       LaterVersion, ""),
-    row("",  "tls-key",         One("FILE"),       LaterVersion, ""),
     row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),
     row("",  "verify",          One("MAILDIR"),    LaterVersion, ""),
 ];

@@ -9,6 +9,7 @@
 use super::gate::Gate;
 use super::network::Network;
 use super::shared::Shared;
+use super::tls::Handshake;
 use super::transport::Transport;
 use super::verifier::Serial;
 use crate::budget::{Budget, Clock, SystemClock};
@@ -22,6 +23,9 @@ use std::time::Instant;
 /// What one connection may read, and write, in one turn: large enough for a system call to be cheap beside
 /// it, small enough for a hundred busy connections to leave a turn short.
 const TURN_OCTETS: usize = 64 * 1024;
+
+/// What a read counts for that came to no octets.
+const NO_OCTETS: usize = 1024;
 
 /// What is to be done with a connection after its turn.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,16 +136,57 @@ impl Connection {
         if late {
             self.session.handle_timeout(now);
         }
+        if self.transport.is_handshaking() {
+            if let Some(next) = self.handshake(shared, now)? {
+                return Ok(next);
+            }
+        }
         self.receive(&mut shared.buffer, now)?;
         let mut budget = Budget::step(&clock);
         self.session.run(&mut shared.store, &mut budget);
         self.pass_request_on(token, &mut shared.gate, now);
         let sent = self.send(now)?;
+        if self.begins_tls(shared) {
+            return Ok(Next::Turn);
+        }
         // A session that is over and past its time has had its last chance to send.
         if late && self.session.is_finished() {
             return Ok(Next::Close);
         }
         Ok(self.next(sent > 0))
+    }
+
+    /// Goes on with the handshake of TLS. Nothing is said to the session until it is over, so there is nothing
+    /// else to do in this turn, unless it is.
+    fn handshake(&mut self, shared: &mut Shared, now: Instant) -> io::Result<Option<Next>> {
+        let Some(certificates) = shared.tls.as_mut().filter(|_| !self.session.is_finished()) else {
+            return Ok(Some(Next::Close));
+        };
+        match self.transport.handshake(certificates, now)? {
+            Handshake::Done(info) => {
+                log::debug!("{}: {}", self.name(), self.transport.tls_summary());
+                self.session.handle_tls(info);
+                // What has come behind the handshake may have been read with it, and no event tells of that.
+                self.readable = true;
+                return Ok(None);
+            }
+            Handshake::NeedsInput => self.readable = false,
+            Handshake::NeedsRoom => self.writable = false,
+            Handshake::Again => return Ok(Some(Next::Turn)),
+        }
+        Ok(Some(Next::Wait))
+    }
+
+    /// Begins TLS once the answer to STARTTLS is sent. What was read behind the command is forgotten, as the
+    /// session has forgotten what it was given.
+    fn begins_tls(&mut self, shared: &Shared) -> bool {
+        let is_ready = self.session.is_starting_tls() && !self.session.has_output();
+        let Some(certificates) = shared.tls.as_ref().filter(|_| is_ready) else {
+            return false;
+        };
+        self.leftover = Vec::new();
+        self.transport.begin_tls(certificates.link());
+        true
     }
 
     fn pass_request_on(&mut self, token: Token, gate: &mut Gate, now: Instant) {
@@ -182,7 +227,8 @@ impl Connection {
                     self.hand_over(&buffer[..count], now);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Records of TLS without anything for the session must not make the turn endless.
+                Err(error) if error.kind() == ErrorKind::Interrupted => received += NO_OCTETS,
                 Err(error) => return Err(error),
             }
         }
@@ -224,11 +270,29 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
+        self.flush()?;
         Ok(sent)
     }
 
+    /// Sends what the transport has taken and kept.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.writable && self.transport.has_unsent() {
+            match self.transport.flush() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+        Ok(())
+    }
+
+    /// True if something waits to be sent.
+    fn has_output(&self) -> bool {
+        self.session.has_output() || self.transport.has_unsent()
+    }
+
     fn next(&self, has_sent: bool) -> Next {
-        let output = self.session.has_output();
+        let output = self.has_output();
         if self.session.is_broken() || (self.session.is_finished() && !output) {
             return Next::Close;
         }
@@ -255,7 +319,7 @@ impl Connection {
     /// bug this catches is a client that hangs until it is logged out.
     fn has_wake_up(&self) -> bool {
         let by_reading = self.may_read() && !self.readable;
-        let by_writing = self.session.has_output() && !self.writable;
+        let by_writing = self.has_output() && !self.writable;
         let by_itself = match self.session.turn() {
             Turn::Until(_) => true,
             Turn::External => self.asked.is_some(),

@@ -12,7 +12,7 @@
 use super::activation::{IDLE_TIME, IdleEnd};
 use super::error::ServerError;
 use super::event_loop::{DRAIN_TIME, FIRST_LISTENER, SIGNALS};
-use super::listener::{self, ACCEPTS_A_TURN, Listener};
+use super::listener::{ACCEPTS_A_TURN, Arrival, Listener};
 use super::operator::Operator;
 use super::signals::Asked;
 use super::walls;
@@ -154,20 +154,21 @@ impl Doorkeeper {
                 if !listener.is_ready(now) {
                     break;
                 }
-                if let Some((client, address)) = listener.accept(now) {
-                    self.admit(client, address);
+                if let Some(arrival) = listener.accept(now) {
+                    self.admit(arrival);
                 }
             }
         }
     }
 
-    fn admit(&mut self, client: TcpStream, address: SocketAddr) {
+    fn admit(&mut self, arrival: Arrival) {
+        let address = arrival.address;
         let limit = self.max_connections;
         if self.sessions.len() >= limit {
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
-            return listener::refuse(client);
+            return arrival.refuse();
         }
-        match self.start_session(client) {
+        match self.start_session(arrival.client) {
             Ok(session) => {
                 log::debug!("{address}: served by process {session}");
                 self.sessions.insert(session, address);

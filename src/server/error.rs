@@ -16,6 +16,10 @@ pub enum ServerError {
         /// What the system says.
         source: io::Error,
     },
+    /// A certificate cannot be used: which, and why.
+    Certificate(String),
+    /// The client begins with TLS, and there is no certificate.
+    NoCertificate,
     /// Whoever started the process has handed down no socket to serve.
     NoSocket(String),
     /// The session on descriptors 0 and 1 has nobody it could belong to.
@@ -50,6 +54,11 @@ impl fmt::Display for ServerError {
                 write!(out, "cannot listen on {address}: {source}")?;
                 advice(source).map_or(Ok(()), |advice| write!(out, "; {advice}"))
             }
+            Self::Certificate(reason) => out.write_str(reason),
+            Self::NoCertificate => write!(
+                out,
+                "this connection came to port 993, where it begins with TLS: give a certificate with --tls-cert"
+            ),
             Self::NoSocket(reason) => write!(
                 out,
                 "no socket to wait at: {reason}; --wait is for inetd (wait), xinetd (wait = yes) and socket \
@@ -83,7 +92,12 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
-            Self::NoListener | Self::NoSocket(_) | Self::NoUser(_) | Self::Confine(_) => None,
+            Self::Certificate(_)
+            | Self::Confine(_)
+            | Self::NoCertificate
+            | Self::NoListener
+            | Self::NoSocket(_)
+            | Self::NoUser(_) => None,
         }
     }
 }

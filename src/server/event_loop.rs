@@ -12,7 +12,7 @@ use super::connection::{Connection, Next};
 use super::error::ServerError;
 use super::guests::Guests;
 use super::idlers::Idlers;
-use super::listener::{self, ACCEPTS_A_TURN, Listener};
+use super::listener::{self, Arrival, Listener};
 use super::network::Network;
 use super::operator::Operator;
 use super::proxy::{Announced, FIRST_HERALD, Heralds, Origin};
@@ -20,6 +20,7 @@ use super::shared::Shared;
 use super::signals::Asked;
 use super::slab::{FIRST_KEY, Slab};
 use super::timers::Timers;
+use super::tls::Certificates;
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock, TURN_TIME};
 use crate::logging;
@@ -27,12 +28,10 @@ use crate::options::Options;
 use crate::session::Session;
 use crate::store::MailboxHandle;
 use mio::event::Event;
-use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -176,6 +175,7 @@ impl EventLoop {
             self.hear_heralds();
             self.fire_timers();
             self.deliver_verdicts();
+            self.look_at_certificates();
             self.look_for_news();
             self.give_turns();
             self.spread_news();
@@ -213,6 +213,7 @@ impl EventLoop {
                 .chain(self.heralds.deadline())
                 .chain(self.idlers.next_look())
                 .chain(self.shared.gate.deadline())
+                .chain(self.shared.tls.as_ref().map(Certificates::deadline))
                 .chain(self.draining_until)
                 .chain(self.idle_end.as_ref().and_then(IdleEnd::deadline))
                 .chain(
@@ -263,42 +264,43 @@ impl EventLoop {
     fn accept(&mut self) {
         let now = SystemClock.now();
         for index in 0..self.listeners.len() {
-            for _ in 0..ACCEPTS_A_TURN {
+            for _ in 0..self.listeners[index].accepts_a_turn() {
                 let listener = &mut self.listeners[index];
                 if !listener.is_ready(now) {
                     break;
                 }
-                if let Some((client, address)) = listener.accept(now) {
-                    self.receive(client, address);
+                if let Some(arrival) = listener.accept(now) {
+                    self.receive(arrival);
                 }
             }
         }
     }
 
     /// Somebody is at the door: a client, or a proxy that is to say for whom it comes.
-    fn receive(&mut self, client: TcpStream, address: SocketAddr) {
+    fn receive(&mut self, arrival: Arrival) {
+        let address = arrival.address;
         if self.number_of_clients() >= self.max_connections {
             let limit = self.max_connections;
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
-            return listener::refuse(client);
+            return arrival.refuse();
         }
         if !self.heralds.are_expected_from(address.ip()) {
-            return self.admit(client, Origin::direct(address));
+            return self.admit(arrival, Origin::direct(address));
         }
         let (registry, now) = (self.poll.registry(), SystemClock.now());
-        if let Err(error) = self.heralds.add(client, address, registry, now) {
+        if let Err(error) = self.heralds.add(arrival, registry, now) {
             log::error!("{address}: cannot be heard: {error}");
         }
     }
 
     fn hear_heralds(&mut self) {
         let (registry, now) = (self.poll.registry(), SystemClock.now());
-        for Announced { client, origin } in self.heralds.announced(registry, now) {
-            self.admit(client, origin);
+        for Announced { arrival, origin } in self.heralds.announced(registry, now) {
+            self.admit(arrival, origin);
         }
     }
 
-    fn admit(&mut self, client: TcpStream, origin: Origin) {
+    fn admit(&mut self, arrival: Arrival, origin: Origin) {
         let address = origin.address;
         let network = Network::of(address.ip());
         if !self.guests.enter(network) {
@@ -306,14 +308,18 @@ impl EventLoop {
             log::warn!(
                 "{address}: refused, {limit} from there have yet to log in (max-per-address)"
             );
-            return listener::refuse(client);
+            return arrival.refuse();
         }
         log::debug!("{address}: connected");
-        listener::tune(&client);
+        listener::tune(&arrival.client);
         let peer = origin.peer(&self.shared.gate);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());
-        match self.connect(Transport::Tcp(client), session) {
+        let mut transport = Transport::tcp(arrival.client);
+        if let Some(certificates) = self.shared.tls.as_ref().filter(|_| arrival.is_tls) {
+            transport.begin_tls(certificates.link());
+        }
+        match self.connect(transport, session) {
             Ok(token) => self.set_guest(token, network),
             Err(error) => {
                 log::error!("{address}: cannot be served: {error}");
@@ -367,6 +373,9 @@ impl EventLoop {
 
     /// Those who are connected keep what they were told at the beginning; limits are for those who come.
     fn reread_options(&mut self) {
+        if let Some(certificates) = &mut self.shared.tls {
+            certificates.reload();
+        }
         let Some(options) = self.operator.as_mut().and_then(Operator::reread) else {
             return;
         };
@@ -396,6 +405,15 @@ impl EventLoop {
             } else {
                 self.want_turn(token);
             }
+        }
+    }
+
+    /// Tells the operator in time which certificates are about to end.
+    fn look_at_certificates(&mut self) {
+        let now = SystemClock.now();
+        let certificates = self.shared.tls.as_mut();
+        if let Some(due) = certificates.filter(|certificates| certificates.deadline() <= now) {
+            due.remind(now, SystemClock.wall());
         }
     }
 

@@ -14,6 +14,12 @@ use std::time::{Duration, Instant};
 /// arrives.
 pub(super) const ACCEPTS_A_TURN: usize = 10;
 
+/// The same where every client begins with a handshake, which takes a hundred times as long.
+const TLS_ACCEPTS_A_TURN: usize = 1;
+
+/// The port where connections begin with TLS (RFC 8314 §7.1), whoever listens there for us.
+pub(super) const IMAPS: u16 = 993;
+
 /// When the system is out of descriptors or memory, a connection stays in the kernel's queue, and accepting
 /// fails again at once. Wait this long for somebody to leave.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -23,6 +29,8 @@ pub(super) struct Listener {
     socket: TcpListener,
     /// The address it got: with port 0 the system picks one.
     pub(super) address: SocketAddr,
+    /// Connections begin with TLS.
+    pub(super) is_tls: bool,
     /// True until `accept` answers `WouldBlock`.
     ready: bool,
     paused_until: Option<Instant>,
@@ -30,8 +38,16 @@ pub(super) struct Listener {
     failing: bool,
 }
 
+/// Somebody who has connected.
+pub(super) struct Arrival {
+    pub(super) client: TcpStream,
+    pub(super) address: SocketAddr,
+    /// The connection begins with TLS.
+    pub(super) is_tls: bool,
+}
+
 impl Listener {
-    pub(super) fn bind(address: SocketAddr) -> Result<Self, ServerError> {
+    pub(super) fn bind(address: SocketAddr, is_tls: bool) -> Result<Self, ServerError> {
         let listen = || {
             let socket = TcpListener::bind(address)?;
             let address = socket.local_addr()?;
@@ -39,20 +55,22 @@ impl Listener {
         };
         let (socket, address) =
             listen().map_err(|source| ServerError::Listen { address, source })?;
-        Ok(Self::new(socket, address))
+        Ok(Self::new(socket, address, is_tls))
     }
 
-    /// A socket that listens already.
+    /// A socket that listens already. That TLS is expected there only the port tells.
     pub(super) fn adopt(socket: net::TcpListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        Ok(Self::new(TcpListener::from_std(socket), address))
+        let is_tls = address.port() == IMAPS;
+        Ok(Self::new(TcpListener::from_std(socket), address, is_tls))
     }
 
-    fn new(socket: TcpListener, address: SocketAddr) -> Self {
+    fn new(socket: TcpListener, address: SocketAddr, is_tls: bool) -> Self {
         Self {
             socket,
             address,
+            is_tls,
             ready: false,
             paused_until: None,
             failing: false,
@@ -62,7 +80,8 @@ impl Listener {
     /// From now on whoever connects is served.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE)?;
-        log::info!("listening on {}", self.address);
+        let how = if self.is_tls { " with TLS" } else { "" };
+        log::info!("listening on {}{how}", self.address);
         Ok(())
     }
 
@@ -81,13 +100,26 @@ impl Listener {
         self.paused_until.filter(|_| self.ready)
     }
 
+    /// How many clients are let in by one turn of the loop.
+    pub(super) fn accepts_a_turn(&self) -> usize {
+        if self.is_tls {
+            TLS_ACCEPTS_A_TURN
+        } else {
+            ACCEPTS_A_TURN
+        }
+    }
+
     /// The next client, if there is one.
-    pub(super) fn accept(&mut self, now: Instant) -> Option<(TcpStream, SocketAddr)> {
+    pub(super) fn accept(&mut self, now: Instant) -> Option<Arrival> {
         self.paused_until = None;
         match self.socket.accept() {
-            Ok(client) => {
+            Ok((client, address)) => {
                 self.failing = false;
-                return Some(client);
+                return Some(Arrival {
+                    client,
+                    address,
+                    is_tls: self.is_tls,
+                });
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
             Err(error) if is_about_one_client(&error) => {}
@@ -111,11 +143,17 @@ fn is_about_one_client(error: &io::Error) -> bool {
     )
 }
 
-/// Sends a client away who is one too many. Nobody else is disturbed.
-pub(super) fn refuse(mut client: TcpStream) {
-    // A new socket has room for one line. If the client has gone already, that is as good.
-    let _ = client.write(b"* BYE Too many connections, try again later\r\n");
-    let _ = client.shutdown(Shutdown::Write);
+impl Arrival {
+    /// Sends a client away who is one too many. Nobody else is disturbed. A client that begins with TLS would
+    /// not understand a line.
+    pub(super) fn refuse(mut self) {
+        if !self.is_tls {
+            // A new socket has room for one line. If the client has gone already, that is as good.
+            let line = b"* BYE Too many connections, try again later\r\n";
+            let _ = self.client.write(line);
+        }
+        let _ = self.client.shutdown(Shutdown::Write);
+    }
 }
 
 /// Sets what our connections have in common. It makes no difference to what is no TCP socket.

@@ -43,6 +43,8 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 mod transport;
 mod verifier;
 mod walls;
@@ -56,6 +58,7 @@ use self::operator::Operator;
 use self::shared::Shared;
 use self::signals::{Asked, Signals};
 use self::single::Client;
+use self::tls::Certificates;
 use self::transport::Transport;
 use crate::options::{DialectOption, Mode, Options, RawOptions};
 use crate::protocol::dialect::{Dialect, Level};
@@ -74,6 +77,7 @@ pub use self::verifier::run_if_asked;
 pub struct Server {
     options: Options,
     gate: Gate,
+    tls: Option<Certificates>,
     poll: Poll,
     role: Role,
     operator: Option<Operator>,
@@ -115,8 +119,9 @@ impl Server {
     pub fn bind(options: &Options) -> Result<Self, ServerError> {
         let mut gate = Gate::new(options);
         let role = match &options.mode {
-            Mode::Serve { listen } | Mode::Demo { listen } => Role::Listen(bind_all(listen)?),
-            Mode::Wait => Role::Wait(adopt_all()?),
+            Mode::Serve { listen, listen_tls } => Role::Listen(bind_all(listen, listen_tls)?),
+            Mode::Demo { listen } => Role::Listen(bind_all(listen, &[])?),
+            Mode::Wait => Role::Wait(adopt_all(options)?),
             Mode::Inetd => Role::Serve(Client::Stranger),
             Mode::Preauth(name) => {
                 let known = gate.preauthenticated(name.as_deref());
@@ -127,12 +132,14 @@ impl Server {
                 return Err(ServerError::NoListener);
             }
         };
+        let tls = Certificates::load(&options.tls)?;
         let poll = Poll::new().map_err(ServerError::system("open a poll"))?;
         let waker =
             Waker::new(poll.registry(), WAKER).map_err(ServerError::system("make a waker"))?;
         Ok(Self {
             options: options.clone(),
             gate,
+            tls,
             poll,
             role,
             operator: None,
@@ -196,6 +203,8 @@ impl Server {
         let option_file = self.operator.as_ref().and_then(Operator::option_file);
         let walls = walls::confine(&self.options, option_file).map_err(ServerError::Confine)?;
         self.gate.put_behind(walls);
+        // What only root can read could not be read again when it is renewed.
+        self.tls = Certificates::load(&self.options.tls)?;
         if let Mode::Preauth(name) = &self.options.mode {
             let known = self.gate.preauthenticated(name.as_deref());
             known.map_err(ServerError::NoUser)?;
@@ -238,7 +247,7 @@ impl Server {
         };
         let host = host_name();
         let store = open_store(options, &host);
-        let shared = Shared::new(store, self.gate, session_config(options, host));
+        let shared = Shared::new(store, self.gate, self.tls, session_config(options, host));
         let stop = self.handle.stop;
         let mut event_loop = EventLoop::new(self.poll, shared, options, stop)?;
         if let Some(operator) = operator {
@@ -256,16 +265,21 @@ impl Server {
     }
 }
 
-fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listener>, ServerError> {
-    if addresses.is_empty() {
+fn bind_all(clear: &[SocketAddr], tls: &[SocketAddr]) -> Result<Vec<Listener>, ServerError> {
+    if clear.is_empty() && tls.is_empty() {
         return Err(ServerError::NoListener);
     }
     listener::raise_descriptor_limit();
-    addresses.iter().copied().map(Listener::bind).collect()
+    let clear = clear.iter().map(|address| Listener::bind(*address, false));
+    let tls = tls.iter().map(|address| Listener::bind(*address, true));
+    clear.chain(tls).collect()
 }
 
-fn adopt_all() -> Result<Vec<Listener>, ServerError> {
+fn adopt_all(options: &Options) -> Result<Vec<Listener>, ServerError> {
     let listeners = activation::listeners()?;
+    if options.tls.is_empty() && listeners.iter().any(|listener| listener.is_tls) {
+        return Err(ServerError::NoCertificate);
+    }
     listener::raise_descriptor_limit();
     Ok(listeners)
 }
@@ -277,11 +291,16 @@ fn serve(
 ) -> Result<(), ServerError> {
     let refused = || ServerError::system("serve descriptors 0 and 1");
     let descriptors = single::standard_descriptors().map_err(refused())?;
-    let session = single::session(client, event_loop.shared(), proxies).map_err(refused())?;
-    event_loop
-        .connect(Transport::Descriptors(descriptors), session)
-        .map(drop)
-        .map_err(refused())
+    let is_stranger = matches!(client, Client::Stranger);
+    let shared = event_loop.shared();
+    let session = single::session(client, shared, proxies).map_err(refused())?;
+    let mut transport = Transport::descriptors(descriptors);
+    if is_stranger && single::begins_with_tls() {
+        let certificates = shared.tls.as_ref().ok_or(ServerError::NoCertificate)?;
+        transport.begin_tls(certificates.link());
+    }
+    let connected = event_loop.connect(transport, session);
+    connected.map(drop).map_err(refused())
 }
 
 fn open_store(options: &Options, host: &str) -> Store {
@@ -318,7 +337,7 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         roles: roles(options),
         create_roles: options.create_roles,
         namespace_prefix: options.namespace_prefix,
-        offers_tls: false,
+        offers_tls: !options.tls.is_empty(),
         wire_log: WireLog::of(&options.wire_log),
     }
 }

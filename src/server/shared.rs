@@ -1,6 +1,7 @@
 //! What all connections work with in their turns.
 
 use super::gate::Gate;
+use super::tls::Certificates;
 use crate::options::Options;
 use crate::session::SessionConfig;
 use crate::store::Store;
@@ -13,16 +14,24 @@ const READ_BUFFER: usize = 16 * 1024;
 pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) gate: Gate,
+    /// With them, connections may be under TLS.
+    pub(super) tls: Option<Certificates>,
     pub(super) config: Rc<SessionConfig>,
     /// For one read, by whoever has the turn. Nothing stays in it.
     pub(super) buffer: Box<[u8]>,
 }
 
 impl Shared {
-    pub(super) fn new(store: Store, gate: Gate, config: SessionConfig) -> Self {
+    pub(super) fn new(
+        store: Store,
+        gate: Gate,
+        tls: Option<Certificates>,
+        config: SessionConfig,
+    ) -> Self {
         Self {
             store,
             gate,
+            tls,
             config: Rc::new(config),
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
         }

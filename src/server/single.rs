@@ -5,7 +5,7 @@
 //! and its end is the end of the process.
 
 use super::gate::Gate;
-use super::listener;
+use super::listener::{self, IMAPS};
 use super::proxy;
 use super::shared::Shared;
 use super::transport::Descriptors;
@@ -63,6 +63,13 @@ pub(super) fn session(
             Session::preauthenticated(config, peer, user, account, Instant::now())
         }
     })
+}
+
+/// Whether the client begins with TLS, which only the port tells under inetd.
+pub(super) fn begins_with_tls() -> bool {
+    let address = rustix::net::getsockname(io::stdin()).ok();
+    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+    address.is_some_and(|address| address.port() == IMAPS)
 }
 
 /// Who is at the other end of descriptor 0. If that is no socket, or a socket of this machine alone, it is

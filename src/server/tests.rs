@@ -363,14 +363,19 @@ fn serve_descriptors_at(
     let options = options(home, &["--inetd", "--plaintext-login", "always"]);
     let host = String::from("test");
     let store = store(&options);
-    let shared = Shared::new(store, Gate::new(&options), session_config(&options, host));
+    let shared = Shared::new(
+        store,
+        Gate::new(&options),
+        None,
+        session_config(&options, host),
+    );
     let poll = Poll::new().expect("a poll");
     let mut event_loop = EventLoop::new(poll, shared, &options, Arc::default())?;
     let session = single::session(Client::Stranger, event_loop.shared(), &[])
         .map_err(ServerError::system("serve descriptors"))?;
     let descriptors = Descriptors::new(input, output).expect("descriptors");
     event_loop
-        .connect(Transport::Descriptors(descriptors), session)
+        .connect(Transport::descriptors(descriptors), session)
         .map_err(ServerError::system("serve descriptors"))?;
     event_loop.run()
 }

@@ -1,6 +1,7 @@
 //! What carries the octets of one client: a TCP socket, or the two descriptors that inetd, ssh or a shell
-//! gave us. All of it is read and written without ever waiting.
+//! gave us, with or without TLS above it. All of it is read and written without ever waiting.
 
+use super::tls::{Certificates, Handshake, Link};
 use mio::event::Source;
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
@@ -10,9 +11,17 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Instant;
 
 /// A two-way stream of octets that answers `WouldBlock`.
-pub(super) enum Transport {
+pub(super) struct Transport {
+    stream: Stream,
+    /// Boxed, for a client in clear text has none.
+    tls: Option<Box<Link>>,
+}
+
+/// What is below TLS.
+enum Stream {
     /// A connection that a listener accepted.
     Tcp(TcpStream),
     /// Descriptors that were there when the program started.
@@ -20,30 +29,85 @@ pub(super) enum Transport {
 }
 
 impl Transport {
+    /// A connection that a listener accepted.
+    pub(super) fn tcp(stream: TcpStream) -> Self {
+        Self {
+            stream: Stream::Tcp(stream),
+            tls: None,
+        }
+    }
+
+    /// Descriptors that were there when the program started.
+    pub(super) fn descriptors(descriptors: Descriptors) -> Self {
+        Self {
+            stream: Stream::Descriptors(descriptors),
+            tls: None,
+        }
+    }
+
+    /// From now on all octets go through TLS.
+    pub(super) fn begin_tls(&mut self, link: Link) {
+        self.tls = Some(Box::new(link));
+    }
+
+    /// True while there is TLS that has not come to stand. Nothing can be read or written meanwhile.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    /// Goes on with the handshake.
+    ///
+    /// # Errors
+    /// If it has failed.
+    pub(super) fn handshake(
+        &mut self,
+        certificates: &mut Certificates,
+        now: Instant,
+    ) -> io::Result<Handshake> {
+        match &mut self.tls {
+            Some(tls) => tls.handshake(&mut self.stream, certificates, now),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// For the log, after the handshake.
+    pub(super) fn tls_summary(&self) -> String {
+        let tls = self.tls.as_ref();
+        tls.map_or_else(String::new, |tls| tls.summary())
+    }
+
+    /// True if octets that were taken wait for room.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
+    }
+
     /// Puts the stream under the eyes of the poll. Returns true if its input has to be taken as readable,
     /// now and always.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
-        match self {
-            Self::Tcp(stream) => {
+        match &mut self.stream {
+            Stream::Tcp(stream) => {
                 let interest = Interest::READABLE | Interest::WRITABLE;
                 registry.register(stream, token, interest).map(|()| false)
             }
-            Self::Descriptors(pair) => pair.register(registry, token),
+            Stream::Descriptors(pair) => pair.register(registry, token),
         }
     }
 
     /// Takes the stream out of the poll.
     pub(super) fn deregister(&mut self, registry: &Registry) {
         // Closing the socket does the same; an error here changes nothing.
-        let _ = match self {
-            Self::Tcp(stream) => stream.deregister(registry),
-            Self::Descriptors(pair) => pair.deregister(registry),
+        let _ = match &mut self.stream {
+            Stream::Tcp(stream) => stream.deregister(registry),
+            Stream::Descriptors(pair) => pair.deregister(registry),
         };
     }
 
     /// Tells the other side that nothing follows, so that it reads what was sent before.
     pub(super) fn finish_writing(&mut self) {
-        if let Self::Tcp(stream) = self {
+        if let Some(tls) = &mut self.tls {
+            tls.finish(&mut self.stream);
+        }
+        if let Stream::Tcp(stream) = &self.stream {
             // It fails if the other side has gone already, and then nobody is left to be told.
             let _ = stream.shutdown(Shutdown::Write);
         }
@@ -52,6 +116,32 @@ impl Transport {
 
 impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => tls.read(&mut self.stream, buffer),
+            None => self.stream.read(buffer),
+        }
+    }
+}
+
+/// Under TLS, octets that were written may be unsent, until a flush succeeds.
+impl Write for Transport {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => tls.write(&mut self.stream, bytes),
+            None => self.stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => tls.flush(&mut self.stream),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Descriptors(pair) => pair.input.file.read(buffer),
@@ -59,7 +149,7 @@ impl Read for Transport {
     }
 }
 
-impl Write for Transport {
+impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),

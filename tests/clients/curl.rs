@@ -164,7 +164,7 @@ fn fetches_a_folder() {
     // The name travels as it is on the wire, its `&` escaped.
     let path = format!("Entw%26APw-rfe;UID=[1-{}]", DRAFTS.messages);
     rig.get(&path, &["--output", files]);
-    assert_eq!(rig.server.log().matches("logged in").count(), 1);
+    assert_eq!(rig.server.log().matches("login granted").count(), 1);
     for number in 1..=DRAFTS.messages {
         let file = rig.site.home().join(format!("{number}.eml"));
         let fetched = std::fs::read(file).expect("curl wrote it");

@@ -348,7 +348,7 @@ fn survives_a_lost_connection(name: &str) {
     if name == "neomutt" {
         // It connects again but does not open the mailbox.
         until("it is back", SOON, || {
-            let logins = rig.server.log().matches("logged in").count();
+            let logins = rig.server.log().matches("login granted").count();
             (logins == 2).then_some(())
         });
         screen.press("c");

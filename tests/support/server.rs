@@ -40,10 +40,15 @@ impl TestServer {
     /// When it does not come to listen.
     pub(crate) fn start(site: &Site, arguments: &[&str]) -> Self {
         let mut command = command(site);
+        let level = match arguments.contains(&"--log-level") {
+            true => &[][..],
+            false => &["--log-level", "info"],
+        };
         command
-            .args(["--listen", "127.0.0.1:0", "--log-level", "info"])
+            .args(["--listen", "127.0.0.1:0"])
             .args(site.run_as())
             .args(arguments)
+            .args(level)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());

@@ -1,4 +1,5 @@
-//! Argon2 (RFC 9106), in the form of the PHC strings: what `doveadm pw -s ARGON2ID` and `argon2` write.
+//! Argon2 (RFC 9106), in the form of the PHC strings: what `doveadm pw -s ARGON2ID` and `argon2`
+//! write.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use data_encoding::BASE64_NOPAD;

@@ -1,7 +1,7 @@
 //! bcrypt: what `htpasswd -B` and `doveadm pw -s BLF-CRYPT` write.
 //!
-//! `$2a$`, `$2b$` and `$2y$` mean the same function here. They tell apart what faulty programs of the past
-//! wrote, for passwords nobody has.
+//! `$2a$`, `$2b$` and `$2y$` mean the same function here. They tell apart what faulty programs of
+//! the past wrote, for passwords nobody has.
 
 use zeroize::Zeroizing;
 

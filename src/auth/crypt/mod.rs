@@ -11,9 +11,9 @@
 //! | `$7$` `$y$` | scrypt, yescrypt | `yescrypt.rs` |
 //! | `$argon2i$` `$argon2id$` | Argon2 | `argon2.rs` |
 //!
-//! Each function has a file that takes such a text apart and computes a digest; the work itself is done
-//! by a crate made for it. A text says what a login costs, so that is bounded when it is read: a user list
-//! with a slip in it is not to stop a server.
+//! Each function has a file that takes such a text apart and computes a digest; the work itself is
+//! done by a crate made for it. A text says what a login costs, so that is bounded when it is read:
+//! a user list with a slip in it is not to stop a server.
 
 mod argon2;
 mod blowfish;

@@ -1,5 +1,5 @@
-//! Octets as 64 letters. `crypt(3)` has its own alphabet and begins with the least significant bits;
-//! bcrypt has another alphabet and the usual order.
+//! Octets as 64 letters. `crypt(3)` has its own alphabet and begins with the least significant
+//! bits; bcrypt has another alphabet and the usual order.
 
 use std::sync::LazyLock;
 

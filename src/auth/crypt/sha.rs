@@ -1,5 +1,5 @@
-//! SHA-256-crypt and SHA-512-crypt: what Debian's `/etc/shadow` held up to 2021, and what `doveadm pw -s
-//! SHA512-CRYPT` writes. <https://www.akkadia.org/drepper/SHA-crypt.txt>
+//! SHA-256-crypt and SHA-512-crypt: what Debian's `/etc/shadow` held up to 2021, and what
+//! `doveadm pw -s SHA512-CRYPT` writes. <https://www.akkadia.org/drepper/SHA-crypt.txt>
 
 use sha_crypt::Params;
 use zeroize::Zeroizing;
@@ -11,8 +11,8 @@ const MAX_ROUNDS: u32 = 5_000_000;
 
 const MAX_SALT: usize = 16;
 
-/// The positions of a digest in the order in which they are written: in threes, from three parts of the
-/// digest by turns. Each part goes first once in three.
+/// The positions of a digest in the order in which they are written: in threes, from three parts of
+/// the digest by turns. Each part goes first once in three.
 fn written(first: [usize; 3], turn: fn([usize; 3]) -> [usize; 3]) -> impl Iterator<Item = usize> {
     let threes = std::iter::successors(Some(first), move |&last| Some(turn(last)));
     threes.flatten()

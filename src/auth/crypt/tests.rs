@@ -4,7 +4,8 @@ use super::*;
 
 const PASSWORD: &[u8] = b"correct horse";
 
-/// From Debian 12's mkpasswd (libxcrypt 4.4.33), doveadm (Dovecot 2.3.19), htpasswd (Apache 2.4) and openssl 3.0.
+/// From Debian 12's mkpasswd (libxcrypt 4.4.33), doveadm (Dovecot 2.3.19), htpasswd (Apache 2.4)
+/// and openssl 3.0.
 const MADE: &[(&str, &str)] = &[
     (
         "mkpasswd -m yescrypt",

@@ -1,5 +1,5 @@
-//! yescrypt and scrypt: `$y$` is what Debian's `/etc/shadow` holds since 2021; `$7$` is libxcrypt's way to
-//! write scrypt, of which yescrypt is an extension. <https://www.openwall.com/yescrypt/>
+//! yescrypt and scrypt: `$y$` is what Debian's `/etc/shadow` holds since 2021; `$7$` is libxcrypt's
+//! way to write scrypt, of which yescrypt is an extension. <https://www.openwall.com/yescrypt/>
 
 use yescrypt::{Mode, Params};
 use zeroize::Zeroizing;

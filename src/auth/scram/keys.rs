@@ -1,5 +1,5 @@
-//! What a server keeps of a password for SCRAM (RFC 5802 §3): enough to check a proof and to give one,
-//! not enough to log in with.
+//! What a server keeps of a password for SCRAM (RFC 5802 §3): enough to check a proof and to give
+//! one, not enough to log in with.
 
 use std::fmt;
 

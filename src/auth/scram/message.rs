@@ -45,12 +45,12 @@ impl ClientFirst {
     /// gs2-header           = ( "n" / "y" / "p=" cb-name ) "," [ "a=" saslname ] ","
     /// bare                 = "n=" saslname "," "r=" nonce [ "," extensions ]
     /// ```
-    /// `plus` says which of the two mechanisms the client chose, `channel` what it was offered: nothing if
-    /// SCRAM-SHA-256-PLUS was not.
+    /// `plus` says which of the two mechanisms the client chose, `channel` what it was offered:
+    /// nothing if SCRAM-SHA-256-PLUS was not.
     ///
     /// # Errors
-    /// If it is not of this form, wants to act for somebody else, or if the client did not see that there is
-    /// SCRAM-SHA-256-PLUS (RFC 5802 §6): then somebody took it out of the list.
+    /// If it is not of this form, wants to act for somebody else, or if the client did not see that
+    /// there is SCRAM-SHA-256-PLUS (RFC 5802 §6): then somebody took it out of the list.
     pub fn parse(
         message: &[u8],
         plus: bool,

@@ -1,5 +1,5 @@
-//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, the server's side (RFC 5802, RFC 7677): both ends show that they
-//! know the password, and neither sends it.
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, the server's side (RFC 5802, RFC 7677): both ends show
+//! that they know the password, and neither sends it.
 //!
 //! ```text
 //! client-first   n,,n=ann,r=NONCE1             gs2 header (channel binding, authzid), name, nonce
@@ -8,13 +8,13 @@
 //! server-final   v=SIGNATURE
 //! ```
 //!
-//! Nothing is kept here from one message to the next: whoever drives the exchange keeps the messages, and hands
-//! them in again. So the two halves may run in different processes. A user whose password changes meanwhile
-//! fails.
+//! Nothing is kept here from one message to the next: whoever drives the exchange keeps the
+//! messages, and hands them in again. So the two halves may run in different processes. A user
+//! whose password changes meanwhile fails.
 //!
-//! A name that is not known gets an answer like any other, and fails at the end. Its salt has to be the same
-//! each time and different from that of the next name: it is made from the name with a secret key, and so is
-//! the salt of those whose password itself is in the user list.
+//! A name that is not known gets an answer like any other, and fails at the end. Its salt has to be
+//! the same each time and different from that of the next name: it is made from the name with a
+//! secret key, and so is the salt of those whose password itself is in the user list.
 
 mod keys;
 mod message;
@@ -52,16 +52,17 @@ pub struct Answer {
 }
 
 impl ClientFirst {
-    /// Answers by the server-first-message. `candidate` is the one of [`ClientFirst::user`]; `nonce` is new each
-    /// time; `key` is secret and stays the same, so that an unknown user has the same salt tomorrow.
+    /// Answers by the server-first-message. `candidate` is the one of [`ClientFirst::user`];
+    /// `nonce` is new each time; `key` is secret and stays the same, so that an unknown user has
+    /// the same salt tomorrow.
     pub fn answer(&self, candidate: &Candidate, nonce: &[u8], key: &[u8]) -> String {
         let (salt, iterations) = self.setting(candidate, key);
         let (salt, nonce) = (BASE64.encode(&salt), BASE64.encode(nonce));
         format!("r={}{nonce},s={salt},i={iterations}", self.nonce())
     }
 
-    /// Judges the client-final-message. `candidate` and `key` are as before, `server_first` is what was answered
-    /// then, `channel` is what both mechanisms were offered with. May take long.
+    /// Judges the client-final-message. `candidate` and `key` are as before, `server_first` is what
+    /// was answered then, `channel` is what both mechanisms were offered with. May take long.
     pub fn finish(
         &self,
         candidate: &Candidate,

@@ -1,11 +1,11 @@
 //! Connections from proxies that have yet to say who the client is.
 
 use super::{HEADER_TIME, Origin, Parsed, garbage, is_trusted, parse, read_some};
+use crate::server::listener::Arrival;
 use crate::types::AddressRange;
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// The tokens from here on, up to those of connections, are for heralds.
@@ -21,8 +21,7 @@ pub(in crate::server) struct Heralds {
 
 /// One connection.
 struct Herald {
-    client: TcpStream,
-    proxy: SocketAddr,
+    arrival: Arrival,
     octets: Vec<u8>,
     until: Instant,
     is_readable: bool,
@@ -30,7 +29,7 @@ struct Herald {
 
 /// A client whose proxy has said who it is.
 pub(in crate::server) struct Announced {
-    pub(in crate::server) client: TcpStream,
+    pub(in crate::server) arrival: Arrival,
     pub(in crate::server) origin: Origin,
 }
 
@@ -61,20 +60,22 @@ impl Heralds {
     /// A proxy has connected.
     pub(in crate::server) fn add(
         &mut self,
-        mut client: TcpStream,
-        proxy: SocketAddr,
+        mut arrival: Arrival,
         registry: &Registry,
         now: Instant,
     ) -> io::Result<()> {
         let free = self.places.iter().position(Option::is_none);
         let place = free.unwrap_or(self.places.len());
-        registry.register(&mut client, Token(FIRST_HERALD + place), Interest::READABLE)?;
+        registry.register(
+            &mut arrival.client,
+            Token(FIRST_HERALD + place),
+            Interest::READABLE,
+        )?;
         if place == self.places.len() {
             self.places.push(None);
         }
         self.places[place] = Some(Herald {
-            client,
-            proxy,
+            arrival,
             octets: Vec::new(),
             until: now + HEADER_TIME,
             is_readable: false,
@@ -119,10 +120,10 @@ impl Heralds {
             };
             self.count -= 1;
             // Closing the socket does the same if this fails.
-            let _ = registry.deregister(&mut herald.client);
+            let _ = registry.deregister(&mut herald.arrival.client);
             match heard {
                 Ok(origin) => announced.push(herald.announce(origin)),
-                Err(error) => log::warn!("{}: a proxy, refused: {error}", herald.proxy),
+                Err(error) => log::warn!("{}: a proxy, refused: {error}", herald.arrival.address),
             }
         }
         announced
@@ -137,9 +138,9 @@ impl Heralds {
 
 impl Herald {
     fn announce(self, origin: Origin) -> Announced {
-        log::debug!("{}: a proxy, for {}", self.proxy, origin.address);
+        log::debug!("{}: a proxy, for {}", self.arrival.address, origin.address);
         Announced {
-            client: self.client,
+            arrival: self.arrival,
             origin,
         }
     }
@@ -148,15 +149,19 @@ impl Herald {
     fn hear(&mut self, now: Instant) -> Option<io::Result<Origin>> {
         while self.is_readable {
             match parse(&self.octets) {
-                Parsed::Header(header) => return Some(Ok(Origin::behind(self.proxy, header))),
+                Parsed::Header(header) => {
+                    return Some(Ok(Origin::behind(self.arrival.address, header)));
+                }
                 Parsed::Garbage => return Some(Err(garbage())),
-                Parsed::More(count) => match read_some(&mut self.client, count, &mut self.octets) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        self.is_readable = false;
+                Parsed::More(count) => {
+                    match read_some(&mut self.arrival.client, count, &mut self.octets) {
+                        Ok(()) => {}
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                            self.is_readable = false;
+                        }
+                        Err(error) => return Some(Err(error)),
                     }
-                    Err(error) => return Some(Err(error)),
-                },
+                }
             }
         }
         (self.until <= now).then(|| Err(ErrorKind::TimedOut.into()))

@@ -94,6 +94,10 @@ fn of_daemon(options: &Options) -> Territory {
     if let Some(boards) = &options.bboards {
         territory.may_use_boards(boards, options.read_only);
     }
+    for files in &options.tls {
+        territory.may_reread(&files.certificate);
+        files.key.iter().for_each(|key| territory.may_reread(key));
+    }
     let root = options.mail.fixed_part();
     match (&root, &options.users) {
         (Some(root), _) if root == Path::new("/") => territory.give_up("--mail begins with %"),

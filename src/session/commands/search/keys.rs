@@ -378,12 +378,27 @@ impl Judge<'_> {
     }
 
     /// A field of that name that contains the string, as its reader sees it and whatever its case; the
-    /// empty string asks whether there is such a field (RFC 3501 §6.4.4).
+    /// empty string asks whether there is such a field (RFC 3501 §6.4.4). A name in an address may be sought
+    /// as it is written, or as the envelope has it.
     fn header(&self, name: &[u8], finder: &Finder) -> Result<bool, Missing> {
         let block = self.facts.header()?;
+        let has_addresses = is_one_of(name, ADDRESS_FIELDS);
+        let contains = |text: &[u8]| finder.is_in(&folded(text));
+        let is_unquoted_in = |value| {
+            let text = words::shown_unquoted(value);
+            has_addresses && text.is_some_and(|text| contains(&text))
+        };
         let mut named = header::fields(block).filter(|field| field.name.eq_ignore_ascii_case(name));
-        Ok(named.any(|field| finder.is_in(&folded(&words::shown(field.value)))))
+        Ok(named.any(|field| contains(&words::shown(field.value)) || is_unquoted_in(field.value)))
     }
+}
+
+/// Those of the envelope that are lists of addresses (RFC 3501 §7.4.2).
+const ADDRESS_FIELDS: &[&str] = &["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
+
+fn is_one_of(name: &[u8], fields: &[&str]) -> bool {
+    let mut fields = fields.iter();
+    fields.any(|field| field.as_bytes().eq_ignore_ascii_case(name))
 }
 
 fn lies(when: When, date: Day, day: Day) -> bool {

@@ -1,0 +1,312 @@
+//! A certificate and its key, from PEM files (RFC 7468) to what TLS needs: the chain, the key, the names
+//! it is for, when it ends, and what a login can be bound to.
+//!
+//! The options ask this room whether the files are good, before anything listens; the server asks it
+//! again whenever the files have changed. Both get the same sentence if they are not.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::client::verify_server_name;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys, crypto};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use x509_cert::Certificate as X509;
+use x509_cert::der::Decode;
+use zeroize::Zeroizing;
+
+/// A chain and a key are some thousand octets; whatever is larger is something else.
+const MAX_FILE: u64 = 1 << 20;
+
+/// A certificate that can be shown to clients, with the key that proves it is ours.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    key: CertifiedKey,
+    not_after: SystemTime,
+    end_point: Option<Vec<u8>>,
+}
+
+/// Why there is no certificate, in words for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateError {
+    /// The fault lies in the file with the certificate.
+    Certificate(String),
+    /// It lies in the file with the key.
+    Key(String),
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(text) | Self::Key(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for CertificateError {}
+
+impl Certificate {
+    /// Reads the chain, our own certificate first, from one file, and the key from another; without
+    /// another, from the same.
+    ///
+    /// # Errors
+    /// If a file cannot be read or has not what it should have, or if the key is not that of the certificate.
+    pub fn read(certificate: &Path, key: Option<&Path>) -> Result<Self, CertificateError> {
+        let text = contents(certificate).map_err(CertificateError::Certificate)?;
+        let chain =
+            chain(&text).map_err(|fault| CertificateError::Certificate(at(certificate, &fault)))?;
+        let (place, key) = match key {
+            None => (certificate, private_key(&text)),
+            Some(path) => {
+                let text = contents(path).map_err(CertificateError::Key)?;
+                (path, private_key(&text))
+            }
+        };
+        let key = key.map_err(|fault| CertificateError::Key(at(place, &fault)))?;
+        Self::new(chain, key).map_err(|(is_key, fault)| match is_key {
+            true => CertificateError::Key(at(place, &fault)),
+            false => CertificateError::Certificate(at(certificate, &fault)),
+        })
+    }
+
+    /// The error says whether it is the key's, and what it is.
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, (bool, String)> {
+        let own = chain.first().ok_or((false, String::new()))?;
+        let not_understood = |error: &dyn fmt::Display| {
+            (false, format!("the certificate is not understood: {error}"))
+        };
+        let x509 = X509::from_der(own).map_err(|error| not_understood(&error))?;
+        ParsedCertificate::try_from(own).map_err(|error| not_understood(&error))?;
+        let end_point = end_point(&x509, own);
+        let end = x509.tbs_certificate().validity().not_after;
+        let key = CertifiedKey::from_der(chain, key, &crypto::ring::default_provider());
+        Ok(Self {
+            key: key.map_err(|error| (true, key_fault(&error)))?,
+            not_after: UNIX_EPOCH + end.to_unix_duration().min(FAR_FUTURE),
+            end_point,
+        })
+    }
+
+    /// The chain and the key, for the library that speaks TLS.
+    pub fn certified_key(&self) -> CertifiedKey {
+        self.key.clone()
+    }
+
+    /// When it ends.
+    pub fn not_after(&self) -> SystemTime {
+        self.not_after
+    }
+
+    /// Its hash, as RFC 5929 §4.1 has it for the channel binding `tls-server-end-point`; nothing if its
+    /// signature does not tell which hash to take.
+    pub fn end_point(&self) -> Option<&[u8]> {
+        self.end_point.as_deref()
+    }
+
+    /// True if it is for a host of that name; `*` in it stands for one label (RFC 9525 §6.3).
+    pub fn is_for(&self, name: &str) -> bool {
+        let Ok(name) = ServerName::try_from(name) else {
+            return false;
+        };
+        // That it parses was found out when it was read.
+        let parsed = self
+            .key
+            .end_entity_cert()
+            .and_then(ParsedCertificate::try_from);
+        parsed.is_ok_and(|own| verify_server_name(&own, &name).is_ok())
+    }
+}
+
+/// More than any date in a certificate is away, and far less than what a clock cannot hold.
+const FAR_FUTURE: Duration = Duration::from_secs(10_000 * 366 * 24 * 60 * 60);
+
+fn at(path: &Path, fault: &str) -> String {
+    format!("{}: {fault}", path.display())
+}
+
+/// What a file holds. It may be a key, so there is room for all of it from the start: memory that was too
+/// small and is given back is not wiped.
+fn contents(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let read = || {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        if size > MAX_FILE {
+            return Err(io::Error::other("it is too large for a certificate"));
+        }
+        let mut text = Zeroizing::new(Vec::with_capacity(size as usize + 1));
+        file.take(size).read_to_end(&mut text)?;
+        Ok(text)
+    };
+    read().map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    match chain {
+        Ok(chain) if chain.is_empty() => Err("there is no certificate in it, in PEM".into()),
+        Ok(chain) => Ok(chain),
+        Err(error) => Err(format!("this is no PEM: {error}")),
+    }
+}
+
+fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
+        pem::Error::NoItemsFound if is_encrypted(text) => {
+            "the key is encrypted, and nobody is there to say the passphrase".into()
+        }
+        pem::Error::NoItemsFound => "there is no private key in it, in PEM".into(),
+        error => format!("this is no PEM: {error}"),
+    })
+}
+
+fn is_encrypted(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"-----BEGIN ENCRYPTED PRIVATE KEY-----").is_some()
+}
+
+fn key_fault(error: &Error) -> String {
+    match error {
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            "the key is not that of the certificate".into()
+        }
+        error => format!("the key cannot be used: {error}"),
+    }
+}
+
+/// RFC 5929 §4.1: the hash is that of the certificate's signature; SHA-256 where that is weaker. A signature
+/// with no hash of its own, such as that of Ed25519, has no such channel binding.
+fn end_point(x509: &X509, der: &[u8]) -> Option<Vec<u8>> {
+    Some(match x509.signature_algorithm().oid.to_string().as_str() {
+        // md5, sha1, sha224 and sha256 WithRSAEncryption (RFC 8017 A.2.4);
+        // ecdsa-with-SHA1, -SHA224 and -SHA256 (RFC 5758 §3.2)
+        "1.2.840.113549.1.1.4"
+        | "1.2.840.113549.1.1.5"
+        | "1.2.840.113549.1.1.14"
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
+        | "1.2.840.10045.4.3.1"
+        | "1.2.840.10045.4.3.2" => Sha256::digest(der).to_vec(),
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => Sha384::digest(der).to_vec(),
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => Sha512::digest(der).to_vec(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+    use std::fs;
+    use tempfile::TempDir;
+
+    struct Made {
+        certificate: String,
+        key: String,
+    }
+
+    fn make(names: &[&str]) -> Made {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        params.not_after = date_time_ymd(2031, 2, 3);
+        let key = KeyPair::generate().expect("a key");
+        Made {
+            certificate: params.self_signed(&key).expect("signed").pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    fn read(certificate: &str, key: Option<&str>) -> Result<Certificate, CertificateError> {
+        let home = TempDir::new().expect("a directory");
+        let [certificate_file, key_file] =
+            ["cert.pem", "key.pem"].map(|name| home.path().join(name));
+        fs::write(&certificate_file, certificate).expect("written");
+        fs::write(&key_file, key.unwrap_or_default()).expect("written");
+        Certificate::read(&certificate_file, key.map(|_| key_file.as_path()))
+    }
+
+    #[test]
+    fn what_a_certificate_says() {
+        let made = make(&["mail.example", "*.example.org"]);
+        let read = read(&made.certificate, Some(&made.key)).expect("good");
+        let end = jiff::Timestamp::try_from(read.not_after()).expect("a time");
+        assert_eq!(end.to_string(), "2031-02-03T00:00:00Z");
+        for name in ["mail.example", "MAIL.example", "imap.example.org"] {
+            assert!(read.is_for(name), "{name}");
+        }
+        for name in [
+            "example",
+            "example.org",
+            "a.b.example.org",
+            "",
+            "x y",
+            "192.0.2.1",
+        ] {
+            assert!(!read.is_for(name), "{name}");
+        }
+        let der = &read.certified_key().cert[0];
+        assert_eq!(read.end_point(), Some(&*Sha256::digest(der)));
+    }
+
+    #[test]
+    fn the_key_may_be_in_the_same_file() {
+        let made = make(&["mail.example"]);
+        let both = format!("{}{}", made.key, made.certificate);
+        assert!(read(&both, None).is_ok());
+        let chain = format!("{}{}", made.certificate, make(&["ca.example"]).certificate);
+        let read = read(&chain, Some(&made.key)).expect("good");
+        assert_eq!(read.certified_key().cert.len(), 2);
+        assert!(read.is_for("mail.example") && !read.is_for("ca.example"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_and_where() {
+        let (made, other) = (make(&["mail.example"]), make(&["mail.example"]));
+        let half = &made.certificate[..made.certificate.len() / 2];
+        let encrypted = made.key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        let broken = made.certificate.replacen("MII", "MIJ", 1);
+        for (certificate, key, is_key, words) in [
+            ("", Some(&*made.key), false, "no certificate"),
+            (half, Some(&*made.key), false, "no PEM"),
+            (&*broken, Some(&*made.key), false, "not understood"),
+            (&*made.certificate, None, true, "no private key"),
+            (&*made.certificate, Some(""), true, "no private key"),
+            (&*made.certificate, Some(&*encrypted), true, "passphrase"),
+            (
+                &*made.certificate,
+                Some(&*other.key),
+                true,
+                "not that of the certificate",
+            ),
+            (&*made.certificate, Some(&made.key[..40]), true, "no PEM"),
+        ] {
+            let fault = read(certificate, key).expect_err(words);
+            assert!(fault.to_string().contains(words), "{words}: {fault}");
+            assert_eq!(matches!(fault, CertificateError::Key(_)), is_key, "{words}");
+        }
+        let missing = Path::new("/nonexistent/cert.pem");
+        let fault = Certificate::read(missing, None).expect_err("there is none");
+        assert!(
+            fault
+                .to_string()
+                .starts_with("cannot read /nonexistent/cert.pem"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn ed25519_has_no_end_point() {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
+        let params = CertificateParams::new(["mail.example".to_owned()]).expect("a name");
+        let certificate = params.self_signed(&key).expect("signed").pem();
+        let read = read(&certificate, Some(&key.serialize_pem())).expect("good");
+        assert_eq!(read.end_point(), None);
+    }
+}

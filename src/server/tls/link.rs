@@ -1,0 +1,249 @@
+//! TLS on one connection.
+
+use super::certificates::Certificates;
+use crate::session::TlsInfo;
+use rustls::server::{Accepted, AcceptedAlert, Acceptor};
+use rustls::{Error, ProtocolVersion, ServerConnection};
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
+
+/// The content of one record at most (RFC 8446 §5.1): what is encrypted at a time.
+const RECORD: usize = 16 * 1024;
+/// Reads of a handshake in one turn. A fair one takes three.
+const READS_A_TURN: usize = 16;
+
+/// What a handshake has come to.
+#[derive(Debug)]
+pub(in crate::server) enum Handshake {
+    /// It is over, and this came of it.
+    Done(TlsInfo),
+    /// It goes on when the client has sent something.
+    NeedsInput,
+    /// It goes on when there is room for output.
+    NeedsRoom,
+    /// It goes on in the next turn.
+    Again,
+}
+
+/// The TLS of one connection. It is given the stream below it at each call.
+pub(in crate::server) struct Link {
+    state: State,
+    /// What the handshake is going to tell of the certificate.
+    end_point: Option<Vec<u8>>,
+}
+
+enum State {
+    /// Waits for a ClientHello.
+    New(Acceptor),
+    Begun(ServerConnection),
+}
+
+impl Link {
+    /// TLS that begins with the next octet from the client.
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::New(Acceptor::default()),
+            end_point: None,
+        }
+    }
+
+    /// True until [`Self::handshake`] has been done.
+    pub(in crate::server) fn is_handshaking(&self) -> bool {
+        match &self.state {
+            State::New(_) => true,
+            State::Begun(tls) => tls.is_handshaking(),
+        }
+    }
+
+    /// Goes on with the handshake.
+    ///
+    /// # Errors
+    /// If it has failed. The client was told by an alert, as far as that is possible.
+    pub(in crate::server) fn handshake(
+        &mut self,
+        stream: &mut (impl Read + Write),
+        certificates: &mut Certificates,
+        now: Instant,
+    ) -> io::Result<Handshake> {
+        for _ in 0..READS_A_TURN {
+            match would_block(self.flush(stream))? {
+                Some(()) if !self.is_handshaking() => return Ok(Handshake::Done(self.info())),
+                Some(()) => {}
+                None => return Ok(Handshake::NeedsRoom),
+            }
+            match would_block(self.read_tls(stream))? {
+                Some(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Some(_) => self.process(stream, certificates, now)?,
+                None => return Ok(Handshake::NeedsInput),
+            }
+        }
+        Ok(Handshake::Again)
+    }
+
+    fn read_tls(&mut self, stream: &mut impl Read) -> io::Result<usize> {
+        match &mut self.state {
+            State::New(acceptor) => acceptor.read_tls(stream),
+            State::Begun(tls) => tls.read_tls(stream),
+        }
+    }
+
+    fn process(
+        &mut self,
+        stream: &mut impl Write,
+        certificates: &mut Certificates,
+        now: Instant,
+    ) -> io::Result<()> {
+        match &mut self.state {
+            State::Begun(tls) => process(tls, stream),
+            State::New(acceptor) => {
+                let accepted = acceptor.accept();
+                if let Some(hello) = accepted.map_err(|fault| refuse(fault, stream))? {
+                    self.begin(hello, stream, certificates, now)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        accepted: Accepted,
+        stream: &mut impl Write,
+        certificates: &mut Certificates,
+        now: Instant,
+    ) -> io::Result<()> {
+        let shown = certificates.choose(&accepted.client_hello(), now);
+        self.end_point = shown.end_point();
+        let begun = accepted.into_connection(shown.settings.clone());
+        self.state = State::Begun(begun.map_err(|fault| refuse(fault, stream))?);
+        Ok(())
+    }
+
+    fn info(&mut self) -> TlsInfo {
+        TlsInfo {
+            exporter: self.exporter(),
+            end_point: self.end_point.take(),
+        }
+    }
+
+    /// RFC 9266 §2: as many octets, under that label, with no context. Before TLS 1.3 it is not certain that
+    /// nobody in the middle has the same.
+    fn exporter(&self) -> Option<[u8; 32]> {
+        let State::Begun(tls) = &self.state else {
+            return None;
+        };
+        let is_new = tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let export = || tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+        is_new.then(export)?.ok()
+    }
+
+    /// For the log: the version, the cipher suite, and the name that the client has asked for.
+    pub(in crate::server) fn summary(&self) -> String {
+        let State::Begun(tls) = &self.state else {
+            return "no TLS yet".into();
+        };
+        let version = tls.protocol_version().and_then(|version| version.as_str());
+        let suite = tls.negotiated_cipher_suite().map(|suite| suite.suite());
+        format!(
+            "{} {} {}",
+            version.unwrap_or("TLS"),
+            suite.and_then(|suite| suite.as_str()).unwrap_or("?"),
+            tls.server_name().unwrap_or("(no name)")
+        )
+    }
+
+    /// Reads what the client has sent inside TLS, from one read of the stream. `Interrupted` says that something
+    /// came that had no such octets in it. The end of the stream without the closing alert is an end like any
+    /// other: commands and literals have their own.
+    pub(in crate::server) fn read(
+        &mut self,
+        stream: &mut (impl Read + Write),
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        let State::Begun(tls) = &mut self.state else {
+            return Err(ErrorKind::WouldBlock.into());
+        };
+        if let Some(count) = take_plaintext(tls, buffer)? {
+            return Ok(count);
+        }
+        tls.read_tls(stream)?;
+        process(tls, stream)?;
+        take_plaintext(tls, buffer)?.ok_or_else(|| ErrorKind::Interrupted.into())
+    }
+
+    /// Sends octets inside TLS, one record at most. They count as sent once they are encrypted; the last record
+    /// may be [unsent](Self::has_unsent) in part.
+    pub(in crate::server) fn write(
+        &mut self,
+        stream: &mut impl Write,
+        octets: &[u8],
+    ) -> io::Result<usize> {
+        self.flush(stream)?;
+        let State::Begun(tls) = &mut self.state else {
+            return Err(ErrorKind::WouldBlock.into());
+        };
+        let count = tls.writer().write(&octets[..octets.len().min(RECORD)])?;
+        would_block(self.flush(stream))?;
+        Ok(count)
+    }
+
+    /// True if something encrypted waits for room.
+    pub(in crate::server) fn has_unsent(&self) -> bool {
+        matches!(&self.state, State::Begun(tls) if tls.wants_write())
+    }
+
+    /// Sends what is encrypted.
+    pub(in crate::server) fn flush(&mut self, stream: &mut impl Write) -> io::Result<()> {
+        let State::Begun(tls) = &mut self.state else {
+            return Ok(());
+        };
+        while tls.wants_write() {
+            if tls.write_tls(stream)? == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that nothing follows (RFC 8446 §6.1), if there is room for it.
+    pub(in crate::server) fn finish(&mut self, stream: &mut impl Write) {
+        if let State::Begun(tls) = &mut self.state {
+            tls.send_close_notify();
+        }
+        // The connection is over in any case.
+        let _ = self.flush(stream);
+    }
+}
+
+/// Some octets, none at the end of the input; `None` if none are here.
+fn take_plaintext(tls: &mut ServerConnection, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    match tls.reader().read(buffer) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Some(0)),
+        other => would_block(other),
+    }
+}
+
+fn would_block<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+fn process(tls: &mut ServerConnection, stream: &mut impl Write) -> io::Result<()> {
+    tls.process_new_packets().map(drop).map_err(|error| {
+        // The alert. If there is no room for it, the client finds out by the end of the connection.
+        let _ = tls.write_tls(stream);
+        failed(&error)
+    })
+}
+
+/// Sends the alert, as far as there is room for it.
+fn refuse((error, mut alert): (Error, AcceptedAlert), stream: &mut impl Write) -> io::Error {
+    let _ = alert.write_all(stream);
+    failed(&error)
+}
+
+fn failed(error: &Error) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, format!("TLS: {error}"))
+}
