@@ -78,6 +78,7 @@ fn inetd_peer(gate: &Gate, proxies: &[AddressRange]) -> io::Result<Peer> {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
         may_log_in: gate.may_log_in(is_local),
+        offers_scram: gate.offers_scram(),
         ..Peer::default()
     };
     Ok(match rustix::net::getpeername(io::stdin()) {

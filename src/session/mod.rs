@@ -32,7 +32,6 @@ mod roles;
 mod untagged;
 mod utf8;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -42,8 +41,9 @@ use self::input::Input;
 use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
 pub use self::roles::Roles;
+use crate::auth::scram::ChannelBinding;
 use crate::budget::{Budget, Step, Why};
-use crate::protocol::{Dialect, Secret, Status};
+use crate::protocol::{Dialect, Mechanism, Secret, Status};
 use crate::store::{Account, MailboxHandle, Store, View};
 
 /// What all sessions of a server share.
@@ -82,6 +82,8 @@ pub struct Peer {
     pub name: String,
     /// The address alone, if there is one.
     pub address: Option<IpAddr>,
+    /// Whether logins by SCRAM can be judged.
+    pub offers_scram: bool,
     /// Whether a password may come from there: under TLS, or where clear text is allowed.
     pub may_log_in: bool,
     /// The TLS that the connection is under.
@@ -107,27 +109,28 @@ pub enum Request {
         user: Vec<u8>,
         /// The password.
         password: Secret,
-        /// How the client sent both.
-        method: Method,
+        /// How the client sent both. The command LOGIN (RFC 3501 §6.2.3) sends the same as the mechanism of
+        /// that name.
+        method: Mechanism,
     },
+    /// Take part in an exchange of SCRAM, and answer with [`Session::handle_verdict`].
+    Scram(ScramExchange),
 }
 
-/// How a client says who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// The command LOGIN (RFC 3501 §6.2.3), or the mechanism of that name, which sends the same.
-    Login,
-    /// The mechanism PLAIN (RFC 4616).
-    Plain,
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Login => "LOGIN",
-            Self::Plain => "PLAIN",
-        })
-    }
+/// What was said in an exchange of SCRAM so far, the client's turn being over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScramExchange {
+    /// The name in the first message.
+    pub user: Vec<u8>,
+    /// Whether the mechanism is the one with channel binding.
+    pub plus: bool,
+    /// The channels that the client could bind to.
+    pub channels: Vec<ChannelBinding>,
+    /// The first message of the client.
+    pub client_first: Vec<u8>,
+    /// What it was answered, and what it said to that; nothing if it is to be answered now, by
+    /// [`Verdict::Challenge`].
+    pub rest: Option<(String, Vec<u8>)>,
 }
 
 /// The answer to [`Request::Verify`].
@@ -139,7 +142,11 @@ pub enum Verdict {
         user: String,
         /// Where the mail is.
         account: Account,
+        /// By which the client knows that the server knows its secret: the last message of SCRAM.
+        server_final: Option<String>,
     },
+    /// The exchange goes on, with this message of the server.
+    Challenge(String),
     /// No such user, or not that password.
     Denied,
     /// It could not be found out; the text is for the client.

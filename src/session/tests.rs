@@ -138,6 +138,7 @@ fn who_is_logged_in_may_be_silent_for_longer() {
             root: "/nowhere".into(),
             bboards: None,
         },
+        server_final: None,
     });
     assert_eq!(talk.say(""), "a OK User fred logged in\r\n");
     talk.clock.advance(Duration::from_secs(1799));

@@ -6,8 +6,10 @@
 
 use super::packet::{self, MAX_PACKET, Message, Octets};
 use super::settings::Settings;
-use super::{Answer, Question, Serial};
-use crate::auth::{Authenticator, Verdict};
+use super::{Answer, Question};
+use crate::auth::scram::ClientFirst;
+use crate::auth::{Authenticator, Candidate, Verdict};
+use crate::session::ScramExchange;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
 use std::io;
@@ -28,45 +30,123 @@ pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// `patience`.
 pub(super) fn serve(socket: &OwnedFd, settings: &Settings, patience: Option<Duration>) {
     let inbox = Inbox::new(socket, patience);
-    let users = Mutex::new(settings.authenticator());
+    let users = Users::new(settings);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..cores.clamp(2, THREADS) {
-            scope.spawn(|| answer_all(&inbox, &users));
+            scope.spawn(|| users.answer_all(&inbox));
         }
     });
 }
 
-fn answer_all(inbox: &Inbox<'_>, users: &Mutex<Authenticator>) {
-    while let Some(packet) = inbox.take() {
-        if let Some((serial, question)) = packet::parse_question(&packet) {
-            drop(packet);
-            inbox.answer(serial, answer(question, users));
-        } else {
-            log::error!("the verifier was sent what is no question");
+/// Those who can log in, shared by threads.
+struct Users {
+    list: Mutex<Authenticator>,
+    /// For the salts of those who have none: see [`salt_key`].
+    key: Vec<u8>,
+    /// What the other side was told last.
+    offers_scram: Mutex<Option<bool>>,
+}
+
+impl Users {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            list: Mutex::new(settings.authenticator()),
+            key: salt_key(),
+            offers_scram: Mutex::new(None),
         }
-        inbox.done();
+    }
+
+    fn answer_all(&self, inbox: &Inbox<'_>) {
+        while let Some(packet) = inbox.take() {
+            if let Some((serial, question)) = packet::parse_question(&packet) {
+                drop(packet);
+                let answer = self.answer(&question, inbox);
+                inbox.send(&Message::Answer(serial, answer));
+            } else {
+                log::error!("the verifier was sent what is no question");
+            }
+            inbox.done();
+        }
+    }
+
+    /// A panic costs its own question only.
+    fn answer(&self, question: &Question, inbox: &Inbox<'_>) -> Answer {
+        let user = match question {
+            Question::Password { user, .. } => user,
+            Question::Scram(exchange) => &exchange.user,
+        };
+        let find = || match self.look_up(user, inbox) {
+            Ok(candidate) => self.judge(&candidate, question),
+            Err(reason) => Answer::Unavailable(reason),
+        };
+        panic::catch_unwind(AssertUnwindSafe(find))
+            .unwrap_or_else(|_| Answer::Unavailable("a fault in imap2d, please report it".into()))
+    }
+
+    fn look_up(&self, user: &[u8], inbox: &Inbox<'_>) -> Result<Candidate, String> {
+        // Users that a panic has left half read are read again when their file changes; until then those
+        // who are missing cannot log in, which is the safe side.
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let candidate = list.look_up(user);
+        let offers = Some(list.supports_scram());
+        drop(list);
+        let mut told = self
+            .offers_scram
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *told != offers {
+            *told = offers;
+            inbox.send(&Message::OffersScram(offers == Some(true)));
+        }
+        candidate
+    }
+
+    /// Takes long.
+    fn judge(&self, candidate: &Candidate, question: &Question) -> Answer {
+        match question {
+            Question::Password { password, .. } => candidate.verify(password.expose()).into(),
+            Question::Scram(exchange) => self.take_part(candidate, exchange),
+        }
+    }
+
+    fn take_part(&self, candidate: &Candidate, exchange: &ScramExchange) -> Answer {
+        let (first, channels) = (&exchange.client_first, &exchange.channels);
+        let Ok(first) = ClientFirst::parse(first, exchange.plus, channels) else {
+            return Answer::Denied;
+        };
+        let Some((server_first, client_final)) = &exchange.rest else {
+            return match nonce() {
+                Ok(nonce) => Answer::Challenge(first.answer(candidate, &nonce, &self.key)),
+                Err(error) => Answer::Unavailable(error.to_string()),
+            };
+        };
+        let end = first.finish(candidate, &self.key, server_first, client_final, channels);
+        match end.verdict {
+            Verdict::Granted(account) => Answer::Granted {
+                account,
+                server_final: Some(end.server_final),
+            },
+            other => other.into(),
+        }
     }
 }
 
-/// A panic costs its own question only.
-fn answer(question: Question, users: &Mutex<Authenticator>) -> Answer {
-    let found = panic::catch_unwind(AssertUnwindSafe(|| find_answer(question, users)));
-    found.unwrap_or_else(|_| Answer::Verdict(Verdict::Unavailable("a fault in imap2d".into())))
+/// Our part of a nonce. RFC 5802 §5.1: nobody can foresee it, and it never comes again.
+fn nonce() -> io::Result<[u8; 18]> {
+    let mut nonce = [0; 18];
+    rustix::rand::getrandom(&mut nonce, rustix::rand::GetRandomFlags::empty())?;
+    Ok(nonce)
 }
 
-fn find_answer(question: Question, users: &Mutex<Authenticator>) -> Answer {
-    match question {
-        Question::Password { user, password } => {
-            // Users that a panic has left half read are read again when their file changes; until then
-            // those who are missing cannot log in, which is the safe side.
-            let mut users = users.lock().unwrap_or_else(PoisonError::into_inner);
-            let candidate = users.look_up(&user);
-            drop(users);
-            let verdict = candidate.map(|candidate| candidate.verify(password.expose()));
-            Answer::Verdict(verdict.unwrap_or_else(Verdict::Unavailable))
-        }
-    }
+/// Something that stays the same on this machine, and that those who ask over the network do not know: the
+/// machine's number (machine-id(5)) or, where there is none, the number that it has until it is
+/// started again. A user who is not in the list has the same salt each time by it, as one who is.
+fn salt_key() -> Vec<u8> {
+    ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"]
+        .iter()
+        .find_map(|path| std::fs::read(path).ok().filter(|number| !number.is_empty()))
+        .unwrap_or_default()
 }
 
 /// The socket, shared by threads.
@@ -121,8 +201,8 @@ impl<'s> Inbox<'s> {
         }
     }
 
-    fn answer(&self, serial: Serial, answer: Answer) {
-        let packet = packet::message(&Message::Answer(serial, answer));
+    fn send(&self, message: &Message) {
+        let packet = packet::message(message);
         // If nobody is there to read it the next thing that is received is the end.
         let _ = send(self.socket, &packet);
     }
