@@ -8,10 +8,8 @@ use std::time::Duration;
 use super::error::{OptionError, OptionErrors, Source};
 use super::raw::{RawOptions, Said};
 use super::table::{self, Argument};
-use super::{
-    AddressRange, DEMO_ADDRESS, DialectOption, MailTemplate, Mode, Options, PlaintextLogin,
-};
-use crate::types::{MailboxName, SpecialUse};
+use super::{DEMO_ADDRESS, DialectOption, MailTemplate, Mode, Options, PlaintextLogin};
+use crate::types::{AddressRange, MailboxName, SpecialUse};
 
 /// More sockets than that one process cannot have on any usual system.
 const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
@@ -77,6 +75,7 @@ pub(super) fn options(raw: &RawOptions, files: Files) -> Result<Options, OptionE
         max_message: reader.number("max-message", MESSAGE_MIB, 64) << 20,
         run_as: reader.value("run-as", None, run_as),
         proxy_protocol: reader.address_ranges("proxy-protocol"),
+        wire_log: reader.names("wire-log"),
         log_level: reader.word("log-level", LOG_LEVELS, log::LevelFilter::Info),
         syslog: reader.flag("syslog"),
     };
@@ -192,6 +191,11 @@ impl Reader<'_> {
             }
         }
         addresses
+    }
+
+    fn names(&self, name: &str) -> Vec<String> {
+        let said = self.raw.all(name);
+        said.filter_map(|said| said.value.clone()).collect()
     }
 
     fn address_ranges(&mut self, name: &str) -> Vec<AddressRange> {
@@ -438,6 +442,8 @@ mod tests {
             "debug",
             "--proxy-protocol=10.0.0.0/8",
             "--proxy-protocol=::1",
+            "--wire-log=ann",
+            "--wire-log=192.0.2.1",
             "--syslog",
             "--max-per-address=9",
         ])
@@ -472,6 +478,7 @@ mod tests {
                 proxy_protocol: ["10.0.0.0/8", "::1"]
                     .map(|range| range.parse().expect("a range"))
                     .into(),
+                wire_log: vec!["ann".into(), "192.0.2.1".into()],
                 log_level: log::LevelFilter::Debug,
                 syslog: true,
             }

@@ -60,10 +60,11 @@ use self::signals::{Asked, Signals};
 use self::single::Client;
 use self::tls::Certificates;
 use self::transport::Transport;
-use crate::options::{AddressRange, DialectOption, Mode, Options, RawOptions};
+use crate::options::{DialectOption, Mode, Options, RawOptions};
 use crate::protocol::dialect::{Dialect, Level};
-use crate::session::{Roles, SessionConfig};
+use crate::session::{Roles, SessionConfig, WireLog};
 use crate::store::{Settings, Store, layout};
+use crate::types::AddressRange;
 use mio::{Poll, Waker};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -350,6 +351,7 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         create_roles: options.create_roles,
         namespace_prefix: options.namespace_prefix,
         offers_tls: !options.tls.is_empty(),
+        wire_log: WireLog::of(&options.wire_log),
     }
 }
 

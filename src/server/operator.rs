@@ -26,6 +26,7 @@ const LIVE: &[&str] = &[
     "plaintext-login",
     "proxy-protocol",
     "special-use",
+    "wire-log",
 ];
 
 /// The operator's side of a server.

@@ -47,6 +47,12 @@ fn a_hang_up_has_the_options_read_again() {
     assert!(greeting.starts_with("* BYE"), "{greeting}");
     before.ok("SELECT INBOX");
 
+    change("plaintext-login never\nmax-connections 2\nread-only\nwire-log joe\n");
+    until("them to be read", LIMIT, || {
+        before.ok("NOOP");
+        server.log().contains(" C: a").then_some(())
+    });
+
     change("plaintext-login always\n\nmax-connections none\nspeed 9\n");
     until_logged(&server, "imap2d.conf:3: ");
     until_logged(&server, "imap2d.conf:4: ");
@@ -57,7 +63,7 @@ fn a_hang_up_has_the_options_read_again() {
     change("\n");
     until("them to be read", LIMIT, || {
         let read = server.log().matches("the options were read again").count();
-        (read == 2).then_some(())
+        (read == 3).then_some(())
     });
     server.login();
     before.ok("NOOP");
