@@ -24,3 +24,4 @@ mod support;
 mod tls;
 mod transcripts;
 mod walls;
+mod wire_log;

@@ -1,4 +1,5 @@
-//! AUTHENTICATE (RFC 3501 §6.2.2): mechanisms that send a name and a password, wrapped in base64.
+//! AUTHENTICATE (RFC 3501 §6.2.2): which mechanisms there are, their base64 wrapping, and what is said in those
+//! that send a name and a password.
 
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
@@ -9,25 +10,41 @@ use super::parser::{Cursor, Parsed};
 /// What a client sends instead of a response to give up.
 const CANCEL: &[u8] = b"*";
 
-/// How a client can say who it is. All of them send the password in clear.
+/// How a client can say who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
     /// One message with everything (RFC 4616).
     Plain,
     /// First the name, then the password: never standardised, and widely used.
     Login,
+    /// Both sides show that they know the password, and neither sends it (RFC 7677).
+    ScramSha256,
+    /// The same, bound to the TLS that it is said over.
+    ScramSha256Plus,
 }
 
 impl Mechanism {
-    /// The capabilities that announce all of them.
-    pub const CAPABILITIES: &'static str = "AUTH=PLAIN AUTH=LOGIN SASL-IR";
+    /// All of them, the best first.
+    pub const ALL: [Self; 4] = [
+        Self::ScramSha256Plus,
+        Self::ScramSha256,
+        Self::Plain,
+        Self::Login,
+    ];
+
+    /// The name in the list of mechanisms (RFC 4422 §3.1).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+        }
+    }
 
     fn named(name: &[u8]) -> Option<Self> {
-        match name.to_ascii_uppercase().as_slice() {
-            b"PLAIN" => Some(Self::Plain),
-            b"LOGIN" => Some(Self::Login),
-            _ => None,
-        }
+        let mut all = Self::ALL.into_iter();
+        all.find(|mechanism| name.eq_ignore_ascii_case(mechanism.name().as_bytes()))
     }
 }
 
@@ -40,7 +57,7 @@ pub struct Credentials {
     pub password: Secret,
 }
 
-/// The state of an exchange: what is asked for next.
+/// The state of an exchange in which a password is sent: what is asked for next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exchange {
     /// The message of PLAIN.
@@ -63,14 +80,6 @@ pub enum Progress {
 }
 
 impl Exchange {
-    /// The beginning of an exchange.
-    pub fn new(mechanism: Mechanism) -> Self {
-        match mechanism {
-            Mechanism::Plain => Self::Message,
-            Mechanism::Login => Self::User,
-        }
-    }
-
     /// What to ask for with, in plain text. Those of LOGIN are what clients expect to see.
     pub fn challenge(&self) -> &'static str {
         match self {
@@ -177,7 +186,7 @@ mod tests {
             ("tim\0tim\0x", "tim", "x"),
             ("\0\0", "", ""),
         ] {
-            let got = Exchange::new(Mechanism::Plain).respond(message.into());
+            let got = Exchange::Message.respond(message.into());
             assert_eq!(got, Ok(Progress::Done(credentials(user, password))));
         }
         let got = Exchange::Message.respond("Ursel\0Kurt\0xipj3plmq".into());
@@ -190,7 +199,7 @@ mod tests {
 
     #[test]
     fn login_asks_twice() {
-        let first = Exchange::new(Mechanism::Login);
+        let first = Exchange::User;
         assert_eq!(first.challenge(), "Username:");
         let Ok(Progress::Ask(second)) = first.respond(b"tim".to_vec()) else {
             panic!("the password is missing");
@@ -230,6 +239,9 @@ mod tests {
             is(Some(Mechanism::Plain), Some("\0a\0b"))
         );
         assert_eq!(parse("CRAM-MD5"), is(None, None));
+        for mechanism in Mechanism::ALL {
+            assert_eq!(parse(mechanism.name()), is(Some(mechanism), None));
+        }
         for wrong in ["", "PLAIN *", "PLAIN a", "PLAIN \"\""] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -9,9 +9,9 @@ use super::listener::{self, IMAPS};
 use super::proxy;
 use super::shared::Shared;
 use super::transport::Descriptors;
-use crate::options::AddressRange;
 use crate::session::{Peer, Session};
 use crate::store::Account;
+use crate::types::AddressRange;
 use rustix::io::Errno;
 use rustix::net::AddressFamily;
 use std::io;
@@ -78,6 +78,7 @@ fn inetd_peer(gate: &Gate, proxies: &[AddressRange]) -> io::Result<Peer> {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
         may_log_in: gate.may_log_in(is_local),
+        offers_scram: gate.offers_scram(),
         ..Peer::default()
     };
     Ok(match rustix::net::getpeername(io::stdin()) {

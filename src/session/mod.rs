@@ -31,8 +31,8 @@ mod reader;
 mod roles;
 mod untagged;
 mod utf8;
+mod wire;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -42,8 +42,10 @@ use self::input::Input;
 use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
 pub use self::roles::Roles;
+pub use self::wire::WireLog;
+use crate::auth::scram::ChannelBinding;
 use crate::budget::{Budget, Step, Why};
-use crate::protocol::{Dialect, Secret, Status};
+use crate::protocol::{Dialect, Mechanism, Secret, Status};
 use crate::store::{Account, MailboxHandle, Store, View};
 
 /// What all sessions of a server share.
@@ -66,6 +68,8 @@ pub struct SessionConfig {
     pub namespace_prefix: &'static str,
     /// A client that came without TLS may begin it.
     pub offers_tls: bool,
+    /// Of whom a wire log is kept.
+    pub wire_log: WireLog,
 }
 
 impl SessionConfig {
@@ -82,6 +86,8 @@ pub struct Peer {
     pub name: String,
     /// The address alone, if there is one.
     pub address: Option<IpAddr>,
+    /// Whether logins by SCRAM can be judged.
+    pub offers_scram: bool,
     /// Whether a password may come from there: under TLS, or where clear text is allowed.
     pub may_log_in: bool,
     /// The TLS that the connection is under.
@@ -107,27 +113,28 @@ pub enum Request {
         user: Vec<u8>,
         /// The password.
         password: Secret,
-        /// How the client sent both.
-        method: Method,
+        /// How the client sent both. The command LOGIN (RFC 3501 §6.2.3) sends the same as the mechanism of
+        /// that name.
+        method: Mechanism,
     },
+    /// Take part in an exchange of SCRAM, and answer with [`Session::handle_verdict`].
+    Scram(ScramExchange),
 }
 
-/// How a client says who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// The command LOGIN (RFC 3501 §6.2.3), or the mechanism of that name, which sends the same.
-    Login,
-    /// The mechanism PLAIN (RFC 4616).
-    Plain,
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Login => "LOGIN",
-            Self::Plain => "PLAIN",
-        })
-    }
+/// What was said in an exchange of SCRAM so far, the client's turn being over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScramExchange {
+    /// The name in the first message.
+    pub user: Vec<u8>,
+    /// Whether the mechanism is the one with channel binding.
+    pub plus: bool,
+    /// The channels that the client could bind to.
+    pub channels: Vec<ChannelBinding>,
+    /// The first message of the client.
+    pub client_first: Vec<u8>,
+    /// What it was answered, and what it said to that; nothing if it is to be answered now, by
+    /// [`Verdict::Challenge`].
+    pub rest: Option<(String, Vec<u8>)>,
 }
 
 /// The answer to [`Request::Verify`].
@@ -139,7 +146,11 @@ pub enum Verdict {
         user: String,
         /// Where the mail is.
         account: Account,
+        /// By which the client knows that the server knows its secret: the last message of SCRAM.
+        server_final: Option<String>,
     },
+    /// The exchange goes on, with this message of the server.
+    Challenge(String),
     /// No such user, or not that password.
     Denied,
     /// It could not be found out; the text is for the client.
@@ -210,6 +221,8 @@ impl Session {
         now: Instant,
     ) -> Self {
         let mut session = Self::silent(config, peer, now);
+        log::info!("{}: logged in as {user}", session.core.peer.name);
+        session.core.log_in(&user, account);
         let text = format!(
             "{} IMAP server ready, logged in as {user}",
             session.core.config.host
@@ -218,15 +231,15 @@ impl Session {
             .core
             .encoder()
             .untagged(Status::PreAuth, None, &text);
-        log::info!("{}: logged in as {user}", session.core.peer.name);
-        session.core.log_in(account);
         session.input.raise_limit();
         session
     }
 
     fn silent(config: Rc<SessionConfig>, peer: Peer, now: Instant) -> Self {
+        let mut core = Core::new(Rc::clone(&config), peer);
+        core.begin_or_end_wire_log(&config.wire_log);
         Self {
-            core: Core::new(config, peer),
+            core,
             input: Input::new(),
             task: None,
             turn: Turn::Idle,
@@ -272,6 +285,8 @@ impl Session {
                 Step::Yield(Why::OutputFull) => Turn::OutputFull,
                 Step::Yield(Why::Until(time)) => Turn::Until(time),
                 Step::Yield(Why::External) => Turn::External,
+                // It may have come with the command: then nothing else would wake the session.
+                Step::Yield(Why::Line) if self.has_line() => continue,
                 Step::Yield(Why::Line) => Turn::Line,
                 Step::Done(Progress::Waiting) => Turn::Idle,
                 Step::Done(Progress::Made) if budget.is_spent() => Turn::Runnable,
@@ -339,6 +354,12 @@ impl Session {
         }
         budget.spend(1);
         Step::Done(Progress::Made)
+    }
+
+    /// True if the line that a command waits for is here, or is not going to come.
+    fn has_line(&mut self) -> bool {
+        self.hear_line();
+        !self.core.awaits_line() || self.input.ended || self.core.is_finished()
     }
 
     /// Hands the line that a command waits for to it. False if it is not going to come.
@@ -434,8 +455,13 @@ impl Session {
     pub fn consume(&mut self, count: usize, now: Instant) {
         if count > 0 {
             self.read = now;
-            self.core.output.consume(count);
+            self.core.consume(count);
         }
+    }
+
+    /// Begins to keep a wire log, or ends it, as is wanted now.
+    pub fn change_wire_log(&mut self, wanted: &WireLog) {
+        self.core.begin_or_end_wire_log(wanted);
     }
 
     /// True from the moment that the client has logged in.

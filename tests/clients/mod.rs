@@ -16,6 +16,7 @@ mod libraries;
 mod mailutil;
 mod mutt;
 mod offlineimap;
+mod scram;
 mod together;
 mod two_ways;
 

@@ -11,7 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use imap2d::budget::{Budget, FakeClock};
 use imap2d::protocol::dialect::Dialect;
-use imap2d::session::{Peer, Request, Roles, Session, SessionConfig, Turn, Verdict};
+use imap2d::session::{
+    Peer, Request, Roles, ScramExchange, Session, SessionConfig, Turn, Verdict, WireLog,
+};
 use imap2d::store::{Account, Settings, Store};
 use tempfile::TempDir;
 
@@ -48,12 +50,20 @@ pub(crate) struct Rig {
     harshness: Harshness,
     /// Whether passwords may come over its connections.
     pub(crate) takes_passwords: bool,
+    /// Whether SCRAM is possible.
+    pub(crate) offers_scram: bool,
 }
 
 /// The only user of a rig.
 pub(crate) const USER: &str = "crispin";
 /// Their password.
 pub(crate) const PASSWORD: &str = "secret";
+
+/// What is said to everybody in an exchange of SCRAM, and what everybody has to prove: the example of RFC 7677 §3.
+const SERVER_FIRST: &str = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+    s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+const PROOF: &str = ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+const SERVER_FINAL: &str = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
 
 impl Rig {
     /// A rig over a new, empty Maildir, whose store writes nothing if so asked, and whose sessions are
@@ -76,6 +86,7 @@ impl Rig {
             roles: Roles::default(),
             create_roles: false,
             namespace_prefix: "",
+            wire_log: WireLog::default(),
             offers_tls: false,
         };
         operator(&mut config);
@@ -90,6 +101,7 @@ impl Rig {
             sessions: Vec::new(),
             harshness,
             takes_passwords: true,
+            offers_scram: false,
         }
     }
 
@@ -108,6 +120,7 @@ impl Rig {
         let peer = Peer {
             name: format!("client {}", self.sessions.len()),
             may_log_in: self.takes_passwords,
+            offers_scram: self.offers_scram,
             ..Peer::default()
         };
         let session = Session::new(Rc::clone(&self.config), peer, self.now());
@@ -194,12 +207,21 @@ impl Rig {
     }
 
     fn answer(&mut self, number: usize) {
-        let Some(Request::Verify { user, password, .. }) = self.sessions[number].poll_request()
-        else {
-            return;
+        let granted = match self.sessions[number].poll_request() {
+            None => return,
+            Some(Request::Verify { user, password, .. }) => {
+                user.eq_ignore_ascii_case(USER.as_bytes())
+                    && password.expose() == PASSWORD.as_bytes()
+            }
+            Some(Request::Scram(ScramExchange { rest: None, .. })) => {
+                let challenge = Verdict::Challenge(SERVER_FIRST.to_owned());
+                return self.sessions[number].handle_verdict(challenge);
+            }
+            Some(Request::Scram(ScramExchange {
+                rest: Some((_, client_final)),
+                ..
+            })) => client_final.ends_with(PROOF.as_bytes()),
         };
-        let granted =
-            user.eq_ignore_ascii_case(USER.as_bytes()) && password.expose() == PASSWORD.as_bytes();
         let account = Account {
             root: self.mail(),
             bboards: Some(self.boards()),
@@ -208,6 +230,7 @@ impl Rig {
             true => Verdict::Granted {
                 user: USER.to_owned(),
                 account,
+                server_final: Some(SERVER_FINAL.to_owned()),
             },
             false => Verdict::Denied,
         };

@@ -4,6 +4,7 @@
 //! # What is shown
 //! dialect imap2                      auto (the default), imap2, imap2bis or imap4
 //! no-passwords                       none may come over these connections, as without encryption
+//! offers-scram                       logins by SCRAM are possible, and end as the example of RFC 7677
 //! offers-tls                         STARTTLS is possible
 //! special-use Sent=Gesendet           as the options of that name; the name in modified UTF-7
 //! create-roles
@@ -124,6 +125,7 @@ impl<'t> Player<'t> {
             "" | "#" | "dialect" | "read-only" | "special-use" | "create-roles"
             | "namespace-prefix" | "offers-tls" => {}
             "no-passwords" => self.rig.takes_passwords = false,
+            "offers-scram" => self.rig.offers_scram = true,
             "keywords" => self.keywords(rest),
             "message" => self.message(rest, &self.rig.mail()),
             "board" => self.message(&format!("/{rest}"), &self.rig.boards()),
@@ -307,7 +309,10 @@ impl<'t> Player<'t> {
     fn begin_tls(&mut self) {
         let session = self.rig.session(0);
         assert!(session.is_starting_tls() && !session.wants_input());
-        session.handle_tls(TlsInfo::default());
+        session.handle_tls(TlsInfo {
+            exporter: Some([7; 32]),
+            end_point: None,
+        });
         self.rig.drive(0, &mut self.pending[0]);
     }
 

@@ -20,9 +20,10 @@ use self::delays::Delays;
 use super::network::Network;
 use super::verifier::{Answer, News, Question, Serial, Verifier};
 use super::walls::Walls;
-use crate::auth::{self, AccountInfo, Authenticator};
-use crate::options::{MailTemplate, Options, PlaintextLogin};
-use crate::session::{Method, Peer, Request, Verdict};
+use crate::auth::{AccountInfo, Authenticator};
+use crate::options::{MailTemplate, Mode, Options, PlaintextLogin};
+use crate::protocol::Mechanism;
+use crate::session::{Peer, Request, Verdict};
 use crate::store::Account;
 use mio::{Registry, Token};
 use std::collections::{BTreeMap, HashMap};
@@ -44,6 +45,7 @@ pub(super) struct Gate {
     /// Attempts that the verifier works on.
     asked: HashMap<Serial, Attempt>,
     last_serial: u64,
+    offers_scram: bool,
     users: Option<PathBuf>,
     mail: MailTemplate,
     bboards: Option<PathBuf>,
@@ -56,7 +58,9 @@ struct Attempt {
     /// The connection.
     from: Token,
     address: Option<IpAddr>,
-    method: Method,
+    method: Mechanism,
+    /// Where it counts as one; nothing if it is not the end of an attempt.
+    counts_at: Option<Network>,
     user: Vec<u8>,
 }
 
@@ -69,7 +73,7 @@ impl fmt::Display for Attempt {
         write!(
             f,
             " method={} user=\"{}\"",
-            self.method,
+            self.method.name(),
             printable(&self.user)
         )
     }
@@ -92,6 +96,9 @@ impl Gate {
             held_back: BTreeMap::new(),
             asked: HashMap::new(),
             last_serial: 0,
+            // What is wrong with the list is logged by this, and nothing of it is kept.
+            offers_scram: !matches!(options.mode, Mode::Preauth(_))
+                && Authenticator::new(options.users.as_deref()).supports_scram(),
             users: options.users.clone(),
             mail: options.mail.clone(),
             bboards: options.bboards.clone(),
@@ -127,9 +134,15 @@ impl Gate {
         Peer {
             name: SocketAddr::new(ip, address.port()).to_string(),
             address: Some(ip),
+            offers_scram: self.offers_scram,
             may_log_in: self.may_log_in(ip.is_loopback()),
             tls: None,
         }
+    }
+
+    /// Whether logins by SCRAM can be judged.
+    pub(super) fn offers_scram(&self) -> bool {
+        self.offers_scram
     }
 
     /// Whether a password may come in clear text, from this machine or from another.
@@ -151,22 +164,39 @@ impl Gate {
     ) -> Serial {
         self.last_serial += 1;
         let serial = Serial(self.last_serial);
-        let Request::Verify {
-            user,
-            password,
-            method,
-        } = request;
-        let delay = peer
-            .address
-            .map(Network::of)
-            .map(|network| self.delays.begin(network, now));
-        let attempt = Attempt {
-            from,
-            address: peer.address,
-            method,
-            user: user.clone(),
+        let network = peer.address.map(Network::of);
+        let (attempt, question) = match request {
+            Request::Verify {
+                user,
+                password,
+                method,
+            } => {
+                let attempt = Attempt {
+                    from,
+                    address: peer.address,
+                    method,
+                    user: user.clone(),
+                    counts_at: network,
+                };
+                (attempt, Question::Password { user, password })
+            }
+            Request::Scram(exchange) => {
+                let attempt = Attempt {
+                    from,
+                    address: peer.address,
+                    method: match exchange.plus {
+                        true => Mechanism::ScramSha256Plus,
+                        false => Mechanism::ScramSha256,
+                    },
+                    user: exchange.user.clone(),
+                    // The first message guesses at nothing.
+                    counts_at: network.filter(|_| exchange.rest.is_some()),
+                };
+                (attempt, Question::Scram(exchange))
+            }
         };
-        let question = Question::Password { user, password };
+        let counts_at = attempt.counts_at;
+        let delay = counts_at.map(|network| self.delays.begin(network, now));
         let due = now + delay.unwrap_or_default();
         self.held_back.insert((due, serial), (attempt, question));
         serial
@@ -200,25 +230,26 @@ impl Gate {
                 match self.verifier.ask(serial, &question) {
                     Ok(()) => drop(self.asked.insert(serial, attempt)),
                     Err(error) => {
-                        let verdict = auth::Verdict::Unavailable(error.to_string());
-                        deliveries.push(self.decide(serial, attempt, verdict, now));
+                        let answer = Answer::Unavailable(error.to_string());
+                        deliveries.push(self.decide(serial, &attempt, answer, now));
                     }
                 }
             }
         }
         while let Some(news) = self.verifier.receive() {
             match news {
-                News::Answer(serial, Answer::Verdict(verdict)) => {
+                News::Answer(serial, answer) => {
                     if let Some(attempt) = self.asked.remove(&serial) {
-                        deliveries.push(self.decide(serial, attempt, verdict, now));
+                        deliveries.push(self.decide(serial, &attempt, answer, now));
                     }
                 }
                 News::Lost => {
                     for (serial, attempt) in std::mem::take(&mut self.asked) {
-                        let reason = auth::Verdict::Unavailable("the verifier has ended".into());
-                        deliveries.push(self.decide(serial, attempt, reason, now));
+                        let answer = Answer::Unavailable("the verifier has ended".into());
+                        deliveries.push(self.decide(serial, &attempt, answer, now));
                     }
                 }
+                News::OffersScram(offers) => self.offers_scram = offers,
             }
         }
         deliveries
@@ -228,32 +259,27 @@ impl Gate {
     fn decide(
         &mut self,
         serial: Serial,
-        attempt: Attempt,
-        verdict: auth::Verdict,
+        attempt: &Attempt,
+        answer: Answer,
         now: Instant,
     ) -> Delivery {
-        let success = match &verdict {
-            auth::Verdict::Granted(_) => Some(true),
-            auth::Verdict::Denied => Some(false),
-            auth::Verdict::Unavailable(_) => None,
+        let success = match &answer {
+            Answer::Granted { .. } => Some(true),
+            Answer::Denied => Some(false),
+            Answer::Unavailable(_) | Answer::Challenge(_) => None,
         };
-        self.note_end(&attempt, success, now);
-        let verdict = match verdict {
-            auth::Verdict::Granted(person) => self.account(&person).map_or_else(
-                |reason| unavailable(&attempt, &reason),
-                |account| {
-                    log::info!("login granted: {attempt}");
-                    Verdict::Granted {
-                        user: person.user,
-                        account,
-                    }
-                },
-            ),
-            auth::Verdict::Denied => {
+        self.note_end(attempt, success, now);
+        let verdict = match answer {
+            Answer::Granted {
+                account,
+                server_final,
+            } => self.let_in(attempt, account, server_final),
+            Answer::Denied => {
                 log::warn!("login failed: {attempt}");
                 Verdict::Denied
             }
-            auth::Verdict::Unavailable(reason) => unavailable(&attempt, &reason),
+            Answer::Unavailable(reason) => unavailable(attempt, &reason),
+            Answer::Challenge(message) => Verdict::Challenge(message),
         };
         Delivery {
             to: attempt.from,
@@ -262,9 +288,28 @@ impl Gate {
         }
     }
 
+    fn let_in(
+        &mut self,
+        attempt: &Attempt,
+        person: AccountInfo,
+        server_final: Option<String>,
+    ) -> Verdict {
+        match self.account(&person) {
+            Ok(account) => {
+                log::info!("login granted: {attempt}");
+                Verdict::Granted {
+                    user: person.user,
+                    account,
+                    server_final,
+                }
+            }
+            Err(reason) => unavailable(attempt, &reason),
+        }
+    }
+
     fn note_end(&mut self, attempt: &Attempt, success: Option<bool>, now: Instant) {
-        if let Some(address) = attempt.address {
-            self.delays.end(Network::of(address), success, now);
+        if let Some(network) = attempt.counts_at {
+            self.delays.end(network, success, now);
         }
     }
 
@@ -287,6 +332,10 @@ impl Gate {
             bboards: self.bboards.clone(),
         };
         self.walls.admit(person, &account)?;
+        if self.walls.are_one_persons() {
+            // Who takes this process over is not to try passwords of others by it.
+            self.verifier.hang_up();
+        }
         Ok(account)
     }
 }

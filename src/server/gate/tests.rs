@@ -27,7 +27,7 @@ fn password(password: &str) -> Request {
     Request::Verify {
         user: b"ann".to_vec(),
         password: Secret::new(password.into()),
-        method: Method::Plain,
+        method: Mechanism::Plain,
     }
 }
 
@@ -57,12 +57,12 @@ fn each_connection_gets_its_own_verdict() {
             seen += 1;
             match delivery.verdict {
                 Verdict::Denied => assert_eq!((delivery.to, delivery.serial), (Token(1), wrong)),
-                Verdict::Granted { user, account } => {
+                Verdict::Granted { user, account, .. } => {
                     assert_eq!((delivery.to, delivery.serial), (Token(2), right));
                     assert_eq!(user, "ann");
                     assert_eq!(account.root, PathBuf::from("/srv/mail/ann"));
                 }
-                other @ Verdict::Unavailable(_) => panic!("{other:?}"),
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -122,7 +122,8 @@ fn a_logged_name_cannot_forge_a_line() {
     let attempt = |address| Attempt {
         from: Token(1),
         address,
-        method: Method::Login,
+        method: Mechanism::Login,
+        counts_at: None,
         user: b"a\"b".to_vec(),
     };
     assert_eq!(

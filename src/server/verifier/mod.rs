@@ -34,9 +34,10 @@ mod worker;
 
 use self::packet::{MAX_PACKET, Message, Octets};
 use self::settings::Settings;
-use crate::auth::Verdict;
+use crate::auth::{AccountInfo, Verdict};
 use crate::options::Options;
 use crate::protocol::Secret;
+use crate::session::ScramExchange;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
@@ -46,7 +47,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Child;
 
-pub use self::process::run_if_asked;
+pub(super) use self::process::run_if_asked;
 
 /// The number of a question. No two questions of a server have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,13 +63,38 @@ pub(super) enum Question {
         /// As the client sent it.
         password: Secret,
     },
+    /// What is to be answered in this exchange of SCRAM.
+    Scram(ScramExchange),
 }
 
 /// What it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Whether somebody is let in.
-    Verdict(Verdict),
+    /// Somebody is let in.
+    Granted {
+        account: AccountInfo,
+        /// The last message of an exchange of SCRAM that ends well.
+        server_final: Option<String>,
+    },
+    /// Somebody is not.
+    Denied,
+    /// Nobody can tell, for that reason.
+    Unavailable(String),
+    /// The exchange of SCRAM goes on, with this message.
+    Challenge(String),
+}
+
+impl From<Verdict> for Answer {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Granted(account) => Self::Granted {
+                account,
+                server_final: None,
+            },
+            Verdict::Denied => Self::Denied,
+            Verdict::Unavailable(reason) => Self::Unavailable(reason),
+        }
+    }
 }
 
 /// What comes from the verifier.
@@ -78,6 +104,8 @@ pub(super) enum News {
     Answer(Serial, Answer),
     /// No question asked so far gets an answer any more.
     Lost,
+    /// From now on SCRAM may be offered, or may not.
+    OffersScram(bool),
 }
 
 /// Where passwords are checked.
@@ -166,6 +194,7 @@ impl Verifier {
         match link.flush().and_then(|()| link.receive()) {
             Ok(Some(Message::Answer(serial, answer))) => Some(News::Answer(serial, answer)),
             Ok(Some(Message::Lost)) => Some(News::Lost),
+            Ok(Some(Message::OffersScram(offers))) => Some(News::OffersScram(offers)),
             Ok(None) => None,
             Err(error) => {
                 log::warn!("the verifier has gone: {error}");
@@ -175,8 +204,8 @@ impl Verifier {
         }
     }
 
-    /// The next question starts anew.
-    fn hang_up(&mut self) {
+    /// Ends the connection. The next question starts anew, if the process still may.
+    pub(super) fn hang_up(&mut self) {
         let Some(link) = self.link.take() else {
             return;
         };
@@ -203,7 +232,9 @@ impl Link {
                 let settings = settings.clone();
                 std::thread::Builder::new()
                     .name("verifier".into())
-                    .spawn(move || worker::serve(&other, &settings, None))?;
+                    .spawn(move || {
+                        worker::serve(&other, &worker::Users::new(&settings), None, None);
+                    })?;
                 None
             }
         };

@@ -9,8 +9,10 @@
 //! packet. The serial of a question is that of its answer.
 
 use super::{Answer, Question, Serial};
-use crate::auth::{AccountInfo, Verdict};
+use crate::auth::AccountInfo;
+use crate::auth::scram::ChannelBinding;
 use crate::protocol::Secret;
+use crate::session::ScramExchange;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -22,11 +24,15 @@ pub(super) const MAX_PACKET: usize = 32 * 1024;
 pub(super) type Octets = Zeroizing<Vec<u8>>;
 
 const PASSWORD: u8 = b'P';
+const SCRAM: u8 = b'S';
+const CHALLENGE: u8 = b'C';
 const GRANTED: u8 = b'G';
 const DENIED: u8 = b'D';
 const UNAVAILABLE: u8 = b'U';
 /// From the supervisor: whoever had taken questions is gone, and so are they.
 const LOST: u8 = b'L';
+/// From a worker: whether SCRAM may be offered.
+const OFFERS_SCRAM: u8 = b'O';
 
 /// What comes back from the verifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +41,8 @@ pub(super) enum Message {
     Answer(Serial, Answer),
     /// No question asked so far gets an answer any more.
     Lost,
+    /// Whether everybody who can log in can do so by SCRAM.
+    OffersScram(bool),
 }
 
 /// A question as a packet; nothing if it is too long for one.
@@ -43,6 +51,7 @@ pub(super) fn question(serial: Serial, question: &Question) -> Option<Octets> {
         Question::Password { user, password } => Writer::new(PASSWORD, serial)
             .field(user)
             .field(password.expose()),
+        Question::Scram(exchange) => scram(serial, exchange),
     };
     packet.finish()
 }
@@ -55,6 +64,7 @@ pub(super) fn parse_question(packet: &[u8]) -> Option<(Serial, Question)> {
             user: reader.field()?.to_vec(),
             password: Secret::new(reader.field()?.to_vec()),
         },
+        SCRAM => Question::Scram(scram_exchange(&mut reader)?),
         _ => return None,
     };
     reader.end().map(|()| (serial, question))
@@ -65,15 +75,20 @@ pub(super) fn message(message: &Message) -> Octets {
     let (serial, answer) = match message {
         Message::Answer(serial, answer) => (*serial, answer),
         Message::Lost => return Writer::new(LOST, Serial(0)).octets,
+        Message::OffersScram(offers) => {
+            return Writer::new(OFFERS_SCRAM, Serial(0)).flag(*offers).octets;
+        }
     };
-    let packet = match answer {
-        Answer::Verdict(Verdict::Granted(account)) => granted(serial, account).finish(),
-        Answer::Verdict(Verdict::Denied) => Writer::new(DENIED, serial).finish(),
-        Answer::Verdict(Verdict::Unavailable(reason)) => Writer::new(UNAVAILABLE, serial)
-            .field(reason.as_bytes())
-            .finish(),
+    let writer = match answer {
+        Answer::Granted {
+            account,
+            server_final,
+        } => granted(serial, account).optional(server_final.as_deref().map(str::as_bytes)),
+        Answer::Denied => Writer::new(DENIED, serial),
+        Answer::Unavailable(reason) => Writer::new(UNAVAILABLE, serial).field(reason.as_bytes()),
+        Answer::Challenge(message) => Writer::new(CHALLENGE, serial).field(message.as_bytes()),
     };
-    packet.unwrap_or_else(|| {
+    writer.finish().unwrap_or_else(|| {
         let reason = b"the answer is longer than a packet";
         Writer::new(UNAVAILABLE, serial).field(reason).octets
     })
@@ -82,15 +97,64 @@ pub(super) fn message(message: &Message) -> Octets {
 /// The other way round; nothing if that is no such thing.
 pub(super) fn parse_message(packet: &[u8]) -> Option<Message> {
     let (mut reader, kind, serial) = Reader::new(packet)?;
-    let verdict = match kind {
-        GRANTED => Verdict::Granted(account(&mut reader)?),
-        DENIED => Verdict::Denied,
-        UNAVAILABLE => Verdict::Unavailable(reader.text()?),
-        LOST => return reader.end().map(|()| Message::Lost),
+    let answer = |answer| Message::Answer(serial, answer);
+    let message = match kind {
+        GRANTED => answer(Answer::Granted {
+            account: account(&mut reader)?,
+            server_final: reader.optional(text)?,
+        }),
+        DENIED => answer(Answer::Denied),
+        UNAVAILABLE => answer(Answer::Unavailable(reader.text()?)),
+        CHALLENGE => answer(Answer::Challenge(reader.text()?)),
+        LOST => Message::Lost,
+        OFFERS_SCRAM => Message::OffersScram(reader.flag()?),
         _ => return None,
     };
-    let answer = Answer::Verdict(verdict);
-    reader.end().map(|()| Message::Answer(serial, answer))
+    reader.end().map(|()| message)
+}
+
+/// The channels come last, as many as there are.
+fn scram(serial: Serial, exchange: &ScramExchange) -> Writer {
+    let rest = exchange.rest.as_ref();
+    let writer = Writer::new(SCRAM, serial)
+        .field(&exchange.user)
+        .flag(exchange.plus)
+        .field(&exchange.client_first)
+        .optional(rest.map(|(server_first, _)| server_first.as_bytes()))
+        .optional(rest.map(|(_, client_final)| client_final.as_slice()));
+    exchange.channels.iter().fold(writer, |writer, channel| {
+        writer.field(channel.name.as_bytes()).field(&channel.data)
+    })
+}
+
+fn scram_exchange(reader: &mut Reader<'_>) -> Option<ScramExchange> {
+    let octets = |field: &[u8]| Some(field.to_vec());
+    Some(ScramExchange {
+        user: reader.field()?.to_vec(),
+        plus: reader.flag()?,
+        client_first: reader.field()?.to_vec(),
+        rest: match (reader.optional(text)?, reader.optional(octets)?) {
+            (Some(server_first), Some(client_final)) => Some((server_first, client_final)),
+            (None, None) => None,
+            _ => return None,
+        },
+        channels: channels(reader)?,
+    })
+}
+
+fn channels(reader: &mut Reader<'_>) -> Option<Vec<ChannelBinding>> {
+    let mut channels = Vec::new();
+    while reader.end().is_none() {
+        channels.push(ChannelBinding {
+            name: reader.text()?,
+            data: reader.field()?.to_vec(),
+        });
+    }
+    Some(channels)
+}
+
+fn text(octets: &[u8]) -> Option<String> {
+    String::from_utf8(octets.to_vec()).ok()
 }
 
 fn granted(serial: Serial, account: &AccountInfo) -> Writer {
@@ -116,7 +180,6 @@ fn granted(serial: Serial, account: &AccountInfo) -> Writer {
 }
 
 fn account(reader: &mut Reader<'_>) -> Option<AccountInfo> {
-    let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).ok();
     let path = |octets: &[u8]| Some(PathBuf::from(std::ffi::OsString::from_vec(octets.to_vec())));
     let number = |octets: &[u8]| octets.try_into().ok().map(u32::from_le_bytes);
     Some(AccountInfo {
@@ -156,10 +219,15 @@ impl Writer {
         self
     }
 
+    fn flag(self, flag: bool) -> Self {
+        self.field(if flag { b"1" } else { b"" })
+    }
+
     fn optional(self, field: Option<&[u8]>) -> Self {
+        let writer = self.flag(field.is_some());
         match field {
-            Some(field) => self.field(b"1").field(field),
-            None => self.field(b""),
+            Some(field) => writer.field(field),
+            None => writer,
         }
     }
 
@@ -191,15 +259,22 @@ impl<'p> Reader<'p> {
     }
 
     fn text(&mut self) -> Option<String> {
-        String::from_utf8(self.field()?.to_vec()).ok()
+        text(self.field()?)
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.field()? {
+            b"" => Some(false),
+            b"1" => Some(true),
+            _ => None,
+        }
     }
 
     /// The outer `None` is a fault of the packet, the inner one a field that is not there.
     fn optional<T>(&mut self, read: impl Fn(&[u8]) -> Option<T>) -> Option<Option<T>> {
-        match self.field()? {
-            b"" => Some(None),
-            b"1" => read(self.field()?).map(Some),
-            _ => None,
+        match self.flag()? {
+            false => Some(None),
+            true => read(self.field()?).map(Some),
         }
     }
 
@@ -219,6 +294,32 @@ mod tests {
         }
     }
 
+    fn questions() -> Vec<Question> {
+        let channel = |name: &str| ChannelBinding {
+            name: name.into(),
+            data: name.repeat(3).into(),
+        };
+        let begun = ScramExchange {
+            user: b"ann".to_vec(),
+            plus: true,
+            channels: vec![channel("one"), channel("other")],
+            client_first: b"p=one,,n=ann,r=x".to_vec(),
+            rest: None,
+        };
+        let ended = ScramExchange {
+            plus: false,
+            channels: Vec::new(),
+            rest: Some(("r=xy".into(), b"c=biws".to_vec())),
+            ..begun.clone()
+        };
+        vec![
+            password(b"ann", b"secret"),
+            password(b"", b"\0\xff"),
+            Question::Scram(begun),
+            Question::Scram(ended),
+        ]
+    }
+
     fn messages() -> Vec<Message> {
         let full = AccountInfo {
             user: "ann".into(),
@@ -234,19 +335,28 @@ mod tests {
             gid: None,
             ..full.clone()
         };
-        let answer = |verdict| Message::Answer(Serial(1 << 40), Answer::Verdict(verdict));
+        let answer = |answer| Message::Answer(Serial(1 << 40), answer);
         vec![
-            answer(Verdict::Granted(full)),
-            answer(Verdict::Granted(bare)),
-            answer(Verdict::Denied),
-            answer(Verdict::Unavailable("no such file".into())),
+            answer(Answer::Granted {
+                account: full,
+                server_final: None,
+            }),
+            answer(Answer::Granted {
+                account: bare,
+                server_final: Some("v=x".into()),
+            }),
+            answer(Answer::Denied),
+            answer(Answer::Unavailable("no such file".into())),
+            answer(Answer::Challenge("r=x".into())),
+            Message::OffersScram(true),
+            Message::OffersScram(false),
             Message::Lost,
         ]
     }
 
     #[test]
     fn there_and_back() {
-        for asked in [password(b"ann", b"secret"), password(b"", b"\0\xff")] {
+        for asked in questions() {
             let packet = question(Serial(7), &asked).expect("it is short");
             assert_eq!(parse_question(&packet), Some((Serial(7), asked)));
             assert_eq!(parse_message(&packet), None);
@@ -280,20 +390,16 @@ mod tests {
         assert!(question(Serial(1), &password(b"", &vec![b'x'; room])).is_some());
         assert!(question(Serial(1), &password(b"x", &vec![b'x'; room])).is_none());
         let reason = "x".repeat(MAX_PACKET);
-        let long = Answer::Verdict(Verdict::Unavailable(reason));
-        let packet = message(&Message::Answer(Serial(3), long));
-        let Some(Message::Answer(Serial(3), Answer::Verdict(Verdict::Unavailable(reason)))) =
-            parse_message(&packet)
-        else {
-            panic!("an answer");
-        };
-        assert!(reason.contains("longer"), "{reason}");
+        let packet = message(&Message::Answer(Serial(3), Answer::Unavailable(reason)));
+        let reason = "the answer is longer than a packet".to_string();
+        let short = Message::Answer(Serial(3), Answer::Unavailable(reason));
+        assert_eq!(parse_message(&packet), Some(short));
     }
 
     proptest::proptest! {
         #[test]
         fn never_panics(packet in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
-            for kind in [PASSWORD, GRANTED, DENIED, UNAVAILABLE, LOST] {
+            for kind in *b"PSGCDULO" {
                 let packet = [&[kind], &packet[..]].concat();
                 let _ = parse_question(&packet);
                 let _ = parse_message(&packet);

@@ -6,8 +6,11 @@
 
 use super::packet::{self, MAX_PACKET, Message, Octets};
 use super::settings::Settings;
-use super::{Answer, Question, Serial};
-use crate::auth::{Authenticator, Verdict};
+use super::{Answer, Question};
+use crate::auth::scram::ClientFirst;
+use crate::auth::{Authenticator, Candidate, Verdict};
+use crate::server::walls::OpenFiles;
+use crate::session::ScramExchange;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
 use std::io;
@@ -25,54 +28,144 @@ const THREADS: usize = 4;
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
 /// Answers the questions that come over `socket` until its other end is closed, or until none has come for
-/// `patience`.
-pub(super) fn serve(socket: &OwnedFd, settings: &Settings, patience: Option<Duration>) {
-    let inbox = Inbox::new(socket, patience);
-    let users = Mutex::new(settings.authenticator());
+/// `patience`, or until the files that it can open are others: the next worker can open those.
+pub(super) fn serve(
+    socket: &OwnedFd,
+    users: &Users,
+    patience: Option<Duration>,
+    open_files: Option<OpenFiles>,
+) {
+    let inbox = Inbox::new(socket, patience, open_files);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..cores.clamp(2, THREADS) {
-            scope.spawn(|| answer_all(&inbox, &users));
+            scope.spawn(|| users.answer_all(&inbox));
         }
     });
 }
 
-fn answer_all(inbox: &Inbox<'_>, users: &Mutex<Authenticator>) {
-    while let Some(packet) = inbox.take() {
-        if let Some((serial, question)) = packet::parse_question(&packet) {
-            drop(packet);
-            inbox.answer(serial, answer(question, users));
-        } else {
-            log::error!("the verifier was sent what is no question");
+/// Those who can log in, shared by threads.
+pub(super) struct Users {
+    list: Mutex<Authenticator>,
+    /// For the salts of those who have none: see [`salt_key`].
+    key: Vec<u8>,
+    /// What the other side was told last.
+    offers_scram: Mutex<Option<bool>>,
+}
+
+impl Users {
+    /// Looks at files that are out of reach once the process has closed itself in.
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            list: Mutex::new(settings.authenticator()),
+            key: salt_key(),
+            offers_scram: Mutex::new(None),
         }
-        inbox.done();
+    }
+
+    fn answer_all(&self, inbox: &Inbox<'_>) {
+        while let Some(packet) = inbox.take() {
+            if let Some((serial, question)) = packet::parse_question(&packet) {
+                drop(packet);
+                let answer = self.answer(&question, inbox);
+                inbox.send(&Message::Answer(serial, answer));
+            } else {
+                log::error!("the verifier was sent what is no question");
+            }
+            inbox.done();
+        }
+    }
+
+    /// A panic costs its own question only.
+    fn answer(&self, question: &Question, inbox: &Inbox<'_>) -> Answer {
+        #[cfg(feature = "takeover")]
+        if let Question::Password { user, .. } = question {
+            if let Some(report) = crate::server::takeover::obey(user) {
+                return Answer::Unavailable(report);
+            }
+        }
+        let user = match question {
+            Question::Password { user, .. } => user,
+            Question::Scram(exchange) => &exchange.user,
+        };
+        let find = || match self.look_up(user, inbox) {
+            Ok(candidate) => self.judge(&candidate, question),
+            Err(reason) => Answer::Unavailable(reason),
+        };
+        panic::catch_unwind(AssertUnwindSafe(find))
+            .unwrap_or_else(|_| Answer::Unavailable("a fault in imap2d, please report it".into()))
+    }
+
+    fn look_up(&self, user: &[u8], inbox: &Inbox<'_>) -> Result<Candidate, String> {
+        // Users that a panic has left half read are read again when their file changes; until then those
+        // who are missing cannot log in, which is the safe side.
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let candidate = list.look_up(user);
+        let offers = Some(list.supports_scram());
+        drop(list);
+        let mut told = self
+            .offers_scram
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *told != offers {
+            *told = offers;
+            inbox.send(&Message::OffersScram(offers == Some(true)));
+        }
+        candidate
+    }
+
+    /// Takes long.
+    fn judge(&self, candidate: &Candidate, question: &Question) -> Answer {
+        match question {
+            Question::Password { password, .. } => candidate.verify(password.expose()).into(),
+            Question::Scram(exchange) => self.take_part(candidate, exchange),
+        }
+    }
+
+    fn take_part(&self, candidate: &Candidate, exchange: &ScramExchange) -> Answer {
+        let (first, channels) = (&exchange.client_first, &exchange.channels);
+        let Ok(first) = ClientFirst::parse(first, exchange.plus, channels) else {
+            return Answer::Denied;
+        };
+        let Some((server_first, client_final)) = &exchange.rest else {
+            return match nonce() {
+                Ok(nonce) => Answer::Challenge(first.answer(candidate, &nonce, &self.key)),
+                Err(error) => Answer::Unavailable(error.to_string()),
+            };
+        };
+        let end = first.finish(candidate, &self.key, server_first, client_final, channels);
+        match end.verdict {
+            Verdict::Granted(account) => Answer::Granted {
+                account,
+                server_final: Some(end.server_final),
+            },
+            other => other.into(),
+        }
     }
 }
 
-/// A panic costs its own question only.
-fn answer(question: Question, users: &Mutex<Authenticator>) -> Answer {
-    let found = panic::catch_unwind(AssertUnwindSafe(|| find_answer(question, users)));
-    found.unwrap_or_else(|_| Answer::Verdict(Verdict::Unavailable("a fault in imap2d".into())))
+/// Our part of a nonce. RFC 5802 §5.1: nobody can foresee it, and it never comes again.
+fn nonce() -> io::Result<[u8; 18]> {
+    let mut nonce = [0; 18];
+    rustix::rand::getrandom(&mut nonce, rustix::rand::GetRandomFlags::empty())?;
+    Ok(nonce)
 }
 
-fn find_answer(question: Question, users: &Mutex<Authenticator>) -> Answer {
-    match question {
-        Question::Password { user, password } => {
-            // Users that a panic has left half read are read again when their file changes; until then
-            // those who are missing cannot log in, which is the safe side.
-            let mut users = users.lock().unwrap_or_else(PoisonError::into_inner);
-            let candidate = users.look_up(&user);
-            drop(users);
-            let verdict = candidate.map(|candidate| candidate.verify(password.expose()));
-            Answer::Verdict(verdict.unwrap_or_else(Verdict::Unavailable))
-        }
-    }
+/// Something that stays the same on this machine, and that those who ask over the network do not know: the
+/// machine's number (machine-id(5)) or, where there is none, the number that it has until it is
+/// started again. A user who is not in the list has the same salt each time by it, as one who is.
+fn salt_key() -> Vec<u8> {
+    ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"]
+        .iter()
+        .find_map(|path| std::fs::read(path).ok().filter(|number| !number.is_empty()))
+        .unwrap_or_default()
 }
 
 /// The socket, shared by threads.
 struct Inbox<'s> {
     socket: &'s OwnedFd,
     patience: Option<Timespec>,
+    open_files: Option<OpenFiles>,
     /// Held by the thread that waits. True once there is nothing more to wait for.
     closed: Mutex<bool>,
     /// Questions that were taken and not answered.
@@ -80,9 +173,10 @@ struct Inbox<'s> {
 }
 
 impl<'s> Inbox<'s> {
-    fn new(socket: &'s OwnedFd, patience: Option<Duration>) -> Self {
+    fn new(socket: &'s OwnedFd, patience: Option<Duration>, open_files: Option<OpenFiles>) -> Self {
         Self {
             socket,
+            open_files,
             patience: patience.and_then(|patience| patience.try_into().ok()),
             closed: Mutex::new(false),
             busy: AtomicUsize::new(0),
@@ -108,21 +202,26 @@ impl<'s> Inbox<'s> {
         }
     }
 
-    /// Waits for a packet; nothing if it has taken too long and nobody is at work.
+    /// Waits for a packet; nothing if it has taken too long and nobody is at work, or if it is for the next
+    /// worker.
     fn wait(&self) -> Option<()> {
         loop {
             let mut sockets = [PollFd::new(self.socket, PollFlags::IN)];
             match rustix::event::poll(&mut sockets, self.patience.as_ref()) {
                 Ok(0) if self.busy.load(Ordering::Relaxed) == 0 => return None,
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => return Some(()),
+                Ok(_) => {
+                    let open_files = self.open_files.as_ref();
+                    let outdated = open_files.is_some_and(OpenFiles::are_outdated);
+                    return (!outdated).then_some(());
+                }
                 Err(_) => return None,
             }
         }
     }
 
-    fn answer(&self, serial: Serial, answer: Answer) {
-        let packet = packet::message(&Message::Answer(serial, answer));
+    fn send(&self, message: &Message) {
+        let packet = packet::message(message);
         // If nobody is there to read it the next thing that is received is the end.
         let _ = send(self.socket, &packet);
     }

@@ -2,7 +2,7 @@
 //! RFC 3501 §6.1).
 
 use crate::budget::Step;
-use crate::protocol::{Mechanism, Status};
+use crate::protocol::Status;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
@@ -55,10 +55,7 @@ pub(super) fn capabilities(core: &Core) -> String {
     }
     if !core.is_logged_in() {
         words.push(' ');
-        words.push_str(match core.peer.may_log_in {
-            true => Mechanism::CAPABILITIES,
-            false => "LOGINDISABLED",
-        });
+        words.push_str(&super::authenticate::capabilities(core));
     }
     words
 }

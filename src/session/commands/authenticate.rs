@@ -1,18 +1,19 @@
-//! AUTHENTICATE (RFC 3501 §6.2.2, RFC 4959): another way to bring the name and the password of LOGIN.
+//! AUTHENTICATE (RFC 3501 §6.2.2, RFC 4959): other ways to bring the name and the password of LOGIN. The ones that
+//! do not send the password are in `scram.rs`.
 
 use crate::budget::{Step, Why};
 use crate::protocol::sasl::{Exchange, Progress, unwrap_response};
 use crate::protocol::{Code, Mechanism, Secret};
 use crate::ready;
-use crate::session::Method;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 
 use super::login::{Login, may_log_in};
+use super::scram;
 
 struct Authenticate {
-    method: Method,
+    mechanism: Mechanism,
     /// The response that came with the command.
     initial: Option<Secret>,
     stage: Stage,
@@ -31,20 +32,44 @@ pub(super) fn job(
     initial: Option<Secret>,
     core: &Core,
 ) -> Box<dyn Job> {
-    let Some(mechanism) = mechanism else {
-        return super::answered(Reply::no("That mechanism is not known here"));
+    let (mechanism, exchange) = match mechanism {
+        Some(Mechanism::Plain) => (Mechanism::Plain, Exchange::Message),
+        Some(Mechanism::Login) => (Mechanism::Login, Exchange::User),
+        Some(mechanism) if scram::is_offered(mechanism, core) => {
+            return scram::job(mechanism, initial, core);
+        }
+        _ => return super::answered(Reply::no("That mechanism is not known here")),
     };
     match may_log_in(core) {
         Ok(()) => Box::new(Authenticate {
-            method: match mechanism {
-                Mechanism::Plain => Method::Plain,
-                Mechanism::Login => Method::Login,
-            },
+            mechanism,
             initial,
-            stage: Stage::Ask(Exchange::new(mechanism)),
+            stage: Stage::Ask(exchange),
         }),
         Err(reply) => super::answered(reply),
     }
+}
+
+/// The capabilities that say how a client can log in.
+///
+/// Mechanisms that send the password are announced under TLS only (RFC 4616 §1), although they work wherever
+/// LOGIN does: programs of the c-client library warn their users of a server that announces them
+/// in clear text, and use LOGIN anyway.
+pub(super) fn capabilities(core: &Core) -> String {
+    let is_offered = |mechanism: &Mechanism| match mechanism {
+        Mechanism::Plain | Mechanism::Login => core.peer.tls.is_some() && core.peer.may_log_in,
+        scram => scram::is_offered(*scram, core),
+    };
+    let offered = Mechanism::ALL.into_iter().filter(is_offered);
+    let mut words: Vec<String> = offered.map(|one| format!("AUTH={}", one.name())).collect();
+    if core.peer.may_log_in || !words.is_empty() {
+        words.push("SASL-IR".into());
+    }
+    if !core.peer.may_log_in {
+        // RFC 3501 §6.2.3
+        words.push("LOGINDISABLED".into());
+    }
+    words.join(" ")
 }
 
 impl Job for Authenticate {
@@ -68,7 +93,7 @@ impl Job for Authenticate {
             self.stage = match exchange.respond(response) {
                 Ok(Progress::Ask(exchange)) => Stage::Ask(exchange),
                 Ok(Progress::Done(credentials)) => {
-                    Stage::Verify(Login::ask(credentials, self.method, cx.core))
+                    Stage::Verify(Login::ask(credentials, self.mechanism, cx.core))
                 }
                 Ok(Progress::Denied) => {
                     let reply = Reply::no("One user cannot act as another");
@@ -81,7 +106,7 @@ impl Job for Authenticate {
 }
 
 /// The next line from the client, out of its wrapping.
-fn hear(cx: &mut Cx<'_, '_>) -> Step<Result<Vec<u8>, &'static str>> {
+pub(super) fn hear(cx: &mut Cx<'_, '_>) -> Step<Result<Vec<u8>, &'static str>> {
     match cx.core.take_line() {
         Some(line) => Step::Done(unwrap_response(&line)),
         None => Step::Yield(Why::Line),
@@ -89,6 +114,6 @@ fn hear(cx: &mut Cx<'_, '_>) -> Step<Result<Vec<u8>, &'static str>> {
 }
 
 /// RFC 3501 §6.2.2: a response that is no base64, and one that gives up, are answered BAD.
-fn refused(reason: &'static str) -> Reply {
+pub(super) fn refused(reason: &'static str) -> Reply {
     Reply::bad(reason).on(Occasion::Nothing)
 }

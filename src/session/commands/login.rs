@@ -2,11 +2,13 @@
 //! around it and waits for the verdict.
 
 use crate::budget::{Step, Why};
-use crate::protocol::{Code, Credentials};
+use crate::protocol::{Code, Credentials, Mechanism};
+use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
-use crate::session::{Method, Request, Verdict};
+use crate::session::{Request, Verdict};
+use crate::store::Account;
 
 /// Waiting for a verdict.
 pub(super) struct Login(());
@@ -14,7 +16,7 @@ pub(super) struct Login(());
 /// Asks for a verdict on the name and the password.
 pub(super) fn job(credentials: Credentials, core: &mut Core) -> Box<dyn Job> {
     match may_log_in(core) {
-        Ok(()) => Box::new(Login::ask(credentials, Method::Login, core)),
+        Ok(()) => Box::new(Login::ask(credentials, Mechanism::Login, core)),
         Err(reply) => super::answered(reply),
     }
 }
@@ -30,37 +32,61 @@ pub(super) fn may_log_in(core: &Core) -> Result<(), Reply> {
 
 impl Login {
     /// Asks for the verdict.
-    pub(super) fn ask(credentials: Credentials, method: Method, core: &mut Core) -> Self {
-        core.request = Some(Request::Verify {
-            user: credentials.user,
-            password: credentials.password,
-            method,
-        });
-        core.awaits_verdict = true;
+    pub(super) fn ask(credentials: Credentials, method: Mechanism, core: &mut Core) -> Self {
+        ask(
+            core,
+            Request::Verify {
+                user: credentials.user,
+                password: credentials.password,
+                method,
+            },
+        );
         Self(())
     }
 }
 
 impl Job for Login {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        let Some(verdict) = cx.core.verdict.take() else {
-            return Step::Yield(Why::External);
-        };
-        cx.core.awaits_verdict = false;
-        let reply = match verdict {
-            Verdict::Granted { user, account } => {
-                cx.core.log_in(account);
-                // RFC 3501 §7.1: it saves the client from asking again.
-                let capabilities = super::any_state::capabilities(cx.core);
-                Reply::ok(format!("User {user} logged in"))
-                    .with_code(Code::Capability(capabilities))
-            }
-            Verdict::Denied => {
-                cx.core.failed_logins += 1;
-                Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed)
-            }
-            Verdict::Unavailable(text) => Reply::no(text).with_code(Code::Unavailable),
-        };
-        Step::Done(reply.on(Occasion::Nothing))
+        Step::Done(match ready!(verdict(cx.core)) {
+            Verdict::Granted { user, account, .. } => granted(cx.core, &user, account),
+            other => not_granted(cx.core, other),
+        })
     }
+}
+
+/// Puts a request to the shell around the session.
+pub(super) fn ask(core: &mut Core, request: Request) {
+    core.request = Some(request);
+    core.awaits_verdict = true;
+}
+
+/// The answer to the request.
+pub(super) fn verdict(core: &mut Core) -> Step<Verdict> {
+    let Some(verdict) = core.verdict.take() else {
+        return Step::Yield(Why::External);
+    };
+    core.awaits_verdict = false;
+    Step::Done(verdict)
+}
+
+/// Lets the client in.
+pub(super) fn granted(core: &mut Core, user: &str, account: Account) -> Reply {
+    core.log_in(user, account);
+    // RFC 3501 §7.1: it saves the client from asking again.
+    let capabilities = super::any_state::capabilities(core);
+    Reply::ok(format!("User {user} logged in"))
+        .with_code(Code::Capability(capabilities))
+        .on(Occasion::Nothing)
+}
+
+/// Does not. A challenge where none can be is no reason to let anybody in.
+pub(super) fn not_granted(core: &mut Core, verdict: Verdict) -> Reply {
+    let reply = match verdict {
+        Verdict::Unavailable(text) => Reply::no(text).with_code(Code::Unavailable),
+        Verdict::Denied | Verdict::Challenge(_) | Verdict::Granted { .. } => {
+            core.failed_logins += 1;
+            Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed)
+        }
+    };
+    reply.on(Occasion::Nothing)
 }

@@ -18,6 +18,7 @@ mod moving;
 mod names;
 mod namespace;
 mod resync;
+mod scram;
 mod search;
 mod select;
 mod size;
