@@ -106,18 +106,21 @@ impl Input {
 
     /// The line that a command waits for. No such line has a literal or is long.
     pub(super) fn next_line(&mut self, core: &mut Core) -> Option<Zeroizing<Vec<u8>>> {
-        match self.framer.next_event() {
-            Event::Command(text) => Some(text.into()),
-            Event::Offer(offer) if is_endless(offer, core) => {
-                self.give_up(core);
-                None
+        loop {
+            match self.framer.next_event() {
+                Event::Command(text) => return Some(text.into()),
+                Event::Offer(offer) if is_endless(offer, core) => {
+                    self.give_up(core);
+                    return None;
+                }
+                Event::Offer(_) => {
+                    self.framer.refuse_literal();
+                    return Some(Zeroizing::default());
+                }
+                Event::TooLong { .. } => return Some(Zeroizing::default()),
+                Event::Chunk(_) | Event::LiteralEnd => {}
+                Event::NeedInput => return None,
             }
-            Event::Offer(_) => {
-                self.framer.refuse_literal();
-                Some(Zeroizing::default())
-            }
-            Event::TooLong { .. } => Some(Zeroizing::default()),
-            Event::NeedInput | Event::Chunk(_) | Event::LiteralEnd => None,
         }
     }
 

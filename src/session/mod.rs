@@ -279,6 +279,10 @@ impl Session {
                 Step::Yield(Why::OutputFull) => Turn::OutputFull,
                 Step::Yield(Why::Until(time)) => Turn::Until(time),
                 Step::Yield(Why::External) => Turn::External,
+                Step::Yield(Why::Line) if self.line_is_here() && budget.is_spent() => {
+                    Turn::Runnable
+                }
+                Step::Yield(Why::Line) if self.line_is_here() => continue,
                 Step::Yield(Why::Line) => Turn::Line,
                 Step::Done(Progress::Waiting) => Turn::Idle,
                 Step::Done(Progress::Made) if budget.is_spent() => Turn::Runnable,
@@ -357,6 +361,11 @@ impl Session {
             }
         }
         true
+    }
+
+    /// Whether the line that a command waits for has come before it was asked for, or will never come.
+    fn line_is_here(&mut self) -> bool {
+        !self.hear_line() || !self.core.awaits_line()
     }
 
     /// Counts the commands in a row that were not understood.
