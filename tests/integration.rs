@@ -25,3 +25,4 @@ mod support;
 mod tls;
 mod transcripts;
 mod walls;
+mod wire_log;

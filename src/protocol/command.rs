@@ -457,6 +457,36 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
 /// ```text
 /// tag = 1*<any ASTRING-CHAR except "+">                          RFC 3501 §9
 /// ```
+/// A command of which only its name matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline<'t> {
+    /// Its tag.
+    pub tag: Vec<u8>,
+    /// Its name, in capitals; of a command on UIDs, what follows that word.
+    pub name: &'static str,
+    /// All that follows the name.
+    pub arguments: &'t [u8],
+}
+
+/// What a command is, if it begins as one of ours, whatever its arguments are.
+///
+/// ```text
+/// outline = tag SP ["UID" SP] name *OCTET
+/// ```
+pub fn outline(text: &[u8]) -> Option<Outline<'_>> {
+    let mut cursor = Cursor::new(text);
+    let tag = tag(&mut cursor).ok()?;
+    let mut row = command_row(&mut cursor)?;
+    if row.name == "UID" {
+        row = command_row(&mut cursor)?;
+    }
+    Some(Outline {
+        tag,
+        name: row.name,
+        arguments: cursor.take_rest().trim_ascii_start(),
+    })
+}
+
 pub(super) fn tag(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
     let tag =
         cursor.take_while(|octet| octet.is_ascii_graphic() && !b"(){%*\"\\+".contains(&octet));

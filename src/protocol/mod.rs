@@ -48,6 +48,7 @@ pub use fetch::{FetchItem, Section, SectionText};
 pub use framer::{Event, Framer, Offer};
 pub use id::IdFields;
 pub use list::{ListArguments, ListReturns, ListSelection};
+pub use literal::literal_size;
 pub use mailbox::{MailboxKind, StatusItem};
 pub use pattern::Pattern;
 pub use response::{Code, ListKind, Status};

@@ -6,6 +6,7 @@ mod inetd;
 mod interrupted;
 mod operator;
 mod proxy;
+mod ssh;
 mod systemd;
 mod wait;
 

@@ -30,8 +30,10 @@ fn a_hang_up_has_the_options_read_again() {
     let site = Site::new();
     let server = configured(&site, "plaintext-login loopback\n");
     let mut before = server.login();
+    // As editors do it: another file takes its place.
     let change = |text: &str| {
-        fs::write(site.path("imap2d.conf"), text).expect("the option file");
+        fs::write(site.path("edited"), text).expect("the option file");
+        fs::rename(site.path("edited"), site.path("imap2d.conf")).expect("renamed");
         server.signal(Signal::HUP);
     };
 
@@ -45,6 +47,12 @@ fn a_hang_up_has_the_options_read_again() {
     assert!(greeting.starts_with("* BYE"), "{greeting}");
     before.ok("SELECT INBOX");
 
+    change("plaintext-login never\nmax-connections 2\nread-only\nwire-log joe\n");
+    until("them to be read", LIMIT, || {
+        before.ok("NOOP");
+        server.log().contains(" C: a").then_some(())
+    });
+
     change("plaintext-login always\n\nmax-connections none\nspeed 9\n");
     until_logged(&server, "imap2d.conf:3: ");
     until_logged(&server, "imap2d.conf:4: ");
@@ -55,7 +63,7 @@ fn a_hang_up_has_the_options_read_again() {
     change("\n");
     until("them to be read", LIMIT, || {
         let read = server.log().matches("the options were read again").count();
-        (read == 2).then_some(())
+        (read == 3).then_some(())
     });
     server.login();
     before.ok("NOOP");
