@@ -23,7 +23,7 @@ mod process;
 mod territory;
 
 use self::identity::Identity;
-pub(super) use self::process::is_root;
+pub(super) use self::process::{is_root, is_somebodys};
 
 use super::doorkeeper;
 use crate::auth::AccountInfo;
