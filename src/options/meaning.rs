@@ -40,10 +40,20 @@ const LOG_LEVELS: &[(&str, log::LevelFilter)] = &[
     ("trace", log::LevelFilter::Trace),
 ];
 
+/// How it is found out whether files are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Files {
+    /// By looking.
+    Looked,
+    /// They are taken to be.
+    Taken,
+}
+
 /// Checks everything that was said.
-pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
+pub(super) fn options(raw: &RawOptions, files: Files) -> Result<Options, OptionErrors> {
     let mut reader = Reader {
         raw,
+        files,
         faults: raw.faults().to_vec(),
     };
     reader.refuse_repetitions();
@@ -78,6 +88,7 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
 /// with the default: it will not be used.
 pub(super) struct Reader<'r> {
     pub(super) raw: &'r RawOptions,
+    pub(super) files: Files,
     faults: Vec<OptionError>,
 }
 
@@ -152,7 +163,9 @@ impl Reader<'_> {
         name: &str,
         check: impl FnOnce(&str) -> std::io::Result<()>,
     ) -> Option<PathBuf> {
+        let files = self.files;
         self.value(name, None, |value| match check(value) {
+            _ if files == Files::Taken => Ok(Some(value.into())),
             Ok(()) => Ok(Some(value.into())),
             Err(error) => Err(format!("cannot read {value}: {error}")),
         })

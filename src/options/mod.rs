@@ -159,6 +159,15 @@ impl Options {
     /// # Errors
     /// All faults, each with its place.
     pub fn from_said(said: &RawOptions) -> Result<Self, OptionErrors> {
-        meaning::options(said)
+        meaning::options(said, meaning::Files::Looked)
+    }
+
+    /// What was said, checked, but not whether the files and directories are there that it names: by a
+    /// process that cannot tell, or will not use them.
+    ///
+    /// # Errors
+    /// All faults, each with its place.
+    pub fn from_said_without_files(said: &RawOptions) -> Result<Self, OptionErrors> {
+        meaning::options(said, meaning::Files::Taken)
     }
 }

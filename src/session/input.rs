@@ -11,8 +11,8 @@ use super::core::Core;
 use super::job::{Reply, Task};
 use super::utf8;
 use crate::budget::Budget;
-use crate::protocol::command::{self, Request};
 use crate::protocol::framer::{Event, Framer, Offer};
+use crate::protocol::request::{self, Request};
 use crate::protocol::{Refusal, Status, parse_append};
 use crate::store::Store;
 use zeroize::Zeroizing;
@@ -210,7 +210,7 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         level,
         trigger,
         states,
-    } = match command::parse(text) {
+    } = match request::parse(text) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };

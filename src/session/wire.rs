@@ -17,8 +17,8 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use crate::protocol::command::{Outline, outline};
 use crate::protocol::literal_size;
+use crate::protocol::{Outline, outline};
 use crate::types::AddressRange;
 
 /// Octets of a line that are shown.

@@ -32,8 +32,10 @@ fn a_hang_up_has_the_options_read_again() {
     let site = Site::new();
     let server = configured(&site, "plaintext-login loopback\n");
     let mut before = server.login();
+    // As editors do it: another file takes its place.
     let change = |text: &str| {
-        fs::write(site.path("imap2d.conf"), text).expect("the option file");
+        fs::write(site.path("edited"), text).expect("the option file");
+        fs::rename(site.path("edited"), site.path("imap2d.conf")).expect("renamed");
         server.signal(Signal::HUP);
     };
 
