@@ -6,6 +6,7 @@ mod completion;
 mod conversation;
 mod demo;
 mod dovecot;
+mod fail2ban;
 mod foreign;
 mod hammer;
 mod large;
