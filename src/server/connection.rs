@@ -334,7 +334,7 @@ impl Connection {
         self.transport.finish_writing();
         let mut discarded = 0;
         while self.readable && !self.at_end && discarded < TURN_OCTETS {
-            match self.transport.read(buffer) {
+            match self.transport.discard(buffer) {
                 Ok(count) if count > 0 => discarded += count,
                 _ => break,
             }

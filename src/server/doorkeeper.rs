@@ -25,7 +25,6 @@ use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -34,13 +33,6 @@ use std::time::{Duration, Instant};
 
 /// This program.
 const PROGRAM: &str = "/proc/self/exe";
-
-/// True if nobody has logged in there: else the process would have become somebody. One that has ended is
-/// nobody's.
-fn is_root_still(session: Pid) -> bool {
-    let status = fs::read_to_string(format!("/proc/{session}/status"));
-    status.is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")))
-}
 
 /// True if nobody is to be served by this process itself: it is root, and is to become nobody else.
 pub(super) fn is_wanted(options: &Options) -> bool {
@@ -225,7 +217,7 @@ impl Doorkeeper {
             return 0;
         }
         from_there
-            .filter(|(session, _)| is_root_still(**session))
+            .filter(|(session, _)| !walls::is_somebodys(**session))
             .take(limit)
             .count()
     }

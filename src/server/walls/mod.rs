@@ -25,7 +25,7 @@ mod territory;
 mod verifier;
 
 use self::identity::Identity;
-pub(super) use self::process::{is_root, leave_no_traces, set_short_name};
+pub(super) use self::process::{is_root, is_somebodys, leave_no_traces, set_short_name};
 pub(super) use self::reader::Reader;
 pub(super) use self::reader::read_if_asked;
 pub(super) use self::verifier::{OpenFiles, confine_verifier};

@@ -48,6 +48,7 @@ pub(super) fn become_person(
     if geteuid().is_root() {
         let identity = Identity::of(person, fallback)?;
         identity.assume().unwrap_or_else(|error| give_up(&error));
+        process::show_to_be_somebodys();
         log::info!("{:?} is served as {identity}", person.user);
     }
     let fenced = fence_in_person(account, read_only).unwrap_or_else(|error| give_up(&error));

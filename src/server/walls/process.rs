@@ -1,6 +1,6 @@
 //! What a process could still gain, or leave behind.
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::io;
 
@@ -23,6 +23,18 @@ pub(super) fn require_one_thread() -> Result<(), String> {
 /// True if this process is root, or could be again.
 pub(in crate::server) fn is_root() -> bool {
     rustix::process::geteuid().is_root() || rustix::process::getuid().is_root()
+}
+
+/// Shows whoever has started this process that it is somebody's now: by leading a group of processes, which can be
+/// seen from outside however much else is hidden, and which nothing else depends on.
+pub(super) fn show_to_be_somebodys() {
+    // It fails where the process does so already.
+    let _ = rustix::process::setpgid(None, None);
+}
+
+/// True if that process of ours has called [`show_to_be_somebodys`].
+pub(in crate::server) fn is_somebodys(process: Pid) -> bool {
+    rustix::process::getpgid(Some(process)) == Ok(process)
 }
 
 /// From now on no core dump is written of what is in memory here, and nobody but root may look at it.
