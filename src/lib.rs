@@ -8,7 +8,7 @@
 //! ```text
 //!  socket ──> server::connection    octets
 //!         ──> protocol::framer      a whole command, its literals included
-//!         ──> protocol::command     a typed command, and the dialect it takes
+//!         ──> protocol::request     a typed command, and the dialect it takes
 //!         ──> session               legal now? then a job, stepped until it has a reply
 //!         ──> store, message        what is in the mailbox, what is in the message
 //!         ──> session::untagged     what else has changed

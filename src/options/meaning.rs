@@ -8,10 +8,8 @@ use std::time::Duration;
 use super::error::{OptionError, OptionErrors, Source};
 use super::raw::{RawOptions, Said};
 use super::table::{self, Argument};
-use super::{
-    AddressRange, DEMO_ADDRESS, DialectOption, MailTemplate, Mode, Options, PlaintextLogin,
-};
-use crate::types::{MailboxName, SpecialUse};
+use super::{DEMO_ADDRESS, DialectOption, MailTemplate, Mode, Options, PlaintextLogin};
+use crate::types::{AddressRange, MailboxName, SpecialUse};
 
 /// More sockets than that one process cannot have on any usual system.
 const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
@@ -42,10 +40,20 @@ const LOG_LEVELS: &[(&str, log::LevelFilter)] = &[
     ("trace", log::LevelFilter::Trace),
 ];
 
+/// How it is found out whether files are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Files {
+    /// By looking.
+    Looked,
+    /// They are taken to be.
+    Taken,
+}
+
 /// Checks everything that was said.
-pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
+pub(super) fn options(raw: &RawOptions, files: Files) -> Result<Options, OptionErrors> {
     let mut reader = Reader {
         raw,
+        files,
         faults: raw.faults().to_vec(),
     };
     reader.refuse_repetitions();
@@ -67,6 +75,7 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
         max_message: reader.number("max-message", MESSAGE_MIB, 64) << 20,
         run_as: reader.value("run-as", None, run_as),
         proxy_protocol: reader.address_ranges("proxy-protocol"),
+        wire_log: reader.names("wire-log"),
         log_level: reader.word("log-level", LOG_LEVELS, log::LevelFilter::Info),
         syslog: reader.flag("syslog"),
     };
@@ -79,6 +88,7 @@ pub(super) fn options(raw: &RawOptions) -> Result<Options, OptionErrors> {
 /// with the default: it will not be used.
 pub(super) struct Reader<'r> {
     pub(super) raw: &'r RawOptions,
+    pub(super) files: Files,
     faults: Vec<OptionError>,
 }
 
@@ -153,7 +163,9 @@ impl Reader<'_> {
         name: &str,
         check: impl FnOnce(&str) -> std::io::Result<()>,
     ) -> Option<PathBuf> {
+        let files = self.files;
         self.value(name, None, |value| match check(value) {
+            _ if files == Files::Taken => Ok(Some(value.into())),
             Ok(()) => Ok(Some(value.into())),
             Err(error) => Err(format!("cannot read {value}: {error}")),
         })
@@ -179,6 +191,11 @@ impl Reader<'_> {
             }
         }
         addresses
+    }
+
+    fn names(&self, name: &str) -> Vec<String> {
+        let said = self.raw.all(name);
+        said.filter_map(|said| said.value.clone()).collect()
     }
 
     fn address_ranges(&mut self, name: &str) -> Vec<AddressRange> {
@@ -425,6 +442,8 @@ mod tests {
             "debug",
             "--proxy-protocol=10.0.0.0/8",
             "--proxy-protocol=::1",
+            "--wire-log=ann",
+            "--wire-log=192.0.2.1",
             "--syslog",
             "--max-per-address=9",
         ])
@@ -459,6 +478,7 @@ mod tests {
                 proxy_protocol: ["10.0.0.0/8", "::1"]
                     .map(|range| range.parse().expect("a range"))
                     .into(),
+                wire_log: vec!["ann".into(), "192.0.2.1".into()],
                 log_level: log::LevelFilter::Debug,
                 syslog: true,
             }

@@ -7,7 +7,6 @@
 //!
 //! `table.rs` has one row per option; the help text, the parser and the option file all follow it.
 
-mod address_range;
 mod error;
 mod mail_template;
 mod meaning;
@@ -22,9 +21,8 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::types::SpecialUse;
+use crate::types::{AddressRange, SpecialUse};
 
-pub use address_range::AddressRange;
 pub use error::{OptionError, OptionErrors, Source};
 pub use mail_template::{MailPathError, MailTemplate};
 pub use raw::RawOptions;
@@ -72,6 +70,8 @@ pub struct Options {
     pub run_as: Option<String>,
     /// Proxies, which say who the client is.
     pub proxy_protocol: Vec<AddressRange>,
+    /// Users and addresses of which it is logged what they say, and hear: as they were given.
+    pub wire_log: Vec<String>,
     /// What is logged.
     pub log_level: LevelFilter,
     /// Log to the system's logger instead of descriptor 2.
@@ -159,6 +159,15 @@ impl Options {
     /// # Errors
     /// All faults, each with its place.
     pub fn from_said(said: &RawOptions) -> Result<Self, OptionErrors> {
-        meaning::options(said)
+        meaning::options(said, meaning::Files::Looked)
+    }
+
+    /// What was said, checked, but not whether the files and directories are there that it names: by a
+    /// process that cannot tell, or will not use them.
+    ///
+    /// # Errors
+    /// All faults, each with its place.
+    pub fn from_said_without_files(said: &RawOptions) -> Result<Self, OptionErrors> {
+        meaning::options(said, meaning::Files::Taken)
     }
 }

@@ -1,15 +1,12 @@
 //! What was said: names and values with their places, not yet understood.
 
 use std::ffi::OsStr;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{OptionError, Source};
 use super::table::{self, Argument, Place, Row, TABLE};
-
-/// An option file is a page or two; whatever is larger is not one.
-const MAX_FILE: u64 = 256 * 1024;
 
 /// The command line and the option file, as they stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,14 +24,40 @@ pub(super) struct Said {
 }
 
 impl RawOptions {
+    /// The most octets of an option file: it is a page or two, and whatever is larger is not one.
+    pub const MAX_FILE: usize = 256 * 1024;
+
     /// Reads the command line (without the program's name), and the option file if it names one.
     pub fn read<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+        Self::read_with(args, Self::contents)
+    }
+
+    /// The same, where the option file is read by `contents`.
+    pub fn read_with<S: AsRef<OsStr>>(
+        args: impl IntoIterator<Item = S>,
+        contents: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+    ) -> Self {
         let mut raw = Self::default();
         raw.read_command_line(args);
         if let Some(path) = raw.option_file().map(Path::to_owned) {
-            raw.read_file(&path);
+            raw.read_file(&path, contents(&path));
         }
         raw
+    }
+
+    /// What is in an option file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has more than [`Self::MAX_FILE`] octets.
+    pub fn contents(path: &Path) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let file = std::fs::File::open(path)?;
+        file.take(Self::MAX_FILE as u64 + 1)
+            .read_to_end(&mut text)?;
+        if text.len() > Self::MAX_FILE {
+            return Err(io::Error::other("this is too large for an option file"));
+        }
+        Ok(text)
     }
 
     /// The option file.
@@ -124,13 +147,13 @@ impl RawOptions {
         }
     }
 
-    fn read_file(&mut self, path: &Path) {
+    fn read_file(&mut self, path: &Path, contents: io::Result<Vec<u8>>) {
         let path: Arc<Path> = path.into();
         let at = |line| Source::File {
             path: Arc::clone(&path),
             line,
         };
-        let text = match contents(&path) {
+        let text = match contents {
             Ok(text) => text,
             Err(error) => return self.fault(at(0), format!("cannot read: {error}")),
         };
@@ -142,18 +165,6 @@ impl RawOptions {
             }
         }
     }
-}
-
-fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let file = std::fs::File::open(path)?;
-    file.take(MAX_FILE + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(std::io::Error::other(
-            "this is too large for an option file",
-        ));
-    }
-    Ok(text)
 }
 
 /// ```text

@@ -88,6 +88,7 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "syslog",          Flag,              Anywhere,    ""),
     row("",  "tls-cert",        Many("FILE"),      Anywhere,    ""),
     row("",  "tls-key",         Many("FILE"),      Anywhere,    ""),
+    row("",  "wire-log",        Many("USER|ADDR"), Anywhere,    ""),
     row("w", "wait",            Flag,              Anywhere,    ""),
 
     row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),

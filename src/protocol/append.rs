@@ -2,12 +2,13 @@
 
 use crate::types::{DateTime, FlagList};
 
-use super::command::{Command, Refusal, States, tag};
+use super::command::Command;
 use super::date::date_time;
 use super::dialect::Level;
 use super::flags::flag_list;
 use super::mailbox::mailbox;
 use super::parser::{Cursor, Parsed};
+use super::request::{Refusal, States, tag};
 
 /// An APPEND whose message is about to come.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! The grammar: octets to values and back. This room knows no file, no socket and no clock.
 //!
 //! ```text
-//!  octets ──> framer ──> command ──┬─> fetch, search, store, mailbox, append    the arguments
+//!  octets ──> framer ──> request ──┬─> fetch, search, store, mailbox, append    the arguments
 //!               │         (table)  └─> parser, set, flags, date                 the tokens
 //!               └─ literal ───────────────┘
 //!  octets <── response <── encode                   dialect decides how; pattern answers FIND and LIST
 //! ```
 //!
 //! [`framer`] cuts the input into commands, literals included, and never holds more than it was allowed
-//! to. [`command::parse`] turns one command into a [`Request`]: one row of its table per command, one
+//! to. [`request::parse`] turns one command into a [`Request`]: one row of its table per command, one
 //! file per family of arguments, all of them built on the tokens of `parser`. Nothing here depends on
 //! the dialect while reading: everything that any dialect has is understood, and the request says which
 //! [`Level`] it takes, so that the session can climb to it or refuse it.
@@ -17,6 +17,7 @@
 
 pub mod append;
 pub mod command;
+mod copy;
 mod date;
 pub mod dialect;
 pub mod encode;
@@ -26,9 +27,11 @@ pub mod framer;
 pub mod id;
 pub mod list;
 mod literal;
+mod login;
 pub mod mailbox;
 mod parser;
 pub mod pattern;
+pub mod request;
 pub mod response;
 pub mod resync;
 pub mod sasl;
@@ -36,20 +39,23 @@ pub mod search;
 mod set;
 pub mod sort;
 mod store;
+mod table;
 
 #[cfg(test)]
 mod hostile;
 
 pub use append::{AppendArguments, AppendData, parse_append, parse_append_more};
-pub use command::{Command, Refusal, Request, Secret, States, parse};
+pub use command::{Command, Secret};
 pub use dialect::{Dialect, Level};
 pub use encode::Encoder;
 pub use fetch::{FetchItem, Section, SectionText};
 pub use framer::{Event, Framer, Offer};
 pub use id::IdFields;
 pub use list::{ListArguments, ListReturns, ListSelection};
+pub use literal::literal_size;
 pub use mailbox::{MailboxKind, StatusItem};
 pub use pattern::Pattern;
+pub use request::{Outline, Refusal, Request, States, outline, parse};
 pub use response::{Code, ListKind, Status};
 pub use resync::{FetchModifiers, Resync, SelectParameters};
 pub use sasl::{Credentials, Mechanism};

@@ -13,7 +13,7 @@ use super::tls::Handshake;
 use super::transport::Transport;
 use super::verifier::Serial;
 use crate::budget::{Budget, Clock, SystemClock};
-use crate::session::{Session, Turn, Verdict};
+use crate::session::{Session, Turn, Verdict, WireLog};
 use crate::store::MailboxHandle;
 use mio::event::Event;
 use mio::{Registry, Token};
@@ -113,6 +113,11 @@ impl Connection {
     /// That mailbox may have changed.
     pub(super) fn note_news(&mut self) {
         self.session.handle_news();
+    }
+
+    /// The operator wants a wire log of others now.
+    pub(super) fn change_wire_log(&mut self, wanted: &WireLog) {
+        self.session.change_wire_log(wanted);
     }
 
     /// Says good-bye; what is written is still sent.
@@ -329,7 +334,7 @@ impl Connection {
         self.transport.finish_writing();
         let mut discarded = 0;
         while self.readable && !self.at_end && discarded < TURN_OCTETS {
-            match self.transport.read(buffer) {
+            match self.transport.discard(buffer) {
                 Ok(count) if count > 0 => discarded += count,
                 _ => break,
             }

@@ -13,17 +13,20 @@ use super::activation::{IDLE_TIME, IdleEnd};
 use super::error::ServerError;
 use super::event_loop::{DRAIN_TIME, FIRST_LISTENER, SIGNALS};
 use super::listener::{ACCEPTS_A_TURN, Arrival, Listener};
+use super::network::Network;
 use super::operator::Operator;
+use super::proxy;
 use super::signals::Asked;
 use super::walls;
 use crate::logging;
 use crate::options::{Mode, Options};
+use crate::types::AddressRange;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -39,12 +42,30 @@ pub(super) fn is_wanted(options: &Options) -> bool {
 /// Clients and signals come one by one.
 const EVENTS: usize = 64;
 
+/// Who is let in.
+struct Limits {
+    max_connections: usize,
+    max_per_address: usize,
+    /// Those come for clients from many addresses.
+    proxies: Vec<AddressRange>,
+}
+
+impl Limits {
+    fn of(options: &Options) -> Self {
+        Self {
+            max_connections: options.max_connections,
+            max_per_address: options.max_per_address,
+            proxies: options.proxy_protocol.clone(),
+        }
+    }
+}
+
 /// Stands at the door.
 pub(super) struct Doorkeeper {
     poll: Poll,
     listeners: Vec<Listener>,
     operator: Operator,
-    max_connections: usize,
+    limits: Limits,
     /// We log to the system's logger, and so do the sessions.
     syslog: bool,
     /// The processes of the sessions, with their clients.
@@ -73,7 +94,7 @@ impl Doorkeeper {
             poll,
             listeners,
             operator,
-            max_connections: options.max_connections,
+            limits: Limits::of(options),
             syslog: options.syslog,
             sessions: HashMap::new(),
             idle_end: IdleEnd::new(IDLE_TIME, Instant::now()),
@@ -163,9 +184,8 @@ impl Doorkeeper {
 
     fn admit(&mut self, arrival: Arrival) {
         let address = arrival.address;
-        let limit = self.max_connections;
-        if self.sessions.len() >= limit {
-            log::warn!("{address}: refused, {limit} connections are open (max-connections)");
+        if let Some(reason) = self.reason_to_refuse(address.ip()) {
+            log::warn!("{address}: refused, {reason}");
             return arrival.refuse();
         }
         match self.start_session(arrival.client) {
@@ -175,6 +195,31 @@ impl Doorkeeper {
             }
             Err(error) => log::error!("{address}: cannot be served: {error}"),
         }
+    }
+
+    fn reason_to_refuse(&self, address: IpAddr) -> Option<String> {
+        let limit = self.limits.max_connections;
+        if self.sessions.len() >= limit {
+            return Some(format!("{limit} connections are open (max-connections)"));
+        }
+        let limit = self.limits.max_per_address;
+        let has_too_many = self.guests_of(address, limit) >= limit;
+        (has_too_many && !proxy::is_trusted(&self.limits.proxies, address))
+            .then(|| format!("{limit} from there have yet to log in (max-per-address)"))
+    }
+
+    /// How many of that network have yet to log in, counted as far as the limit.
+    fn guests_of(&self, address: IpAddr, limit: usize) -> usize {
+        let network = Network::of(address);
+        let sessions = self.sessions.iter();
+        let from_there = sessions.filter(|(_, from)| Network::of(from.ip()) == network);
+        if from_there.clone().count() < limit {
+            return 0;
+        }
+        from_there
+            .filter(|(session, _)| !walls::is_somebodys(**session))
+            .take(limit)
+            .count()
     }
 
     /// Starts a process that serves the client. Its options are ours but for the mode.
@@ -216,7 +261,7 @@ impl Doorkeeper {
     fn reread_options(&mut self) {
         if let Some(options) = self.operator.reread() {
             logging::set_level(options.log_level);
-            self.max_connections = options.max_connections;
+            self.limits = Limits::of(&options);
         }
     }
 

@@ -383,6 +383,11 @@ impl EventLoop {
         self.max_connections = options.max_connections;
         self.guests.set_limit(options.max_per_address);
         self.shared.change(&options);
+        for token in self.connections.keys() {
+            if let Some(connection) = self.connections.get_mut(token) {
+                connection.change_wire_log(&self.shared.config.wire_log);
+            }
+        }
         self.heralds.trust(options.proxy_protocol);
     }
 

@@ -60,17 +60,27 @@ use self::signals::{Asked, Signals};
 use self::single::Client;
 use self::tls::Certificates;
 use self::transport::Transport;
-use crate::options::{AddressRange, DialectOption, Mode, Options, RawOptions};
+use crate::options::{DialectOption, Mode, Options, RawOptions};
 use crate::protocol::dialect::{Dialect, Level};
-use crate::session::{Roles, SessionConfig};
+use crate::session::{Roles, SessionConfig, WireLog};
 use crate::store::{Settings, Store, layout};
+use crate::types::AddressRange;
 use mio::{Poll, Waker};
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::error::ServerError;
-pub use self::verifier::run_if_asked;
+
+/// Does the work of one of the processes that a server starts beside itself, if this process was started for
+/// it: to be called before anything else in the `main` of a program that calls [`Server::verify_apart`] or
+/// [`Server::confine`]. Nothing comes back if it was not.
+pub fn run_if_asked(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let args: Vec<OsString> = args.collect();
+    verifier::run_if_asked(args.iter().cloned()).or_else(|| walls::read_if_asked(args.into_iter()))
+}
 
 /// A server that has what it needs to serve, and has not begun.
 pub struct Server {
@@ -199,8 +209,12 @@ impl Server {
     /// # Errors
     /// If the process is root and was not told whom to become, or if the system refuses.
     pub fn confine(mut self) -> Result<Self, ServerError> {
-        let option_file = self.operator.as_ref().and_then(Operator::option_file);
-        let walls = walls::confine(&self.options, option_file).map_err(ServerError::Confine)?;
+        let operator = self.operator.as_mut();
+        if let Some(operator) = operator.filter(|_| walls::will_be_closed(&self.options)) {
+            let started = operator.keep_reading();
+            started.map_err(ServerError::system("start who reads the option file"))?;
+        }
+        let walls = walls::confine(&self.options).map_err(ServerError::Confine)?;
         self.gate.put_behind(walls);
         // What only root can read could not be read again when it is renewed.
         self.tls = Certificates::load(&self.options.tls)?;
@@ -337,6 +351,7 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         create_roles: options.create_roles,
         namespace_prefix: options.namespace_prefix,
         offers_tls: !options.tls.is_empty(),
+        wire_log: WireLog::of(&options.wire_log),
     }
 }
 

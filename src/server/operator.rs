@@ -8,10 +8,10 @@
 
 use super::service::ServiceManager;
 use super::signals::{Asked, Signals};
+use super::walls::Reader;
 use crate::options::{OptionErrors, Options, RawOptions};
 use mio::{Registry, Token};
 use std::io;
-use std::path::Path;
 
 /// The options that change while the server runs. All others wait for a restart.
 const LIVE: &[&str] = &[
@@ -26,12 +26,15 @@ const LIVE: &[&str] = &[
     "plaintext-login",
     "proxy-protocol",
     "special-use",
+    "wire-log",
 ];
 
 /// The operator's side of a server.
 pub(super) struct Operator {
     signals: Signals,
     said: RawOptions,
+    /// Who reads the option file, if this process may not.
+    reader: Option<Reader>,
     pub(super) manager: ServiceManager,
 }
 
@@ -40,6 +43,7 @@ impl Operator {
         Self {
             signals,
             said,
+            reader: None,
             manager: ServiceManager::from_env(),
         }
     }
@@ -58,9 +62,11 @@ impl Operator {
         self.said.command_line()
     }
 
-    /// Where the options are that are read again.
-    pub(super) fn option_file(&self) -> Option<&Path> {
-        self.said.option_file()
+    /// To be called while the option file can be read: from now on it can be read again when it cannot.
+    pub(super) fn keep_reading(&mut self) -> io::Result<()> {
+        let file = self.said.option_file();
+        self.reader = file.map(Reader::start).transpose()?;
+        Ok(())
     }
 
     /// What signals have asked for since the last call.
@@ -71,8 +77,9 @@ impl Operator {
     /// The options as they are now, unless there is a fault in them.
     pub(super) fn reread(&mut self) -> Option<Options> {
         self.manager.tell_reloading();
-        let said = RawOptions::read(self.said.command_line());
-        let options = Options::from_said(&said);
+        let said = self.said_now();
+        // The files it names were looked at when they were opened, or are not before a restart.
+        let options = Options::from_said_without_files(&said);
         match &options {
             Ok(_) => {
                 log::info!("the options were read again");
@@ -86,6 +93,14 @@ impl Operator {
         }
         self.manager.tell_ready();
         options.ok()
+    }
+
+    fn said_now(&mut self) -> RawOptions {
+        let command_line = self.said.command_line();
+        match &mut self.reader {
+            Some(reader) => RawOptions::read_with(command_line, |_| reader.read()),
+            None => RawOptions::read(command_line),
+        }
     }
 
     fn warn_of_the_rest(&self, said: &RawOptions) {

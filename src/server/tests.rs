@@ -230,6 +230,21 @@ fn a_thousand_commands_at_once() {
     }
 }
 
+/// A line that goes on with a command may come before it was asked for.
+#[test]
+fn what_was_not_waited_for_is_heard_all_the_same() {
+    let server = start(&[]);
+    let mut client = server.client();
+    let start = Instant::now();
+    client.send("a AUTHENTICATE PLAIN\r\n!\r\n");
+    assert!(client.answer("a").starts_with("BAD"));
+    client.send("b AUTHENTICATE PLAIN\r\nAGFubgBzZWNyZXQ=\r\nc IDLE\r\nDONE\r\n");
+    assert!(client.answer("b").starts_with("OK"));
+    assert!(client.answer("c").starts_with("OK"));
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
 #[test]
 fn commands_before_the_end_of_input_are_answered() {
     let server = start(&[]);

@@ -102,6 +102,11 @@ impl Transport {
         };
     }
 
+    /// Reads what nobody is going to look at, as it comes.
+    pub(super) fn discard(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+
     /// Tells the other side that nothing follows, so that it reads what was sent before.
     pub(super) fn finish_writing(&mut self) {
         if let Some(tls) = &mut self.tls {

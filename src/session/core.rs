@@ -6,7 +6,8 @@ use super::job::Reply;
 use super::output::Output;
 use super::reader::Resume;
 use super::roles::Furnish;
-use super::{Peer, Request, SessionConfig, TlsInfo, Verdict};
+use super::wire::Wire;
+use super::{Peer, Request, SessionConfig, TlsInfo, Verdict, WireLog};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, MessageRef, View};
 use crate::types::{MailboxRef, NumberSet};
@@ -92,6 +93,9 @@ pub(super) struct Core {
     pub(super) state: State,
     /// Where the mail of the user is who is logged in.
     account: Option<Account>,
+    /// Who that is.
+    user: Option<Box<str>>,
+    wire: Option<Box<Wire>>,
     pub(super) selected: Option<Selected>,
     /// What is to be done before the user's first command.
     pub(super) furnish: Option<Box<Furnish>>,
@@ -123,6 +127,8 @@ impl Core {
             enabled: Enabled::default(),
             state: State::NotAuthenticated,
             account: None,
+            user: None,
+            wire: None,
             selected: None,
             furnish: None,
             output: Output::default(),
@@ -216,12 +222,51 @@ impl Core {
         self.starts_tls = false;
     }
 
-    pub(super) fn log_in(&mut self, account: Account) {
+    pub(super) fn log_in(&mut self, user: &str, account: Account) {
+        self.user = Some(user.into());
+        self.begin_or_end_wire_log(&Rc::clone(&self.config).wire_log);
         if self.config.create_roles {
             self.furnish = Some(Box::new(Furnish::new(account.clone())));
         }
         self.account = Some(account);
         self.state = State::Authenticated;
+    }
+
+    /// Keeps a wire log from now on, or no more, as the operator wants it.
+    pub(super) fn begin_or_end_wire_log(&mut self, wanted: &WireLog) {
+        if !wanted.is_kept_of(self.peer.address, self.user.as_deref()) {
+            self.wire = None;
+        } else if self.wire.is_none() {
+            let wire = Wire::new(&self.peer.name, self.output.unsent() > 0);
+            self.wire = Some(Box::new(wire));
+        }
+    }
+
+    /// For the wire log: the client has sent a command, or the beginning of one that ends in a message.
+    pub(super) fn note_command(&mut self, text: &[u8]) {
+        let is_logged_in = self.is_logged_in();
+        if let Some(wire) = &mut self.wire {
+            wire.command(text, is_logged_in);
+        }
+    }
+
+    /// For the wire log: the client has sent something else, as a line.
+    pub(super) fn note_line(&self, text: &[u8]) {
+        if let Some(wire) = &self.wire {
+            wire.other(text);
+        }
+    }
+
+    /// So much of the output was sent.
+    pub(super) fn consume(&mut self, count: usize) {
+        if let Some(wire) = &mut self.wire {
+            let octets = self.output.poll();
+            wire.sent(&octets[..count.min(octets.len())]);
+        }
+        self.output.consume(count);
+        if let Some(wire) = &mut self.wire {
+            wire.note_end(self.output.unsent() == 0);
+        }
     }
 
     pub(super) fn is_logged_in(&self) -> bool {

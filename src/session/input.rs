@@ -11,8 +11,8 @@ use super::core::Core;
 use super::job::{Reply, Task};
 use super::utf8;
 use crate::budget::Budget;
-use crate::protocol::command::{self, Request};
 use crate::protocol::framer::{Event, Framer, Offer};
+use crate::protocol::request::{self, Request};
 use crate::protocol::{Refusal, Status, parse_append};
 use crate::store::Store;
 use zeroize::Zeroizing;
@@ -91,23 +91,35 @@ impl Input {
                 // It may hold a password.
                 let text = Zeroizing::new(text);
                 Next::task(match self.appending.take() {
-                    Some(appending) => appending.into_task(&text),
-                    None => start(&text, core),
+                    Some(appending) => {
+                        core.note_line(&text);
+                        appending.into_task(&text)
+                    }
+                    None => {
+                        core.note_command(&text);
+                        start(&text, core)
+                    }
                 })
             }
             Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
-            Event::TooLong { text } => Next::task(match self.appending.take() {
-                // The tag went by before the message: this is only what follows that.
-                Some(appending) => appending.into_task(&text),
-                None => refuse(Refusal::of(&text, "Command line too long")),
-            }),
+            Event::TooLong { text } => {
+                core.note_line(&text);
+                Next::task(match self.appending.take() {
+                    // The tag went by before the message: this is only what follows that.
+                    Some(appending) => appending.into_task(&text),
+                    None => refuse(Refusal::of(&text, "Command line too long")),
+                })
+            }
         }
     }
 
     /// The line that a command waits for. No such line has a literal or is long.
     pub(super) fn next_line(&mut self, core: &mut Core) -> Option<Zeroizing<Vec<u8>>> {
         match self.framer.next_event() {
-            Event::Command(text) => Some(text.into()),
+            Event::Command(text) => {
+                core.note_line(&text);
+                Some(text.into())
+            }
             Event::Offer(offer) if is_endless(offer, core) => {
                 self.give_up(core);
                 None
@@ -136,11 +148,15 @@ impl Input {
         }
         let appending = match self.appending.take() {
             Some(appending) => {
+                core.note_line(self.framer.text());
                 Some(appending.another(self.framer.text(), offer.size, core, store, budget))
             }
-            None => parse_append(self.framer.text()).map(|arguments| match arguments {
-                Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
-                Err(refusal) => Err(Box::new(refuse(refusal))),
+            None => parse_append(self.framer.text()).map(|arguments| {
+                core.note_command(self.framer.text());
+                match arguments {
+                    Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
+                    Err(refusal) => Err(Box::new(refuse(refusal))),
+                }
             }),
         };
         if let Some(appending) = appending {
@@ -155,6 +171,7 @@ impl Input {
         } else if offer.fits {
             self.framer.accept_literal();
         } else {
+            core.note_command(self.framer.text());
             let task = refuse(Refusal::of(self.framer.text(), "Literal too long"));
             self.framer.refuse_literal();
             return Next::task(task);
@@ -193,7 +210,7 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         level,
         trigger,
         states,
-    } = match command::parse(text) {
+    } = match request::parse(text) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };

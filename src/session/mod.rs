@@ -31,6 +31,7 @@ mod reader;
 mod roles;
 mod untagged;
 mod utf8;
+mod wire;
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -41,6 +42,7 @@ use self::input::Input;
 use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
 pub use self::roles::Roles;
+pub use self::wire::WireLog;
 use crate::auth::scram::ChannelBinding;
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::{Dialect, Mechanism, Secret, Status};
@@ -66,6 +68,8 @@ pub struct SessionConfig {
     pub namespace_prefix: &'static str,
     /// A client that came without TLS may begin it.
     pub offers_tls: bool,
+    /// Of whom a wire log is kept.
+    pub wire_log: WireLog,
 }
 
 impl SessionConfig {
@@ -217,6 +221,8 @@ impl Session {
         now: Instant,
     ) -> Self {
         let mut session = Self::silent(config, peer, now);
+        log::info!("{}: logged in as {user}", session.core.peer.name);
+        session.core.log_in(&user, account);
         let text = format!(
             "{} IMAP server ready, logged in as {user}",
             session.core.config.host
@@ -225,15 +231,15 @@ impl Session {
             .core
             .encoder()
             .untagged(Status::PreAuth, None, &text);
-        log::info!("{}: logged in as {user}", session.core.peer.name);
-        session.core.log_in(account);
         session.input.raise_limit();
         session
     }
 
     fn silent(config: Rc<SessionConfig>, peer: Peer, now: Instant) -> Self {
+        let mut core = Core::new(Rc::clone(&config), peer);
+        core.begin_or_end_wire_log(&config.wire_log);
         Self {
-            core: Core::new(config, peer),
+            core,
             input: Input::new(),
             task: None,
             turn: Turn::Idle,
@@ -279,6 +285,8 @@ impl Session {
                 Step::Yield(Why::OutputFull) => Turn::OutputFull,
                 Step::Yield(Why::Until(time)) => Turn::Until(time),
                 Step::Yield(Why::External) => Turn::External,
+                // It may have come with the command: then nothing else would wake the session.
+                Step::Yield(Why::Line) if self.has_line() => continue,
                 Step::Yield(Why::Line) => Turn::Line,
                 Step::Done(Progress::Waiting) => Turn::Idle,
                 Step::Done(Progress::Made) if budget.is_spent() => Turn::Runnable,
@@ -346,6 +354,12 @@ impl Session {
         }
         budget.spend(1);
         Step::Done(Progress::Made)
+    }
+
+    /// True if the line that a command waits for is here, or is not going to come.
+    fn has_line(&mut self) -> bool {
+        self.hear_line();
+        !self.core.awaits_line() || self.input.ended || self.core.is_finished()
     }
 
     /// Hands the line that a command waits for to it. False if it is not going to come.
@@ -441,8 +455,13 @@ impl Session {
     pub fn consume(&mut self, count: usize, now: Instant) {
         if count > 0 {
             self.read = now;
-            self.core.output.consume(count);
+            self.core.consume(count);
         }
+    }
+
+    /// Begins to keep a wire log, or ends it, as is wanted now.
+    pub fn change_wire_log(&mut self, wanted: &WireLog) {
+        self.core.begin_or_end_wire_log(wanted);
     }
 
     /// True from the moment that the client has logged in.

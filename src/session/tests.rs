@@ -29,6 +29,7 @@ impl Talk {
             create_roles: false,
             namespace_prefix: "",
             offers_tls: false,
+            wire_log: WireLog::default(),
         };
         let peer = Peer {
             name: "test".to_owned(),
@@ -240,7 +241,7 @@ fn a_message_with_no_room_for_flags_does_not_keep_the_others_from_theirs() {
         root: home.path().to_owned(),
         bboards: None,
     };
-    talk.session.core.log_in(account);
+    talk.session.core.log_in("ann", account);
     let mut session = std::mem::replace(&mut talk.session, Talk::new().session);
     shout(
         &mut talk,
@@ -255,4 +256,20 @@ fn a_message_with_no_room_for_flags_does_not_keep_the_others_from_theirs() {
         "{heard}"
     );
     assert!(home.path().join("cur/2.x:2,F").exists());
+}
+
+/// Nothing else would come to wake the session.
+#[test]
+fn a_line_may_come_with_the_command_that_waits_for_it() {
+    let mut talk = Talk::new();
+    talk.say("a AUTHENTICATE PLAIN\r\nAGpvZQBzZWNyZXQ=\r\n");
+    assert_eq!(talk.session.turn(), Turn::External);
+    assert!(talk.session.poll_request().is_some());
+
+    let mut talk = Talk::new();
+    talk.session
+        .handle_input(b"a AUTHENTICATE PLAIN\r\n", talk.clock.now());
+    talk.session.handle_eof();
+    talk.say("");
+    assert!(talk.session.is_finished(), "the line is not going to come");
 }

@@ -11,7 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use imap2d::budget::{Budget, FakeClock};
 use imap2d::protocol::dialect::Dialect;
-use imap2d::session::{Peer, Request, Roles, ScramExchange, Session, SessionConfig, Turn, Verdict};
+use imap2d::session::{
+    Peer, Request, Roles, ScramExchange, Session, SessionConfig, Turn, Verdict, WireLog,
+};
 use imap2d::store::{Account, Settings, Store};
 use tempfile::TempDir;
 
@@ -84,6 +86,7 @@ impl Rig {
             roles: Roles::default(),
             create_roles: false,
             namespace_prefix: "",
+            wire_log: WireLog::default(),
             offers_tls: false,
         };
         operator(&mut config);

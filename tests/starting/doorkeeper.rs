@@ -84,6 +84,20 @@ fn each_client_has_a_process() {
     drop(door.site);
 }
 
+/// Who has logged in does not count: the process is theirs by then.
+#[test]
+fn only_so_many_of_one_address_may_wait_to_log_in() {
+    let Some(door) = door(&["--max-per-address", "2"]) else {
+        return;
+    };
+    let _friends = [door.login(), door.login()];
+    let _guests = [Client::connect(door.address), Client::connect(door.address)];
+    let mut refusal = String::new();
+    let mut refused = BufReader::new(connect(door.address));
+    refused.read_line(&mut refusal).expect("a line");
+    assert!(refusal.starts_with("* BYE Too many"), "{refusal}");
+}
+
 #[test]
 fn only_so_many_are_let_in() {
     let Some(door) = door(&["--max-connections", "2"]) else {

@@ -6,6 +6,7 @@ mod inetd;
 mod interrupted;
 mod operator;
 mod proxy;
+mod ssh;
 mod systemd;
 mod wait;
 
@@ -77,15 +78,16 @@ fn connect(address: SocketAddr) -> TcpStream {
 
 /// A client reads one message and leaves.
 fn converse(stream: TcpStream) {
-    check(&told(stream, ""), "* OK ");
+    check(&told(stream, b""), "* OK ");
 }
 
 /// What a client gets to hear who says this first, then logs in, reads one message and leaves.
-fn told(mut stream: TcpStream, first: &str) -> String {
-    let text = format!(
-        "{first}a1 LOGIN {USER} {PASSWORD}\r\na2 SELECT INBOX\r\na3 FETCH 1 RFC822.TEXT\r\na4 LOGOUT\r\n"
+fn told(mut stream: TcpStream, first: &[u8]) -> String {
+    let then = format!(
+        "a1 LOGIN {USER} {PASSWORD}\r\na2 SELECT INBOX\r\na3 FETCH 1 RFC822.TEXT\r\na4 LOGOUT\r\n"
     );
-    stream.write_all(text.as_bytes()).expect("a connection");
+    let text = [first, then.as_bytes()].concat();
+    stream.write_all(&text).expect("a connection");
     let mut answers = String::new();
     stream.read_to_string(&mut answers).expect("answers");
     answers

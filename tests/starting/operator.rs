@@ -1,8 +1,10 @@
 //! What an operator and a service manager say to a running server, and hear from it.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::os::unix::net::UnixDatagram;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -30,8 +32,10 @@ fn a_hang_up_has_the_options_read_again() {
     let site = Site::new();
     let server = configured(&site, "plaintext-login loopback\n");
     let mut before = server.login();
+    // As editors do it: another file takes its place.
     let change = |text: &str| {
-        fs::write(site.path("imap2d.conf"), text).expect("the option file");
+        fs::write(site.path("edited"), text).expect("the option file");
+        fs::rename(site.path("edited"), site.path("imap2d.conf")).expect("renamed");
         server.signal(Signal::HUP);
     };
 
@@ -45,6 +49,12 @@ fn a_hang_up_has_the_options_read_again() {
     assert!(greeting.starts_with("* BYE"), "{greeting}");
     before.ok("SELECT INBOX");
 
+    change("plaintext-login never\nmax-connections 2\nread-only\nwire-log joe\n");
+    until("them to be read", LIMIT, || {
+        before.ok("NOOP");
+        server.log().contains(" C: a").then_some(())
+    });
+
     change("plaintext-login always\n\nmax-connections none\nspeed 9\n");
     until_logged(&server, "imap2d.conf:3: ");
     until_logged(&server, "imap2d.conf:4: ");
@@ -55,7 +65,7 @@ fn a_hang_up_has_the_options_read_again() {
     change("\n");
     until("them to be read", LIMIT, || {
         let read = server.log().matches("the options were read again").count();
-        (read == 2).then_some(())
+        (read == 3).then_some(())
     });
     server.login();
     before.ok("NOOP");
@@ -63,7 +73,7 @@ fn a_hang_up_has_the_options_read_again() {
 
 fn first_line(stream: &mut TcpStream) -> String {
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(stream), &mut line).expect("a line");
+    BufReader::new(stream).read_line(&mut line).expect("a line");
     line
 }
 
@@ -122,4 +132,20 @@ fn endless_message(site: &Site) {
     let file = fs::File::options().append(true).open(file);
     let grown = file.and_then(|file| file.set_len(64 << 20));
     grown.expect("a file with a hole");
+}
+
+/// Descriptor 2 is a socket under systemd too, but no client's.
+#[test]
+fn the_journal_gets_priorities() {
+    let site = site();
+    let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+    let theirs = OwnedFd::from(theirs);
+    let stat = rustix::fs::fstat(&theirs).expect("a socket");
+    let mut command = server::command_of_owner(&site);
+    command.args(["--listen", "127.0.0.1:0"]);
+    command.env("JOURNAL_STREAM", format!("{}:{}", stat.st_dev, stat.st_ino));
+    let _server = Process::start(command.stderr(theirs));
+    let mut lines = BufReader::new(ours).lines().map_while(Result::ok);
+    let listening = lines.find(|line| line.contains("listening on 127.0.0.1:"));
+    assert!(listening.is_some_and(|line| line.starts_with("<6>listening")));
 }

@@ -1,7 +1,7 @@
 //! Other people's programs: found or loudly missed, and always run against a time limit.
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,6 +37,11 @@ impl Program {
             not_run(name);
         }
         found.map(|path| Self { path })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The program's path and nothing else of our environment but the search path: no configuration

@@ -2,6 +2,7 @@
 //! ones, and what inetd and others hand down. Certificates are made here, by an authority of our own that the
 //! clients are told to trust.
 
+mod binding;
 mod certificates;
 mod clients;
 mod handed_down;

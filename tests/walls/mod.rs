@@ -301,3 +301,20 @@ fn who_has_no_uid_is_served_as_the_one_of_run_as() {
     check_is(inetd.child.id(), STRANGER);
     assert_eq!(inetd.client.ok("SELECT INBOX").exists(), Some(1));
 }
+
+/// The worker that checks passwords can open one file; another in its place is for the next worker.
+#[test]
+fn the_list_of_users_may_be_replaced() {
+    let site = Site::new();
+    let server = TestServer::start(&site, &[]);
+    server.login();
+    let list = fs::read_to_string(site.users()).expect("the passwd-file");
+    for password in ["first", "second"] {
+        let changed = list.replace(PASSWORD, password);
+        fs::write(site.path("edited"), changed).expect("written");
+        fs::rename(site.path("edited"), site.users()).expect("renamed");
+        server.connect().ok(&format!("LOGIN {USER} {password}"));
+    }
+    let log = server.log();
+    assert!(!log.contains("the verifier"), "{log}");
+}

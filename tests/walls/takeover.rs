@@ -2,15 +2,20 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::{OneClient, STRANGER, add_user, is_root};
 use crate::support::imap::{Client, Status};
+use crate::support::program::until;
 use crate::support::server::{self, TestServer};
-use crate::support::site::{Site, USER};
+use crate::support::site::{PASSWORD, Site, USER};
 
 /// What a client can do.
 struct Intruder<'c>(&'c mut Client);
@@ -105,12 +110,16 @@ fn check_kept_in(intruder: &mut Intruder<'_>) {
 #[test]
 fn a_daemon_opens_nothing_but_mail() {
     let site = site();
-    let server = TestServer::start(&site, &[]);
+    let config = site.path("imap2d.conf").display().to_string();
+    fs::write(&config, "").expect("the option file");
+    let server = TestServer::start(&site, &["--config", &config]);
     let mut early = server.connect();
     check_kept_in(&mut Intruder(&mut early));
     let mut client = server.login();
     let mut intruder = Intruder(&mut client);
     check_kept_in(&mut intruder);
+    intruder.cannot(&format!("read {config}"));
+    intruder.cannot(&format!("read {}", site.users().display()));
     intruder.can(&format!("read {}", message_of(&site, USER)));
     intruder.can(&format!("write {}-2", message_of(&site, USER)));
 }
@@ -124,6 +133,71 @@ fn a_process_of_one_client_opens_nothing_but_their_mail() {
     let mut command = server::command(&site);
     command.arg(format!("--preauth={USER}"));
     check_one_person(&mut OneClient::start(&mut command).client, &site);
+}
+
+/// `--wait` as root: a process for each client, started by one who stays root.
+#[test]
+fn neither_does_a_process_of_many() {
+    if !is_root() {
+        return;
+    }
+    let site = site();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let mut command = server::command(&site);
+    command.args(["--wait", "--log-level=error"]);
+    command.stdin(Stdio::from(OwnedFd::from(listener)));
+    let mut doorkeeper = command.spawn().expect("the server");
+    let mut client = Client::connect(address);
+    client.ok(&format!("LOGIN {USER} {PASSWORD}"));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| check_one_person(&mut client, &site)));
+    doorkeeper.kill().expect("it is ours");
+    doorkeeper.wait().expect("its end");
+    outcome.expect("kept in");
+}
+
+/// The worker of the verifier is told the deed as the name of a user; its report is in the log.
+#[test]
+fn who_checks_passwords_opens_the_list_of_users_only() {
+    let site = site();
+    let server = TestServer::start(&site, &[]);
+    let elsewhere = Elsewhere::new();
+    let process = std::process::id();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let tries = |deed: &str| {
+        // A connection each: after some failures it would be closed.
+        let reply = server
+            .connect()
+            .command(&format!("LOGIN \"X-TAKEOVER {deed}\" x"));
+        assert_eq!(reply.status, Status::No, "{deed}");
+        // A long name is cut in the log.
+        let name: String = format!("\"X-TAKEOVER {deed}\"").chars().take(60).collect();
+        until("a report", Duration::from_secs(10), || {
+            let log = server.log();
+            let reported = log.lines().rev().find(|line| line.contains(&name));
+            reported.map(str::to_string)
+        })
+    };
+    for deed in [
+        "read /etc/shadow".to_string(),
+        "read /proc/self/environ".to_string(),
+        "list /etc".to_string(),
+        format!("read {}", message_of(&site, USER)),
+        format!("write {}", site.users().display()),
+        format!("write {}", elsewhere.path("secret")),
+        format!("read {}", elsewhere.path("secret")),
+        format!("connect {address}"),
+        "run /bin/true".to_string(),
+        format!("become {STRANGER}"),
+        format!("signal {process}"),
+    ] {
+        let report = tries(&deed);
+        let kept_out = report.contains("denied") || report.contains("not permitted");
+        assert!(kept_out, "{deed}: {report}");
+    }
+    let report = tries(&format!("read {}", site.users().display()));
+    assert!(report.contains("DONE"), "{report}");
 }
 
 fn check_one_person(client: &mut Client, site: &Site) {

@@ -1,8 +1,8 @@
 //! Connections from proxies that have yet to say who the client is.
 
 use super::{HEADER_TIME, Origin, Parsed, garbage, is_trusted, parse, read_some};
-use crate::options::AddressRange;
 use crate::server::listener::Arrival;
+use crate::types::AddressRange;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;

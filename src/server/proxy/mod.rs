@@ -17,8 +17,8 @@ pub(super) use self::heralds::{Announced, FIRST_HERALD, Heralds};
 
 use self::header::{Parsed, parse};
 use super::gate::Gate;
-use crate::options::AddressRange;
 use crate::session::Peer;
+use crate::types::AddressRange;
 use std::io::{self, ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;

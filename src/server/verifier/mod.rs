@@ -47,7 +47,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Child;
 
-pub use self::process::run_if_asked;
+pub(super) use self::process::run_if_asked;
 
 /// The number of a question. No two questions of a server have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -204,8 +204,8 @@ impl Verifier {
         }
     }
 
-    /// The next question starts anew.
-    fn hang_up(&mut self) {
+    /// Ends the connection. The next question starts anew, if the process still may.
+    pub(super) fn hang_up(&mut self) {
         let Some(link) = self.link.take() else {
             return;
         };
@@ -232,7 +232,9 @@ impl Link {
                 let settings = settings.clone();
                 std::thread::Builder::new()
                     .name("verifier".into())
-                    .spawn(move || worker::serve(&other, &settings, None))?;
+                    .spawn(move || {
+                        worker::serve(&other, &worker::Users::new(&settings), None, None);
+                    })?;
                 None
             }
         };

@@ -4,11 +4,11 @@
 //! is free, so that no option is needed, and a list of processes shows who is who.
 
 use super::packet::{self, Message};
-use super::settings::Settings;
+use super::settings::{Settings, Users};
 use super::worker;
 use crate::logging;
+use crate::server::walls;
 use rustix::net::RecvFlags;
-use rustix::process::{Resource, Rlimit};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,12 +23,13 @@ const WORKER: &str = "imap2d-verifier-worker";
 /// The file that this process runs, even if another has its name meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// Does the work of the verifier if this process was started for it: to be called before anything else in
-/// the `main` of a program that calls [`Server::verify_apart`](crate::Server::verify_apart). Nothing
-/// comes back if it was not.
-pub fn run_if_asked(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+/// Does the work of the verifier if this process was started for it. Nothing comes back if it was not.
+pub(in crate::server) fn run_if_asked(
+    mut args: impl Iterator<Item = OsString>,
+) -> Option<ExitCode> {
     let name = args.next()?;
-    let work: fn(&OwnedFd, &Settings) -> ExitCode = match name.to_str()? {
+    let name = name.to_str()?;
+    let work: fn(&OwnedFd, &Settings) -> ExitCode = match name {
         SUPERVISOR => supervise,
         WORKER => answer,
         _ => return None,
@@ -37,22 +38,16 @@ pub fn run_if_asked(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode
         return Some(ExitCode::FAILURE);
     };
     logging::start(settings.log_level, settings.syslog);
-    Some(match prepare(&name) {
+    Some(match prepare(name) {
         Ok(socket) => work(&socket, &settings),
         Err(error) => failure("begin", &error),
     })
 }
 
 /// What is true of both processes: neither leaves its memory behind when it dies. Returns the socket.
-fn prepare(name: &std::ffi::OsStr) -> io::Result<OwnedFd> {
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    rustix::process::setrlimit(Resource::Core, none)?;
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
-    // Else it would be called "exe" where only the short name of a process is shown.
-    let _ = std::fs::write("/proc/self/comm", name.as_encoded_bytes());
+fn prepare(name: &str) -> io::Result<OwnedFd> {
+    walls::leave_no_traces().map_err(io::Error::other)?;
+    walls::set_short_name(name);
     io::stdin().as_fd().try_clone_to_owned()
 }
 
@@ -120,11 +115,20 @@ fn has_questions(socket: &OwnedFd) -> bool {
     }
 }
 
-/// The place to give up every right that verifying does not take: all that happens from here on is reading
-/// the users and answering.
+/// All that happens from here on is reading the users and answering: every other right is given up.
 fn answer(socket: &OwnedFd, settings: &Settings) -> ExitCode {
-    worker::serve(socket, settings, Some(worker::IDLE));
-    ExitCode::SUCCESS
+    let users = worker::Users::new(settings);
+    let confined = match &settings.users {
+        Users::Nobody => Ok(None),
+        Users::PasswdFile(path) => walls::confine_verifier(path).map(Some),
+    };
+    match confined {
+        Ok(open_files) => {
+            worker::serve(socket, &users, Some(worker::IDLE), open_files);
+            ExitCode::SUCCESS
+        }
+        Err(error) => failure("close itself in", &io::Error::other(error)),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::settings::Settings;
 use super::{Answer, Question};
 use crate::auth::scram::ClientFirst;
 use crate::auth::{Authenticator, Candidate, Verdict};
+use crate::server::walls::OpenFiles;
 use crate::session::ScramExchange;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
@@ -27,10 +28,14 @@ const THREADS: usize = 4;
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
 /// Answers the questions that come over `socket` until its other end is closed, or until none has come for
-/// `patience`.
-pub(super) fn serve(socket: &OwnedFd, settings: &Settings, patience: Option<Duration>) {
-    let inbox = Inbox::new(socket, patience);
-    let users = Users::new(settings);
+/// `patience`, or until the files that it can open are others: the next worker can open those.
+pub(super) fn serve(
+    socket: &OwnedFd,
+    users: &Users,
+    patience: Option<Duration>,
+    open_files: Option<OpenFiles>,
+) {
+    let inbox = Inbox::new(socket, patience, open_files);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..cores.clamp(2, THREADS) {
@@ -40,7 +45,7 @@ pub(super) fn serve(socket: &OwnedFd, settings: &Settings, patience: Option<Dura
 }
 
 /// Those who can log in, shared by threads.
-struct Users {
+pub(super) struct Users {
     list: Mutex<Authenticator>,
     /// For the salts of those who have none: see [`salt_key`].
     key: Vec<u8>,
@@ -49,7 +54,8 @@ struct Users {
 }
 
 impl Users {
-    fn new(settings: &Settings) -> Self {
+    /// Looks at files that are out of reach once the process has closed itself in.
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             list: Mutex::new(settings.authenticator()),
             key: salt_key(),
@@ -72,6 +78,12 @@ impl Users {
 
     /// A panic costs its own question only.
     fn answer(&self, question: &Question, inbox: &Inbox<'_>) -> Answer {
+        #[cfg(feature = "takeover")]
+        if let Question::Password { user, .. } = question {
+            if let Some(report) = crate::server::takeover::obey(user) {
+                return Answer::Unavailable(report);
+            }
+        }
         let user = match question {
             Question::Password { user, .. } => user,
             Question::Scram(exchange) => &exchange.user,
@@ -153,6 +165,7 @@ fn salt_key() -> Vec<u8> {
 struct Inbox<'s> {
     socket: &'s OwnedFd,
     patience: Option<Timespec>,
+    open_files: Option<OpenFiles>,
     /// Held by the thread that waits. True once there is nothing more to wait for.
     closed: Mutex<bool>,
     /// Questions that were taken and not answered.
@@ -160,9 +173,10 @@ struct Inbox<'s> {
 }
 
 impl<'s> Inbox<'s> {
-    fn new(socket: &'s OwnedFd, patience: Option<Duration>) -> Self {
+    fn new(socket: &'s OwnedFd, patience: Option<Duration>, open_files: Option<OpenFiles>) -> Self {
         Self {
             socket,
+            open_files,
             patience: patience.and_then(|patience| patience.try_into().ok()),
             closed: Mutex::new(false),
             busy: AtomicUsize::new(0),
@@ -188,14 +202,19 @@ impl<'s> Inbox<'s> {
         }
     }
 
-    /// Waits for a packet; nothing if it has taken too long and nobody is at work.
+    /// Waits for a packet; nothing if it has taken too long and nobody is at work, or if it is for the next
+    /// worker.
     fn wait(&self) -> Option<()> {
         loop {
             let mut sockets = [PollFd::new(self.socket, PollFlags::IN)];
             match rustix::event::poll(&mut sockets, self.patience.as_ref()) {
                 Ok(0) if self.busy.load(Ordering::Relaxed) == 0 => return None,
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => return Some(()),
+                Ok(_) => {
+                    let open_files = self.open_files.as_ref();
+                    let outdated = open_files.is_some_and(OpenFiles::are_outdated);
+                    return (!outdated).then_some(());
+                }
                 Err(_) => return None,
             }
         }

@@ -20,16 +20,20 @@ mod landlock;
 mod owner;
 mod plan;
 mod process;
+mod reader;
 mod territory;
+mod verifier;
 
 use self::identity::Identity;
-pub(super) use self::process::is_root;
+pub(super) use self::process::{is_root, is_somebodys, leave_no_traces, set_short_name};
+pub(super) use self::reader::Reader;
+pub(super) use self::reader::read_if_asked;
+pub(super) use self::verifier::{OpenFiles, confine_verifier};
 
 use super::doorkeeper;
 use crate::auth::AccountInfo;
 use crate::options::{Mode, Options};
 use crate::store::Account;
-use std::path::Path;
 
 /// What this process does about those whom it lets in.
 #[derive(Debug)]
@@ -57,6 +61,11 @@ impl Walls {
         }
     }
 
+    /// True if nobody else can log in here any more.
+    pub(super) fn are_one_persons(&self) -> bool {
+        matches!(self, Self::Theirs(_))
+    }
+
     /// Called once somebody has proved who they are, and before their mail is touched. The error is for the
     /// log: they cannot be served by this process.
     pub(super) fn admit(&mut self, person: &AccountInfo, account: &Account) -> Result<(), String> {
@@ -77,12 +86,20 @@ impl Walls {
     }
 }
 
-/// Puts up the walls that the options ask for around a process that has bound its ports; it may go on to
-/// read its option file. What the process is to do about its clients from now on is the result.
+/// True if [`confine`] leaves a process that serves many and reads nothing but mail.
+pub(super) fn will_be_closed(options: &Options) -> bool {
+    match options.mode {
+        Mode::Serve { .. } => true,
+        Mode::Wait => !doorkeeper::is_wanted(options),
+        _ => false,
+    }
+}
+
+/// Puts up the walls that the options ask for around a process that has bound its ports. What the process is to do about its clients from now on is the result.
 ///
 /// # Errors
 /// Says what is in the way, for the operator. The process must not serve then.
-pub(super) fn confine(options: &Options, option_file: Option<&Path>) -> Result<Walls, String> {
+pub(super) fn confine(options: &Options) -> Result<Walls, String> {
     process::require_one_thread()?;
     let run_as = options.run_as.as_deref().map(Identity::named).transpose()?;
     match options.mode {
@@ -91,7 +108,7 @@ pub(super) fn confine(options: &Options, option_file: Option<&Path>) -> Result<W
             Ok(Walls::Shared)
         }
         Mode::Serve { .. } | Mode::Wait => {
-            plan::become_daemon(options, option_file, run_as.as_ref())?;
+            plan::become_daemon(options, run_as.as_ref())?;
             Ok(Walls::Shared)
         }
         Mode::Inetd | Mode::Preauth(_) => {

@@ -14,15 +14,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// A daemon, which has its ports.
-pub(super) fn become_daemon(
-    options: &Options,
-    option_file: Option<&Path>,
-    run_as: Option<&Identity>,
-) -> Result<(), String> {
-    let mut territory = of_daemon(options);
-    if let Some(file) = option_file {
-        territory.may_reread(file);
-    }
+pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Result<(), String> {
+    let territory = of_daemon(options);
     match run_as {
         Some(user) => user.assume()?,
         None if process::is_root() => {
@@ -55,6 +48,7 @@ pub(super) fn become_person(
     if geteuid().is_root() {
         let identity = Identity::of(person, fallback)?;
         identity.assume().unwrap_or_else(|error| give_up(&error));
+        process::show_to_be_somebodys();
         log::info!("{:?} is served as {identity}", person.user);
     }
     let fenced = fence_in_person(account, read_only).unwrap_or_else(|error| give_up(&error));
@@ -106,8 +100,12 @@ fn of_daemon(options: &Options) -> Territory {
         (None, None) => territory.give_up("the homes are not known before somebody logs in"),
     }
     if let Some(users) = &options.users {
-        // This process asks it for passwords.
-        territory.may_reread(users);
+        if territory.includes(users) {
+            log::warn!(
+                "{}: its directory stays open, for what else is in there; elsewhere it would be out of reach",
+                users.display()
+            );
+        }
         add_listed(users, options, &mut territory);
     }
     territory

@@ -56,6 +56,13 @@ impl Territory {
         }
     }
 
+    /// True if this file can be read too.
+    pub(super) fn includes(&self, file: &Path) -> bool {
+        let real = file.canonicalize().unwrap_or_else(|_| file.into());
+        let mut open = self.read.iter().chain(&self.write);
+        open.any(|path| path.canonicalize().is_ok_and(|path| real.starts_with(path)))
+    }
+
     /// The files cannot be limited, for this reason.
     pub(super) fn give_up(&mut self, reason: &'static str) {
         self.unlimited = Some(reason);
@@ -67,11 +74,25 @@ impl Territory {
         let real = file.canonicalize().ok();
         for path in [Some(file), real.as_deref()].into_iter().flatten() {
             match path.parent() {
-                Some(parent) if parent != Path::new("") => self.may_read(parent),
-                _ => self.may_read("."),
+                Some(parent) if parent == Path::new("") => self.may_read("."),
+                Some(parent) if holds_more(parent) => {
+                    log::warn!(
+                        "{}: if it is replaced, restart imap2d: {} holds too much to be left open",
+                        path.display(),
+                        parent.display()
+                    );
+                    self.may_read(path);
+                }
+                Some(parent) => self.may_read(parent),
+                None => {}
             }
         }
     }
+}
+
+/// `/`, and what is in it, such as `/etc`.
+fn holds_more(directory: &Path) -> bool {
+    directory.is_absolute() && directory.components().count() <= 2
 }
 
 fn add(to: &mut Vec<PathBuf>, path: PathBuf) {
@@ -129,6 +150,8 @@ mod tests {
         let mut territory = Territory::default();
         territory.may_use(&directory.path().join("ann/Maildir"), false);
         assert_eq!(territory.write, [directory.path()]);
+        assert!(territory.includes(&directory.path().join("users")));
+        assert!(!territory.includes(Path::new("/etc/imap2d/users")));
         territory.may_use(Path::new("/none/of/this"), false);
         assert_eq!(territory.write.len(), 1, "but not below the root");
     }
@@ -174,7 +197,8 @@ mod tests {
         territory.may_reread(&link);
         assert_eq!(territory.read, [path("live"), path("archive")]);
         territory.may_reread(Path::new("here"));
-        assert_eq!(territory.read[2], Path::new("."));
+        territory.may_reread(Path::new("/etc/passwd"));
+        assert_eq!(territory.read[2..], [".", "/etc/passwd"].map(PathBuf::from));
     }
 
     #[test]

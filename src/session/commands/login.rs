@@ -71,7 +71,7 @@ pub(super) fn verdict(core: &mut Core) -> Step<Verdict> {
 
 /// Lets the client in.
 pub(super) fn granted(core: &mut Core, user: &str, account: Account) -> Reply {
-    core.log_in(account);
+    core.log_in(user, account);
     // RFC 3501 §7.1: it saves the client from asking again.
     let capabilities = super::any_state::capabilities(core);
     Reply::ok(format!("User {user} logged in"))
