@@ -97,7 +97,7 @@ impl From<SystemTime> for DateTime {
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(SystemTime::UNIX_EPOCH);
         Self {
-            unix: since.map_or(0, |since| since.as_secs().cast_signed()),
+            unix: since.map_or(0, |since| since.as_secs() as i64),
         }
     }
 }
