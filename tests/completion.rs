@@ -14,7 +14,7 @@ const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/completi
 /// What is typed before the key is pressed, and what has to be on the screen then.
 const CASES: &[(&str, &str)] = &[
     ("imap2d --read", "--read-only"),
-    ("imap2d --read-only --check", "--read-only --check-config"),
+    ("imap2d --read-only --check-", "--read-only --check-config"),
     ("imap2d --dialect imap2", "imap2bis"),
     ("imap2d --log-level de", "--log-level debug"),
     ("imap2d --plaintext-login lo", "--plaintext-login loopback"),

@@ -1,6 +1,7 @@
 //! imap2d from the outside: the real binary driven by real programs and by a client of our own, and
 //! sessions on a real Maildir with a clock that stands still.
 
+mod checkpassword;
 mod clients;
 mod completion;
 mod conversation;

@@ -61,6 +61,9 @@ pub(super) fn options(raw: &RawOptions, files: Files) -> Result<Options, OptionE
         mode: reader.mode(),
         mail: reader.mail(),
         bboards: reader.path("bboards", |path| std::fs::read_dir(path).map(drop)),
+        checkpassword: reader.value("checkpassword", None, |value| {
+            checkpassword(value).map(Some)
+        }),
         users: reader.path("users", |path| std::fs::File::open(path).map(drop)),
         dialect: reader.word("dialect", DIALECTS, DialectOption::Auto),
         read_only: reader.flag("read-only"),
@@ -289,14 +292,16 @@ impl Reader<'_> {
     fn check_together(&mut self, options: &Options) {
         let raw = self.raw;
         match options.mode {
-            Mode::Serve { .. } | Mode::Inetd | Mode::Wait if raw.first("users").is_none() => {
+            Mode::Serve { .. } | Mode::Inetd | Mode::Wait
+                if raw.first("users").is_none() && raw.first("checkpassword").is_none() =>
+            {
                 self.fault(
                     &Source::CommandLine,
-                    "nobody could log in: say --users FILE",
+                    "nobody could log in: say --users FILE or --checkpassword PROGRAM",
                 );
             }
             Mode::Demo { .. } => {
-                for said in ["mail", "users", "bboards"]
+                for said in ["mail", "users", "bboards", "checkpassword"]
                     .iter()
                     .filter_map(|name| raw.first(name))
                 {
@@ -307,6 +312,12 @@ impl Reader<'_> {
                 }
             }
             _ => {}
+        }
+        if let (Some(_), Some(said)) = (raw.first("users"), raw.first("checkpassword")) {
+            self.fault(
+                &said.source,
+                "\"users\" and \"checkpassword\" exclude each other",
+            );
         }
     }
 
@@ -324,6 +335,23 @@ impl Reader<'_> {
             options.mode = Mode::CheckConfig;
         }
         Ok(options)
+    }
+}
+
+/// ```text
+/// value = path *(SP argument)
+/// ```
+fn checkpassword(value: &str) -> Result<String, String> {
+    let program = value.split_whitespace().next().unwrap_or_default();
+    if !program.starts_with('/') {
+        return Err(format!(
+            "\"{value}\" does not begin with the full path of a program"
+        ));
+    }
+    match std::fs::metadata(program) {
+        Ok(file) if file.is_file() => Ok(value.into()),
+        Ok(_) => Err(format!("{program} is no program")),
+        Err(error) => Err(format!("cannot run {program}: {error}")),
     }
 }
 
@@ -459,6 +487,7 @@ mod tests {
                 },
                 mail: MailTemplate::parse("/srv/%u").expect("a template"),
                 bboards: Some("/".into()),
+                checkpassword: None,
                 users: Some(users.path().into()),
                 dialect: DialectOption::Imap2bis,
                 read_only: true,

@@ -41,6 +41,8 @@ pub struct Options {
     pub mail: MailTemplate,
     /// The directory whose subdirectories are the bulletin boards.
     pub bboards: Option<PathBuf>,
+    /// The program that checks passwords, with the interface of `checkpassword`, and its first arguments.
+    pub checkpassword: Option<String>,
     /// The passwd-file.
     pub users: Option<PathBuf>,
     /// Which dialect sessions are pinned to.

@@ -74,6 +74,7 @@ pub(super) const TABLE: &[Row] = &[
     row("h", "help",            Flag,              CommandLine, "print this, and exit"),
     row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
 
+    row("",  "checkpassword",   One("PROGRAM"),    Anywhere,    ""),
     row("",  "create-roles",    Flag,              Anywhere,    ""),
     row("",  "hash-password",   Maybe("USER"),     CommandLine, ""),
     row("L", "listen-tls",      Many("ADDR:PORT"), Anywhere,    ""),
@@ -91,7 +92,6 @@ pub(super) const TABLE: &[Row] = &[
     row("",  "wire-log",        Many("USER|ADDR"), Anywhere,    ""),
     row("w", "wait",            Flag,              Anywhere,    ""),
 
-    row("",  "checkpassword",   One("PROGRAM"),    LaterVersion, ""),
     row("",  "verify",          One("MAILDIR"),    LaterVersion, ""),
 ];
 

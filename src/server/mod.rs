@@ -79,7 +79,7 @@ pub use self::error::ServerError;
 /// [`Server::confine`]. Nothing comes back if it was not.
 pub fn run_if_asked(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let args: Vec<OsString> = args.collect();
-    verifier::run_if_asked(args.iter().cloned()).or_else(|| walls::read_if_asked(args.into_iter()))
+    verifier::run_if_asked(&args).or_else(|| walls::read_if_asked(args.into_iter()))
 }
 
 /// A server that has what it needs to serve, and has not begun.

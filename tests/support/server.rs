@@ -39,7 +39,14 @@ impl TestServer {
     /// # Panics
     /// When it does not come to listen.
     pub(crate) fn start(site: &Site, arguments: &[&str]) -> Self {
-        let mut command = command(site);
+        Self::start_command(command(site), site, arguments)
+    }
+
+    /// The same for a command that says where mail and users are.
+    ///
+    /// # Panics
+    /// When it does not come to listen.
+    pub(crate) fn start_command(mut command: Command, site: &Site, arguments: &[&str]) -> Self {
         let level = match arguments.contains(&"--log-level") {
             true => &[][..],
             false => &["--log-level", "info"],
@@ -156,6 +163,13 @@ pub(crate) fn command_of_owner(site: &Site) -> Command {
     let mut command = Command::new(site.runnable(&binary()));
     site.as_owner(&mut command);
     with_options(command, site)
+}
+
+/// The binary without any options.
+pub(crate) fn bare_command() -> Command {
+    let mut command = Command::new(binary());
+    command.env("TZ", "UTC");
+    command
 }
 
 fn binary() -> PathBuf {

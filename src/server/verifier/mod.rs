@@ -27,6 +27,7 @@
 //! A server that is embedded in another program cannot start itself again, since that program is not
 //! imap2d: it answers with the same threads, in its own process. Either way the loop never hashes.
 
+mod checkpassword;
 mod packet;
 mod process;
 mod settings;

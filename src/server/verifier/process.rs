@@ -3,6 +3,7 @@
 //! [`run_if_asked`] is called first of all in `main`. The name under which a program is started (`argv[0]`)
 //! is free, so that no option is needed, and a list of processes shows who is who.
 
+use super::checkpassword;
 use super::packet::{self, Message};
 use super::settings::{Settings, Users};
 use super::worker;
@@ -24,17 +25,18 @@ const WORKER: &str = "imap2d-verifier-worker";
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Does the work of the verifier if this process was started for it. Nothing comes back if it was not.
-pub(in crate::server) fn run_if_asked(
-    mut args: impl Iterator<Item = OsString>,
-) -> Option<ExitCode> {
-    let name = args.next()?;
+pub(in crate::server) fn run_if_asked(args: &[OsString]) -> Option<ExitCode> {
+    if let Some(code) = checkpassword::reply_if_asked(args) {
+        return Some(code);
+    }
+    let (name, args) = args.split_first()?;
     let name = name.to_str()?;
     let work: fn(&OwnedFd, &Settings) -> ExitCode = match name {
         SUPERVISOR => supervise,
         WORKER => answer,
         _ => return None,
     };
-    let Some(settings) = Settings::from_args(args) else {
+    let Some(settings) = Settings::from_args(args.iter().cloned()) else {
         return Some(ExitCode::FAILURE);
     };
     logging::start(settings.log_level, settings.syslog);
@@ -119,7 +121,8 @@ fn has_questions(socket: &OwnedFd) -> bool {
 fn answer(socket: &OwnedFd, settings: &Settings) -> ExitCode {
     let users = worker::Users::new(settings);
     let confined = match &settings.users {
-        Users::Nobody => Ok(None),
+        // The program may need any right that there is.
+        Users::Nobody | Users::Checkpassword(_) => Ok(None),
         Users::PasswdFile(path) => walls::confine_verifier(path).map(Some),
     };
     match confined {
@@ -137,9 +140,9 @@ mod tests {
 
     #[test]
     fn other_names_ask_for_nothing() {
-        let run = |name: &str| run_if_asked([name, "info"].map(OsString::from).into_iter());
+        let run = |name: &str| run_if_asked(&[name, "info"].map(OsString::from));
         assert!(run("imap2d").is_none() && run("").is_none());
-        assert!(run_if_asked(std::iter::empty()).is_none());
+        assert!(run_if_asked(&[]).is_none());
         assert!(run(SUPERVISOR).is_some(), "it is asked for in a wrong way");
     }
 }

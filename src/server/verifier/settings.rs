@@ -21,18 +21,25 @@ pub(super) struct Settings {
 pub(super) enum Users {
     Nobody,
     PasswdFile(PathBuf),
+    /// A program and its arguments, with spaces between them.
+    Checkpassword(String),
 }
 
 const NOBODY: &str = "nobody";
 const PASSWD_FILE: &str = "passwd-file";
+const CHECKPASSWORD: &str = "checkpassword";
 const STDERR: &str = "stderr";
 const SYSLOG: &str = "syslog";
 
 impl Settings {
     pub(super) fn new(options: &Options) -> Self {
-        let users = options.users.clone();
+        let users = match (&options.users, &options.checkpassword) {
+            (Some(file), _) => Users::PasswdFile(file.clone()),
+            (None, Some(program)) => Users::Checkpassword(program.clone()),
+            (None, None) => Users::Nobody,
+        };
         Self {
-            users: users.map_or(Users::Nobody, Users::PasswdFile),
+            users,
             log_level: options.log_level,
             syslog: options.syslog || options.mode == Mode::Inetd,
         }
@@ -43,6 +50,7 @@ impl Settings {
         let (kind, path) = match &self.users {
             Users::Nobody => (NOBODY, OsStr::new("")),
             Users::PasswdFile(path) => (PASSWD_FILE, path.as_os_str()),
+            Users::Checkpassword(program) => (CHECKPASSWORD, OsStr::new(program)),
         };
         let log = if self.syslog { SYSLOG } else { STDERR };
         let level = self.log_level.as_str();
@@ -60,10 +68,11 @@ impl Settings {
             _ => return None,
         };
         let kind = word()?;
-        let path = PathBuf::from(args.next()?);
+        let place = args.next()?;
         let users = match kind.as_str() {
             NOBODY => Users::Nobody,
-            PASSWD_FILE => Users::PasswdFile(path),
+            PASSWD_FILE => Users::PasswdFile(place.into()),
+            CHECKPASSWORD => Users::Checkpassword(place.into_string().ok()?),
             _ => return None,
         };
         args.next().is_none().then_some(Self {
@@ -76,7 +85,7 @@ impl Settings {
     /// Opens what the users are in.
     pub(super) fn authenticator(&self) -> Authenticator {
         match &self.users {
-            Users::Nobody => Authenticator::Nobody,
+            Users::Nobody | Users::Checkpassword(_) => Authenticator::Nobody,
             Users::PasswdFile(path) => Authenticator::new(Some(path)),
         }
     }
@@ -88,7 +97,11 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        for users in [Users::Nobody, Users::PasswdFile("/etc/some users".into())] {
+        for users in [
+            Users::Nobody,
+            Users::PasswdFile("/etc/some users".into()),
+            Users::Checkpassword("/bin/checkpassword -x".into()),
+        ] {
             for syslog in [true, false] {
                 let settings = Settings {
                     users: users.clone(),

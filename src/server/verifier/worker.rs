@@ -4,8 +4,9 @@
 //! thread wait, finds the answer and sends it. So nothing is read before there is somebody to work on it,
 //! and whoever gives up waiting knows whether anybody is still at work.
 
+use super::checkpassword;
 use super::packet::{self, MAX_PACKET, Message, Octets};
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::{Answer, Question};
 use crate::auth::scram::ClientFirst;
 use crate::auth::{Authenticator, Candidate, Verdict};
@@ -24,6 +25,9 @@ use std::time::Duration;
 /// A hash may take 64 MiB of memory, and more threads than cores are of no use to any.
 const THREADS: usize = 4;
 
+/// Programs that check passwords mostly wait, and one that hangs is not to hold up the others. As many may run.
+const PROGRAMS: usize = 32;
+
 /// After so long without a question nothing that a password needs is kept in memory.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
@@ -38,7 +42,11 @@ pub(super) fn serve(
     let inbox = Inbox::new(socket, patience, open_files);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        for _ in 0..cores.clamp(2, THREADS) {
+        let threads = match users.program {
+            Some(_) => PROGRAMS,
+            None => cores.clamp(2, THREADS),
+        };
+        for _ in 0..threads {
             scope.spawn(|| users.answer_all(&inbox));
         }
     });
@@ -47,6 +55,8 @@ pub(super) fn serve(
 /// Those who can log in, shared by threads.
 pub(super) struct Users {
     list: Mutex<Authenticator>,
+    /// The program that knows the users.
+    program: Option<String>,
     /// For the salts of those who have none: see [`salt_key`].
     key: Vec<u8>,
     /// What the other side was told last.
@@ -58,6 +68,10 @@ impl Users {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             list: Mutex::new(settings.authenticator()),
+            program: match &settings.users {
+                settings::Users::Checkpassword(program) => Some(program.clone()),
+                settings::Users::Nobody | settings::Users::PasswdFile(_) => None,
+            },
             key: salt_key(),
             offers_scram: Mutex::new(None),
         }
@@ -88,9 +102,14 @@ impl Users {
             Question::Password { user, .. } => user,
             Question::Scram(exchange) => &exchange.user,
         };
-        let find = || match self.look_up(user, inbox) {
-            Ok(candidate) => self.judge(&candidate, question),
-            Err(reason) => Answer::Unavailable(reason),
+        let find = || match (&self.program, question) {
+            (Some(program), Question::Password { user, password }) => {
+                checkpassword::verify(program, user, password.expose())
+            }
+            _ => match self.look_up(user, inbox) {
+                Ok(candidate) => self.judge(&candidate, question),
+                Err(reason) => Answer::Unavailable(reason),
+            },
         };
         panic::catch_unwind(AssertUnwindSafe(find))
             .unwrap_or_else(|_| Answer::Unavailable("a fault in imap2d, please report it".into()))
