@@ -8,7 +8,9 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::time::SystemTime;
 
+use crate::types::DateTime;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 /// Where the system's logger listens.
@@ -54,7 +56,7 @@ fn stderr() -> env_logger::Builder {
         if to_journal {
             writeln!(out, "<{}>{text}", severity(record.level()))
         } else {
-            let time = out.timestamp_seconds();
+            let time = DateTime::from(SystemTime::now());
             writeln!(out, "{time} {:5} {text}", record.level())
         }
     });

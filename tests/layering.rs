@@ -10,7 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("budget", &[]),
     ("certificate", &[]),
     ("options", &["types", "certificate"]),
-    ("logging", &[]),
+    ("logging", &["types"]),
     ("protocol", &["types"]),
     ("message", &["types"]),
     ("store", &["types", "budget"]),
@@ -34,7 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "certificate",
         ],
     ),
-    ("demo", &["options"]),
+    ("demo", &["types", "options"]),
     ("hash_password", &["auth"]),
 ];
 
@@ -42,7 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const TOP: &[&str] = &["main", "lib"];
 
 /// These may ask for the time, start threads and sleep. Everybody else is told what time it is.
-const TIMEKEEPERS: &[&str] = &["budget", "server", "main"];
+const TIMEKEEPERS: &[&str] = &["budget", "logging", "server", "main"];
 
 /// How one asks for the time, or lets it pass.
 const TIME: &[&str] = &[

@@ -220,3 +220,23 @@ fn greeting(server: &TestServer) -> String {
     BufReader::new(stream).read_line(&mut line).expect("a line");
     line
 }
+
+/// A worker comes and goes; what is wrong with the list of users is not said each time.
+#[test]
+fn a_broken_line_is_told_once() {
+    let site = Site::new();
+    let list = std::fs::read_to_string(site.users()).expect("the passwd-file");
+    std::fs::write(site.users(), format!("{list}nonsense\n")).expect("written");
+    let server = TestServer::start(&site, &[]);
+    let told = || server.log().matches("users:2: ").count();
+    for _ in 0..2 {
+        server.login();
+        let worker = worker(&server);
+        signal(worker, Signal::KILL);
+        assert_is_gone(worker);
+    }
+    assert_eq!(told(), 1, "{}", server.log());
+    std::fs::write(site.users(), format!("{list}nonsense\nnonsense\n")).expect("written");
+    server.login();
+    until("the new list", LIMIT, || (told() == 2).then_some(()));
+}

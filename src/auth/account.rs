@@ -58,22 +58,22 @@ impl AccountInfo {
             user: user.into(),
             ..Listed::default()
         };
-        listed.account()
+        listed.account(true)
     }
 }
 
 impl Listed {
     /// Looks up names that stand for numbers, and the home of the system's user of that name if the
-    /// list does not say it. A list that says nothing of a uid means none: its users may be nobody
+    /// list does not say it and it matters: asking the system may take long. A list that says nothing of a uid means none: its users may be nobody
     /// on this system, though they have the names of some.
     ///
     /// # Errors
     /// If the system does not know a name that stands for a number, or cannot tell.
-    pub(super) fn account(&self) -> Result<AccountInfo, String> {
+    pub(super) fn account(&self, home_matters: bool) -> Result<AccountInfo, String> {
         let uid = self.uid.as_deref().map(uid_of).transpose()?;
         let home = match &self.home {
-            Some(home) => Some(home.clone()),
-            None => self.system_home(uid)?,
+            None if home_matters => self.system_home(uid)?,
+            listed => listed.clone(),
         };
         Ok(AccountInfo {
             user: self.user.clone(),
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn names_become_numbers_and_namesakes_have_homes() {
         let account = |user, uid, gid, home| {
-            let account = listed(user, uid, gid, home).account().expect("known");
+            let account = listed(user, uid, gid, home).account(true).expect("known");
             (account.uid, account.gid, account.home)
         };
         let home = |path: &str| Some(PathBuf::from(path));
@@ -156,6 +156,8 @@ mod tests {
         assert_eq!(ann, (Some(0), None, None), "the home is root's, not hers");
         let other = account("root", Some("4294967294"), None, None);
         assert_eq!(other.2, None, "this is another root");
+        let unasked = listed("root", None, None, None).account(false);
+        assert_eq!(unasked.expect("known").home, None);
     }
 
     #[test]
@@ -166,7 +168,7 @@ mod tests {
             ("-1", "0"),
             ("4294967296", "0"),
         ] {
-            let account = listed("ann", Some(uid), Some(gid), Some("/")).account();
+            let account = listed("ann", Some(uid), Some(gid), Some("/")).account(true);
             assert!(account.is_err(), "{account:?}");
         }
     }

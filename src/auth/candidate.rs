@@ -36,7 +36,7 @@ impl Candidate {
     pub(super) fn verdict(&self, is_right: bool) -> Verdict {
         match &self.listed {
             Some(listed) if is_right => listed
-                .account()
+                .account(true)
                 .map_or_else(Verdict::Unavailable, Verdict::Granted),
             _ => Verdict::Denied,
         }

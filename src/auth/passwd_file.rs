@@ -77,13 +77,19 @@ impl PasswdFile {
         Ok(problems)
     }
 
-    /// All users of the file at `path`, without using it: those whose numbers can be told.
+    /// All users of the file at `path`, without using it: those whose numbers can be told. `home_matters`
+    /// is given the user's own mail path, and tells whether the system is to be asked for a home that
+    /// is not in the file.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn accounts(path: &Path) -> io::Result<Vec<AccountInfo>> {
+    pub fn accounts(
+        path: &Path,
+        home_matters: impl Fn(Option<&str>) -> bool,
+    ) -> io::Result<Vec<AccountInfo>> {
         let (users, _) = parse(&read(path)?.1);
-        let accounts = users.values().map(|entry| entry.listed.account());
+        let listed = users.values().map(|entry| &entry.listed);
+        let accounts = listed.map(|listed| listed.account(home_matters(listed.mail.as_deref())));
         Ok(accounts.filter_map(Result::ok).collect())
     }
 
@@ -113,7 +119,7 @@ impl PasswdFile {
     pub(super) fn account(&mut self, user: &[u8]) -> Result<Option<AccountInfo>, String> {
         self.refresh()?;
         let entry = self.users.by_name.get(user);
-        entry.map(|entry| entry.listed.account()).transpose()
+        entry.map(|entry| entry.listed.account(true)).transpose()
     }
 
     /// Reads the file again if it has changed. If it cannot be read, nobody is in it.

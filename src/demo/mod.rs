@@ -9,26 +9,30 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use jiff::Timestamp;
 use maildir::Maildir;
 
 use crate::options::{MailTemplate, Mode, Options};
+use crate::types::DateTime;
 
 /// The one user's name, and the password.
 pub const USER: &str = "demo";
 
+/// Year, month, day, and hour, minute, second.
+type Civil = ((i16, i8, i8), (i8, i8, i8));
+
 /// A sample message.
 struct Sample {
-    /// When it arrived, which is the time stamp of its file.
-    arrived: &'static str,
+    /// When it arrived, in UTC, which is the time stamp of its file.
+    arrived: Civil,
     /// Letters of maildir(5), or `None` for a message that no reader has seen yet.
     flags: Option<&'static str>,
     text: &'static [u8],
 }
 
 macro_rules! sample {
-    ($arrived:literal, $flags:expr, $file:literal) => {
+    ($arrived:expr, $flags:expr, $file:literal) => {
         Sample {
             arrived: $arrived,
             flags: $flags,
@@ -42,35 +46,47 @@ const FOLDERS: &[(&str, &[Sample])] = &[
     (
         "",
         &[
-            sample!("1988-06-09T12:55:43-07", Some("S"), "rfc1064.eml"),
-            sample!("2025-10-06T07:00:00Z", Some(""), "welcome.eml"),
-            sample!("2025-10-07T18:22:44Z", Some("S"), "alternative.eml"),
-            sample!("2025-10-08T15:05:21Z", Some("FS"), "attachment.eml"),
-            sample!("2025-10-09T06:41:33Z", Some("S"), "forwarded.eml"),
-            sample!("2025-10-09T12:04:01Z", Some(""), "encoded-words.eml"),
-            sample!("2025-10-10T06:30:14Z", Some("RS"), "thread-1.eml"),
-            sample!("2025-10-10T08:15:02Z", None, "thread-3.eml"),
-            sample!("2025-10-11T10:00:05Z", None, "eight-bit.eml"),
+            sample!(((1988, 6, 9), (19, 55, 43)), Some("S"), "rfc1064.eml"),
+            sample!(((2025, 10, 6), (7, 0, 0)), Some(""), "welcome.eml"),
+            sample!(((2025, 10, 7), (18, 22, 44)), Some("S"), "alternative.eml"),
+            sample!(((2025, 10, 8), (15, 5, 21)), Some("FS"), "attachment.eml"),
+            sample!(((2025, 10, 9), (6, 41, 33)), Some("S"), "forwarded.eml"),
+            sample!(((2025, 10, 9), (12, 4, 1)), Some(""), "encoded-words.eml"),
+            sample!(((2025, 10, 10), (6, 30, 14)), Some("RS"), "thread-1.eml"),
+            sample!(((2025, 10, 10), (8, 15, 2)), None, "thread-3.eml"),
+            sample!(((2025, 10, 11), (10, 0, 5)), None, "eight-bit.eml"),
         ],
     ),
     (
         ".Sent",
-        &[sample!("2025-10-10T06:02:47Z", Some("S"), "thread-2.eml")],
+        &[sample!(
+            ((2025, 10, 10), (6, 2, 47)),
+            Some("S"),
+            "thread-2.eml"
+        )],
     ),
     (
         ".Drafts",
-        &[sample!("2025-10-12T14:45:00Z", Some("DS"), "draft.eml")],
+        &[sample!(
+            ((2025, 10, 12), (14, 45, 0)),
+            Some("DS"),
+            "draft.eml"
+        )],
     ),
     (
         ".Archive.2025",
-        &[sample!("2025-09-01T10:10:12Z", Some("S"), "archive.eml")],
+        &[sample!(
+            ((2025, 9, 1), (10, 10, 12)),
+            Some("S"),
+            "archive.eml"
+        )],
     ),
 ];
 
 /// The bulletin board `announce`.
 const BOARD: &[Sample] = &[
-    sample!("2025-10-01T06:00:01Z", Some(""), "board-1.eml"),
-    sample!("2025-10-05T07:04:02Z", Some(""), "board-2.eml"),
+    sample!(((2025, 10, 1), (6, 0, 1)), Some(""), "board-1.eml"),
+    sample!(((2025, 10, 5), (7, 4, 2)), Some(""), "board-2.eml"),
 ];
 
 /// What the user has subscribed to, in Dovecot's second format, where a tab stands between the levels
@@ -205,11 +221,15 @@ fn deliver(maildir: &Maildir, sample: &Sample) -> io::Result<()> {
     };
     let id = delivered.map_err(io::Error::other)?;
     let entry = maildir.find(&id).ok_or(io::ErrorKind::NotFound)?;
-    let arrived: Timestamp = sample.arrived.parse().map_err(io::Error::other)?;
+    let arrived = time(sample.arrived).ok_or(io::ErrorKind::InvalidInput)?;
     File::options()
         .write(true)
         .open(entry.path())?
-        .set_modified(arrived.into())
+        .set_modified(arrived)
+}
+
+fn time((date, clock): Civil) -> Option<SystemTime> {
+    DateTime::from_civil(date, clock, 0)?.system_time()
 }
 
 fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
@@ -251,9 +271,9 @@ mod tests {
     fn messages_are_stored_with_lf_and_arrived_in_order() {
         let boards = [("announce", BOARD)];
         for (folder, samples) in FOLDERS.iter().chain(&boards) {
-            let arrived: Vec<Timestamp> = samples
+            let arrived: Vec<SystemTime> = samples
                 .iter()
-                .map(|sample| sample.arrived.parse().expect("a time"))
+                .map(|sample| time(sample.arrived).expect("a time"))
                 .collect();
             assert!(arrived.is_sorted(), "{folder}");
             for sample in *samples {

@@ -83,6 +83,11 @@ impl MailTemplate {
         Self(vec![Piece::Text(path.into_os_string())])
     }
 
+    /// True if a path without a home is none.
+    pub fn needs_home(&self) -> bool {
+        self.0.contains(&Piece::Home)
+    }
+
     /// The directory that all Maildirs are in, or are; nothing if they are in the homes.
     pub fn fixed_part(&self) -> Option<PathBuf> {
         let Some(Piece::Text(text)) = self.0.first() else {
@@ -186,6 +191,10 @@ mod tests {
             ("/srv/~/%n", "/srv/~/ann"),
         ] {
             assert_eq!(expand(template, "ann@example.org").as_deref(), Ok(path));
+            let needs_home = MailTemplate::parse(template)
+                .expect("a template")
+                .needs_home();
+            assert_eq!(needs_home, path.starts_with("/home"), "{template}");
         }
         assert_eq!(
             MailTemplate::parse("~/Maildir"),

@@ -52,15 +52,13 @@ impl Roles {
     /// The common names, but for the uses for which there are others. An empty name is none: it leaves the
     /// use to nobody.
     pub fn new(said: impl IntoIterator<Item = (SpecialUse, String)>) -> Self {
-        let mut others: BTreeMap<SpecialUse, Vec<String>> = BTreeMap::new();
-        for (used, name) in said {
-            let names = others.entry(used).or_default();
-            names.extend(Some(name).filter(|name| !name.is_empty()));
-        }
+        let said: Vec<(SpecialUse, String)> = said.into_iter().collect();
         let mut roles = Self::default();
         for (used, names) in &mut roles.0 {
-            if let Some(others) = others.remove(used) {
-                *names = others;
+            let others = said.iter().filter(|(other, _)| other == used);
+            if others.clone().next().is_some() {
+                let others = others.map(|(_, name)| name.clone());
+                *names = others.filter(|name| !name.is_empty()).collect();
             }
         }
         roles
@@ -105,7 +103,7 @@ impl Roles {
             .filter_map(|name| MailboxName::new(name.as_bytes()).ok())
             .filter(|name| !name.is_inbox())
             .collect();
-        all.sort();
+        all.sort_unstable();
         all.dedup();
         all
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::delivery::{Delivery, Ready, Temporary};
 use super::files::{create_new, creation_mode};
@@ -198,7 +198,7 @@ impl Message {
         self.text.end();
         self.write_out()?;
         let failed = StoreError::io("delivering a message");
-        if let Some(time) = self.date.and_then(file_time) {
+        if let Some(time) = self.date.and_then(DateTime::system_time) {
             let times = FileTimes::new().set_accessed(time).set_modified(time);
             self.file.set_times(times).map_err(&failed)?;
         }
@@ -210,16 +210,6 @@ impl Message {
             flags: self.flags.system.without(Flags::RECENT),
             keywords: self.flags.keywords,
         })
-    }
-}
-
-/// The time of a file, if it can be that.
-fn file_time(date: DateTime) -> Option<SystemTime> {
-    let seconds = Duration::from_secs(date.unix.unsigned_abs());
-    if date.unix < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(seconds)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(seconds)
     }
 }
 

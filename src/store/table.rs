@@ -318,9 +318,9 @@ impl Table {
     ) -> std::ops::Range<usize> {
         let first = self.published;
         let mut kept: Vec<u32> = self.tail().map(|index| index as u32).collect();
-        kept.sort_by_key(|&index| {
+        kept.sort_unstable_by_key(|&index| {
             let record = &self.records[index as usize];
-            (record.is_stranger(), record.uid)
+            (record.is_stranger(), record.uid, index)
         });
         let (mut waiting, mut published) = (false, 0);
         kept.retain(|&index| {

@@ -1,7 +1,11 @@
 //! Dates and times, in UTC throughout: a repository has no place of its own.
 
-use jiff::Timestamp;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
 use jiff::civil::Date;
+use jiff::tz::Offset;
+use jiff::{Timestamp, civil};
 
 /// A second in time, as APPEND takes it and INTERNALDATE shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +52,10 @@ impl DateTime {
             return None;
         }
         let date = Date::new(year, month, day).ok()?;
-        let days = i64::from(Date::constant(1970, 1, 1).until(date).ok()?.get_days());
-        let local = days * 86_400 + i64::from(hour) * 3600 + i64::from(minute) * 60;
+        let local = date.at(hour, minute, second.min(59), 0);
+        let since = local.duration_since(civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
         Some(Self {
-            unix: local + i64::from(second.min(59)) - i64::from(offset_minutes) * 60,
+            unix: since.as_secs() - i64::from(offset_minutes) * 60,
         })
     }
 
@@ -69,12 +73,43 @@ impl DateTime {
         )
     }
 
-    fn civil(self) -> jiff::civil::DateTime {
+    /// The same for the system; nothing if it cannot tell this time.
+    pub fn system_time(self) -> Option<SystemTime> {
+        let seconds = Duration::from_secs(self.unix.unsigned_abs());
+        if self.unix < 0 {
+            SystemTime::UNIX_EPOCH.checked_sub(seconds)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(seconds)
+        }
+    }
+
+    fn civil(self) -> civil::DateTime {
         let second = self
             .unix
             .clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
         let timestamp = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
-        jiff::tz::Offset::UTC.to_datetime(timestamp)
+        Offset::UTC.to_datetime(timestamp)
+    }
+}
+
+/// Without the fraction of a second, and not before 1970.
+impl From<SystemTime> for DateTime {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        Self {
+            unix: since.map_or(0, |since| since.as_secs() as i64),
+        }
+    }
+}
+
+/// `1988-06-09T19:55:43Z` (RFC 3339), as operators read it.
+impl fmt::Display for DateTime {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ((year, month, day), (hour, minute, second)) = self.parts();
+        write!(
+            out,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
     }
 }
 
@@ -96,6 +131,22 @@ mod tests {
         assert_eq!(date.unix, 581_889_343);
         assert_eq!(date.parts(), ((1988, 6, 9), (19, 55, 43)));
         assert_eq!(Some(date.day()), Day::new(1988, 6, 9));
+        assert_eq!(date.to_string(), "1988-06-09T19:55:43Z");
+    }
+
+    #[test]
+    fn the_systems_time_and_back() {
+        for unix in [0, 581_889_343, 253_402_300_799] {
+            let time = DateTime { unix }.system_time().expect("a time");
+            assert_eq!(DateTime::from(time), DateTime { unix });
+        }
+        let early = DateTime { unix: -1 }.system_time().expect("a time");
+        assert!(early < SystemTime::UNIX_EPOCH);
+        assert_eq!(DateTime::from(early).unix, 0);
+        assert_eq!(
+            DateTime { unix: i64::MAX }.day(),
+            Day::new(9999, 12, 30).expect("a day")
+        );
     }
 
     #[test]

@@ -64,7 +64,10 @@ impl Rig {
             .args(arguments)
             .env("IMAP_PASSWORD", PASSWORD)
             .env("HOME", self.site.home());
-        run(&mut command, LIMIT)
+        let finished = run(&mut command, LIMIT);
+        // c-client warns of servers that announce in clear text to take passwords.
+        assert!(!finished.text().contains("SECURITY"), "{finished}");
+        finished
     }
 
     fn mail(&self) -> Maildir {

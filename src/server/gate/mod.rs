@@ -46,6 +46,8 @@ pub(super) struct Gate {
     asked: HashMap<Serial, Attempt>,
     last_serial: u64,
     offers_scram: bool,
+    /// There is somebody who could log in by a password.
+    knows_anybody: bool,
     users: Option<PathBuf>,
     mail: MailTemplate,
     bboards: Option<PathBuf>,
@@ -99,6 +101,7 @@ impl Gate {
             // What is wrong with the list is logged by this, and nothing of it is kept.
             offers_scram: !matches!(options.mode, Mode::Preauth(_))
                 && Authenticator::new(options.users.as_deref()).supports_scram(),
+            knows_anybody: options.users.is_some() || options.checkpassword.is_some(),
             users: options.users.clone(),
             mail: options.mail.clone(),
             bboards: options.bboards.clone(),
@@ -147,11 +150,12 @@ impl Gate {
 
     /// Whether a password may come in clear text, from this machine or from another.
     pub(super) fn may_log_in(&self, is_local: bool) -> bool {
-        match self.plaintext_login {
+        let allowed = match self.plaintext_login {
             PlaintextLogin::Never => false,
             PlaintextLogin::Loopback => is_local,
             PlaintextLogin::Always => true,
-        }
+        };
+        allowed && self.knows_anybody
     }
 
     /// The client of that connection wants to log in. [`Self::deliver`] has the verdict in time.

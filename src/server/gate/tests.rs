@@ -157,7 +157,7 @@ fn a_user_may_have_a_mail_path_of_their_own() {
 fn clear_text_follows_the_option() {
     let may = |option, address: &str| {
         let address = address.parse().expect("an address");
-        gate(&["--plaintext-login", option])
+        gate(&["--users", "/dev/null", "--plaintext-login", option])
             .peer(address)
             .may_log_in
     };
@@ -167,4 +167,6 @@ fn clear_text_follows_the_option() {
     }
     assert!(!may("loopback", "192.0.2.1:5"));
     assert!(may("always", "192.0.2.1:5"));
+    let nobody = gate(&["--plaintext-login", "always"]);
+    assert!(!nobody.may_log_in(true), "there are no users");
 }

@@ -1,5 +1,6 @@
 //! Reminds the operator of a certificate that is about to end: from two weeks ahead, and once a day.
 
+use crate::types::DateTime;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -48,7 +49,7 @@ impl Expiry {
 
 fn say(file: &Path, end: SystemTime, left: Duration) {
     let file = file.display();
-    let end = jiff::Timestamp::try_from(end).map_or_else(|_| "?".into(), |end| end.to_string());
+    let end = DateTime::from(end);
     match left.as_secs() / DAY.as_secs() {
         _ if left.is_zero() => log::error!("{file}: the certificate has ended, {end}"),
         0 => log::warn!("{file}: the certificate ends within a day, {end}"),

@@ -87,10 +87,17 @@ fn command(name: &str, settings: &Settings, socket: OwnedFd) -> Command {
 /// Starts a worker whenever there are questions and none is at work, until there is nobody left to ask.
 /// It never looks at a question.
 fn supervise(socket: &OwnedFd, settings: &Settings) -> ExitCode {
+    // The server has read the list at its start, and said what is wrong with it.
+    let mut list = settings.list();
     while has_questions(socket) {
+        let before = std::mem::replace(&mut list, settings.list());
+        let settings = Settings {
+            faults_are_told: before == list,
+            ..settings.clone()
+        };
         let ended = socket
             .try_clone()
-            .and_then(|socket| command(WORKER, settings, socket).spawn())
+            .and_then(|socket| command(WORKER, &settings, socket).spawn())
             .and_then(|mut worker| worker.wait());
         match ended {
             Ok(status) if status.success() => continue,

@@ -6,6 +6,8 @@ use crate::auth::Authenticator;
 use crate::options::{Mode, Options};
 use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// All that the verifier knows of the options.
@@ -14,6 +16,26 @@ pub(super) struct Settings {
     pub(super) users: Users,
     pub(super) log_level: LevelFilter,
     pub(super) syslog: bool,
+    /// What is wrong with the list of users is in the log already.
+    pub(super) faults_are_told: bool,
+}
+
+/// Changes with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(file: &Metadata) -> Self {
+        Self {
+            inode: file.ino(),
+            size: file.len(),
+            changed: (file.ctime(), file.ctime_nsec()),
+        }
+    }
 }
 
 /// Where the users are.
@@ -28,6 +50,8 @@ pub(super) enum Users {
 const NOBODY: &str = "nobody";
 const PASSWD_FILE: &str = "passwd-file";
 const CHECKPASSWORD: &str = "checkpassword";
+const TOLD: &str = "told";
+const UNTOLD: &str = "untold";
 const STDERR: &str = "stderr";
 const SYSLOG: &str = "syslog";
 
@@ -42,11 +66,12 @@ impl Settings {
             users,
             log_level: options.log_level,
             syslog: options.syslog || options.mode == Mode::Inetd,
+            faults_are_told: true,
         }
     }
 
-    /// `info stderr passwd-file /etc/imap2d/users`
-    pub(super) fn to_args(&self) -> [OsString; 4] {
+    /// `info stderr told passwd-file /etc/imap2d/users`
+    pub(super) fn to_args(&self) -> [OsString; 5] {
         let (kind, path) = match &self.users {
             Users::Nobody => (NOBODY, OsStr::new("")),
             Users::PasswdFile(path) => (PASSWD_FILE, path.as_os_str()),
@@ -54,7 +79,14 @@ impl Settings {
         };
         let log = if self.syslog { SYSLOG } else { STDERR };
         let level = self.log_level.as_str();
-        [level.into(), log.into(), kind.into(), path.into()]
+        let told = if self.faults_are_told { TOLD } else { UNTOLD };
+        [
+            level.into(),
+            log.into(),
+            told.into(),
+            kind.into(),
+            path.into(),
+        ]
     }
 
     /// The other way round; nothing if that was not said by [`Self::to_args`].
@@ -65,6 +97,11 @@ impl Settings {
         let syslog = match word()?.as_str() {
             SYSLOG => true,
             STDERR => false,
+            _ => return None,
+        };
+        let faults_are_told = match word()?.as_str() {
+            TOLD => true,
+            UNTOLD => false,
             _ => return None,
         };
         let kind = word()?;
@@ -79,14 +116,30 @@ impl Settings {
             users,
             log_level,
             syslog,
+            faults_are_told,
         })
     }
 
-    /// Opens what the users are in.
+    /// Opens what the users are in. A worker lives for minutes: if each told what is wrong with the list the
+    /// log would hold little else.
     pub(super) fn authenticator(&self) -> Authenticator {
-        match &self.users {
+        let level = log::max_level();
+        if self.faults_are_told {
+            log::set_max_level(level.min(LevelFilter::Error));
+        }
+        let users = match &self.users {
             Users::Nobody | Users::Checkpassword(_) => Authenticator::Nobody,
             Users::PasswdFile(path) => Authenticator::new(Some(path)),
+        };
+        log::set_max_level(level);
+        users
+    }
+
+    /// The state of the list of users: another one has to be looked at again.
+    pub(super) fn list(&self) -> Option<Stamp> {
+        match &self.users {
+            Users::PasswdFile(path) => std::fs::metadata(path).map(|file| Stamp::of(&file)).ok(),
+            Users::Nobody | Users::Checkpassword(_) => None,
         }
     }
 }
@@ -107,6 +160,7 @@ mod tests {
                     users: users.clone(),
                     log_level: LevelFilter::Warn,
                     syslog,
+                    faults_are_told: !syslog,
                 };
                 assert_eq!(Settings::from_args(settings.to_args()), Some(settings));
             }
@@ -118,11 +172,12 @@ mod tests {
         for wrong in [
             &[][..],
             &["info"],
-            &["loud", "stderr", "nobody", ""],
-            &["info", "paper", "nobody", ""],
-            &["info", "stderr", "everybody", ""],
-            &["info", "stderr", "nobody"],
-            &["info", "stderr", "nobody", "", ""],
+            &["loud", "stderr", "told", "nobody", ""],
+            &["info", "paper", "told", "nobody", ""],
+            &["info", "stderr", "sung", "nobody", ""],
+            &["info", "stderr", "told", "everybody", ""],
+            &["info", "stderr", "told", "nobody"],
+            &["info", "stderr", "told", "nobody", "", ""],
         ] {
             let args = wrong.iter().map(OsString::from);
             assert_eq!(Settings::from_args(args), None, "{wrong:?}");

@@ -28,11 +28,11 @@ impl Identity {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
-        let listed = listed(User::from_name(user), user)?;
-        let uid = match (&listed, user.parse().ok()) {
-            (Some(listed), _) => listed.uid,
-            (None, Some(number)) => Uid::from_raw(number),
-            (None, None) => return Err(format!("there is no user {user:?}")),
+        let uid = match user.parse() {
+            Ok(number) => Uid::from_raw(number),
+            Err(_) => listed(User::from_name(user), user)?
+                .map(|user| user.uid)
+                .ok_or_else(|| format!("there is no user {user:?}"))?,
         };
         let gid = group.map(group_named).transpose()?;
         Self::with(uid, gid, gid.is_some())
@@ -147,10 +147,11 @@ fn listed<T>(
 }
 
 fn group_named(name: &str) -> Result<Gid, String> {
-    match (listed(Group::from_name(name), name)?, name.parse().ok()) {
-        (Some(group), _) => Ok(group.gid),
-        (None, Some(number)) => Ok(Gid::from_raw(number)),
-        (None, None) => Err(format!("there is no group {name:?}")),
+    match name.parse() {
+        Ok(number) => Ok(Gid::from_raw(number)),
+        Err(_) => listed(Group::from_name(name), name)?
+            .map(|group| group.gid)
+            .ok_or_else(|| format!("there is no group {name:?}")),
     }
 }
 

@@ -5,7 +5,7 @@ use super::landlock::{self, Fence};
 use super::process;
 use super::territory::Territory;
 use crate::auth::{AccountInfo, PasswdFile};
-use crate::options::Options;
+use crate::options::{MailTemplate, Options};
 use crate::server::gate::mail_root;
 use crate::store::Account;
 use rustix::process::geteuid;
@@ -126,7 +126,11 @@ fn of_daemon(options: &Options, owner: u32) -> Territory {
 /// Only whom a server of this owner will serve. Lists made from the system's name others too, whose homes are
 /// `/root`, `/dev` or `/usr/games`.
 fn add_listed(users: &Path, options: &Options, owner: u32, territory: &mut Territory) {
-    let people = PasswdFile::accounts(users).unwrap_or_else(|error| {
+    let home_matters = |own: Option<&str>| match own.map(MailTemplate::parse) {
+        None => options.mail.needs_home(),
+        Some(own) => own.is_ok_and(|own| own.needs_home()),
+    };
+    let people = PasswdFile::accounts(users, home_matters).unwrap_or_else(|error| {
         log::error!("{}: {error}", users.display());
         Vec::new()
     });

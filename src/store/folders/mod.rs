@@ -140,7 +140,7 @@ fn listed<N: Ord>(listing: io::Result<layout::Listing<N>>) -> Result<Vec<N>, Sto
     };
     let names: io::Result<Vec<Option<N>>> = listing.collect();
     let mut names: Vec<N> = names.map_err(failed)?.into_iter().flatten().collect();
-    names.sort();
+    names.sort_unstable();
     names.dedup();
     Ok(names)
 }
