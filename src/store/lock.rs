@@ -75,7 +75,7 @@ pub struct DotLock {
 pub struct MailboxLock {
     // Dropped in this order: the inner lock first.
     dot: DotLock,
-    _advisory: File,
+    _advisory: Advisory,
 }
 
 impl MailboxLock {
@@ -112,11 +112,24 @@ impl MailboxLock {
     }
 }
 
-/// The lock is that of the open file, not of the process, so two sessions exclude each other, too.
-fn try_advisory(dir: &Path) -> io::Result<Option<File>> {
+/// The lock is that of the open file, not of the process, so two sessions exclude each other, too. It is
+/// given back in so many words: a process that is just being started has the file open as well until
+/// it becomes its program, and the lock would outlast ours for so long.
+#[derive(Debug)]
+struct Advisory(File);
+
+impl Drop for Advisory {
+    fn drop(&mut self) {
+        if let Err(error) = fs2::FileExt::unlock(&self.0) {
+            log::warn!("cannot release the lock {ADVISORY}: {error}");
+        }
+    }
+}
+
+fn try_advisory(dir: &Path) -> io::Result<Option<Advisory>> {
     let file = files::open_or_create(&dir.join(ADVISORY))?;
     match fs2::FileExt::try_lock_exclusive(&file) {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(Advisory(file))),
         Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
             Ok(None)
         }
@@ -364,6 +377,17 @@ mod tests {
         let pid = child.id();
         child.wait().expect("its end");
         pid
+    }
+
+    /// As a process has it that was started while the lock was held.
+    #[test]
+    fn goes_away_although_somebody_has_its_file_open() {
+        let mut rig = Rig::new();
+        let lock = rig.acquire().expect("free");
+        let copy = lock._advisory.0.try_clone().expect("a descriptor");
+        drop(lock);
+        assert!(rig.acquire().is_some());
+        drop(copy);
     }
 
     #[test]
