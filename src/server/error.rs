@@ -40,6 +40,17 @@ impl ServerError {
     pub(super) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { doing, source }
     }
+
+    /// A certificate that was good until the process became this user.
+    pub(super) fn after_becoming(self, user: Option<&str>) -> Self {
+        match (self, user) {
+            (Self::Certificate(reason), Some(user)) => Self::Certificate(format!(
+                "{reason}; it is read by the user of --run-as, {user}, who has to find it when it is renewed: \
+                 let this user, or a group of theirs, read it and search its directories"
+            )),
+            (other, _) => other,
+        }
+    }
 }
 
 impl fmt::Display for ServerError {

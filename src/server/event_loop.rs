@@ -73,6 +73,8 @@ pub(super) struct EventLoop {
     stop: Arc<AtomicBool>,
     /// Set when the server shuts down: the end of its patience.
     draining_until: Option<Instant>,
+    /// Why it ends, if nobody has asked it to.
+    fault: Option<io::Error>,
     /// Ends the loop when nobody is connected for a while, if it is to end then.
     idle_end: Option<IdleEnd>,
 }
@@ -108,6 +110,7 @@ impl EventLoop {
             operator: None,
             stop,
             draining_until: None,
+            fault: None,
             idle_end: None,
         })
     }
@@ -183,7 +186,9 @@ impl EventLoop {
         if let Some(operator) = &self.operator {
             operator.manager.tell_stopping();
         }
-        Ok(())
+        let doing = "start the verifier again, without which nobody can log in";
+        self.fault
+            .map_or(Ok(()), |error| Err(ServerError::system(doing)(error)))
     }
 
     fn is_over(&self) -> bool {
@@ -343,6 +348,10 @@ impl EventLoop {
             if connection.hear_verdict(delivery.serial, delivery.verdict) {
                 self.want_turn(delivery.to);
             }
+        }
+        self.fault = self.shared.gate.take_fault().or_else(|| self.fault.take());
+        if self.fault.is_some() && self.draining_until.is_none() {
+            self.begin_to_drain();
         }
     }
 

@@ -217,7 +217,8 @@ impl Server {
         let walls = walls::confine(&self.options).map_err(ServerError::Confine)?;
         self.gate.put_behind(walls);
         // What only root can read could not be read again when it is renewed.
-        self.tls = Certificates::load(&self.options.tls)?;
+        let tls = Certificates::load(&self.options.tls);
+        self.tls = tls.map_err(|error| error.after_becoming(self.options.run_as.as_deref()))?;
         if let Mode::Preauth(name) = &self.options.mode {
             let known = self.gate.preauthenticated(name.as_deref());
             known.map_err(ServerError::NoUser)?;

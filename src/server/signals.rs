@@ -4,6 +4,16 @@ use mio::{Interest, Registry, Token};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals as Source;
 use std::io;
+use std::sync::Arc;
+
+/// The signals that are for a server are nothing to its helpers: whoever sends them by a name, or to all
+/// processes of a service, means the server. Helpers end when it has gone.
+pub(super) fn leave_to_the_server() -> io::Result<()> {
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
+    Ok(())
+}
 
 /// The signals that a process of ours listens to.
 pub(super) struct Signals {

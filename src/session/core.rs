@@ -273,6 +273,16 @@ impl Core {
         self.account.is_some()
     }
 
+    /// For the log: the client, the user, and where the mail is.
+    pub(super) fn whose(&self) -> String {
+        match (&self.user, &self.account) {
+            (Some(user), Some(account)) => {
+                format!("{}: {user:?}, {}", self.peer.name, account.root.display())
+            }
+            _ => self.peer.name.clone(),
+        }
+    }
+
     /// The account of the user. Only commands that need a login ask.
     pub(super) fn account(&self) -> Option<&Account> {
         self.account.as_ref()

@@ -76,7 +76,7 @@ impl Reply {
     /// The log is told of the error with the tagged line, and of whose it is.
     pub(super) fn with_fault(self, error: &StoreError) -> Self {
         Self {
-            fault: Some(format!("{error:?}")),
+            fault: Some(error.in_full()),
             ..self
         }
     }
@@ -164,7 +164,7 @@ impl Task {
                             leave(cx);
                             return Step::Done(());
                         }
-                        log::warn!("{}: {error:?}", cx.core.peer.name);
+                        log::warn!("{}: {}", cx.core.whose(), error.in_full());
                     }
                     let teller = Teller::new(reply.occasion);
                     let reply = std::mem::replace(reply, Reply::ok(""));
@@ -195,7 +195,7 @@ fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<Sync> {
 fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
     cx.core.last_was_bad = reply.status == Status::Bad;
     if let Some(fault) = &reply.fault {
-        log::error!("{}: {fault}", cx.core.peer.name);
+        log::error!("{}: {fault}", cx.core.whose());
     }
     let text = sentence(&reply.text);
     cx.core

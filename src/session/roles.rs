@@ -178,7 +178,10 @@ fn missing(roles: &Roles, account: &Account, store: &Store) -> Vec<MailboxName> 
 
 fn note(result: Result<(), StoreError>) {
     if let Err(error) = result {
-        log::warn!("a mailbox for a special use could not be made: {error:?}");
+        log::warn!(
+            "a mailbox for a special use could not be made: {}",
+            error.in_full()
+        );
     }
 }
 

@@ -61,6 +61,16 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// All that is known of it, for the log.
+    pub fn in_full(&self) -> String {
+        match self {
+            Self::Io { source, .. } => format!("{self}: {source}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -107,5 +117,8 @@ mod tests {
         let source = io::Error::other("/home/secret");
         let text = StoreError::from_io("reading a message", source).to_string();
         assert_eq!(text, "a system error prevented reading a message");
+        let source = io::Error::other("/home/secret");
+        let text = StoreError::from_io("reading a message", source).in_full();
+        assert!(text.ends_with("a message: /home/secret"), "{text}");
     }
 }

@@ -221,6 +221,11 @@ impl Gate {
         self.held_back.first_key_value().map(|(&(due, _), _)| due)
     }
 
+    /// Why nobody can log in here any more; said once.
+    pub(super) fn take_fault(&mut self) -> Option<io::Error> {
+        self.verifier.take_fault()
+    }
+
     /// True while the verifier owes an answer.
     pub(super) fn is_busy(&self) -> bool {
         !self.asked.is_empty()

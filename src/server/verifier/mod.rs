@@ -19,7 +19,8 @@
 //! with a few threads (`worker.rs`). After a minute without questions the worker ends, so that nothing secret
 //! is in memory while nobody logs in. If it dies, the supervisor says so, the logins that were pending
 //! are refused as [`Verdict::Unavailable`], and the next question finds a new worker. If the server ends,
-//! the sockets close, and so do both.
+//! the sockets close, and so do both. If the supervisor dies, a server that has given up its rights cannot start
+//! another: it ends too, and whoever has started it starts it again.
 //!
 //! The supervisor is started before the server gives up the rights it was started with, so that the users
 //! can be readable by `root` alone.
@@ -125,6 +126,8 @@ pub(super) struct Verifier {
     /// What the sockets are watched with.
     poll: Option<(Registry, Token)>,
     link: Option<Link>,
+    /// Why nobody answers any more, nor ever will.
+    fault: Option<io::Error>,
 }
 
 /// The connection with those who answer.
@@ -142,6 +145,7 @@ impl Verifier {
             place: Place::Threads,
             poll: None,
             link: None,
+            fault: None,
         }
     }
 
@@ -198,11 +202,25 @@ impl Verifier {
             Ok(Some(Message::OffersScram(offers))) => Some(News::OffersScram(offers)),
             Ok(None) => None,
             Err(error) => {
-                log::warn!("the verifier has gone: {error}");
+                log::error!("the verifier has gone: {error}");
                 self.hang_up();
+                self.start_again();
                 Some(News::Lost)
             }
         }
+    }
+
+    /// A process that has closed itself in can start no other.
+    fn start_again(&mut self) {
+        let started = self.start();
+        self.fault = started
+            .err()
+            .filter(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    }
+
+    /// Why nobody answers any more, nor ever will; said once.
+    pub(super) fn take_fault(&mut self) -> Option<io::Error> {
+        self.fault.take()
     }
 
     /// Ends the connection. The next question starts anew, if the process still may.

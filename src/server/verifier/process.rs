@@ -8,7 +8,7 @@ use super::packet::{self, Message};
 use super::settings::{Settings, Users};
 use super::worker;
 use crate::logging;
-use crate::server::walls;
+use crate::server::{signals, walls};
 use rustix::net::RecvFlags;
 use std::ffi::OsString;
 use std::io;
@@ -48,6 +48,7 @@ pub(in crate::server) fn run_if_asked(args: &[OsString]) -> Option<ExitCode> {
 
 /// What is true of both processes: neither leaves its memory behind when it dies. Returns the socket.
 fn prepare(name: &str) -> io::Result<OwnedFd> {
+    signals::leave_to_the_server()?;
     walls::leave_no_traces().map_err(io::Error::other)?;
     walls::set_short_name(name);
     io::stdin().as_fd().try_clone_to_owned()

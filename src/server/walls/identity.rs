@@ -74,6 +74,11 @@ impl Identity {
         })
     }
 
+    /// The number of the user.
+    pub(super) fn uid(&self) -> u32 {
+        self.uid.as_raw()
+    }
+
     /// True if the process is this user already.
     pub(super) fn is_assumed(&self) -> bool {
         let [real, effective, saved] = user_ids();

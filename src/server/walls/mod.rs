@@ -101,7 +101,8 @@ pub(super) fn will_be_closed(options: &Options) -> bool {
 /// Says what is in the way, for the operator. The process must not serve then.
 pub(super) fn confine(options: &Options) -> Result<Walls, String> {
     process::require_one_thread()?;
-    let run_as = options.run_as.as_deref().map(Identity::named).transpose()?;
+    let run_as = options.run_as.as_deref().map(Identity::named).transpose();
+    let run_as = run_as.map_err(|error| format!("--run-as: {error}"))?;
     match options.mode {
         Mode::Wait if doorkeeper::is_wanted(options) => {
             process::leave_no_traces()?;

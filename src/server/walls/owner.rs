@@ -30,9 +30,18 @@ pub(super) fn check(person: &AccountInfo, root: &Path) -> Result<(), String> {
             found.uid()
         )),
         Ok(_) => check_open(root),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => check_can_be_made(root),
         Err(error) => Err(format!("{}: {error}", root.display())),
     }
+}
+
+/// What it would be made in may be out of reach too.
+fn check_can_be_made(root: &Path) -> Result<(), String> {
+    let mut above = root.ancestors().skip(1);
+    above
+        .find(|path| path.is_dir())
+        .map_or(Ok(()), check_open)
+        .map_err(|error| format!("{} does not exist, and {error}", root.display()))
 }
 
 /// A Maildir may be there and yet be out of reach.

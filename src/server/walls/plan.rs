@@ -10,12 +10,13 @@ use crate::server::gate::mail_root;
 use crate::store::Account;
 use rustix::process::geteuid;
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 /// A daemon, which has its ports.
 pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Result<(), String> {
-    let territory = of_daemon(options);
+    let owner = run_as.map_or_else(|| geteuid().as_raw(), Identity::uid);
+    let territory = of_daemon(options, owner);
     match run_as {
         Some(user) => user.assume()?,
         None if process::is_root() => {
@@ -69,21 +70,32 @@ fn fence_in_person(account: &Account, read_only: bool) -> Result<Fence, String> 
     if !read_only {
         make_root(&account.root);
     }
-    territory.may_use(&account.root, read_only);
+    // What cannot be made does not open what it would be in.
+    if account.root.exists() {
+        territory.may_use(&account.root, read_only);
+    }
     if let Some(boards) = &account.bboards {
         territory.may_use_boards(boards, read_only);
     }
     landlock::enclose(territory)
 }
 
-/// The Maildir itself is made now: later, that would take the right to write beside it. What goes wrong is
-/// found again, and said, by whoever opens it.
+/// The Maildir itself is made now: later, that would take the right to write beside it.
 fn make_root(root: &Path) {
-    let _ = DirBuilder::new().recursive(true).mode(0o700).create(root);
+    if let Err(error) = DirBuilder::new().recursive(true).mode(0o700).create(root) {
+        log::error!("{}: the Maildir cannot be made: {error}", root.display());
+    }
+}
+
+/// True if the Maildir is there or this user may be able to make it: so that one home that is missing does not
+/// open what all homes are in.
+fn can_be(root: &Path, owner: u32) -> bool {
+    let nearest = root.ancestors().find_map(|path| path.metadata().ok());
+    root.exists() || nearest.is_some_and(|found| found.uid() == owner || found.mode() & 0o022 != 0)
 }
 
 /// Where all the mail is: asked while the list of users, and the homes, can still be read.
-fn of_daemon(options: &Options) -> Territory {
+fn of_daemon(options: &Options, owner: u32) -> Territory {
     let mut territory = Territory::default();
     if let Some(boards) = &options.bboards {
         territory.may_use_boards(boards, options.read_only);
@@ -106,12 +118,14 @@ fn of_daemon(options: &Options) -> Territory {
                 users.display()
             );
         }
-        add_listed(users, options, &mut territory);
+        add_listed(users, options, owner, &mut territory);
     }
     territory
 }
 
-fn add_listed(users: &Path, options: &Options, territory: &mut Territory) {
+/// Only whom a server of this owner will serve. Lists made from the system's name others too, whose homes are
+/// `/root`, `/dev` or `/usr/games`.
+fn add_listed(users: &Path, options: &Options, owner: u32, territory: &mut Territory) {
     let home_matters = |own: Option<&str>| match own.map(MailTemplate::parse) {
         None => options.mail.needs_home(),
         Some(own) => own.is_ok_and(|own| own.needs_home()),
@@ -120,11 +134,45 @@ fn add_listed(users: &Path, options: &Options, territory: &mut Territory) {
         log::error!("{}: {error}", users.display());
         Vec::new()
     });
-    for person in people {
+    let ours = |person: &AccountInfo| person.uid.is_none_or(|uid| uid == owner);
+    for person in people.into_iter().filter(ours) {
         // Who has no mail here is told so, and the log why, when they log in.
-        if let Ok(root) = mail_root(&person, &options.mail) {
+        let root = mail_root(&person, &options.mail);
+        if let Some(root) = root.ok().filter(|root| can_be(root, owner)) {
             territory.may_use(&root, options.read_only);
             territory.may_follow(&root, options.read_only);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_list_only_those_are_let_in_who_will_be_served() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        std::fs::create_dir_all(path("ann/Maildir")).expect("a Maildir");
+        let list = [
+            format!("ann:*::::{}", path("ann")),
+            format!("bob:*::::{}", path("bob")),
+            "root:*:0:0::/root".into(),
+            "games:*:5:60::/usr/games".into(),
+            "ghost:*::::/nonexistent".into(),
+        ];
+        std::fs::write(path("users"), list.join("\n")).expect("a list");
+        let options = Options::from_args(["--listen", "127.0.0.1:0", "--users", &path("users")]);
+        let options = options.expect("good options");
+        let opened = |owner: u32| of_daemon(&options, owner).write;
+        assert_eq!(
+            opened(12_345),
+            [Path::new(&path("ann/Maildir"))],
+            "who is not there could not be made there either"
+        );
+        let owner = directory.path().metadata().expect("there").uid();
+        if owner != 0 {
+            assert_eq!(opened(owner), [directory.path()]);
         }
     }
 }

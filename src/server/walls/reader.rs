@@ -12,6 +12,7 @@
 //! ```
 
 use crate::options::RawOptions;
+use crate::server::signals;
 use crate::server::walls::process;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -59,7 +60,8 @@ impl Reader {
     /// # Errors
     /// That it cannot be read, or that the process is gone.
     pub(in crate::server) fn read(&mut self) -> io::Result<Vec<u8>> {
-        self.socket.write_all(b"?")?;
+        let gone = || io::Error::other("the process that reads it has ended: restart imap2d");
+        self.socket.write_all(b"?").map_err(|_| gone())?;
         let mut head = [0; 5];
         self.socket.read_exact(&mut head)?;
         let [good, length @ ..] = head;
@@ -91,10 +93,15 @@ pub(in crate::server) fn read_if_asked(
     }
     let file = args.next()?;
     process::set_short_name(NAME);
-    let answered = process::leave_no_traces()
-        .map_err(io::Error::other)
+    let answered = signals::leave_to_the_server()
+        .and_then(|()| close_in().map_err(io::Error::other))
         .and_then(|()| answer_all(Path::new(&file)));
     Some(answered.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+}
+
+fn close_in() -> Result<(), String> {
+    process::leave_no_traces()?;
+    process::keep_reading_only()
 }
 
 /// Until nobody asks any more.

@@ -28,6 +28,7 @@ impl Territory {
         if read_only {
             return self.may_read(directory);
         }
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.into());
         let existing = directory.ancestors().find(|path| path.exists());
         match existing {
             Some(found) if found != Path::new("/") => add(&mut self.write, found.into()),

@@ -172,8 +172,9 @@ fn mark(message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<()
             Ok(true) => write_flags(cx, message),
             Ok(false) | Err(StoreError::Gone) => {}
             Err(error) => log::warn!(
-                "{}: a copied message was not marked: {error:?}",
-                cx.core.peer.name
+                "{}: a copied message was not marked: {}",
+                cx.core.whose(),
+                error.in_full()
             ),
         }
     }

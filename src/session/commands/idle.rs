@@ -47,7 +47,7 @@ impl Job for Idle {
                     Err(StoreError::Invalidated) => return Step::Done(lose(cx)),
                     Err(error) => {
                         // The client hears of it when the command ends, and so does the operator.
-                        log::debug!("{}: {error:?}", cx.core.peer.name);
+                        log::debug!("{}: {}", cx.core.whose(), error.in_full());
                         Stage::Wait
                     }
                     Ok(()) => Stage::Tell(Teller::new(Occasion::Changes)),

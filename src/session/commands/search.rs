@@ -215,7 +215,7 @@ impl Search {
                     return Step::Done(Err(error));
                 }
                 // What cannot be read matches nothing; it must not hide what can.
-                Err(error) => log::warn!("{}: not searched: {error:?}", cx.core.peer.name),
+                Err(error) => log::warn!("{}: not searched: {}", cx.core.whose(), error.in_full()),
             }
             self.facts = Facts::at(self.facts.now);
             self.each.advance_in_memory(cx, self.program.keys());

@@ -194,7 +194,11 @@ impl Fetch {
                 Err(StoreError::Gone) => return Step::Done(Err(StoreError::Gone)),
                 Err(error) => {
                     // On a disk that is full mail can still be read.
-                    log::warn!("{}: not marked as read: {error:?}", cx.core.peer.name);
+                    log::warn!(
+                        "{}: not marked as read: {}",
+                        cx.core.whose(),
+                        error.in_full()
+                    );
                     false
                 }
             });
