@@ -13,7 +13,7 @@ use crate::support::program::until;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The process that waits for questions.
 fn supervisor(server: &TestServer) -> u32 {

@@ -14,7 +14,7 @@ use crate::support::program::{Program, run};
 use crate::support::server;
 use crate::support::site::{PASSWORD, Site, USER};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a client says that reads one message and leaves, without waiting for any answer.
 fn conversation(login: bool) -> String {

@@ -8,7 +8,7 @@ use crate::support::program::until;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The password alone, and the message of PLAIN, in base64.
 const WRAPPED: [&str; 2] = ["c2VjcmV0", "AGpvZQBzZWNyZXQ="];

@@ -167,11 +167,16 @@ impl Server {
         thread::sleep(Duration::from_millis(500));
         let mut sum = Memory::default();
         for process in descendants(self.child.id()) {
-            sum.resident += sum_of(&format!("/proc/{process}/status"), &["VmRSS:"]);
-            let rollup = format!("/proc/{process}/smaps_rollup");
-            sum.private += sum_of(&rollup, &["Private_Clean:", "Private_Dirty:"]);
+            let memory = Memory::of(process);
+            sum.resident += memory.resident;
+            sum.private += memory.private;
         }
         sum
+    }
+
+    /// What the process takes that was started first.
+    pub(crate) fn first_process(&self) -> Memory {
+        Memory::of(self.child.id())
     }
 
     /// How often its processes have gone to sleep so far, and so have been woken.
@@ -223,13 +228,23 @@ impl Drop for Server {
     }
 }
 
-/// Memory of a server, in KiB, summed over its processes.
+/// Memory of a process or of several, in KiB.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Memory {
     /// `VmRSS`: with the pages of the program file and of libraries, counted once a process.
     pub(crate) resident: f64,
     /// What nobody shares: `Private_Clean` and `Private_Dirty`.
     pub(crate) private: f64,
+}
+
+impl Memory {
+    fn of(process: u32) -> Self {
+        let rollup = format!("/proc/{process}/smaps_rollup");
+        Self {
+            resident: sum_of(&format!("/proc/{process}/status"), &["VmRSS:"]),
+            private: sum_of(&rollup, &["Private_Clean:", "Private_Dirty:"]),
+        }
+    }
 }
 
 /// The sum of some fields of a file of `/proc`.

@@ -17,7 +17,7 @@ use crate::support::site::{PASSWORD, Site, USER};
 
 const PROGRAM: &str = include_str!("program.py");
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A host with one message, whose users only the program knows. It becomes the owner of the mail, if it is told
 /// one.

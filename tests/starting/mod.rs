@@ -20,10 +20,10 @@ use crate::support::program::until;
 use crate::support::site::{PASSWORD, Site, USER};
 
 /// How long anything here may take that is not waiting for a time to pass.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The program ends when it has had no client for 30 s; it gets some more, on a machine with much to do.
-const IDLE_LIMIT: Duration = Duration::from_secs(50);
+const IDLE_LIMIT: Duration = Duration::from_secs(120);
 
 /// The text of the one message of [`site`].
 const TEXT: &str = "Hello from afar.";

@@ -23,7 +23,7 @@ const OTHER_BINARY: &str = "IMAP2D_TEST_BINARY";
 const LISTENING: &str = "listening on ";
 
 /// How long a server may take to listen, on a machine that runs all tests at once.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running server; killed, and its log shown if the test has failed, when it is dropped.
 #[derive(Debug)]

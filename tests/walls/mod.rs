@@ -17,7 +17,7 @@ use crate::support::program::{run, until};
 use crate::support::server::{self, TestServer};
 use crate::support::site::{PASSWORD, Site, USER};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Somebody else without rights, who is in no list.
 const STRANGER: u32 = 61_234;
