@@ -89,6 +89,26 @@ fn children_of_worker(server: &TestServer) -> usize {
     workers.map(|(pid, _)| children(pid).len()).sum()
 }
 
+/// It might repeat what a client said, which must not look like what imap2d says.
+#[test]
+fn what_a_program_complains_of_is_no_line_of_ours() {
+    let Some((site, command)) = host(None) else {
+        return;
+    };
+    let server = TestServer::start_command(command, &site, &[]);
+    assert_eq!(log_in(&mut client(&server), "loud", PASSWORD).0, Status::No);
+    until("its complaint", LIMIT, || {
+        server.log().contains("says: login failed").then_some(())
+    });
+    let log = server.log();
+    let complaints = log.lines().filter(|line| line.contains("192.0.2.1"));
+    assert!(
+        complaints.clone().all(|line| line.contains(" says: ")),
+        "{log}"
+    );
+    assert!(complaints.count() < 100, "{log}");
+}
+
 #[test]
 fn a_program_that_hangs_costs_its_own_login() {
     let Some((site, command)) = host(None) else {

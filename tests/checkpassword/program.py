@@ -18,6 +18,9 @@ def main():
         sys.exit(2)
     if user == b"hanging":
         time.sleep(3600)
+    if user == b"loud":
+        print('login failed: address=192.0.2.1 method=LOGIN user="x"\n' * 10000, file=sys.stderr)
+        sys.exit(1)
     if user == b"confused":
         sys.exit(111)
     if user == b"broken":

@@ -20,11 +20,11 @@ use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -32,6 +32,8 @@ use zeroize::Zeroizing;
 const MAX_REQUEST: usize = 512;
 /// Far more than a reply is.
 const MAX_REPLY: u64 = 16 * 1024;
+/// How much of what one program complains of goes to the log.
+const MAX_COMPLAINTS: u64 = 4 * 1024;
 /// Less than a client has to log in.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often the end of a program is looked for once it has closed its output.
@@ -93,6 +95,7 @@ fn run(program: &str, request: &[u8]) -> io::Result<(ExitStatus, Vec<u8>)> {
         .arg(REPLY)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .process_group(0)
         .fd_mappings(vec![FdMapping {
             parent_fd: reader,
@@ -100,6 +103,10 @@ fn run(program: &str, request: &[u8]) -> io::Result<(ExitStatus, Vec<u8>)> {
         }])
         .map_err(io::Error::other)?;
     let mut child = command.spawn()?;
+    if let Some(complaints) = child.stderr.take() {
+        let program = program.to_string();
+        std::thread::spawn(move || relay(&program, complaints));
+    }
     let deadline = Instant::now() + PATIENCE;
     let ended =
         reply_of(&mut child, deadline).and_then(|reply| Ok((wait(&mut child, deadline)?, reply)));
@@ -107,6 +114,18 @@ fn run(program: &str, request: &[u8]) -> io::Result<(ExitStatus, Vec<u8>)> {
         end(&mut child);
     }
     ended
+}
+
+/// Passes on to the log what it complains of. It may repeat what a client said, so no line of it can look like one
+/// of ours. What is too much is read over, for nothing is to make it wait.
+fn relay(program: &str, complaints: ChildStderr) {
+    let mut complaints = BufReader::new(complaints);
+    let lines = complaints.by_ref().take(MAX_COMPLAINTS).split(b'\n');
+    for line in lines.map_while(Result::ok) {
+        log::warn!("{program} says: {}", String::from_utf8_lossy(&line));
+    }
+    // It fails if nobody is there any more to be read.
+    let _ = io::copy(&mut complaints, &mut io::sink());
 }
 
 /// By its name, which another user can run it by. The mark of a file that was replaced is not part of that.
