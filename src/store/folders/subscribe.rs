@@ -39,7 +39,9 @@ impl Subscribe {
             return Step::Done(Err(StoreError::ReadOnly));
         }
         let (root, wall) = (&self.account.root, budget.wall());
-        let imported = courier::import_subscriptions(root, wall);
+        // The first thing that a new user does may be this.
+        let imported =
+            super::create_root(root).and_then(|()| courier::import_subscriptions(root, wall));
         let edited = imported.and_then(|imported| match imported {
             Edited::Busy => Ok(Edited::Busy),
             _ => subscriptions::edit(root, wall, |all| all.set(&self.name, self.on)),

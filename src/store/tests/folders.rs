@@ -130,6 +130,21 @@ fn boards_are_mailboxes_of_their_own() {
     assert_eq!(store.subscriptions(&rig.account).expect("read"), [board]);
 }
 
+/// Some clients subscribe to INBOX before they open it.
+#[test]
+fn who_has_no_mail_yet_can_subscribe() {
+    let rig = Rig::new();
+    fs::remove_dir_all(rig.root()).expect("removed");
+    let mut store = rig.store();
+    let mut subscribe = Subscribe::new(rig.account.clone(), mailbox("INBOX"), true);
+    rig.drive(|budget| subscribe.step(&mut store, budget))
+        .expect("subscribed");
+    assert_eq!(
+        store.subscriptions(&rig.account).expect("read"),
+        [mailbox("INBOX")]
+    );
+}
+
 #[test]
 fn couriers_subscriptions_are_shown_and_taken_over() {
     let rig = Rig::new();
