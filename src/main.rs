@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use imap2d::Server;
@@ -76,27 +77,29 @@ fn demonstrate(
 
 /// The options are valid by now; what they refer to may still be wrong.
 fn check(options: &Options) -> u8 {
-    let Some(users) = &options.users else {
+    let on_this_machine = imap2d::server::check(options).err();
+    let faults = on_this_machine.map(|error| error.to_string());
+    let users = options.users.as_deref().map(faults_of).unwrap_or_default();
+    let faults: Vec<String> = faults.into_iter().chain(users).collect();
+    if faults.is_empty() {
         return print("configuration is valid\n");
-    };
-    match PasswdFile::check(users) {
-        Ok(problems) if problems.is_empty() => print("configuration is valid\n"),
-        Ok(problems) => {
-            for problem in problems {
-                complain(format_args!(
-                    "{}:{}: {}",
-                    users.display(),
-                    problem.line,
-                    problem.text
-                ));
-            }
-            USAGE
-        }
-        Err(error) => {
-            complain(format_args!("{}: {error}", users.display()));
-            USAGE
-        }
     }
+    faults.iter().for_each(complain);
+    USAGE
+}
+
+/// What is wrong with this list of users.
+fn faults_of(users: &Path) -> Vec<String> {
+    let name = users.display();
+    PasswdFile::check(users).map_or_else(
+        |error| vec![format!("{name}: {error}")],
+        |problems| {
+            let problems = problems.into_iter();
+            problems
+                .map(|problem| format!("{name}:{}: {}", problem.line, problem.text))
+                .collect()
+        },
+    )
 }
 
 fn hash_password(user: Option<&str>) -> u8 {

@@ -83,4 +83,7 @@ fn check_config_looks_into_the_files() {
         .map(|(line, number)| line.starts_with(&format!("{users}:{number}: ")))
         .collect();
     assert_eq!(places, [true, true], "{stderr}");
+    let (code, _, stderr) = run(&["--check-config", "-c", &config, "--run-as", "no such user"]);
+    assert_eq!((code, stderr.lines().count()), (2, 3));
+    assert!(stderr.starts_with("run-as: there is no user"), "{stderr}");
 }

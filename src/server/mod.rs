@@ -82,6 +82,14 @@ pub fn run_if_asked(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     verifier::run_if_asked(&args).or_else(|| walls::read_if_asked(args.into_iter()))
 }
 
+/// What is wrong with options that are good in themselves, on this machine: nothing is done but to look.
+///
+/// # Errors
+/// If [`Server::confine`] would not find the user or the group of `--run-as`.
+pub fn check(options: &Options) -> Result<(), ServerError> {
+    walls::check(options).map_err(ServerError::Confine)
+}
+
 /// A server that has what it needs to serve, and has not begun.
 pub struct Server {
     options: Options,

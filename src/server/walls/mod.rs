@@ -95,14 +95,23 @@ pub(super) fn will_be_closed(options: &Options) -> bool {
     }
 }
 
+/// What [`confine`] would have to say of the options, without doing anything.
+pub(super) fn check(options: &Options) -> Result<(), String> {
+    run_as(options).map(drop)
+}
+
+fn run_as(options: &Options) -> Result<Option<Identity>, String> {
+    let named = options.run_as.as_deref().map(Identity::named).transpose();
+    named.map_err(|error| format!("run-as: {error}"))
+}
+
 /// Puts up the walls that the options ask for around a process that has bound its ports. What the process is to do about its clients from now on is the result.
 ///
 /// # Errors
 /// Says what is in the way, for the operator. The process must not serve then.
 pub(super) fn confine(options: &Options) -> Result<Walls, String> {
     process::require_one_thread()?;
-    let run_as = options.run_as.as_deref().map(Identity::named).transpose();
-    let run_as = run_as.map_err(|error| format!("--run-as: {error}"))?;
+    let run_as = run_as(options)?;
     match options.mode {
         Mode::Wait if doorkeeper::is_wanted(options) => {
             process::leave_no_traces()?;

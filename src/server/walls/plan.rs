@@ -112,13 +112,13 @@ fn of_daemon(options: &Options, owner: u32) -> Territory {
         (None, None) => territory.give_up("the homes are not known before somebody logs in"),
     }
     if let Some(users) = &options.users {
+        add_listed(users, options, owner, &mut territory);
         if territory.includes(users) {
             log::warn!(
                 "{}: its directory stays open, for what else is in there; elsewhere it would be out of reach",
                 users.display()
             );
         }
-        add_listed(users, options, owner, &mut territory);
     }
     territory
 }
