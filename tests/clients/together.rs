@@ -96,6 +96,25 @@ fn deliver(mailboxes: &[Maildir]) {
     }
 }
 
+/// An agent that numbers what it delivers.
+#[test]
+fn mbsync_and_dovecots_delivery_agent() {
+    let Some(rig) = Mbsync::new(Site::with_dovecot(), "") else {
+        return;
+    };
+    let Some(dovecot) = Dovecot::find(rig.site()) else {
+        return;
+    };
+    sync_beside(&rig, || {
+        for number in 1..=DELIVERIES {
+            let message = account::sample(&format!("late-{number:04}"), number);
+            dovecot.deliver(rig.site(), &message);
+        }
+    });
+    let inbox = contents(&INBOX.on_server(&rig.site().maildir()));
+    assert_eq!(inbox.len(), INBOX.messages + DELIVERIES);
+}
+
 /// Dovecot's user changes the mail under mbsync, which talks to us: no UID may change by that.
 #[test]
 fn mbsync_and_dovecot() {

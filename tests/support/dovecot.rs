@@ -1,10 +1,11 @@
 //! Debian's Dovecot over the same mail: its `imap` as a preauthenticated process on a socket pair.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::imap::Client;
 use super::program::Program;
@@ -14,6 +15,7 @@ use super::site::{Site, USER};
 #[derive(Debug)]
 pub(crate) struct Dovecot {
     imap: Program,
+    agent: Program,
     configuration: PathBuf,
 }
 
@@ -29,6 +31,7 @@ impl Dovecot {
     /// Finds Dovecot and writes a configuration that knows nothing but the site's mail.
     pub(crate) fn find(site: &Site) -> Option<Self> {
         let imap = Program::find("imap")?;
+        let agent = Program::find("dovecot-lda")?;
         let configuration = site.path("dovecot.conf");
         let settings = format!(
             "base_dir = {run}\nstate_dir = {run}\nlog_path = /dev/stderr\nssl = no\n\
@@ -40,32 +43,32 @@ impl Dovecot {
         fs::write(&configuration, settings).expect("a configuration file");
         Some(Self {
             imap,
+            agent,
             configuration,
         })
+    }
+
+    /// Has its delivery agent put a message into INBOX, and number it: it writes the list of numbers, under the lock.
+    pub(crate) fn deliver(&self, site: &Site, message: &[u8]) {
+        let (mut command, _) = self.command(&self.agent, site);
+        let spawned = command.stdin(Stdio::piped()).spawn();
+        let mut child = spawned.expect("the agent starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(message).expect("the agent reads");
+        drop(input);
+        assert!(child.wait().expect("its end").success());
     }
 
     /// Starts a session that is logged in.
     pub(crate) fn session(&self, site: &Site) -> Session {
         let (ours, theirs) = UnixStream::pair().expect("a socket pair");
         let theirs = OwnedFd::from(theirs);
-        let log = site.path("dovecot.log");
-        let errors = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .expect("a log");
-        let mut command = self.imap.command();
+        let (mut command, log) = self.command(&self.imap, site);
         command
-            .arg("-c")
-            .arg(&self.configuration)
-            .env("USER", USER)
-            .env("HOME", site.home())
             .stdin(Stdio::from(
                 theirs.try_clone().expect("a second descriptor"),
             ))
-            .stdout(Stdio::from(theirs))
-            .stderr(errors);
-        site.as_owner(&mut command);
+            .stdout(Stdio::from(theirs));
         let child = command.spawn().expect("Dovecot starts");
         // The command holds our copies of the far end, which would hide that the process has gone.
         drop(command);
@@ -74,6 +77,21 @@ impl Dovecot {
             child,
             log,
         }
+    }
+
+    /// One of its programs, for the site's user and as the owner of the mail; and where it logs to.
+    fn command(&self, program: &Program, site: &Site) -> (Command, PathBuf) {
+        let log = site.path("dovecot.log");
+        let opened = File::options().create(true).append(true).open(&log);
+        let mut command = program.command();
+        command
+            .arg("-c")
+            .arg(&self.configuration)
+            .env("USER", USER)
+            .env("HOME", site.home())
+            .stderr(opened.expect("a log"));
+        site.as_owner(&mut command);
+        (command, log)
     }
 }
 
