@@ -18,7 +18,7 @@ pub(super) fn check(person: &AccountInfo, root: &Path) -> Result<(), String> {
     let ours = geteuid().as_raw();
     if let Some(theirs) = person.uid.filter(|uid| *uid != ours) {
         return Err(format!(
-            "this user's mail is said to be owned by uid {theirs}, and this server runs as uid {ours}"
+            "it is said of this user that the mail is owned by uid {theirs}, and this server runs as uid {ours}"
         ));
     }
     match std::fs::metadata(root) {
