@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
 /// Waits for questions, and starts those who answer them.
 const SUPERVISOR: &str = "imap2d-verifier";
@@ -99,15 +99,18 @@ fn supervise(socket: &OwnedFd, settings: &Settings) -> ExitCode {
             .try_clone()
             .and_then(|socket| command(WORKER, &settings, socket).spawn())
             .and_then(|mut worker| worker.wait());
-        match ended {
-            Ok(status) if status.success() => continue,
-            Ok(status) => log::error!("the verifier's worker was ended: {status}"),
-            Err(error) => log::error!("the verifier cannot start a worker: {error}"),
+        if ended.as_ref().is_ok_and(ExitStatus::success) {
+            continue;
         }
         // What it had taken is lost. What it had not is thrown away, so that both sides agree on which
         // questions have no answer: all that were asked before the message.
         worker::discard(socket);
-        if worker::send(socket, &packet::message(&Message::Lost)).is_err() {
+        let told = worker::send(socket, &packet::message(&Message::Lost));
+        match ended {
+            Ok(status) => log::error!("the verifier's worker was ended: {status}"),
+            Err(error) => log::error!("the verifier cannot start a worker: {error}"),
+        }
+        if told.is_err() {
             break;
         }
     }
