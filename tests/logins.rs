@@ -57,6 +57,17 @@ fn wait_for_line(server: &TestServer, part: &str) {
     until(part, LIMIT, || server.log().contains(part).then_some(()));
 }
 
+/// Whether all threads of a process are stopped: a signal to do so takes its time to reach them.
+fn stands_still(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
+    threads
+        .map(|thread| thread.expect("a thread").path())
+        .all(|thread| {
+            let status = std::fs::read_to_string(thread.join("status")).unwrap_or_default();
+            status.contains("State:\tT")
+        })
+}
+
 fn assert_is_gone(pid: u32) {
     let path = format!("/proc/{pid}/cmdline");
     until("the end of a process", LIMIT, || {
@@ -94,6 +105,9 @@ fn a_worker_that_is_killed_costs_the_logins_that_it_had_taken() {
     let mut bystander = server.login_imap4();
     let first = worker(&server);
     signal(first, Signal::STOP);
+    until("it to stand still", LIMIT, || {
+        stands_still(first).then_some(())
+    });
     let mut pending = [client(&server), client(&server)];
     pending.iter_mut().for_each(log_in_later);
     bystander.ok("NOOP");
