@@ -19,7 +19,7 @@ const MAX_PASSWORD: usize = 512;
 ///
 /// # Errors
 /// If the two differ, if there can be no such password or user, or if nobody answers.
-pub fn ask(user: Option<&str>) -> io::Result<String> {
+pub(crate) fn ask(user: Option<&str>) -> io::Result<String> {
     let password = ask_for("Password: ")?;
     if *password != *ask_for("Once more: ")? {
         return Err(io::Error::other("the two passwords differ"));

@@ -37,8 +37,10 @@
 //! | [`auth`] | who may log in | how they asked |
 //! | [`session`] | one client, as a pure machine | sockets, clocks |
 //! | [`server`] | sockets, time, signals, descriptors | what is said over them |
+//! | [`program`] | which mode runs, and with which exit code it ends | |
 //! | `certificate` | certificates and keys in files | who shows them to whom |
 //! | [`options`], [`logging`], [`demo`], [`hash_password`] | what the operator wants and gets to see | |
+//! | [`testing`] | the names that only the integration tests use | |
 //!
 //! # What always holds
 //!
@@ -62,20 +64,26 @@
 //!
 //! A test suite can run a real server over a temporary Maildir: see [`Server`].
 
-pub mod auth;
-pub mod budget;
+mod auth;
+mod budget;
 #[cfg(feature = "tls")]
-pub mod certificate;
-pub mod demo;
-pub mod hash_password;
-pub mod logging;
-pub mod message;
-pub mod options;
-pub mod protocol;
-pub mod server;
-pub mod session;
-pub mod store;
-pub mod types;
+mod certificate;
+mod demo;
+mod hash_password;
+mod logging;
+mod message;
+mod options;
+mod program;
+mod protocol;
+mod server;
+mod session;
+mod store;
+#[doc(hidden)]
+pub mod testing;
+mod types;
 
-pub use options::Options;
-pub use server::{Server, ServerError};
+pub use options::{
+    CertificateFiles, DialectOption, MailTemplate, Mode, OptionErrors, Options, PlaintextLogin,
+};
+pub use program::run;
+pub use server::{Handle, Server, ServerError};

@@ -22,7 +22,7 @@ const MAX_PACKET: usize = 1024;
 
 /// Starts logging, once in the life of a process. Panics are logged from now on too, instead of being
 /// printed to descriptor 2, which may be a client's socket.
-pub fn start(level: LevelFilter, syslog: bool) {
+pub(crate) fn start(level: LevelFilter, syslog: bool) {
     let started = if syslog {
         log::set_boxed_logger(Box::new(Syslog::new()))
     } else {
@@ -34,13 +34,13 @@ pub fn start(level: LevelFilter, syslog: bool) {
 }
 
 /// From now on that much is logged.
-pub fn set_level(level: LevelFilter) {
+pub(crate) fn set_level(level: LevelFilter) {
     log::set_max_level(level);
 }
 
 /// True if descriptor 2 is a client's: inetd and its kind make one socket of 0, 1 and 2. systemd too makes 2 a
 /// socket, but that is the journal's.
-pub fn descriptor_2_is_a_clients() -> bool {
+pub(crate) fn descriptor_2_is_a_clients() -> bool {
     let stat = rustix::fs::fstat(rustix::stdio::stderr());
     let kind = stat.map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
     kind == Ok(rustix::fs::FileType::Socket) && !is_journals()

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use imap2d::options::option_names;
+use imap2d::testing::option_names;
 
 use crate::support::program::Program;
 use crate::support::terminal::Terminal;
@@ -95,7 +95,7 @@ fn what_is_offered_is_taken() {
         let mut found = 0;
         for (option, values) in text.lines().filter_map(offered) {
             for value in values.split(' ') {
-                let raw = imap2d::options::Options::from_args(["--demo", option, value]);
+                let raw = imap2d::Options::from_args(["--demo", option, value]);
                 assert!(raw.is_ok(), "{file}: {option} {value}: {raw:?}");
                 found += 1;
             }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use imap2d::options::{Options, RawOptions, help, option_names};
+use imap2d::Options;
+use imap2d::testing::{RawOptions, help, option_names};
 
 fn paper(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);

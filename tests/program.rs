@@ -29,7 +29,7 @@ fn run(args: &[&str]) -> (i32, String, String) {
 fn help_and_version_go_to_standard_output() {
     let (code, stdout, stderr) = run(&["--help"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert_eq!(stdout, imap2d::options::help());
+    assert_eq!(stdout, imap2d::testing::help());
     let version = concat!("imap2d ", env!("CARGO_PKG_VERSION"), "\n");
     assert_eq!(run(&["-V"]), (0, version.to_string(), String::new()));
 }

@@ -6,7 +6,7 @@ use nix::unistd::{Group, Uid, User};
 
 /// What is known about a user who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountInfo {
+pub(crate) struct AccountInfo {
     /// The name, as it stands in the user list.
     pub user: String,
     /// The home directory.

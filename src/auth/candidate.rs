@@ -7,7 +7,7 @@ use super::credential::Credential;
 /// One look into a user list: quick to get, to be judged elsewhere, because that may take a second.
 /// There is one for every name, known or not.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// If the name is not known: one that costs what is usual, to no avail.
     pub(super) credential: Credential,
     /// Nothing if nobody by that name can log in.
@@ -25,7 +25,7 @@ impl Candidate {
 
     /// Decides whether `password` is the right one. Takes long, and as long if there is no such
     /// user.
-    pub fn verify(&self, password: &[u8]) -> Verdict {
+    pub(crate) fn verify(&self, password: &[u8]) -> Verdict {
         match self.credential.verify(password) {
             Ok(is_right) => self.verdict(is_right),
             Err(reason) => Verdict::Unavailable(reason.into()),

@@ -20,19 +20,19 @@ mod new_password;
 mod passwd_file;
 mod passwd_line;
 mod saslprep;
-pub mod scram;
+pub(crate) mod scram;
 
 use std::fmt;
 use std::path::Path;
 
-pub use account::AccountInfo;
-pub use candidate::Candidate;
-pub use new_password::{SALT as NEW_SALT, new_password};
-pub use passwd_file::{PasswdFile, Problem};
+pub(crate) use account::AccountInfo;
+pub(crate) use candidate::Candidate;
+pub(crate) use new_password::{SALT as NEW_SALT, new_password};
+pub(crate) use passwd_file::PasswdFile;
 
 /// Where users are looked up.
 #[derive(Debug)]
-pub enum Authenticator {
+pub(crate) enum Authenticator {
     /// Nobody can log in.
     Nobody,
     /// A passwd-file; re-read when it changes.
@@ -41,7 +41,7 @@ pub enum Authenticator {
 
 /// What became of an attempt to log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The password is right.
     Granted(AccountInfo),
     /// There is no such user, or the password is wrong, or the user may not log in. Which of them
@@ -54,7 +54,7 @@ pub enum Verdict {
 impl Authenticator {
     /// Users of this passwd-file, or nobody. What is wrong with the file is logged now, and again
     /// each time it changes.
-    pub fn new(users: Option<&Path>) -> Self {
+    pub(crate) fn new(users: Option<&Path>) -> Self {
         users.map_or(Self::Nobody, |path| {
             Self::PasswdFile(PasswdFile::open(path))
         })
@@ -64,7 +64,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// Says, for the log, why nobody can tell.
-    pub fn look_up(&mut self, user: &[u8]) -> Result<Candidate, String> {
+    pub(crate) fn look_up(&mut self, user: &[u8]) -> Result<Candidate, String> {
         match self {
             Self::Nobody => Ok(Candidate::nobody()),
             Self::PasswdFile(file) => file.look_up(user),
@@ -72,7 +72,7 @@ impl Authenticator {
     }
 
     /// True if everybody who can log in can do so by [`scram`], so that it may be offered.
-    pub fn supports_scram(&mut self) -> bool {
+    pub(crate) fn supports_scram(&mut self) -> bool {
         match self {
             Self::Nobody => false,
             Self::PasswdFile(file) => file.supports_scram(),
@@ -84,7 +84,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// Says, for the log, why there is no such account.
-    pub fn preauthenticated(&mut self, user: Option<&str>) -> Result<AccountInfo, String> {
+    pub(crate) fn preauthenticated(&mut self, user: Option<&str>) -> Result<AccountInfo, String> {
         match (self, user) {
             (_, None) => Ok(AccountInfo::of_this_process()),
             (Self::Nobody, Some(user)) => AccountInfo::of_system_user(user),

@@ -14,14 +14,14 @@ use super::scram::Keys;
 const ITERATIONS: u32 = 65_536;
 
 /// Octets of a salt.
-pub const SALT: usize = 16;
+pub(crate) const SALT: usize = 16;
 
 /// The password field, or with a user the line, of a passwd-file. Takes a moment. `salt` is by
 /// chance.
 ///
 /// # Errors
 /// If there can be no such password or no such user.
-pub fn new_password(
+pub(crate) fn new_password(
     user: Option<&str>,
     password: &[u8],
     salt: [u8; SALT],

@@ -21,7 +21,7 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// A passwd-file and the users in it.
 #[derive(Debug)]
-pub struct PasswdFile {
+pub(crate) struct PasswdFile {
     path: PathBuf,
     stamp: Option<Stamp>,
     users: Users,
@@ -29,7 +29,7 @@ pub struct PasswdFile {
 
 /// One thing that is wrong with a passwd-file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The line, from 1.
     pub line: usize,
     /// What is wrong; holds no part of a password.
@@ -56,7 +56,7 @@ struct Stamp {
 
 impl PasswdFile {
     /// Reads the file at `path`; a fault is logged, and costs the logins until it is mended.
-    pub fn open(path: &Path) -> Self {
+    pub(crate) fn open(path: &Path) -> Self {
         let mut file = Self {
             path: path.into(),
             stamp: None,
@@ -72,7 +72,7 @@ impl PasswdFile {
     ///
     /// # Errors
     /// If it cannot be read at all.
-    pub fn check(path: &Path) -> io::Result<Vec<Problem>> {
+    pub(crate) fn check(path: &Path) -> io::Result<Vec<Problem>> {
         let (_, problems) = parse(&read(path)?.1);
         Ok(problems)
     }
@@ -83,7 +83,7 @@ impl PasswdFile {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn accounts(
+    pub(crate) fn accounts(
         path: &Path,
         home_matters: impl Fn(Option<&str>) -> bool,
     ) -> io::Result<Vec<AccountInfo>> {
@@ -94,7 +94,7 @@ impl PasswdFile {
     }
 
     /// The file, as it was named.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 

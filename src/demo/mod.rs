@@ -17,7 +17,7 @@ use crate::options::{MailTemplate, Mode, Options};
 use crate::types::DateTime;
 
 /// The one user's name, and the password.
-pub const USER: &str = "demo";
+pub(crate) const USER: &str = "demo";
 
 /// Year, month, day, and hour, minute, second.
 type Civil = ((i16, i8, i8), (i8, i8, i8));
@@ -96,7 +96,7 @@ const SUBSCRIPTIONS: &[u8] = b"V\t2\n\nINBOX\nSent\nDrafts\nArchive\t2025\n";
 /// A temporary directory with the Maildir, the bulletin board and the user list. It goes when this
 /// value goes.
 #[derive(Debug)]
-pub struct Demo {
+pub(crate) struct Demo {
     directory: PathBuf,
 }
 
@@ -105,7 +105,7 @@ impl Demo {
     ///
     /// # Errors
     /// If something cannot be written; what was written by then is removed.
-    pub fn create() -> io::Result<Self> {
+    pub(crate) fn create() -> io::Result<Self> {
         let demo = Self {
             directory: create_directory(&std::env::temp_dir())?,
         };
@@ -126,13 +126,8 @@ impl Demo {
         Ok(demo)
     }
 
-    /// Where everything is.
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     /// `options` made to serve the demonstration at these addresses.
-    pub fn apply(&self, options: Options, listen: Vec<SocketAddr>) -> Options {
+    pub(crate) fn apply(&self, options: Options, listen: Vec<SocketAddr>) -> Options {
         Options {
             mode: Mode::Demo { listen },
             mail: MailTemplate::fixed(self.mail()),
@@ -164,7 +159,7 @@ impl Drop for Demo {
 }
 
 /// What to type into another terminal, once the demonstration is served at `address`.
-pub fn instructions(address: SocketAddr) -> String {
+pub(crate) fn instructions(address: SocketAddr) -> String {
     let (host, port) = (address.ip(), address.port());
     format!(
         "imap2d serves sample mail at {address}, user {USER}, password {USER}.\n\
@@ -248,14 +243,14 @@ mod tests {
     #[test]
     fn it_is_there_and_then_it_is_gone() {
         let demo = Demo::create().expect("created");
-        let directory = demo.directory().to_path_buf();
+        let directory = demo.directory.clone();
         let inbox = Maildir::from(demo.mail());
         assert_eq!((inbox.count_new(), inbox.count_cur()), (2, 7));
         assert_eq!(inbox.list_subdirs().count(), 3);
         let board = Maildir::from(demo.bboards().join("announce"));
         assert_eq!(board.count_cur(), 2);
         let other = Demo::create().expect("a second one beside it");
-        assert_ne!(other.directory(), directory);
+        assert_ne!(other.directory, directory);
         drop(demo);
         assert!(!directory.exists());
     }

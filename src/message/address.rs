@@ -17,11 +17,11 @@ use super::lex::{self, Lexer, Token, Word};
 
 /// Most addresses of one field that are looked at. A header of the greatest length we keep has room for
 /// about as many real ones; a hostile one could otherwise make us keep a hundred octets for every two.
-pub const MAX_ADDRESSES: usize = 8192;
+pub(crate) const MAX_ADDRESSES: usize = 8192;
 
 /// One address, or one end of a group (RFC 1064 p. 16, RFC 3501 §7.4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Address {
+pub(crate) struct Address {
     /// Personal name, quotes removed. Encoded words (RFC 2047) are left as they are.
     pub name: Option<Vec<u8>>,
     /// Source route, as in `@a,@b`.
@@ -49,7 +49,7 @@ impl Address {
 
 /// The addresses of the value of one field, folded or not; at most [`MAX_ADDRESSES`], and the end of the
 /// group that is open then.
-pub fn parse(value: &[u8]) -> Vec<Address> {
+pub(crate) fn parse(value: &[u8]) -> Vec<Address> {
     let mut parser = Parser {
         lexer: Lexer::new(value),
         list: Vec::new(),
@@ -61,7 +61,7 @@ pub fn parse(value: &[u8]) -> Vec<Address> {
 }
 
 /// The first address of a value: the start of a group if it begins with one.
-pub fn parse_first(value: &[u8]) -> Option<Address> {
+pub(crate) fn parse_first(value: &[u8]) -> Option<Address> {
     // Reading a whole list costs too little to be avoided: headers are bounded.
     parse(value).into_iter().next()
 }

@@ -10,7 +10,7 @@
 use encoding_rs::{CoderResult, Decoder, Encoding, REPLACEMENT, UTF_8};
 
 /// Names to offer to a client that used one that is not known: one for each encoding.
-pub const NAMES: &[&str] = &[
+pub(crate) const NAMES: &[&str] = &[
     "US-ASCII",
     "UTF-8",
     "ISO-8859-1",
@@ -49,17 +49,17 @@ pub const NAMES: &[&str] = &[
 
 /// A character set that is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Charset {
+pub(crate) struct Charset {
     /// `None` if its octets are UTF-8, or taken for it.
     encoding: Option<&'static Encoding>,
 }
 
 impl Charset {
     /// Octets that are not decoded.
-    pub const PLAIN: Self = Self { encoding: None };
+    pub(crate) const PLAIN: Self = Self { encoding: None };
 
     /// The character set of that name, in any case.
-    pub fn named(name: &[u8]) -> Option<Self> {
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
         if name.eq_ignore_ascii_case(b"US-ASCII") {
             return Some(Self::PLAIN);
         }
@@ -70,7 +70,7 @@ impl Charset {
     }
 
     /// A whole text in UTF-8.
-    pub fn decode(self, text: &[u8]) -> Vec<u8> {
+    pub(crate) fn decode(self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         ToUtf8::new(self).feed(text, true, &mut out);
         out
@@ -78,7 +78,7 @@ impl Charset {
 }
 
 /// Decodes a text that comes in chunks.
-pub struct ToUtf8 {
+pub(crate) struct ToUtf8 {
     /// `None`: nothing is to be done.
     decoder: Option<Decoder>,
     /// Octets below 0x80 are letters of ASCII, whatever stands before them, as long as only such
@@ -88,7 +88,7 @@ pub struct ToUtf8 {
 
 impl ToUtf8 {
     /// For a text in that character set.
-    pub fn new(charset: Charset) -> Self {
+    pub(crate) fn new(charset: Charset) -> Self {
         let encoding = charset.encoding;
         Self {
             decoder: encoding.map(Encoding::new_decoder),
@@ -97,7 +97,7 @@ impl ToUtf8 {
     }
 
     /// True if the chunk comes out as it goes in.
-    pub fn passes(&mut self, chunk: &[u8]) -> bool {
+    pub(crate) fn passes(&mut self, chunk: &[u8]) -> bool {
         if self.decoder.is_none() {
             return true;
         }
@@ -106,7 +106,7 @@ impl ToUtf8 {
     }
 
     /// Appends the next chunk to `out`. What is no text in the character set becomes U+FFFD.
-    pub fn feed(&mut self, chunk: &[u8], is_last: bool, out: &mut Vec<u8>) {
+    pub(crate) fn feed(&mut self, chunk: &[u8], is_last: bool, out: &mut Vec<u8>) {
         let passes = self.passes(chunk);
         let Some(decoder) = self.decoder.as_mut().filter(|_| !passes) else {
             return out.extend_from_slice(chunk);

@@ -11,18 +11,18 @@ use memchr::memchr_iter;
 /// Start a new one for every stretch that starts at the start of a line; only there is it sure that the
 /// octet before, which it has not seen, does not matter.
 #[derive(Debug, Clone, Default)]
-pub struct Crlf {
+pub(crate) struct Crlf {
     after_cr: bool,
 }
 
 impl Crlf {
     /// A converter at the start of a line.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Appends the chunk as a client sees it. At most twice the chunk's length is appended.
-    pub fn convert(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn convert(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let Some(&last) = chunk.last() else { return };
         out.reserve(chunk.len() + chunk.len() / 16);
         let mut from = 0;
@@ -43,7 +43,7 @@ impl Crlf {
 }
 
 /// The whole text as a client sees it.
-pub fn converted(text: &[u8]) -> Vec<u8> {
+pub(crate) fn converted(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     Crlf::new().convert(text, &mut out);
     out

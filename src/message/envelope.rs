@@ -8,7 +8,7 @@ use super::header::{self, Field, unfolded};
 /// A string is `None` if its field is not there, and empty if the field is. A list is empty, and sent as
 /// NIL, if its field is not there or is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Envelope {
+pub(crate) struct Envelope {
     /// Date, as written.
     pub date: Option<Vec<u8>>,
     /// Subject, as written.
@@ -34,7 +34,7 @@ pub struct Envelope {
 impl Envelope {
     /// The envelope of a header. Of two fields of the same name the first counts if it is a string;
     /// lists are appended to one another.
-    pub fn parse(header: &[u8]) -> Self {
+    pub(crate) fn parse(header: &[u8]) -> Self {
         let mut envelope = Self::default();
         for field in header::fields(header) {
             envelope.read(&field);

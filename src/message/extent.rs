@@ -4,7 +4,7 @@ use memchr::memchr_iter;
 
 /// A stretch of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Extent {
+pub(crate) struct Extent {
     /// Offset in the file of its first octet.
     pub start: u64,
     /// Offset in the file after its last octet.
@@ -17,7 +17,7 @@ pub struct Extent {
 
 impl Extent {
     /// Octets in the file.
-    pub fn stored(&self) -> u64 {
+    pub(crate) fn stored(&self) -> u64 {
         self.end - self.start
     }
 

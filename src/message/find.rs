@@ -11,12 +11,12 @@ use super::fold::folded;
 
 /// Longest string that is searched for, in octets. Longer ones come from no human, and what a search
 /// remembers between two chunks is as long as the string.
-pub const MAX_NEEDLE: usize = 8 * 1024;
+pub(crate) const MAX_NEEDLE: usize = 8 * 1024;
 
 /// A search for one string in the texts of one message. [`reset`](Self::reset) makes it ready for
 /// another message.
 #[derive(Debug, Clone)]
-pub struct Finder {
+pub(crate) struct Finder {
     needle: memmem::Finder<'static>,
     /// The end of what was fed, one octet less than the needle is long, in which a match may have begun.
     tail: Vec<u8>,
@@ -26,7 +26,7 @@ pub struct Finder {
 impl Finder {
     /// A search for the string, in UTF-8; `None` if it is longer than [`MAX_NEEDLE`]. An empty string is
     /// in every text.
-    pub fn new(needle: &[u8]) -> Option<Self> {
+    pub(crate) fn new(needle: &[u8]) -> Option<Self> {
         (needle.len() <= MAX_NEEDLE).then(|| Self {
             needle: memmem::Finder::new(&folded(needle)).into_owned(),
             tail: Vec::new(),
@@ -36,7 +36,7 @@ impl Finder {
 
     /// Searches the next chunk of a text, which must be folded; true once the string was found in all
     /// that was fed since the last [`reset`](Self::reset).
-    pub fn feed(&mut self, chunk: &[u8]) -> bool {
+    pub(crate) fn feed(&mut self, chunk: &[u8]) -> bool {
         if self.found {
             return true;
         }
@@ -59,23 +59,23 @@ impl Finder {
     }
 
     /// What is fed next is another text: no match goes on in it.
-    pub fn begin_text(&mut self) {
+    pub(crate) fn begin_text(&mut self) {
         self.tail.clear();
     }
 
     /// True if the string was found in what was fed.
-    pub fn is_found(&self) -> bool {
+    pub(crate) fn is_found(&self) -> bool {
         self.found
     }
 
     /// Forgets the message.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.tail.clear();
         self.found = self.needle.needle().is_empty();
     }
 
     /// Searches one whole text, which must be folded.
-    pub fn is_in(&self, text: &[u8]) -> bool {
+    pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         self.needle.find(text).is_some()
     }
 }

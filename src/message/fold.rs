@@ -8,14 +8,14 @@ use std::str;
 
 /// Folds a text that comes in chunks.
 #[derive(Debug, Default)]
-pub struct Fold {
+pub(crate) struct Fold {
     /// A character of which the end has not come yet, at most three octets.
     pending: Vec<u8>,
 }
 
 impl Fold {
     /// Appends the next chunk to `out`, folded: at most half as long again as what was fed.
-    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let mut rest = chunk;
         while !self.pending.is_empty() {
             let Some((&octet, after)) = rest.split_first() else {
@@ -30,13 +30,13 @@ impl Fold {
     }
 
     /// Appends what is left at the end of the text.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.pending);
     }
 }
 
 /// A whole text, folded.
-pub fn folded(text: &[u8]) -> Vec<u8> {
+pub(crate) fn folded(text: &[u8]) -> Vec<u8> {
     let (mut fold, mut out) = (Fold::default(), Vec::new());
     fold.feed(text, &mut out);
     fold.finish(&mut out);
@@ -45,7 +45,7 @@ pub fn folded(text: &[u8]) -> Vec<u8> {
 
 /// A whole text by which texts are put in order: each character becomes its upper case, as
 /// i;unicode-casemap has it (RFC 5051 §2), so that `_` comes after `Z` and `z`.
-pub fn collated(text: &[u8]) -> Vec<u8> {
+pub(crate) fn collated(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars().flat_map(char::to_uppercase) {

@@ -11,7 +11,7 @@ use memchr::memchr;
 
 /// One field, folded lines included.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field<'a> {
+pub(crate) struct Field<'a> {
     /// The name as written; empty if what stands there is not a field.
     pub name: &'a [u8],
     /// All that follows the colon, line ends included; see [`unfolded`]. The whole line if there is no name.
@@ -22,25 +22,25 @@ pub struct Field<'a> {
 
 impl Field<'_> {
     /// True if the field has that name, in any case.
-    pub fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
 /// The fields of a block, in order, up to its blank line.
-pub fn fields(block: &[u8]) -> Fields<'_> {
+pub(crate) fn fields(block: &[u8]) -> Fields<'_> {
     Fields { block, at: 0 }
 }
 
 /// The value of the first field of that name, [`unfolded`].
-pub fn field(block: &[u8], name: &str) -> Option<Vec<u8>> {
+pub(crate) fn field(block: &[u8], name: &str) -> Option<Vec<u8>> {
     let found = fields(block).find(|field| field.is(name))?;
     Some(unfolded(found.value))
 }
 
 /// The fields whose name is among `names` (or, if `not`, is not), and the blank line if the block has
 /// one (RFC 3501 §6.4.5, HEADER.FIELDS and HEADER.FIELDS.NOT): ascending ranges of the block.
-pub fn select(block: &[u8], names: &[Vec<u8>], not: bool) -> Vec<Range<usize>> {
+pub(crate) fn select(block: &[u8], names: &[Vec<u8>], not: bool) -> Vec<Range<usize>> {
     let is_named = |name: &[u8]| names.iter().any(|n| n.eq_ignore_ascii_case(name));
     let mut walk = fields(block);
     let mut ranges: Vec<Range<usize>> = Vec::new();
@@ -66,7 +66,7 @@ fn add(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
 
 /// A value on one line: its line ends are taken out and the blanks around it (RFC 5322 §2.2.3). The
 /// blanks at the folds stay. No CR, LF or NUL is left, for no IMAP string may hold a NUL.
-pub fn unfolded(value: &[u8]) -> Vec<u8> {
+pub(crate) fn unfolded(value: &[u8]) -> Vec<u8> {
     let kept = value.iter().filter(|b| !matches!(b, b'\r' | b'\n' | 0));
     let line: Vec<u8> = kept.copied().collect();
     line.trim_ascii().to_vec()
@@ -74,7 +74,7 @@ pub fn unfolded(value: &[u8]) -> Vec<u8> {
 
 /// Iterator over the fields of a block; see [`fields`].
 #[derive(Debug, Clone)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     block: &'a [u8],
     /// Where the next field starts, or the blank line, or the end of the block.
     at: usize,

@@ -10,15 +10,15 @@
 use super::header;
 
 /// Most references of one message that are told: the last ones, which are the nearest.
-pub const MAX_REFERENCES: usize = 100;
+pub(crate) const MAX_REFERENCES: usize = 100;
 
 /// The identifier of the message that has this header.
-pub fn own(block: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn own(block: &[u8]) -> Option<Vec<u8>> {
     ids(&header::field(block, "Message-ID")?).next()
 }
 
 /// What the message refers to, its parent last: what References says, or else the first of In-Reply-To.
-pub fn references(block: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn references(block: &[u8]) -> Vec<Vec<u8>> {
     let references = header::field(block, "References").unwrap_or_default();
     let mut found: Vec<Vec<u8>> = ids(&references).collect();
     if found.is_empty() {

@@ -9,7 +9,7 @@ use super::header::{self, Field, unfolded};
 use super::lex::{self, Lexer, Token, Word};
 
 /// Most parameters of one field that are kept.
-pub const MAX_PARAMS: usize = 100;
+pub(crate) const MAX_PARAMS: usize = 100;
 
 /// A part of a message; the message itself is the part at the root.
 ///
@@ -19,7 +19,7 @@ pub const MAX_PARAMS: usize = 100;
 /// plain text, and a message that was not looked into (it is encoded, or beyond a limit) is
 /// `application/octet-stream`. So nothing in it is lost, and every part has the BODYSTRUCTURE of its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub(crate) struct Part {
     /// The header of the part (at the root: of the message), its blank line included.
     pub header: Extent,
     /// The body as it is encoded: `size` and `lines` are those of BODYSTRUCTURE.
@@ -52,7 +52,7 @@ pub struct Part {
 
 /// One parameter of a field. Values in pieces or in a charset (RFC 2231) are left in pieces, as IMAP has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Param {
+pub(crate) struct Param {
     /// Attribute, as written.
     pub name: Vec<u8>,
     /// Value, quotes removed.
@@ -61,7 +61,7 @@ pub struct Param {
 
 /// How a part wants to be shown (RFC 2183).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disposition {
+pub(crate) struct Disposition {
     /// `inline`, `attachment`, or anything else, as written.
     pub kind: Vec<u8>,
     /// Its parameters.
@@ -70,7 +70,7 @@ pub struct Disposition {
 
 /// A message in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbeddedMessage {
+pub(crate) struct EmbeddedMessage {
     /// The octets of its header, as many as were kept.
     pub header_bytes: Vec<u8>,
     /// Its root: `part.header` is the header of the message, `part.body` its text.
@@ -79,7 +79,7 @@ pub struct EmbeddedMessage {
 
 impl EmbeddedMessage {
     /// Its envelope. It is read when it is asked for, because it takes many times the room of the header.
-    pub fn envelope(&self) -> Envelope {
+    pub(crate) fn envelope(&self) -> Envelope {
         Envelope::parse(&self.header_bytes)
     }
 }
@@ -108,22 +108,22 @@ impl Default for Part {
 
 impl Part {
     /// True if it has that type, in any case.
-    pub fn is(&self, media_type: &str, subtype: &str) -> bool {
+    pub(crate) fn is(&self, media_type: &str, subtype: &str) -> bool {
         self.has_type(media_type) && self.subtype.eq_ignore_ascii_case(subtype.as_bytes())
     }
 
     /// True for `multipart/*`.
-    pub fn is_multipart(&self) -> bool {
+    pub(crate) fn is_multipart(&self) -> bool {
         self.has_type("multipart")
     }
 
     /// True for `text/*`, whose lines a BODYSTRUCTURE tells.
-    pub fn is_text(&self) -> bool {
+    pub(crate) fn is_text(&self) -> bool {
         self.has_type("text")
     }
 
     /// The value of the first parameter of that name.
-    pub fn param(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn param(&self, name: &str) -> Option<&[u8]> {
         let is_named = |param: &&Param| param.name.eq_ignore_ascii_case(name.as_bytes());
         self.params.iter().find(is_named).map(|param| &*param.value)
     }

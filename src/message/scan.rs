@@ -14,11 +14,11 @@ use super::tree::{LINE_HEAD, Line, Root, Tree};
 
 /// Most octets of a message's header that are kept in [`Layout::header_bytes`]; the extent of a longer
 /// one is right all the same.
-pub const MAX_HEADER: usize = super::tree::MAX_HEADER;
+pub(crate) const MAX_HEADER: usize = super::tree::MAX_HEADER;
 
 /// How much is to be found out about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Depth {
+pub(crate) enum Depth {
     /// Its header: the rest of the message is not needed.
     Header,
     /// The header, and the sizes of header and text.
@@ -31,7 +31,7 @@ pub enum Depth {
 ///
 /// At [`Depth::Header`] the text is not looked at: it is empty, and the whole is the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// The message; its size is RFC822.SIZE.
     pub whole: Extent,
     /// The header, with the blank line that ends it.
@@ -45,7 +45,7 @@ pub struct Layout {
 }
 
 /// Reads a message chunk by chunk.
-pub struct Scanner {
+pub(crate) struct Scanner {
     depth: Depth,
     tree: Tree,
     here: Position,
@@ -58,7 +58,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// A scanner at the start of a message.
-    pub fn new(depth: Depth) -> Self {
+    pub(crate) fn new(depth: Depth) -> Self {
         Self {
             depth,
             tree: Tree::new(depth == Depth::Structure),
@@ -70,7 +70,7 @@ impl Scanner {
     }
 
     /// Takes the next octets of the file, any number of them.
-    pub fn feed(&mut self, chunk: &[u8]) {
+    pub(crate) fn feed(&mut self, chunk: &[u8]) {
         let mut rest = chunk;
         while !rest.is_empty() && !self.is_done() {
             if !self.tree.looks_at_lines() {
@@ -103,12 +103,12 @@ impl Scanner {
     }
 
     /// True if nothing that comes can change the layout: at [`Depth::Header`], when the blank line was seen.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.depth == Depth::Header && !self.tree.is_in_header()
     }
 
     /// The layout, when all octets were fed or none are needed any more.
-    pub fn finish(mut self) -> Layout {
+    pub(crate) fn finish(mut self) -> Layout {
         if !self.head.is_empty() {
             self.end_line_of_pieces();
         }

@@ -15,7 +15,7 @@ use super::scan::Layout;
 
 /// What is wanted of a part, or of the message if there are no part numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub(crate) enum What {
     /// All of the message, or the body of the part.
     All,
     /// The header of the message, or of the message that the part is (HEADER and HEADER.FIELDS, and the
@@ -30,7 +30,7 @@ pub enum What {
 /// The stretch that a section names; `None` if the message has no such part, or the part no such thing.
 /// A layout without parts ([`Depth::Structure`](super::Depth::Structure) was not asked for) serves for
 /// sections without part numbers.
-pub fn resolve(layout: &Layout, numbers: &[u32], what: What) -> Option<Extent> {
+pub(crate) fn resolve(layout: &Layout, numbers: &[u32], what: What) -> Option<Extent> {
     if numbers.is_empty() {
         return match what {
             What::All => Some(layout.whole),
@@ -50,7 +50,7 @@ pub fn resolve(layout: &Layout, numbers: &[u32], what: What) -> Option<Extent> {
 }
 
 /// The part with these numbers, in the message with this root.
-pub fn part<'a>(root: &'a Part, numbers: &[u32]) -> Option<&'a Part> {
+pub(crate) fn part<'a>(root: &'a Part, numbers: &[u32]) -> Option<&'a Part> {
     let (&first, rest) = numbers.split_first()?;
     rest.iter().try_fold(
         child_of_message(root, first)?,

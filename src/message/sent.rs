@@ -6,7 +6,7 @@ use crate::types::{DateTime, Day};
 
 /// The day that the Date field of a header names, as written there; time and zone are left out (RFC
 /// 3501 §6.4.4). `None` if there is no such field or no such day.
-pub fn day(block: &[u8]) -> Option<Day> {
+pub(crate) fn day(block: &[u8]) -> Option<Day> {
     let value = header::field(block, "Date")?;
     let (year, month, day) = civil(&mut words(&value))?;
     Day::new(year, month, day)
@@ -14,7 +14,7 @@ pub fn day(block: &[u8]) -> Option<Day> {
 
 /// The moment that the Date field names. A zone that is none is UTC, a time that is none is midnight
 /// (RFC 5256 §2.2); `None` if there is no such field or no such day.
-pub fn time(block: &[u8]) -> Option<DateTime> {
+pub(crate) fn time(block: &[u8]) -> Option<DateTime> {
     let value = header::field(block, "Date")?;
     let mut words = words(&value);
     let date = civil(&mut words)?;

@@ -17,7 +17,7 @@ const MAX_SUBJECT: usize = 1000;
 
 /// What a subject comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
+pub(crate) struct Base {
     /// The base subject, in the case in which it was written.
     pub text: Vec<u8>,
     /// Something was removed that marks an answer or a forwarded message (RFC 5256 §3, REFERENCES).
@@ -26,7 +26,7 @@ pub struct Base {
 
 /// The base subject of a subject as its reader sees it ([`words::shown`](super::words::shown)): this is
 /// what is left to do of step (1), and the steps from (2) on.
-pub fn base(subject: &[u8]) -> Base {
+pub(crate) fn base(subject: &[u8]) -> Base {
     let single = single_spaced(&subject[..subject.len().min(MAX_SUBJECT)]);
     let mut text = &single[..];
     let mut is_reply = false;

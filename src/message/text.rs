@@ -17,7 +17,7 @@ const MAX_HEADER: usize = 64 * 1024;
 
 /// Part of a message that can be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Passage {
+pub(crate) struct Passage {
     /// Offset in the file of its first octet.
     pub start: u64,
     /// Offset behind its last octet.
@@ -28,7 +28,7 @@ pub struct Passage {
 
 /// What a passage is, and so how it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PassageKind {
+pub(crate) enum PassageKind {
     /// The MIME header of a part, which its reader does not see as text: TEXT looks at it, BODY does not.
     MimeHeader,
     /// The header of a message within the message.
@@ -44,14 +44,14 @@ pub enum PassageKind {
 
 /// The passages below the header of a message that has no parts: at most one. `None` if the message has
 /// parts, so that its structure is needed.
-pub fn passages_without_parts(header: &[u8], header_end: u64) -> Option<Vec<Passage>> {
+pub(crate) fn passages_without_parts(header: &[u8], header_end: u64) -> Option<Vec<Passage>> {
     let part = Part::from_header(header, false);
     let has_parts = part.is_multipart() || part.is("message", "rfc822");
     (!has_parts).then(|| body(&part, header_end, u64::MAX).into_iter().collect())
 }
 
 /// The passages below the header of a message of which the structure is known, as they lie in the file.
-pub fn passages(layout: &Layout) -> Vec<Passage> {
+pub(crate) fn passages(layout: &Layout) -> Vec<Passage> {
     let mut found = Vec::new();
     if let Some(part) = &layout.part {
         below_header(part, &mut found);
@@ -91,7 +91,7 @@ fn body(part: &Part, start: u64, end: u64) -> Option<Passage> {
 }
 
 /// Decodes and folds one passage after the other, each in chunks.
-pub struct Reading {
+pub(crate) struct Reading {
     state: State,
     fold: Fold,
     /// Room for what the transfer encoding and the charset come to; it is used again for each chunk.
@@ -111,7 +111,7 @@ enum State {
 
 impl Reading {
     /// At the start of no passage.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             state: State::Header(Vec::new()),
             fold: Fold::default(),
@@ -122,7 +122,7 @@ impl Reading {
     }
 
     /// At the start of a passage.
-    pub fn begin(&mut self, kind: PassageKind) {
+    pub(crate) fn begin(&mut self, kind: PassageKind) {
         self.fold = Fold::default();
         self.state = match kind {
             PassageKind::MimeHeader | PassageKind::Header => State::Header(Vec::new()),
@@ -134,7 +134,7 @@ impl Reading {
     }
 
     /// Takes the next octets of the passage; returns what they come to, folded.
-    pub fn feed(&mut self, chunk: &[u8]) -> &[u8] {
+    pub(crate) fn feed(&mut self, chunk: &[u8]) -> &[u8] {
         self.folded.clear();
         match &mut self.state {
             State::Header(header) => {
@@ -163,7 +163,7 @@ impl Reading {
     }
 
     /// At the end of the passage: what was held back until now, folded.
-    pub fn end(&mut self) -> &[u8] {
+    pub(crate) fn end(&mut self) -> &[u8] {
         match &mut self.state {
             State::Header(header) => self.folded = folded(&shown_header(header)),
             State::Text { transfer, charset } => {

@@ -24,11 +24,11 @@ use std::hash::{BuildHasher, RandomState};
 /// is deeper than that can lose its link by it.
 const MAX_WALK: usize = 1000;
 /// Most messages and identifiers of one run; references that have no more room are not followed.
-pub const MAX_NODES: usize = 1 << 20;
+pub(crate) const MAX_NODES: usize = 1 << 20;
 
 /// How threads are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
+pub(crate) enum Algorithm {
     /// By subjects.
     OrderedSubject,
     /// By references, then by subjects.
@@ -37,7 +37,7 @@ pub enum Algorithm {
 
 /// What counts of a message.
 #[derive(Debug, Clone, Copy)]
-pub struct Mail<'a> {
+pub(crate) struct Mail<'a> {
     /// What it is called in the answer; numbers ascend in the order of the mailbox.
     pub number: u32,
     /// When it was sent, in seconds since 1970.
@@ -72,7 +72,7 @@ enum Member {
 
 /// Takes the messages of one run, and makes threads of them.
 #[derive(Debug)]
-pub struct Threads {
+pub(crate) struct Threads {
     algorithm: Algorithm,
     hasher: RandomState,
     mails: Vec<Kept>,
@@ -113,7 +113,7 @@ enum Stage {
 
 impl Threads {
     /// Without messages.
-    pub fn new(algorithm: Algorithm) -> Self {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
         Self {
             algorithm,
             hasher: RandomState::new(),
@@ -132,7 +132,7 @@ impl Threads {
     }
 
     /// Adds a message; the one with the least number first.
-    pub fn add(&mut self, mail: &Mail<'_>) {
+    pub(crate) fn add(&mut self, mail: &Mail<'_>) {
         let node = match self.algorithm {
             Algorithm::OrderedSubject => 0,
             Algorithm::References => self.link(mail),
@@ -149,7 +149,7 @@ impl Threads {
     }
 
     /// True if there is no room for more.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.mails.len().max(self.links.nodes.len()) >= MAX_NODES
     }
 
@@ -174,7 +174,7 @@ impl Threads {
     }
 
     /// Does a little of what is to be done when all messages are added; true when it is done.
-    pub fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         let at = self.at;
         self.at += 1;
         let is_over = match self.stage {
@@ -212,7 +212,7 @@ impl Threads {
     /// thread-members = nz-number *(SP nz-number) [SP thread-nested]
     /// thread-nested  = 2*thread-list
     /// ```
-    pub fn into_text(self) -> Vec<u8> {
+    pub(crate) fn into_text(self) -> Vec<u8> {
         self.forest.text
     }
 

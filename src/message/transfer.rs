@@ -7,7 +7,7 @@ use memchr::memchr;
 
 /// How the octets of a part are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transfer {
+pub(crate) enum Transfer {
     /// As they are: 7bit, 8bit, binary, and whatever nobody knows.
     Identity,
     /// Four letters for three octets.
@@ -18,7 +18,7 @@ pub enum Transfer {
 
 impl Transfer {
     /// What a Content-Transfer-Encoding field names.
-    pub fn named(name: &[u8]) -> Self {
+    pub(crate) fn named(name: &[u8]) -> Self {
         if name.eq_ignore_ascii_case(b"base64") {
             Self::Base64
         } else if name.eq_ignore_ascii_case(b"quoted-printable") {
@@ -29,7 +29,7 @@ impl Transfer {
     }
 
     /// A whole text.
-    pub fn decode(self, text: &[u8]) -> Vec<u8> {
+    pub(crate) fn decode(self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut decoder = Decoder::new(self);
         decoder.feed(text, &mut out);
@@ -40,7 +40,7 @@ impl Transfer {
 
 /// Decodes a text that comes in chunks.
 #[derive(Debug)]
-pub enum Decoder {
+pub(crate) enum Decoder {
     /// Nothing is to be done.
     Identity,
     /// The bits that are not given out yet, and how many they are: 0, 6, 12 or 18, of which less than 8
@@ -55,7 +55,7 @@ const MAX_ESCAPE: usize = 80;
 
 impl Decoder {
     /// At the start of a text.
-    pub fn new(transfer: Transfer) -> Self {
+    pub(crate) fn new(transfer: Transfer) -> Self {
         match transfer {
             Transfer::Identity => Self::Identity,
             Transfer::Base64 => Self::Base64(0, 0),
@@ -64,7 +64,7 @@ impl Decoder {
     }
 
     /// Appends what the next chunk means to `out`: never more octets than there are in what was fed.
-    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Identity => out.extend_from_slice(chunk),
             Self::Base64(bits, count) => base64(bits, count, chunk, out),
@@ -73,7 +73,7 @@ impl Decoder {
     }
 
     /// Appends what is left at the end of the text.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if let Self::QuotedPrintable(escape) = self {
             out.append(escape);
         }

@@ -16,7 +16,7 @@ use super::transfer::Transfer;
 
 /// The value of a field as its reader sees it: on one line, in UTF-8 as far as its character sets are
 /// known, and each tab a blank, for it came from folding.
-pub fn shown(value: &[u8]) -> Vec<u8> {
+pub(crate) fn shown(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(value.len());
     show(value, has_words(value), &mut text);
     text
@@ -24,7 +24,7 @@ pub fn shown(value: &[u8]) -> Vec<u8> {
 
 /// The value of a field with addresses as its reader sees it and as the envelope has it: names without the
 /// quotes around them, and without the backslashes that are needed within. `None` if there are no quotes.
-pub fn shown_unquoted(value: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn shown_unquoted(value: &[u8]) -> Option<Vec<u8>> {
     memchr::memchr(b'"', value)?;
     let (mut text, mut is_quoted) = (Vec::with_capacity(value.len()), false);
     let mut octets = value.iter();
@@ -60,7 +60,7 @@ fn show(value: &[u8], has_words: bool, text: &mut Vec<u8>) {
 }
 
 /// A header as its reader sees it: a field a line.
-pub fn shown_header(block: &[u8]) -> Vec<u8> {
+pub(crate) fn shown_header(block: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(block.len());
     let has_words = has_words(block);
     for field in header::fields(block) {

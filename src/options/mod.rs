@@ -23,13 +23,13 @@ use log::LevelFilter;
 
 use crate::types::{AddressRange, SpecialUse};
 
-pub use error::{OptionError, OptionErrors, Source};
-pub use mail_template::{MailPathError, MailTemplate};
+pub use error::OptionErrors;
+pub use mail_template::MailTemplate;
 pub use raw::RawOptions;
 pub use table::{help, option_names};
 
 /// Where the demonstration listens unless `--listen` says otherwise.
-pub const DEMO_ADDRESS: SocketAddr =
+pub(crate) const DEMO_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1143);
 
 /// Everything imap2d was told, checked.

@@ -12,7 +12,7 @@ use super::request::{Refusal, States, tag};
 
 /// An APPEND whose message is about to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppendArguments {
+pub(crate) struct AppendArguments {
     /// To be repeated in the answer.
     pub tag: Vec<u8>,
     /// The mailbox, as sent.
@@ -23,15 +23,15 @@ pub struct AppendArguments {
     pub date: Option<DateTime>,
     /// How it comes.
     pub data: AppendData,
-    /// See [`super::Request::level`].
+    /// See [`super::request::Request::level`].
     pub level: Level,
-    /// See [`super::Request::trigger`].
+    /// See [`super::request::Request::trigger`].
     pub trigger: Level,
 }
 
 /// How a message comes that is appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AppendData {
+pub(crate) struct AppendData {
     /// In a literal8: the octet 0 may be in it (RFC 3516 §4.4).
     pub binary: bool,
     /// In parentheses, of which the second one follows it: its header may be in UTF-8 (RFC 6855 §4).
@@ -64,17 +64,17 @@ fn append_data(cursor: &mut Cursor<'_>) -> Parsed<AppendData> {
 
 impl AppendArguments {
     /// The states in which APPEND is legal.
-    pub fn states(&self) -> States {
+    pub(crate) fn states(&self) -> States {
         States::AUTHENTICATED.or(States::SELECTED)
     }
 }
 
-/// Reads a command that ends in the announcement of a literal ([`super::Framer::text`] at an offer).
+/// Reads a command that ends in the announcement of a literal ([`super::framer::Framer::text`] at an offer).
 ///
 /// `None` says that the literal is an argument like any other: it is no APPEND, or the literal is the
 /// name of its mailbox. An error says that the APPEND is wrong already, so that its message need not
 /// come. Otherwise the literal is the message.
-pub fn parse_append(text: &[u8]) -> Option<Result<AppendArguments, Refusal>> {
+pub(crate) fn parse_append(text: &[u8]) -> Option<Result<AppendArguments, Refusal>> {
     let mut cursor = Cursor::new(text);
     let tag = tag(&mut cursor).ok()?;
     cursor.space().ok()?;
@@ -121,13 +121,13 @@ fn before_message(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, FlagList, Option<
 }
 
 /// Flags, internal date and form of a message that follows another one.
-pub type NextMessage = (FlagList, Option<DateTime>, AppendData);
+pub(crate) type NextMessage = (FlagList, Option<DateTime>, AppendData);
 
 /// Reads what stands between two messages of one APPEND, up to and with the announcement of the second.
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn parse_append_more(text: &[u8]) -> Result<NextMessage, &'static str> {
+pub(crate) fn parse_append_more(text: &[u8]) -> Result<NextMessage, &'static str> {
     let mut cursor = Cursor::new(text);
     cursor.space()?;
     let (flags, date) = options(&mut cursor)?;

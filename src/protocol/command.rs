@@ -42,7 +42,7 @@ impl fmt::Debug for Secret {
 
 /// What a client wants. Names of mailboxes are as sent, and may be no names at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Say who one is, step by step.
     Authenticate {
         /// How; nothing stands for a way that is not known here.

@@ -12,30 +12,30 @@ use super::dialect::Dialect;
 const MAX_QUOTED: usize = 1000;
 
 /// Writes responses in the ways of a dialect, to the end of a buffer.
-pub struct Encoder<'o> {
+pub(crate) struct Encoder<'o> {
     out: &'o mut Vec<u8>,
     dialect: Dialect,
 }
 
 impl<'o> Encoder<'o> {
     /// Writes to the end of `out`.
-    pub fn new(out: &'o mut Vec<u8>, dialect: Dialect) -> Self {
+    pub(crate) fn new(out: &'o mut Vec<u8>, dialect: Dialect) -> Self {
         Self { out, dialect }
     }
 
     /// The dialect it writes.
-    pub fn dialect(&self) -> Dialect {
+    pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
     }
 
     /// Octets as they are.
-    pub fn raw(&mut self, octets: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn raw(&mut self, octets: impl AsRef<[u8]>) -> &mut Self {
         self.out.extend_from_slice(octets.as_ref());
         self
     }
 
     /// A decimal number.
-    pub fn number(&mut self, number: u64) -> &mut Self {
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
         self.format(format_args!("{number}"))
     }
 
@@ -44,7 +44,7 @@ impl<'o> Encoder<'o> {
     /// ```text
     /// sequence-set = (seq-number / seq-range) *("," sequence-set)    RFC 3501 §9
     /// ```
-    pub fn number_set(&mut self, set: &NumberSet) -> &mut Self {
+    pub(crate) fn number_set(&mut self, set: &NumberSet) -> &mut Self {
         for (position, &(low, high)) in set.ranges().iter().enumerate() {
             let comma = if position > 0 { "," } else { "" };
             self.format(format_args!("{comma}{low}"));
@@ -56,7 +56,7 @@ impl<'o> Encoder<'o> {
     }
 
     /// NIL.
-    pub fn nil(&mut self) -> &mut Self {
+    pub(crate) fn nil(&mut self) -> &mut Self {
         self.raw("NIL")
     }
 
@@ -65,7 +65,7 @@ impl<'o> Encoder<'o> {
     /// ```text
     /// string ::= """" 1*character """" / literal                     RFC 1064 p. 26
     /// ```
-    pub fn string(&mut self, octets: &[u8]) -> &mut Self {
+    pub(crate) fn string(&mut self, octets: &[u8]) -> &mut Self {
         if self.can_quote(octets) {
             self.raw("\"").raw(octets).raw("\"")
         } else {
@@ -76,7 +76,7 @@ impl<'o> Encoder<'o> {
     /// ```text
     /// nstring = string / nil
     /// ```
-    pub fn nstring(&mut self, octets: Option<impl AsRef<[u8]>>) -> &mut Self {
+    pub(crate) fn nstring(&mut self, octets: Option<impl AsRef<[u8]>>) -> &mut Self {
         match octets {
             Some(octets) => self.string(octets.as_ref()),
             None => self.nil(),
@@ -85,7 +85,7 @@ impl<'o> Encoder<'o> {
 
     /// The name of a mailbox, which comes in modified UTF-7. Where it is sent in UTF-8 it is quoted, for an
     /// atom has no such characters.
-    pub fn name(&mut self, name: &str) -> &mut Self {
+    pub(crate) fn name(&mut self, name: &str) -> &mut Self {
         match mutf7::decode(name.as_bytes()) {
             Some(text) if self.dialect.names_in_utf8() => self.astring(text.as_bytes()),
             _ => self.astring(name.as_bytes()),
@@ -97,7 +97,7 @@ impl<'o> Encoder<'o> {
     /// ```text
     /// astring = 1*ASTRING-CHAR / string                              RFC 3501 §9
     /// ```
-    pub fn astring(&mut self, octets: &[u8]) -> &mut Self {
+    pub(crate) fn astring(&mut self, octets: &[u8]) -> &mut Self {
         let is_atom = octets
             .iter()
             .all(|octet| octet.is_ascii_graphic() && !b"(){%*\"\\".contains(octet));
@@ -109,7 +109,7 @@ impl<'o> Encoder<'o> {
     }
 
     /// The announcement of a literal; its `size` octets have to follow.
-    pub fn literal(&mut self, size: u64) -> &mut Self {
+    pub(crate) fn literal(&mut self, size: u64) -> &mut Self {
         self.format(format_args!("{{{size}}}\r\n"))
     }
 
@@ -118,12 +118,12 @@ impl<'o> Encoder<'o> {
     /// ```text
     /// literal8 = "~{" number "}" CRLF *OCTET                         RFC 3516 §7
     /// ```
-    pub fn literal8(&mut self, size: u64) -> &mut Self {
+    pub(crate) fn literal8(&mut self, size: u64) -> &mut Self {
         self.raw("~").literal(size)
     }
 
     /// Flags in parentheses: the system flags that the dialect shows, and the keywords.
-    pub fn flags<'k>(
+    pub(crate) fn flags<'k>(
         &mut self,
         system: Flags,
         keywords: impl IntoIterator<Item = &'k Keyword>,
@@ -153,7 +153,7 @@ impl<'o> Encoder<'o> {
     /// date    ::= string in form "dd-mmm-yy hh:mm:ss-zzz"            RFC 1064 p. 24
     /// date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
     /// ```
-    pub fn internal_date(&mut self, date: DateTime) -> &mut Self {
+    pub(crate) fn internal_date(&mut self, date: DateTime) -> &mut Self {
         let ((year, month, day), (hour, minute, second)) = date.parts();
         // `parts` counts months from 1 to 12.
         let month = MONTHS[(month - 1) as usize % MONTHS.len()];

@@ -15,7 +15,7 @@ const MAX_FIELDS: usize = 200;
 
 /// A message data item (RFC 1064 p. 11-12, RFC 3501 §6.4.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FetchItem {
+pub(crate) enum FetchItem {
     /// The envelope.
     Envelope,
     /// The flags.
@@ -54,7 +54,7 @@ pub enum FetchItem {
 
 /// Which part of a message, and how much of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
+pub(crate) struct Section {
     /// `\Seen` stays as it is.
     pub peek: bool,
     /// The numbers of the part, outermost first, none of them 0; empty for the message itself.
@@ -69,7 +69,7 @@ pub struct Section {
 
 /// What of a part (RFC 3501 §9 `section-text`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SectionText {
+pub(crate) enum SectionText {
     /// Its content; of the message itself: header and text.
     All,
     /// The header of the message that it is.
@@ -135,7 +135,7 @@ static MACROS: [(&str, Level, usize); 3] = [
 impl FetchItem {
     /// The name of the item in the answer, where a text that was peeked at has the name of any other
     /// (RFC 1730 p. 50-51).
-    pub fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         match self {
             Self::Section(section) | Self::Binary(section) | Self::BinarySize(section) => {
                 &section.as_written
@@ -150,7 +150,7 @@ impl FetchItem {
     }
 
     /// True if fetching it sets `\Seen` (RFC 1176 p. 15, RFC 3501 §6.4.5).
-    pub fn sets_seen(&self) -> bool {
+    pub(crate) fn sets_seen(&self) -> bool {
         match self {
             Self::Rfc822 { peek } | Self::Rfc822Text { peek } => !peek,
             Self::Section(section) | Self::Binary(section) => !section.peek,

@@ -25,7 +25,7 @@ use super::literal::Announcement;
 
 /// Most octets taken beyond what has become an event: one read of a busy connection. Pipelined
 /// commands wait here, and then in the kernel.
-pub const READ_AHEAD: usize = 16 * 1024;
+pub(crate) const READ_AHEAD: usize = 16 * 1024;
 
 /// Most literals in one command: each may cost a look at the whole command so far.
 const MAX_LITERALS: usize = 256;
@@ -38,7 +38,7 @@ const KEPT_TAIL: usize = 32;
 
 /// What the input comes to.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// Nothing, before more input is pushed.
     NeedInput,
     /// A whole command, without its line end. Literals that were accepted stand in it as they came:
@@ -60,7 +60,7 @@ pub enum Event {
 
 /// A literal that the client wants to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offer {
+pub(crate) struct Offer {
     /// Octets.
     pub size: u64,
     /// The client waits for a continuation, to be sent if the literal is accepted or streamed.
@@ -70,7 +70,7 @@ pub struct Offer {
 }
 
 /// The framer of one session.
-pub struct Framer {
+pub(crate) struct Framer {
     limit: usize,
     /// Input that has not become an event: `input[taken..]`.
     input: Vec<u8>,
@@ -101,7 +101,7 @@ enum State {
 
 impl Framer {
     /// A framer for commands of at most `limit` octets.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             input: Vec::new(),
@@ -115,12 +115,12 @@ impl Framer {
     }
 
     /// Changes the longest command, from now on.
-    pub fn set_limit(&mut self, limit: usize) {
+    pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
 
     /// Takes input and returns how much of it: what fits into the read-ahead.
-    pub fn push(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
         self.input.drain(..self.taken);
         self.taken = 0;
         let room = READ_AHEAD.saturating_sub(self.input.len());
@@ -130,17 +130,17 @@ impl Framer {
     }
 
     /// True if [`Self::push`] would take something.
-    pub fn wants_input(&self) -> bool {
+    pub(crate) fn wants_input(&self) -> bool {
         self.pending().len() < READ_AHEAD
     }
 
     /// The command so far, at an [`Event::Offer`] up to and with the announcement of the literal.
-    pub fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
 
     /// The next event.
-    pub fn next_event(&mut self) -> Event {
+    pub(crate) fn next_event(&mut self) -> Event {
         loop {
             let event = match self.state {
                 State::Line => self.read_line(),
@@ -157,7 +157,7 @@ impl Framer {
     }
 
     /// Takes the offered literal into the command. One that does not fit is refused.
-    pub fn accept_literal(&mut self) {
+    pub(crate) fn accept_literal(&mut self) {
         let State::Offered(announcement) = self.state else {
             return;
         };
@@ -172,7 +172,7 @@ impl Framer {
     }
 
     /// Has the offered literal handed on in chunks. The command so far is dropped.
-    pub fn stream_literal(&mut self) {
+    pub(crate) fn stream_literal(&mut self) {
         if let State::Offered(announcement) = self.state {
             self.forget();
             self.state = State::Stream(announcement.size);
@@ -181,7 +181,7 @@ impl Framer {
 
     /// Refuses the offered literal and gives its command up. If the client does not wait for an answer,
     /// the rest of the command is read over without an event.
-    pub fn refuse_literal(&mut self) {
+    pub(crate) fn refuse_literal(&mut self) {
         if let State::Offered(announcement) = self.state {
             self.forget();
             if !announcement.synchronizing {

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{Event, Framer, parse, parse_append};
+use super::framer::{Event, Framer};
+use super::parse_append;
+use super::request::parse;
 
 const LIMIT: usize = 300;
 

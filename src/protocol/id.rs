@@ -4,7 +4,7 @@ use super::command::Command;
 use super::parser::{Cursor, Parsed};
 
 /// What a program says of itself: the name of each field, and its value.
-pub type IdFields = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+pub(crate) type IdFields = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// Most fields; RFC 2971 §3.3 allows 30.
 const MAX_FIELDS: usize = 100;

@@ -13,7 +13,7 @@ const MAX_PATTERNS: usize = 20;
 
 /// What LIST or LSUB asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListArguments {
+pub(crate) struct ListArguments {
     /// Which of the two it is.
     pub kind: ListKind,
     /// What to put in front of the patterns.
@@ -30,7 +30,7 @@ pub struct ListArguments {
 
 /// The selection options. REMOTE is not among them: there are no remote mailboxes to add.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ListSelection {
+pub(crate) struct ListSelection {
     /// Names that are subscribed to, whether there is such a mailbox or not.
     pub subscribed: bool,
     /// Mailboxes that have a special use.
@@ -41,7 +41,7 @@ pub struct ListSelection {
 
 impl ListSelection {
     /// The names of the options that restrict, as CHILDINFO tells them.
-    pub fn criteria(self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn criteria(self) -> impl Iterator<Item = &'static str> {
         [
             (self.subscribed, "SUBSCRIBED"),
             (self.special_use, "SPECIAL-USE"),
@@ -53,7 +53,7 @@ impl ListSelection {
 
 /// The return options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ListReturns {
+pub(crate) struct ListReturns {
     /// Whether there are mailboxes below.
     pub children: bool,
     /// Special uses.

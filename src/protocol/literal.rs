@@ -40,7 +40,7 @@ impl Announcement {
 }
 
 /// The octets of the literal that a line announces at its end.
-pub fn literal_size(line: &[u8]) -> Option<u64> {
+pub(crate) fn literal_size(line: &[u8]) -> Option<u64> {
     Announcement::at_end_of(line).map(|announced| announced.size)
 }
 

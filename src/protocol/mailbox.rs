@@ -12,7 +12,7 @@ use super::resync::select_parameters;
 
 /// What FIND and SUBSCRIBE are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailboxKind {
+pub(crate) enum MailboxKind {
     /// Mailboxes of the user.
     Mailbox,
     /// Bulletin boards.
@@ -21,7 +21,7 @@ pub enum MailboxKind {
 
 /// What STATUS can tell (RFC 3501 §6.3.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusItem {
+pub(crate) enum StatusItem {
     /// How long a message to append may be, in octets (RFC 7889 §3.1).
     AppendLimit,
     /// How many messages are deleted (RFC 9051 §6.3.11).
@@ -44,7 +44,7 @@ pub enum StatusItem {
 
 impl StatusItem {
     /// All there are.
-    pub const ALL: &[Self] = &[
+    pub(crate) const ALL: &[Self] = &[
         Self::AppendLimit,
         Self::Deleted,
         Self::HighestModSeq,
@@ -57,7 +57,7 @@ impl StatusItem {
     ];
 
     /// Its name.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AppendLimit => "APPENDLIMIT",
             Self::Deleted => "DELETED",

@@ -12,7 +12,7 @@ const MAX_NAME: usize = 288;
 
 /// A pattern for names of mailboxes or bulletin boards.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(Vec<Piece>);
+pub(crate) struct Pattern(Vec<Piece>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
@@ -44,7 +44,7 @@ impl Pattern {
     /// The pattern of FIND: `*` is any run, `%` and `?` are any one character.
     ///
     /// Source: RFC 1176 p. 12 and RFC 2062 p. 2.
-    pub fn find(pattern: &[u8]) -> Self {
+    pub(crate) fn find(pattern: &[u8]) -> Self {
         Self::new(pattern, |octet| match octet {
             b'*' => Piece::Run,
             b'%' | b'?' => Piece::One,
@@ -56,7 +56,7 @@ impl Pattern {
     /// in front of the name.
     ///
     /// Source: RFC 3501 §6.3.8.
-    pub fn list(reference: &[u8], name: &[u8]) -> Self {
+    pub(crate) fn list(reference: &[u8], name: &[u8]) -> Self {
         Self::new(&[reference, name].concat(), |octet| match octet {
             b'*' => Piece::Run,
             b'%' => Piece::RunInLevel,
@@ -84,7 +84,7 @@ impl Pattern {
 
     /// True if the whole name matches. INBOX matches in any case (RFC 3501 §5.1), and so does the INBOX that
     /// names begin with where the operator wants that.
-    pub fn matches(&self, name: &[u8]) -> bool {
+    pub(crate) fn matches(&self, name: &[u8]) -> bool {
         if name.len() > MAX_NAME {
             return false;
         }

@@ -13,7 +13,7 @@ const MAX_TAG: usize = 100;
 
 /// A command as the client sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// To be repeated, octet by octet, in the answer.
     pub tag: Vec<u8>,
     /// What to do.
@@ -29,7 +29,7 @@ pub struct Request {
 
 /// What is answered BAD, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The tag, if one was found; without it the answer is untagged.
     pub tag: Option<Vec<u8>>,
     /// For the client. It repeats nothing that the client sent.
@@ -45,7 +45,7 @@ impl Refusal {
     }
 
     /// The refusal of a command of which only the beginning is known, such as one that is too long.
-    pub fn of(text: &[u8], reason: &'static str) -> Self {
+    pub(crate) fn of(text: &[u8], reason: &'static str) -> Self {
         Self {
             tag: tag(&mut Cursor::new(text)).ok(),
             reason: reason.into(),
@@ -55,26 +55,26 @@ impl Refusal {
 
 /// A set of the states a session can be in (RFC 3501 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct States(u8);
+pub(crate) struct States(u8);
 
 impl States {
     /// The client has not logged in.
-    pub const NOT_AUTHENTICATED: Self = Self(1);
+    pub(crate) const NOT_AUTHENTICATED: Self = Self(1);
     /// It has, and no mailbox is selected.
-    pub const AUTHENTICATED: Self = Self(2);
+    pub(crate) const AUTHENTICATED: Self = Self(2);
     /// A mailbox is selected.
-    pub const SELECTED: Self = Self(4);
+    pub(crate) const SELECTED: Self = Self(4);
 
     pub(super) const LOGGED_IN: Self = Self::AUTHENTICATED.or(Self::SELECTED);
     pub(super) const ANY: Self = Self::NOT_AUTHENTICATED.or(Self::LOGGED_IN);
 
     /// The states of both.
-    pub const fn or(self, other: Self) -> Self {
+    pub(crate) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// True if all states of `other` are in the set.
-    pub fn contains(self, other: Self) -> bool {
+    pub(crate) fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 }
@@ -83,7 +83,7 @@ impl States {
 ///
 /// # Errors
 /// The refusal that is to be answered BAD.
-pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
+pub(crate) fn parse(text: &[u8]) -> Result<Request, Refusal> {
     let mut cursor = Cursor::new(text);
     let tag = tag(&mut cursor).map_err(|reason| Refusal {
         tag: None,
@@ -109,7 +109,7 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
 
 /// A command of which only its name matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outline<'t> {
+pub(crate) struct Outline<'t> {
     /// Its tag.
     pub tag: Vec<u8>,
     /// Its name, in capitals; of a command on UIDs, what follows that word.
@@ -123,7 +123,7 @@ pub struct Outline<'t> {
 /// ```text
 /// outline = tag SP ["UID" SP] name *OCTET
 /// ```
-pub fn outline(text: &[u8]) -> Option<Outline<'_>> {
+pub(crate) fn outline(text: &[u8]) -> Option<Outline<'_>> {
     let mut cursor = Cursor::new(text);
     let tag = tag(&mut cursor).ok()?;
     let mut row = command_row(&mut cursor)?;

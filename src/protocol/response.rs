@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 500;
 
 /// What a status line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// It was done; untagged: information.
     Ok,
     /// It could not be done; untagged: a warning.
@@ -44,7 +44,7 @@ impl Status {
 
 /// A response code (RFC 3501 §7.1, RFC 4315 §3, RFC 5530).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Code<'a> {
+pub(crate) enum Code<'a> {
     /// There is a mailbox of that name.
     AlreadyExists,
     /// The messages appended have these unique identifiers, in their order (RFC 4315 §3).
@@ -113,7 +113,7 @@ pub enum Code<'a> {
 
 /// Which command a list line answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListKind {
+pub(crate) enum ListKind {
     /// LIST
     List,
     /// LSUB
@@ -122,7 +122,7 @@ pub enum ListKind {
 
 impl ListKind {
     /// The command's name.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::List => "LIST",
             Self::Lsub => "LSUB",
@@ -137,7 +137,7 @@ impl Encoder<'_> {
     /// ```text
     /// response ::= tag SP ("OK" / "NO" / "BAD") SP text_line CRLF    RFC 1064 p. 26
     /// ```
-    pub fn tagged(
+    pub(crate) fn tagged(
         &mut self,
         tag: &[u8],
         status: Status,
@@ -148,7 +148,12 @@ impl Encoder<'_> {
     }
 
     /// A status line of its own.
-    pub fn untagged(&mut self, status: Status, code: Option<Code<'_>>, text: &str) -> &mut Self {
+    pub(crate) fn untagged(
+        &mut self,
+        status: Status,
+        code: Option<Code<'_>>,
+        text: &str,
+    ) -> &mut Self {
         self.raw("* ").status_text(status, code, text)
     }
 
@@ -157,7 +162,7 @@ impl Encoder<'_> {
     /// ```text
     /// ready ::= "+" SP text_line                                     RFC 1064 p. 26
     /// ```
-    pub fn continuation(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn continuation(&mut self, text: &str) -> &mut Self {
         self.raw("+ ").text(text).end_line()
     }
 
@@ -166,7 +171,7 @@ impl Encoder<'_> {
     /// ```text
     /// continue-req = "+" SP (resp-text / base64) CRLF                RFC 3501 §9
     /// ```
-    pub fn challenge(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn challenge(&mut self, text: &str) -> &mut Self {
         self.raw("+ ").raw(sasl::wrap(text)).end_line()
     }
 
@@ -248,7 +253,7 @@ impl Encoder<'_> {
     /// ```text
     /// search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"   RFC 7162 §7
     /// ```
-    pub fn greatest_modseq(&mut self, modseq: Option<u64>) -> &mut Self {
+    pub(crate) fn greatest_modseq(&mut self, modseq: Option<u64>) -> &mut Self {
         match modseq {
             Some(modseq) => self.raw(" (MODSEQ ").number(modseq).raw(")"),
             None => self,
@@ -256,7 +261,7 @@ impl Encoder<'_> {
     }
 
     /// Ends a line.
-    pub fn end_line(&mut self) -> &mut Self {
+    pub(crate) fn end_line(&mut self) -> &mut Self {
         self.raw("\r\n")
     }
 }
@@ -303,17 +308,17 @@ impl Code<'_> {
 /// ```
 impl Encoder<'_> {
     /// How many messages there are.
-    pub fn exists(&mut self, count: u32) -> &mut Self {
+    pub(crate) fn exists(&mut self, count: u32) -> &mut Self {
         self.numbered(count, "EXISTS").end_line()
     }
 
     /// How many of them are recent.
-    pub fn recent(&mut self, count: u32) -> &mut Self {
+    pub(crate) fn recent(&mut self, count: u32) -> &mut Self {
         self.numbered(count, "RECENT").end_line()
     }
 
     /// That message is gone, and the numbers after it are one less from now on.
-    pub fn expunge(&mut self, number: u32) -> &mut Self {
+    pub(crate) fn expunge(&mut self, number: u32) -> &mut Self {
         self.numbered(number, "EXPUNGE").end_line()
     }
 
@@ -323,14 +328,14 @@ impl Encoder<'_> {
     /// ```text
     /// expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids      RFC 7162 §7
     /// ```
-    pub fn vanished(&mut self, uids: &NumberSet, earlier: bool) -> &mut Self {
+    pub(crate) fn vanished(&mut self, uids: &NumberSet, earlier: bool) -> &mut Self {
         self.raw("* VANISHED ");
         self.raw(if earlier { "(EARLIER) " } else { "" });
         self.number_set(uids).end_line()
     }
 
     /// The extensions that were switched on (RFC 5161 §3.2).
-    pub fn enabled(&mut self, names: &[&str]) -> &mut Self {
+    pub(crate) fn enabled(&mut self, names: &[&str]) -> &mut Self {
         self.raw("* ENABLED");
         for name in names {
             self.raw(" ").raw(name);
@@ -339,7 +344,7 @@ impl Encoder<'_> {
     }
 
     /// That message was copied (RFC 1064 p. 11).
-    pub fn copied(&mut self, number: u32) -> &mut Self {
+    pub(crate) fn copied(&mut self, number: u32) -> &mut Self {
         self.numbered(number, "COPY").end_line()
     }
 
@@ -348,12 +353,12 @@ impl Encoder<'_> {
     /// ```text
     /// msg_fetch ::= ("FETCH" / "STORE") SP "(" 1#(...) ")"           RFC 1064 p. 25
     /// ```
-    pub fn begin_fetch(&mut self, number: u32) -> &mut Self {
+    pub(crate) fn begin_fetch(&mut self, number: u32) -> &mut Self {
         self.numbered(number, "FETCH (")
     }
 
     /// Begins the data that tells the effect of STORE, as the dialect has it.
-    pub fn begin_store(&mut self, number: u32) -> &mut Self {
+    pub(crate) fn begin_store(&mut self, number: u32) -> &mut Self {
         match self.dialect().answers_store_with_store() {
             true => self.numbered(number, "STORE ("),
             false => self.begin_fetch(number),
@@ -361,7 +366,7 @@ impl Encoder<'_> {
     }
 
     /// Ends the data of a message.
-    pub fn end_message_data(&mut self) -> &mut Self {
+    pub(crate) fn end_message_data(&mut self) -> &mut Self {
         self.raw(")").end_line()
     }
 
@@ -370,7 +375,7 @@ impl Encoder<'_> {
     /// ```text
     /// data ::= ("FLAGS" SP flag_list / ...)                          RFC 1064 p. 24
     /// ```
-    pub fn flags_line(&mut self, keywords: &[Keyword]) -> &mut Self {
+    pub(crate) fn flags_line(&mut self, keywords: &[Keyword]) -> &mut Self {
         self.raw("* FLAGS ")
             .flags(Flags::PERMANENT, keywords)
             .end_line()
@@ -381,7 +386,7 @@ impl Encoder<'_> {
     /// ```text
     /// "SEARCH" *(SP nz-number)                                       RFC 3501 §9
     /// ```
-    pub fn begin_search(&mut self) -> &mut Self {
+    pub(crate) fn begin_search(&mut self) -> &mut Self {
         self.raw("* SEARCH")
     }
 
@@ -391,13 +396,13 @@ impl Encoder<'_> {
     /// esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
     /// search-correlator = SP "(" "TAG" SP tag-string ")"
     /// ```
-    pub fn begin_esearch(&mut self, tag: &[u8], uid: bool) -> &mut Self {
+    pub(crate) fn begin_esearch(&mut self, tag: &[u8], uid: bool) -> &mut Self {
         self.raw("* ESEARCH (TAG ").string(tag).raw(")");
         self.raw(if uid { " UID" } else { "" })
     }
 
     /// Begins the numbers that a SORT has found, in their order (RFC 5256 §5 `sort-data`).
-    pub fn begin_sort(&mut self) -> &mut Self {
+    pub(crate) fn begin_sort(&mut self) -> &mut Self {
         self.raw("* SORT")
     }
 
@@ -406,7 +411,7 @@ impl Encoder<'_> {
     /// ```text
     /// thread-data = "THREAD" [SP 1*thread-list]                      RFC 5256 §5
     /// ```
-    pub fn thread_line(&mut self, threads: &[u8]) -> &mut Self {
+    pub(crate) fn thread_line(&mut self, threads: &[u8]) -> &mut Self {
         let space = if threads.is_empty() { "" } else { " " };
         self.raw("* THREAD").raw(space).raw(threads).end_line()
     }
@@ -419,12 +424,12 @@ impl Encoder<'_> {
 /// Data about names, and about the server.
 impl Encoder<'_> {
     /// A mailbox that FIND has found. The name is the rest of the line, whatever it is (RFC 1176 p. 20).
-    pub fn mailbox(&mut self, name: &str) -> &mut Self {
+    pub(crate) fn mailbox(&mut self, name: &str) -> &mut Self {
         self.raw("* MAILBOX ").rest_of_line(name)
     }
 
     /// A bulletin board that FIND has found.
-    pub fn bboard(&mut self, name: &str) -> &mut Self {
+    pub(crate) fn bboard(&mut self, name: &str) -> &mut Self {
         self.raw("* BBOARD ").rest_of_line(name)
     }
 
@@ -435,7 +440,7 @@ impl Encoder<'_> {
     /// mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox
     ///                [SP "(" "CHILDINFO" SP "(" quoted *(SP quoted) ")" ")"]    RFC 5258 §6
     /// ```
-    pub fn list_line<'c>(
+    pub(crate) fn list_line<'c>(
         &mut self,
         kind: ListKind,
         attributes: &[&str],
@@ -462,7 +467,7 @@ impl Encoder<'_> {
     /// ```text
     /// "STATUS" SP mailbox SP "(" [status-att-list] ")"
     /// ```
-    pub fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u64)]) -> &mut Self {
+    pub(crate) fn status_line(&mut self, mailbox: &str, facts: &[(StatusItem, u64)]) -> &mut Self {
         self.raw("* STATUS ").name(mailbox).raw(" (");
         for (position, (item, value)) in facts.iter().enumerate() {
             let space = if position > 0 { " " } else { "" };
@@ -473,7 +478,7 @@ impl Encoder<'_> {
     }
 
     /// What the server can do: words separated by spaces.
-    pub fn capability(&mut self, words: &str) -> &mut Self {
+    pub(crate) fn capability(&mut self, words: &str) -> &mut Self {
         self.raw("* CAPABILITY ").raw(words).end_line()
     }
 
@@ -482,7 +487,7 @@ impl Encoder<'_> {
     /// ```text
     /// id_response = "ID" SPACE id_params_list                        RFC 2971 §4
     /// ```
-    pub fn id(&mut self, fields: &[(&str, &str)]) -> &mut Self {
+    pub(crate) fn id(&mut self, fields: &[(&str, &str)]) -> &mut Self {
         self.raw("* ID (");
         for (position, (name, value)) in fields.iter().enumerate() {
             let space = if position > 0 { " " } else { "" };
@@ -497,7 +502,7 @@ impl Encoder<'_> {
     /// ```text
     /// Namespace_Response = "*" SP "NAMESPACE" SP Namespace SP Namespace SP Namespace    RFC 2342 §6
     /// ```
-    pub fn namespace(&mut self, personal: &str, shared: Option<&str>) -> &mut Self {
+    pub(crate) fn namespace(&mut self, personal: &str, shared: Option<&str>) -> &mut Self {
         self.raw("* NAMESPACE ").one_namespace(Some(personal));
         // Nobody has a way to the mailboxes of another user.
         self.raw(" ").one_namespace(None);

@@ -12,7 +12,7 @@ const MAX_PARAMETERS: usize = 10;
 
 /// What SELECT and EXAMINE take beside the name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SelectParameters {
+pub(crate) struct SelectParameters {
     /// The client wants mod-sequences.
     pub condstore: bool,
     /// It wants to hear what has changed since it was here.
@@ -21,7 +21,7 @@ pub struct SelectParameters {
 
 /// What a client knows of a mailbox that it comes back to (RFC 7162 §3.2.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resync {
+pub(crate) struct Resync {
     /// The validity of the unique identifiers.
     pub validity: UidValidity,
     /// The mod-sequence up to which it knows all changes.
@@ -34,7 +34,7 @@ pub struct Resync {
 
 /// What FETCH takes after its items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FetchModifiers {
+pub(crate) struct FetchModifiers {
     /// Only messages with a greater mod-sequence.
     pub changed_since: Option<u64>,
     /// And the unique identifiers of those that were expunged since.

@@ -50,7 +50,7 @@ impl Mechanism {
 
 /// A name and the password that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// Who logs in.
     pub user: Vec<u8>,
     /// With what.
@@ -59,7 +59,7 @@ pub struct Credentials {
 
 /// The state of an exchange in which a password is sent: what is asked for next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exchange {
+pub(crate) enum Exchange {
     /// The message of PLAIN.
     Message,
     /// The name.
@@ -70,7 +70,7 @@ pub enum Exchange {
 
 /// What a response comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// Something more is asked for.
     Ask(Exchange),
     /// That was all.
@@ -81,7 +81,7 @@ pub enum Progress {
 
 impl Exchange {
     /// What to ask for with, in plain text. Those of LOGIN are what clients expect to see.
-    pub fn challenge(&self) -> &'static str {
+    pub(crate) fn challenge(&self) -> &'static str {
         match self {
             Self::Message => "",
             Self::User => "Username:",
@@ -93,7 +93,7 @@ impl Exchange {
     ///
     /// # Errors
     /// Says what is wrong with it; nothing of it is repeated.
-    pub fn respond(self, response: Vec<u8>) -> Result<Progress, &'static str> {
+    pub(crate) fn respond(self, response: Vec<u8>) -> Result<Progress, &'static str> {
         match self {
             Self::Message => plain(&Zeroizing::new(response)),
             Self::User => Ok(Progress::Ask(Self::Password(response))),
@@ -134,7 +134,7 @@ fn plain(message: &[u8]) -> Result<Progress, &'static str> {
 ///
 /// # Errors
 /// It is no base64, or the client gives up.
-pub fn unwrap_response(line: &[u8]) -> Result<Vec<u8>, &'static str> {
+pub(crate) fn unwrap_response(line: &[u8]) -> Result<Vec<u8>, &'static str> {
     if line == CANCEL {
         return Err("authentication was cancelled");
     }

@@ -25,7 +25,7 @@ const MAX_KEYS: usize = 1000;
 
 /// A search key: what a message must be like (RFC 1064 p. 13-14, RFC 3501 §6.4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SearchKey {
+pub(crate) enum SearchKey {
     /// Every message.
     All,
     /// All keys hold.
@@ -86,7 +86,7 @@ pub enum SearchKey {
 
 /// Which date of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DateOf {
+pub(crate) enum DateOf {
     /// The internal date.
     Internal,
     /// The Date field of its header.
@@ -95,7 +95,7 @@ pub enum DateOf {
 
 /// How a date lies to a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub(crate) enum When {
     /// Earlier.
     Before,
     /// The same.
@@ -106,7 +106,7 @@ pub enum When {
 
 /// What an extended search is to return (RFC 4731 §3.1, RFC 5182 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SearchReturn {
+pub(crate) struct SearchReturn {
     /// The least number.
     pub min: bool,
     /// The greatest number.

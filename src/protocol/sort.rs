@@ -9,7 +9,7 @@ const MAX_CRITERIA: usize = 14;
 
 /// What messages are sorted by (RFC 5256 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SortKey {
+pub(crate) enum SortKey {
     /// Internal date and time.
     Arrival,
     /// The mailbox of the first Cc address.
@@ -28,7 +28,7 @@ pub enum SortKey {
 
 /// One criterion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SortCriterion {
+pub(crate) struct SortCriterion {
     /// By what.
     pub key: SortKey,
     /// The greatest comes first.
@@ -37,7 +37,7 @@ pub struct SortCriterion {
 
 /// How messages are put into threads (RFC 5256 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ThreadAlgorithm {
+pub(crate) enum ThreadAlgorithm {
     /// By their subjects and dates.
     OrderedSubject,
     /// By what they refer to, then by their subjects.

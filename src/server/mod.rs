@@ -77,7 +77,7 @@ pub use self::error::ServerError;
 /// Does the work of one of the processes that a server starts beside itself, if this process was started for
 /// it: to be called before anything else in the `main` of a program that calls [`Server::verify_apart`] or
 /// [`Server::confine`]. Nothing comes back if it was not.
-pub fn run_if_asked(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+pub(crate) fn run_if_asked(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let args: Vec<OsString> = args.collect();
     verifier::run_if_asked(&args).or_else(|| walls::read_if_asked(args.into_iter()))
 }
@@ -86,7 +86,7 @@ pub fn run_if_asked(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
 ///
 /// # Errors
 /// If [`Server::confine`] would not find the user or the group of `--run-as`.
-pub fn check(options: &Options) -> Result<(), ServerError> {
+pub(crate) fn check(options: &Options) -> Result<(), ServerError> {
     walls::check(options).map_err(ServerError::Confine)
 }
 

@@ -18,7 +18,7 @@ const BUFFER: usize = 64 * 1024;
 /// Messages on their way into a mailbox, where they become visible together. Dropped before it is done, it
 /// leaves nothing behind.
 #[derive(Debug)]
-pub struct Append {
+pub(crate) struct Append {
     handle: MailboxHandle,
     /// The one that is being received.
     message: Option<Message>,
@@ -49,7 +49,7 @@ impl Append {
     ///
     /// # Errors
     /// The file cannot be created.
-    pub fn begin(
+    pub(crate) fn begin(
         store: &mut Store,
         handle: &MailboxHandle,
         flags: FlagList,
@@ -69,7 +69,7 @@ impl Append {
     ///
     /// # Errors
     /// A file cannot be written or created; all messages are lost then.
-    pub fn another(
+    pub(crate) fn another(
         &mut self,
         store: &mut Store,
         flags: FlagList,
@@ -82,7 +82,7 @@ impl Append {
     }
 
     /// How many messages there are, with the one that is being received.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.ready.len() + usize::from(self.message.is_some())
     }
 
@@ -90,7 +90,7 @@ impl Append {
     ///
     /// # Errors
     /// The disk is full or fails; all messages are lost then.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         match &mut self.message {
             Some(message) => message.write(bytes),
             None => Ok(()),
@@ -109,7 +109,7 @@ impl Append {
     ///
     /// # Errors
     /// Nothing was delivered.
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,

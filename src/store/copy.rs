@@ -30,7 +30,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Copies messages of a view.
 #[derive(Debug)]
-pub struct Copy {
+pub(crate) struct Copy {
     source: MailboxHandle,
     /// What is left to copy.
     uids: NumberSet,
@@ -71,7 +71,7 @@ struct Taken {
 
 impl Copy {
     /// Copies the messages with these UIDs that the view counts.
-    pub fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
+    pub(crate) fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
         let counted = uids
             .ranges()
             .iter()
@@ -100,7 +100,7 @@ impl Copy {
     ///
     /// # Errors
     /// Nothing was copied.
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,

@@ -27,7 +27,7 @@ const MAX_SIZE: u64 = 1 << 20;
 ///
 /// # Errors
 /// As [`Reader::open`].
-pub fn open_uids(dir: &Path) -> Result<Option<Reader>, Error> {
+pub(crate) fn open_uids(dir: &Path) -> Result<Option<Reader>, Error> {
     Reader::open_file(&dir.join(UID_FILE))
 }
 
@@ -35,7 +35,7 @@ pub fn open_uids(dir: &Path) -> Result<Option<Reader>, Error> {
 ///
 /// # Errors
 /// Whatever reading or writing fails with.
-pub fn import_subscriptions(root: &Path, wall: SystemTime) -> io::Result<Edited> {
+pub(crate) fn import_subscriptions(root: &Path, wall: SystemTime) -> io::Result<Edited> {
     if Stamp::at(&root.join(subscriptions::FILE))?.is_some() {
         return Ok(Edited::Unchanged);
     }
@@ -61,7 +61,7 @@ fn take_over(all: &mut Subscriptions, names: Vec<MailboxName>) -> bool {
 ///
 /// # Errors
 /// Whatever reading fails with.
-pub fn subscribed(root: &Path) -> io::Result<Option<Vec<MailboxName>>> {
+pub(crate) fn subscribed(root: &Path) -> io::Result<Option<Vec<MailboxName>>> {
     let found = files::read(&root.join(SUBSCRIPTIONS_FILE), MAX_SIZE)?;
     Ok(found.map(|(text, _)| text.split(|&b| b == b'\n').filter_map(name).collect()))
 }

@@ -24,7 +24,7 @@ struct Place {
 /// Visits messages in ascending order, each in constant time unless the view has just been told of
 /// expunges, or the mailbox was compacted: then it finds its place anew, by UID.
 #[derive(Debug, Clone)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     wanted: Wanted,
     /// The UID of the last message visited, 0 before the first.
     last_uid: u32,
@@ -34,12 +34,12 @@ pub struct Cursor {
 impl Cursor {
     /// Visits messages by their numbers in the view. The numbers are those that hold at the first step:
     /// do not tell the view of expunges while it runs.
-    pub fn over_numbers(numbers: NumberSet) -> Self {
+    pub(crate) fn over_numbers(numbers: NumberSet) -> Self {
         Self::new(Wanted::Numbers(numbers))
     }
 
     /// Visits messages by UID; UIDs that no message has are passed over.
-    pub fn over_uids(uids: NumberSet) -> Self {
+    pub(crate) fn over_uids(uids: NumberSet) -> Self {
         Self::new(Wanted::Uids(uids))
     }
 
@@ -52,7 +52,7 @@ impl Cursor {
     }
 
     /// The next message, `None` at the end.
-    pub fn next(&mut self, mailbox: &Mailbox, view: &View) -> Option<MessageRef> {
+    pub(crate) fn next(&mut self, mailbox: &Mailbox, view: &View) -> Option<MessageRef> {
         let told = view.buried();
         let mut at = self.locate(mailbox, told);
         loop {

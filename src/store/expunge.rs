@@ -17,7 +17,7 @@ use crate::types::{Flags, NumberSet};
 
 /// Removes deleted messages.
 #[derive(Debug)]
-pub struct Expunge {
+pub(crate) struct Expunge {
     handle: MailboxHandle,
     uids: Option<NumberSet>,
     /// Remove messages whether marked or not.
@@ -41,7 +41,7 @@ enum Stage {
 
 impl Expunge {
     /// All deleted messages, or those among the given UIDs.
-    pub fn new(handle: MailboxHandle, uids: Option<NumberSet>) -> Self {
+    pub(crate) fn new(handle: MailboxHandle, uids: Option<NumberSet>) -> Self {
         Self {
             handle,
             uids,
@@ -66,7 +66,7 @@ impl Expunge {
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`], [`StoreError::InUse`].
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,

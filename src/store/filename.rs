@@ -26,12 +26,12 @@ const LETTERS: [(u8, Flags); 5] = [
 ];
 
 /// The part that stays the same: everything before the first colon.
-pub fn base(name: &[u8]) -> &[u8] {
+pub(crate) fn base(name: &[u8]) -> &[u8] {
     memchr::memchr(b':', name).map_or(name, |colon| &name[..colon])
 }
 
 /// The system flags and the keyword letters in a name.
-pub fn flags(name: &[u8]) -> (Flags, KeywordSet) {
+pub(crate) fn flags(name: &[u8]) -> (Flags, KeywordSet) {
     let (letters, _) = split_info(split_name(name).1);
     letters.iter().fold(
         (Flags::NONE, KeywordSet::NONE),
@@ -45,7 +45,7 @@ pub fn flags(name: &[u8]) -> (Flags, KeywordSet) {
 
 /// Appends to `out` the name with other flags. Letters that stand neither for a system flag nor for a
 /// keyword stay, as does everything from a second comma on; `\Recent` has no letter.
-pub fn with_flags(name: &[u8], system: Flags, keywords: KeywordSet, out: &mut Vec<u8>) {
+pub(crate) fn with_flags(name: &[u8], system: Flags, keywords: KeywordSet, out: &mut Vec<u8>) {
     let (front, info) = split_name(name);
     let (letters, extra) = split_info(info);
     out.extend_from_slice(front);
@@ -63,7 +63,7 @@ pub fn with_flags(name: &[u8], system: Flags, keywords: KeywordSet, out: &mut Ve
 
 /// The sizes a base tells: `S`, the octets of the file (of its content, if that is compressed), and `W`,
 /// the octets of the message as it is on the wire. Hints, never to be relied on for a literal.
-pub fn sizes(base: &[u8]) -> (Option<u64>, Option<u64>) {
+pub(crate) fn sizes(base: &[u8]) -> (Option<u64>, Option<u64>) {
     let size = |key: &[u8]| {
         let mut fields = base.split(|&b| b == b',').skip(1);
         fields
@@ -78,7 +78,7 @@ pub fn sizes(base: &[u8]) -> (Option<u64>, Option<u64>) {
 ///
 /// Dovecot compares microseconds only if both names have them, which is no order when three names meet
 /// of which one has none; here those without come first.
-pub fn uid_order(a: &[u8], b: &[u8]) -> Ordering {
+pub(crate) fn uid_order(a: &[u8], b: &[u8]) -> Ordering {
     leading_number(a)
         .cmp(&leading_number(b))
         .then_with(|| microseconds(a).cmp(&microseconds(b)))
@@ -87,7 +87,7 @@ pub fn uid_order(a: &[u8], b: &[u8]) -> Ordering {
 
 /// A small key: bases whose keys differ stand in [`uid_order`] as their keys do, the others have to be
 /// compared. It makes sorting many of them cheap.
-pub fn uid_order_key(base: &[u8]) -> (u64, u64) {
+pub(crate) fn uid_order_key(base: &[u8]) -> (u64, u64) {
     let value = |digits: &[u8]| match digits {
         b"" => 0,
         digits => number(digits).unwrap_or(u64::MAX),
@@ -155,14 +155,14 @@ pub(super) fn number<N: FromStr>(digits: &[u8]) -> Option<N> {
 /// all that deliver in this process, never makes a name twice, and each is behind the last one in
 /// [`uid_order`].
 #[derive(Debug)]
-pub struct UniqueNames {
+pub(crate) struct UniqueNames {
     suffix: String,
     last: Duration,
 }
 
 impl UniqueNames {
     /// For this process on this host.
-    pub fn new(host: &str, pid: u32) -> Self {
+    pub(crate) fn new(host: &str, pid: u32) -> Self {
         Self {
             suffix: format!("P{pid}.{}", escape_host(host)),
             last: Duration::ZERO,
@@ -170,7 +170,7 @@ impl UniqueNames {
     }
 
     /// `<seconds>.M<microseconds>P<pid>.<host>`
-    pub fn next(&mut self, wall: SystemTime) -> String {
+    pub(crate) fn next(&mut self, wall: SystemTime) -> String {
         let now = wall
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
@@ -200,7 +200,7 @@ fn escape_host(host: &str) -> String {
 }
 
 /// Adds what [`sizes`] reads to a unique name.
-pub fn with_sizes(unique: &str, stored: u64, on_the_wire: u64) -> String {
+pub(crate) fn with_sizes(unique: &str, stored: u64, on_the_wire: u64) -> String {
     format!("{unique},S={stored},W={on_the_wire}")
 }
 

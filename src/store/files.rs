@@ -18,7 +18,7 @@ const FLAGS: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits() as i32;
 ///
 /// # Errors
 /// Whatever else opening it fails with.
-pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<File>> {
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<File>> {
     match options.custom_flags(FLAGS).open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -30,7 +30,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<File>> 
 ///
 /// # Errors
 /// [`io::ErrorKind::InvalidData`] if it is longer than `most` octets, or whatever reading fails with.
-pub fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, Stamp)>> {
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, Stamp)>> {
     let Some(file) = open(path, OpenOptions::new().read(true))? else {
         return Ok(None);
     };
@@ -50,7 +50,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, Stamp)>> {
 ///
 /// # Errors
 /// Whatever opening it fails with.
-pub fn open_or_create(path: &Path) -> io::Result<File> {
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     if let Some(file) = open(path, OpenOptions::new().write(true))? {
         return Ok(file);
     }
@@ -67,7 +67,7 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`], or whatever else creating it fails with.
-pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+pub(crate) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(mode);
     let file = options.open(path)?;
@@ -80,7 +80,7 @@ pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
 ///
 /// # Errors
 /// Whatever `stat` fails with.
-pub fn creation_mode(path: &Path) -> io::Result<u32> {
+pub(crate) fn creation_mode(path: &Path) -> io::Result<u32> {
     let dir = path.parent().unwrap_or(path);
     Ok(fs::metadata(dir)?.mode() & 0o666)
 }
@@ -89,7 +89,7 @@ pub fn creation_mode(path: &Path) -> io::Result<u32> {
 ///
 /// # Errors
 /// Whatever else `unlink` fails with.
-pub fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -218,7 +218,7 @@ impl Mailbox {
 
 /// Makes keywords known to a mailbox.
 #[derive(Debug)]
-pub struct DefineKeywords {
+pub(crate) struct DefineKeywords {
     handle: MailboxHandle,
     names: Vec<Keyword>,
     locking: Locking,
@@ -226,7 +226,7 @@ pub struct DefineKeywords {
 
 impl DefineKeywords {
     /// To be stepped until done.
-    pub fn new(handle: MailboxHandle, names: Vec<Keyword>) -> Self {
+    pub(crate) fn new(handle: MailboxHandle, names: Vec<Keyword>) -> Self {
         Self {
             handle,
             names,
@@ -238,7 +238,7 @@ impl DefineKeywords {
     ///
     /// # Errors
     /// [`StoreError::Limit`] if the mailbox would have more than 26: none of the names is made known then.
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,

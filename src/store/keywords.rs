@@ -25,7 +25,7 @@ use super::replace::{Replacement, Taken};
 use super::stamp::Stamp;
 
 /// Name of the file in the mailbox directory.
-pub const FILE: &str = "dovecot-keywords";
+pub(crate) const FILE: &str = "dovecot-keywords";
 /// Name of the new file while it is being written.
 const TEMPORARY: &str = "dovecot-keywords.lock";
 /// 26 lines, each far shorter than that.

@@ -25,22 +25,22 @@ use crate::types::{BboardName, MailboxName};
 use super::files;
 
 /// Where messages are delivered to, by anybody.
-pub const NEW: &str = "new";
+pub(crate) const NEW: &str = "new";
 /// Where messages are that an IMAP session has seen.
-pub const CUR: &str = "cur";
+pub(crate) const CUR: &str = "cur";
 /// Where messages are while they are being written.
-pub const TMP: &str = "tmp";
+pub(crate) const TMP: &str = "tmp";
 /// The three directories that make a Maildir.
-pub const PARTS: [&str; 3] = [CUR, NEW, TMP];
+pub(crate) const PARTS: [&str; 3] = [CUR, NEW, TMP];
 
 /// Marks a directory as a folder of the Maildir above it, for delivery agents that keep a quota.
 const FOLDER_MARK: &str = "maildirfolder";
 
 /// Into which name a mailbox is moved to be deleted. No mailbox can have it.
-pub const TRASHED: &str = "..DOVECOT-TRASHED";
+pub(crate) const TRASHED: &str = "..DOVECOT-TRASHED";
 
 /// The directory that a mailbox has if it is made now.
-pub fn directory(root: &Path, name: &MailboxName) -> PathBuf {
+pub(crate) fn directory(root: &Path, name: &MailboxName) -> PathBuf {
     if name.is_inbox() {
         return root.to_path_buf();
     }
@@ -52,7 +52,7 @@ pub fn directory(root: &Path, name: &MailboxName) -> PathBuf {
 ///
 /// # Errors
 /// Whatever `stat` fails with, except that there is nothing of that name.
-pub fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf>> {
+pub(crate) fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf>> {
     if name.is_inbox() {
         return Ok(is_maildir(root)?.then(|| root.to_path_buf()));
     }
@@ -72,14 +72,14 @@ pub fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf>> {
 
 /// The name of the mailbox that is the directory of that name in the root; `None` if it cannot be one.
 /// What is not valid modified UTF-7 is taken for UTF-8.
-pub fn name_of(entry: &OsStr) -> Option<MailboxName> {
+pub(crate) fn name_of(entry: &OsStr) -> Option<MailboxName> {
     let name = entry.as_bytes().strip_prefix(b".")?;
     // `.INBOX` is not the Maildir itself, and nobody could tell the two apart.
     name_on_disk(name).filter(|name| !name.is_inbox())
 }
 
 /// The mailbox that a name on disk, with dots between its levels, means; `None` if it cannot be one.
-pub fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
+pub(crate) fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
     mailbox_name(name).ok()
 }
 
@@ -88,7 +88,7 @@ pub fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn mailbox_name(name: &[u8]) -> Result<MailboxName, NameError> {
+pub(crate) fn mailbox_name(name: &[u8]) -> Result<MailboxName, NameError> {
     MailboxName::new(&in_mutf7(name))
 }
 
@@ -96,7 +96,7 @@ pub fn mailbox_name(name: &[u8]) -> Result<MailboxName, NameError> {
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn bboard_name(name: &[u8]) -> Result<BboardName, NameError> {
+pub(crate) fn bboard_name(name: &[u8]) -> Result<BboardName, NameError> {
     BboardName::new(&in_mutf7(name))
 }
 
@@ -115,7 +115,7 @@ fn in_mutf7(name: &[u8]) -> Cow<'_, [u8]> {
 /// The `maildir` crate could list subdirectories, but to it a tree that cannot be read is an empty one, a
 /// folder that is a symbolic link is none, and a name that is not UTF-8 comes out as another.
 #[derive(Debug)]
-pub struct Listing<N> {
+pub(crate) struct Listing<N> {
     entries: ReadDir,
     name_of: fn(&OsStr) -> Option<N>,
 }
@@ -125,7 +125,7 @@ pub struct Listing<N> {
 ///
 /// # Errors
 /// Whatever opening the directory fails with.
-pub fn mailboxes(root: &Path) -> io::Result<Listing<MailboxName>> {
+pub(crate) fn mailboxes(root: &Path) -> io::Result<Listing<MailboxName>> {
     let entries = fs::read_dir(root)?;
     Ok(Listing { entries, name_of })
 }
@@ -134,7 +134,7 @@ pub fn mailboxes(root: &Path) -> io::Result<Listing<MailboxName>> {
 ///
 /// # Errors
 /// Whatever opening the directory fails with.
-pub fn bboards(tree: &Path) -> io::Result<Listing<BboardName>> {
+pub(crate) fn bboards(tree: &Path) -> io::Result<Listing<BboardName>> {
     let entries = fs::read_dir(tree)?;
     let name_of = |entry: &OsStr| bboard_name(entry.as_bytes()).ok();
     Ok(Listing { entries, name_of })
@@ -165,7 +165,7 @@ impl<N> Listing<N> {
 ///
 /// # Errors
 /// As [`find`].
-pub fn find_bboard(tree: &Path, name: &BboardName) -> io::Result<Option<PathBuf>> {
+pub(crate) fn find_bboard(tree: &Path, name: &BboardName) -> io::Result<Option<PathBuf>> {
     let as_encoded = tree.join(name.as_str());
     if is_directory(&as_encoded)? {
         return Ok(Some(as_encoded));
@@ -181,7 +181,7 @@ pub fn find_bboard(tree: &Path, name: &BboardName) -> io::Result<Option<PathBuf>
 ///
 /// # Errors
 /// Whatever `stat` fails with, except that there is nothing of that name.
-pub fn is_directory(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(status) => Ok(status.is_dir()),
         Err(error) if is_absent(&error) => Ok(false),
@@ -202,7 +202,7 @@ fn is_absent(error: &io::Error) -> bool {
 ///
 /// # Errors
 /// As [`is_directory`].
-pub fn is_maildir(dir: &Path) -> io::Result<bool> {
+pub(crate) fn is_maildir(dir: &Path) -> io::Result<bool> {
     for part in PARTS {
         if is_directory(&dir.join(part))? {
             return Ok(true);
@@ -215,7 +215,7 @@ pub fn is_maildir(dir: &Path) -> io::Result<bool> {
 ///
 /// # Errors
 /// Whatever creating them fails with.
-pub fn create_parts(dir: &Path) -> io::Result<()> {
+pub(crate) fn create_parts(dir: &Path) -> io::Result<()> {
     let mode = fs::metadata(dir)?.mode() & 0o7777;
     for part in PARTS {
         match fs::DirBuilder::new().mode(mode).create(dir.join(part)) {
@@ -230,12 +230,12 @@ pub fn create_parts(dir: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Whatever creating the file fails with.
-pub fn mark_folder(dir: &Path) -> io::Result<()> {
+pub(crate) fn mark_folder(dir: &Path) -> io::Result<()> {
     files::open_or_create(&dir.join(FOLDER_MARK)).map(drop)
 }
 
 /// The path of a message, or of anything else whose name is just octets.
-pub fn join(dir: &Path, name: &[u8]) -> PathBuf {
+pub(crate) fn join(dir: &Path, name: &[u8]) -> PathBuf {
     dir.join(OsString::from_vec(name.to_vec()))
 }
 

@@ -32,7 +32,7 @@ use super::uidlist;
 
 /// Name of the file in the mailbox directory that imap2d processes lock among themselves. It is empty
 /// and stays: if it were removed, two processes could lock two files of that name.
-pub const ADVISORY: &str = "imap2d-lock";
+pub(crate) const ADVISORY: &str = "imap2d-lock";
 /// Name of Dovecot's lock in the mailbox directory.
 const DOTLOCK: &str = "dovecot-uidlist.lock";
 
@@ -47,7 +47,7 @@ const MAX_TEXT: u64 = 1024;
 
 /// Who takes a lock: written into it, and compared with what others wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// This process.
     pub pid: u32,
     /// The name of this host; a container needs one of its own.
@@ -57,13 +57,13 @@ pub struct Owner {
 /// Since when a lock that nobody can be asked about has been as it is. Kept, for each mailbox, from one
 /// try to the next and from one client to the next; a client gives up long before two minutes are over.
 #[derive(Debug, Clone, Default)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     seen: Option<(Stamp, Option<Stamp>, Instant)>,
 }
 
 /// A file that exists as long as this value does.
 #[derive(Debug)]
-pub struct DotLock {
+pub(crate) struct DotLock {
     path: PathBuf,
     file: File,
     stamp: Stamp,
@@ -72,7 +72,7 @@ pub struct DotLock {
 
 /// The right to change the list of numbers, the keywords, and which messages there are.
 #[derive(Debug)]
-pub struct MailboxLock {
+pub(crate) struct MailboxLock {
     // Dropped in this order: the inner lock first.
     dot: DotLock,
     _advisory: Advisory,
@@ -85,7 +85,7 @@ impl MailboxLock {
     ///
     /// # Errors
     /// Whatever creating the files fails with.
-    pub fn try_acquire(
+    pub(crate) fn try_acquire(
         dir: &Path,
         owner: &Owner,
         waiting: &mut Waiting,
@@ -107,7 +107,7 @@ impl MailboxLock {
     ///
     /// # Errors
     /// Whatever changing the time stamp fails with.
-    pub fn touch(&mut self, (now, wall): (Instant, SystemTime)) -> io::Result<()> {
+    pub(crate) fn touch(&mut self, (now, wall): (Instant, SystemTime)) -> io::Result<()> {
         self.dot.touch((now, wall))
     }
 }
@@ -144,7 +144,7 @@ impl DotLock {
     ///
     /// # Errors
     /// Whatever creating, reading or removing the file fails with.
-    pub fn try_acquire(
+    pub(crate) fn try_acquire(
         path: &Path,
         protected: &Path,
         owner: &Owner,
@@ -291,7 +291,7 @@ impl Waiting {
 
 /// When to try again to take a lock, and when to give up.
 #[derive(Debug, Clone, Copy)]
-pub struct Retry {
+pub(crate) struct Retry {
     pause: Duration,
     deadline: Instant,
 }
@@ -302,7 +302,7 @@ impl Retry {
     const PATIENCE: Duration = Duration::from_secs(30);
 
     /// The first try is now.
-    pub fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             pause: Self::FIRST_PAUSE,
             deadline: now + Self::PATIENCE,
@@ -310,7 +310,7 @@ impl Retry {
     }
 
     /// The time of the next try; `None` when it is time to tell the client that the mailbox is in use.
-    pub fn next(&mut self, now: Instant) -> Option<Instant> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Instant> {
         if now >= self.deadline {
             return None;
         }

@@ -16,17 +16,17 @@
 //! The order of a session's day: [`Store::open`], a [`Sync`], [`Store::view`]; then, for each command, a
 //! `Sync`, the work, and [`Store::updates`] at the one place where message numbers may move.
 
-pub mod courier;
-pub mod filename;
-pub mod files;
-pub mod keywords;
-pub mod layout;
-pub mod lock;
-pub mod replace;
-pub mod stamp;
-pub mod subscriptions;
-pub mod uidlist;
-pub mod uidvalidity;
+pub(crate) mod courier;
+pub(crate) mod filename;
+pub(crate) mod files;
+pub(crate) mod keywords;
+pub(crate) mod layout;
+pub(crate) mod lock;
+pub(crate) mod replace;
+pub(crate) mod stamp;
+pub(crate) mod subscriptions;
+pub(crate) mod uidlist;
+pub(crate) mod uidvalidity;
 
 mod append;
 mod copy;
@@ -54,18 +54,18 @@ mod tests;
 mod view;
 mod watch;
 
-pub use append::Append;
-pub use copy::Copy;
-pub use cursor::Cursor;
-pub use error::StoreError;
-pub use expunge::Expunge;
-pub use flags::{DefineKeywords, FlagChange};
-pub use folders::{Delete, Rename, Subscribe};
-pub use mailbox::Mailbox;
-pub use message::{MessageFile, MessageStat};
-pub use moving::{Move, Moved};
-pub use sync::Sync;
-pub use view::{Access, MessageRef, Updates, View};
+pub(crate) use append::Append;
+pub(crate) use copy::Copy;
+pub(crate) use cursor::Cursor;
+pub(crate) use error::StoreError;
+pub(crate) use expunge::Expunge;
+pub(crate) use flags::{DefineKeywords, FlagChange};
+pub(crate) use folders::{Delete, Rename, Subscribe};
+pub(crate) use mailbox::Mailbox;
+pub(crate) use message::MessageStat;
+pub(crate) use moving::{Move, Moved};
+pub(crate) use sync::Sync;
+pub(crate) use view::{Access, MessageRef, Updates, View};
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};

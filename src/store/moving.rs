@@ -19,7 +19,7 @@ const MOST_TRIES: u32 = 3;
 
 /// Moves messages of a view.
 #[derive(Debug)]
-pub struct Move {
+pub(crate) struct Move {
     source: MailboxHandle,
     destination: MailboxHandle,
     /// UIDs in the source and in the destination.
@@ -39,7 +39,7 @@ enum Stage {
 
 /// What became of a [`Move`].
 #[derive(Debug)]
-pub struct Moved {
+pub(crate) struct Moved {
     /// The UIDs that moved messages had in the source and have in the destination, ascending.
     pub uids: Vec<(Uid, Uid)>,
     /// Why the others are where they were, if there are any.
@@ -48,7 +48,7 @@ pub struct Moved {
 
 impl Move {
     /// Moves the messages with these UIDs that the view counts.
-    pub fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
+    pub(crate) fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
         let copy = Copy::new(source, uids, destination.clone());
         Self::by(copy, source.handle().clone(), destination)
     }
@@ -70,7 +70,7 @@ impl Move {
     }
 
     /// To be stepped until done.
-    pub fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<Moved> {
+    pub(crate) fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<Moved> {
         loop {
             let next = match &mut self.stage {
                 Stage::Copy(_) if !store.mailbox(&self.source).is_writable() => {

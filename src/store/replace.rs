@@ -13,7 +13,7 @@ use super::stamp::Stamp;
 
 /// What to do if the name of the new file is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub(crate) enum Taken {
     /// It is the rest of somebody who was cut off, which another lock has made sure of: start anew.
     Overwrite,
     /// It is a lock: fail with [`io::ErrorKind::AlreadyExists`].
@@ -22,7 +22,7 @@ pub enum Taken {
 
 /// New content on its way. Dropped before [`Self::commit`], it leaves nothing behind.
 #[derive(Debug)]
-pub struct Replacement {
+pub(crate) struct Replacement {
     /// `None` once it was committed.
     file: Option<BufWriter<File>>,
     temporary: PathBuf,
@@ -34,7 +34,12 @@ impl Replacement {
     ///
     /// # Errors
     /// Whatever creating the file fails with.
-    pub fn create(dir: &Path, temporary: &str, target: &str, taken: Taken) -> io::Result<Self> {
+    pub(crate) fn create(
+        dir: &Path,
+        temporary: &str,
+        target: &str,
+        taken: Taken,
+    ) -> io::Result<Self> {
         let temporary = dir.join(temporary);
         if taken == Taken::Overwrite {
             files::remove(&temporary)?;
@@ -52,7 +57,10 @@ impl Replacement {
     ///
     /// # Errors
     /// Whatever writing, flushing or renaming fails with; the old content is then still there.
-    pub fn commit(mut self, prepare: impl FnOnce(&File) -> io::Result<()>) -> io::Result<Stamp> {
+    pub(crate) fn commit(
+        mut self,
+        prepare: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<Stamp> {
         let buffered = self.file.take();
         let buffered = buffered.ok_or_else(|| io::Error::other("already committed"))?;
         let committed = self.finish(buffered, prepare);

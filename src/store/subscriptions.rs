@@ -24,7 +24,7 @@ use super::replace::{Replacement, Taken};
 use super::stamp::Stamp;
 
 /// Name of the file in the root.
-pub const FILE: &str = "subscriptions";
+pub(crate) const FILE: &str = "subscriptions";
 /// Name of the lock, and of the new file.
 const LOCK: &str = "subscriptions.lock";
 /// A lock that old is nobody's.
@@ -46,7 +46,7 @@ const ESCAPE: u8 = 1;
 
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscriptions {
+pub(crate) struct Subscriptions {
     version: Version,
     entries: Vec<Entry>,
 }
@@ -67,7 +67,7 @@ struct Entry {
 
 /// What became of an [`edit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edited {
+pub(crate) enum Edited {
     /// It is on disk now.
     Written,
     /// There was nothing to change.
@@ -82,7 +82,7 @@ impl Subscriptions {
     ///
     /// # Errors
     /// Whatever reading fails with.
-    pub fn read(root: &Path) -> io::Result<(Self, Option<Stamp>)> {
+    pub(crate) fn read(root: &Path) -> io::Result<(Self, Option<Stamp>)> {
         let found = files::read(&root.join(FILE), MAX_SIZE)?;
         Ok(found.map_or_else(
             || (Self::parse(HEADER), None),
@@ -107,19 +107,19 @@ impl Subscriptions {
     }
 
     /// The mailboxes and boards, in the order in which they were subscribed to.
-    pub fn iter(&self) -> impl Iterator<Item = &MailboxRef> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &MailboxRef> {
         self.entries
             .iter()
             .filter_map(|entry| entry.mailbox.as_ref())
     }
 
     /// True if there is a subscription to that mailbox.
-    pub fn contains(&self, mailbox: &MailboxRef) -> bool {
+    pub(crate) fn contains(&self, mailbox: &MailboxRef) -> bool {
         self.iter().any(|known| known == mailbox)
     }
 
     /// Adds a subscription or removes it; false if there was nothing to do.
-    pub fn set(&mut self, mailbox: &MailboxRef, on: bool) -> bool {
+    pub(crate) fn set(&mut self, mailbox: &MailboxRef, on: bool) -> bool {
         if self.contains(mailbox) == on {
             return false;
         }
@@ -152,7 +152,7 @@ impl Subscriptions {
 ///
 /// # Errors
 /// Whatever reading or writing fails with; the old file is then still there.
-pub fn edit(
+pub(crate) fn edit(
     root: &Path,
     wall: SystemTime,
     change: impl FnOnce(&mut Subscriptions) -> bool,

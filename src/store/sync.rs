@@ -17,7 +17,7 @@ const TRUST: Duration = Duration::from_secs(30);
 
 /// Brings a mailbox up to date. Sessions that want the same at the same time share the work.
 #[derive(Debug)]
-pub struct Sync {
+pub(crate) struct Sync {
     handle: MailboxHandle,
     /// A read-write view is about to be opened.
     moves: bool,
@@ -28,7 +28,7 @@ pub struct Sync {
 
 impl Sync {
     /// For a mailbox that views are open on; files move from `new/` to `cur/` if one of those is read-write.
-    pub fn new(handle: MailboxHandle) -> Self {
+    pub(crate) fn new(handle: MailboxHandle) -> Self {
         Self {
             handle,
             moves: false,
@@ -38,7 +38,7 @@ impl Sync {
     }
 
     /// For a mailbox on which a view is about to be opened: if read-write, files move from `new/` to `cur/`.
-    pub fn for_open(handle: MailboxHandle, access: Access) -> Self {
+    pub(crate) fn for_open(handle: MailboxHandle, access: Access) -> Self {
         Self {
             moves: access == Access::ReadWrite,
             ..Self::new(handle)
@@ -49,7 +49,7 @@ impl Sync {
     ///
     /// # Errors
     /// [`StoreError::Invalidated`] if the mailbox was deleted or renumbered: every view of it is void.
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,

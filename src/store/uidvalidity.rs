@@ -25,7 +25,7 @@ const MODE: u32 = 0o444;
 
 /// Gives out UIDVALIDITY values. One value of this type serves all users.
 #[derive(Debug, Default)]
-pub struct UidValidities {
+pub(crate) struct UidValidities {
     /// The last one that came from the clock, because a counter could not be used.
     last: u32,
 }
@@ -33,7 +33,7 @@ pub struct UidValidities {
 impl UidValidities {
     /// The UIDVALIDITY of the next new mailbox in `root`; never the same twice, even if the counter
     /// cannot be used, which is logged.
-    pub fn next(&mut self, root: &Path, wall: SystemTime) -> UidValidity {
+    pub(crate) fn next(&mut self, root: &Path, wall: SystemTime) -> UidValidity {
         match self.count(root, wall) {
             Ok(Some(value)) => value,
             Ok(None) => self.by_clock(wall),

@@ -19,12 +19,12 @@ pub struct DateTime {
 pub struct Day(Date);
 
 /// English month names as both protocols write them.
-pub const MONTHS: [&str; 12] = [
+pub(crate) const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
 /// 1 to 12 for a month's three letters in any case.
-pub fn month_by_name(name: &[u8]) -> Option<i8> {
+pub(crate) fn month_by_name(name: &[u8]) -> Option<i8> {
     let at = MONTHS
         .iter()
         .position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
@@ -32,7 +32,7 @@ pub fn month_by_name(name: &[u8]) -> Option<i8> {
 }
 
 /// The year that two digits mean: 00-48 is 20xx, 49-99 is 19xx, as c-client reads them.
-pub fn full_year(two_digits: i16) -> i16 {
+pub(crate) fn full_year(two_digits: i16) -> i16 {
     if two_digits < 49 {
         2000 + two_digits
     } else {

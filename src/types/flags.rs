@@ -188,7 +188,7 @@ pub enum FlagOperation {
 
 /// Flags as an argument names them: system flags, and keywords by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FlagList {
+pub(crate) struct FlagList {
     /// System flags.
     pub system: Flags,
     /// Keywords, each once.

@@ -25,13 +25,13 @@ pub enum MailboxRef {
 }
 
 /// Why something is not the name of a mailbox; the text is for the client.
-pub type NameError = &'static str;
+pub(crate) type NameError = &'static str;
 
 /// What stands between two levels of a name.
-pub const SEPARATOR: char = '.';
+pub(crate) const SEPARATOR: char = '.';
 
 /// What a bulletin board's name begins with where names of both kinds can stand.
-pub const BBOARD_PREFIX: &str = "#bboard.";
+pub(crate) const BBOARD_PREFIX: &str = "#bboard.";
 
 /// A directory entry is at most 255 octets; one is the leading dot.
 const MAX_LENGTH: usize = 254;

@@ -5,7 +5,7 @@
 
 /// One end of an element of a sequence set (RFC 3501 §9 `seq-number`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetEnd {
+pub(crate) enum SetEnd {
     /// A number, not 0.
     Number(u32),
     /// `*`: the greatest number in use.
@@ -27,12 +27,12 @@ impl SetEnd {
 /// A sequence set as the client wrote it (RFC 1064 p. 8 SEQUENCE, RFC 3501 §9 `sequence-set`): its
 /// elements in their order, each with both ends, either of which may be the greater.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MessageSet(pub Vec<(SetEnd, SetEnd)>);
+pub(crate) struct MessageSet(pub Vec<(SetEnd, SetEnd)>);
 
 impl MessageSet {
     /// The numbers it means when `last` is the greatest one in use (0: there is none, and `*` means
     /// nothing then). What was saved is known to the session only: see [`Self::is_saved`].
-    pub fn resolve(&self, last: u32) -> NumberSet {
+    pub(crate) fn resolve(&self, last: u32) -> NumberSet {
         let ends = self
             .0
             .iter()
@@ -44,7 +44,7 @@ impl MessageSet {
     }
 
     /// The greatest number that is written out in it, 0 if there is only `*`.
-    pub fn greatest_number(&self) -> u32 {
+    pub(crate) fn greatest_number(&self) -> u32 {
         self.0
             .iter()
             .flat_map(|&(a, b)| [a.resolve(0), b.resolve(0)])
@@ -53,17 +53,17 @@ impl MessageSet {
     }
 
     /// `$`: what the last search has saved.
-    pub fn saved() -> Self {
+    pub(crate) fn saved() -> Self {
         Self(vec![(SetEnd::Saved, SetEnd::Saved)])
     }
 
     /// True if it is `$`.
-    pub fn is_saved(&self) -> bool {
+    pub(crate) fn is_saved(&self) -> bool {
         self.0.iter().any(|&(a, _)| a == SetEnd::Saved)
     }
 
     /// True if `*` occurs, which RFC 1064 does not have.
-    pub fn has_last(&self) -> bool {
+    pub(crate) fn has_last(&self) -> bool {
         self.0
             .iter()
             .any(|&(a, b)| a == SetEnd::Last || b == SetEnd::Last)

@@ -1,19 +1,20 @@
 //! The nouns that every room shares. Nothing here reads a file, a socket or a clock, and nothing here
 //! parses the protocol; a value that exists is valid.
 
-pub mod address_range;
-pub mod date;
-pub mod flags;
-pub mod mailbox_name;
-pub mod message_set;
-pub mod mutf7;
-pub mod special_use;
-pub mod uid;
+pub(crate) mod address_range;
+pub(crate) mod date;
+pub(crate) mod flags;
+pub(crate) mod mailbox_name;
+pub(crate) mod message_set;
+pub(crate) mod mutf7;
+pub(crate) mod special_use;
+pub(crate) mod uid;
 
-pub use address_range::AddressRange;
-pub use date::{DateTime, Day};
-pub use flags::{FlagList, FlagOperation, Flags, Keyword, KeywordSet};
-pub use mailbox_name::{BboardName, MailboxName, MailboxRef};
-pub use message_set::{MessageSet, NumberSet, SetEnd};
+pub(crate) use address_range::AddressRange;
+pub use date::DateTime;
+pub(crate) use date::Day;
+pub(crate) use flags::{FlagList, FlagOperation, Flags, Keyword, KeywordSet};
+pub(crate) use mailbox_name::{BboardName, MailboxName, MailboxRef};
+pub(crate) use message_set::{MessageSet, NumberSet, SetEnd};
 pub use special_use::SpecialUse;
-pub use uid::{Uid, UidValidity};
+pub(crate) use uid::{Uid, UidValidity};

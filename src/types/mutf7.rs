@@ -7,7 +7,7 @@
 use data_encoding::BASE64_NOPAD;
 
 /// Writes a text in modified UTF-7.
-pub fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut shifted: Vec<u8> = Vec::new();
     for c in text.chars() {
@@ -47,7 +47,7 @@ fn flush(shifted: &mut Vec<u8>, out: &mut String) {
 /// shifted = "&" base64 "-"
 /// ```
 /// `None` if it is not well formed, or not the way in which its text has to be written.
-pub fn decode(name: &[u8]) -> Option<String> {
+pub(crate) fn decode(name: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(name.len());
     let mut rest = name;
     let mut after_shifted = false;

@@ -3,19 +3,23 @@
 //! A rig can be made hard on the session: input byte by byte, a budget of one unit a step, room for one
 //! octet of output. Whatever the [`Harshness`], the octets that come out must be the same.
 
+#[path = "../../src/budget/fake_clock.rs"]
+mod fake_clock;
 pub(crate) mod transcript;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use imap2d::budget::{Budget, FakeClock};
-use imap2d::protocol::dialect::Dialect;
-use imap2d::session::{
+use imap2d::testing::Dialect;
+use imap2d::testing::{Account, Settings, Store};
+use imap2d::testing::{Budget, Clock};
+use imap2d::testing::{
     Peer, Request, Roles, ScramExchange, Session, SessionConfig, Turn, Verdict, WireLog,
 };
-use imap2d::store::{Account, Settings, Store};
 use tempfile::TempDir;
+
+use self::fake_clock::FakeClock;
 
 /// How the session is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +138,7 @@ impl Rig {
     }
 
     fn now(&self) -> std::time::Instant {
-        imap2d::budget::Clock::now(&self.clock)
+        imap2d::testing::Clock::now(&self.clock)
     }
 
     /// Sends octets and returns all that comes back before the session waits for more.

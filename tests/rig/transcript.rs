@@ -38,9 +38,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use imap2d::protocol::dialect::{Dialect, Level};
-use imap2d::session::{Roles, TlsInfo};
-use imap2d::types::SpecialUse;
+use imap2d::testing::SpecialUse;
+use imap2d::testing::{Dialect, Level};
+use imap2d::testing::{Roles, TlsInfo};
 
 use super::{Harshness, Rig, put};
 
@@ -320,7 +320,7 @@ impl<'t> Player<'t> {
         let minutes: u64 = rest.trim_end_matches('m').parse().expect("minutes");
         self.rig.clock.advance(Duration::from_secs(60 * minutes));
         for connection in 0..self.pending.len() {
-            let now = imap2d::budget::Clock::now(&self.rig.clock);
+            let now = imap2d::testing::Clock::now(&self.rig.clock);
             self.rig.session(connection).handle_timeout(now);
             self.rig.drive(connection, &mut self.pending[connection]);
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use imap2d::types::DateTime;
+use imap2d::testing::DateTime;
 use rcgen::{CertificateParams, date_time_ymd};
 use rustix::process::Signal;
 

@@ -13,7 +13,7 @@ const MAX_NONCE: usize = 1024;
 
 /// A message that is none, or that may not be sent here. The reason is a `server-error-value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed(pub(super) &'static str);
+pub(crate) struct Malformed(pub(super) &'static str);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,7 +23,7 @@ impl fmt::Display for Malformed {
 
 /// The message that an exchange begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientFirst {
+pub(crate) struct ClientFirst {
     /// With its commas.
     header: String,
     /// The name of the channel binding that the client wants.
@@ -51,7 +51,7 @@ impl ClientFirst {
     /// # Errors
     /// If it is not of this form, wants to act for somebody else, or if the client did not see that
     /// there is SCRAM-SHA-256-PLUS (RFC 5802 §6): then somebody took it out of the list.
-    pub fn parse(
+    pub(crate) fn parse(
         message: &[u8],
         plus: bool,
         channel: &[ChannelBinding],
@@ -77,7 +77,7 @@ impl ClientFirst {
     }
 
     /// The name of the user.
-    pub fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         &self.user
     }
 

@@ -25,7 +25,7 @@ use super::candidate::Candidate;
 use super::credential::Kind;
 use super::{Verdict, constant_time, saslprep};
 pub(super) use keys::Keys;
-pub use message::{ClientFirst, Malformed};
+pub(crate) use message::ClientFirst;
 
 /// What RFC 7677 §4 asks for at least, and enough where nothing is kept that could be stolen.
 const ITERATIONS: u32 = 4096;
@@ -44,7 +44,7 @@ pub struct ChannelBinding {
 
 /// How an exchange ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Whether the client is let in.
     pub verdict: Verdict,
     /// The last message: by which the client knows us, or why it failed.
@@ -55,7 +55,7 @@ impl ClientFirst {
     /// Answers by the server-first-message. `candidate` is the one of [`ClientFirst::user`];
     /// `nonce` is new each time; `key` is secret and stays the same, so that an unknown user has
     /// the same salt tomorrow.
-    pub fn answer(&self, candidate: &Candidate, nonce: &[u8], key: &[u8]) -> String {
+    pub(crate) fn answer(&self, candidate: &Candidate, nonce: &[u8], key: &[u8]) -> String {
         let (salt, iterations) = self.setting(candidate, key);
         let (salt, nonce) = (BASE64.encode(&salt), BASE64.encode(nonce));
         format!("r={}{nonce},s={salt},i={iterations}", self.nonce())
@@ -63,7 +63,7 @@ impl ClientFirst {
 
     /// Judges the client-final-message. `candidate` and `key` are as before, `server_first` is what
     /// was answered then, `channel` is what both mechanisms were offered with. May take long.
-    pub fn finish(
+    pub(crate) fn finish(
         &self,
         candidate: &Candidate,
         key: &[u8],

@@ -1,5 +1,6 @@
 //! The example of RFC 7677, the channel's side, and people who are not there.
 
+use super::message::Malformed;
 use super::*;
 use crate::auth::account::Listed;
 use crate::auth::credential::Credential;

@@ -8,7 +8,7 @@
 //!   logged in. Root itself stays at the door only (`--wait`). Both for good: [`Identity::assume`].
 //! * **Which files it may open.** A daemon: the mail, the bulletin boards, and to read, the certificates. A
 //!   process that serves one client: that user's Maildir and the bulletin boards. Nothing else, whatever
-//!   the permissions of the files say: [`Territory`], by Landlock. A process that never writes mail may not.
+//!   the permissions of the files say: [`territory::Territory`], by Landlock. A process that never writes mail may not.
 //! * **What it could still gain or give away.** No privileges by running a program, no core dump, no
 //!   debugger, no capabilities: [`process`].
 //!

@@ -11,7 +11,7 @@ use crate::types::MailboxName;
 
 /// Deletes a mailbox and all that is in it; mailboxes below it stay.
 #[derive(Debug)]
-pub struct Delete {
+pub(crate) struct Delete {
     account: Account,
     name: MailboxName,
     stage: Stage,
@@ -27,7 +27,7 @@ enum Stage {
 
 impl Delete {
     /// Deletes the mailbox of that name. INBOX cannot be deleted.
-    pub fn new(account: Account, name: MailboxName) -> Self {
+    pub(crate) fn new(account: Account, name: MailboxName) -> Self {
         let trash = account.root.join(layout::TRASHED);
         Self {
             account,
@@ -40,7 +40,7 @@ impl Delete {
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,

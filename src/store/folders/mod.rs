@@ -4,9 +4,9 @@ mod delete;
 mod rename;
 mod subscribe;
 
-pub use delete::Delete;
-pub use rename::Rename;
-pub use subscribe::Subscribe;
+pub(crate) use delete::Delete;
+pub(crate) use rename::Rename;
+pub(crate) use subscribe::Subscribe;
 
 use std::fs::DirBuilder;
 use std::io;

@@ -12,7 +12,7 @@ use crate::types::{MailboxName, MailboxRef, NumberSet};
 
 /// Renames a mailbox and all below it; INBOX stays and only its messages move (RFC 3501 §6.3.5).
 #[derive(Debug)]
-pub struct Rename {
+pub(crate) struct Rename {
     account: Account,
     from: MailboxName,
     to: MailboxName,
@@ -29,7 +29,7 @@ enum Stage {
 
 impl Rename {
     /// Gives `from` the name `to`.
-    pub fn new(account: Account, from: MailboxName, to: MailboxName) -> Self {
+    pub(crate) fn new(account: Account, from: MailboxName, to: MailboxName) -> Self {
         Self {
             account,
             from,
@@ -42,7 +42,7 @@ impl Rename {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Exists`].
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,

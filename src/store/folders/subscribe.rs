@@ -8,7 +8,7 @@ use crate::types::MailboxRef;
 
 /// Subscribes to a mailbox, or ends a subscription.
 #[derive(Debug)]
-pub struct Subscribe {
+pub(crate) struct Subscribe {
     account: Account,
     name: MailboxRef,
     on: bool,
@@ -17,7 +17,7 @@ pub struct Subscribe {
 
 impl Subscribe {
     /// The name need not be that of a mailbox that is there (RFC 3501 §6.3.6).
-    pub fn new(account: Account, name: MailboxRef, on: bool) -> Self {
+    pub(crate) fn new(account: Account, name: MailboxRef, on: bool) -> Self {
         Self {
             account,
             name,
@@ -30,9 +30,9 @@ impl Subscribe {
     ///
     /// # Errors
     /// [`StoreError::InUse`].
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
-        store: &mut Store,
+        store: &Store,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
         if store.settings().read_only {

@@ -13,7 +13,7 @@
 //! change before if that is greater. So what a process gives out is greater than all that was given out
 //! before it, even if nothing is left of that.
 //!
-//! When a mailbox is closed its mod-sequences go into a [file](file), together with the flags that
+//! When a mailbox is closed its mod-sequences go into a `file`, together with the flags that
 //! belong to them. When it is opened again, a message that has the same flags has the same
 //! mod-sequence, and any other is taken for changed just now; a message that is not there any more is taken
 //! for expunged just now. Flags that were changed and changed back meanwhile were seen by no client

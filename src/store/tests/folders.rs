@@ -123,9 +123,9 @@ fn boards_are_mailboxes_of_their_own() {
     let board = MailboxRef::Bboard(board);
     let session = rig.open_ref(store, &board, Access::ReadOnly);
     assert_eq!(session.view.exists(), 1);
-    let mut store = session.store;
+    let store = session.store;
     let mut subscribe = Subscribe::new(rig.account.clone(), board.clone(), true);
-    rig.drive(|budget| subscribe.step(&mut store, budget))
+    rig.drive(|budget| subscribe.step(&store, budget))
         .expect("subscribed");
     assert_eq!(store.subscriptions(&rig.account).expect("read"), [board]);
 }
@@ -135,9 +135,9 @@ fn boards_are_mailboxes_of_their_own() {
 fn who_has_no_mail_yet_can_subscribe() {
     let rig = Rig::new();
     fs::remove_dir_all(rig.root()).expect("removed");
-    let mut store = rig.store();
+    let store = rig.store();
     let mut subscribe = Subscribe::new(rig.account.clone(), mailbox("INBOX"), true);
-    rig.drive(|budget| subscribe.step(&mut store, budget))
+    rig.drive(|budget| subscribe.step(&store, budget))
         .expect("subscribed");
     assert_eq!(
         store.subscriptions(&rig.account).expect("read"),
@@ -153,12 +153,12 @@ fn couriers_subscriptions_are_shown_and_taken_over() {
         "INBOX.Café\nINBOX\n",
     )
     .expect("written");
-    let mut store = rig.store();
+    let store = rig.store();
     let shown = store.subscriptions(&rig.account).expect("read");
     assert_eq!(shown, [mailbox("Caf&AOk-"), mailbox("INBOX")]);
     assert!(!rig.root().join("subscriptions").exists());
     let mut subscribe = Subscribe::new(rig.account.clone(), mailbox("INBOX"), false);
-    rig.drive(|budget| subscribe.step(&mut store, budget))
+    rig.drive(|budget| subscribe.step(&store, budget))
         .expect("unsubscribed");
     assert_eq!(
         store.subscriptions(&rig.account).expect("read"),

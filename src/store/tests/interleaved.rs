@@ -261,9 +261,9 @@ impl World {
         };
         let step = match job {
             Job::Sync(job) => job.step(store, &mut budget),
-            Job::Append(job) => job.step(store, &mut budget).map(|result| result.map(drop)),
-            Job::Copy(job) => job.step(store, &mut budget).map(|result| result.map(drop)),
-            Job::Expunge(job) => job.step(store, &mut budget).map(|result| result.map(drop)),
+            Job::Append(job) => dropped(job.step(store, &mut budget)),
+            Job::Copy(job) => dropped(job.step(store, &mut budget)),
+            Job::Expunge(job) => dropped(job.step(store, &mut budget)),
         };
         match step {
             Step::Done(result) => {
@@ -343,5 +343,13 @@ proptest! {
             }
         }
         world.end();
+    }
+}
+
+/// A step of any job, without what the job results in.
+fn dropped<T>(step: Step<Result<T, StoreError>>) -> Step<Result<(), StoreError>> {
+    match step {
+        Step::Done(result) => Step::Done(result.map(drop)),
+        Step::Yield(why) => Step::Yield(why),
     }
 }

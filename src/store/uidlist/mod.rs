@@ -53,21 +53,21 @@ use std::io;
 
 use crate::types::{Uid, UidValidity};
 
-pub use reader::{Position, Reader};
-pub use writer::{Appended, Rewrite, append};
+pub(crate) use reader::{Position, Reader};
+pub(crate) use writer::{Appended, Rewrite, append};
 
 use super::filename;
 
 /// Name of the file in the mailbox directory.
-pub const FILE: &str = "dovecot-uidlist";
+pub(crate) const FILE: &str = "dovecot-uidlist";
 
 /// Longest line that is taken for one, in octets. A name has at most 255, and of the keys only `G` and
 /// `P` are longer than a number.
-pub const MAX_LINE: usize = 4096;
+pub(crate) const MAX_LINE: usize = 4096;
 
 /// The first line: what holds for the whole mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// `V`: the value that says which numbering this is.
     pub validity: UidValidity,
     /// `N`: no number from here on has been used up to when the header was written; see
@@ -81,11 +81,11 @@ pub struct Header {
 
 /// The identifier of a mailbox that outlives its name: 16 octets, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Guid(pub [u8; 16]);
+pub(crate) struct Guid(pub [u8; 16]);
 
 /// One line: the number of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// The number.
     pub uid: Uid,
     /// The keys, each with the space before it, as they were found; empty for most.
@@ -96,7 +96,7 @@ pub struct Record<'a> {
 
 /// Why a list could not be read as it is.
 #[derive(Debug)]
-pub enum Error {
+pub(crate) enum Error {
     /// Reading failed.
     Io(io::Error),
     /// This line (counted from where reading began, the header being line 1 of a whole file) holds no
@@ -114,7 +114,7 @@ pub enum Error {
 
 impl Header {
     /// Of a new mailbox.
-    pub fn new(validity: UidValidity, guid: Guid) -> Self {
+    pub(crate) fn new(validity: UidValidity, guid: Guid) -> Self {
         Self {
             validity,
             next: Uid::FIRST.get(),
@@ -126,7 +126,7 @@ impl Header {
 
 impl<'a> Record<'a> {
     /// A record without keys.
-    pub fn new(uid: Uid, base: &'a [u8]) -> Self {
+    pub(crate) fn new(uid: Uid, base: &'a [u8]) -> Self {
         Self {
             uid,
             keys: &[],
@@ -135,7 +135,7 @@ impl<'a> Record<'a> {
     }
 
     /// The part of the name that stays the same for the life of the message.
-    pub fn base(&self) -> &'a [u8] {
+    pub(crate) fn base(&self) -> &'a [u8] {
         filename::base(self.name)
     }
 
@@ -157,7 +157,7 @@ impl Guid {
     ///
     /// # Errors
     /// If the system has no random octets to give.
-    pub fn random() -> io::Result<Self> {
+    pub(crate) fn random() -> io::Result<Self> {
         let mut octets = [0; 16];
         let got = rustix::rand::getrandom(&mut octets, rustix::rand::GetRandomFlags::empty())?;
         if got < octets.len() {
@@ -167,7 +167,7 @@ impl Guid {
     }
 
     /// From 32 hexadecimal digits.
-    pub fn parse(digits: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(digits: &[u8]) -> Option<Self> {
         let octets = data_encoding::HEXLOWER_PERMISSIVE.decode(digits).ok()?;
         octets.try_into().ok().map(Self)
     }

@@ -12,7 +12,7 @@ use super::{Error, FILE, Header, Record};
 /// Shows the records of a list one after the other, without keeping any: at most 64 KiB of the file
 /// are in memory. It may be put aside between any two calls of [`Self::next`].
 #[derive(Debug)]
-pub struct Reader {
+pub(crate) struct Reader {
     lines: Lines,
     version: Version,
     header: Header,
@@ -32,7 +32,7 @@ pub struct Reader {
 /// Where a reader stopped, always right behind a whole line; what [`Reader::resume`] and
 /// [`super::append`] go on from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
+pub(crate) struct Position {
     pub(super) stamp: Stamp,
     pub(super) header: Header,
     pub(super) offset: u64,
@@ -43,7 +43,7 @@ pub struct Position {
 impl Position {
     /// The stamp of the file when it was opened for reading, or after the lines were written. If the
     /// file still has it, there is nothing new to read.
-    pub fn stamp(&self) -> &Stamp {
+    pub(crate) fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 }
@@ -53,7 +53,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::File`] if the header is damaged or of an unknown version.
-    pub fn open(dir: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn open(dir: &Path) -> Result<Option<Self>, Error> {
         Self::open_file(&dir.join(FILE))
     }
 
@@ -61,7 +61,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_file(path: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn open_file(path: &Path) -> Result<Option<Self>, Error> {
         let file = files::open(path, OpenOptions::new().read(true))?;
         file.map(Self::new).transpose()
     }
@@ -71,7 +71,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn resume(dir: &Path, position: &Position) -> Result<Option<Self>, Error> {
+    pub(crate) fn resume(dir: &Path, position: &Position) -> Result<Option<Self>, Error> {
         let Some(mut reader) = Self::open(dir)? else {
             return Ok(None);
         };
@@ -125,7 +125,7 @@ impl Reader {
     /// # Errors
     /// After [`Error::Line`] go on; after any other stop.
     #[allow(clippy::should_implement_trait)] // It lends what it returns, which no `Iterator` can.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
         while let Some(line) = self.lines.next()? {
             match self.judge(&line) {
                 Ok(true) => {
@@ -167,13 +167,13 @@ impl Reader {
     }
 
     /// The first line.
-    pub fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
     /// The least number that was certainly never used, once everything was read. It may be beyond
     /// [`crate::types::Uid::MAX`]: then the numbering is exhausted.
-    pub fn next_uid(&self) -> u32 {
+    pub(crate) fn next_uid(&self) -> u32 {
         let behind_last = self.last.saturating_add(1).saturating_add(self.lost);
         self.header.next.max(behind_last)
     }
@@ -181,12 +181,12 @@ impl Reader {
     /// True if the file must not stay as it is, and may not be appended to: it is of version 1, has no
     /// GUID, holds lines that are no records, or (known once [`Self::next`] has returned `None`) a last
     /// line without its end. Says nothing of lines that were read before a [`Self::resume`].
-    pub fn needs_rewrite(&self) -> bool {
+    pub(crate) fn needs_rewrite(&self) -> bool {
         self.is_flawed || self.lines.is_torn()
     }
 
     /// Where it stands.
-    pub fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         Position {
             stamp: self.stamp,
             header: self.header.clone(),

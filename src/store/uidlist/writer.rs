@@ -15,7 +15,7 @@ const TEMPORARY: &str = "dovecot-uidlist.tmp";
 
 /// What became of an [`append`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Appended {
+pub(crate) enum Appended {
     /// The lines are on disk, and this is where they end.
     Done(Position),
     /// The file is not as it was at that position, or does not end there: read on under the lock, and
@@ -30,7 +30,7 @@ pub enum Appended {
 /// Whatever opening, writing or flushing fails with, or [`io::ErrorKind::InvalidInput`] for numbers out
 /// of order, before anything is written. After any other error it is not known which of the lines are
 /// in the file, but each of them is whole: read on from `position`.
-pub fn append<'a>(
+pub(crate) fn append<'a>(
     dir: &Path,
     position: &Position,
     records: impl IntoIterator<Item = Record<'a>>,
@@ -98,7 +98,7 @@ fn cut(file: &File, start: u64, written: &[u8], error: io::Error) -> io::Error {
 
 /// A new list on its way; dropped before [`Self::commit`], it leaves the old one as it is.
 #[derive(Debug)]
-pub struct Rewrite {
+pub(crate) struct Rewrite {
     new: Replacement,
     line: Vec<u8>,
     header: Header,
@@ -113,7 +113,7 @@ impl Rewrite {
     ///
     /// # Errors
     /// Whatever creating or writing the file fails with.
-    pub fn begin(dir: &Path, header: &Header) -> io::Result<Self> {
+    pub(crate) fn begin(dir: &Path, header: &Header) -> io::Result<Self> {
         let mut header = header.clone();
         let guid = header.guid.map_or_else(Guid::random, Ok)?;
         header.guid = Some(guid);
@@ -144,7 +144,7 @@ impl Rewrite {
     /// # Errors
     /// Whatever writing fails with, or [`io::ErrorKind::InvalidInput`] if its number is not greater than
     /// the last one's.
-    pub fn put(&mut self, record: &Record<'_>) -> io::Result<()> {
+    pub(crate) fn put(&mut self, record: &Record<'_>) -> io::Result<()> {
         check_order(self.last, record)?;
         self.last = record.uid.get();
         self.last_start = self.offset;
@@ -157,7 +157,7 @@ impl Rewrite {
     ///
     /// # Errors
     /// Whatever reading or writing fails with.
-    pub fn copy(
+    pub(crate) fn copy(
         &mut self,
         old: &mut Reader,
         most: usize,
@@ -178,7 +178,7 @@ impl Rewrite {
     ///
     /// # Errors
     /// Whatever writing, flushing or renaming fails with; the old list is then still there.
-    pub fn commit(self) -> io::Result<Position> {
+    pub(crate) fn commit(self) -> io::Result<Position> {
         let stamp = self.new.commit(|_| Ok(()))?;
         Ok(Position {
             stamp,

@@ -425,7 +425,8 @@ fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::message::Scanner;
-    use crate::protocol::{Command, parse};
+    use crate::protocol::Command;
+    use crate::protocol::request::parse;
 
     const MESSAGE: &str = "\
 Subject: whole

@@ -5,29 +5,34 @@
 //! it returns [`Step::Yield`] when the budget is spent. The clock is looked at only when a number of
 //! units has been paid, because asking the time for every record would cost more than the record.
 
-use std::cell::Cell;
+#[cfg(test)]
+mod fake_clock;
+
 use std::time::{Duration, Instant, SystemTime};
+
+#[cfg(test)]
+pub(crate) use self::fake_clock::FakeClock;
 
 /// Cost of visiting one record in memory (about 10 ns; 300 units are reached after far less than 2 ms,
 /// so records are charged in batches: see [`RECORDS_PER_UNIT`]).
-pub const RECORDS_PER_UNIT: u32 = 64;
+pub(crate) const RECORDS_PER_UNIT: u32 = 64;
 /// Cost of one directory entry read: a few microseconds per `getdents` batch, shared by its entries.
-pub const ENTRIES_PER_UNIT: u32 = 32;
+pub(crate) const ENTRIES_PER_UNIT: u32 = 32;
 /// Cost of one system call on a path that is likely to be cached (`stat`, `rename`, `unlink`): 2-20 us.
-pub const COST_SYSCALL: u32 = 2;
+pub(crate) const COST_SYSCALL: u32 = 2;
 /// Cost of opening a file, reading its status and closing it again.
-pub const COST_OPEN: u32 = 4;
+pub(crate) const COST_OPEN: u32 = 4;
 /// Cost of reading and looking at 16 KiB of a file: about 5-20 us from the page cache.
-pub const COST_READ_16K: u32 = 3;
+pub(crate) const COST_READ_16K: u32 = 3;
 /// Cost of a flush to disk. It alone may take longer than a step: whoever flushes yields next.
-pub const COST_SYNC: u32 = 300;
+pub(crate) const COST_SYNC: u32 = 300;
 
 /// The longest one step of one job may take ([crate], invariant 2).
-pub const STEP_TIME: Duration = Duration::from_millis(2);
+pub(crate) const STEP_TIME: Duration = Duration::from_millis(2);
 /// The most units one step of one job may spend ([crate], invariant 2).
-pub const STEP_UNITS: u32 = 300;
+pub(crate) const STEP_UNITS: u32 = 300;
 /// The longest that all jobs together may take between two looks at the sockets.
-pub const TURN_TIME: Duration = Duration::from_millis(10);
+pub(crate) const TURN_TIME: Duration = Duration::from_millis(10);
 
 /// Units paid between two looks at the clock.
 const CLOCK_EVERY: u32 = 16;
@@ -42,7 +47,7 @@ pub trait Clock {
 
 /// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
@@ -51,38 +56,6 @@ impl Clock for SystemClock {
 
     fn wall(&self) -> SystemTime {
         SystemTime::now()
-    }
-}
-
-/// A clock for tests: it moves when told to.
-#[derive(Debug)]
-pub struct FakeClock {
-    base: (Instant, SystemTime),
-    elapsed: Cell<Duration>,
-}
-
-impl FakeClock {
-    /// A clock that stands at `wall`.
-    pub fn new(wall: SystemTime) -> Self {
-        Self {
-            base: (Instant::now(), wall),
-            elapsed: Cell::new(Duration::ZERO),
-        }
-    }
-
-    /// Moves both times forward.
-    pub fn advance(&self, by: Duration) {
-        self.elapsed.set(self.elapsed.get() + by);
-    }
-}
-
-impl Clock for FakeClock {
-    fn now(&self) -> Instant {
-        self.base.0 + self.elapsed.get()
-    }
-
-    fn wall(&self) -> SystemTime {
-        self.base.1 + self.elapsed.get()
     }
 }
 
@@ -157,7 +130,7 @@ impl<'c> Budget<'c> {
 
 /// Why a step stopped before its job was done: what must happen before it is worth stepping again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub(crate) enum Why {
     /// The budget is spent: step again in the next turn.
     Budget,
     /// The output queue is at its high-water mark: step again when it has drained.
@@ -173,21 +146,11 @@ pub enum Why {
 /// What a step of a job comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum Step<T> {
+pub(crate) enum Step<T> {
     /// The job is done.
     Done(T),
     /// The job has to be stepped again, when the reason is gone.
     Yield(Why),
-}
-
-impl<T> Step<T> {
-    /// Changes the result, keeps the reason.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Step<U> {
-        match self {
-            Self::Done(value) => Step::Done(f(value)),
-            Self::Yield(why) => Step::Yield(why),
-        }
-    }
 }
 
 /// Unwraps a [`Step::Done`], or returns the [`Step::Yield`] from the enclosing function.

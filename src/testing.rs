@@ -1,0 +1,11 @@
+//! What the integration tests use besides the embedding API: they drive sessions with a clock and
+//! pipes of their own. None of it is stable.
+
+pub use crate::budget::{Budget, Clock};
+pub use crate::options::{RawOptions, help, option_names};
+pub use crate::protocol::{Dialect, Level};
+pub use crate::session::{
+    Peer, Request, Roles, ScramExchange, Session, SessionConfig, TlsInfo, Turn, Verdict, WireLog,
+};
+pub use crate::store::{Account, Settings, Store};
+pub use crate::types::{DateTime, SpecialUse};
