@@ -53,9 +53,9 @@ fn serve(
     said: RawOptions,
     announce: impl FnOnce(SocketAddr),
 ) -> Result<(), Box<dyn Error>> {
-    #[cfg(feature = "takeover")]
+    #[cfg(feature = "test-backdoor")]
     log::error!(
-        "this build has a back door (feature takeover): it is for tests, and for nothing else"
+        "this build has a back door (feature test-backdoor): it is for tests, and for nothing else"
     );
     let server = Server::bind(options)?
         .verify_apart()?

@@ -20,10 +20,10 @@ mod passwords;
 mod program;
 mod resync;
 mod rig;
+mod sandbox;
 mod starting;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
 mod transcripts;
-mod walls;
 mod wire_log;

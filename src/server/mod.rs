@@ -38,8 +38,8 @@ mod shared;
 mod signals;
 mod single;
 mod slab;
-#[cfg(feature = "takeover")]
-mod takeover;
+#[cfg(feature = "test-backdoor")]
+mod test_backdoor;
 #[cfg(test)]
 mod tests;
 mod timers;

@@ -1,4 +1,4 @@
-//! How far somebody gets who makes the server's process do as they like: `src/server/takeover.rs`.
+//! How far somebody gets who makes the server's process do as they like: `src/server/test_backdoor.rs`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -22,7 +22,7 @@ struct Intruder<'c>(&'c mut Client);
 
 impl Intruder<'_> {
     fn tries(&mut self, deed: &str) -> String {
-        self.0.send(format!("X-TAKEOVER {deed}\r\n").as_bytes());
+        self.0.send(format!("X-BACKDOOR {deed}\r\n").as_bytes());
         String::from_utf8(self.0.response()).expect("a report")
     }
 
@@ -169,10 +169,10 @@ fn who_checks_passwords_opens_the_list_of_users_only() {
         // A connection each: after some failures it would be closed.
         let reply = server
             .connect()
-            .command(&format!("LOGIN \"X-TAKEOVER {deed}\" x"));
+            .command(&format!("LOGIN \"X-BACKDOOR {deed}\" x"));
         assert_eq!(reply.status, Status::No, "{deed}");
         // A long name is cut in the log.
-        let name: String = format!("\"X-TAKEOVER {deed}\"").chars().take(60).collect();
+        let name: String = format!("\"X-BACKDOOR {deed}\"").chars().take(60).collect();
         until("a report", Duration::from_secs(10), || {
             let log = server.log();
             let reported = log.lines().rev().find(|line| line.contains(&name));

@@ -1,7 +1,7 @@
-//! A back door, in builds with the feature `takeover` only.
+//! A back door, in builds with the feature `test-backdoor` only.
 //!
 //! It stands for the fault that nobody has found yet, by which a client makes this process do what it likes.
-//! A line `X-TAKEOVER deed argument` does the deed, with the rights of the process and no check by anybody
+//! A line `X-BACKDOOR deed argument` does the deed, with the rights of the process and no check by anybody
 //! but the kernel, whether the client has logged in or not. Tests use it to see how far that gets.
 
 use std::fs::{self, File};
@@ -29,7 +29,7 @@ const DEEDS: &[(&str, Deed)] = &[
 pub(super) fn obey(octets: &[u8]) -> Option<String> {
     let line = std::str::from_utf8(octets).ok()?;
     let (name, argument) = line
-        .strip_prefix("X-TAKEOVER ")?
+        .strip_prefix("X-BACKDOOR ")?
         .trim_end()
         .split_once(' ')?;
     let (_, deed) = DEEDS.iter().find(|(known, _)| *known == name)?;

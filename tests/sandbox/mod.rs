@@ -1,7 +1,7 @@
 //! What the process may touch: whom it becomes, whom it serves, and what the kernel says of it.
 
-#[cfg(feature = "takeover")]
-mod takeover;
+#[cfg(feature = "test-backdoor")]
+mod test_backdoor;
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -23,13 +23,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 const STRANGER: u32 = 61_234;
 
 /// The build for it has a back door, so that it is never the one that is tested otherwise.
-#[cfg(not(feature = "takeover"))]
+#[cfg(not(feature = "test-backdoor"))]
 #[test]
 fn a_session_that_was_taken_over_reaches_nothing() {
     use std::io::Write as _;
     let _ = writeln!(
         std::io::stderr(),
-        "NOT RUN: say cargo test --features takeover takeover"
+        "NOT RUN: say cargo test --features test-backdoor test_backdoor"
     );
 }
 
