@@ -5,7 +5,8 @@ pub use crate::budget::{Budget, Clock};
 pub use crate::options::{RawOptions, help, option_names};
 pub use crate::protocol::{Dialect, Level};
 pub use crate::session::{
-    Peer, Request, Roles, ScramExchange, Session, SessionConfig, TlsInfo, Turn, Verdict, WireLog,
+    LoginRequest, LoginVerdict, Peer, ScramExchange, Session, SessionConfig, SpecialUses, TlsInfo,
+    Turn, WireLog,
 };
 pub use crate::store::{Account, Settings, Store};
 pub use crate::types::{DateTime, SpecialUse};

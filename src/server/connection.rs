@@ -13,7 +13,7 @@ use super::tls::Handshake;
 use super::transport::Transport;
 use super::verifier::Serial;
 use crate::budget::{Budget, Clock, SystemClock};
-use crate::session::{Session, Turn, Verdict, WireLog};
+use crate::session::{LoginVerdict, Session, Turn, WireLog};
 use crate::store::MailboxHandle;
 use mio::event::Event;
 use mio::{Registry, Token};
@@ -106,13 +106,13 @@ impl Connection {
     }
 
     /// The mailbox of which it wants to hear.
-    pub(super) fn idles_on(&self) -> Option<&MailboxHandle> {
-        self.session.idles_on()
+    pub(super) fn idle_mailbox(&self) -> Option<&MailboxHandle> {
+        self.session.idle_mailbox()
     }
 
     /// That mailbox may have changed.
     pub(super) fn note_news(&mut self) {
-        self.session.handle_news();
+        self.session.handle_mailbox_change();
     }
 
     /// The operator wants a wire log of others now.
@@ -196,7 +196,7 @@ impl Connection {
     }
 
     /// The answer of the gate; false if this is not what the session waits for.
-    pub(super) fn hear_verdict(&mut self, serial: Serial, verdict: Verdict) -> bool {
+    pub(super) fn hear_verdict(&mut self, serial: Serial, verdict: LoginVerdict) -> bool {
         let awaited = self.asked == Some(serial);
         if awaited {
             self.asked = None;

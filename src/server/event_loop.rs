@@ -517,7 +517,7 @@ impl EventLoop {
         let Some(connection) = self.connections.get_mut(token) else {
             return;
         };
-        let mailbox = connection.idles_on().cloned();
+        let mailbox = connection.idle_mailbox().cloned();
         self.idlers
             .note(token, &mut connection.noted, mailbox.as_ref());
         if let Some(mailbox) = mailbox {

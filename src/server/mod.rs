@@ -62,7 +62,7 @@ use self::tls::Certificates;
 use self::transport::Transport;
 use crate::options::{DialectOption, Mode, Options, RawOptions};
 use crate::protocol::dialect::{Dialect, Level};
-use crate::session::{Roles, SessionConfig, WireLog};
+use crate::session::{SessionConfig, SpecialUses, WireLog};
 use crate::store::{Settings, Store, layout};
 use crate::types::AddressRange;
 use mio::{Poll, Waker};
@@ -356,8 +356,8 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
         },
         max_message: options.max_message,
         idle_timeout: options.idle_timeout,
-        roles: roles(options),
-        create_roles: options.create_roles,
+        special_uses: special_uses(options),
+        autocreate: options.create_roles,
         namespace_prefix: options.namespace_prefix,
         offers_tls: !options.tls.is_empty(),
         wire_log: WireLog::of(&options.wire_log),
@@ -365,10 +365,10 @@ fn session_config(options: &Options, host: String) -> SessionConfig {
 }
 
 /// An operator writes a name as people read it; the tree has it in modified UTF-7.
-fn roles(options: &Options) -> Roles {
+fn special_uses(options: &Options) -> SpecialUses {
     let said = options.special_use.iter();
     let name = |name: &str| layout::name_on_disk(name.as_bytes()).map(|name| name.to_string());
-    Roles::new(said.map(|(used, said)| (*used, name(said).unwrap_or_default())))
+    SpecialUses::new(said.map(|(used, said)| (*used, name(said).unwrap_or_default())))
 }
 
 /// The name of this machine, for the greeting and for the names of files.

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use super::job::Reply;
 use super::output::Output;
 use super::reader::Resume;
-use super::roles::Furnish;
+use super::special_use::Furnish;
 use super::wire::Wire;
-use super::{Peer, Request, SessionConfig, TlsInfo, Verdict, WireLog};
+use super::{LoginRequest, LoginVerdict, Peer, SessionConfig, TlsInfo, WireLog};
 use crate::protocol::{Dialect, Encoder, Level, States};
 use crate::store::{Access, Account, MessageRef, View};
 use crate::types::{MailboxRef, NumberSet};
@@ -100,9 +100,9 @@ pub(super) struct Core {
     /// What is to be done before the user's first command.
     pub(super) furnish: Option<Box<Furnish>>,
     pub(super) output: Output,
-    pub(super) request: Option<Request>,
+    pub(super) request: Option<LoginRequest>,
     pub(super) awaits_verdict: bool,
-    pub(super) verdict: Option<Verdict>,
+    pub(super) verdict: Option<LoginVerdict>,
     /// How often the client was denied.
     pub(super) failed_logins: u32,
     /// STARTTLS was answered, and the handshake is not over.
@@ -225,7 +225,7 @@ impl Core {
     pub(super) fn log_in(&mut self, user: &str, account: Account) {
         self.user = Some(user.into());
         self.begin_or_end_wire_log(&Rc::clone(&self.config).wire_log);
-        if self.config.create_roles {
+        if self.config.autocreate {
             self.furnish = Some(Box::new(Furnish::new(account.clone())));
         }
         self.account = Some(account);

@@ -8,7 +8,7 @@
 //! | [`Session::run`] | after any event, until it says that it waits |
 //! | [`Session::poll_request`], [`Session::handle_verdict`] | after a run: somebody wants to log in |
 //! | [`Session::is_starting_tls`], [`Session::handle_tls`] | after a run: the client begins TLS; after the handshake |
-//! | [`Session::idles_on`], [`Session::handle_news`] | after a run: changes of a mailbox are to be told at once |
+//! | [`Session::idle_mailbox`], [`Session::handle_mailbox_change`] | after a run: changes of a mailbox are to be told at once |
 //! | [`Session::poll_output`], [`Session::consume`] | the socket has room |
 //! | [`Session::poll_timeout`], [`Session::handle_timeout`] | to arm one timer, and when it fires |
 //!
@@ -28,11 +28,12 @@ mod input;
 mod job;
 mod output;
 mod reader;
-mod roles;
+mod special_use;
 mod untagged;
 mod utf8;
 mod wire;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -41,7 +42,7 @@ use self::core::{Core, State};
 use self::input::Input;
 use self::job::Task;
 use self::output::{HIGH_WATER, LOW_WATER};
-pub use self::roles::Roles;
+pub use self::special_use::SpecialUses;
 pub use self::wire::WireLog;
 use crate::auth::scram::ChannelBinding;
 use crate::budget::{Budget, Step, Why};
@@ -60,9 +61,9 @@ pub struct SessionConfig {
     /// After this long without input a session that is logged in ends (RFC 3501 §5.4).
     pub idle_timeout: Duration,
     /// Which mailboxes have special uses.
-    pub roles: Roles,
+    pub special_uses: SpecialUses,
     /// They are created for a user who has none but INBOX.
-    pub create_roles: bool,
+    pub autocreate: bool,
     /// What the names of all of the user's mailboxes but INBOX begin with, to clients: `INBOX.`, as Courier
     /// has it, or nothing.
     pub namespace_prefix: &'static str,
@@ -82,7 +83,9 @@ impl SessionConfig {
 /// Who is at the other end.
 #[derive(Debug, Clone, Default)]
 pub struct Peer {
-    /// For the log: an address and port, or what else there is.
+    /// Number of the connection, unique in this process; 0 where there is only one.
+    pub id: u64,
+    /// Address and port of the client, or a description of the descriptor it is connected by.
     pub name: String,
     /// The address alone, if there is one.
     pub address: Option<IpAddr>,
@@ -92,6 +95,13 @@ pub struct Peer {
     pub may_log_in: bool,
     /// The TLS that the connection is under.
     pub tls: Option<Box<TlsInfo>>,
+}
+
+/// The form in which log lines name a connection.
+impl fmt::Display for Peer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "connection {} from {}", self.id, self.name)
+    }
 }
 
 /// What a client can bind its login to, so that nobody in the middle passes it on (RFC 5056).
@@ -106,9 +116,9 @@ pub struct TlsInfo {
 
 /// What a session asks of the shell around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
+pub enum LoginRequest {
     /// Check a name and a password, and answer with [`Session::handle_verdict`].
-    Verify {
+    Password {
         /// The name as the client sent it.
         user: Vec<u8>,
         /// The password.
@@ -133,13 +143,13 @@ pub struct ScramExchange {
     /// The first message of the client.
     pub client_first: Vec<u8>,
     /// What it was answered, and what it said to that; nothing if it is to be answered now, by
-    /// [`Verdict::Challenge`].
+    /// [`LoginVerdict::Challenge`].
     pub rest: Option<(String, Vec<u8>)>,
 }
 
-/// The answer to [`Request::Verify`].
+/// The answer to [`LoginRequest::Password`].
 #[derive(Debug, Clone)]
-pub enum Verdict {
+pub enum LoginVerdict {
     /// Let in.
     Granted {
         /// The name under which the user is known.
@@ -340,7 +350,7 @@ impl Session {
             return Step::Yield(Why::External);
         }
         if let Some(furnish) = &mut self.core.furnish {
-            crate::ready!(furnish.step(&self.core.config.roles, store, budget));
+            crate::ready!(furnish.step(&self.core.config.special_uses, store, budget));
             self.core.furnish = None;
         }
         if self.core.output.unsent() >= HIGH_WATER {
@@ -412,12 +422,12 @@ impl Session {
     }
 
     /// What the session wants to know from outside. Each request is given out once.
-    pub fn poll_request(&mut self) -> Option<Request> {
+    pub fn poll_request(&mut self) -> Option<LoginRequest> {
         self.core.request.take()
     }
 
     /// The answer to the request; run the session afterwards.
-    pub fn handle_verdict(&mut self, verdict: Verdict) {
+    pub fn handle_verdict(&mut self, verdict: LoginVerdict) {
         self.core.verdict = Some(verdict);
     }
 
@@ -434,15 +444,15 @@ impl Session {
         self.bad_commands = 0;
     }
 
-    /// The mailbox whose changes the client wants to hear of as they happen: call [`Self::handle_news`]
+    /// The mailbox whose changes the client wants to hear of as they happen: call [`Self::handle_mailbox_change`]
     /// whenever somebody may have changed it, and run the session.
-    pub fn idles_on(&self) -> Option<&MailboxHandle> {
+    pub fn idle_mailbox(&self) -> Option<&MailboxHandle> {
         let view = self.core.view().filter(|_| self.core.idles);
         view.map(View::handle)
     }
 
-    /// The mailbox of [`Self::idles_on`] may have changed.
-    pub fn handle_news(&mut self) {
+    /// The mailbox of [`Self::idle_mailbox`] may have changed.
+    pub fn handle_mailbox_change(&mut self) {
         self.core.has_news = true;
     }
 

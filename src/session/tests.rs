@@ -25,8 +25,8 @@ impl Talk {
             dialect: Dialect::auto(),
             max_message: MAX_MESSAGE,
             idle_timeout: Duration::from_secs(1800),
-            roles: Roles::default(),
-            create_roles: false,
+            special_uses: SpecialUses::default(),
+            autocreate: false,
             namespace_prefix: "",
             offers_tls: false,
             wire_log: WireLog::default(),
@@ -133,7 +133,7 @@ fn who_is_logged_in_may_be_silent_for_longer() {
     talk.clock.advance(Duration::from_secs(50));
     talk.say("a LOGIN fred secret\r\n");
     assert!(talk.session.poll_request().is_some());
-    talk.session.handle_verdict(Verdict::Granted {
+    talk.session.handle_verdict(LoginVerdict::Granted {
         user: "fred".to_owned(),
         account: Account {
             root: "/nowhere".into(),
@@ -154,7 +154,7 @@ fn who_is_logged_in_may_be_silent_for_longer() {
 fn a_client_that_does_not_read_is_dropped() {
     let mut talk = Talk::new();
     talk.say("a LOGIN fred secret\r\n");
-    talk.session.handle_verdict(Verdict::Denied);
+    talk.session.handle_verdict(LoginVerdict::Denied);
     let mut budget = Budget::unlimited(&talk.clock);
     talk.session.run(&mut talk.store, &mut budget);
     assert!(talk.session.has_output());
@@ -205,13 +205,13 @@ fn an_idle_client_that_does_not_read_is_owed_one_list_of_changes() {
         shout(&mut talk, session, "a SELECT INBOX\r\n");
     }
     shout(&mut talk, &mut idler, "b IDLE\r\n");
-    assert!(idler.idles_on().is_some());
+    assert!(idler.idle_mailbox().is_some());
     let before = idler.core.output.unsent();
     for round in 0..1000 {
         let sign = ["+", "-"][round % 2];
         let command = format!("c{round} STORE 1 {sign}FLAGS (\\Flagged)\r\n");
         shout(&mut talk, &mut other, &command);
-        idler.handle_news();
+        idler.handle_mailbox_change();
         shout(&mut talk, &mut idler, "");
         other.core.output = super::output::Output::default();
     }

@@ -15,7 +15,8 @@ use imap2d::testing::Dialect;
 use imap2d::testing::{Account, Settings, Store};
 use imap2d::testing::{Budget, Clock};
 use imap2d::testing::{
-    Peer, Request, Roles, ScramExchange, Session, SessionConfig, Turn, Verdict, WireLog,
+    LoginRequest, LoginVerdict, Peer, ScramExchange, Session, SessionConfig, SpecialUses, Turn,
+    WireLog,
 };
 use tempfile::TempDir;
 
@@ -87,8 +88,8 @@ impl Rig {
             dialect,
             max_message: 1 << 20,
             idle_timeout: Duration::from_secs(1800),
-            roles: Roles::default(),
-            create_roles: false,
+            special_uses: SpecialUses::default(),
+            autocreate: false,
             namespace_prefix: "",
             wire_log: WireLog::default(),
             offers_tls: false,
@@ -172,8 +173,8 @@ impl Rig {
     /// Tells a session in IDLE that its mailbox may have changed; what it says to that.
     pub(crate) fn stir(&mut self, number: usize) -> Vec<u8> {
         let mut received = Vec::new();
-        if self.sessions[number].idles_on().is_some() {
-            self.sessions[number].handle_news();
+        if self.sessions[number].idle_mailbox().is_some() {
+            self.sessions[number].handle_mailbox_change();
             self.drive(number, &mut received);
         }
         received
@@ -213,15 +214,15 @@ impl Rig {
     fn answer(&mut self, number: usize) {
         let granted = match self.sessions[number].poll_request() {
             None => return,
-            Some(Request::Verify { user, password, .. }) => {
+            Some(LoginRequest::Password { user, password, .. }) => {
                 user.eq_ignore_ascii_case(USER.as_bytes())
                     && password.expose() == PASSWORD.as_bytes()
             }
-            Some(Request::Scram(ScramExchange { rest: None, .. })) => {
-                let challenge = Verdict::Challenge(SERVER_FIRST.to_owned());
+            Some(LoginRequest::Scram(ScramExchange { rest: None, .. })) => {
+                let challenge = LoginVerdict::Challenge(SERVER_FIRST.to_owned());
                 return self.sessions[number].handle_verdict(challenge);
             }
-            Some(Request::Scram(ScramExchange {
+            Some(LoginRequest::Scram(ScramExchange {
                 rest: Some((_, client_final)),
                 ..
             })) => client_final.ends_with(PROOF.as_bytes()),
@@ -231,12 +232,12 @@ impl Rig {
             bboards: Some(self.boards()),
         };
         let verdict = match granted {
-            true => Verdict::Granted {
+            true => LoginVerdict::Granted {
                 user: USER.to_owned(),
                 account,
                 server_final: Some(SERVER_FINAL.to_owned()),
             },
-            false => Verdict::Denied,
+            false => LoginVerdict::Denied,
         };
         self.sessions[number].handle_verdict(verdict);
     }

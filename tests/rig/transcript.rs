@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use imap2d::testing::SpecialUse;
 use imap2d::testing::{Dialect, Level};
-use imap2d::testing::{Roles, TlsInfo};
+use imap2d::testing::{SpecialUses, TlsInfo};
 
 use super::{Harshness, Rig, put};
 
@@ -80,9 +80,9 @@ impl<'t> Player<'t> {
             };
         let read_only = text.lines().any(|line| line == "read-only");
         let rig = Rig::new(dialect, harshness, read_only, |config| {
-            config.roles = Roles::new(roles(text));
+            config.special_uses = SpecialUses::new(roles(text));
             config.offers_tls = text.lines().any(|line| line == "offers-tls");
-            config.create_roles = text.lines().any(|line| line == "create-roles");
+            config.autocreate = text.lines().any(|line| line == "create-roles");
             if text.lines().any(|line| line == "namespace-prefix INBOX.") {
                 config.namespace_prefix = "INBOX.";
             }

@@ -23,7 +23,7 @@ use super::walls::Walls;
 use crate::auth::{AccountInfo, Authenticator};
 use crate::options::{MailTemplate, Mode, Options, PlaintextLogin};
 use crate::protocol::Mechanism;
-use crate::session::{Peer, Request, Verdict};
+use crate::session::{LoginRequest, LoginVerdict, Peer};
 use crate::store::Account;
 use mio::{Registry, Token};
 use std::collections::{BTreeMap, HashMap};
@@ -87,7 +87,7 @@ pub(super) struct Delivery {
     pub(super) to: Token,
     /// What [`Gate::ask`] has answered it.
     pub(super) serial: Serial,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: LoginVerdict,
 }
 
 impl Gate {
@@ -135,6 +135,7 @@ impl Gate {
         // An IPv4 client of an IPv6 socket is shown, and judged, as what it is.
         let ip = address.ip().to_canonical();
         Peer {
+            id: 0,
             name: SocketAddr::new(ip, address.port()).to_string(),
             address: Some(ip),
             offers_scram: self.offers_scram,
@@ -163,14 +164,14 @@ impl Gate {
         &mut self,
         from: Token,
         peer: &Peer,
-        request: Request,
+        request: LoginRequest,
         now: Instant,
     ) -> Serial {
         self.last_serial += 1;
         let serial = Serial(self.last_serial);
         let network = peer.address.map(Network::of);
         let (attempt, question) = match request {
-            Request::Verify {
+            LoginRequest::Password {
                 user,
                 password,
                 method,
@@ -184,7 +185,7 @@ impl Gate {
                 };
                 (attempt, Question::Password { user, password })
             }
-            Request::Scram(exchange) => {
+            LoginRequest::Scram(exchange) => {
                 let attempt = Attempt {
                     from,
                     address: peer.address,
@@ -285,10 +286,10 @@ impl Gate {
             } => self.let_in(attempt, account, server_final),
             Answer::Denied => {
                 log::warn!("login failed: {attempt}");
-                Verdict::Denied
+                LoginVerdict::Denied
             }
             Answer::Unavailable(reason) => unavailable(attempt, &reason),
-            Answer::Challenge(message) => Verdict::Challenge(message),
+            Answer::Challenge(message) => LoginVerdict::Challenge(message),
         };
         Delivery {
             to: attempt.from,
@@ -302,11 +303,11 @@ impl Gate {
         attempt: &Attempt,
         person: AccountInfo,
         server_final: Option<String>,
-    ) -> Verdict {
+    ) -> LoginVerdict {
         match self.account(&person) {
             Ok(account) => {
                 log::info!("login granted: {attempt}");
-                Verdict::Granted {
+                LoginVerdict::Granted {
                     user: person.user,
                     account,
                     server_final,
@@ -363,9 +364,9 @@ pub(super) fn mail_root(person: &AccountInfo, mail: &MailTemplate) -> Result<Pat
 }
 
 /// Our fault: the client is told that much, the log is told why.
-fn unavailable(attempt: &Attempt, reason: &str) -> Verdict {
+fn unavailable(attempt: &Attempt, reason: &str) -> LoginVerdict {
     log::error!("login is not possible: {attempt}: {reason}");
-    Verdict::Unavailable("Login is not possible at the moment".into())
+    LoginVerdict::Unavailable("Login is not possible at the moment".into())
 }
 
 /// A name from a client, as it may stand in a log between quotes: no line break, no quote, not endless.

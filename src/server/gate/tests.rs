@@ -23,8 +23,8 @@ fn peer(address: &str) -> Peer {
     gate(&[]).peer(address)
 }
 
-fn password(password: &str) -> Request {
-    Request::Verify {
+fn password(password: &str) -> LoginRequest {
+    LoginRequest::Password {
         user: b"ann".to_vec(),
         password: Secret::new(password.into()),
         method: Mechanism::Plain,
@@ -56,8 +56,10 @@ fn each_connection_gets_its_own_verdict() {
         for delivery in deliver(&mut gate, now) {
             seen += 1;
             match delivery.verdict {
-                Verdict::Denied => assert_eq!((delivery.to, delivery.serial), (Token(1), wrong)),
-                Verdict::Granted { user, account, .. } => {
+                LoginVerdict::Denied => {
+                    assert_eq!((delivery.to, delivery.serial), (Token(1), wrong));
+                }
+                LoginVerdict::Granted { user, account, .. } => {
                     assert_eq!((delivery.to, delivery.serial), (Token(2), right));
                     assert_eq!(user, "ann");
                     assert_eq!(account.root, PathBuf::from("/srv/mail/ann"));
@@ -78,7 +80,7 @@ fn who_has_failed_waits_and_others_do_not() {
         gate.ask(Token(1), &one, password("wrong"), now);
         let late = now + Duration::from_secs(60);
         let verdict = &deliver(&mut gate, late)[0].verdict;
-        assert!(matches!(verdict, Verdict::Denied), "{verdict:?}");
+        assert!(matches!(verdict, LoginVerdict::Denied), "{verdict:?}");
     }
     gate.ask(Token(1), &one, password("secret"), now);
     gate.ask(Token(2), &other, password("secret"), now);

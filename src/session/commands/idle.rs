@@ -1,7 +1,7 @@
 //! IDLE (RFC 2177): the client is told of changes as they happen, until it sends DONE.
 //!
 //! The session does not know when its mailbox changes: whoever runs it watches the mailbox and says so
-//! ([`handle_news`](crate::session::Session::handle_news)). Then the mailbox is looked at, and what is
+//! ([`handle_mailbox_change`](crate::session::Session::handle_mailbox_change)). Then the mailbox is looked at, and what is
 //! new is told as at the end of any command, but only once the client has taken everything that was told
 //! before. A client that does not read thus gets one longer list of changes later on, instead of a queue
 //! that grows.

@@ -7,7 +7,7 @@ use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
-use crate::session::{Request, Verdict};
+use crate::session::{LoginRequest, LoginVerdict};
 use crate::store::Account;
 
 /// Waiting for a verdict.
@@ -35,7 +35,7 @@ impl Login {
     pub(super) fn ask(credentials: Credentials, method: Mechanism, core: &mut Core) -> Self {
         ask(
             core,
-            Request::Verify {
+            LoginRequest::Password {
                 user: credentials.user,
                 password: credentials.password,
                 method,
@@ -48,20 +48,20 @@ impl Login {
 impl Job for Login {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
         Step::Done(match ready!(verdict(cx.core)) {
-            Verdict::Granted { user, account, .. } => granted(cx.core, &user, account),
+            LoginVerdict::Granted { user, account, .. } => granted(cx.core, &user, account),
             other => not_granted(cx.core, other),
         })
     }
 }
 
 /// Puts a request to the shell around the session.
-pub(super) fn ask(core: &mut Core, request: Request) {
+pub(super) fn ask(core: &mut Core, request: LoginRequest) {
     core.request = Some(request);
     core.awaits_verdict = true;
 }
 
 /// The answer to the request.
-pub(super) fn verdict(core: &mut Core) -> Step<Verdict> {
+pub(super) fn verdict(core: &mut Core) -> Step<LoginVerdict> {
     let Some(verdict) = core.verdict.take() else {
         return Step::Yield(Why::External);
     };
@@ -80,10 +80,10 @@ pub(super) fn granted(core: &mut Core, user: &str, account: Account) -> Reply {
 }
 
 /// Does not. A challenge where none can be is no reason to let anybody in.
-pub(super) fn not_granted(core: &mut Core, verdict: Verdict) -> Reply {
+pub(super) fn not_granted(core: &mut Core, verdict: LoginVerdict) -> Reply {
     let reply = match verdict {
-        Verdict::Unavailable(text) => Reply::no(text).with_code(Code::Unavailable),
-        Verdict::Denied | Verdict::Challenge(_) | Verdict::Granted { .. } => {
+        LoginVerdict::Unavailable(text) => Reply::no(text).with_code(Code::Unavailable),
+        LoginVerdict::Denied | LoginVerdict::Challenge(_) | LoginVerdict::Granted { .. } => {
             core.failed_logins += 1;
             Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed)
         }

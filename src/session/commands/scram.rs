@@ -19,7 +19,7 @@ use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
-use crate::session::{Request, ScramExchange, TlsInfo, Verdict};
+use crate::session::{LoginRequest, LoginVerdict, ScramExchange, TlsInfo};
 use crate::store::Account;
 
 use super::authenticate::{hear, refused};
@@ -143,20 +143,20 @@ impl Scram {
             client_first: message.to_vec(),
             rest: None,
         };
-        login::ask(core, Request::Scram(exchange.clone()));
+        login::ask(core, LoginRequest::Scram(exchange.clone()));
         Ok(Stage::AwaitChallenge(exchange))
     }
 }
 
 /// The first message was answered.
-fn challenge(exchange: &ScramExchange, verdict: Verdict, core: &mut Core) -> Next {
+fn challenge(exchange: &ScramExchange, verdict: LoginVerdict, core: &mut Core) -> Next {
     match verdict {
-        Verdict::Challenge(message) => {
+        LoginVerdict::Challenge(message) => {
             core.encoder().challenge(&message);
             Ok(Stage::HearFinal(exchange.clone(), message))
         }
         // Nobody has proved anything yet.
-        Verdict::Granted { .. } => Err(login::not_granted(core, Verdict::Denied)),
+        LoginVerdict::Granted { .. } => Err(login::not_granted(core, LoginVerdict::Denied)),
         other => Err(login::not_granted(core, other)),
     }
 }
@@ -171,14 +171,14 @@ fn ask_for_verdict(
         rest: Some((server_first, client_final)),
         ..exchange.clone()
     };
-    login::ask(core, Request::Scram(exchange));
+    login::ask(core, LoginRequest::Scram(exchange));
     Stage::AwaitVerdict
 }
 
 /// The client has proved who it is; now it is our turn.
-fn prove(verdict: Verdict, core: &mut Core) -> Next {
+fn prove(verdict: LoginVerdict, core: &mut Core) -> Next {
     match verdict {
-        Verdict::Granted {
+        LoginVerdict::Granted {
             user,
             account,
             server_final: Some(message),

@@ -51,7 +51,7 @@ fn create_for(
     if others.contains(name) {
         return Err(StoreError::Exists);
     }
-    if !cx.core.config.roles.would_hold(name, uses, &others) {
+    if !cx.core.config.special_uses.would_hold(name, uses, &others) {
         return Ok(false);
     }
     cx.store.create(account, name).map(|()| true)

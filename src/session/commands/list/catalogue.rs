@@ -47,7 +47,7 @@ impl Catalogue {
     fn uses(&self, core: &Core) -> BTreeMap<String, Vec<SpecialUse>> {
         let holders = core
             .config
-            .roles
+            .special_uses
             .holders(self.mailboxes.values().filter_map(own));
         let on_wire = |name: &MailboxName| name_on_wire(&MailboxRef::Personal(name.clone()), core);
         holders

@@ -39,29 +39,29 @@ const COMMON: [(SpecialUse, &[&str]); 5] = [
 
 /// The names for each use, the preferred one first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roles(Vec<(SpecialUse, Vec<String>)>);
+pub struct SpecialUses(Vec<(SpecialUse, Vec<String>)>);
 
-impl Default for Roles {
+impl Default for SpecialUses {
     fn default() -> Self {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         Self(COMMON.map(|(used, names)| (used, owned(names))).into())
     }
 }
 
-impl Roles {
+impl SpecialUses {
     /// The common names, but for the uses for which there are others. An empty name is none: it leaves the
     /// use to nobody.
     pub fn new(said: impl IntoIterator<Item = (SpecialUse, String)>) -> Self {
         let said: Vec<(SpecialUse, String)> = said.into_iter().collect();
-        let mut roles = Self::default();
-        for (used, names) in &mut roles.0 {
+        let mut special_uses = Self::default();
+        for (used, names) in &mut special_uses.0 {
             let others = said.iter().filter(|(other, _)| other == used);
             if others.clone().next().is_some() {
                 let others = others.map(|(_, name)| name.clone());
                 *names = others.filter(|name| !name.is_empty()).collect();
             }
         }
-        roles
+        special_uses
     }
 
     /// The mailboxes among those that have a use, with their uses.
@@ -136,7 +136,7 @@ impl Furnish {
     /// To be stepped until done. What cannot be created is logged: it is no reason not to let the user in.
     pub(super) fn step(
         &mut self,
-        roles: &Roles,
+        special_uses: &SpecialUses,
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Step<()> {
@@ -151,7 +151,7 @@ impl Furnish {
             let account = &self.account;
             let left = self
                 .left
-                .get_or_insert_with(|| missing(roles, account, store));
+                .get_or_insert_with(|| missing(special_uses, account, store));
             let Some(name) = left.pop() else {
                 return Step::Done(());
             };
@@ -163,10 +163,10 @@ impl Furnish {
     }
 }
 
-fn missing(roles: &Roles, account: &Account, store: &Store) -> Vec<MailboxName> {
+fn missing(special_uses: &SpecialUses, account: &Account, store: &Store) -> Vec<MailboxName> {
     match store.list(account) {
         Ok(names) if !store.settings().read_only && names.iter().all(MailboxName::is_inbox) => {
-            roles.preferred().into_iter().rev().collect()
+            special_uses.preferred().into_iter().rev().collect()
         }
         Ok(_) => Vec::new(),
         Err(error) => {
@@ -195,17 +195,17 @@ mod tests {
         names.iter().map(name).collect()
     }
 
-    fn holder(roles: &Roles, used: SpecialUse, mailboxes: &[&str]) -> Option<String> {
+    fn holder(special_uses: &SpecialUses, used: SpecialUse, mailboxes: &[&str]) -> Option<String> {
         let mailboxes = names(mailboxes);
-        let holders = roles.holders(&mailboxes);
+        let holders = special_uses.holders(&mailboxes);
         let mut found = holders.iter().filter(|(_, uses)| uses.contains(&used));
         found.next().map(|(name, _)| name.to_string())
     }
 
     #[test]
     fn the_first_that_exists_has_the_use() {
-        let roles = Roles::default();
-        let holds = |mailboxes: &[&str]| holder(&roles, Sent, mailboxes);
+        let special_uses = SpecialUses::default();
+        let holds = |mailboxes: &[&str]| holder(&special_uses, Sent, mailboxes);
         assert_eq!(
             holds(&["INBOX", "Sent Items", "Sent"]).as_deref(),
             Some("Sent")
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn others_instead_of_the_common_ones() {
-        let roles = Roles::new([
+        let special_uses = SpecialUses::new([
             (Sent, "Gesendet".to_owned()),
             (Sent, "Alt.Gesendet".to_owned()),
             (Trash, String::new()),
@@ -237,16 +237,23 @@ mod tests {
             (Trash, None),
             (SpecialUse::Junk, Some("Spam")),
         ] {
-            assert_eq!(holder(&roles, used, &all).as_deref(), want, "{used:?}");
+            assert_eq!(
+                holder(&special_uses, used, &all).as_deref(),
+                want,
+                "{used:?}"
+            );
         }
-        assert_eq!(roles.preferred(), names(&["Archive", "Gesendet", "Junk"]));
+        assert_eq!(
+            special_uses.preferred(),
+            names(&["Archive", "Gesendet", "Junk"])
+        );
     }
 
     #[test]
     fn a_use_is_not_taken_from_another() {
-        let roles = Roles::default();
+        let special_uses = SpecialUses::default();
         let would = |name: &str, uses: &[SpecialUse], others: &[&str]| {
-            roles.would_hold(&names(&[name])[0], uses, &names(others))
+            special_uses.would_hold(&names(&[name])[0], uses, &names(others))
         };
         assert!(would("Sent", &[Sent], &["INBOX", "Sent Items"]));
         assert!(would("Sent Items", &[Sent], &["INBOX"]));
