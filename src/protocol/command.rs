@@ -14,7 +14,7 @@ use super::id::IdFields;
 use super::list::ListArguments;
 use super::mailbox::{MailboxKind, StatusItem};
 use super::resync::{FetchModifiers, SelectParameters};
-use super::sasl::Mechanism;
+use super::sasl::{Credentials, Mechanism};
 use super::search::{SearchKey, SearchReturn};
 use super::sort::{SortCriterion, ThreadAlgorithm};
 
@@ -40,207 +40,231 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What a client wants. Names of mailboxes are as sent, and may be no names at all.
+/// A command and its arguments. Mailbox names are the octets that the client sent; they may not be valid names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Say who one is, step by step.
-    Authenticate {
-        /// How; nothing stands for a way that is not known here.
-        mechanism: Option<Mechanism>,
-        /// The first response, out of its wrapping, if it came along (RFC 4959).
-        initial: Option<Secret>,
-    },
-    /// Select a bulletin board (RFC 1176 p. 11).
-    Bboard {
-        /// Its name.
-        name: Vec<u8>,
-    },
-    /// What the server can do.
+    /// Starts a SASL authentication.
+    Authenticate(AuthenticateArguments),
+    /// Selects the bulletin board of that name (RFC 1176 p. 11).
+    Bboard(Vec<u8>),
+    /// Asks for the capabilities of the server.
     Capability,
-    /// Look for news of the mailbox.
+    /// Asks for changes of the mailbox.
     Check,
-    /// Remove the deleted messages without a word, and leave the mailbox.
+    /// Expunges the deleted messages without untagged responses, and leaves the mailbox.
     Close,
-    /// Copy messages.
-    Copy {
-        /// The set is of unique identifiers.
-        uid: bool,
-        /// Which.
-        set: MessageSet,
-        /// Where to.
-        mailbox: Vec<u8>,
-    },
-    /// Create a mailbox.
-    Create {
-        /// Its name.
-        mailbox: Vec<u8>,
-        /// The attributes of the special uses it is to have (RFC 6154 §3).
-        uses: Vec<Vec<u8>>,
-    },
-    /// Delete a mailbox.
-    Delete {
-        /// Its name.
-        mailbox: Vec<u8>,
-    },
-    /// Select a mailbox for reading only.
-    Examine {
-        /// Its name.
-        mailbox: Vec<u8>,
-        /// How.
-        parameters: SelectParameters,
-    },
-    /// Switch extensions on that change what the server says (RFC 5161).
-    Enable {
-        /// Their names.
-        extensions: Vec<Vec<u8>>,
-    },
-    /// Remove the deleted messages.
-    Expunge {
-        /// Only those with these unique identifiers.
-        uids: Option<MessageSet>,
-    },
-    /// Data of messages.
-    Fetch {
-        /// The set is of unique identifiers.
-        uid: bool,
-        /// Which messages.
-        set: MessageSet,
-        /// Which data, at least one item.
-        items: Vec<FetchItem>,
-        /// Of which of them.
-        modifiers: FetchModifiers,
-    },
-    /// Names of mailboxes or bulletin boards, in the old way (RFC 1176 p. 12, RFC 2062 p. 1-2).
-    Find {
-        /// Which kind.
-        what: MailboxKind,
-        /// All of them, not only what is subscribed to.
-        all: bool,
-        /// See [`super::Pattern::find`].
-        pattern: Vec<u8>,
-    },
-    /// Say what program one is.
-    Id {
-        /// What it says of itself.
-        fields: IdFields,
-    },
-    /// Be told of changes as they happen (RFC 2177).
+    /// Copies messages.
+    Copy(CopyArguments),
+    /// Creates a mailbox.
+    Create(CreateArguments),
+    /// Deletes the mailbox of that name.
+    Delete(Vec<u8>),
+    /// Selects a mailbox for reading only.
+    Examine(SelectArguments),
+    /// Switches on the extensions of these names, which change what the server sends (RFC 5161).
+    Enable(Vec<Vec<u8>>),
+    /// Expunges the deleted messages; of UID EXPUNGE only those with these UIDs (RFC 4315 §2.1).
+    Expunge(Option<MessageSet>),
+    /// Asks for data of messages.
+    Fetch(FetchArguments),
+    /// Asks for names of mailboxes or bulletin boards, in the IMAP2 way (RFC 1176 p. 12, RFC 2062 p. 1-2).
+    Find(FindArguments),
+    /// Names the client's program (RFC 2971).
+    Id(IdFields),
+    /// Asks for changes as they happen (RFC 2177).
     Idle,
-    /// Names of mailboxes.
+    /// Asks for names of mailboxes: LIST or LSUB.
     List(ListArguments),
-    /// Say who one is.
-    Login {
-        /// The user.
-        user: Vec<u8>,
-        /// The password.
-        password: Secret,
-    },
-    /// Say goodbye.
+    /// Logs in with user and password.
+    Login(Credentials),
+    /// Ends the session.
     Logout,
-    /// Move messages.
-    Move {
-        /// The set is of unique identifiers.
-        uid: bool,
-        /// Which.
-        set: MessageSet,
-        /// Where to.
-        mailbox: Vec<u8>,
-    },
-    /// Where the mailboxes are.
+    /// Moves messages (RFC 6851).
+    Move(CopyArguments),
+    /// Asks for the prefixes of mailbox names (RFC 2342).
     Namespace,
-    /// Nothing.
+    /// Does nothing.
     Noop,
-    /// A piece of a message (RFC 2062 p. 3).
-    Partial {
-        /// The number of the message.
-        number: u32,
-        /// Of which text.
-        item: FetchItem,
-        /// The first octet, counted from 1.
-        start: u32,
-        /// How many octets.
-        count: u32,
-    },
-    /// Rename a mailbox.
-    Rename {
-        /// The mailbox.
-        from: Vec<u8>,
-        /// Its new name.
-        to: Vec<u8>,
-    },
-    /// Search for messages.
-    Search {
-        /// The answer is to be in unique identifiers.
-        uid: bool,
-        /// What is to be told of what was found, in an extended search.
-        returns: Option<SearchReturn>,
-        /// The charset of the strings in the keys.
-        charset: Option<Vec<u8>>,
-        /// All must hold; at least one.
-        keys: Vec<SearchKey>,
-    },
-    /// Select a mailbox.
-    Select {
-        /// Its name.
-        mailbox: Vec<u8>,
-        /// How.
-        parameters: SelectParameters,
-    },
-    /// Search for messages, and sort them.
-    Sort {
-        /// The answer is to be in unique identifiers.
-        uid: bool,
-        /// By what; the first counts most.
-        criteria: Vec<SortCriterion>,
-        /// The charset of the strings in the keys.
-        charset: Vec<u8>,
-        /// All must hold; at least one.
-        keys: Vec<SearchKey>,
-    },
-    /// Begin TLS.
+    /// Asks for a range of octets of a message (RFC 2062 p. 3).
+    Partial(PartialArguments),
+    /// Renames a mailbox.
+    Rename(RenameArguments),
+    /// Searches for messages.
+    Search(SearchArguments),
+    /// Selects a mailbox.
+    Select(SelectArguments),
+    /// Searches for messages and sorts them (RFC 5256).
+    Sort(SortArguments),
+    /// Starts TLS.
     StartTls,
-    /// Facts of a mailbox that need not be selected.
-    Status {
-        /// Its name.
-        mailbox: Vec<u8>,
-        /// Which facts, each once, at least one.
-        items: Vec<StatusItem>,
-    },
-    /// Change flags.
-    Store {
-        /// The set is of unique identifiers.
-        uid: bool,
-        /// Of which messages.
-        set: MessageSet,
-        /// How.
-        operation: FlagOperation,
-        /// The new flags need not be told.
-        silent: bool,
-        /// Which flags.
-        flags: FlagList,
-        /// Only of messages with no greater mod-sequence.
-        unchanged_since: Option<u64>,
-    },
-    /// Subscribe, or unsubscribe.
-    Subscribe {
-        /// What the name is of.
-        what: MailboxKind,
-        /// The name.
-        name: Vec<u8>,
-        /// Subscribe.
-        on: bool,
-    },
-    /// Search for messages, and tell which answer which.
-    Thread {
-        /// The answer is to be in unique identifiers.
-        uid: bool,
-        /// How to find that out.
-        algorithm: ThreadAlgorithm,
-        /// The charset of the strings in the keys.
-        charset: Vec<u8>,
-        /// All must hold; at least one.
-        keys: Vec<SearchKey>,
-    },
-    /// Leave the mailbox, and remove nothing (RFC 3691).
+    /// Asks for the status of a mailbox that need not be selected.
+    Status(StatusArguments),
+    /// Changes flags.
+    Store(StoreArguments),
+    /// Subscribes to a mailbox or bulletin board.
+    Subscribe(SubscribeArguments),
+    /// Searches for messages and groups them into threads (RFC 5256).
+    Thread(ThreadArguments),
+    /// Leaves the mailbox without expunging (RFC 3691).
     Unselect,
+    /// Unsubscribes from a mailbox or bulletin board.
+    Unsubscribe(SubscribeArguments),
+}
+
+/// The arguments of AUTHENTICATE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuthenticateArguments {
+    /// The mechanism; `None` if the server does not know the name.
+    pub mechanism: Option<Mechanism>,
+    /// The initial response, decoded from base64, if the client sent one (RFC 4959).
+    pub initial: Option<Secret>,
+}
+
+/// The arguments of COPY and MOVE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CopyArguments {
+    /// The set is of UIDs.
+    pub uid: bool,
+    /// The messages.
+    pub set: MessageSet,
+    /// The destination.
+    pub mailbox: Vec<u8>,
+}
+
+/// The arguments of CREATE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CreateArguments {
+    /// The name of the new mailbox.
+    pub mailbox: Vec<u8>,
+    /// The attributes of the special uses it shall have (RFC 6154 §3).
+    pub uses: Vec<Vec<u8>>,
+}
+
+/// The arguments of SELECT and EXAMINE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SelectArguments {
+    /// The name of the mailbox.
+    pub mailbox: Vec<u8>,
+    /// What follows the name in parentheses.
+    pub parameters: SelectParameters,
+}
+
+/// The arguments of FETCH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FetchArguments {
+    /// The set is of UIDs.
+    pub uid: bool,
+    /// The messages.
+    pub set: MessageSet,
+    /// The data items, at least one.
+    pub items: Vec<FetchItem>,
+    /// What follows the items in parentheses.
+    pub modifiers: FetchModifiers,
+}
+
+/// The arguments of FIND.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FindArguments {
+    /// What the names are of.
+    pub kind: MailboxKind,
+    /// All names, not only those that the user is subscribed to.
+    pub all: bool,
+    /// See [`super::Pattern::find`].
+    pub pattern: Vec<u8>,
+}
+
+/// The arguments of PARTIAL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PartialArguments {
+    /// The sequence number of the message.
+    pub number: u32,
+    /// The text that the range is of.
+    pub item: FetchItem,
+    /// The first octet, counted from 1.
+    pub start: u32,
+    /// The number of octets.
+    pub count: u32,
+}
+
+/// The arguments of RENAME.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RenameArguments {
+    /// The present name of the mailbox.
+    pub from: Vec<u8>,
+    /// Its new name.
+    pub to: Vec<u8>,
+}
+
+/// The arguments of SEARCH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SearchArguments {
+    /// The answer shall be in UIDs.
+    pub uid: bool,
+    /// The result options of an extended search.
+    pub returns: Option<SearchReturn>,
+    /// The charset of the strings in the keys.
+    pub charset: Option<Vec<u8>>,
+    /// The search keys, at least one; a message must match all of them.
+    pub keys: Vec<SearchKey>,
+}
+
+/// The arguments of SORT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SortArguments {
+    /// The answer shall be in UIDs.
+    pub uid: bool,
+    /// The sort criteria, at least one, the most significant first.
+    pub criteria: Vec<SortCriterion>,
+    /// The charset of the strings in the keys.
+    pub charset: Vec<u8>,
+    /// The search keys, at least one; a message must match all of them.
+    pub keys: Vec<SearchKey>,
+}
+
+/// The arguments of STATUS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StatusArguments {
+    /// The name of the mailbox.
+    pub mailbox: Vec<u8>,
+    /// The status items, each once, at least one.
+    pub items: Vec<StatusItem>,
+}
+
+/// The arguments of STORE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoreArguments {
+    /// The set is of UIDs.
+    pub uid: bool,
+    /// The messages.
+    pub set: MessageSet,
+    /// What to do with the flags.
+    pub operation: FlagOperation,
+    /// The client does not want to see the new flags.
+    pub silent: bool,
+    /// The flags.
+    pub flags: FlagList,
+    /// Changes only messages whose mod-sequence is not greater (RFC 7162 §3.1.3).
+    pub unchanged_since: Option<u64>,
+}
+
+/// The arguments of SUBSCRIBE and UNSUBSCRIBE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SubscribeArguments {
+    /// What the name is of.
+    pub kind: MailboxKind,
+    /// The name.
+    pub name: Vec<u8>,
+}
+
+/// The arguments of THREAD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ThreadArguments {
+    /// The answer shall be in UIDs.
+    pub uid: bool,
+    /// The threading algorithm.
+    pub algorithm: ThreadAlgorithm,
+    /// The charset of the strings in the keys.
+    pub charset: Vec<u8>,
+    /// The search keys, at least one; a message must match all of them.
+    pub keys: Vec<SearchKey>,
 }

@@ -1,8 +1,6 @@
 //! COPY (RFC 1064 p. 13) and MOVE (RFC 6851).
 
-use crate::types::MessageSet;
-
-use super::command::Command;
+use super::command::{Command, CopyArguments};
 use super::mailbox::mailbox;
 use super::parser::{Cursor, Parsed};
 use super::set::sequence_set;
@@ -11,28 +9,22 @@ use super::set::sequence_set;
 /// copy ::= "COPY" SP sequence SP mailbox                         RFC 1064 p. 24
 /// ```
 pub(super) fn copy(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let (set, mailbox) = messages_and_mailbox(cursor)?;
-    Ok(Command::Copy {
-        uid: false,
-        set,
-        mailbox,
-    })
+    arguments(cursor).map(Command::Copy)
 }
 
 /// ```text
 /// move = "MOVE" SP sequence-set SP mailbox                       RFC 6851 §5
 /// ```
 pub(super) fn move_messages(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let (set, mailbox) = messages_and_mailbox(cursor)?;
-    Ok(Command::Move {
-        uid: false,
-        set,
-        mailbox,
-    })
+    arguments(cursor).map(Command::Move)
 }
 
-fn messages_and_mailbox(cursor: &mut Cursor<'_>) -> Parsed<(MessageSet, Vec<u8>)> {
+fn arguments(cursor: &mut Cursor<'_>) -> Parsed<CopyArguments> {
     let set = sequence_set(cursor)?;
     cursor.space()?;
-    Ok((set, mailbox(cursor)?))
+    Ok(CopyArguments {
+        uid: false,
+        set,
+        mailbox: mailbox(cursor)?,
+    })
 }

@@ -1,6 +1,6 @@
 //! The arguments of FETCH and PARTIAL: message data items and sections.
 
-use super::command::Command;
+use super::command::{Command, FetchArguments, PartialArguments};
 use super::dialect::Level;
 use super::parser::{Cursor, Parsed};
 use super::resync::fetch_modifiers;
@@ -176,12 +176,12 @@ pub(super) fn fetch(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     cursor.space()?;
     let items = fetch_items(cursor)?;
     let modifiers = fetch_modifiers(cursor)?;
-    Ok(Command::Fetch {
+    Ok(Command::Fetch(FetchArguments {
         uid: false,
         set,
         items,
         modifiers,
-    })
+    }))
 }
 
 /// The numbers count from 1 (RFC 2062 p. 3).
@@ -201,12 +201,12 @@ pub(super) fn partial(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let start = cursor.nonzero()?;
     cursor.space()?;
     let count = cursor.number()?;
-    Ok(Command::Partial {
+    Ok(Command::Partial(PartialArguments {
         number,
         item,
         start,
         count,
-    })
+    }))
 }
 
 fn fetch_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {

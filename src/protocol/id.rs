@@ -14,11 +14,10 @@ const MAX_FIELDS: usize = 100;
 /// id_params_list = "(" #(string SPACE nstring) ")" / nil
 /// ```
 pub(super) fn id(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let fields = match cursor.eat_word("NIL") {
-        true => Vec::new(),
-        false => cursor.list(MAX_FIELDS, field)?,
-    };
-    Ok(Command::Id { fields })
+    match cursor.eat_word("NIL") {
+        true => Ok(Command::Id(Vec::new())),
+        false => cursor.list(MAX_FIELDS, field).map(Command::Id),
+    }
 }
 
 fn field(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, Option<Vec<u8>>)> {
@@ -40,7 +39,7 @@ mod tests {
         let command = id(&mut cursor)?;
         cursor.end()?;
         match command {
-            Command::Id { fields } => Ok(fields),
+            Command::Id(fields) => Ok(fields),
             other => panic!("{other:?}"),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::command::{Command, Secret};
 use super::parser::{Cursor, Parsed};
+use super::sasl::Credentials;
 
 /// Most names in one ENABLE.
 const MAX_EXTENSIONS: usize = 100;
@@ -13,7 +14,7 @@ pub(super) fn login(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let user = cursor.string()?.into_owned();
     cursor.space()?;
     let password = Secret::new(cursor.string()?.into_owned());
-    Ok(Command::Login { user, password })
+    Ok(Command::Login(Credentials { user, password }))
 }
 
 /// ```text
@@ -29,7 +30,7 @@ pub(super) fn enable(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         }
         extensions.push(name.to_vec());
         if cursor.is_at_end() {
-            return Ok(Command::Enable { extensions });
+            return Ok(Command::Enable(extensions));
         }
         cursor.space()?;
     }

@@ -5,7 +5,10 @@
 
 use std::borrow::Cow;
 
-use super::command::Command;
+use super::command::{
+    Command, CreateArguments, FindArguments, RenameArguments, SelectArguments, StatusArguments,
+    SubscribeArguments,
+};
 use super::dialect::Level;
 use super::parser::{Cursor, Parsed};
 use super::resync::select_parameters;
@@ -89,23 +92,20 @@ pub(super) fn mailbox(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
 /// select   = "SELECT" SP mailbox [select-params]                 RFC 4466 §6
 /// ```
 pub(super) fn select(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let mailbox = mailbox(cursor)?;
-    let parameters = select_parameters(cursor)?;
-    Ok(Command::Select {
-        mailbox,
-        parameters,
-    })
+    select_arguments(cursor).map(Command::Select)
 }
 
 /// ```text
 /// examine = "EXAMINE" SP mailbox [select-params]
 /// ```
 pub(super) fn examine(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let mailbox = mailbox(cursor)?;
-    let parameters = select_parameters(cursor)?;
-    Ok(Command::Examine {
-        mailbox,
-        parameters,
+    select_arguments(cursor).map(Command::Examine)
+}
+
+fn select_arguments(cursor: &mut Cursor<'_>) -> Parsed<SelectArguments> {
+    Ok(SelectArguments {
+        mailbox: mailbox(cursor)?,
+        parameters: select_parameters(cursor)?,
     })
 }
 
@@ -113,7 +113,7 @@ pub(super) fn examine(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// bboard ::= "BBOARD" SP string                                  RFC 1176 p. 26
 /// ```
 pub(super) fn bboard(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    mailbox(cursor).map(|name| Command::Bboard { name })
+    mailbox(cursor).map(Command::Bboard)
 }
 
 /// ```text
@@ -131,7 +131,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
             uses.extend(named);
         }
     }
-    Ok(Command::Create { mailbox, uses })
+    Ok(Command::Create(CreateArguments { mailbox, uses }))
 }
 
 fn create_param(cursor: &mut Cursor<'_>) -> Parsed<Vec<Vec<u8>>> {
@@ -149,7 +149,7 @@ fn create_param(cursor: &mut Cursor<'_>) -> Parsed<Vec<Vec<u8>>> {
 /// delete = "DELETE" SP mailbox
 /// ```
 pub(super) fn delete(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    mailbox(cursor).map(|mailbox| Command::Delete { mailbox })
+    mailbox(cursor).map(Command::Delete)
 }
 
 /// ```text
@@ -159,7 +159,7 @@ pub(super) fn rename(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let from = mailbox(cursor)?;
     cursor.space()?;
     let to = mailbox(cursor)?;
-    Ok(Command::Rename { from, to })
+    Ok(Command::Rename(RenameArguments { from, to }))
 }
 
 /// The pattern is a string if it looks like one, else it is the rest of the line, for names may have
@@ -170,7 +170,7 @@ pub(super) fn rename(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// find_option ::= ["ALL."] ("MAILBOXES" / "BBOARDS")             RFC 2062 p. 7
 /// ```
 pub(super) fn find(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let (what, all) = find_option(cursor)?;
+    let (kind, all) = find_option(cursor)?;
     if all {
         cursor.needs(Level::Imap2bis);
     }
@@ -184,18 +184,18 @@ pub(super) fn find(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     if pattern.iter().any(u8::is_ascii_control) {
         return Err("a pattern must not have control characters");
     }
-    Ok(Command::Find { what, all, pattern })
+    Ok(Command::Find(FindArguments { kind, all, pattern }))
 }
 
 fn find_option(cursor: &mut Cursor<'_>) -> Parsed<(MailboxKind, bool)> {
-    for (name, what, all) in [
+    for (name, kind, all) in [
         ("MAILBOXES", MailboxKind::Mailbox, false),
         ("ALL.MAILBOXES", MailboxKind::Mailbox, true),
         ("BBOARDS", MailboxKind::Bboard, false),
         ("ALL.BBOARDS", MailboxKind::Bboard, true),
     ] {
         if cursor.eat_word(name) {
-            return Ok((what, all));
+            return Ok((kind, all));
         }
     }
     Err("only MAILBOXES, ALL.MAILBOXES, BBOARDS and ALL.BBOARDS can be found")
@@ -206,7 +206,7 @@ fn find_option(cursor: &mut Cursor<'_>) -> Parsed<(MailboxKind, bool)> {
 /// subscribe_old ::= "SUBSCRIBE" SPACE "MAILBOX" SPACE mailbox    RFC 2062 p. 7
 /// ```
 pub(super) fn subscribe(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    subscription(cursor, true)
+    subscription(cursor).map(Command::Subscribe)
 }
 
 /// ```text
@@ -214,31 +214,30 @@ pub(super) fn subscribe(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// unsubscribe_old ::= "UNSUBSCRIBE" SPACE "MAILBOX" SPACE mailbox
 /// ```
 pub(super) fn unsubscribe(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    subscription(cursor, false)
+    subscription(cursor).map(Command::Unsubscribe)
 }
 
 /// With one argument it is the command of IMAP4, whatever the argument is; with two it is that of
 /// IMAP2bis, and the first one says what the second one names.
-fn subscription(cursor: &mut Cursor<'_>, on: bool) -> Parsed<Command> {
+fn subscription(cursor: &mut Cursor<'_>) -> Parsed<SubscribeArguments> {
     let is_string = matches!(cursor.peek(), Some(b'"' | b'{'));
     let first = mailbox(cursor)?;
     if cursor.is_at_end() {
         cursor.needs(Level::Imap4);
-        return Ok(Command::Subscribe {
-            what: MailboxKind::Mailbox,
+        return Ok(SubscribeArguments {
+            kind: MailboxKind::Mailbox,
             name: first,
-            on,
         });
     }
     cursor.needs(Level::Imap2bis);
-    let what = match first.to_ascii_uppercase().as_slice() {
+    let kind = match first.to_ascii_uppercase().as_slice() {
         b"MAILBOX" if !is_string => MailboxKind::Mailbox,
         b"BBOARD" if !is_string => MailboxKind::Bboard,
         _ => return Err("it takes a name, with or without MAILBOX or BBOARD before it"),
     };
     cursor.space()?;
     let name = mailbox(cursor)?;
-    Ok(Command::Subscribe { what, name, on })
+    Ok(SubscribeArguments { kind, name })
 }
 
 /// ```text
@@ -250,7 +249,7 @@ pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mailbox = mailbox(cursor)?;
     cursor.space()?;
     let items = status_items(cursor)?;
-    Ok(Command::Status { mailbox, items })
+    Ok(Command::Status(StatusArguments { mailbox, items }))
 }
 
 /// The list of items, each once, at least one.
@@ -292,7 +291,7 @@ mod tests {
     #[test]
     fn find_patterns() {
         use MailboxKind::{Bboard, Mailbox};
-        for (text, level, what, all, pattern) in [
+        for (text, level, kind, all, pattern) in [
             ("MAILBOXES *", Level::Imap2, Mailbox, false, "*"),
             ("mailboxes a b*", Level::Imap2, Mailbox, false, "a b*"),
             ("MAILBOXES ", Level::Imap2, Mailbox, false, ""),
@@ -308,7 +307,7 @@ mod tests {
             ),
         ] {
             let pattern = pattern.into();
-            let want = Command::Find { what, all, pattern };
+            let want = Command::Find(FindArguments { kind, all, pattern });
             assert_eq!(parse(find, text), Ok((level, want)), "{text}");
         }
         for text in [
@@ -326,15 +325,15 @@ mod tests {
     #[test]
     fn subscribe_old_and_new() {
         use MailboxKind::{Bboard, Mailbox};
-        for (text, level, what, name) in [
+        for (text, level, kind, name) in [
             ("a", Level::Imap4, Mailbox, "a"),
             ("MAILBOX", Level::Imap4, Mailbox, "MAILBOX"),
             ("Mailbox a", Level::Imap2bis, Mailbox, "a"),
             ("MAILBOX MAILBOX", Level::Imap2bis, Mailbox, "MAILBOX"),
             ("bboard \"a b\"", Level::Imap2bis, Bboard, "a b"),
         ] {
-            let (name, on) = (name.into(), true);
-            let want = Command::Subscribe { what, name, on };
+            let name = name.into();
+            let want = Command::Subscribe(SubscribeArguments { kind, name });
             let got = parse(subscribe, text);
             assert_eq!(got, Ok((level, want)), "{text}");
         }
@@ -345,10 +344,10 @@ mod tests {
 
     #[test]
     fn status_items_once_each() {
-        let want = Command::Status {
+        let want = Command::Status(StatusArguments {
             mailbox: b"INBOX".to_vec(),
             items: vec![StatusItem::Unseen, StatusItem::Messages],
-        };
+        });
         let got = parse(status, "INBOX (unseen MESSAGES UNSEEN)");
         assert_eq!(got.map(|(_, command)| command), Ok(want));
         for text in ["INBOX", "INBOX ()", "INBOX (COLOUR)", "INBOX MESSAGES"] {
@@ -359,7 +358,7 @@ mod tests {
     #[test]
     fn create_with_uses() {
         let uses = |text: &str| match parse(create, text) {
-            Ok((level, Command::Create { uses, .. })) => Ok((level, uses.len())),
+            Ok((level, Command::Create(create))) => Ok((level, create.uses.len())),
             Ok(other) => panic!("{other:?}"),
             Err(error) => Err(error),
         };
@@ -380,10 +379,10 @@ mod tests {
 
     #[test]
     fn rename_takes_two() {
-        let want = Command::Rename {
+        let want = Command::Rename(RenameArguments {
             from: b"a b".to_vec(),
             to: b"c".to_vec(),
-        };
+        });
         assert_eq!(
             parse(rename, "\"a b\" c").map(|(_, command)| command),
             Ok(want)

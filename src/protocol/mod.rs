@@ -45,7 +45,11 @@ mod table;
 mod hostile;
 
 pub(crate) use append::{AppendArguments, AppendData, parse_append, parse_append_more};
-pub(crate) use command::{Command, Secret};
+pub(crate) use command::{
+    AuthenticateArguments, Command, CopyArguments, CreateArguments, FetchArguments, FindArguments,
+    PartialArguments, RenameArguments, SearchArguments, Secret, SelectArguments, SortArguments,
+    StatusArguments, StoreArguments, SubscribeArguments, ThreadArguments,
+};
 pub use dialect::{Dialect, Level};
 pub(crate) use encode::Encoder;
 pub(crate) use fetch::{FetchItem, Section, SectionText};
@@ -56,7 +60,7 @@ pub(crate) use mailbox::{MailboxKind, StatusItem};
 pub(crate) use pattern::Pattern;
 pub(crate) use request::{Outline, Refusal, States, outline};
 pub(crate) use response::{Code, ListKind, Status};
-pub(crate) use resync::{FetchModifiers, Resync, SelectParameters};
+pub(crate) use resync::{Resync, SelectParameters};
 pub(crate) use sasl::{Credentials, Mechanism};
 pub(crate) use search::{DateOf, SearchKey, SearchReturn, When};
 pub(crate) use sort::{SortCriterion, SortKey, ThreadAlgorithm};

@@ -182,17 +182,16 @@ pub(super) fn uid(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     if row.name == "EXPUNGE" {
         cursor.space()?;
         let uids = Some(sequence_set(cursor)?);
-        return Ok(Command::Expunge { uids });
+        return Ok(Command::Expunge(uids));
     }
     let mut command = arguments(cursor, row)?;
     match &mut command {
-        Command::Copy { uid, .. }
-        | Command::Fetch { uid, .. }
-        | Command::Move { uid, .. }
-        | Command::Search { uid, .. }
-        | Command::Sort { uid, .. }
-        | Command::Store { uid, .. }
-        | Command::Thread { uid, .. } => *uid = true,
+        Command::Copy(arguments) | Command::Move(arguments) => arguments.uid = true,
+        Command::Fetch(arguments) => arguments.uid = true,
+        Command::Search(arguments) => arguments.uid = true,
+        Command::Sort(arguments) => arguments.uid = true,
+        Command::Store(arguments) => arguments.uid = true,
+        Command::Thread(arguments) => arguments.uid = true,
         _ => return Err(REASON),
     }
     Ok(command)

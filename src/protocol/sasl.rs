@@ -4,7 +4,7 @@
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
-use super::command::{Command, Secret};
+use super::command::{AuthenticateArguments, Command, Secret};
 use super::parser::{Cursor, Parsed};
 
 /// What a client sends instead of a response to give up.
@@ -158,7 +158,10 @@ pub(super) fn authenticate(cursor: &mut Cursor<'_>) -> Parsed<Command> {
             Some(initial_response(cursor.atom()?)?)
         }
     };
-    Ok(Command::Authenticate { mechanism, initial })
+    Ok(Command::Authenticate(AuthenticateArguments {
+        mechanism,
+        initial,
+    }))
 }
 
 /// RFC 4959 §3: an empty response is `=`, since nothing at all stands for no response.
@@ -230,7 +233,10 @@ mod tests {
         };
         let is = |mechanism, initial: Option<&str>| {
             let initial = initial.map(|text| Secret::new(text.into()));
-            Ok(Command::Authenticate { mechanism, initial })
+            Ok(Command::Authenticate(AuthenticateArguments {
+                mechanism,
+                initial,
+            }))
         };
         assert_eq!(parse("plain"), is(Some(Mechanism::Plain), None));
         assert_eq!(parse("LOGIN ="), is(Some(Mechanism::Login), Some("")));

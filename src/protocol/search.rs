@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::types::{Day, Flags, Keyword, MessageSet};
 
-use super::command::Command;
+use super::command::{Command, SearchArguments};
 use super::date::search_date;
 use super::dialect::Level;
 use super::fetch::field_name;
@@ -133,12 +133,12 @@ pub(super) fn search(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         false => None,
     };
     let keys = keys(cursor)?;
-    Ok(Command::Search {
+    Ok(Command::Search(SearchArguments {
         uid: false,
         returns,
         charset,
         keys,
-    })
+    }))
 }
 
 /// Most options after RETURN: each of them twice.
@@ -401,10 +401,10 @@ mod tests {
 
     fn parse(text: &str) -> Parsed<(Level, Vec<SearchKey>)> {
         let mut cursor = Cursor::new(text.as_bytes());
-        let Command::Search { keys, .. } = search(&mut cursor)? else {
+        let Command::Search(arguments) = search(&mut cursor)? else {
             panic!("SEARCH is parsed as something else");
         };
-        Ok((cursor.level(), keys))
+        Ok((cursor.level(), arguments.keys))
     }
 
     /// Writes keys as a client would.
@@ -518,10 +518,10 @@ mod tests {
     #[test]
     fn the_charset_is_kept() {
         let mut cursor = Cursor::new(b"charset \"UTF-8\" TEXT x");
-        let Ok(Command::Search { charset, .. }) = search(&mut cursor) else {
+        let Ok(Command::Search(arguments)) = search(&mut cursor) else {
             panic!("no search");
         };
-        assert_eq!(charset.as_deref(), Some(b"UTF-8".as_slice()));
+        assert_eq!(arguments.charset.as_deref(), Some(b"UTF-8".as_slice()));
     }
 
     #[test]
@@ -529,7 +529,7 @@ mod tests {
         let returned = |text: &str| {
             let mut cursor = Cursor::new(text.as_bytes());
             match search(&mut cursor) {
-                Ok(Command::Search { returns, .. }) => returns,
+                Ok(Command::Search(arguments)) => arguments.returns,
                 other => panic!("{text}: {other:?}"),
             }
         };

@@ -1,6 +1,6 @@
 //! The arguments of SORT and THREAD (RFC 5256).
 
-use super::command::Command;
+use super::command::{Command, SortArguments, ThreadArguments};
 use super::parser::{Cursor, Parsed};
 use super::search::{SearchKey, keys};
 
@@ -64,12 +64,12 @@ pub(super) fn sort(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         return Err("a sort criterion is missing");
     }
     let (charset, keys) = search_criteria(cursor)?;
-    Ok(Command::Sort {
+    Ok(Command::Sort(SortArguments {
         uid: false,
         criteria,
         charset,
         keys,
-    })
+    }))
 }
 
 /// ```text
@@ -100,12 +100,12 @@ pub(super) fn thread(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         _ => return Err("there is no such threading algorithm"),
     };
     let (charset, keys) = search_criteria(cursor)?;
-    Ok(Command::Thread {
+    Ok(Command::Thread(ThreadArguments {
         uid: false,
         algorithm,
         charset,
         keys,
-    })
+    }))
 }
 
 /// ```text
@@ -126,15 +126,15 @@ mod tests {
     #[test]
     fn sort_known_answers() {
         let mut cursor = Cursor::new(b"(Subject REVERSE date) UTF-8 SINCE 1-Feb-1994 SEEN");
-        let Ok(Command::Sort {
+        let Ok(Command::Sort(arguments)) = sort(&mut cursor) else {
+            panic!("no SORT");
+        };
+        let SortArguments {
             criteria,
             charset,
             keys,
             ..
-        }) = sort(&mut cursor)
-        else {
-            panic!("no SORT");
-        };
+        } = arguments;
         let by = |key, reverse| SortCriterion { key, reverse };
         assert_eq!(
             criteria,
@@ -152,11 +152,10 @@ mod tests {
             ),
             ("references US-ASCII TEXT gewp", ThreadAlgorithm::References),
         ] {
-            let Ok(Command::Thread { algorithm, .. }) = thread(&mut Cursor::new(text.as_bytes()))
-            else {
+            let Ok(Command::Thread(arguments)) = thread(&mut Cursor::new(text.as_bytes())) else {
                 panic!("{text}");
             };
-            assert_eq!(algorithm, want);
+            assert_eq!(arguments.algorithm, want);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The arguments of STORE.
 
-use super::command::Command;
+use super::command::{Command, StoreArguments};
 use super::flags::flags_to_store;
 use super::parser::{Cursor, Parsed};
 use super::resync::store_modifiers;
@@ -19,14 +19,14 @@ pub(super) fn store(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let (operation, silent) = item(cursor)?;
     cursor.space()?;
     let flags = flags_to_store(cursor)?;
-    Ok(Command::Store {
+    Ok(Command::Store(StoreArguments {
         uid: false,
         set,
         operation,
         silent,
         flags,
         unchanged_since,
-    })
+    }))
 }
 
 /// What to do, and whether to be silent about it (RFC 1730 p. 34).
@@ -56,16 +56,16 @@ mod tests {
 
     fn parse(text: &str) -> Parsed<(Level, FlagOperation, bool, FlagList)> {
         let mut cursor = Cursor::new(text.as_bytes());
-        let Command::Store {
+        let Command::Store(arguments) = store(&mut cursor)? else {
+            panic!("STORE is parsed as something else");
+        };
+        cursor.end()?;
+        let StoreArguments {
             operation,
             silent,
             flags,
             ..
-        } = store(&mut cursor)?
-        else {
-            panic!("STORE is parsed as something else");
-        };
-        cursor.end()?;
+        } = arguments;
         Ok((cursor.level(), operation, silent, flags))
     }
 

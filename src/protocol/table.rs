@@ -53,7 +53,7 @@ pub(super) static ROWS: [Row; 36] = {
         row("DELETE", Imap2bis, LOGGED_IN, mailbox::delete),
         row("ENABLE", Imap4, LOGGED_IN, login::enable),
         row("EXAMINE", Imap2bis, LOGGED_IN, mailbox::examine),
-        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge { uids: None }),
+        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge(None)),
         row("FETCH", Imap2, SELECTED, fetch::fetch),
         row("FIND", Imap2, LOGGED_IN, mailbox::find),
         row("ID", Imap4, ANY, id::id),

@@ -23,9 +23,9 @@ pub(super) fn check(text: &[u8], command: &Command, core: &Core) -> Result<(), R
         return Err(Reply::bad("That is not UTF-8"));
     }
     match command {
-        Command::Search {
-            charset: Some(_), ..
-        } => Err(Reply::bad("With UTF8=ACCEPT there is only one charset")),
+        Command::Search(arguments) if arguments.charset.is_some() => {
+            Err(Reply::bad("With UTF8=ACCEPT there is only one charset"))
+        }
         _ => Ok(()),
     }
 }

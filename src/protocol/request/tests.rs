@@ -1,8 +1,8 @@
 //! Every command, right and wrong.
 
 use super::*;
-use crate::protocol::fetch::FetchItem;
 use crate::protocol::table::ROWS;
+use crate::protocol::{CopyArguments, Credentials, FetchItem, PartialArguments};
 use crate::types::{MessageSet, SetEnd};
 
 fn parsed(text: &str) -> Request {
@@ -169,7 +169,8 @@ fn logins_of_all_kinds() {
         ("u \"\"", ""),
         ("u \u{fc}", "\u{fc}"),
     ] {
-        let Command::Login { user, password } = parsed(&format!("a LOGIN {text}")).command else {
+        let command = parsed(&format!("a LOGIN {text}")).command;
+        let Command::Login(Credentials { user, password }) = command else {
             panic!("{text} is no login");
         };
         assert_eq!((&user[..], password.expose()), (&b"u"[..], want.as_bytes()));
@@ -191,22 +192,20 @@ fn logins_of_all_kinds() {
 #[test]
 fn arguments_in_detail() {
     let set = MessageSet(vec![(SetEnd::Number(2), SetEnd::Number(4))]);
-    let want = Command::Copy {
+    let want = Command::Copy(CopyArguments {
         uid: true,
         set,
         mailbox: b"x y".to_vec(),
-    };
+    });
     assert_eq!(parsed("a UID COPY 2:4 \"x y\"").command, want);
-    let want = Command::Partial {
+    let want = Command::Partial(PartialArguments {
         number: 4,
         item: FetchItem::Rfc822 { peek: false },
         start: 1,
         count: 1024,
-    };
+    });
     assert_eq!(parsed("A005 PARTIAL 4 RFC822 1 1024").command, want);
-    let want = Command::Bboard {
-        name: b"general".to_vec(),
-    };
+    let want = Command::Bboard(b"general".to_vec());
     assert_eq!(parsed("a BBoard general").command, want);
 }
 

@@ -3,7 +3,7 @@
 
 use crate::budget::{Step, Why};
 use crate::protocol::sasl::{Exchange, Progress, unwrap_response};
-use crate::protocol::{Code, Mechanism, Secret};
+use crate::protocol::{AuthenticateArguments, Code, Mechanism, Secret};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
@@ -27,11 +27,8 @@ enum Stage {
 }
 
 /// Has the client say who it is.
-pub(super) fn job(
-    mechanism: Option<Mechanism>,
-    initial: Option<Secret>,
-    core: &Core,
-) -> Box<dyn Job> {
+pub(super) fn job(arguments: AuthenticateArguments, core: &Core) -> Box<dyn Job> {
+    let AuthenticateArguments { mechanism, initial } = arguments;
     let (mechanism, exchange) = match mechanism {
         Some(Mechanism::Plain) => (Mechanism::Plain, Exchange::Message),
         Some(Mechanism::Login) => (Mechanism::Login, Exchange::User),

@@ -5,13 +5,13 @@
 //! flags of a copy are those its original had before.
 
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::{Code, Status};
+use crate::protocol::{Code, CopyArguments, Status};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::untagged::write_flags;
 use crate::store::{Copy, FlagChange, MailboxHandle, MessageRef, Store, StoreError};
-use crate::types::{MailboxRef, MessageSet, NumberSet, Uid};
+use crate::types::{MailboxRef, NumberSet, Uid};
 
 struct CopyJob {
     uid: bool,
@@ -53,8 +53,9 @@ impl Collect {
 }
 
 /// Copies a set of messages.
-pub(super) fn job(uid: bool, set: &MessageSet, to: &[u8], core: &Core) -> Box<dyn Job> {
-    let to = match super::mailbox_argument(to, core) {
+pub(super) fn job(arguments: &CopyArguments, core: &Core) -> Box<dyn Job> {
+    let &CopyArguments { uid, ref set, .. } = arguments;
+    let to = match super::mailbox_argument(&arguments.mailbox, core) {
         Ok(to) => to,
         Err(reply) => return super::answered(reply),
     };

@@ -3,7 +3,7 @@
 
 use super::names;
 use crate::budget::{Step, Why};
-use crate::protocol::{MailboxKind, Pattern};
+use crate::protocol::{FindArguments, MailboxKind, Pattern};
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::output::HIGH_WATER;
@@ -20,11 +20,11 @@ struct Find {
 }
 
 /// FIND of one kind: of all there are, or of those subscribed to.
-pub(super) fn job(what: MailboxKind, all: bool, pattern: &[u8]) -> Box<dyn Job> {
+pub(super) fn job(arguments: &FindArguments) -> Box<dyn Job> {
     Box::new(Find {
-        what,
-        all,
-        pattern: Pattern::find(pattern),
+        what: arguments.kind,
+        all: arguments.all,
+        pattern: Pattern::find(&arguments.pattern),
         found: None,
     })
 }

@@ -2,7 +2,7 @@
 //! MAILBOX and BBOARD after SUBSCRIBE, RFC 2061 p. 2).
 
 use crate::budget::Step;
-use crate::protocol::MailboxKind;
+use crate::protocol::{MailboxKind, RenameArguments, SubscribeArguments};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
@@ -63,9 +63,9 @@ pub(super) fn delete(name: &[u8], core: &Core) -> Box<dyn Job> {
 }
 
 /// RFC 3501 §6.3.5
-pub(super) fn rename(from: &[u8], to: &[u8], core: &Core) -> Box<dyn Job> {
-    match new_name(to, core) {
-        Ok(to) => on_mailbox(from, core, "RENAME completed", |from| {
+pub(super) fn rename(arguments: &RenameArguments, core: &Core) -> Box<dyn Job> {
+    match new_name(&arguments.to, core) {
+        Ok(to) => on_mailbox(&arguments.from, core, "RENAME completed", |from| {
             Work::Rename(from, to)
         }),
         Err(reply) => super::answered(reply),
@@ -91,8 +91,9 @@ fn on_mailbox(
 
 /// Adds a name to the list of subscriptions, or removes it. A name may be on the list without there
 /// being such a mailbox (RFC 3501 §6.3.6).
-pub(super) fn subscribe(kind: MailboxKind, name: &[u8], on: bool, core: &Core) -> Box<dyn Job> {
-    let name = match kind {
+pub(super) fn subscribe(arguments: &SubscribeArguments, on: bool, core: &Core) -> Box<dyn Job> {
+    let name = &arguments.name;
+    let name = match arguments.kind {
         MailboxKind::Mailbox => super::mailbox_argument(name, core),
         MailboxKind::Bboard => super::board_argument(name),
     };

@@ -30,8 +30,7 @@ mod store;
 use super::core::Core;
 use super::job::{Job, Reply};
 use super::utf8;
-use crate::protocol::Credentials;
-use crate::protocol::command::Command;
+use crate::protocol::Command;
 use crate::store::layout;
 use crate::types::mailbox_name::{BBOARD_PREFIX, NameError, SEPARATOR};
 use crate::types::{MailboxName, MailboxRef};
@@ -39,87 +38,42 @@ use crate::types::{MailboxName, MailboxRef};
 /// The job of a command that is legal in this state.
 pub(super) fn job(command: Command, core: &mut Core) -> Box<dyn Job> {
     match command {
-        Command::Authenticate { mechanism, initial } => authenticate::job(mechanism, initial, core),
-        Command::Bboard { name } => select::bboard(&name),
+        Command::Authenticate(arguments) => authenticate::job(arguments, core),
+        Command::Bboard(name) => select::bboard(&name),
         Command::Capability => answered(any_state::capability(core)),
         Command::Check => answered(any_state::check()),
         Command::Close => Box::new(expunge::Close::default()),
-        Command::Copy { uid, set, mailbox } => copy::job(uid, &set, &mailbox, core),
-        Command::Create { mailbox, uses } if uses.is_empty() => folders::create(&mailbox, core),
-        Command::Create { mailbox, uses } => special_use::create(&mailbox, &uses, core),
-        Command::Delete { mailbox } => folders::delete(&mailbox, core),
-        Command::Enable { extensions } => enable::job(extensions),
-        Command::Examine {
-            mailbox,
-            parameters,
-        } => select::examine(&mailbox, parameters, core),
-        Command::Expunge { uids } => expunge::job(uids.as_ref(), core),
-        Command::Fetch {
-            uid,
-            set,
-            items,
-            modifiers,
-        } => fetch::job(uid, &set, items, modifiers, core),
-        Command::Find { what, all, pattern } => find::job(what, all, &pattern),
-        Command::Id { fields } => answered(id::id(&fields, core)),
+        Command::Copy(arguments) => copy::job(&arguments, core),
+        Command::Create(arguments) if arguments.uses.is_empty() => {
+            folders::create(&arguments.mailbox, core)
+        }
+        Command::Create(arguments) => special_use::create(&arguments, core),
+        Command::Delete(mailbox) => folders::delete(&mailbox, core),
+        Command::Enable(extensions) => enable::job(extensions),
+        Command::Examine(arguments) => select::examine(arguments, core),
+        Command::Expunge(uids) => expunge::job(uids.as_ref(), core),
+        Command::Fetch(arguments) => fetch::job(arguments, core),
+        Command::Find(arguments) => find::job(&arguments),
+        Command::Id(fields) => answered(id::id(&fields, core)),
         Command::Idle => Box::new(idle::Idle::default()),
-        Command::List(asked) => list::job(asked),
-        Command::Login { user, password } => login::job(Credentials { user, password }, core),
+        Command::List(arguments) => list::job(arguments),
+        Command::Login(credentials) => login::job(credentials, core),
         Command::Logout => Box::new(any_state::Logout),
-        Command::Move { uid, set, mailbox } => moving::job(uid, &set, &mailbox, core),
+        Command::Move(arguments) => moving::job(&arguments, core),
         Command::Namespace => answered(namespace::namespace(core)),
         Command::Noop => answered(Reply::ok("NOOP completed")),
-        Command::Partial {
-            number,
-            item,
-            start,
-            count,
-        } => fetch::partial(number, item, start, count, core),
-        Command::Rename { from, to } => folders::rename(&from, &to, core),
-        Command::Search {
-            uid,
-            returns,
-            charset,
-            keys,
-        } => search::search(uid, returns, charset.as_deref(), keys, core),
-        Command::Select {
-            mailbox,
-            parameters,
-        } => select::select(&mailbox, parameters, core),
-        Command::Sort {
-            uid,
-            criteria,
-            charset,
-            keys,
-        } => search::sort(uid, &criteria, &charset, keys, core),
+        Command::Partial(arguments) => fetch::partial(arguments, core),
+        Command::Rename(arguments) => folders::rename(&arguments, core),
+        Command::Search(arguments) => search::search(arguments, core),
+        Command::Select(arguments) => select::select(arguments, core),
+        Command::Sort(arguments) => search::sort(arguments, core),
         Command::StartTls => answered(starttls::starttls(core)),
-        Command::Status { mailbox, items } => status::job(&mailbox, items, core),
-        Command::Store {
-            uid,
-            set,
-            operation,
-            silent,
-            flags,
-            unchanged_since,
-        } => store::job(
-            store::Arguments {
-                uid,
-                set,
-                operation,
-                silent,
-                flags,
-                unchanged_since,
-            },
-            core,
-        ),
-        Command::Subscribe { what, name, on } => folders::subscribe(what, &name, on, core),
-        Command::Thread {
-            uid,
-            algorithm,
-            charset,
-            keys,
-        } => search::thread(uid, algorithm, &charset, keys, core),
+        Command::Status(arguments) => status::job(arguments, core),
+        Command::Store(arguments) => store::job(arguments, core),
+        Command::Subscribe(arguments) => folders::subscribe(&arguments, true, core),
+        Command::Thread(arguments) => search::thread(arguments, core),
         Command::Unselect => Box::new(select::Unselect),
+        Command::Unsubscribe(arguments) => folders::subscribe(&arguments, false, core),
     }
 }
 

@@ -1,13 +1,13 @@
 //! MOVE and UID MOVE (RFC 6851).
 
 use crate::budget::Step;
-use crate::protocol::Status;
+use crate::protocol::{CopyArguments, Status};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
 use crate::store::{MailboxHandle, Move, Moved};
-use crate::types::{MailboxRef, MessageSet, NumberSet};
+use crate::types::{MailboxRef, NumberSet};
 
 use super::copy::{Collect, copy_uid, open_or_create};
 
@@ -22,11 +22,12 @@ enum Stage {
 }
 
 /// Moves a set of messages.
-pub(super) fn job(uid: bool, set: &MessageSet, to: &[u8], core: &Core) -> Box<dyn Job> {
+pub(super) fn job(arguments: &CopyArguments, core: &Core) -> Box<dyn Job> {
+    let &CopyArguments { uid, ref set, .. } = arguments;
     if !core.may_write() {
         return super::answered(Reply::no("MOVE is not allowed: the mailbox is read-only"));
     }
-    let arguments = super::mailbox_argument(to, core)
+    let arguments = super::mailbox_argument(&arguments.mailbox, core)
         .and_then(|to| Ok((to, super::fetch::numbers(uid, set, core)?)));
     match arguments {
         Ok((to, set)) => Box::new(MoveJob {

@@ -26,7 +26,7 @@ use crate::budget::{COST_OPEN, Step};
 use crate::message::scan::Depth;
 use crate::message::text::{passages, passages_without_parts};
 use crate::message::{Charset, charset};
-use crate::protocol::{Code, SearchKey, SearchReturn, SortCriterion, ThreadAlgorithm};
+use crate::protocol::{Code, SearchArguments, SearchKey, SortArguments, ThreadArguments};
 use crate::ready;
 use crate::session::condstore;
 use crate::session::core::{Core, Saved};
@@ -103,14 +103,9 @@ enum Loading {
 }
 
 /// SEARCH and UID SEARCH.
-pub(super) fn search(
-    uid: bool,
-    returns: Option<SearchReturn>,
-    charset: Option<&[u8]>,
-    keys: Vec<SearchKey>,
-    core: &mut Core,
-) -> Box<dyn Job> {
-    let program = program(charset, keys, core);
+pub(super) fn search(arguments: SearchArguments, core: &mut Core) -> Box<dyn Job> {
+    let SearchArguments { uid, returns, .. } = arguments;
+    let program = program(arguments.charset.as_deref(), arguments.keys, core);
     if returns.is_some_and(|returns| returns.save) {
         // RFC 5182 §2.1: a search that fails leaves nothing saved.
         core.save(Saved::default());
@@ -119,27 +114,17 @@ pub(super) fn search(
 }
 
 /// SORT and UID SORT (RFC 5256 §3).
-pub(super) fn sort(
-    uid: bool,
-    criteria: &[SortCriterion],
-    charset: &[u8],
-    keys: Vec<SearchKey>,
-    core: &Core,
-) -> Box<dyn Job> {
-    let program = program(Some(charset), keys, core);
-    job(uid, program, Box::new(Sorted::new(uid, criteria)), core)
+pub(super) fn sort(arguments: SortArguments, core: &Core) -> Box<dyn Job> {
+    let program = program(Some(&arguments.charset), arguments.keys, core);
+    let sorted = Sorted::new(arguments.uid, &arguments.criteria);
+    job(arguments.uid, program, Box::new(sorted), core)
 }
 
 /// THREAD and UID THREAD (RFC 5256 §3).
-pub(super) fn thread(
-    uid: bool,
-    algorithm: ThreadAlgorithm,
-    charset: &[u8],
-    keys: Vec<SearchKey>,
-    core: &Core,
-) -> Box<dyn Job> {
-    let program = program(Some(charset), keys, core);
-    job(uid, program, Box::new(Threads::new(uid, algorithm)), core)
+pub(super) fn thread(arguments: ThreadArguments, core: &Core) -> Box<dyn Job> {
+    let program = program(Some(&arguments.charset), arguments.keys, core);
+    let threads = Threads::new(arguments.uid, arguments.algorithm);
+    job(arguments.uid, program, Box::new(threads), core)
 }
 
 /// The keys, for the mailbox as it is now.

@@ -7,7 +7,7 @@
 
 use super::resync::Returning;
 use crate::budget::Step;
-use crate::protocol::{Code, SelectParameters, Status};
+use crate::protocol::{Code, SelectArguments, SelectParameters, Status};
 use crate::ready;
 use crate::session::condstore;
 use crate::session::core::{Core, Selected};
@@ -17,15 +17,15 @@ use crate::store::{Access, MailboxHandle, Sync};
 use crate::types::MailboxRef;
 
 /// Opens a mailbox for reading and writing.
-pub(super) fn select(name: &[u8], parameters: SelectParameters, core: &Core) -> Box<dyn Job> {
-    let name = super::mailbox_argument(name, core);
-    job(name, Access::ReadWrite, parameters)
+pub(super) fn select(arguments: SelectArguments, core: &Core) -> Box<dyn Job> {
+    let name = super::mailbox_argument(&arguments.mailbox, core);
+    job(name, Access::ReadWrite, arguments.parameters)
 }
 
 /// Opens a mailbox for reading.
-pub(super) fn examine(name: &[u8], parameters: SelectParameters, core: &Core) -> Box<dyn Job> {
-    let name = super::mailbox_argument(name, core);
-    job(name, Access::ReadOnly, parameters)
+pub(super) fn examine(arguments: SelectArguments, core: &Core) -> Box<dyn Job> {
+    let name = super::mailbox_argument(&arguments.mailbox, core);
+    job(name, Access::ReadOnly, arguments.parameters)
 }
 
 /// Opens a bulletin board: SELECT with a name from another name space (RFC 1176 p. 11).

@@ -1,7 +1,7 @@
 //! CREATE with USE (RFC 6154 §3): a mailbox that is to have a special use, or not to be.
 
 use crate::budget::{COST_SYNC, Step};
-use crate::protocol::Code;
+use crate::protocol::{Code, CreateArguments};
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::store::StoreError;
@@ -14,12 +14,12 @@ struct CreateFor {
 }
 
 /// Creates a mailbox for some uses, given as attributes.
-pub(super) fn create(name: &[u8], attributes: &[Vec<u8>], core: &Core) -> Box<dyn Job> {
+pub(super) fn create(arguments: &CreateArguments, core: &Core) -> Box<dyn Job> {
     let known = |attribute: &Vec<u8>| SpecialUse::from_attribute(attribute);
-    match super::folders::created(name, core) {
+    match super::folders::created(&arguments.mailbox, core) {
         Ok(name) => Box::new(CreateFor {
             name,
-            uses: attributes.iter().map(known).collect(),
+            uses: arguments.uses.iter().map(known).collect(),
         }),
         Err(reply) => super::answered(reply),
     }

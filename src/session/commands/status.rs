@@ -3,7 +3,7 @@
 
 use super::size::Size;
 use crate::budget::Step;
-use crate::protocol::StatusItem;
+use crate::protocol::{StatusArguments, StatusItem};
 use crate::ready;
 use crate::session::condstore;
 use crate::session::core::Core;
@@ -17,10 +17,10 @@ struct Status {
 }
 
 /// Looks at the mailbox that the argument names.
-pub(super) fn job(name: &[u8], items: Vec<StatusItem>, core: &Core) -> Box<dyn Job> {
-    match super::mailbox_argument(name, core) {
+pub(super) fn job(arguments: StatusArguments, core: &Core) -> Box<dyn Job> {
+    match super::mailbox_argument(&arguments.mailbox, core) {
         Ok(name) => Box::new(Status {
-            facts: Facts::new(name.clone(), items),
+            facts: Facts::new(name.clone(), arguments.items),
             name,
         }),
         Err(reply) => super::answered(reply),

@@ -4,7 +4,7 @@
 //! where RFC 1064 is spoken, as FETCH data from IMAP2bis up.
 
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::Code;
+use crate::protocol::{Code, StoreArguments};
 use crate::ready;
 use crate::session::condstore::{self, encode_modseq};
 use crate::session::core::Core;
@@ -13,17 +13,7 @@ use crate::session::untagged::{
     Occasion, encode_change, encode_flags, encode_uid, tell_new_keywords,
 };
 use crate::store::{DefineKeywords, FlagChange, MessageRef, StoreError, Sync};
-use crate::types::{FlagList, FlagOperation, Keyword, KeywordSet, MessageSet, NumberSet};
-
-/// What the command says.
-pub(super) struct Arguments {
-    pub(super) uid: bool,
-    pub(super) set: MessageSet,
-    pub(super) operation: FlagOperation,
-    pub(super) silent: bool,
-    pub(super) flags: FlagList,
-    pub(super) unchanged_since: Option<u64>,
-}
+use crate::types::{FlagOperation, Keyword, KeywordSet, NumberSet};
 
 struct Store {
     each: EachMessage,
@@ -43,8 +33,8 @@ struct Store {
 }
 
 /// Changes the flags of a set of messages.
-pub(super) fn job(arguments: Arguments, core: &Core) -> Box<dyn Job> {
-    let Arguments {
+pub(super) fn job(arguments: StoreArguments, core: &Core) -> Box<dyn Job> {
+    let StoreArguments {
         uid,
         set,
         operation,

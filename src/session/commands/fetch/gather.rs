@@ -425,8 +425,8 @@ fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::message::Scanner;
-    use crate::protocol::Command;
     use crate::protocol::request::parse;
+    use crate::protocol::{Command, FetchArguments};
 
     const MESSAGE: &str = "\
 Subject: whole
@@ -453,7 +453,7 @@ text
     fn shown_of<'m>(message: &'m str, item: &str) -> Option<&'m str> {
         let command = format!("a FETCH 1 {item}");
         let request = parse(command.as_bytes()).expect("a FETCH");
-        let Command::Fetch { items, .. } = request.command else {
+        let Command::Fetch(FetchArguments { items, .. }) = request.command else {
             panic!("{command} is no FETCH");
         };
         let depth = depth(&items[0]).expect("a text needs the file");

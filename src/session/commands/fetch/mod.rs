@@ -14,7 +14,7 @@ mod structure;
 use self::binary::Binary;
 use self::gather::{Content, Gathered};
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::{Code, FetchItem, FetchModifiers};
+use crate::protocol::{Code, FetchArguments, FetchItem, PartialArguments};
 use crate::ready;
 use crate::session::condstore::{self, encode_modseq};
 use crate::session::core::Core;
@@ -66,13 +66,13 @@ struct Fetch {
 }
 
 /// Sends items of a set of messages.
-pub(super) fn job(
-    uid: bool,
-    set: &MessageSet,
-    mut items: Vec<FetchItem>,
-    modifiers: FetchModifiers,
-    core: &Core,
-) -> Box<dyn Job> {
+pub(super) fn job(arguments: FetchArguments, core: &Core) -> Box<dyn Job> {
+    let FetchArguments {
+        uid,
+        set,
+        mut items,
+        modifiers,
+    } = arguments;
     if uid && !items.contains(&FetchItem::Uid) {
         // RFC 3501 §6.4.8: the answer to a UID command says the UID.
         items.insert(0, FetchItem::Uid);
@@ -85,7 +85,7 @@ pub(super) fn job(
         let text = "VANISHED goes with UID FETCH, after ENABLE QRESYNC";
         return super::answered(Reply::bad(text));
     }
-    match fetch(uid, set, items, None, core) {
+    match fetch(uid, &set, items, None, core) {
         Ok(fetch) => Box::new(Fetch {
             changed_since: modifiers.changed_since,
             vanished: modifiers.vanished.then(|| set.resolve(u32::MAX)),
@@ -117,13 +117,13 @@ fn fetch(
 }
 
 /// A piece of one item of one message (RFC 2062 p. 3). The first octet has the number 1.
-pub(super) fn partial(
-    number: u32,
-    item: FetchItem,
-    start: u32,
-    count: u32,
-    core: &Core,
-) -> Box<dyn Job> {
+pub(super) fn partial(arguments: PartialArguments, core: &Core) -> Box<dyn Job> {
+    let PartialArguments {
+        number,
+        item,
+        start,
+        count,
+    } = arguments;
     let set = MessageSet(vec![(SetEnd::Number(number), SetEnd::Number(number))]);
     match fetch(false, &set, vec![item], Some((start - 1, count)), core) {
         Ok(fetch) => Box::new(fetch),
