@@ -13,55 +13,53 @@
 //! | --- | --- |
 //! | [`extent`] | offsets and sizes side by side: a stretch of a message |
 //! | [`crlf`] | LF seen as CRLF: converting it on its way out |
-//! | [`scan`] | one pass over the chunks of a message, to its layout |
-//! | `tree` | which parts are open while the pass goes on; boundaries |
-//! | [`mime`] | one part, and what its Content-* fields say |
+//! | [`scanner`] | one pass over the chunks of a message, to its layout |
+//! //! | [`mime`] | one part, and what its Content-* fields say |
 //! | [`section`] | from `BODY[2.1.MIME]` to a stretch of the message |
-//! | `lex` | the words, comments and specials of structured fields |
+//! | `tokens` | the words, comments and specials of structured fields |
 //! | [`header`] | the fields of a header: walking, unfolding, selecting |
 //! | [`address`] | lists of addresses |
 //! | [`envelope`] | the ten fields of an envelope |
-//! | [`sent`] | the day and the moment in a Date field |
+//! | [`date_field`] | the day and the moment in a Date field |
 //! | [`subject`] | the base subject, without `Re:` and its like |
-//! | [`ids`] | message identifiers and references |
+//! | [`message_id`] | message identifiers and references |
 //! | [`thread`] | which message answers which |
-//! | [`transfer`] | base64 and quoted-printable, decoded |
+//! | [`transfer_encoding`] | base64 and quoted-printable, decoded |
 //! | [`charset`] | character sets, decoded |
-//! | [`words`] | encoded words: headers as their readers see them |
-//! | [`text`] | the passages of a message that can be searched, decoded |
-//! | [`fold`] | upper and lower case made one |
-//! | [`find`] | searching for a string in chunks |
+//! | [`encoded_word`] | encoded words: headers as their readers see them |
+//! | [`search_text`] | the passages of a message that can be searched, decoded |
+//! | [`casefold`] | upper and lower case made one |
+//! | [`substring`] | searching for a string in chunks |
 //!
 //! Mail is hostile and, more often, just broken. Nothing here fails: every sequence of octets is *some*
 //! message, and what cannot be understood is passed on as plain text or as octets.
 
 pub(crate) mod address;
+pub(crate) mod casefold;
 pub(crate) mod charset;
 pub(crate) mod crlf;
+pub(crate) mod date_field;
+pub(crate) mod encoded_word;
 pub(crate) mod envelope;
 pub(crate) mod extent;
-pub(crate) mod find;
-pub(crate) mod fold;
 pub(crate) mod header;
-pub(crate) mod ids;
-mod lex;
+pub(crate) mod message_id;
 pub(crate) mod mime;
-pub(crate) mod scan;
+pub(crate) mod scanner;
+pub(crate) mod search_text;
 pub(crate) mod section;
-pub(crate) mod sent;
 pub(crate) mod subject;
-pub(crate) mod text;
+pub(crate) mod substring;
 pub(crate) mod thread;
-pub(crate) mod transfer;
-mod tree;
-pub(crate) mod words;
+mod tokens;
+pub(crate) mod transfer_encoding;
 
 pub(crate) use address::Address;
 pub(crate) use charset::Charset;
 pub(crate) use crlf::Crlf;
 pub(crate) use envelope::Envelope;
 pub(crate) use extent::Extent;
-pub(crate) use find::Finder;
 pub(crate) use mime::{Param, Part};
-pub(crate) use scan::{Depth, Layout, Scanner};
+pub(crate) use scanner::{Depth, Layout, Scanner};
 pub(crate) use section::{What, resolve};
+pub(crate) use substring::Finder;

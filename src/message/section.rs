@@ -11,7 +11,7 @@
 
 use super::extent::Extent;
 use super::mime::Part;
-use super::scan::Layout;
+use super::scanner::Layout;
 
 /// What is wanted of a part, or of the message if there are no part numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

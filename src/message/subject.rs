@@ -24,7 +24,7 @@ pub(crate) struct Base {
     pub is_reply: bool,
 }
 
-/// The base subject of a subject as its reader sees it ([`words::shown`](super::words::shown)): this is
+/// The base subject of a subject as its reader sees it ([`encoded_word::shown`](super::encoded_word::shown)): this is
 /// what is left to do of step (1), and the steps from (2) on.
 pub(crate) fn base(subject: &[u8]) -> Base {
     let single = single_spaced(&subject[..subject.len().min(MAX_SUBJECT)]);

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
-use crate::message::transfer::{Decoder, Transfer};
+use crate::message::transfer_encoding::{Decoder, Transfer};
 use crate::message::{Crlf, Extent};
 
 /// How much is read at once.

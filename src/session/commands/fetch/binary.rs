@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::budget::{Budget, Step};
 use crate::message::section::part;
-use crate::message::transfer::Transfer;
+use crate::message::transfer_encoding::Transfer;
 use crate::message::{Extent, Layout};
 use crate::ready;
 use crate::session::decoded::{Cut, Decoded, Measure};

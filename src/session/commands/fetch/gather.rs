@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::binary::{Binary, Decoding, transfer};
 use super::structure;
 use crate::budget::{COST_OPEN, COST_READ_16K, COST_SYSCALL, Step};
-use crate::message::{Depth, Envelope, Extent, Layout, What, crlf, header, resolve, scan};
+use crate::message::{Depth, Envelope, Extent, Layout, What, crlf, header, resolve, scanner};
 use crate::protocol::{Encoder, FetchItem, Section, SectionText};
 use crate::ready;
 use crate::session::job::{Cx, Retry};
@@ -378,7 +378,7 @@ fn begin_decoding(
 }
 
 /// The fields of those names, or the others, of the header that lies there. A header is looked at up to
-/// [`scan::MAX_HEADER`].
+/// [`scanner::MAX_HEADER`].
 fn header_fields(
     file: &File,
     extent: &Extent,
@@ -387,7 +387,7 @@ fn header_fields(
     cx: &mut Cx<'_, '_>,
 ) -> io::Result<Vec<u8>> {
     let stored = usize::try_from(extent.stored()).unwrap_or(usize::MAX);
-    let mut block = vec![0; stored.min(scan::MAX_HEADER)];
+    let mut block = vec![0; stored.min(scanner::MAX_HEADER)];
     file.read_exact_at(&mut block, extent.start)?;
     cx.budget.spend(COST_READ_16K);
     Ok(selected(&block, names, not, block.len() < stored))
@@ -481,7 +481,10 @@ text
 
     #[test]
     fn a_header_is_sent_whole_however_long() {
-        let header = format!("Subject: long\nX: {}\n\n", "x\n ".repeat(scan::MAX_HEADER));
+        let header = format!(
+            "Subject: long\nX: {}\n\n",
+            "x\n ".repeat(scanner::MAX_HEADER)
+        );
         let message = format!("{header}text\n");
         for item in ["RFC822.HEADER", "BODY[HEADER]", "BODY[0]"] {
             assert_eq!(shown_of(&message, item), Some(&header[..]), "{item}");

@@ -1,8 +1,8 @@
 //! The keys of one SEARCH, evaluated on what is known of a message so far.
 
-use crate::message::fold::folded;
-use crate::message::text::{PassageKind, Reading};
-use crate::message::{Charset, Finder, Layout, header, sent, words};
+use crate::message::casefold::folded;
+use crate::message::search_text::{PassageKind, Reading};
+use crate::message::{Charset, Finder, Layout, date_field, encoded_word, header};
 use std::fs::File;
 use std::rc::Rc;
 
@@ -188,7 +188,7 @@ impl Program {
         if in_header {
             look_at(
                 &mut self.wanted,
-                &folded(&words::shown_header(header)),
+                &folded(&encoded_word::shown_header(header)),
                 false,
             )
         } else {
@@ -374,7 +374,7 @@ impl Judge<'_> {
     /// The day in the Date field, as it is written there, whatever the zone. None there: no match.
     fn sent_date(&self, when: When, day: Day) -> Result<bool, Missing> {
         let block = self.facts.header()?;
-        Ok(sent::day(block).is_some_and(|sent| lies(when, sent, day)))
+        Ok(date_field::day(block).is_some_and(|sent| lies(when, sent, day)))
     }
 
     /// A field of that name that contains the string, as its reader sees it and whatever its case; the
@@ -385,11 +385,13 @@ impl Judge<'_> {
         let has_addresses = is_one_of(name, ADDRESS_FIELDS);
         let contains = |text: &[u8]| finder.is_in(&folded(text));
         let is_unquoted_in = |value| {
-            let text = words::shown_unquoted(value);
+            let text = encoded_word::shown_unquoted(value);
             has_addresses && text.is_some_and(|text| contains(&text))
         };
         let mut named = header::fields(block).filter(|field| field.name.eq_ignore_ascii_case(name));
-        Ok(named.any(|field| contains(&words::shown(field.value)) || is_unquoted_in(field.value)))
+        Ok(named.any(|field| {
+            contains(&encoded_word::shown(field.value)) || is_unquoted_in(field.value)
+        }))
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::keys::{Facts, Missing};
 use super::{Findings, ModSeqs};
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
-use crate::message::{address, fold, header, sent, subject, words};
+use crate::message::{address, casefold, date_field, encoded_word, header, subject};
 use crate::protocol::{Code, SortCriterion, SortKey};
 use crate::session::job::{Cx, Reply};
 use crate::store::MessageRef;
@@ -116,7 +116,7 @@ fn write(key: SortKey, facts: &Facts, string: &mut Vec<u8>) -> Result<(), Missin
         SortKey::Size => write_number(i64::try_from(facts.size()?).unwrap_or(i64::MAX), string),
         SortKey::Subject => {
             let subject = header::field(facts.header()?, "Subject").unwrap_or_default();
-            write_text(&subject::base(&words::shown(&subject)).text, string);
+            write_text(&subject::base(&encoded_word::shown(&subject)).text, string);
         }
         SortKey::Cc => write_text(&first_mailbox(facts.header()?, "Cc"), string),
         SortKey::From => write_text(&first_mailbox(facts.header()?, "From"), string),
@@ -127,7 +127,7 @@ fn write(key: SortKey, facts: &Facts, string: &mut Vec<u8>) -> Result<(), Missin
 
 /// When a message was sent; when it came if that is not known (RFC 5256 §2.2).
 pub(super) fn sent_date(facts: &Facts) -> Result<i64, Missing> {
-    match sent::time(facts.header()?) {
+    match date_field::time(facts.header()?) {
         Some(time) => Ok(time.unix),
         None => facts.arrival(),
     }
@@ -153,7 +153,7 @@ fn write_number(number: i64, string: &mut Vec<u8>) {
 /// A text in any case, ended by an octet that comes before all others. The characters between upper and
 /// lower case letters come after letters, as i;unicode-casemap has them (RFC 5051).
 fn write_text(text: &[u8], string: &mut Vec<u8>) {
-    let text = fold::collated(text);
+    let text = casefold::collated(text);
     let text = text.iter().filter(|&&octet| octet != 0);
     string.extend(text.take(MAX_TEXT));
     string.push(0);

@@ -4,9 +4,9 @@ use super::keys::{Facts, Missing};
 use super::sorted::sent_date;
 use super::{Findings, ModSeqs};
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
-use crate::message::fold::folded;
+use crate::message::casefold::folded;
 use crate::message::thread::{self, Algorithm, Mail};
-use crate::message::{header, ids, subject, words};
+use crate::message::{encoded_word, header, message_id, subject};
 use crate::protocol::{Code, ThreadAlgorithm};
 use crate::session::job::{Cx, Reply};
 use crate::store::MessageRef;
@@ -33,8 +33,8 @@ impl Findings for Threads {
     fn take(&mut self, message: &MessageRef, facts: &Facts) -> Result<(), Missing> {
         let header = facts.header()?;
         let subject = header::field(header, "Subject").unwrap_or_default();
-        let subject = subject::base(&words::shown(&subject));
-        let id = ids::own(header);
+        let subject = subject::base(&encoded_word::shown(&subject));
+        let id = message_id::own(header);
         let mail = Mail {
             number: match self.uid {
                 true => message.uid.get(),
@@ -44,7 +44,7 @@ impl Findings for Threads {
             subject: &folded(&subject.text),
             is_reply: subject.is_reply,
             id: id.as_deref(),
-            references: &ids::references(header),
+            references: &message_id::references(header),
         };
         if let Some(threads) = &mut self.threads {
             threads.add(&mail);

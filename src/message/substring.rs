@@ -1,13 +1,13 @@
 //! Searching for a string in text that comes in chunks, for SEARCH TEXT, BODY and the header keys.
 //!
 //! A string matches whatever the case of its letters (RFC 1176 p. 16, RFC 3501 §6.4.4): string and text
-//! are [folded](super::fold), and the folded text is searched by `memmem`, which is linear however the
+//! are [folded](super::casefold), and the folded text is searched by `memmem`, which is linear however the
 //! text and the string were made up. Comparing at every candidate would let a mail of a single repeated
 //! letter hold up the server.
 
 use memchr::memmem;
 
-use super::fold::folded;
+use super::casefold::folded;
 
 /// Longest string that is searched for, in octets. Longer ones come from no human, and what a search
 /// remembers between two chunks is as long as the string.

@@ -6,15 +6,17 @@
 //! part, all of them bounded, however long the message and its lines are; and however the octets were cut
 //! into chunks, the layout is the same.
 
+mod open_parts;
+
 use memchr::{memchr, memmem, memrchr};
 
-use super::extent::{Extent, Mark, Position};
-use super::mime::Part;
-use super::tree::{LINE_HEAD, Line, Root, Tree};
+use self::open_parts::{LINE_HEAD, Line, Root, Tree};
+use crate::message::extent::{Extent, Mark, Position};
+use crate::message::mime::Part;
 
 /// Most octets of a message's header that are kept in [`Layout::header_bytes`]; the extent of a longer
 /// one is right all the same.
-pub(crate) const MAX_HEADER: usize = super::tree::MAX_HEADER;
+pub(crate) const MAX_HEADER: usize = open_parts::MAX_HEADER;
 
 /// How much is to be found out about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,8 +14,8 @@
 //! Limits: beyond [`MAX_DEPTH`] nothing is opened, and a delimiter that would begin one part more than
 //! [`MAX_PARTS`] is content. What is within is then octets like any others; it is never lost.
 
-use super::extent::{Extent, Mark};
-use super::mime::{EmbeddedMessage, Part};
+use crate::message::extent::{Extent, Mark};
+use crate::message::mime::{EmbeddedMessage, Part};
 
 /// Most parts that are open at a time, the message itself included.
 pub(super) const MAX_DEPTH: usize = 32;

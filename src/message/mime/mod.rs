@@ -3,10 +3,10 @@
 //! A [`Part`] holds what a BODYSTRUCTURE is made of (RFC 3501 §7.4.2), as plain values. What a header
 //! leaves open is filled in with the defaults of RFC 2045 §5.2 and §6.1, so nobody else has to know them.
 
-use super::envelope::Envelope;
-use super::extent::Extent;
-use super::header::{self, Field, unfolded};
-use super::lex::{self, Lexer, Token, Word};
+use crate::message::envelope::Envelope;
+use crate::message::extent::Extent;
+use crate::message::header::{self, Field, unfolded};
+use crate::message::tokens::{self, Lexer, Token, Word};
 
 /// Most parameters of one field that are kept.
 pub(crate) const MAX_PARAMS: usize = 100;
@@ -233,7 +233,7 @@ fn first_word(value: &[u8]) -> Option<Vec<u8>> {
 
 /// The next token if it is a word; comments are passed over.
 fn next_word(lexer: &mut Lexer<'_>) -> Option<Word> {
-    match next_token(lexer, lex::TOKEN)? {
+    match next_token(lexer, tokens::TOKEN)? {
         Token::Word(word) => Some(word),
         _ => None,
     }
@@ -253,7 +253,7 @@ fn next_token(lexer: &mut Lexer<'_>, specials: &[u8]) -> Option<Token> {
 /// ```
 fn media_type(lexer: &mut Lexer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     let media_type = next_word(lexer)?;
-    match next_token(lexer, lex::TOKEN)? {
+    match next_token(lexer, tokens::TOKEN)? {
         Token::Special(b'/') => Some((media_type.text, next_word(lexer)?.text)),
         _ => None,
     }
@@ -286,7 +286,7 @@ fn params(lexer: &mut Lexer<'_>) -> Vec<Param> {
 /// False if there is none. It is left unread, since [`param`] may have stopped right before one.
 fn skip_to_semicolon(lexer: &mut Lexer<'_>) -> bool {
     loop {
-        match next_token(lexer, lex::TOKEN) {
+        match next_token(lexer, tokens::TOKEN) {
             Some(Token::Special(b';')) => return true,
             Some(_) => {}
             None => return false,
@@ -297,19 +297,19 @@ fn skip_to_semicolon(lexer: &mut Lexer<'_>) -> bool {
 fn param(lexer: &mut Lexer<'_>) -> Option<Param> {
     let mut ahead = lexer.clone();
     let name = next_word(&mut ahead)?.text;
-    if next_token(&mut ahead, lex::TOKEN) != Some(Token::Special(b'=')) {
+    if next_token(&mut ahead, tokens::TOKEN) != Some(Token::Special(b'=')) {
         return None;
     }
     let mut words = Vec::new();
     loop {
         *lexer = ahead.clone();
-        match next_token(&mut ahead, lex::VALUE) {
+        match next_token(&mut ahead, tokens::VALUE) {
             Some(Token::Word(word)) => words.push(word),
             Some(Token::Special(b';')) | None => break,
             Some(_) => {}
         }
     }
-    let value = lex::phrase(&words);
+    let value = tokens::phrase(&words);
     Some(Param { name, value })
 }
 
@@ -319,10 +319,12 @@ fn param(lexer: &mut Lexer<'_>) -> Option<Param> {
 fn language(value: &[u8]) -> Vec<Vec<u8>> {
     let mut lexer = Lexer::new(value);
     let words =
-        std::iter::from_fn(|| next_token(&mut lexer, lex::TOKEN)).filter_map(|token| match token {
-            Token::Word(word) => Some(word.text),
-            _ => None,
-        });
+        std::iter::from_fn(|| next_token(&mut lexer, tokens::TOKEN)).filter_map(
+            |token| match token {
+                Token::Word(word) => Some(word.text),
+                _ => None,
+            },
+        );
     words.take(MAX_PARAMS).collect()
 }
 

@@ -6,11 +6,11 @@
 //! never held whole.
 
 use super::Layout;
+use super::casefold::{Fold, folded};
 use super::charset::{Charset, ToUtf8};
-use super::fold::{Fold, folded};
+use super::encoded_word::shown_header;
 use super::mime::Part;
-use super::transfer::{self, Transfer};
-use super::words::shown_header;
+use super::transfer_encoding::{self, Transfer};
 
 /// Most octets of the header of a part, or of a message within, that are looked at.
 const MAX_HEADER: usize = 64 * 1024;
@@ -104,7 +104,7 @@ enum State {
     /// What was fed of a header, which is decoded when it is complete.
     Header(Vec<u8>),
     Text {
-        transfer: transfer::Decoder,
+        transfer: transfer_encoding::Decoder,
         charset: ToUtf8,
     },
 }
@@ -127,7 +127,7 @@ impl Reading {
         self.state = match kind {
             PassageKind::MimeHeader | PassageKind::Header => State::Header(Vec::new()),
             PassageKind::Text { transfer, charset } => State::Text {
-                transfer: transfer::Decoder::new(transfer),
+                transfer: transfer_encoding::Decoder::new(transfer),
                 charset: ToUtf8::new(charset),
             },
         };
@@ -143,7 +143,7 @@ impl Reading {
             }
             State::Text { transfer, charset } => {
                 let octets = match transfer {
-                    transfer::Decoder::Identity => chunk,
+                    transfer_encoding::Decoder::Identity => chunk,
                     _ => {
                         self.octets.clear();
                         transfer.feed(chunk, &mut self.octets);

@@ -12,7 +12,7 @@ use memchr::memmem;
 
 use super::charset::Charset;
 use super::header;
-use super::transfer::Transfer;
+use super::transfer_encoding::Transfer;
 
 /// The value of a field as its reader sees it: on one line, in UTF-8 as far as its character sets are
 /// known, and each tab a blank, for it came from folding.

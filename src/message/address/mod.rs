@@ -13,7 +13,7 @@
 //! `jo@x.org (Jo Doe)`, which is how names were written when RFC 1064 was. The parser reads on through
 //! whatever it does not understand: it never fails, and it loses as little as it can.
 
-use super::lex::{self, Lexer, Token, Word};
+use crate::message::tokens::{self, Lexer, Token, Word};
 
 /// Most addresses of one field that are looked at. A header of the greatest length we keep has room for
 /// about as many real ones; a hostile one could otherwise make us keep a hundred octets for every two.
@@ -92,7 +92,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn list(&mut self) {
         while self.list.len() < MAX_ADDRESSES {
-            let Some(token) = self.lexer.next(lex::ADDRESS) else {
+            let Some(token) = self.lexer.next(tokens::ADDRESS) else {
                 break;
             };
             match token {
@@ -135,7 +135,7 @@ impl Parser<'_> {
     /// What follows a `<`. Without a `>` it ends at a comma, which is no part of it but of a route.
     fn angle(&mut self) {
         let (mut route, mut spec) = (None, Spec::default());
-        while let Some(token) = self.lexer.next(lex::ADDRESS) {
+        while let Some(token) = self.lexer.next(tokens::ADDRESS) {
             match token {
                 Token::Comment(text) => self.draft.comment = Some(text),
                 Token::Special(b'>') => break,
@@ -156,7 +156,7 @@ impl Parser<'_> {
     fn route(&mut self) -> Vec<u8> {
         let mut route = vec![b'@'];
         let mut ahead = self.lexer.clone();
-        while let Some(token) = ahead.next(lex::ADDRESS) {
+        while let Some(token) = ahead.next(tokens::ADDRESS) {
             match token {
                 Token::Special(b':') => {
                     self.lexer = ahead;
@@ -194,8 +194,8 @@ impl Draft {
         Some(Address {
             name: Some(name).filter(|name| !name.is_empty()),
             route,
-            mailbox: Some(lex::dotted(&spec.local)),
-            host: Some(lex::dotted(spec.domain.as_deref().unwrap_or_default())),
+            mailbox: Some(tokens::dotted(&spec.local)),
+            host: Some(tokens::dotted(spec.domain.as_deref().unwrap_or_default())),
         })
     }
 }
@@ -243,7 +243,7 @@ impl Spec {
             self.push_local_at();
             self.local.extend(domain);
         }
-        lex::phrase(&self.local)
+        tokens::phrase(&self.local)
     }
 }
 
