@@ -8,12 +8,12 @@ use std::str;
 
 /// Folds a text that comes in chunks.
 #[derive(Debug, Default)]
-pub(crate) struct Fold {
+pub(crate) struct CaseFolder {
     /// A character of which the end has not come yet, at most three octets.
     pending: Vec<u8>,
 }
 
-impl Fold {
+impl CaseFolder {
     /// Appends the next chunk to `out`, folded: at most half as long again as what was fed.
     pub(crate) fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let mut rest = chunk;
@@ -36,8 +36,8 @@ impl Fold {
 }
 
 /// A whole text, folded.
-pub(crate) fn folded(text: &[u8]) -> Vec<u8> {
-    let (mut fold, mut out) = (Fold::default(), Vec::new());
+pub(crate) fn fold_case(text: &[u8]) -> Vec<u8> {
+    let (mut fold, mut out) = (CaseFolder::default(), Vec::new());
     fold.feed(text, &mut out);
     fold.finish(&mut out);
     out
@@ -45,7 +45,7 @@ pub(crate) fn folded(text: &[u8]) -> Vec<u8> {
 
 /// A whole text by which texts are put in order: each character becomes its upper case, as
 /// i;unicode-casemap has it (RFC 5051 §2), so that `_` comes after `Z` and `z`.
-pub(crate) fn collated(text: &[u8]) -> Vec<u8> {
+pub(crate) fn collation_key(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars().flat_map(char::to_uppercase) {
@@ -108,17 +108,17 @@ mod tests {
             ("\u{130}", "i\u{307}"),
             ("\u{65e5}\0[", "\u{65e5}\0["),
         ] {
-            assert_eq!(folded(text.as_bytes()), want.as_bytes(), "{text}");
+            assert_eq!(fold_case(text.as_bytes()), want.as_bytes(), "{text}");
         }
-        assert_eq!(folded(b"A\xe9\xc9B\xc3"), b"a\xe9\xc9b\xc3");
+        assert_eq!(fold_case(b"A\xe9\xc9B\xc3"), b"a\xe9\xc9b\xc3");
     }
 
     #[test]
     fn texts_in_order() {
         let mut texts = ["b", "_", "A", "\u{e4}", "a", "\u{c4}b", "", "["];
-        texts.sort_by_key(|text| collated(text.as_bytes()));
+        texts.sort_by_key(|text| collation_key(text.as_bytes()));
         assert_eq!(texts, ["", "A", "a", "b", "[", "_", "\u{e4}", "\u{c4}b"]);
-        assert_eq!(collated(b"a\xe9b"), b"A\xe9B");
+        assert_eq!(collation_key(b"a\xe9b"), b"A\xe9B");
     }
 
     proptest! {
@@ -127,18 +127,18 @@ mod tests {
             text in prop::collection::vec(prop::sample::select(&b"aZ\xc3\x89\xe2\x82\xac\xf0\x9f\x98\x80"[..]), 0..40),
             size in 1usize..6,
         ) {
-            let (mut fold, mut out) = (Fold::default(), Vec::new());
+            let (mut fold, mut out) = (CaseFolder::default(), Vec::new());
             for chunk in text.chunks(size) {
                 fold.feed(chunk, &mut out);
             }
             fold.finish(&mut out);
-            prop_assert_eq!(out, folded(&text));
+            prop_assert_eq!(out, fold_case(&text));
         }
 
         #[test]
         fn folds_as_the_library_does(text in "\\PC{0,40}") {
             let want: String = text.chars().flat_map(char::to_lowercase).collect();
-            prop_assert_eq!(folded(text.as_bytes()), want.as_bytes());
+            prop_assert_eq!(fold_case(text.as_bytes()), want.as_bytes());
         }
     }
 }

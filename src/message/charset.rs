@@ -72,13 +72,13 @@ impl Charset {
     /// A whole text in UTF-8.
     pub(crate) fn decode(self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        ToUtf8::new(self).feed(text, true, &mut out);
+        CharsetDecoder::new(self).feed(text, true, &mut out);
         out
     }
 }
 
 /// Decodes a text that comes in chunks.
-pub(crate) struct ToUtf8 {
+pub(crate) struct CharsetDecoder {
     /// `None`: nothing is to be done.
     decoder: Option<Decoder>,
     /// Octets below 0x80 are letters of ASCII, whatever stands before them, as long as only such
@@ -86,7 +86,7 @@ pub(crate) struct ToUtf8 {
     is_ascii_so_far: bool,
 }
 
-impl ToUtf8 {
+impl CharsetDecoder {
     /// For a text in that character set.
     pub(crate) fn new(charset: Charset) -> Self {
         let encoding = charset.encoding;
@@ -175,7 +175,7 @@ mod tests {
         ] {
             let charset = Charset::named(name.as_bytes()).expect(name);
             for size in 1..4 {
-                let (mut decoder, mut out) = (ToUtf8::new(charset), Vec::new());
+                let (mut decoder, mut out) = (CharsetDecoder::new(charset), Vec::new());
                 for chunk in text.chunks(size) {
                     decoder.feed(chunk, false, &mut out);
                 }

@@ -11,11 +11,11 @@ use memchr::memchr_iter;
 /// Start a new one for every stretch that starts at the start of a line; only there is it sure that the
 /// octet before, which it has not seen, does not matter.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Crlf {
+pub(crate) struct CrlfConverter {
     after_cr: bool,
 }
 
-impl Crlf {
+impl CrlfConverter {
     /// A converter at the start of a line.
     pub(crate) fn new() -> Self {
         Self::default()
@@ -43,18 +43,18 @@ impl Crlf {
 }
 
 /// The whole text as a client sees it.
-pub(crate) fn converted(text: &[u8]) -> Vec<u8> {
+pub(crate) fn to_crlf(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    Crlf::new().convert(text, &mut out);
+    CrlfConverter::new().convert(text, &mut out);
     out
 }
 
 /// How many octets a client sees for the whole text: what the tests compare with.
 #[cfg(test)]
 pub(super) fn size_as_seen(text: &[u8]) -> u64 {
-    let mut position = super::extent::Position::default();
-    position.advance(text);
-    position.mark.size
+    let mut counter = super::extent::PositionCounter::default();
+    counter.advance(text);
+    counter.position.size
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
             (b"\n\r", b"\r\n\r"),
         ];
         for (stored, seen) in cases {
-            assert_eq!(converted(stored), seen);
+            assert_eq!(to_crlf(stored), seen);
             assert_eq!(size_as_seen(stored), seen.len() as u64);
         }
     }
@@ -85,11 +85,11 @@ mod tests {
             cut in 0usize..40,
         ) {
             let (left, right) = text.split_at(cut.min(text.len()));
-            let (mut crlf, mut out) = (Crlf::new(), Vec::new());
+            let (mut crlf, mut out) = (CrlfConverter::new(), Vec::new());
             crlf.convert(left, &mut out);
             crlf.convert(right, &mut out);
-            prop_assert_eq!(&out, &converted(&text));
-            prop_assert_eq!(converted(&out), out, "converting twice changes nothing");
+            prop_assert_eq!(&out, &to_crlf(&text));
+            prop_assert_eq!(to_crlf(&out), out, "converting twice changes nothing");
         }
     }
 }

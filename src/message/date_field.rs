@@ -6,16 +6,16 @@ use crate::types::{DateTime, Day};
 
 /// The day that the Date field of a header names, as written there; time and zone are left out (RFC
 /// 3501 §6.4.4). `None` if there is no such field or no such day.
-pub(crate) fn day(block: &[u8]) -> Option<Day> {
-    let value = header::field(block, "Date")?;
+pub(crate) fn parse_day(block: &[u8]) -> Option<Day> {
+    let value = header::field_value(block, "Date")?;
     let (year, month, day) = civil(&mut words(&value))?;
     Day::new(year, month, day)
 }
 
 /// The moment that the Date field names. A zone that is none is UTC, a time that is none is midnight
 /// (RFC 5256 §2.2); `None` if there is no such field or no such day.
-pub(crate) fn time(block: &[u8]) -> Option<DateTime> {
-    let value = header::field(block, "Date")?;
+pub(crate) fn parse_time(block: &[u8]) -> Option<DateTime> {
+    let value = header::field_value(block, "Date")?;
     let mut words = words(&value);
     let date = civil(&mut words)?;
     let clock = words.next().and_then(clock);
@@ -129,9 +129,9 @@ mod tests {
             ("", None),
         ] {
             let block = format!("Date: {value}\n");
-            assert_eq!(time(block.as_bytes()), want, "{value}");
+            assert_eq!(parse_time(block.as_bytes()), want, "{value}");
         }
-        assert_eq!(time(b"Subject: x\n"), None);
+        assert_eq!(parse_time(b"Subject: x\n"), None);
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
             ("Subject: x\n", None),
         ];
         for (block, expected) in cases {
-            assert_eq!(day(block.as_bytes()), expected, "{block}");
+            assert_eq!(parse_day(block.as_bytes()), expected, "{block}");
         }
     }
 }

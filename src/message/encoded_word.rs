@@ -12,11 +12,11 @@ use memchr::memmem;
 
 use super::charset::Charset;
 use super::header;
-use super::transfer_encoding::Transfer;
+use super::transfer_encoding::TransferEncoding;
 
 /// The value of a field as its reader sees it: on one line, in UTF-8 as far as its character sets are
 /// known, and each tab a blank, for it came from folding.
-pub(crate) fn shown(value: &[u8]) -> Vec<u8> {
+pub(crate) fn decode_value(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(value.len());
     show(value, has_words(value), &mut text);
     text
@@ -24,7 +24,7 @@ pub(crate) fn shown(value: &[u8]) -> Vec<u8> {
 
 /// The value of a field with addresses as its reader sees it and as the envelope has it: names without the
 /// quotes around them, and without the backslashes that are needed within. `None` if there are no quotes.
-pub(crate) fn shown_unquoted(value: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decode_unquoted(value: &[u8]) -> Option<Vec<u8>> {
     memchr::memchr(b'"', value)?;
     let (mut text, mut is_quoted) = (Vec::with_capacity(value.len()), false);
     let mut octets = value.iter();
@@ -35,7 +35,7 @@ pub(crate) fn shown_unquoted(value: &[u8]) -> Option<Vec<u8>> {
             octet => text.push(octet),
         }
     }
-    Some(shown(&text))
+    Some(decode_value(&text))
 }
 
 /// Whether there can be an encoded word.
@@ -60,7 +60,7 @@ fn show(value: &[u8], has_words: bool, text: &mut Vec<u8>) {
 }
 
 /// A header as its reader sees it: a field a line.
-pub(crate) fn shown_header(block: &[u8]) -> Vec<u8> {
+pub(crate) fn decode_header(block: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(block.len());
     let has_words = has_words(block);
     for field in header::fields(block) {
@@ -109,13 +109,13 @@ fn word(text: &[u8]) -> Option<(Word, &[u8])> {
     let after = pieces.next()?.strip_prefix(b"=")?;
     let charset = charset.split(|&octet| octet == b'*').next()?;
     let octets = match encoding {
-        b"B" | b"b" => Transfer::Base64.decode(encoded),
+        b"B" | b"b" => TransferEncoding::Base64.decode(encoded),
         b"Q" | b"q" => {
             let spaced: Vec<u8> = encoded
                 .iter()
                 .map(|&b| if b == b'_' { b' ' } else { b })
                 .collect();
-            Transfer::QuotedPrintable.decode(&spaced)
+            TransferEncoding::QuotedPrintable.decode(&spaced)
         }
         _ => return None,
     };
@@ -169,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> String {
-        String::from_utf8_lossy(&shown(text.as_bytes())).into_owned()
+        String::from_utf8_lossy(&decode_value(text.as_bytes())).into_owned()
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
             ("\"no end\\", Some("no end")),
             ("Jo <jo@a> (\\x)", None),
         ] {
-            let shown = shown_unquoted(text.as_bytes());
+            let shown = decode_unquoted(text.as_bytes());
             let shown = shown.map(|text| String::from_utf8_lossy(&text).into_owned());
             assert_eq!(shown.as_deref(), want, "{text}");
         }
@@ -240,13 +240,13 @@ mod tests {
     fn headers_are_shown_field_by_field() {
         let block = b"From jo Thu\nSubject: =?utf-8?q?=C3=A9?=\n\tx\nTo: a\n\nbody";
         let want = "From jo Thu\nSubject: \u{e9} x\nTo: a\n";
-        assert_eq!(String::from_utf8_lossy(&shown_header(block)), want);
+        assert_eq!(String::from_utf8_lossy(&decode_header(block)), want);
     }
 
     proptest! {
         #[test]
         fn no_value_panics_or_breaks_its_line(value in "[=?qb*a_\\-8utf\r\n ]{0,60}") {
-            let text = shown(value.as_bytes());
+            let text = decode_value(value.as_bytes());
             prop_assert!(!text.contains(&b'\n'));
         }
     }

@@ -1,7 +1,7 @@
 //! The envelope: what a header says of who wrote what to whom, and when.
 
 use super::address::{self, Address};
-use super::header::{self, Field, unfolded};
+use super::header::{self, Field, unfold};
 
 /// The ten fields of an envelope, in the order in which they are sent (RFC 1064 p. 16, RFC 3501 §7.4.2).
 ///
@@ -49,7 +49,7 @@ impl Envelope {
 
     fn read(&mut self, field: &Field<'_>) {
         if let Some(string) = self.string(field) {
-            string.get_or_insert_with(|| unfolded(field.value));
+            string.get_or_insert_with(|| unfold(field.value));
         } else if let Some(list) = self.list(field) {
             if list.len() < address::MAX_ADDRESSES {
                 list.append(&mut address::parse(field.value));

@@ -17,11 +17,11 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Octets in the file.
-    pub(crate) fn stored(&self) -> u64 {
+    pub(crate) fn stored_len(&self) -> u64 {
         self.end - self.start
     }
 
-    pub(super) fn between(start: Mark, end: Mark) -> Self {
+    pub(super) fn between(start: Position, end: Position) -> Self {
         debug_assert!(start.offset <= end.offset, "{start:?} after {end:?}");
         Self {
             start: start.offset,
@@ -34,7 +34,7 @@ impl Extent {
 
 /// A place in a message, with all counts from the start of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Mark {
+pub(super) struct Position {
     /// Octets in the file.
     pub(super) offset: u64,
     /// Octets as seen.
@@ -43,17 +43,17 @@ pub(super) struct Mark {
     pub(super) lines: u64,
 }
 
-/// A mark that moves over the octets of a message.
+/// A position that moves over the octets of a message.
 #[derive(Debug, Default)]
-pub(super) struct Position {
+pub(super) struct PositionCounter {
     /// After the last octet.
-    pub(super) mark: Mark,
+    pub(super) position: Position,
     /// How long the last line end was in the file: 1 for LF, 2 for CRLF; 0 before there was any.
-    break_length: u64,
+    line_end_length: u64,
     after_cr: bool,
 }
 
-impl Position {
+impl PositionCounter {
     /// Moves over the next octets.
     pub(super) fn advance(&mut self, bytes: &[u8]) {
         let Some(&last) = bytes.last() else { return };
@@ -65,22 +65,22 @@ impl Position {
             };
             lines += 1;
             bare += u64::from(!after_cr);
-            self.break_length = 1 + u64::from(after_cr);
+            self.line_end_length = 1 + u64::from(after_cr);
         }
         self.after_cr = last == b'\r';
-        self.mark.offset += bytes.len() as u64;
-        self.mark.size += bytes.len() as u64 + bare;
-        self.mark.lines += lines;
+        self.position.offset += bytes.len() as u64;
+        self.position.size += bytes.len() as u64 + bare;
+        self.position.lines += lines;
     }
 
     /// The place before the last line end. Asked for at the start of a line only.
-    pub(super) fn before_break(&self) -> Mark {
-        match self.break_length {
-            0 => self.mark,
-            length => Mark {
-                offset: self.mark.offset - length,
-                size: self.mark.size - 2,
-                lines: self.mark.lines - 1,
+    pub(super) fn before_line_end(&self) -> Position {
+        match self.line_end_length {
+            0 => self.position,
+            length => Position {
+                offset: self.position.offset - length,
+                size: self.position.size - 2,
+                lines: self.position.lines - 1,
             },
         }
     }
@@ -90,8 +90,8 @@ impl Position {
 mod tests {
     use super::*;
 
-    fn walked(chunks: &[&[u8]]) -> Position {
-        let mut position = Position::default();
+    fn walked(chunks: &[&[u8]]) -> PositionCounter {
+        let mut position = PositionCounter::default();
         for chunk in chunks {
             position.advance(chunk);
         }
@@ -100,16 +100,19 @@ mod tests {
 
     #[test]
     fn counts_a_bare_lf_as_two() {
-        let mark = walked(&[b"a\nb\r\nc\rd\r\r\n\n"]).mark;
-        assert_eq!((mark.offset, mark.size, mark.lines), (12, 14, 4));
+        let position = walked(&[b"a\nb\r\nc\rd\r\r\n\n"]).position;
+        assert_eq!(
+            (position.offset, position.size, position.lines),
+            (12, 14, 4)
+        );
     }
 
     #[test]
     fn sees_a_crlf_across_chunks() {
         let whole = walked(&[b"a\r\n"]);
         let split = walked(&[b"a\r", b"", b"\n"]);
-        assert_eq!(whole.mark, split.mark);
-        assert_eq!(whole.before_break(), split.before_break());
-        assert_eq!(split.before_break().offset, 1);
+        assert_eq!(whole.position, split.position);
+        assert_eq!(whole.before_line_end(), split.before_line_end());
+        assert_eq!(split.before_line_end().offset, 1);
     }
 }

@@ -14,7 +14,7 @@ use memchr::memchr;
 pub(crate) struct Field<'a> {
     /// The name as written; empty if what stands there is not a field.
     pub name: &'a [u8],
-    /// All that follows the colon, line ends included; see [`unfolded`]. The whole line if there is no name.
+    /// All that follows the colon, line ends included; see [`unfold`]. The whole line if there is no name.
     pub value: &'a [u8],
     /// Where in the block the field lies, with its line ends.
     pub range: Range<usize>,
@@ -32,15 +32,15 @@ pub(crate) fn fields(block: &[u8]) -> Fields<'_> {
     Fields { block, at: 0 }
 }
 
-/// The value of the first field of that name, [`unfolded`].
-pub(crate) fn field(block: &[u8], name: &str) -> Option<Vec<u8>> {
+/// The value of the first field of that name, [`unfold`].
+pub(crate) fn field_value(block: &[u8], name: &str) -> Option<Vec<u8>> {
     let found = fields(block).find(|field| field.is(name))?;
-    Some(unfolded(found.value))
+    Some(unfold(found.value))
 }
 
 /// The fields whose name is among `names` (or, if `not`, is not), and the blank line if the block has
 /// one (RFC 3501 §6.4.5, HEADER.FIELDS and HEADER.FIELDS.NOT): ascending ranges of the block.
-pub(crate) fn select(block: &[u8], names: &[Vec<u8>], not: bool) -> Vec<Range<usize>> {
+pub(crate) fn select_fields(block: &[u8], names: &[Vec<u8>], not: bool) -> Vec<Range<usize>> {
     let is_named = |name: &[u8]| names.iter().any(|n| n.eq_ignore_ascii_case(name));
     let mut walk = fields(block);
     let mut ranges: Vec<Range<usize>> = Vec::new();
@@ -66,7 +66,7 @@ fn add(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
 
 /// A value on one line: its line ends are taken out and the blanks around it (RFC 5322 §2.2.3). The
 /// blanks at the folds stay. No CR, LF or NUL is left, for no IMAP string may hold a NUL.
-pub(crate) fn unfolded(value: &[u8]) -> Vec<u8> {
+pub(crate) fn unfold(value: &[u8]) -> Vec<u8> {
     let kept = value.iter().filter(|b| !matches!(b, b'\r' | b'\n' | 0));
     let line: Vec<u8> = kept.copied().collect();
     line.trim_ascii().to_vec()
@@ -140,7 +140,7 @@ mod tests {
 
     fn selected(block: &[u8], chosen: &[&str], not: bool) -> Vec<u8> {
         let chosen: Vec<Vec<u8>> = chosen.iter().map(|n| n.as_bytes().to_vec()).collect();
-        let ranges = select(block, &chosen, not);
+        let ranges = select_fields(block, &chosen, not);
         ranges.into_iter().flat_map(|r| block[r].to_vec()).collect()
     }
 
@@ -149,12 +149,12 @@ mod tests {
         let block = b"Subject: one\r\n\ttwo\n three\nTO : x@y\nEmpty:\n\nNot: here\n";
         assert_eq!(names(block), ["Subject", "TO", "Empty"]);
         assert_eq!(
-            field(block, "subject").as_deref(),
+            field_value(block, "subject").as_deref(),
             Some(&b"one\ttwo three"[..])
         );
-        assert_eq!(field(block, "To").as_deref(), Some(&b"x@y"[..]));
-        assert_eq!(field(block, "empty").as_deref(), Some(&b""[..]));
-        assert_eq!(field(block, "Not"), None);
+        assert_eq!(field_value(block, "To").as_deref(), Some(&b"x@y"[..]));
+        assert_eq!(field_value(block, "empty").as_deref(), Some(&b""[..]));
+        assert_eq!(field_value(block, "Not"), None);
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
             b"From jo@x Thu Jan  1 00:00:00 1970\n folded\nno colon\n: empty\nA\xe9: b\0c\n d";
         assert_eq!(names(block), ["", "", "", "A\u{fffd}"]);
         let last = fields(block).last().expect("a field");
-        assert_eq!(unfolded(last.value), b"bc d");
+        assert_eq!(unfold(last.value), b"bc d");
         assert_eq!(names(b" folded first\nA: b\n"), ["", "A"]);
         assert_eq!(names(b""), [""; 0]);
         assert_eq!(names(b"\r\nA: b"), [""; 0]);
@@ -172,7 +172,10 @@ mod tests {
 
     #[test]
     fn takes_the_first_of_two() {
-        assert_eq!(field(b"A: 1\nA: 2\n", "a").as_deref(), Some(&b"1"[..]));
+        assert_eq!(
+            field_value(b"A: 1\nA: 2\n", "a").as_deref(),
+            Some(&b"1"[..])
+        );
     }
 
     #[test]
@@ -200,11 +203,11 @@ mod tests {
         let block = b"A: 1\nB: 2\nC: 3\n\n";
         let named = |n: &str| n.as_bytes().to_vec();
         assert_eq!(
-            select(block, &[named("a"), named("b")], false),
+            select_fields(block, &[named("a"), named("b")], false),
             [0..10, 15..16]
         );
         assert_eq!(
-            select(block, &[], true),
+            select_fields(block, &[], true),
             std::iter::once(0..16).collect::<Vec<_>>()
         );
     }
@@ -221,7 +224,7 @@ mod tests {
             }
             prop_assert!(is_blank(&block[line_at(block, at)]));
             let names = [b"a".to_vec()];
-            let length = |not| select(block, &names, not).iter().map(ExactSizeIterator::len).sum::<usize>();
+            let length = |not| select_fields(block, &names, not).iter().map(ExactSizeIterator::len).sum::<usize>();
             let blank = line_at(block, at);
             prop_assert_eq!(length(false) + length(true), at + 2 * blank.len());
         }
@@ -229,7 +232,7 @@ mod tests {
         #[test]
         fn no_octets_panic(block in prop::collection::vec(any::<u8>(), 0..200)) {
             for field in fields(&block) {
-                let value = unfolded(field.value);
+                let value = unfold(field.value);
                 prop_assert!(!value.iter().any(|b| b"\r\n\0".contains(b)));
             }
         }

@@ -13,16 +13,16 @@ use super::header;
 pub(crate) const MAX_REFERENCES: usize = 100;
 
 /// The identifier of the message that has this header.
-pub(crate) fn own(block: &[u8]) -> Option<Vec<u8>> {
-    ids(&header::field(block, "Message-ID")?).next()
+pub(crate) fn parse_own(block: &[u8]) -> Option<Vec<u8>> {
+    ids(&header::field_value(block, "Message-ID")?).next()
 }
 
 /// What the message refers to, its parent last: what References says, or else the first of In-Reply-To.
-pub(crate) fn references(block: &[u8]) -> Vec<Vec<u8>> {
-    let references = header::field(block, "References").unwrap_or_default();
+pub(crate) fn parse_references(block: &[u8]) -> Vec<Vec<u8>> {
+    let references = header::field_value(block, "References").unwrap_or_default();
     let mut found: Vec<Vec<u8>> = ids(&references).collect();
     if found.is_empty() {
-        let answered = header::field(block, "In-Reply-To").unwrap_or_default();
+        let answered = header::field_value(block, "In-Reply-To").unwrap_or_default();
         found.extend(ids(&answered).next());
     }
     let excess = found.len().saturating_sub(MAX_REFERENCES);
@@ -85,14 +85,18 @@ mod tests {
             ("", None),
         ] {
             let block = format!("Message-ID: {value}\n");
-            assert_eq!(own(block.as_bytes()).map(text).as_deref(), want, "{value}");
+            assert_eq!(
+                parse_own(block.as_bytes()).map(text).as_deref(),
+                want,
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn what_is_referred_to() {
         let refer = |block: &str| {
-            let ids = references(block.as_bytes()).into_iter().map(text);
+            let ids = parse_references(block.as_bytes()).into_iter().map(text);
             ids.collect::<Vec<_>>().join(" ")
         };
         assert_eq!(
@@ -106,7 +110,7 @@ mod tests {
         assert_eq!(refer("In-Reply-To: your message\n"), "");
         assert_eq!(refer("Subject: x\n"), "");
         let many: String = (0..=MAX_REFERENCES).map(|n| format!("<{n}@x>")).collect();
-        let kept = references(format!("References: {many}\n").as_bytes());
+        let kept = parse_references(format!("References: {many}\n").as_bytes());
         assert_eq!((kept.len(), &kept[0][..]), (MAX_REFERENCES, &b"1@x"[..]));
     }
 

@@ -3,7 +3,7 @@
 //! A message may be a gigabyte and is never held whole, so nothing here asks for a whole message. The
 //! session's reader feeds chunks to a [`Scanner`], which answers with a [`Layout`]: where in the file the
 //! header, the text and every MIME part lie, and how many octets and lines each of them has. What is
-//! sent to a client is then a range of the file, passed through [`Crlf`] on its way out.
+//! sent to a client is then a range of the file, passed through [`CrlfConverter`] on its way out.
 //!
 //! Two sizes stand side by side everywhere, and must not be mixed up. *Offsets* (`start`, `end`) count
 //! the octets of the file as they lie there. *Sizes* count octets as a client sees them, where each line
@@ -56,10 +56,10 @@ pub(crate) mod transfer_encoding;
 
 pub(crate) use address::Address;
 pub(crate) use charset::Charset;
-pub(crate) use crlf::Crlf;
+pub(crate) use crlf::CrlfConverter;
 pub(crate) use envelope::Envelope;
 pub(crate) use extent::Extent;
 pub(crate) use mime::{Param, Part};
-pub(crate) use scanner::{Depth, Layout, Scanner};
-pub(crate) use section::{What, resolve};
-pub(crate) use substring::Finder;
+pub(crate) use scanner::{Layout, ScanDepth, Scanner};
+pub(crate) use section::{SectionKind, find_section};
+pub(crate) use substring::SubstringFinder;

@@ -6,11 +6,11 @@
 //! never held whole.
 
 use super::Layout;
-use super::casefold::{Fold, folded};
-use super::charset::{Charset, ToUtf8};
-use super::encoded_word::shown_header;
+use super::casefold::{CaseFolder, fold_case};
+use super::charset::{Charset, CharsetDecoder};
+use super::encoded_word::decode_header;
 use super::mime::Part;
-use super::transfer_encoding::{self, Transfer};
+use super::transfer_encoding::{self, TransferEncoding};
 
 /// Most octets of the header of a part, or of a message within, that are looked at.
 const MAX_HEADER: usize = 64 * 1024;
@@ -36,7 +36,7 @@ pub(crate) enum PassageKind {
     /// The body of a text part.
     Text {
         /// How its octets are written.
-        transfer: Transfer,
+        transfer: TransferEncoding,
         /// What its octets mean.
         charset: Charset,
     },
@@ -44,14 +44,14 @@ pub(crate) enum PassageKind {
 
 /// The passages below the header of a message that has no parts: at most one. `None` if the message has
 /// parts, so that its structure is needed.
-pub(crate) fn passages_without_parts(header: &[u8], header_end: u64) -> Option<Vec<Passage>> {
+pub(crate) fn list_passages_without_parts(header: &[u8], header_end: u64) -> Option<Vec<Passage>> {
     let part = Part::from_header(header, false);
     let has_parts = part.is_multipart() || part.is("message", "rfc822");
     (!has_parts).then(|| body(&part, header_end, u64::MAX).into_iter().collect())
 }
 
 /// The passages below the header of a message of which the structure is known, as they lie in the file.
-pub(crate) fn passages(layout: &Layout) -> Vec<Passage> {
+pub(crate) fn list_passages(layout: &Layout) -> Vec<Passage> {
     let mut found = Vec::new();
     if let Some(part) = &layout.part {
         below_header(part, &mut found);
@@ -84,16 +84,16 @@ fn header(part: &Part, kind: PassageKind) -> Passage {
 fn body(part: &Part, start: u64, end: u64) -> Option<Passage> {
     let charset = part.param("charset").and_then(Charset::named);
     let kind = PassageKind::Text {
-        transfer: Transfer::named(&part.encoding),
+        transfer: TransferEncoding::named(&part.encoding),
         charset: charset.unwrap_or(Charset::PLAIN),
     };
     part.is_text().then_some(Passage { start, end, kind })
 }
 
 /// Decodes and folds one passage after the other, each in chunks.
-pub(crate) struct Reading {
+pub(crate) struct PassageDecoder {
     state: State,
-    fold: Fold,
+    fold: CaseFolder,
     /// Room for what the transfer encoding and the charset come to; it is used again for each chunk.
     octets: Vec<u8>,
     text: Vec<u8>,
@@ -104,17 +104,17 @@ enum State {
     /// What was fed of a header, which is decoded when it is complete.
     Header(Vec<u8>),
     Text {
-        transfer: transfer_encoding::Decoder,
-        charset: ToUtf8,
+        transfer: transfer_encoding::TransferDecoder,
+        charset: CharsetDecoder,
     },
 }
 
-impl Reading {
+impl PassageDecoder {
     /// At the start of no passage.
     pub(crate) fn new() -> Self {
         Self {
             state: State::Header(Vec::new()),
-            fold: Fold::default(),
+            fold: CaseFolder::default(),
             octets: Vec::new(),
             text: Vec::new(),
             folded: Vec::new(),
@@ -123,12 +123,12 @@ impl Reading {
 
     /// At the start of a passage.
     pub(crate) fn begin(&mut self, kind: PassageKind) {
-        self.fold = Fold::default();
+        self.fold = CaseFolder::default();
         self.state = match kind {
             PassageKind::MimeHeader | PassageKind::Header => State::Header(Vec::new()),
             PassageKind::Text { transfer, charset } => State::Text {
-                transfer: transfer_encoding::Decoder::new(transfer),
-                charset: ToUtf8::new(charset),
+                transfer: transfer_encoding::TransferDecoder::new(transfer),
+                charset: CharsetDecoder::new(charset),
             },
         };
     }
@@ -143,7 +143,7 @@ impl Reading {
             }
             State::Text { transfer, charset } => {
                 let octets = match transfer {
-                    transfer_encoding::Decoder::Identity => chunk,
+                    transfer_encoding::TransferDecoder::Identity => chunk,
                     _ => {
                         self.octets.clear();
                         transfer.feed(chunk, &mut self.octets);
@@ -165,7 +165,7 @@ impl Reading {
     /// At the end of the passage: what was held back until now, folded.
     pub(crate) fn end(&mut self) -> &[u8] {
         match &mut self.state {
-            State::Header(header) => self.folded = folded(&shown_header(header)),
+            State::Header(header) => self.folded = fold_case(&decode_header(header)),
             State::Text { transfer, charset } => {
                 self.octets.clear();
                 self.text.clear();
@@ -180,7 +180,7 @@ impl Reading {
     }
 }
 
-impl Default for Reading {
+impl Default for PassageDecoder {
     fn default() -> Self {
         Self::new()
     }
@@ -189,14 +189,14 @@ impl Default for Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Depth, Scanner};
+    use crate::message::{ScanDepth, Scanner};
 
     /// All passages of a message with their texts, read in chunks of that size.
     fn read(message: &str, size: usize) -> Vec<(bool, String)> {
-        let mut scanner = Scanner::new(Depth::Structure);
+        let mut scanner = Scanner::new(ScanDepth::Structure);
         scanner.feed(message.as_bytes());
         let layout = scanner.finish();
-        let mut reading = Reading::new();
+        let mut reading = PassageDecoder::new();
         let one = |passage: Passage| {
             reading.begin(passage.kind);
             let range = passage.start as usize..(passage.end as usize).min(message.len());
@@ -208,8 +208,8 @@ mod tests {
             let is_mime = passage.kind == PassageKind::MimeHeader;
             (is_mime, String::from_utf8_lossy(&text).into_owned())
         };
-        let simple = passages_without_parts(&layout.header_bytes, layout.header.end);
-        let passages = simple.unwrap_or_else(|| passages(&layout));
+        let simple = list_passages_without_parts(&layout.header_bytes, layout.header.end);
+        let passages = simple.unwrap_or_else(|| list_passages(&layout));
         passages.into_iter().map(one).collect()
     }
 

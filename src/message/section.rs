@@ -15,7 +15,7 @@ use super::scanner::Layout;
 
 /// What is wanted of a part, or of the message if there are no part numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum SectionKind {
     /// All of the message, or the body of the part.
     All,
     /// The header of the message, or of the message that the part is (HEADER and HEADER.FIELDS, and the
@@ -28,29 +28,29 @@ pub(crate) enum What {
 }
 
 /// The stretch that a section names; `None` if the message has no such part, or the part no such thing.
-/// A layout without parts ([`Depth::Structure`](super::Depth::Structure) was not asked for) serves for
+/// A layout without parts ([`ScanDepth::Structure`](super::ScanDepth::Structure) was not asked for) serves for
 /// sections without part numbers.
-pub(crate) fn resolve(layout: &Layout, numbers: &[u32], what: What) -> Option<Extent> {
+pub(crate) fn find_section(layout: &Layout, numbers: &[u32], what: SectionKind) -> Option<Extent> {
     if numbers.is_empty() {
         return match what {
-            What::All => Some(layout.whole),
-            What::Header => Some(layout.header),
-            What::Text => Some(layout.text),
-            What::Mime => None,
+            SectionKind::All => Some(layout.whole),
+            SectionKind::Header => Some(layout.header),
+            SectionKind::Text => Some(layout.text),
+            SectionKind::Mime => None,
         };
     }
-    let part = part(layout.part.as_ref()?, numbers)?;
+    let part = find_part(layout.part.as_ref()?, numbers)?;
     let message = part.message.as_ref().map(|message| &message.part);
     match what {
-        What::All => Some(part.body),
-        What::Mime => Some(part.header),
-        What::Header => message.map(|root| root.header),
-        What::Text => message.map(|root| root.body),
+        SectionKind::All => Some(part.body),
+        SectionKind::Mime => Some(part.header),
+        SectionKind::Header => message.map(|root| root.header),
+        SectionKind::Text => message.map(|root| root.body),
     }
 }
 
 /// The part with these numbers, in the message with this root.
-pub(crate) fn part<'a>(root: &'a Part, numbers: &[u32]) -> Option<&'a Part> {
+pub(crate) fn find_part<'a>(root: &'a Part, numbers: &[u32]) -> Option<&'a Part> {
     let (&first, rest) = numbers.split_first()?;
     rest.iter().try_fold(
         child_of_message(root, first)?,
@@ -77,16 +77,16 @@ fn child(multipart: &Part, number: u32) -> Option<&Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Depth, Scanner};
+    use crate::message::{ScanDepth, Scanner};
 
     fn layout(message: &str) -> Layout {
-        let mut scanner = Scanner::new(Depth::Structure);
+        let mut scanner = Scanner::new(ScanDepth::Structure);
         scanner.feed(message.as_bytes());
         scanner.finish()
     }
 
-    fn text<'a>(message: &'a str, numbers: &[u32], what: What) -> Option<&'a str> {
-        let extent = resolve(&layout(message), numbers, what)?;
+    fn text<'a>(message: &'a str, numbers: &[u32], what: SectionKind) -> Option<&'a str> {
+        let extent = find_section(&layout(message), numbers, what)?;
         let offset = |at| usize::try_from(at).expect("small");
         Some(&message[offset(extent.start)..offset(extent.end)])
     }
@@ -153,27 +153,31 @@ Content-Type: text/richtext
     fn rfc_3501_numbers() {
         for number in ["1", "2", "3.1", "3.2", "4.1", "4.2.1", "4.2.2.1", "4.2.2.2"] {
             let numbers: Vec<u32> = number.split('.').flat_map(str::parse).collect();
-            assert_eq!(text(COMPLEX, &numbers, What::All), Some(number));
-            assert_eq!(text(COMPLEX, &numbers, What::Header), None, "no message");
+            assert_eq!(text(COMPLEX, &numbers, SectionKind::All), Some(number));
+            assert_eq!(
+                text(COMPLEX, &numbers, SectionKind::Header),
+                None,
+                "no message"
+            );
         }
         assert_eq!(
-            text(COMPLEX, &[4, 2, 2, 2], What::Mime),
+            text(COMPLEX, &[4, 2, 2, 2], SectionKind::Mime),
             Some("Content-Type: text/richtext\n\n")
         );
         let header = "Subject: three\nContent-Type: multipart/mixed; boundary=b\n\n";
-        assert_eq!(text(COMPLEX, &[3], What::Header), Some(header));
+        assert_eq!(text(COMPLEX, &[3], SectionKind::Header), Some(header));
         assert_eq!(
-            text(COMPLEX, &[3], What::Mime),
+            text(COMPLEX, &[3], SectionKind::Mime),
             Some("Content-Type: message/rfc822\n\n")
         );
-        let inner = text(COMPLEX, &[3], What::Text).expect("part 3 is a message");
+        let inner = text(COMPLEX, &[3], SectionKind::Text).expect("part 3 is a message");
         assert!(inner.starts_with("--b\n") && inner.ends_with("--b--"));
         assert_eq!(
-            text(COMPLEX, &[3], What::All),
+            text(COMPLEX, &[3], SectionKind::All),
             Some(&*format!("{header}{inner}"))
         );
-        assert_eq!(text(COMPLEX, &[], What::All), Some(COMPLEX));
-        assert_eq!(text(COMPLEX, &[], What::Mime), None);
+        assert_eq!(text(COMPLEX, &[], SectionKind::All), Some(COMPLEX));
+        assert_eq!(text(COMPLEX, &[], SectionKind::Mime), None);
     }
 
     #[test]
@@ -187,26 +191,33 @@ Content-Type: text/richtext
             &[4, 2, 2, 3],
             &[u32::MAX],
         ] {
-            assert_eq!(text(COMPLEX, numbers, What::All), None, "{numbers:?}");
+            assert_eq!(
+                text(COMPLEX, numbers, SectionKind::All),
+                None,
+                "{numbers:?}"
+            );
         }
     }
 
     #[test]
     fn part_1_of_a_plain_message_is_its_text() {
         let plain = "Subject: x\n\nbody\n";
-        assert_eq!(text(plain, &[1], What::All), Some("body\n"));
-        assert_eq!(text(plain, &[1], What::Mime), Some("Subject: x\n\n"));
-        assert_eq!(text(plain, &[2], What::All), None);
-        assert_eq!(text(plain, &[1, 1], What::All), None);
-        assert_eq!(text(plain, &[1], What::Text), None);
+        assert_eq!(text(plain, &[1], SectionKind::All), Some("body\n"));
+        assert_eq!(text(plain, &[1], SectionKind::Mime), Some("Subject: x\n\n"));
+        assert_eq!(text(plain, &[2], SectionKind::All), None);
+        assert_eq!(text(plain, &[1, 1], SectionKind::All), None);
+        assert_eq!(text(plain, &[1], SectionKind::Text), None);
     }
 
     #[test]
     fn a_message_that_is_a_message() {
         let message = "Content-Type: message/rfc822\n\nSubject: in\n\nbody";
-        assert_eq!(text(message, &[1], What::Header), Some("Subject: in\n\n"));
-        assert_eq!(text(message, &[1], What::Text), Some("body"));
-        assert_eq!(text(message, &[1, 1], What::All), Some("body"));
-        assert_eq!(text(message, &[1, 1, 1], What::All), None);
+        assert_eq!(
+            text(message, &[1], SectionKind::Header),
+            Some("Subject: in\n\n")
+        );
+        assert_eq!(text(message, &[1], SectionKind::Text), Some("body"));
+        assert_eq!(text(message, &[1, 1], SectionKind::All), Some("body"));
+        assert_eq!(text(message, &[1, 1, 1], SectionKind::All), None);
     }
 }

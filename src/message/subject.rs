@@ -17,16 +17,16 @@ const MAX_SUBJECT: usize = 1000;
 
 /// What a subject comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Base {
+pub(crate) struct BaseSubject {
     /// The base subject, in the case in which it was written.
     pub text: Vec<u8>,
     /// Something was removed that marks an answer or a forwarded message (RFC 5256 §3, REFERENCES).
     pub is_reply: bool,
 }
 
-/// The base subject of a subject as its reader sees it ([`encoded_word::shown`](super::encoded_word::shown)): this is
+/// The base subject of a subject as its reader sees it ([`encoded_word::decode_value`](super::encoded_word::decode_value)): this is
 /// what is left to do of step (1), and the steps from (2) on.
-pub(crate) fn base(subject: &[u8]) -> Base {
+pub(crate) fn extract_base(subject: &[u8]) -> BaseSubject {
     let single = single_spaced(&subject[..subject.len().min(MAX_SUBJECT)]);
     let mut text = &single[..];
     let mut is_reply = false;
@@ -41,7 +41,7 @@ pub(crate) fn base(subject: &[u8]) -> Base {
         }
         is_reply = true;
     }
-    Base {
+    BaseSubject {
         text: text.to_vec(),
         is_reply,
     }
@@ -120,7 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(subject: &str) -> (String, bool) {
-        let Base { text, is_reply } = base(subject.as_bytes());
+        let BaseSubject { text, is_reply } = extract_base(subject.as_bytes());
         (String::from_utf8_lossy(&text).into_owned(), is_reply)
     }
 
@@ -162,8 +162,8 @@ mod tests {
     proptest! {
         #[test]
         fn is_its_own_base(subject in "(re|fwd?|\\[|\\]|:| |x|\\(fwd\\)|\\[fwd:){0,12}") {
-            let once = base(subject.as_bytes());
-            let twice = base(&once.text);
+            let once = extract_base(subject.as_bytes());
+            let twice = extract_base(&once.text);
             prop_assert_eq!(&twice.text, &once.text);
             prop_assert!(!twice.is_reply);
         }

@@ -7,7 +7,7 @@
 
 use memchr::memmem;
 
-use super::casefold::folded;
+use super::casefold::fold_case;
 
 /// Longest string that is searched for, in octets. Longer ones come from no human, and what a search
 /// remembers between two chunks is as long as the string.
@@ -16,19 +16,19 @@ pub(crate) const MAX_NEEDLE: usize = 8 * 1024;
 /// A search for one string in the texts of one message. [`reset`](Self::reset) makes it ready for
 /// another message.
 #[derive(Debug, Clone)]
-pub(crate) struct Finder {
+pub(crate) struct SubstringFinder {
     needle: memmem::Finder<'static>,
     /// The end of what was fed, one octet less than the needle is long, in which a match may have begun.
     tail: Vec<u8>,
     found: bool,
 }
 
-impl Finder {
+impl SubstringFinder {
     /// A search for the string, in UTF-8; `None` if it is longer than [`MAX_NEEDLE`]. An empty string is
     /// in every text.
     pub(crate) fn new(needle: &[u8]) -> Option<Self> {
         (needle.len() <= MAX_NEEDLE).then(|| Self {
-            needle: memmem::Finder::new(&folded(needle)).into_owned(),
+            needle: memmem::Finder::new(&fold_case(needle)).into_owned(),
             tail: Vec::new(),
             found: needle.is_empty(),
         })
@@ -86,7 +86,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn is_in(text: &[u8], needle: &[u8]) -> bool {
-        Finder::new(needle).expect("short").is_in(&folded(text))
+        SubstringFinder::new(needle)
+            .expect("short")
+            .is_in(&fold_case(text))
     }
 
     #[test]
@@ -103,7 +105,7 @@ mod tests {
 
     #[test]
     fn matches_across_chunks_but_not_across_texts() {
-        let mut finder = Finder::new(b"Needle").expect("short");
+        let mut finder = SubstringFinder::new(b"Needle").expect("short");
         assert!(!finder.feed(b"hay nee"));
         assert!(finder.feed(b"dle hay"));
         assert!(finder.feed(b""));
@@ -117,8 +119,8 @@ mod tests {
 
     #[test]
     fn bounds_the_needle() {
-        assert!(Finder::new(&[b'a'; MAX_NEEDLE + 1]).is_none());
-        let mut finder = Finder::new(&[b'A'; MAX_NEEDLE]).expect("just fits");
+        assert!(SubstringFinder::new(&[b'a'; MAX_NEEDLE + 1]).is_none());
+        let mut finder = SubstringFinder::new(&[b'A'; MAX_NEEDLE]).expect("just fits");
         assert!(!finder.feed(&[b'a'; MAX_NEEDLE - 1]));
         assert!(finder.feed(b"a"));
     }
@@ -130,7 +132,7 @@ mod tests {
             needle in "[ab\u{e9}\n]{0,5}",
             size in 1usize..8,
         ) {
-            let mut finder = Finder::new(needle.as_bytes()).expect("short");
+            let mut finder = SubstringFinder::new(needle.as_bytes()).expect("short");
             for chunk in text.as_bytes().chunks(size) {
                 finder.feed(chunk);
             }

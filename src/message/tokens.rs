@@ -1,16 +1,16 @@
 //! The lexical layer of structured fields: words, comments and specials (RFC 822 §3.3, RFC 2045 §5.1).
 //!
 //! Addresses and MIME fields differ only in which characters are specials, so the set is an argument.
-//! The lexer takes values as they stand in the file, folded or not: outside of quotes any control
+//! The tokenizer takes values as they stand in the file, folded or not: outside of quotes any control
 //! character is a blank, inside of them CR, LF and NUL are dropped.
 
 /// Specials of an address list (RFC 822 §3.3), without those that cannot be told from letters in real
 /// mail: a period is part of an atom, and so is a backslash.
-pub(super) const ADDRESS: &[u8] = b"()<>@,;:\"[]";
+pub(super) const ADDRESS_SPECIALS: &[u8] = b"()<>@,;:\"[]";
 /// Specials of a MIME token (RFC 2045 §5.1 `tspecials`).
-pub(super) const TOKEN: &[u8] = b"()<>@,;:\\\"/[]?=";
+pub(super) const TOKEN_SPECIALS: &[u8] = b"()<>@,;:\\\"/[]?=";
 /// Specials in the value of a parameter: mailers forget to quote all others.
-pub(super) const VALUE: &[u8] = b"();\"";
+pub(super) const VALUE_SPECIALS: &[u8] = b"();\"";
 
 /// One token of a structured field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +27,17 @@ pub(super) enum Token {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) text: Vec<u8>,
-    pub(super) spaced: bool,
+    pub(super) follows_space: bool,
 }
 
 /// Takes a value apart.
 #[derive(Debug, Clone)]
-pub(super) struct Lexer<'a> {
+pub(super) struct Tokenizer<'a> {
     rest: &'a [u8],
     after_comment: bool,
 }
 
-impl<'a> Lexer<'a> {
+impl<'a> Tokenizer<'a> {
     pub(super) fn new(value: &'a [u8]) -> Self {
         Self {
             rest: value,
@@ -47,10 +47,15 @@ impl<'a> Lexer<'a> {
 
     /// The next token; `None` at the end of the value.
     pub(super) fn next(&mut self, specials: &[u8]) -> Option<Token> {
-        let spaced = self.skip_blanks() || self.after_comment;
+        let follows_space = self.skip_blanks() || self.after_comment;
         self.after_comment = false;
         let (&first, rest) = self.rest.split_first()?;
-        let word = |text| Token::Word(Word { text, spaced });
+        let word = |text| {
+            Token::Word(Word {
+                text,
+                follows_space,
+            })
+        };
         if !specials.contains(&first) {
             return Some(word(self.atom(specials)));
         }
@@ -132,19 +137,19 @@ impl<'a> Lexer<'a> {
 }
 
 /// The words as a phrase: one blank where there was one or more, none where there was none.
-pub(super) fn phrase(words: &[Word]) -> Vec<u8> {
-    joined(words, |_, word| word.spaced)
+pub(super) fn join_phrase(words: &[Word]) -> Vec<u8> {
+    join(words, |_, word| word.follows_space)
 }
 
 /// The words as a local part or a domain: like a phrase, without blanks around a period
 /// (RFC 5322 §4.4 allows them).
-pub(super) fn dotted(words: &[Word]) -> Vec<u8> {
-    joined(words, |before, word| {
-        word.spaced && before.last() != Some(&b'.') && word.text.first() != Some(&b'.')
+pub(super) fn join_dotted(words: &[Word]) -> Vec<u8> {
+    join(words, |before, word| {
+        word.follows_space && before.last() != Some(&b'.') && word.text.first() != Some(&b'.')
     })
 }
 
-fn joined(words: &[Word], is_apart: impl Fn(&[u8], &Word) -> bool) -> Vec<u8> {
+fn join(words: &[Word], is_apart: impl Fn(&[u8], &Word) -> bool) -> Vec<u8> {
     let mut text = Vec::new();
     for (index, word) in words.iter().enumerate() {
         if index > 0 && is_apart(&text, word) {
@@ -161,13 +166,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn tokens(value: &[u8]) -> Vec<Token> {
-        let mut lexer = Lexer::new(value);
-        std::iter::from_fn(|| lexer.next(ADDRESS)).collect()
+        let mut tokenizer = Tokenizer::new(value);
+        std::iter::from_fn(|| tokenizer.next(ADDRESS_SPECIALS)).collect()
     }
 
-    fn word(text: &str, spaced: bool) -> Token {
+    fn word(text: &str, follows_space: bool) -> Token {
         let text = text.as_bytes().to_vec();
-        Token::Word(Word { text, spaced })
+        Token::Word(Word {
+            text,
+            follows_space,
+        })
     }
 
     #[test]
@@ -204,14 +212,14 @@ mod tests {
     proptest! {
         #[test]
         fn ends_and_holds_no_line_end(value in prop::collection::vec(any::<u8>(), 0..100)) {
-            for specials in [ADDRESS, TOKEN, VALUE] {
-                let mut lexer = Lexer::new(&value);
+            for specials in [ADDRESS_SPECIALS, TOKEN_SPECIALS, VALUE_SPECIALS] {
+                let mut tokenizer = Tokenizer::new(&value);
                 for _ in 0..=value.len() {
-                    if let Some(Token::Word(word)) = lexer.next(specials) {
+                    if let Some(Token::Word(word)) = tokenizer.next(specials) {
                         prop_assert!(!word.text.iter().any(|b| b"\r\n\0".contains(b)));
                     }
                 }
-                prop_assert_eq!(lexer.next(specials), None, "each token takes at least an octet");
+                prop_assert_eq!(tokenizer.next(specials), None, "each token takes at least an octet");
             }
         }
     }

@@ -7,7 +7,7 @@ use memchr::memchr;
 
 /// How the octets of a part are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transfer {
+pub(crate) enum TransferEncoding {
     /// As they are: 7bit, 8bit, binary, and whatever nobody knows.
     Identity,
     /// Four letters for three octets.
@@ -16,7 +16,7 @@ pub(crate) enum Transfer {
     QuotedPrintable,
 }
 
-impl Transfer {
+impl TransferEncoding {
     /// What a Content-Transfer-Encoding field names.
     pub(crate) fn named(name: &[u8]) -> Self {
         if name.eq_ignore_ascii_case(b"base64") {
@@ -31,7 +31,7 @@ impl Transfer {
     /// A whole text.
     pub(crate) fn decode(self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        let mut decoder = Decoder::new(self);
+        let mut decoder = TransferDecoder::new(self);
         decoder.feed(text, &mut out);
         decoder.finish(&mut out);
         out
@@ -40,7 +40,7 @@ impl Transfer {
 
 /// Decodes a text that comes in chunks.
 #[derive(Debug)]
-pub(crate) enum Decoder {
+pub(crate) enum TransferDecoder {
     /// Nothing is to be done.
     Identity,
     /// The bits that are not given out yet, and how many they are: 0, 6, 12 or 18, of which less than 8
@@ -53,13 +53,13 @@ pub(crate) enum Decoder {
 /// Longest start of an escape: blanks may stand between a `=` and the end of its line.
 const MAX_ESCAPE: usize = 80;
 
-impl Decoder {
+impl TransferDecoder {
     /// At the start of a text.
-    pub(crate) fn new(transfer: Transfer) -> Self {
+    pub(crate) fn new(transfer: TransferEncoding) -> Self {
         match transfer {
-            Transfer::Identity => Self::Identity,
-            Transfer::Base64 => Self::Base64(0, 0),
-            Transfer::QuotedPrintable => Self::QuotedPrintable(Vec::new()),
+            TransferEncoding::Identity => Self::Identity,
+            TransferEncoding::Base64 => Self::Base64(0, 0),
+            TransferEncoding::QuotedPrintable => Self::QuotedPrintable(Vec::new()),
         }
     }
 
@@ -194,7 +194,7 @@ mod tests {
             ("=", ""),
         ] {
             assert_eq!(
-                Transfer::Base64.decode(text.as_bytes()),
+                TransferEncoding::Base64.decode(text.as_bytes()),
                 want.as_bytes(),
                 "{text}"
             );
@@ -215,31 +215,34 @@ mod tests {
             ("=", "="),
             ("= x", "= x"),
         ] {
-            let got = Transfer::QuotedPrintable.decode(text.as_bytes());
+            let got = TransferEncoding::QuotedPrintable.decode(text.as_bytes());
             assert_eq!(String::from_utf8_lossy(&got), want, "{text}");
         }
         let long = format!("={}x", " ".repeat(200));
         assert_eq!(
-            Transfer::QuotedPrintable.decode(long.as_bytes()),
+            TransferEncoding::QuotedPrintable.decode(long.as_bytes()),
             long.as_bytes()
         );
     }
 
     #[test]
     fn names() {
-        assert_eq!(Transfer::named(b"BASE64"), Transfer::Base64);
+        assert_eq!(TransferEncoding::named(b"BASE64"), TransferEncoding::Base64);
         assert_eq!(
-            Transfer::named(b"Quoted-Printable"),
-            Transfer::QuotedPrintable
+            TransferEncoding::named(b"Quoted-Printable"),
+            TransferEncoding::QuotedPrintable
         );
-        assert_eq!(Transfer::named(b"x-uuencode"), Transfer::Identity);
+        assert_eq!(
+            TransferEncoding::named(b"x-uuencode"),
+            TransferEncoding::Identity
+        );
     }
 
     proptest! {
         #[test]
         fn base64_inverse(octets in prop::collection::vec(any::<u8>(), 0..100)) {
             let text = data_encoding::BASE64_MIME.encode(&octets);
-            prop_assert_eq!(Transfer::Base64.decode(text.as_bytes()), octets);
+            prop_assert_eq!(TransferEncoding::Base64.decode(text.as_bytes()), octets);
         }
 
         #[test]
@@ -247,8 +250,8 @@ mod tests {
             text in prop::collection::vec(prop::sample::select(&b"=A4 \r\nxZ\xe9"[..]), 0..60),
             size in 1usize..9,
         ) {
-            for transfer in [Transfer::Identity, Transfer::Base64, Transfer::QuotedPrintable] {
-                let (mut decoder, mut out) = (Decoder::new(transfer), Vec::new());
+            for transfer in [TransferEncoding::Identity, TransferEncoding::Base64, TransferEncoding::QuotedPrintable] {
+                let (mut decoder, mut out) = (TransferDecoder::new(transfer), Vec::new());
                 for chunk in text.chunks(size) {
                     decoder.feed(chunk, &mut out);
                 }

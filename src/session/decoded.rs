@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
-use crate::message::transfer_encoding::{Decoder, Transfer};
-use crate::message::{Crlf, Extent};
+use crate::message::transfer_encoding::{TransferDecoder, TransferEncoding};
+use crate::message::{CrlfConverter, Extent};
 
 /// How much is read at once.
 const PIECE: usize = 16 * 1024;
@@ -22,18 +22,18 @@ pub(super) struct Decoded {
     file: Rc<File>,
     position: u64,
     end: u64,
-    lines: Crlf,
-    decoder: Option<Decoder>,
+    lines: CrlfConverter,
+    decoder: Option<TransferDecoder>,
 }
 
 impl Decoded {
-    pub(super) fn new(file: Rc<File>, extent: &Extent, transfer: Transfer) -> Self {
+    pub(super) fn new(file: Rc<File>, extent: &Extent, transfer: TransferEncoding) -> Self {
         Self {
             file,
             position: extent.start,
             end: extent.end,
-            lines: Crlf::new(),
-            decoder: Some(Decoder::new(transfer)),
+            lines: CrlfConverter::new(),
+            decoder: Some(TransferDecoder::new(transfer)),
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::budget::FakeClock;
 
-    fn decoded(text: &[u8], transfer: Transfer) -> Decoded {
+    fn decoded(text: &[u8], transfer: TransferEncoding) -> Decoded {
         let mut file = tempfile::tempfile().expect("a temporary file");
         file.write_all(&[b"before\n", text, b"\n--behind"].concat())
             .expect("written");
@@ -213,10 +213,10 @@ mod tests {
     fn what_is_counted_is_sent() {
         let plain: Vec<u8> = (0..100_000_u32).map(|at| (at % 251) as u8).collect();
         let base64 = data_encoding::BASE64_MIME.encode(&plain).into_bytes();
-        let mut measure = Measure::new(decoded(&base64, Transfer::Base64), u64::MAX);
+        let mut measure = Measure::new(decoded(&base64, TransferEncoding::Base64), u64::MAX);
         assert_eq!(drive(|budget| measure.step(budget)), (100_000, true));
         for (first, most) in [(0, 100_000), (1, 2), (70_001, 20_000), (99_999, 1)] {
-            let mut cut = Cut::new(decoded(&base64, Transfer::Base64), first).of(most);
+            let mut cut = Cut::new(decoded(&base64, TransferEncoding::Base64), first).of(most);
             drive(|budget| cut.seek(budget));
             let mut out = Vec::new();
             while cut.octets() > 0 {
@@ -230,13 +230,14 @@ mod tests {
     #[test]
     fn lines_end_in_crlf_and_soft_breaks_are_none() {
         let text = b"caf=C3=A9 =\ncr=\r\neme\n=";
-        let mut measure = Measure::new(decoded(text, Transfer::QuotedPrintable), u64::MAX);
+        let mut measure = Measure::new(decoded(text, TransferEncoding::QuotedPrintable), u64::MAX);
         let want = "caf\u{e9} creme\r\n=".as_bytes();
         assert_eq!(
             drive(|budget| measure.step(budget)),
             (want.len() as u64, false)
         );
-        let mut cut = Cut::new(decoded(text, Transfer::QuotedPrintable), 0).of(want.len() as u64);
+        let mut cut =
+            Cut::new(decoded(text, TransferEncoding::QuotedPrintable), 0).of(want.len() as u64);
         let mut out = Vec::new();
         while cut.octets() > 0 {
             cut.pump(&mut out).expect("there is more");
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn counting_stops_when_it_is_enough() {
-        let mut measure = Measure::new(decoded(&[b'x'; 100_000], Transfer::Identity), 10);
+        let mut measure = Measure::new(decoded(&[b'x'; 100_000], TransferEncoding::Identity), 10);
         assert_eq!(drive(|budget| measure.step(budget)), (10, false));
         assert!(measure.decoded.left() > 80_000);
     }

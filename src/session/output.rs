@@ -16,7 +16,7 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use super::decoded::Cut;
-use crate::message::Crlf;
+use crate::message::CrlfConverter;
 use crate::types::NumberSet;
 
 /// A job stops producing above this many unsent octets.
@@ -57,12 +57,27 @@ pub(crate) fn replace_nul(octets: &mut [u8], nul: u8) {
 
 #[derive(Debug)]
 enum Segment {
-    Bytes { bytes: Vec<u8>, sent: usize },
-    File { range: FileRange, lines: Crlf },
+    Bytes {
+        bytes: Vec<u8>,
+        sent: usize,
+    },
+    File {
+        range: FileRange,
+        lines: CrlfConverter,
+    },
     Decoded(Box<Cut>),
-    Numbers { set: NumberSet, next: u32 },
-    Ranges { set: NumberSet, next: usize },
-    List { numbers: Vec<u32>, next: usize },
+    Numbers {
+        set: NumberSet,
+        next: u32,
+    },
+    Ranges {
+        set: NumberSet,
+        next: usize,
+    },
+    List {
+        numbers: Vec<u32>,
+        next: usize,
+    },
 }
 
 impl Segment {
@@ -103,7 +118,7 @@ impl Output {
         if range.octets == 0 {
             return;
         }
-        let mut lines = Crlf::new();
+        let mut lines = CrlfConverter::new();
         let is_short = range.skip.saturating_add(range.octets) <= INLINE;
         if !is_short || self.unsent() >= HIGH_WATER {
             self.segments.push_back(Segment::File { range, lines });
@@ -271,7 +286,7 @@ fn stage_list(numbers: &[u32], next: &mut usize, bytes: &mut Vec<u8>) -> bool {
 }
 
 /// Reads the next piece of the range and appends it as it goes over the wire.
-fn pump(range: &mut FileRange, lines: &mut Crlf, out: &mut Vec<u8>) -> io::Result<()> {
+fn pump(range: &mut FileRange, lines: &mut CrlfConverter, out: &mut Vec<u8>) -> io::Result<()> {
     let mut buffer = [0; STAGE];
     // Over the wire it is never shorter than in the file.
     let useful = range.skip.saturating_add(range.octets);
@@ -301,7 +316,7 @@ fn pump(range: &mut FileRange, lines: &mut Crlf, out: &mut Vec<u8>) -> io::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::crlf::converted;
+    use crate::message::crlf::to_crlf;
     use std::io::Write as _;
 
     fn file(content: &[u8]) -> Rc<File> {
@@ -361,7 +376,7 @@ mod tests {
     fn texts_short_and_long_go_out_with_crlf() {
         for length in [1, 100, STAGE, STAGE + 1, 3 * STAGE + 7] {
             let content = text(length);
-            let seen = converted(&content);
+            let seen = to_crlf(&content);
             for most in [1000, usize::MAX] {
                 let mut output = Output::default();
                 output.bytes().extend_from_slice(b"(");
@@ -377,7 +392,7 @@ mod tests {
     #[test]
     fn cuts_count_octets_of_the_wire() {
         let content = text(4 * STAGE);
-        let seen = converted(&content);
+        let seen = to_crlf(&content);
         for (skip, octets) in [
             (0, 1),
             (5, 1),
@@ -445,7 +460,7 @@ mod tests {
     fn a_file_that_shrinks_breaks_the_stream() {
         for length in [100, 3 * STAGE] {
             let content = text(length);
-            let range = range(&content, 0, converted(&content).len() as u64);
+            let range = range(&content, 0, to_crlf(&content).len() as u64);
             range.file.set_len(50).expect("shrunk");
             let mut output = Output::default();
             output.bytes().extend_from_slice(b"{}\r\n");

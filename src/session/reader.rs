@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::output::FileRange;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
-use crate::message::{Depth, Extent, Layout, Scanner};
+use crate::message::{Extent, Layout, ScanDepth, Scanner};
 use crate::store::StoreError;
 use crate::types::Uid;
 
@@ -28,13 +28,13 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(file: Rc<File>, depth: Depth) -> Self {
+    pub(super) fn new(file: Rc<File>, depth: ScanDepth) -> Self {
         Self {
             file,
             position: 0,
             piece: match depth {
-                Depth::Header => HEADER_PIECE,
-                Depth::Sizes | Depth::Structure => PIECE,
+                ScanDepth::Header => HEADER_PIECE,
+                ScanDepth::Sizes | ScanDepth::Structure => PIECE,
             },
             scanner: Some(Scanner::new(depth)),
         }
@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
     use crate::budget::FakeClock;
-    use crate::message::crlf::converted;
+    use crate::message::crlf::to_crlf;
     use crate::session::output::Output;
 
     /// Stands in the file before the extent.
@@ -208,7 +208,7 @@ mod tests {
         let extent = Extent {
             start,
             end: start + text.len() as u64,
-            size: converted(text).len() as u64,
+            size: to_crlf(text).len() as u64,
             lines: 0,
         };
         (Rc::new(file), extent)
@@ -257,7 +257,7 @@ mod tests {
             picks in prop::collection::vec((any::<prop::sample::Index>(), 1..40_000usize), 1..4),
         ) {
             let (file, extent) = file(&text);
-            let seen = converted(&text);
+            let seen = to_crlf(&text);
             let mut resume = None;
             for (pick, count) in picks {
                 let first = pick.index(seen.len());

@@ -13,7 +13,7 @@
 //! `jo@x.org (Jo Doe)`, which is how names were written when RFC 1064 was. The parser reads on through
 //! whatever it does not understand: it never fails, and it loses as little as it can.
 
-use crate::message::tokens::{self, Lexer, Token, Word};
+use crate::message::tokens::{self, Token, Tokenizer, Word};
 
 /// Most addresses of one field that are looked at. A header of the greatest length we keep has room for
 /// about as many real ones; a hostile one could otherwise make us keep a hundred octets for every two.
@@ -50,10 +50,10 @@ impl Address {
 /// The addresses of the value of one field, folded or not; at most [`MAX_ADDRESSES`], and the end of the
 /// group that is open then.
 pub(crate) fn parse(value: &[u8]) -> Vec<Address> {
-    let mut parser = Parser {
-        lexer: Lexer::new(value),
+    let mut parser = AddressParser {
+        tokenizer: Tokenizer::new(value),
         list: Vec::new(),
-        draft: Draft::default(),
+        draft: AddressDraft::default(),
         in_group: false,
     };
     parser.list();
@@ -68,31 +68,31 @@ pub(crate) fn parse_first(value: &[u8]) -> Option<Address> {
 
 /// What was read of the address that the parser is in.
 #[derive(Default)]
-struct Draft {
-    spec: Spec,
+struct AddressDraft {
+    spec: AddrSpec,
     /// What stood in angle brackets; what stands before them, in `spec`, is then the personal name.
-    angle: Option<(Option<Vec<u8>>, Spec)>,
+    angle: Option<(Option<Vec<u8>>, AddrSpec)>,
     comment: Option<Vec<u8>>,
 }
 
 /// An addr-spec, or a phrase until it is known to be none.
 #[derive(Default)]
-struct Spec {
+struct AddrSpec {
     local: Vec<Word>,
     domain: Option<Vec<Word>>,
 }
 
-struct Parser<'a> {
-    lexer: Lexer<'a>,
+struct AddressParser<'a> {
+    tokenizer: Tokenizer<'a>,
     list: Vec<Address>,
-    draft: Draft,
+    draft: AddressDraft,
     in_group: bool,
 }
 
-impl Parser<'_> {
+impl AddressParser<'_> {
     fn list(&mut self) {
         while self.list.len() < MAX_ADDRESSES {
-            let Some(token) = self.lexer.next(tokens::ADDRESS) else {
+            let Some(token) = self.tokenizer.next(tokens::ADDRESS_SPECIALS) else {
                 break;
             };
             match token {
@@ -134,8 +134,8 @@ impl Parser<'_> {
 
     /// What follows a `<`. Without a `>` it ends at a comma, which is no part of it but of a route.
     fn angle(&mut self) {
-        let (mut route, mut spec) = (None, Spec::default());
-        while let Some(token) = self.lexer.next(tokens::ADDRESS) {
+        let (mut route, mut spec) = (None, AddrSpec::default());
+        while let Some(token) = self.tokenizer.next(tokens::ADDRESS_SPECIALS) {
             match token {
                 Token::Comment(text) => self.draft.comment = Some(text),
                 Token::Special(b'>') => break,
@@ -155,11 +155,11 @@ impl Parser<'_> {
     /// What follows the first `@` of a route, up to its colon.
     fn route(&mut self) -> Vec<u8> {
         let mut route = vec![b'@'];
-        let mut ahead = self.lexer.clone();
-        while let Some(token) = ahead.next(tokens::ADDRESS) {
+        let mut ahead = self.tokenizer.clone();
+        while let Some(token) = ahead.next(tokens::ADDRESS_SPECIALS) {
             match token {
                 Token::Special(b':') => {
-                    self.lexer = ahead;
+                    self.tokenizer = ahead;
                     break;
                 }
                 // It was no route: leave the bracket to the caller.
@@ -168,13 +168,13 @@ impl Parser<'_> {
                 Token::Word(word) => route.extend_from_slice(&word.text),
                 Token::Comment(_) => {}
             }
-            self.lexer = ahead.clone();
+            self.tokenizer = ahead.clone();
         }
         route
     }
 }
 
-impl Draft {
+impl AddressDraft {
     fn address(self) -> Option<Address> {
         let Self {
             spec,
@@ -194,13 +194,15 @@ impl Draft {
         Some(Address {
             name: Some(name).filter(|name| !name.is_empty()),
             route,
-            mailbox: Some(tokens::dotted(&spec.local)),
-            host: Some(tokens::dotted(spec.domain.as_deref().unwrap_or_default())),
+            mailbox: Some(tokens::join_dotted(&spec.local)),
+            host: Some(tokens::join_dotted(
+                spec.domain.as_deref().unwrap_or_default(),
+            )),
         })
     }
 }
 
-impl Spec {
+impl AddrSpec {
     fn is_empty(&self) -> bool {
         self.local.is_empty() && self.domain.is_none()
     }
@@ -212,7 +214,7 @@ impl Spec {
             // A special that means nothing here is kept in an address, dropped from a phrase.
             Token::Special(special @ (b':' | b'<')) => self.words().push(Word {
                 text: vec![special],
-                spaced: false,
+                follows_space: false,
             }),
             Token::Special(_) | Token::Comment(_) => {}
         }
@@ -233,7 +235,7 @@ impl Spec {
     fn push_local_at(&mut self) {
         self.local.push(Word {
             text: vec![b'@'],
-            spaced: false,
+            follows_space: false,
         });
     }
 
@@ -243,7 +245,7 @@ impl Spec {
             self.push_local_at();
             self.local.extend(domain);
         }
-        tokens::phrase(&self.local)
+        tokens::join_phrase(&self.local)
     }
 }
 

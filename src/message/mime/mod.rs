@@ -5,8 +5,8 @@
 
 use crate::message::envelope::Envelope;
 use crate::message::extent::Extent;
-use crate::message::header::{self, Field, unfolded};
-use crate::message::tokens::{self, Lexer, Token, Word};
+use crate::message::header::{self, Field, unfold};
+use crate::message::tokens::{self, Token, Tokenizer, Word};
 
 /// Most parameters of one field that are kept.
 pub(crate) const MAX_PARAMS: usize = 100;
@@ -178,12 +178,12 @@ impl Part {
 
     /// A type that cannot be read stands for the default (RFC 2045 §5.2).
     fn read_type(&mut self, field: &Field<'_>) {
-        let mut lexer = Lexer::new(field.value);
-        let Some((media_type, subtype)) = media_type(&mut lexer) else {
+        let mut tokenizer = Tokenizer::new(field.value);
+        let Some((media_type, subtype)) = media_type(&mut tokenizer) else {
             return;
         };
         self.set_type(&media_type, &subtype);
-        self.params = params(&mut lexer);
+        self.params = params(&mut tokenizer);
         if self.is_text() && self.param("charset").is_none() {
             self.params.push(default_charset());
         }
@@ -224,24 +224,24 @@ fn default_charset() -> Param {
 }
 
 fn text(field: &Field<'_>) -> Option<Vec<u8>> {
-    Some(unfolded(field.value)).filter(|text| !text.is_empty())
+    Some(unfold(field.value)).filter(|text| !text.is_empty())
 }
 
 fn first_word(value: &[u8]) -> Option<Vec<u8>> {
-    next_word(&mut Lexer::new(value)).map(|word| word.text)
+    next_word(&mut Tokenizer::new(value)).map(|word| word.text)
 }
 
 /// The next token if it is a word; comments are passed over.
-fn next_word(lexer: &mut Lexer<'_>) -> Option<Word> {
-    match next_token(lexer, tokens::TOKEN)? {
+fn next_word(tokenizer: &mut Tokenizer<'_>) -> Option<Word> {
+    match next_token(tokenizer, tokens::TOKEN_SPECIALS)? {
         Token::Word(word) => Some(word),
         _ => None,
     }
 }
 
-fn next_token(lexer: &mut Lexer<'_>, specials: &[u8]) -> Option<Token> {
+fn next_token(tokenizer: &mut Tokenizer<'_>, specials: &[u8]) -> Option<Token> {
     loop {
-        match lexer.next(specials)? {
+        match tokenizer.next(specials)? {
             Token::Comment(_) => {}
             token => return Some(token),
         }
@@ -251,10 +251,10 @@ fn next_token(lexer: &mut Lexer<'_>, specials: &[u8]) -> Option<Token> {
 /// ```text
 /// content := "Content-Type" ":" type "/" subtype *(";" parameter)      RFC 2045 §5.1
 /// ```
-fn media_type(lexer: &mut Lexer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let media_type = next_word(lexer)?;
-    match next_token(lexer, tokens::TOKEN)? {
-        Token::Special(b'/') => Some((media_type.text, next_word(lexer)?.text)),
+fn media_type(tokenizer: &mut Tokenizer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let media_type = next_word(tokenizer)?;
+    match next_token(tokenizer, tokens::TOKEN_SPECIALS)? {
+        Token::Special(b'/') => Some((media_type.text, next_word(tokenizer)?.text)),
         _ => None,
     }
 }
@@ -263,9 +263,9 @@ fn media_type(lexer: &mut Lexer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
 /// disposition := "Content-Disposition" ":" disposition-type *(";" disposition-parm)    RFC 2183 §2
 /// ```
 fn disposition(value: &[u8]) -> Option<Disposition> {
-    let mut lexer = Lexer::new(value);
-    let kind = next_word(&mut lexer)?.text;
-    let params = params(&mut lexer);
+    let mut tokenizer = Tokenizer::new(value);
+    let kind = next_word(&mut tokenizer)?.text;
+    let params = params(&mut tokenizer);
     Some(Disposition { kind, params })
 }
 
@@ -275,18 +275,18 @@ fn disposition(value: &[u8]) -> Option<Disposition> {
 /// ```
 /// A value that should have been quoted is taken up to the next semicolon; what is no parameter is
 /// passed over.
-fn params(lexer: &mut Lexer<'_>) -> Vec<Param> {
+fn params(tokenizer: &mut Tokenizer<'_>) -> Vec<Param> {
     let mut params = Vec::new();
-    while params.len() < MAX_PARAMS && skip_to_semicolon(lexer) {
-        params.extend(param(lexer));
+    while params.len() < MAX_PARAMS && skip_to_semicolon(tokenizer) {
+        params.extend(param(tokenizer));
     }
     params
 }
 
 /// False if there is none. It is left unread, since [`param`] may have stopped right before one.
-fn skip_to_semicolon(lexer: &mut Lexer<'_>) -> bool {
+fn skip_to_semicolon(tokenizer: &mut Tokenizer<'_>) -> bool {
     loop {
-        match next_token(lexer, tokens::TOKEN) {
+        match next_token(tokenizer, tokens::TOKEN_SPECIALS) {
             Some(Token::Special(b';')) => return true,
             Some(_) => {}
             None => return false,
@@ -294,22 +294,22 @@ fn skip_to_semicolon(lexer: &mut Lexer<'_>) -> bool {
     }
 }
 
-fn param(lexer: &mut Lexer<'_>) -> Option<Param> {
-    let mut ahead = lexer.clone();
+fn param(tokenizer: &mut Tokenizer<'_>) -> Option<Param> {
+    let mut ahead = tokenizer.clone();
     let name = next_word(&mut ahead)?.text;
-    if next_token(&mut ahead, tokens::TOKEN) != Some(Token::Special(b'=')) {
+    if next_token(&mut ahead, tokens::TOKEN_SPECIALS) != Some(Token::Special(b'=')) {
         return None;
     }
     let mut words = Vec::new();
     loop {
-        *lexer = ahead.clone();
-        match next_token(&mut ahead, tokens::VALUE) {
+        *tokenizer = ahead.clone();
+        match next_token(&mut ahead, tokens::VALUE_SPECIALS) {
             Some(Token::Word(word)) => words.push(word),
             Some(Token::Special(b';')) | None => break,
             Some(_) => {}
         }
     }
-    let value = tokens::phrase(&words);
+    let value = tokens::join_phrase(&words);
     Some(Param { name, value })
 }
 
@@ -317,14 +317,12 @@ fn param(lexer: &mut Lexer<'_>) -> Option<Param> {
 /// Language-List = Language-Tag [CFWS] *("," [CFWS] Language-Tag [CFWS])      RFC 3282 §2
 /// ```
 fn language(value: &[u8]) -> Vec<Vec<u8>> {
-    let mut lexer = Lexer::new(value);
-    let words =
-        std::iter::from_fn(|| next_token(&mut lexer, tokens::TOKEN)).filter_map(
-            |token| match token {
-                Token::Word(word) => Some(word.text),
-                _ => None,
-            },
-        );
+    let mut tokenizer = Tokenizer::new(value);
+    let words = std::iter::from_fn(|| next_token(&mut tokenizer, tokens::TOKEN_SPECIALS))
+        .filter_map(|token| match token {
+            Token::Word(word) => Some(word.text),
+            _ => None,
+        });
     words.take(MAX_PARAMS).collect()
 }
 

@@ -10,8 +10,8 @@ mod open_parts;
 
 use memchr::{memchr, memmem, memrchr};
 
-use self::open_parts::{LINE_HEAD, Line, Root, Tree};
-use crate::message::extent::{Extent, Mark, Position};
+use self::open_parts::{ClosedPart, LINE_HEAD, Line, OpenParts};
+use crate::message::extent::{Extent, Position, PositionCounter};
 use crate::message::mime::Part;
 
 /// Most octets of a message's header that are kept in [`Layout::header_bytes`]; the extent of a longer
@@ -20,7 +20,7 @@ pub(crate) const MAX_HEADER: usize = open_parts::MAX_HEADER;
 
 /// How much is to be found out about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Depth {
+pub(crate) enum ScanDepth {
     /// Its header: the rest of the message is not needed.
     Header,
     /// The header, and the sizes of header and text.
@@ -31,7 +31,7 @@ pub(crate) enum Depth {
 
 /// Where everything lies in a message.
 ///
-/// At [`Depth::Header`] the text is not looked at: it is empty, and the whole is the header.
+/// At [`ScanDepth::Header`] the text is not looked at: it is empty, and the whole is the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// The message; its size is RFC822.SIZE.
@@ -42,31 +42,31 @@ pub(crate) struct Layout {
     pub text: Extent,
     /// The octets of the header as they lie in the file, at most [`MAX_HEADER`].
     pub header_bytes: Vec<u8>,
-    /// The root of the tree of parts, at [`Depth::Structure`].
+    /// The root of the tree of parts, at [`ScanDepth::Structure`].
     pub part: Option<Part>,
 }
 
 /// Reads a message chunk by chunk.
 pub(crate) struct Scanner {
-    depth: Depth,
-    tree: Tree,
-    here: Position,
-    line_start: Mark,
+    depth: ScanDepth,
+    open_parts: OpenParts,
+    here: PositionCounter,
+    line_start: Position,
     /// Where the line before this one ended, without its line end.
-    before_break: Mark,
+    before_line_end: Position,
     /// The start of the line that the last chunk left unfinished, at most [`LINE_HEAD`] octets.
     head: Vec<u8>,
 }
 
 impl Scanner {
     /// A scanner at the start of a message.
-    pub(crate) fn new(depth: Depth) -> Self {
+    pub(crate) fn new(depth: ScanDepth) -> Self {
         Self {
             depth,
-            tree: Tree::new(depth == Depth::Structure),
-            here: Position::default(),
-            line_start: Mark::default(),
-            before_break: Mark::default(),
+            open_parts: OpenParts::new(depth == ScanDepth::Structure),
+            here: PositionCounter::default(),
+            line_start: Position::default(),
+            before_line_end: Position::default(),
             head: Vec::new(),
         }
     }
@@ -75,10 +75,10 @@ impl Scanner {
     pub(crate) fn feed(&mut self, chunk: &[u8]) {
         let mut rest = chunk;
         while !rest.is_empty() && !self.is_done() {
-            if !self.tree.looks_at_lines() {
+            if !self.open_parts.needs_lines() {
                 return self.here.advance(rest);
             }
-            let (lines, after) = rest.split_at(self.plain_lines(rest));
+            let (lines, after) = rest.split_at(self.skippable_len(rest));
             if !lines.is_empty() {
                 self.here.advance(lines);
                 self.start_line();
@@ -92,10 +92,10 @@ impl Scanner {
         }
     }
 
-    /// How many octets at the start of what comes are whole lines that mean nothing to the tree: in a
+    /// How many octets at the start of what comes are whole lines that mean nothing to the open parts: in a
     /// body, those that do not start as a delimiter does.
-    fn plain_lines(&self, rest: &[u8]) -> usize {
-        if self.tree.is_in_header() || !self.head.is_empty() || rest[0] == b'-' {
+    fn skippable_len(&self, rest: &[u8]) -> usize {
+        if self.open_parts.is_in_header() || !self.head.is_empty() || rest[0] == b'-' {
             return 0;
         }
         match memmem::find(rest, b"\n-") {
@@ -104,30 +104,30 @@ impl Scanner {
         }
     }
 
-    /// True if nothing that comes can change the layout: at [`Depth::Header`], when the blank line was seen.
+    /// True if nothing that comes can change the layout: at [`ScanDepth::Header`], when the blank line was seen.
     pub(crate) fn is_done(&self) -> bool {
-        self.depth == Depth::Header && !self.tree.is_in_header()
+        self.depth == ScanDepth::Header && !self.open_parts.is_in_header()
     }
 
     /// The layout, when all octets were fed or none are needed any more.
     pub(crate) fn finish(mut self) -> Layout {
         if !self.head.is_empty() {
-            self.end_line_of_pieces();
+            self.end_split_line();
         }
-        let end = self.here.mark;
-        let Root { part, header_bytes } = self.tree.finish(end);
+        let end = self.here.position;
+        let ClosedPart { part, header_bytes } = self.open_parts.finish(end);
         Layout {
-            whole: Extent::between(Mark::default(), end),
+            whole: Extent::between(Position::default(), end),
             header: part.header,
             text: part.body,
             header_bytes,
-            part: (self.depth == Depth::Structure).then_some(part),
+            part: (self.depth == ScanDepth::Structure).then_some(part),
         }
     }
 
     /// Takes a line, or as much of one as the chunk has.
     fn take(&mut self, piece: &[u8]) {
-        self.tree.keep_header(piece);
+        self.open_parts.keep_header(piece);
         self.here.advance(piece);
         let is_complete = piece.last() == Some(&b'\n');
         if is_complete && self.head.is_empty() {
@@ -136,11 +136,11 @@ impl Scanner {
         let room = LINE_HEAD - self.head.len();
         self.head.extend_from_slice(&piece[..piece.len().min(room)]);
         if is_complete {
-            self.end_line_of_pieces();
+            self.end_split_line();
         }
     }
 
-    fn end_line_of_pieces(&mut self) {
+    fn end_split_line(&mut self) {
         let mut head = std::mem::take(&mut self.head);
         self.end_line(&head);
         head.clear();
@@ -150,22 +150,22 @@ impl Scanner {
     /// `line` is the line with its line end, or at least [`LINE_HEAD`] octets of it.
     fn end_line(&mut self, line: &[u8]) {
         let head = &line[..line.len().min(LINE_HEAD)];
-        self.tree.line(&Line {
-            text: without_break(head),
-            before_break: self.before_break,
+        self.open_parts.take_line(&Line {
+            text: without_line_end(head),
+            before_line_end: self.before_line_end,
             start: self.line_start,
-            end: self.here.mark,
+            end: self.here.position,
         });
         self.start_line();
     }
 
     fn start_line(&mut self) {
-        self.line_start = self.here.mark;
-        self.before_break = self.here.before_break();
+        self.line_start = self.here.position;
+        self.before_line_end = self.here.before_line_end();
     }
 }
 
-fn without_break(line: &[u8]) -> &[u8] {
+fn without_line_end(line: &[u8]) -> &[u8] {
     let text = line.strip_suffix(b"\n");
     text.map_or(line, |text| text.strip_suffix(b"\r").unwrap_or(text))
 }

@@ -14,7 +14,7 @@
 //! Limits: beyond [`MAX_DEPTH`] nothing is opened, and a delimiter that would begin one part more than
 //! [`MAX_PARTS`] is content. What is within is then octets like any others; it is never lost.
 
-use crate::message::extent::{Extent, Mark};
+use crate::message::extent::{Extent, Position};
 use crate::message::mime::{EmbeddedMessage, Part};
 
 /// Most parts that are open at a time, the message itself included.
@@ -37,17 +37,17 @@ pub(super) struct Line<'a> {
     /// What it says, without its line end; no more than [`LINE_HEAD`] octets.
     pub(super) text: &'a [u8],
     /// Where the line before it ended, that one's line end left out.
-    pub(super) before_break: Mark,
+    pub(super) before_line_end: Position,
     /// Where it starts.
-    pub(super) start: Mark,
+    pub(super) start: Position,
     /// Where the next line starts.
-    pub(super) end: Mark,
+    pub(super) end: Position,
 }
 
 /// The open parts.
-pub(super) struct Tree {
+pub(super) struct OpenParts {
     /// Never empty: the message itself comes first, what is read now last.
-    open: Vec<Open>,
+    open: Vec<OpenPart>,
     /// If not, only the header of the message is of interest.
     wants_parts: bool,
     parts: usize,
@@ -55,35 +55,35 @@ pub(super) struct Tree {
     header_room: usize,
 }
 
-struct Open {
-    start: Mark,
+struct OpenPart {
+    start: Position,
     /// Where the body starts; `None` in the header.
-    body: Option<Mark>,
+    body: Option<Position>,
     /// Where the last part within it ended.
-    inner_end: Mark,
+    inner_end: Position,
     header: Vec<u8>,
     in_digest: bool,
     part: Part,
-    holds: Holds,
+    holds: BodyKind,
 }
 
 /// What the body of an open part is made of.
-enum Holds {
+enum BodyKind {
     Octets,
     Message,
-    Parts { boundary: Vec<u8>, is_closed: bool },
+    Multipart { boundary: Vec<u8>, is_closed: bool },
 }
 
 /// A message that has come to its end.
-pub(super) struct Root {
+pub(super) struct ClosedPart {
     pub(super) part: Part,
     pub(super) header_bytes: Vec<u8>,
 }
 
-impl Tree {
+impl OpenParts {
     pub(super) fn new(wants_parts: bool) -> Self {
         Self {
-            open: vec![Open::new(Mark::default(), false)],
+            open: vec![OpenPart::new(Position::default(), false)],
             wants_parts,
             parts: 1,
             header_room: MAX_PART_HEADERS,
@@ -96,7 +96,7 @@ impl Tree {
     }
 
     /// True if it matters what the coming lines say. Once it does not, it never will again.
-    pub(super) fn looks_at_lines(&self) -> bool {
+    pub(super) fn needs_lines(&self) -> bool {
         self.is_in_header() || self.open.iter().any(|open| open.boundary().is_some())
     }
 
@@ -120,16 +120,16 @@ impl Tree {
     }
 
     /// Takes a line.
-    pub(super) fn line(&mut self, line: &Line<'_>) {
+    pub(super) fn take_line(&mut self, line: &Line<'_>) {
         if let Some((index, is_closing)) = self.delimiter(line.text) {
-            self.delimit(index, is_closing, line);
+            self.apply_delimiter(index, is_closing, line);
         } else if line.text.is_empty() && self.is_in_header() {
             self.end_header(line.end);
         }
     }
 
     /// Ends all parts at the end of the message.
-    pub(super) fn finish(mut self, end: Mark) -> Root {
+    pub(super) fn finish(mut self, end: Position) -> ClosedPart {
         while self.open.len() > 1 {
             self.close(end);
         }
@@ -163,18 +163,18 @@ impl Tree {
         (is_closing || self.parts < MAX_PARTS).then_some((index, is_closing))
     }
 
-    fn delimit(&mut self, index: usize, is_closing: bool, line: &Line<'_>) {
+    fn apply_delimiter(&mut self, index: usize, is_closing: bool, line: &Line<'_>) {
         while self.open.len() > index + 1 {
             // A header that has no blank line ends right here, with its last line whole.
             let end = if self.is_in_header() {
                 line.start
             } else {
-                line.before_break
+                line.before_line_end
             };
             self.close(end);
         }
         let multipart = &mut self.open[index];
-        if let Holds::Parts { is_closed, .. } = &mut multipart.holds {
+        if let BodyKind::Multipart { is_closed, .. } = &mut multipart.holds {
             *is_closed = is_closing;
         }
         if !is_closing {
@@ -184,7 +184,7 @@ impl Tree {
     }
 
     /// The header of the innermost part is complete: what is its body?
-    fn end_header(&mut self, body: Mark) {
+    fn end_header(&mut self, body: Position) {
         let has_room = self.open.len() < MAX_DEPTH && self.parts < MAX_PARTS;
         let wants_parts = self.wants_parts;
         let Some(open) = self.open.last_mut() else {
@@ -196,27 +196,27 @@ impl Tree {
         }
         open.read_header();
         if has_room && open.part.is_identity_encoded() {
-            open.holds = Holds::of(&open.part);
+            open.holds = BodyKind::of(&open.part);
         }
-        if matches!(open.holds, Holds::Message) {
+        if matches!(open.holds, BodyKind::Message) {
             self.open_part(body, false);
         }
     }
 
-    fn open_part(&mut self, start: Mark, in_digest: bool) {
-        self.open.push(Open::new(start, in_digest));
+    fn open_part(&mut self, start: Position, in_digest: bool) {
+        self.open.push(OpenPart::new(start, in_digest));
         self.parts += 1;
     }
 
     /// Ends the innermost part and puts it where it belongs.
-    fn close(&mut self, end: Mark) {
+    fn close(&mut self, end: Position) {
         let Some(open) = self.open.pop() else { return };
-        let (Root { part, header_bytes }, end) = open.close(end);
+        let (ClosedPart { part, header_bytes }, end) = open.close(end);
         let Some(parent) = self.open.last_mut() else {
             return;
         };
         parent.inner_end = parent.inner_end.max(end);
-        if matches!(parent.holds, Holds::Message) {
+        if matches!(parent.holds, BodyKind::Message) {
             parent.part.message = Some(Box::new(EmbeddedMessage { header_bytes, part }));
         } else {
             parent.part.children.push(part);
@@ -224,8 +224,8 @@ impl Tree {
     }
 }
 
-impl Open {
-    fn new(start: Mark, in_digest: bool) -> Self {
+impl OpenPart {
+    fn new(start: Position, in_digest: bool) -> Self {
         Self {
             start,
             body: None,
@@ -233,14 +233,14 @@ impl Open {
             header: Vec::new(),
             in_digest,
             part: Part::default(),
-            holds: Holds::Octets,
+            holds: BodyKind::Octets,
         }
     }
 
     /// The boundary of a multipart that goes on.
     fn boundary(&self) -> Option<&[u8]> {
         match &self.holds {
-            Holds::Parts {
+            BodyKind::Multipart {
                 boundary,
                 is_closed: false,
             } => Some(boundary),
@@ -248,7 +248,7 @@ impl Open {
         }
     }
 
-    fn end_header(&mut self, body: Mark) {
+    fn end_header(&mut self, body: Position) {
         self.body = Some(body);
         // The line that ended it may be there already, if it was no line of it.
         let length = body.offset - self.start.offset;
@@ -262,7 +262,7 @@ impl Open {
     }
 
     /// Ends it, not before what it holds; also returns where.
-    fn close(mut self, end: Mark) -> (Root, Mark) {
+    fn close(mut self, end: Position) -> (ClosedPart, Position) {
         let end = end.max(self.inner_end).max(self.body.unwrap_or(self.start));
         if self.body.is_none() {
             self.end_header(end);
@@ -272,7 +272,7 @@ impl Open {
         self.part.header = Extent::between(self.start, body);
         self.part.body = Extent::between(body, end);
         self.part.settle();
-        let root = Root {
+        let root = ClosedPart {
             part: self.part,
             header_bytes: self.header,
         };
@@ -280,14 +280,14 @@ impl Open {
     }
 }
 
-impl Holds {
+impl BodyKind {
     fn of(part: &Part) -> Self {
         if part.is("message", "rfc822") {
             return Self::Message;
         }
         let boundary = part.param("boundary").unwrap_or_default().trim_ascii_end();
         if part.is_multipart() && (1..=MAX_BOUNDARY).contains(&boundary.len()) {
-            return Self::Parts {
+            return Self::Multipart {
                 boundary: boundary.to_vec(),
                 is_closed: false,
             };

@@ -6,7 +6,7 @@ use crate::message::crlf;
 use crate::message::envelope::Envelope;
 use proptest::prelude::*;
 
-fn scan_in(chunks: &[&[u8]], depth: Depth) -> Layout {
+fn scan_in(chunks: &[&[u8]], depth: ScanDepth) -> Layout {
     let mut scanner = Scanner::new(depth);
     for chunk in chunks {
         scanner.feed(chunk);
@@ -15,7 +15,7 @@ fn scan_in(chunks: &[&[u8]], depth: Depth) -> Layout {
 }
 
 fn scan(message: &[u8]) -> Layout {
-    scan_in(&[message], Depth::Structure)
+    scan_in(&[message], ScanDepth::Structure)
 }
 
 fn root(message: &[u8]) -> Part {
@@ -81,7 +81,7 @@ Larry
 fn rfc_1064_message() {
     let layout = scan(RFC_1064.as_bytes());
     assert_eq!(layout.whole.size, 637);
-    assert_eq!(layout.whole.stored(), RFC_1064.len() as u64);
+    assert_eq!(layout.whole.stored_len(), RFC_1064.len() as u64);
     assert_eq!((layout.header.lines, layout.text.lines), (14, 3));
     assert_eq!(layout.text.size, 60);
     let part = layout.part.expect("structure was asked for");
@@ -363,19 +363,19 @@ fn headers_and_texts() {
         (b"A: b\r\n\nx\r", b"A: b\r\n\n", b"x\r"),
     ];
     for (message, header, text) in cases {
-        for depth in [Depth::Sizes, Depth::Structure] {
+        for depth in [ScanDepth::Sizes, ScanDepth::Structure] {
             let layout = scan_in(&[message], depth);
             assert_eq!(layout.header_bytes, header, "{message:?}");
             assert_eq!(at(message, layout.header), header);
             assert_eq!(at(message, layout.text), text);
-            assert_eq!(layout.whole.stored(), message.len() as u64);
+            assert_eq!(layout.whole.stored_len(), message.len() as u64);
         }
     }
 }
 
 #[test]
 fn stops_after_the_header_if_told() {
-    let mut scanner = Scanner::new(Depth::Header);
+    let mut scanner = Scanner::new(ScanDepth::Header);
     scanner.feed(b"A: b\n");
     assert!(!scanner.is_done());
     scanner.feed(b"\ntext\n\n");
@@ -530,7 +530,7 @@ fn check_tree(message: &[u8], part: &Part, within: Extent) -> Result<(), TestCas
     prop_assert_eq!(part.is("message", "rfc822"), part.message.is_some());
     for extent in [part.header, part.body] {
         let stored = at(message, extent);
-        prop_assert_eq!(crlf::converted(stored).len() as u64, extent.size);
+        prop_assert_eq!(crlf::to_crlf(stored).len() as u64, extent.size);
         prop_assert_eq!(
             stored.iter().filter(|&&b| b == b'\n').count() as u64,
             extent.lines
@@ -563,13 +563,13 @@ proptest! {
         prop_assert_eq!(&layout.header_bytes[..], at(&message, layout.header));
         let root = layout.part.as_ref().expect("structure was asked for");
         check_tree(&message, root, layout.whole)?;
-        let sizes = scan_in(&[&message], Depth::Sizes);
+        let sizes = scan_in(&[&message], ScanDepth::Sizes);
         prop_assert_eq!(sizes, Layout { part: None, ..layout });
     }
 
     #[test]
     fn every_chunking_gives_the_same_layout(message in messages(), size in 1usize..9) {
-        for depth in [Depth::Header, Depth::Sizes, Depth::Structure] {
+        for depth in [ScanDepth::Header, ScanDepth::Sizes, ScanDepth::Structure] {
             let whole = scan_in(&[&message], depth);
             let octets: Vec<&[u8]> = message.chunks(1).collect();
             prop_assert_eq!(&scan_in(&octets, depth), &whole);
@@ -580,7 +580,7 @@ proptest! {
 
     #[test]
     fn line_ends_do_not_change_what_is_seen(message in messages()) {
-        let converted = crlf::converted(&message);
+        let converted = crlf::to_crlf(&message);
         prop_assert_eq!(as_seen(&root(&message)), as_seen(&root(&converted)));
     }
 

@@ -37,7 +37,7 @@ pub(crate) enum Algorithm {
 
 /// What counts of a message.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Mail<'a> {
+pub(crate) struct ThreadMessage<'a> {
     /// What it is called in the answer; numbers ascend in the order of the mailbox.
     pub number: u32,
     /// When it was sent, in seconds since 1970.
@@ -132,7 +132,7 @@ impl Threads {
     }
 
     /// Adds a message; the one with the least number first.
-    pub(crate) fn add(&mut self, mail: &Mail<'_>) {
+    pub(crate) fn add(&mut self, mail: &ThreadMessage<'_>) {
         let node = match self.algorithm {
             Algorithm::OrderedSubject => 0,
             Algorithm::References => self.link(mail),
@@ -154,7 +154,7 @@ impl Threads {
     }
 
     /// Step (1) of REFERENCES.
-    fn link(&mut self, mail: &Mail<'_>) -> u32 {
+    fn link(&mut self, mail: &ThreadMessage<'_>) -> u32 {
         let mut parent = None;
         for id in mail.references {
             let Some(node) = self.links.referred(self.hasher.hash_one(&id[..])) else {

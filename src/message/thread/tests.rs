@@ -14,7 +14,7 @@ fn threads(algorithm: Algorithm, rows: &[Row<'_>]) -> String {
             .split_whitespace()
             .map(|id| id.as_bytes().to_vec())
             .collect();
-        threads.add(&Mail {
+        threads.add(&ThreadMessage {
             number,
             sent,
             subject: base.unwrap_or(subject).as_bytes(),

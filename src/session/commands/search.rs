@@ -23,8 +23,8 @@ use self::sorted::Sorted;
 use self::text::TextReader;
 use self::threads::Threads;
 use crate::budget::{COST_OPEN, Step};
-use crate::message::scanner::Depth;
-use crate::message::search_text::{passages, passages_without_parts};
+use crate::message::scanner::ScanDepth;
+use crate::message::search_text::{list_passages, list_passages_without_parts};
 use crate::message::{Charset, charset};
 use crate::protocol::{Code, SearchArguments, SearchKey, SortArguments, ThreadArguments};
 use crate::ready;
@@ -301,13 +301,13 @@ impl Search {
     /// The texts of a message are found by its header, or by its structure if it has parts.
     fn begin(&self, missing: Missing, file: Rc<File>) -> Loading {
         let header = match (missing, &self.facts.header) {
-            (Missing::Size, _) => return Loading::Size(Reader::new(file, Depth::Sizes)),
+            (Missing::Size, _) => return Loading::Size(Reader::new(file, ScanDepth::Sizes)),
             (Missing::Text, Some(header)) => header,
-            _ => return Loading::Header(Reader::new(file, Depth::Header)),
+            _ => return Loading::Header(Reader::new(file, ScanDepth::Header)),
         };
-        match passages_without_parts(header, self.facts.header_end) {
+        match list_passages_without_parts(header, self.facts.header_end) {
             Some(passages) => Loading::Text(TextReader::new(file, passages)),
-            None => Loading::Structure(Reader::new(file, Depth::Structure)),
+            None => Loading::Structure(Reader::new(file, ScanDepth::Structure)),
         }
     }
 
@@ -321,7 +321,7 @@ impl Search {
                 .map(|layout| self.facts.size = Some(layout.whole.size)),
             Some(Loading::Structure(reader)) => match ready!(reader.step(cx.budget)) {
                 Ok(layout) => {
-                    let reader = TextReader::new(reader.file(), passages(&layout));
+                    let reader = TextReader::new(reader.file(), list_passages(&layout));
                     self.loading = Some(Loading::Text(reader));
                     return self.load(cx);
                 }

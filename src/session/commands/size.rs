@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::budget::{COST_OPEN, RECORDS_PER_UNIT, Step, Why};
-use crate::message::Depth;
+use crate::message::ScanDepth;
 use crate::ready;
 use crate::session::job::{Cx, Retry};
 use crate::session::reader::Reader;
@@ -82,7 +82,7 @@ impl Size {
             cx.budget.spend(COST_OPEN);
             match opened {
                 Ok(opened) => {
-                    self.reading = Some(Reader::new(Rc::new(opened.file), Depth::Sizes));
+                    self.reading = Some(Reader::new(Rc::new(opened.file), ScanDepth::Sizes));
                 }
                 Err(error) => return Step::Done(Err(error)),
             }

@@ -5,8 +5,8 @@ use std::io;
 use std::rc::Rc;
 
 use crate::budget::{Budget, Step};
-use crate::message::section::part;
-use crate::message::transfer_encoding::Transfer;
+use crate::message::section::find_part;
+use crate::message::transfer_encoding::TransferEncoding;
 use crate::message::{Extent, Layout};
 use crate::ready;
 use crate::session::decoded::{Cut, Decoded, Measure};
@@ -31,7 +31,7 @@ pub(super) struct Decoding {
 
 impl Decoding {
     /// To count it.
-    pub(super) fn size(file: &Rc<File>, extent: &Extent, transfer: Transfer) -> Self {
+    pub(super) fn size(file: &Rc<File>, extent: &Extent, transfer: TransferEncoding) -> Self {
         let decoded = Decoded::new(Rc::clone(file), extent, transfer);
         Self {
             measure: Measure::new(decoded, u64::MAX),
@@ -45,7 +45,7 @@ impl Decoding {
     pub(super) fn octets(
         file: &Rc<File>,
         extent: &Extent,
-        transfer: Transfer,
+        transfer: TransferEncoding,
         partial: Option<(u32, u32)>,
     ) -> Self {
         let decoded = || Decoded::new(Rc::clone(file), extent, transfer);
@@ -85,17 +85,17 @@ impl Decoding {
 
 /// How a part is encoded; `None` if nobody knows. The message itself is not, and neither is what is made
 /// of parts (RFC 2045 §6.4).
-pub(super) fn transfer(layout: &Layout, numbers: &[u32]) -> Option<Transfer> {
+pub(super) fn transfer(layout: &Layout, numbers: &[u32]) -> Option<TransferEncoding> {
     let root = layout.part.as_ref().filter(|_| !numbers.is_empty());
-    let Some(part) = root.and_then(|root| part(root, numbers)) else {
-        return Some(Transfer::Identity);
+    let Some(part) = root.and_then(|root| find_part(root, numbers)) else {
+        return Some(TransferEncoding::Identity);
     };
     if part.is_multipart() || part.message.is_some() {
-        return Some(Transfer::Identity);
+        return Some(TransferEncoding::Identity);
     }
-    let transfer = Transfer::named(&part.encoding);
+    let transfer = TransferEncoding::named(&part.encoding);
     let is_plain = |name: &&str| part.encoding.eq_ignore_ascii_case(name.as_bytes());
     let is_known =
-        transfer != Transfer::Identity || ["7bit", "8bit", "binary"].iter().any(is_plain);
+        transfer != TransferEncoding::Identity || ["7bit", "8bit", "binary"].iter().any(is_plain);
     is_known.then_some(transfer)
 }

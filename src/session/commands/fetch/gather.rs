@@ -8,7 +8,9 @@ use std::rc::Rc;
 use super::binary::{Binary, Decoding, transfer};
 use super::structure;
 use crate::budget::{COST_OPEN, COST_READ_16K, COST_SYSCALL, Step};
-use crate::message::{Depth, Envelope, Extent, Layout, What, crlf, header, resolve, scanner};
+use crate::message::{
+    Envelope, Extent, Layout, ScanDepth, SectionKind, crlf, find_section, header, scanner,
+};
 use crate::protocol::{Encoder, FetchItem, Section, SectionText};
 use crate::ready;
 use crate::session::job::{Cx, Retry};
@@ -33,7 +35,7 @@ pub(super) enum Content {
 pub(super) struct Gathered {
     needs_date: bool,
     needs_size: bool,
-    depth: Option<Depth>,
+    depth: Option<ScanDepth>,
     date: Option<DateTime>,
     size: Option<u64>,
     reading: Option<(Rc<File>, Reader)>,
@@ -45,33 +47,33 @@ pub(super) struct Gathered {
 }
 
 /// How deep the message has to be looked into for an item; `None`: not at all.
-fn depth(item: &FetchItem) -> Option<Depth> {
+fn depth(item: &FetchItem) -> Option<ScanDepth> {
     match item {
-        FetchItem::Envelope | FetchItem::Rfc822Header => Some(Depth::Header),
-        FetchItem::Rfc822 { .. } | FetchItem::Rfc822Text { .. } => Some(Depth::Sizes),
-        FetchItem::Body | FetchItem::BodyStructure => Some(Depth::Structure),
+        FetchItem::Envelope | FetchItem::Rfc822Header => Some(ScanDepth::Header),
+        FetchItem::Rfc822 { .. } | FetchItem::Rfc822Text { .. } => Some(ScanDepth::Sizes),
+        FetchItem::Body | FetchItem::BodyStructure => Some(ScanDepth::Structure),
         FetchItem::Section(section)
         | FetchItem::Binary(section)
         | FetchItem::BinarySize(section)
             if !section.part.is_empty() =>
         {
-            Some(Depth::Structure)
+            Some(ScanDepth::Structure)
         }
-        FetchItem::Binary(_) | FetchItem::BinarySize(_) => Some(Depth::Sizes),
+        FetchItem::Binary(_) | FetchItem::BinarySize(_) => Some(ScanDepth::Sizes),
         FetchItem::Section(section) => match section.text {
-            SectionText::All | SectionText::Text => Some(Depth::Sizes),
-            _ => Some(Depth::Header),
+            SectionText::All | SectionText::Text => Some(ScanDepth::Sizes),
+            _ => Some(ScanDepth::Header),
         },
         _ => None,
     }
 }
 
 /// The section that an item names, of those that are texts.
-fn wanted(item: &FetchItem) -> Option<(&[u32], What)> {
+fn wanted(item: &FetchItem) -> Option<(&[u32], SectionKind)> {
     match item {
-        FetchItem::Rfc822 { .. } => Some((&[], What::All)),
-        FetchItem::Rfc822Header => Some((&[], What::Header)),
-        FetchItem::Rfc822Text { .. } => Some((&[], What::Text)),
+        FetchItem::Rfc822 { .. } => Some((&[], SectionKind::All)),
+        FetchItem::Rfc822Header => Some((&[], SectionKind::Header)),
+        FetchItem::Rfc822Text { .. } => Some((&[], SectionKind::Text)),
         FetchItem::Section(section)
         | FetchItem::Binary(section)
         | FetchItem::BinarySize(section) => Some((&section.part, what(&section.text))),
@@ -79,24 +81,26 @@ fn wanted(item: &FetchItem) -> Option<(&[u32], What)> {
     }
 }
 
-fn what(text: &SectionText) -> What {
+fn what(text: &SectionText) -> SectionKind {
     match text {
-        SectionText::All => What::All,
-        SectionText::Header | SectionText::HeaderFields { .. } | SectionText::Part0 => What::Header,
-        SectionText::Text => What::Text,
-        SectionText::Mime => What::Mime,
+        SectionText::All => SectionKind::All,
+        SectionText::Header | SectionText::HeaderFields { .. } | SectionText::Part0 => {
+            SectionKind::Header
+        }
+        SectionText::Text => SectionKind::Text,
+        SectionText::Mime => SectionKind::Mime,
     }
 }
 
 /// Where the text of an item lies; `None` if the message has no such part, or the part no such thing.
 fn extent(layout: &Layout, item: &FetchItem) -> Option<Extent> {
     let (part, what) = wanted(item)?;
-    let found = resolve(layout, part, what);
+    let found = find_section(layout, part, what);
     match item {
         FetchItem::Section(Section {
             text: SectionText::Part0,
             ..
-        }) => found.or_else(|| resolve(layout, part, What::Mime)),
+        }) => found.or_else(|| find_section(layout, part, SectionKind::Mime)),
         _ => found,
     }
 }
@@ -189,7 +193,7 @@ impl Gathered {
         self.date = Some(status.date);
         self.size = self.size.or(status.size_hint);
         if self.needs_size && self.size.is_none() {
-            self.depth = self.depth.max(Some(Depth::Sizes));
+            self.depth = self.depth.max(Some(ScanDepth::Sizes));
         }
     }
 
@@ -213,7 +217,7 @@ impl Gathered {
             Ok(layout) => layout,
             Err(source) => return Step::Done(Err(unreadable(source))),
         };
-        if depth > Depth::Header {
+        if depth > ScanDepth::Header {
             self.size = Some(layout.whole.size);
             if let Some(view) = cx.core.view() {
                 cx.store.remember_size(view, message, layout.whole.size);
@@ -238,7 +242,7 @@ impl Gathered {
         Step::Done(opened.map(|opened| {
             self.learn(&opened.status);
             let file = Rc::new(opened.file);
-            let depth = self.depth.unwrap_or(Depth::Header);
+            let depth = self.depth.unwrap_or(ScanDepth::Header);
             self.reading = Some((Rc::clone(&file), Reader::new(file, depth)));
         }))
     }
@@ -386,7 +390,7 @@ fn header_fields(
     not: bool,
     cx: &mut Cx<'_, '_>,
 ) -> io::Result<Vec<u8>> {
-    let stored = usize::try_from(extent.stored()).unwrap_or(usize::MAX);
+    let stored = usize::try_from(extent.stored_len()).unwrap_or(usize::MAX);
     let mut block = vec![0; stored.min(scanner::MAX_HEADER)];
     file.read_exact_at(&mut block, extent.start)?;
     cx.budget.spend(COST_READ_16K);
@@ -401,8 +405,8 @@ fn selected(block: &[u8], names: &[Vec<u8>], not: bool, is_cut: bool) -> Vec<u8>
         _ => block,
     };
     let mut fields = Vec::new();
-    for range in header::select(block, names, not) {
-        fields.extend_from_slice(&crlf::converted(&block[range]));
+    for range in header::select_fields(block, names, not) {
+        fields.extend_from_slice(&crlf::to_crlf(&block[range]));
     }
     if is_cut {
         fields.extend_from_slice(b"\r\n");

@@ -1,7 +1,7 @@
 //! FETCH, UID FETCH and PARTIAL (RFC 1064 p. 11-12, RFC 2062 p. 3, RFC 3501 §6.4.5).
 //!
 //! For each message the job first gathers, in as many steps as it takes: the file's status or an open
-//! file, and one pass over the file as deep as the items need (`Depth`). Only when nothing is missing
+//! file, and one pass over the file as deep as the items need (`ScanDepth`). Only when nothing is missing
 //! any more is the response written, whole and at once, with message texts queued as ranges of the file.
 //!
 //! A literal is announced with the count of octets it has on the wire, CRLF for every line end, and that

@@ -1,8 +1,8 @@
 //! The keys of one SEARCH, evaluated on what is known of a message so far.
 
-use crate::message::casefold::folded;
-use crate::message::search_text::{PassageKind, Reading};
-use crate::message::{Charset, Finder, Layout, date_field, encoded_word, header};
+use crate::message::casefold::fold_case;
+use crate::message::search_text::{PassageDecoder, PassageKind};
+use crate::message::{Charset, Layout, SubstringFinder, date_field, encoded_word, header};
 use std::fs::File;
 use std::rc::Rc;
 
@@ -76,7 +76,7 @@ impl Facts {
 
 /// A string that is looked for in the text of each message.
 struct Wanted {
-    finder: Finder,
+    finder: SubstringFinder,
     /// BODY leaves the header out, TEXT does not.
     body_only: bool,
 }
@@ -89,7 +89,7 @@ enum Test {
     /// The string with that index among those wanted.
     Text(usize),
     /// A field of that name contains the string.
-    Header(Vec<u8>, Box<Finder>),
+    Header(Vec<u8>, Box<SubstringFinder>),
     /// Sets may be long, so they are resolved once.
     Numbers(NumberSet),
     Uids(NumberSet),
@@ -101,7 +101,7 @@ pub(super) struct Program {
     test: Test,
     wanted: Vec<Wanted>,
     /// What they are looked for in.
-    reading: Reading,
+    reading: PassageDecoder,
     /// BODY looks there too.
     in_body: bool,
     /// How many keys there are.
@@ -136,7 +136,7 @@ impl Program {
         Ok(Self {
             test,
             wanted: compiler.wanted,
-            reading: Reading::new(),
+            reading: PassageDecoder::new(),
             in_body: false,
             keys: compiler.keys,
             asks_for_modseq: compiler.asks_for_modseq,
@@ -188,7 +188,7 @@ impl Program {
         if in_header {
             look_at(
                 &mut self.wanted,
-                &folded(&encoded_word::shown_header(header)),
+                &fold_case(&encoded_word::decode_header(header)),
                 false,
             )
         } else {
@@ -280,8 +280,8 @@ impl Compiler {
         Ok(Test::Text(self.wanted.len() - 1))
     }
 
-    fn finder(&self, string: &[u8]) -> Result<Finder, &'static str> {
-        Finder::new(&self.charset.decode(string)).ok_or(TOO_LONG)
+    fn finder(&self, string: &[u8]) -> Result<SubstringFinder, &'static str> {
+        SubstringFinder::new(&self.charset.decode(string)).ok_or(TOO_LONG)
     }
 }
 
@@ -374,23 +374,23 @@ impl Judge<'_> {
     /// The day in the Date field, as it is written there, whatever the zone. None there: no match.
     fn sent_date(&self, when: When, day: Day) -> Result<bool, Missing> {
         let block = self.facts.header()?;
-        Ok(date_field::day(block).is_some_and(|sent| lies(when, sent, day)))
+        Ok(date_field::parse_day(block).is_some_and(|sent| lies(when, sent, day)))
     }
 
     /// A field of that name that contains the string, as its reader sees it and whatever its case; the
     /// empty string asks whether there is such a field (RFC 3501 §6.4.4). A name in an address may be sought
     /// as it is written, or as the envelope has it.
-    fn header(&self, name: &[u8], finder: &Finder) -> Result<bool, Missing> {
+    fn header(&self, name: &[u8], finder: &SubstringFinder) -> Result<bool, Missing> {
         let block = self.facts.header()?;
         let has_addresses = is_one_of(name, ADDRESS_FIELDS);
-        let contains = |text: &[u8]| finder.is_in(&folded(text));
+        let contains = |text: &[u8]| finder.is_in(&fold_case(text));
         let is_unquoted_in = |value| {
-            let text = encoded_word::shown_unquoted(value);
+            let text = encoded_word::decode_unquoted(value);
             has_addresses && text.is_some_and(|text| contains(&text))
         };
         let mut named = header::fields(block).filter(|field| field.name.eq_ignore_ascii_case(name));
         Ok(named.any(|field| {
-            contains(&encoded_word::shown(field.value)) || is_unquoted_in(field.value)
+            contains(&encoded_word::decode_value(field.value)) || is_unquoted_in(field.value)
         }))
     }
 }

@@ -115,8 +115,11 @@ fn write(key: SortKey, facts: &Facts, string: &mut Vec<u8>) -> Result<(), Missin
         SortKey::Date => write_number(sent_date(facts)?, string),
         SortKey::Size => write_number(i64::try_from(facts.size()?).unwrap_or(i64::MAX), string),
         SortKey::Subject => {
-            let subject = header::field(facts.header()?, "Subject").unwrap_or_default();
-            write_text(&subject::base(&encoded_word::shown(&subject)).text, string);
+            let subject = header::field_value(facts.header()?, "Subject").unwrap_or_default();
+            write_text(
+                &subject::extract_base(&encoded_word::decode_value(&subject)).text,
+                string,
+            );
         }
         SortKey::Cc => write_text(&first_mailbox(facts.header()?, "Cc"), string),
         SortKey::From => write_text(&first_mailbox(facts.header()?, "From"), string),
@@ -127,7 +130,7 @@ fn write(key: SortKey, facts: &Facts, string: &mut Vec<u8>) -> Result<(), Missin
 
 /// When a message was sent; when it came if that is not known (RFC 5256 §2.2).
 pub(super) fn sent_date(facts: &Facts) -> Result<i64, Missing> {
-    match date_field::time(facts.header()?) {
+    match date_field::parse_time(facts.header()?) {
         Some(time) => Ok(time.unix),
         None => facts.arrival(),
     }
@@ -153,7 +156,7 @@ fn write_number(number: i64, string: &mut Vec<u8>) {
 /// A text in any case, ended by an octet that comes before all others. The characters between upper and
 /// lower case letters come after letters, as i;unicode-casemap has them (RFC 5051).
 fn write_text(text: &[u8], string: &mut Vec<u8>) {
-    let text = casefold::collated(text);
+    let text = casefold::collation_key(text);
     let text = text.iter().filter(|&&octet| octet != 0);
     string.extend(text.take(MAX_TEXT));
     string.push(0);

@@ -4,8 +4,8 @@ use super::keys::{Facts, Missing};
 use super::sorted::sent_date;
 use super::{Findings, ModSeqs};
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
-use crate::message::casefold::folded;
-use crate::message::thread::{self, Algorithm, Mail};
+use crate::message::casefold::fold_case;
+use crate::message::thread::{self, Algorithm, ThreadMessage};
 use crate::message::{encoded_word, header, message_id, subject};
 use crate::protocol::{Code, ThreadAlgorithm};
 use crate::session::job::{Cx, Reply};
@@ -32,19 +32,19 @@ impl Threads {
 impl Findings for Threads {
     fn take(&mut self, message: &MessageRef, facts: &Facts) -> Result<(), Missing> {
         let header = facts.header()?;
-        let subject = header::field(header, "Subject").unwrap_or_default();
-        let subject = subject::base(&encoded_word::shown(&subject));
-        let id = message_id::own(header);
-        let mail = Mail {
+        let subject = header::field_value(header, "Subject").unwrap_or_default();
+        let subject = subject::extract_base(&encoded_word::decode_value(&subject));
+        let id = message_id::parse_own(header);
+        let mail = ThreadMessage {
             number: match self.uid {
                 true => message.uid.get(),
                 false => message.number,
             },
             sent: sent_date(facts)?,
-            subject: &folded(&subject.text),
+            subject: &fold_case(&subject.text),
             is_reply: subject.is_reply,
             id: id.as_deref(),
-            references: &message_id::references(header),
+            references: &message_id::parse_references(header),
         };
         if let Some(threads) = &mut self.threads {
             threads.add(&mail);
