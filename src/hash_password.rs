@@ -24,7 +24,7 @@ pub(crate) fn ask(user: Option<&str>) -> io::Result<String> {
     if *password != *ask_for("Once more: ")? {
         return Err(io::Error::other("the two passwords differ"));
     }
-    let mut salt = [0; auth::NEW_SALT];
+    let mut salt = [0; auth::SALT_LENGTH];
     if getrandom(&mut salt, GetRandomFlags::empty())? < salt.len() {
         return Err(io::Error::other("the system has no random numbers"));
     }

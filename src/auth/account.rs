@@ -1,39 +1,40 @@
-//! The account that a session works for.
+//! The account of a logged-in user.
 
 use std::path::PathBuf;
 
 use nix::unistd::{Group, Uid, User};
 
-/// What is known about a user who has logged in.
+/// What the server knows about a user who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AccountInfo {
-    /// The name, as it stands in the user list.
+    /// The name, as written in the passwd-file.
     pub user: String,
     /// The home directory.
     pub home: Option<PathBuf>,
-    /// The user's own mail path, if the list gives one (`userdb_mail=maildir:~/Maildir`); in the
-    /// syntax of `--mail`, with `maildir:` before it or not.
+    /// The user's own mail path, if the passwd-file gives one (`userdb_mail=maildir:~/Maildir`). It
+    /// has the syntax of `--mail`, with or without `maildir:` before it.
     pub mail: Option<String>,
-    /// The system user who owns the mail, if the list says so.
+    /// The system user who owns the mail, if the passwd-file names one.
     pub uid: Option<u32>,
-    /// That user's group.
+    /// The group of the mail, if the passwd-file names one.
     pub gid: Option<u32>,
 }
 
-/// An account as a user list has it.
+/// An account as the passwd-file states it: names are not yet looked up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(super) struct ListedAccount {
     pub(super) user: String,
     pub(super) home: Option<PathBuf>,
     pub(super) mail: Option<String>,
-    /// A number or a name.
+    /// A number, or the name of a system user.
     pub(super) uid: Option<String>,
-    /// A number or a name.
+    /// A number, or the name of a system group.
     pub(super) gid: Option<String>,
 }
 
 impl AccountInfo {
-    /// Whoever runs this process, as the environment tells it, or else the system's user list.
+    /// Returns the account of the user who runs this process: from the environment variables
+    /// LOGNAME, USER and HOME, or else from the system's user database.
     pub(super) fn of_this_process() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let uid = Uid::current();
@@ -49,30 +50,32 @@ impl AccountInfo {
         }
     }
 
-    /// A user of this system; one without a home directory if it does not know the name.
+    /// Returns the account of a system user, without a home directory if there is no such user.
     ///
     /// # Errors
-    /// If the system cannot tell.
+    /// If the system's user database cannot be read.
     pub(super) fn of_system_user(user: &str) -> Result<Self, String> {
-        let listed = Listed {
+        let listed = ListedAccount {
             user: user.into(),
-            ..Listed::default()
+            ..ListedAccount::default()
         };
         listed.account(true)
     }
 }
 
-impl Listed {
-    /// Looks up names that stand for numbers, and the home of the system's user of that name if the
-    /// list does not say it and it matters: asking the system may take long. A list that says nothing of a uid means none: its users may be nobody
-    /// on this system, though they have the names of some.
+impl ListedAccount {
+    /// Looks up the uid and the gid if they are names. If the passwd-file gives no home directory
+    /// and `needs_home` is set, takes that of the system user of the same name; asking the system
+    /// may take long. If the passwd-file gives no uid, the account has none: a virtual user may
+    /// have the name of a system user.
     ///
     /// # Errors
-    /// If the system does not know a name that stands for a number, or cannot tell.
-    pub(super) fn account(&self, home_matters: bool) -> Result<AccountInfo, String> {
+    /// If the system does not know the name of a user or group, or its user database cannot be
+    /// read.
+    pub(super) fn account(&self, needs_home: bool) -> Result<AccountInfo, String> {
         let uid = self.uid.as_deref().map(uid_of).transpose()?;
         let home = match &self.home {
-            None if home_matters => self.system_home(uid)?,
+            None if needs_home => self.system_home(uid)?,
             listed => listed.clone(),
         };
         Ok(AccountInfo {
@@ -84,7 +87,8 @@ impl Listed {
         })
     }
 
-    /// The home of a namesake who has another uid is none of theirs.
+    /// Returns the home directory of the system user of the same name, unless that user has another
+    /// uid than this account.
     fn system_home(&self, uid: Option<u32>) -> Result<Option<PathBuf>, String> {
         let namesake = User::from_name(&self.user)
             .map_err(|error| format!("cannot look up user {:?}: {error}", self.user))?;
@@ -123,8 +127,13 @@ fn gid_of(text: &str) -> Result<u32, String> {
 mod tests {
     use super::*;
 
-    fn listed(user: &str, uid: Option<&str>, gid: Option<&str>, home: Option<&str>) -> Listed {
-        Listed {
+    fn listed(
+        user: &str,
+        uid: Option<&str>,
+        gid: Option<&str>,
+        home: Option<&str>,
+    ) -> ListedAccount {
+        ListedAccount {
             user: user.into(),
             uid: uid.map(Into::into),
             gid: gid.map(Into::into),
@@ -134,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn system_users() {
+    fn a_system_user_has_a_home_and_an_unknown_one_has_none() {
         let root = AccountInfo::of_system_user("root").expect("a list");
         assert_eq!((root.uid, root.home), (None, Some("/root".into())));
         let nobody = AccountInfo::of_system_user("no such user").expect("a list");
@@ -142,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn names_become_numbers_and_namesakes_have_homes() {
+    fn names_become_numbers_and_the_home_comes_from_the_system_user_of_the_same_uid() {
         let account = |user, uid, gid, home| {
             let account = listed(user, uid, gid, home).account(true).expect("known");
             (account.uid, account.gid, account.home)
@@ -161,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn names_nobody_has() {
+    fn unknown_system_users_and_groups_are_refused() {
         for (uid, gid) in [
             ("no such user", "0"),
             ("0", "no such group"),

@@ -1,10 +1,9 @@
-//! Comparing secrets without telling, by the time it takes, how far they agree.
+//! A comparison of secrets whose duration does not show how far they agree.
 
 use std::hint::black_box;
 
-/// True if `given` is `secret`. Every octet of the longer one is looked at, whatever was found
-/// before.
-pub(super) fn equal(given: &[u8], secret: &[u8]) -> bool {
+/// True if `given` is `secret`. Reads every octet of the longer one, wherever they first differ.
+pub(super) fn constant_time_eq(given: &[u8], secret: &[u8]) -> bool {
     let octet = |of: &[u8], at: usize| of.get(at).copied().unwrap_or(0);
     let mut difference = given.len() ^ secret.len();
     for at in 0..given.len().max(secret.len()) {
@@ -18,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equality() {
+    fn equal_only_if_every_octet_and_the_length_agree() {
         for (given, secret, same) in [
             (&b""[..], &b""[..], true),
             (b"secret", b"secret", true),
@@ -30,7 +29,11 @@ mod tests {
             (b"secret", b"secret\0", false),
             (b"\0", b"", false),
         ] {
-            assert_eq!(equal(given, secret), same, "{given:?} {secret:?}");
+            assert_eq!(
+                constant_time_eq(given, secret),
+                same,
+                "{given:?} {secret:?}"
+            );
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What somebody has to know to log in, as it stands in a user list.
+//! What a user has to know to log in: the password field of the passwd-file.
 //!
 //! ```text
 //! password = "{" scheme "}" secret
-//!          / hash                    crypt(3)'s, as with {CRYPT}
-//!          / ( "!" / "*" ) ...       nobody knows it
+//!          / hash                    of crypt(3), as with {CRYPT}
+//!          / ( "!" / "*" ) ...       locked: no password is right
 //! ```
 
 use std::fmt;
@@ -11,27 +11,28 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::constant_time::constant_time_eq;
 use super::crypt::Hash;
-use super::scram::Keys;
-use super::{constant_time, saslprep};
+use super::saslprep;
+use super::scram::ScramKeys;
 
-/// What one user has to know. Cheap to clone; wiped when the last clone goes.
+/// What one user has to know. Cheap to clone; wiped when the last clone is dropped.
 #[derive(Clone)]
 pub(super) struct Credential(Arc<Kind>);
 
-/// The kinds of it.
+/// The kinds of credentials.
 pub(super) enum Kind {
-    /// Nothing helps.
+    /// No password is right.
     Locked,
     /// The password itself.
     Plain(Zeroizing<Box<[u8]>>),
     /// A hash of `crypt(3)`.
     Hash(Hash),
-    /// What SCRAM keeps of a password.
-    Scram(Keys),
+    /// The keys that SCRAM derives from a password.
+    Scram(ScramKeys),
 }
 
-/// Schemes whose secret is a hash that says itself what it is.
+/// Schemes whose secret is a hash that names its own function.
 const CRYPT: &[&str] = &[
     "CRYPT",
     "SHA256-CRYPT",
@@ -45,15 +46,15 @@ const CRYPT: &[&str] = &[
 const PLAIN: &[&str] = &["PLAIN", "CLEAR", "CLEARTEXT"];
 
 impl Credential {
-    /// What nobody can have.
+    /// Returns a credential for which no password is right.
     pub(super) fn locked() -> Self {
         Self(Arc::new(Kind::Locked))
     }
 
-    /// Reads the password field.
+    /// Parses the password field.
     ///
     /// # Errors
-    /// Says what is wrong with it, without any part of the secret.
+    /// Returns the fault, in a text that holds no part of the secret.
     pub(super) fn parse(field: &str) -> Result<Self, String> {
         let tagged = field
             .strip_prefix('{')
@@ -73,30 +74,30 @@ impl Credential {
         matches!(*self.0, Kind::Locked)
     }
 
-    /// True if SCRAM can be spoken with it.
-    pub(super) fn is_for_scram(&self) -> bool {
+    /// True if the user can log in by SCRAM.
+    pub(super) fn supports_scram(&self) -> bool {
         matches!(*self.0, Kind::Plain(_) | Kind::Scram(_))
     }
 
-    /// True if `password` is right. Takes long, except with the password itself.
+    /// True if `password` is right. Takes long, except where the password itself is kept.
     ///
     /// # Errors
-    /// If that cannot be told; the reason is for the log.
+    /// If it cannot be checked; the reason is for the log.
     pub(super) fn verify(&self, password: &[u8]) -> Result<bool, &'static str> {
         match &*self.0 {
             Kind::Locked => Ok(false),
-            Kind::Plain(secret) => Ok(constant_time::equal(password, secret)),
+            Kind::Plain(secret) => Ok(constant_time_eq(password, secret)),
             Kind::Hash(hash) => hash.verify(password),
-            Kind::Scram(keys) => Ok(keys.verify(&saslprep::password(password))),
+            Kind::Scram(keys) => Ok(keys.verify(&saslprep::prepare(password))),
         }
     }
 
-    /// True if it takes as long to verify as the other.
+    /// True if both take equally long to verify.
     pub(super) fn costs_like(&self, other: &Self) -> bool {
         match (&*self.0, &*other.0) {
             (Kind::Locked, Kind::Locked) | (Kind::Plain(_), Kind::Plain(_)) => true,
             (Kind::Hash(one), Kind::Hash(other)) => one.costs_like(other),
-            (Kind::Scram(one), Kind::Scram(other)) => one.cost_like(other),
+            (Kind::Scram(one), Kind::Scram(other)) => one.costs_like(other),
             _ => false,
         }
     }
@@ -122,9 +123,11 @@ impl Kind {
         } else if is_one_of(CRYPT) {
             Self::crypt(secret)
         } else if is_one_of(&["SCRAM-SHA-256"]) {
-            Ok(Self::Scram(Keys::parse(secret)?))
+            Ok(Self::Scram(ScramKeys::parse(secret)?))
         } else {
-            Err(format!("scheme {{{scheme}}} is not known here"))
+            Err(format!(
+                "imap2d does not know the password scheme {{{scheme}}}"
+            ))
         }
     }
 
@@ -135,22 +138,22 @@ impl Kind {
         Ok(Self::Plain(Zeroizing::new(secret.as_bytes().into())))
     }
 
-    /// A lock is put before the hash, which comes back when it is taken off: `passwd -l`.
+    /// `passwd -l` locks an account by putting `!` before the hash, and `passwd -u` removes it.
     fn crypt(text: &str) -> Result<Self, String> {
         match text.as_bytes().first() {
-            None => Err("there is no password".into()),
+            None => Err("the password field is empty".into()),
             Some(b'!' | b'*') => Ok(Self::Locked),
             Some(b'$') => Ok(Self::Hash(Hash::parse(text)?)),
             Some(_) => {
-                Err("there is neither a hash nor a scheme, such as {PLAIN}, in the password".into())
+                Err("the password field has neither a hash nor a scheme such as {PLAIN}".into())
             }
         }
     }
 }
 
-/// The one that costs what is usual among `all`: it is verified in place of one there is not, so
-/// that time does not tell which.
-pub(super) fn usual<'c>(all: impl Iterator<Item = &'c Credential>) -> Credential {
+/// Returns the first credential of the most common cost among `all`. It is verified for unknown
+/// users, so that the time a login takes does not show which users exist.
+pub(super) fn of_most_common_cost<'c>(all: impl Iterator<Item = &'c Credential>) -> Credential {
     let mut groups: Vec<(&Credential, usize)> = Vec::new();
     for credential in all.filter(|credential| !credential.is_locked()) {
         match groups
@@ -161,7 +164,7 @@ pub(super) fn usual<'c>(all: impl Iterator<Item = &'c Credential>) -> Credential
             None => groups.push((credential, 1)),
         }
     }
-    // The first of the largest.
+    // Of groups of equal size, `rev` and `max_by_key` find the first.
     let largest = groups.iter().rev().max_by_key(|(_, members)| *members);
     largest.map_or_else(Credential::locked, |(first, _)| (*first).clone())
 }

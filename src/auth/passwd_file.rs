@@ -1,10 +1,10 @@
 //! The passwd-file: users in Dovecot's syntax, one a line (see `passwd_line.rs`).
 //!
-//! A line that is wrong costs its own user only. The file is looked at for every login and read
-//! again when its stamp has changed, so adding a user needs no signal and no restart.
+//! A faulty line locks out its own user only. Each login checks the stamp of the file and reads the
+//! file again if it has changed, so adding a user needs no signal and no restart.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
+use std::collections::hash_map::Entry;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -12,42 +12,46 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::account::AccountInfo;
+use super::claimed_user::ClaimedUser;
 use super::credential::{self, Credential};
-use super::passwd_line::{self, Entry};
-use super::{AccountInfo, Candidate};
+use super::passwd_line::{self, PasswdEntry};
 
-/// About 100 000 users: whatever is larger is not a passwd-file.
+/// About 100 000 users: a larger file is not a passwd-file.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// A passwd-file and the users in it.
 #[derive(Debug)]
 pub(crate) struct PasswdFile {
     path: PathBuf,
-    stamp: Option<Stamp>,
+    /// The file that `users` was read from; `None` after it could not be read.
+    stamp: Option<FileStamp>,
     users: Users,
 }
 
-/// One thing that is wrong with a passwd-file.
+/// One fault in a passwd-file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct PasswdFault {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong; holds no part of a password.
+    /// What is wrong with the line; holds no part of a password.
     pub text: String,
 }
 
-/// What a file holds.
+/// The users of a passwd-file.
 #[derive(Debug)]
 struct Users {
-    by_name: HashMap<Box<[u8]>, Entry>,
-    /// What a login costs here, as a rule.
-    usual: Credential,
-    all_for_scram: bool,
+    by_name: HashMap<Box<[u8]>, PasswdEntry>,
+    /// Verified for users who are unknown or locked, so that they cost as much as the others.
+    decoy: Credential,
+    /// Every user who can log in can do so by SCRAM, and there is at least one.
+    all_support_scram: bool,
 }
 
-/// What changes when a file changes.
+/// The attributes that change when the file is edited or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+struct FileStamp {
+    /// Device and inode.
     file: (u64, u64),
     size: u64,
     modified: (i64, i64),
@@ -55,12 +59,12 @@ struct Stamp {
 }
 
 impl PasswdFile {
-    /// Reads the file at `path`; a fault is logged, and costs the logins until it is mended.
+    /// Reads the file at `path`. If it cannot be read, logs that; logins fail until it can.
     pub(crate) fn open(path: &Path) -> Self {
         let mut file = Self {
             path: path.into(),
             stamp: None,
-            users: Users::of(HashMap::new()),
+            users: Users::new(HashMap::new()),
         };
         if let Err(error) = file.refresh() {
             log::error!("{error}");
@@ -68,43 +72,43 @@ impl PasswdFile {
         file
     }
 
-    /// Lists what is wrong with the file at `path`, without using it.
+    /// Returns the faults of the file at `path`, for `--check-config`.
     ///
     /// # Errors
-    /// If it cannot be read at all.
-    pub(crate) fn check(path: &Path) -> io::Result<Vec<Problem>> {
-        let (_, problems) = parse(&read(path)?.1);
-        Ok(problems)
+    /// If the file cannot be read.
+    pub(crate) fn check(path: &Path) -> io::Result<Vec<PasswdFault>> {
+        let (_, faults) = parse(&read(path)?.1);
+        Ok(faults)
     }
 
-    /// All users of the file at `path`, without using it: those whose numbers can be told. `home_matters`
-    /// is given the user's own mail path, and tells whether the system is to be asked for a home that
-    /// is not in the file.
+    /// Returns the accounts of the file at `path`, for the sandbox; leaves out those whose uid or
+    /// gid the system does not know. `needs_home` takes the user's own mail path and says whether
+    /// to ask the system for a home directory that the file does not give.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the file cannot be read.
     pub(crate) fn accounts(
         path: &Path,
-        home_matters: impl Fn(Option<&str>) -> bool,
+        needs_home: impl Fn(Option<&str>) -> bool,
     ) -> io::Result<Vec<AccountInfo>> {
         let (users, _) = parse(&read(path)?.1);
         let listed = users.values().map(|entry| &entry.listed);
-        let accounts = listed.map(|listed| listed.account(home_matters(listed.mail.as_deref())));
+        let accounts = listed.map(|listed| listed.account(needs_home(listed.mail.as_deref())));
         Ok(accounts.filter_map(Result::ok).collect())
     }
 
-    /// The file, as it was named.
-    pub(crate) fn path(&self) -> &Path {
+    /// The path of the file, as the operator wrote it.
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// See [`super::Authenticator::look_up`].
-    pub(super) fn look_up(&mut self, user: &[u8]) -> Result<Candidate, String> {
+    pub(super) fn look_up(&mut self, user: &[u8]) -> Result<ClaimedUser, String> {
         self.refresh()?;
         let entry = self.users.by_name.get(user);
         let entry = entry.filter(|entry| !entry.credential.is_locked());
-        let credential = entry.map_or(&self.users.usual, |entry| &entry.credential);
-        Ok(Candidate {
+        let credential = entry.map_or(&self.users.decoy, |entry| &entry.credential);
+        Ok(ClaimedUser {
             credential: credential.clone(),
             listed: entry.map(|entry| entry.listed.clone()),
         })
@@ -112,62 +116,65 @@ impl PasswdFile {
 
     /// See [`super::Authenticator::supports_scram`].
     pub(super) fn supports_scram(&mut self) -> bool {
-        self.refresh().is_ok() && self.users.all_for_scram
+        self.refresh().is_ok() && self.users.all_support_scram
     }
 
-    /// The account of `user`, whose password is not asked for.
+    /// Returns the account of `user`, whose password is not checked.
     pub(super) fn account(&mut self, user: &[u8]) -> Result<Option<AccountInfo>, String> {
         self.refresh()?;
         let entry = self.users.by_name.get(user);
         entry.map(|entry| entry.listed.account(true)).transpose()
     }
 
-    /// Reads the file again if it has changed. If it cannot be read, nobody is in it.
+    /// Reads the file again if it has changed. If it cannot be read, forgets all users.
     fn refresh(&mut self) -> Result<(), String> {
         self.try_refresh().map_err(|error| {
             self.stamp = None;
-            self.users = Users::of(HashMap::new());
-            format!("cannot read the users of {}: {error}", self.path.display())
+            self.users = Users::new(HashMap::new());
+            format!(
+                "cannot read the users file {}: {error}",
+                self.path.display()
+            )
         })
     }
 
     fn try_refresh(&mut self) -> io::Result<()> {
-        let now = Stamp::of(&std::fs::metadata(&self.path)?);
+        let now = FileStamp::of(&std::fs::metadata(&self.path)?);
         if self.stamp == Some(now) {
             return Ok(());
         }
         let (stamp, text) = read(&self.path)?;
-        let (users, problems) = parse(&text);
-        for problem in problems {
-            log::warn!("{}:{}: {}", self.path.display(), problem.line, problem.text);
+        let (users, faults) = parse(&text);
+        for fault in faults {
+            log::warn!("{}:{}: {}", self.path.display(), fault.line, fault.text);
         }
         log::debug!("{}: {} users", self.path.display(), users.len());
-        self.users = Users::of(users);
+        self.users = Users::new(users);
         self.stamp = Some(stamp);
         Ok(())
     }
 }
 
 impl Users {
-    fn of(by_name: HashMap<Box<[u8]>, Entry>) -> Self {
-        // In an order that is the same in every process: nobody shall find out who is not there by
-        // what changes.
-        let mut entries: Vec<&Entry> = by_name.values().collect();
+    fn new(by_name: HashMap<Box<[u8]>, PasswdEntry>) -> Self {
+        // Sorted, so that every process picks the same decoy: a decoy that changes would show a
+        // client which users do not exist.
+        let mut entries: Vec<&PasswdEntry> = by_name.values().collect();
         entries.sort_unstable_by(|one, other| one.listed.user.cmp(&other.listed.user));
         let all = || entries.iter().map(|entry| &entry.credential);
         let mut able = all()
             .filter(|credential| !credential.is_locked())
             .peekable();
-        let all_for_scram = able.peek().is_some() && able.all(Credential::is_for_scram);
+        let all_support_scram = able.peek().is_some() && able.all(Credential::supports_scram);
         Self {
-            usual: credential::usual(all()),
-            all_for_scram,
+            decoy: credential::of_most_common_cost(all()),
+            all_support_scram,
             by_name,
         }
     }
 }
 
-impl Stamp {
+impl FileStamp {
     fn of(metadata: &Metadata) -> Self {
         Self {
             file: (metadata.dev(), metadata.ino()),
@@ -178,52 +185,58 @@ impl Stamp {
     }
 }
 
-/// The stamp is the one from before reading: a change meanwhile is noticed the next time.
-fn read(path: &Path) -> io::Result<(Stamp, Zeroizing<Vec<u8>>)> {
+/// Reads the file. The stamp is taken before reading, so that the next login notices a change made
+/// meanwhile.
+fn read(path: &Path) -> io::Result<(FileStamp, Zeroizing<Vec<u8>>)> {
     let file = File::open(path)?;
-    let stamp = Stamp::of(&file.metadata()?);
-    // Room for all of it from the start: what a vector grows out of is not wiped.
+    let stamp = FileStamp::of(&file.metadata()?);
+    // Room for the whole file from the start: when a vector grows, its old memory is not wiped.
     let mut text = Zeroizing::new(Vec::with_capacity(stamp.size.min(MAX_FILE) as usize + 1));
     file.take(MAX_FILE + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_FILE {
-        return Err(io::Error::other("it is larger than 16 MiB"));
+        return Err(io::Error::other(
+            "the file is larger than 16 MiB, so it is not a passwd-file",
+        ));
     }
     Ok((stamp, text))
 }
 
-fn parse(text: &[u8]) -> (HashMap<Box<[u8]>, Entry>, Vec<Problem>) {
+fn parse(text: &[u8]) -> (HashMap<Box<[u8]>, PasswdEntry>, Vec<PasswdFault>) {
     let mut users = HashMap::new();
-    let mut problems = Vec::new();
+    let mut faults = Vec::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() || line[0] == b'#' {
             continue;
         }
         let mut report = |text: String| {
-            problems.push(Problem {
+            faults.push(PasswdFault {
                 line: index + 1,
                 text,
             });
         };
         match passwd_line::parse(line, &mut report) {
             Ok(entry) => match users.entry(entry.listed.user.as_bytes().into()) {
-                Slot::Vacant(slot) => {
+                Entry::Vacant(slot) => {
                     slot.insert(entry);
                 }
-                Slot::Occupied(_) => {
-                    report(format!("user {:?} stands above already", entry.listed.user));
+                Entry::Occupied(_) => {
+                    report(format!(
+                        "user {:?} has a line above already; this line is ignored",
+                        entry.listed.user
+                    ));
                 }
             },
             Err(text) => report(text),
         }
     }
-    (users, problems)
+    (users, faults)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Verdict;
+    use crate::auth::outcome::AuthOutcome;
 
     const USERS: &[u8] = b"# staff\n\
         ann:{PLAIN}secret\r\n\
@@ -248,20 +261,20 @@ mod tests {
         (directory, file)
     }
 
-    fn verify(file: &mut PasswdFile, user: &[u8], password: &[u8]) -> Verdict {
-        let candidate = file.look_up(user);
-        candidate.map_or_else(Verdict::Unavailable, |candidate| candidate.verify(password))
+    fn verify(file: &mut PasswdFile, user: &[u8], password: &[u8]) -> AuthOutcome {
+        let claimed = file.look_up(user);
+        claimed.map_or_else(AuthOutcome::Unavailable, |claimed| claimed.verify(password))
     }
 
     fn granted(file: &mut PasswdFile, user: &str, password: &str) -> bool {
         matches!(
             verify(file, user.as_bytes(), password.as_bytes()),
-            Verdict::Granted(_)
+            AuthOutcome::Granted(_)
         )
     }
 
     #[test]
-    fn fields() {
+    fn a_login_returns_the_fields_of_the_line() {
         let (_directory, mut file) = with(USERS);
         let expected = AccountInfo {
             user: "bob@example.org".into(),
@@ -272,14 +285,14 @@ mod tests {
         };
         assert_eq!(
             verify(&mut file, b"bob@example.org", b"pass word"),
-            Verdict::Granted(expected)
+            AuthOutcome::Granted(expected)
         );
         assert!(granted(&mut file, "ann", "secret"), "missing fields, CRLF");
         assert!(granted(&mut file, "jo", "last"), "no line end");
     }
 
     #[test]
-    fn the_others_are_denied() {
+    fn faulty_lines_and_wrong_passwords_are_denied() {
         let (_directory, mut file) = with(USERS);
         for user in [
             "", "#", "# staff", "ann", "bob", "carl", "dora", "eve", "fred", "gus", "ida",
@@ -294,26 +307,26 @@ mod tests {
                 "{PLAIN}secret",
                 "Secret",
             ] {
-                let verdict = verify(&mut file, user.as_bytes(), password.as_bytes());
-                assert_eq!(verdict, Verdict::Denied, "{user} {password}");
+                let outcome = verify(&mut file, user.as_bytes(), password.as_bytes());
+                assert_eq!(outcome, AuthOutcome::Denied, "{user} {password}");
             }
         }
     }
 
     #[test]
-    fn each_problem_has_its_line_and_no_secret() {
-        let (users, problems) = parse(USERS);
-        let lines: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+    fn each_fault_has_its_line_and_no_secret() {
+        let (users, faults) = parse(USERS);
+        let lines: Vec<usize> = faults.iter().map(|fault| fault.line).collect();
         assert_eq!(lines, [5, 6, 7, 8, 9, 10, 11, 12, 13]);
-        assert!(problems[1].text.contains("{SSHA}"));
-        let told = format!("{problems:?} {users:?}");
+        assert!(faults[1].text.contains("{SSHA}"));
+        let shown = format!("{faults:?} {users:?}");
         for secret in ["secret", "abc", "other", "pass word"] {
-            assert!(!told.contains(secret), "{told}");
+            assert!(!shown.contains(secret), "{shown}");
         }
     }
 
     #[test]
-    fn a_change_is_noticed() {
+    fn the_next_login_notices_a_change_of_the_file() {
         let (directory, mut file) = with(b"ann:{PLAIN}old\n");
         assert!(granted(&mut file, "ann", "old"));
         std::fs::write(file.path(), b"ann:{PLAIN}newer\n").expect("written");
@@ -325,27 +338,27 @@ mod tests {
         std::fs::remove_file(file.path()).expect("removed");
         assert!(matches!(
             verify(&mut file, b"bob", b"newer"),
-            Verdict::Unavailable(_)
+            AuthOutcome::Unavailable(_)
         ));
         std::fs::write(file.path(), b"ann:{PLAIN}back\n").expect("written");
         assert!(granted(&mut file, "ann", "back"));
     }
 
     #[test]
-    fn accounts_without_password() {
+    fn a_locked_user_has_an_account_and_an_unknown_one_has_none() {
         let (_directory, mut file) = with(USERS);
         let home = file.account(b"eve").expect("readable").expect("known").home;
         assert_eq!(home, None);
         assert_eq!(file.account(b"nobody"), Ok(None));
     }
 
-    /// What a login by a name that is not there costs, and whether SCRAM may be offered.
+    /// What a login of an unknown user costs, and whether the server may offer SCRAM.
     #[test]
-    fn what_is_usual() {
+    fn the_decoy_has_the_most_common_cost() {
         const SHA: &str = "$5$LKtWhz./LikuleWa$9.7yZ8zUSLrVny.77iLSqBrVZ1eM4sx.bQr/Ho0Vjt7";
         const SCRAM: &str = "{SCRAM-SHA-256}100,AAAA,VVM3nhDxCuX+uUiP14/zSx0wIzONiaS23mamOo6yMS8=,\
                              pdToqbRDByyzpk11Uxm6wq/4ubG0P8cZ4QLFi98uUbI=";
-        for (passwords, usual, scram) in [
+        for (passwords, decoy, scram) in [
             (&[SHA, "{PLAIN}x", SHA][..], SHA, false),
             (&["{PLAIN}x", SCRAM, "*", "*"], "{PLAIN}x", true),
             (&[SCRAM, "{PLAIN}x"], SCRAM, true),
@@ -359,18 +372,17 @@ mod tests {
                 .collect();
             let (_directory, mut file) = with(lines.join("\n").as_bytes());
             for user in ["nobody", ""] {
-                let candidate = file.look_up(user.as_bytes()).expect("readable");
-                let expected = Credential::parse(usual).expect("valid");
-                assert!(candidate.credential.costs_like(&expected), "{lines:?}");
-                assert_eq!(candidate.verify(b"x"), Verdict::Denied, "{lines:?}");
+                let claimed = file.look_up(user.as_bytes()).expect("readable");
+                let expected = Credential::parse(decoy).expect("valid");
+                assert!(claimed.credential.costs_like(&expected), "{lines:?}");
+                assert_eq!(claimed.verify(b"x"), AuthOutcome::Denied, "{lines:?}");
             }
             assert_eq!(file.supports_scram(), scram, "{lines:?}");
         }
     }
 
-    /// Whoever is not there, or is locked, is checked against a hash like that of those who are.
     #[test]
-    fn a_name_that_is_not_there_costs_as_much() {
+    fn unknown_and_locked_users_cost_as_much_as_known_ones() {
         let (_directory, mut file) = with(
             b"ann:$2y$09$.7UOZmGl3.vWi8qza43NT.FhcSHQjygiZMnoDj7.otMatPY5R0KhK\n\
             bob:!$2y$09$.7UOZmGl3.vWi8qza43NT.FhcSHQjygiZMnoDj7.otMatPY5R0KhK\n\
@@ -382,7 +394,7 @@ mod tests {
         for other in [locked, unknown] {
             assert!(other.credential.costs_like(&known.credential));
             assert!(!other.credential.costs_like(&cheap.credential));
-            assert_eq!(other.verify(b"x"), Verdict::Denied);
+            assert_eq!(other.verify(b"x"), AuthOutcome::Denied);
         }
     }
 

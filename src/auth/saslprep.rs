@@ -1,10 +1,10 @@
-//! The form in which passwords are hashed for SCRAM: the same characters are the same octets,
-//! whatever keyboard they were typed on (SASLprep, RFC 4013; RFC 5802 §5.1).
+//! SASLprep (RFC 4013): the form in which SCRAM hashes passwords (RFC 5802 §5.1). It gives the same
+//! octets for the same characters, whatever keyboard they were typed on.
 
 use zeroize::Zeroizing;
 
-/// A password as SCRAM hashes it; as it is, if it is none that SASLprep allows.
-pub(super) fn password(given: &[u8]) -> Zeroizing<Vec<u8>> {
+/// Returns a password in the form that SCRAM hashes; unchanged if SASLprep does not allow it.
+pub(super) fn prepare(given: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(prepared(given).unwrap_or_else(|| given.to_vec()))
 }
 
@@ -20,13 +20,13 @@ fn prepared(_: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-#[cfg(all(test, feature = "saslprep"))]
+#[cfg(test)]
+#[cfg(feature = "saslprep")]
 mod tests {
     use super::*;
 
-    /// RFC 4013 §3, and what it leaves open.
     #[test]
-    fn examples() {
+    fn the_examples_of_rfc_4013_section_3_and_forbidden_passwords() {
         for (given, prepared) in [
             (&b"I\xc2\xadX"[..], &b"IX"[..]),
             (b"user", b"user"),
@@ -38,7 +38,7 @@ mod tests {
             ("pe\u{301}ncil".as_bytes(), "p\u{e9}ncil".as_bytes()),
             (b"", b""),
         ] {
-            assert_eq!(*password(given), prepared, "{given:?}");
+            assert_eq!(*prepare(given), prepared, "{given:?}");
         }
     }
 }

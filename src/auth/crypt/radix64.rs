@@ -1,17 +1,17 @@
-//! Octets as 64 letters. `crypt(3)` has its own alphabet and begins with the least significant
-//! bits; bcrypt has another alphabet and the usual order.
+//! Octets encoded in 64 characters. `crypt(3)` has its own alphabet and begins with the least
+//! significant bits; bcrypt has another alphabet and begins with the most significant ones.
 
 use std::sync::LazyLock;
 
 use data_encoding::{BitOrder, Encoding, Specification};
 
-/// What `$5$`, `$6$`, `$7$` and `$y$` are written in.
+/// The alphabet of `$5$`, `$6$`, `$7$` and `$y$`.
 const LETTERS: &str = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 static CRYPT: LazyLock<Encoding> =
     LazyLock::new(|| encoding(LETTERS, BitOrder::LeastSignificantFirst));
 
-/// What `$2b$` is written in. Some programs leave bits of chance behind the last octet of a salt.
+/// The encoding of `$2b$`. Some programs leave random bits after the last octet of a salt.
 static BCRYPT: LazyLock<Encoding> = LazyLock::new(|| {
     let symbols = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     encoding(symbols, BitOrder::MostSignificantFirst)
@@ -23,21 +23,21 @@ fn encoding(symbols: &str, order: BitOrder) -> Encoding {
     specification.bit_order = order;
     specification.check_trailing_bits = order == BitOrder::LeastSignificantFirst;
     let encoding = specification.encoding();
-    encoding.expect("64 letters, each once")
+    encoding.expect("64 distinct letters")
 }
 
-/// Reads the alphabet of `crypt(3)`.
+/// Decodes the alphabet of `crypt(3)`.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     CRYPT.decode(text.as_bytes()).ok()
 }
 
-/// The number that one letter of the alphabet of `crypt(3)` stands for.
+/// Returns the value of one letter of the alphabet of `crypt(3)`.
 pub(super) fn digit(letter: u8) -> Option<u32> {
     let mut digits = LETTERS.bytes().zip(0..);
     digits.find_map(|(other, digit)| (other == letter).then_some(digit))
 }
 
-/// Reads the alphabet of bcrypt.
+/// Decodes the alphabet of bcrypt.
 pub(super) fn decode_bcrypt(text: &str) -> Option<Vec<u8>> {
     BCRYPT.decode(text.as_bytes()).ok()
 }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_two_orders() {
+    fn crypt_begins_with_the_low_bits_and_bcrypt_with_the_high_ones() {
         assert_eq!(decode("/..."), Some(vec![1, 0, 0]));
         assert_eq!(decode("zzzz"), Some(vec![0xff; 3]));
         assert_eq!(decode("z1"), Some(vec![0xff]));

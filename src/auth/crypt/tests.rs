@@ -1,6 +1,6 @@
-//! What the real programs wrote, and what nobody should have.
+//! Hashes that real programs wrote, and hashes that must be refused.
 
-use super::*;
+use super::Hash;
 
 const PASSWORD: &[u8] = b"correct horse";
 
@@ -121,7 +121,7 @@ fn hash(text: &str) -> Hash {
 }
 
 #[test]
-fn what_the_programs_made() {
+fn hashes_of_other_programs_verify() {
     for (program, text) in MADE {
         let hash = hash(text);
         assert_eq!(hash.verify(PASSWORD), Ok(true), "{program}");
@@ -132,9 +132,9 @@ fn what_the_programs_made() {
     }
 }
 
-/// 64 MiB each, as `doveadm pw` has it.
+/// Each takes 64 MiB, as `doveadm pw` asks for.
 #[test]
-fn argon2() {
+fn hashes_by_argon2_verify() {
     for text in [
         "$argon2id$v=19$m=65536,t=3,p=1$t2pYkksZvUTBNi2lEaVfCg$0nr9CCX4D9UKATQ2tZz3fQ9cz8U/pJFQWZAcBDXU6Po",
         "$argon2i$v=19$m=32768,t=4,p=1$7ctAYPZakBNG0RDWGQDepA$4M+mdwZzHYD2L+hMBEKAPSfoUzl4BFjGGH/eqXBdQk4",
@@ -145,7 +145,7 @@ fn argon2() {
 }
 
 #[test]
-fn passwords_that_no_program_hashes() {
+fn passwords_that_are_too_long_or_hold_a_nul_are_wrong() {
     let hash = hash(MADE[6].1);
     for password in [
         &b"correct horse\0"[..],
@@ -157,16 +157,12 @@ fn passwords_that_no_program_hashes() {
     }
     let beyond = [HUNDRED.as_bytes(), b"b"].concat();
     let bcrypt = self::hash(MADE_FROM[9].1);
-    assert_eq!(
-        bcrypt.verify(&beyond),
-        Ok(true),
-        "bcrypt looks at 72 octets"
-    );
+    assert_eq!(bcrypt.verify(&beyond), Ok(true), "bcrypt uses 72 octets");
     assert_eq!(bcrypt.verify(&beyond[..71]), Ok(false));
 }
 
 #[test]
-fn costs() {
+fn hashes_of_the_same_function_and_setting_cost_the_same() {
     let like = |one: usize, other: usize| hash(MADE[one].1).costs_like(&hash(MADE[other].1));
     assert!(like(2, 3) && like(2, 6) && like(4, 8));
     assert!(!like(0, 1) && !like(4, 5));
@@ -174,9 +170,9 @@ fn costs() {
     assert!(!slow.costs_like(&hash(MADE[5].1)));
 }
 
-/// A slip, or a hash that would stop the server.
+/// Typing mistakes, and hashes that would stop the server.
 #[test]
-fn refused() {
+fn malformed_and_too_costly_hashes_are_refused() {
     let digest = "0nr9CCX4D9UKATQ2tZz3fQ9cz8U/pJFQWZAcBDXU6Po";
     let argon2 =
         |setting: &str| format!("$argon2id$v=19${setting}$t2pYkksZvUTBNi2lEaVfCg${digest}");
@@ -258,9 +254,9 @@ proptest::proptest! {
         let _ = Hash::parse(&text);
     }
 
-    /// A cheap one with letters changed: it is refused, or it is another hash.
+    /// A hash with a letter changed is refused, or is the hash of another password.
     #[test]
-    fn no_letter_too_many(at in 0_usize..72, letter in "[./0-9a-zA-Z$]") {
+    fn every_letter_of_a_hash_counts(at in 0_usize..72, letter in "[./0-9a-zA-Z$]") {
         let (password, text) = MADE_FROM[3];
         let mut changed = text.to_string();
         changed.replace_range(at..=at, &letter);

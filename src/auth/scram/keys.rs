@@ -1,5 +1,5 @@
-//! What a server keeps of a password for SCRAM (RFC 5802 §3): enough to check a proof and to give
-//! one, not enough to log in with.
+//! The keys that a server derives from a password for SCRAM (RFC 5802 §3). They are enough to check
+//! a client's proof and to give the server's own, but not enough to log in.
 
 use std::fmt;
 
@@ -8,54 +8,59 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::auth::constant_time;
+use crate::auth::constant_time::constant_time_eq;
 
-/// The length of everything that is made with SHA-256.
-pub(super) const OCTETS: usize = 32;
+/// The length of a hash or HMAC by SHA-256, in octets.
+pub(super) const KEY_LENGTH: usize = 32;
 
-/// A key, wiped when it goes.
-pub(super) type Key = Zeroizing<[u8; OCTETS]>;
+/// A key, wiped when it is dropped.
+pub(super) type Key = Zeroizing<[u8; KEY_LENGTH]>;
 
-/// Some seconds.
+/// More would take longer than some seconds.
 const MAX_ITERATIONS: u32 = 5_000_000;
 
+/// The most octets of a salt.
 const MAX_SALT: usize = 64;
 
 /// The keys of one user.
-pub(in crate::auth) struct Keys {
+pub(crate) struct ScramKeys {
     pub(super) iterations: u32,
     pub(super) salt: Box<[u8]>,
-    /// StoredKey: tells whether the client knows the password.
+    /// StoredKey, by which the server checks the client's proof.
     pub(super) stored: Key,
-    /// ServerKey: tells the client that we do.
+    /// ServerKey, by which the server proves itself.
     pub(super) server: Key,
 }
 
-impl Keys {
+impl ScramKeys {
+    /// Parses the part of the password field after `{SCRAM-SHA-256}`.
+    ///
     /// ```text
     /// iterations "," base64 salt "," base64 StoredKey "," base64 ServerKey
     /// ```
-    pub(in crate::auth) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let mut parts = text.split(',');
-        let mut part = || parts.next().ok_or("the keys are not complete");
+        let mut part = || parts.next().ok_or("the SCRAM keys are incomplete");
         let (iterations, salt, stored, server) = (part()?, part()?, part()?, part()?);
         let iterations = iterations.parse().ok();
         let iterations = iterations.filter(|count| (1..=MAX_ITERATIONS).contains(count));
         let salt = BASE64.decode(salt.as_bytes()).ok();
         let salt = salt.filter(|salt| (1..=MAX_SALT).contains(&salt.len()));
         if parts.next().is_some() {
-            return Err("there is something behind the keys");
+            return Err("there is text after the SCRAM keys");
         }
         Ok(Self {
-            iterations: iterations.ok_or("the iterations are none of 1 to 5000000")?,
-            salt: salt.ok_or("the salt is not valid")?.into(),
+            iterations: iterations
+                .ok_or("the number of SCRAM iterations is not from 1 to 5000000")?,
+            salt: salt.ok_or("the SCRAM salt is not valid")?.into(),
             stored: key(stored)?,
             server: key(server)?,
         })
     }
 
-    /// Makes the keys of a password that is prepared already. Takes long.
-    pub(in crate::auth) fn derive(password: &[u8], salt: &[u8], iterations: u32) -> Self {
+    /// Derives the keys from a password that [`saslprep`](crate::auth::saslprep) has prepared.
+    /// Takes long.
+    pub(crate) fn derive(password: &[u8], salt: &[u8], iterations: u32) -> Self {
         let mut salted = Key::default();
         pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut *salted);
         let client = hmac(&*salted, &[b"Client Key"]);
@@ -67,20 +72,20 @@ impl Keys {
         }
     }
 
-    /// True if they are those of `password`. Takes long.
-    pub(in crate::auth) fn verify(&self, password: &[u8]) -> bool {
+    /// True if the keys were derived from `password`. Takes long.
+    pub(crate) fn verify(&self, password: &[u8]) -> bool {
         let given = Self::derive(password, &self.salt, self.iterations);
-        constant_time::equal(&*given.stored, &*self.stored)
+        constant_time_eq(&*given.stored, &*self.stored)
     }
 
-    /// True if both take as long to verify as each other.
-    pub(in crate::auth) fn cost_like(&self, other: &Self) -> bool {
+    /// True if both take equally long to verify.
+    pub(crate) fn costs_like(&self, other: &Self) -> bool {
         self.iterations == other.iterations
     }
 }
 
-/// As [`Keys::parse`] reads it: for a user list, not for a log.
-impl fmt::Display for Keys {
+/// Writes what [`ScramKeys::parse`] reads: for a passwd-file, not for a log.
+impl fmt::Display for ScramKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [salt, stored, server] = [&*self.salt, &*self.stored, &*self.server]
             .map(|octets| Zeroizing::new(BASE64.encode(octets)));
@@ -90,11 +95,14 @@ impl fmt::Display for Keys {
 
 fn key(text: &str) -> Result<Key, &'static str> {
     let octets = BASE64.decode(text.as_bytes()).map(Zeroizing::new).ok();
-    let octets: Option<[u8; OCTETS]> = octets.and_then(|octets| octets.as_slice().try_into().ok());
-    octets.map(Zeroizing::new).ok_or("a key is not complete")
+    let octets: Option<[u8; KEY_LENGTH]> =
+        octets.and_then(|octets| octets.as_slice().try_into().ok());
+    octets
+        .map(Zeroizing::new)
+        .ok_or("a SCRAM key is incomplete")
 }
 
-/// HMAC-SHA-256 over the parts, one after the other.
+/// Returns the HMAC-SHA-256 of the concatenated parts.
 pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> Key {
     let mac = Hmac::<Sha256>::new_from_slice(key);
     let mut mac = mac.expect("HMAC takes keys of any length");
@@ -102,6 +110,7 @@ pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> Key {
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
+/// Returns the SHA-256 hash.
 pub(super) fn hash(octets: &[u8]) -> Key {
     Zeroizing::new(Sha256::digest(octets).into())
 }

@@ -1,9 +1,14 @@
-//! The example of RFC 7677, the channel's side, and people who are not there.
+//! The example of RFC 7677, channel binding, and unknown users.
 
-use super::message::Malformed;
-use super::*;
-use crate::auth::account::Listed;
+use data_encoding::BASE64;
+
+use super::client_messages::ScramError;
+use super::exchange::ScramOutcome;
+use super::{ChannelBinding, ClientFirst, ScramKeys, keys};
+use crate::auth::account::ListedAccount;
+use crate::auth::claimed_user::ClaimedUser;
 use crate::auth::credential::Credential;
+use crate::auth::outcome::AuthOutcome;
 
 const NONCE: &str = "rOprNGfwEbeRWgbNEkqO";
 const FIRST: &[u8] = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO";
@@ -12,10 +17,10 @@ const SERVER_FIRST: &str = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0
 const FINAL: &[u8] = b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
     p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
 
-fn candidate(field: &str) -> Candidate {
-    Candidate {
+fn claimed_user(field: &str) -> ClaimedUser {
+    ClaimedUser {
         credential: Credential::parse(field).expect("valid"),
-        listed: Some(Listed {
+        listed: Some(ListedAccount {
             user: "user".into(),
             uid: Some("1".into()),
             gid: Some("1".into()),
@@ -25,15 +30,15 @@ fn candidate(field: &str) -> Candidate {
     }
 }
 
-fn keys(password: &[u8], salt: &str, iterations: u32) -> String {
+fn keys_field(password: &[u8], salt: &str, iterations: u32) -> String {
     let salt = BASE64.decode(salt.as_bytes()).expect("base64");
     format!(
         "{{SCRAM-SHA-256}}{}",
-        Keys::derive(password, &salt, iterations)
+        ScramKeys::derive(password, &salt, iterations)
     )
 }
 
-/// A client that knows the password, as RFC 5802 §3 describes it.
+/// Returns the message of a client that knows the password, as RFC 5802 §3 describes it.
 fn client_final(password: &[u8], first: &str, server_first: &str, channel: &[u8]) -> Vec<u8> {
     let bare = first.splitn(3, ',').nth(2).expect("a message");
     let header = first.strip_suffix(bare).expect("a header");
@@ -62,48 +67,47 @@ fn client_final(password: &[u8], first: &str, server_first: &str, channel: &[u8]
     format!("{without_proof},p={}", BASE64.encode(&proof)).into_bytes()
 }
 
-fn exchange(candidate: &Candidate, password: &[u8]) -> Answer {
+fn exchange(claimed: &ClaimedUser, password: &[u8]) -> ScramOutcome {
     let first = ClientFirst::parse(FIRST, false, &[]).expect("valid");
-    let server_first = first.answer(candidate, b"nonce", b"key");
+    let server_first = first.answer(claimed, b"nonce", b"key");
     let text = std::str::from_utf8(FIRST).expect("ASCII");
     let last = client_final(password, text, &server_first, b"");
-    first.finish(candidate, b"key", &server_first, &last, &[])
+    first.finish(claimed, b"key", &server_first, &last, &[])
 }
 
-/// RFC 7677 §3.
 #[test]
-fn the_example() {
-    let listed = candidate(&keys(b"pencil", "W22ZaJ0SNY7soEsUEjb6gQ==", 4096));
+fn the_example_of_rfc_7677_section_3() {
+    let listed = claimed_user(&keys_field(b"pencil", "W22ZaJ0SNY7soEsUEjb6gQ==", 4096));
     let first = ClientFirst::parse(FIRST, false, &[]).expect("valid");
     assert_eq!((first.user(), first.nonce()), ("user", NONCE));
     let answer = first.finish(&listed, b"key", SERVER_FIRST, FINAL, &[]);
-    assert!(matches!(answer.verdict, Verdict::Granted(_)));
+    assert!(matches!(answer.outcome, AuthOutcome::Granted(_)));
     assert_eq!(
         answer.server_final,
         "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
     );
-    let told = first.answer(&listed, b"\xff\xff\xff", b"key");
+    let server_first = first.answer(&listed, b"\xff\xff\xff", b"key");
     assert_eq!(
-        told,
+        server_first,
         format!("r={NONCE}////,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")
     );
 }
 
 #[test]
-fn both_kinds_of_users_can_log_in() {
-    let kept = keys("p\u{e9}ncil".as_bytes(), "c2FsdHNhbHQ=", 100);
+fn users_with_a_password_and_users_with_keys_can_log_in() {
+    let kept = keys_field("p\u{e9}ncil".as_bytes(), "c2FsdHNhbHQ=", 100);
     for field in ["{PLAIN}p\u{e9}ncil", &kept] {
-        let candidate = candidate(field);
-        let right = exchange(&candidate, "p\u{e9}ncil".as_bytes());
-        assert!(matches!(right.verdict, Verdict::Granted(_)), "{field}");
-        let wrong = exchange(&candidate, b"pencil");
-        assert_eq!(wrong, Answer::denied("invalid-proof"));
+        let claimed = claimed_user(field);
+        let right = exchange(&claimed, "p\u{e9}ncil".as_bytes());
+        assert!(matches!(right.outcome, AuthOutcome::Granted(_)), "{field}");
+        let wrong = exchange(&claimed, b"pencil");
+        assert_eq!(wrong, ScramOutcome::denied("invalid-proof"));
     }
 }
 
 #[test]
-fn everything_that_does_not_fit_is_denied() {
-    let listed = candidate(&keys(b"pencil", "W22ZaJ0SNY7soEsUEjb6gQ==", 4096));
+fn a_client_final_message_that_does_not_match_the_exchange_is_denied() {
+    let listed = claimed_user(&keys_field(b"pencil", "W22ZaJ0SNY7soEsUEjb6gQ==", 4096));
     let first = ClientFirst::parse(FIRST, false, &[]).expect("valid");
     let with = |from: &str, to: &str| {
         let last = std::str::from_utf8(FINAL).expect("ASCII").replace(from, to);
@@ -118,40 +122,47 @@ fn everything_that_does_not_fit_is_denied() {
     assert_eq!(with("VQ=", ""), "e=invalid-encoding");
     assert_eq!(with(",p=", ",q="), "e=invalid-encoding");
     assert_eq!(with("c=", "\u{fffd}="), "e=channel-bindings-dont-match");
-    let hashed = candidate(
+    let hashed = claimed_user(
         "$6$4QMocpx8pEyktHUD$KuGPxxn9SwXBoePmnzKsUc4FRsghv39..lD.kFnOfzTtUGzB3cA2TdXwHR/Zlv/zoCreAZDBrBNdF0TjnpmB..",
     );
     let answer = first.finish(&hashed, b"key", SERVER_FIRST, FINAL, &[]);
-    assert_eq!(answer.verdict, Verdict::Denied);
+    assert_eq!(answer.outcome, AuthOutcome::Denied);
 }
 
 #[test]
-fn people_who_are_not_there_look_like_others() {
-    let decoy = |field: &str| Candidate {
+fn unknown_users_get_salts_like_known_users() {
+    let decoy = |field: &str| ClaimedUser {
         listed: None,
-        ..candidate(field)
+        ..claimed_user(field)
     };
     let first = |user: &str| {
         let message = format!("n,,n={user},r=x");
         ClientFirst::parse(message.as_bytes(), false, &[]).expect("valid")
     };
-    let kept = keys(b"pencil", "c2FsdHNhbHQ=", 100);
+    let kept = keys_field(b"pencil", "c2FsdHNhbHQ=", 100);
     for (field, salt, iterations) in [("{PLAIN}pencil", 16, "4096"), (&kept, 8, "100")] {
-        let told = |user: &str, key: &[u8]| first(user).answer(&decoy(field), b"n", key);
-        let parts: Vec<String> = told("ann", b"key").split(',').map(String::from).collect();
+        let server_first = |user: &str, key: &[u8]| first(user).answer(&decoy(field), b"n", key);
+        let parts: Vec<String> = server_first("ann", b"key")
+            .split(',')
+            .map(String::from)
+            .collect();
         let octets = BASE64.decode(&parts[1].as_bytes()[2..]).expect("base64");
         assert_eq!((octets.len(), &parts[2][2..]), (salt, iterations));
-        assert_eq!(told("ann", b"key"), told("ann", b"key"), "and tomorrow");
-        assert_ne!(told("ann", b"key"), told("bob", b"key"));
-        assert_ne!(told("ann", b"key"), told("ann", b"other"));
+        assert_eq!(
+            server_first("ann", b"key"),
+            server_first("ann", b"key"),
+            "and tomorrow"
+        );
+        assert_ne!(server_first("ann", b"key"), server_first("bob", b"key"));
+        assert_ne!(server_first("ann", b"key"), server_first("ann", b"other"));
         let answer = exchange(&decoy(field), b"pencil");
         assert_eq!(
             answer,
-            Answer::denied("invalid-proof"),
+            ScramOutcome::denied("invalid-proof"),
             "though the proof is right"
         );
     }
-    let real = first("ann").answer(&candidate("{PLAIN}pencil"), b"n", b"key");
+    let real = first("ann").answer(&claimed_user("{PLAIN}pencil"), b"n", b"key");
     assert_eq!(
         real,
         first("ann").answer(&decoy("{PLAIN}other"), b"n", b"key")
@@ -160,7 +171,7 @@ fn people_who_are_not_there_look_like_others() {
 
 /// RFC 5802 §6.
 #[test]
-fn channel_binding() {
+fn the_channel_binding_must_be_offered_and_match() {
     let exporter = ChannelBinding {
         name: "tls-exporter".into(),
         data: vec![7; 32],
@@ -169,7 +180,7 @@ fn channel_binding() {
     let parse = |text: &str, plus, channel: &[ChannelBinding]| {
         ClientFirst::parse(format!("{text},,n=user,r=x").as_bytes(), plus, channel).map(drop)
     };
-    let refused = |reason| Err(Malformed(reason));
+    let refused = |reason| Err(ScramError(reason));
     assert_eq!(parse("n", false, &offered), Ok(()));
     assert_eq!(parse("y", false, &[]), Ok(()));
     assert_eq!(
@@ -199,23 +210,23 @@ fn channel_binding() {
         );
     }
 
-    let candidate = candidate("{PLAIN}pencil");
+    let claimed = claimed_user("{PLAIN}pencil");
     let text = "p=tls-exporter,a=user,n=user,r=abc";
     let first = ClientFirst::parse(text.as_bytes(), true, &offered).expect("valid");
-    let server_first = first.answer(&candidate, b"nonce", b"key");
+    let server_first = first.answer(&claimed, b"nonce", b"key");
     let last = client_final(b"pencil", text, &server_first, &exporter.data);
-    let answer = first.finish(&candidate, b"key", &server_first, &last, &offered);
-    assert!(matches!(answer.verdict, Verdict::Granted(_)));
+    let answer = first.finish(&claimed, b"key", &server_first, &last, &offered);
+    assert!(matches!(answer.outcome, AuthOutcome::Granted(_)));
     let elsewhere = [ChannelBinding {
         data: vec![8; 32],
         ..exporter
     }];
-    let answer = first.finish(&candidate, b"key", &server_first, &last, &elsewhere);
-    assert_eq!(answer, Answer::denied("channel-bindings-dont-match"));
+    let answer = first.finish(&claimed, b"key", &server_first, &last, &elsewhere);
+    assert_eq!(answer, ScramOutcome::denied("channel-bindings-dont-match"));
 }
 
 #[test]
-fn first_messages_that_are_none() {
+fn malformed_first_messages_are_refused() {
     for (message, reason) in [
         (&b"n,,n=user"[..], "invalid-encoding"),
         (b"", "invalid-encoding"),
@@ -230,7 +241,7 @@ fn first_messages_that_are_none() {
     ] {
         assert_eq!(
             ClientFirst::parse(message, false, &[]),
-            Err(Malformed(reason)),
+            Err(ScramError(reason)),
             "{message:?}"
         );
     }

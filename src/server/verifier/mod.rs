@@ -18,7 +18,7 @@
 //! *supervisor* waits until there is a question and starts the *worker*, who reads the users and answers
 //! with a few threads (`worker.rs`). After a minute without questions the worker ends, so that nothing secret
 //! is in memory while nobody logs in. If it dies, the supervisor says so, the logins that were pending
-//! are refused as [`Verdict::Unavailable`], and the next question finds a new worker. If the server ends,
+//! are refused as [`AuthOutcome::Unavailable`], and the next question finds a new worker. If the server ends,
 //! the sockets close, and so do both. If the supervisor dies, a server that has given up its rights cannot start
 //! another: it ends too, and whoever has started it starts it again.
 //!
@@ -36,7 +36,7 @@ mod worker;
 
 use self::packet::{MAX_PACKET, Message, Octets};
 use self::settings::Settings;
-use crate::auth::{AccountInfo, Verdict};
+use crate::auth::{AccountInfo, AuthOutcome};
 use crate::options::Options;
 use crate::protocol::Secret;
 use crate::session::ScramExchange;
@@ -86,15 +86,15 @@ pub(super) enum Answer {
     Challenge(String),
 }
 
-impl From<Verdict> for Answer {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Granted(account) => Self::Granted {
+impl From<AuthOutcome> for Answer {
+    fn from(outcome: AuthOutcome) -> Self {
+        match outcome {
+            AuthOutcome::Granted(account) => Self::Granted {
                 account,
                 server_final: None,
             },
-            Verdict::Denied => Self::Denied,
-            Verdict::Unavailable(reason) => Self::Unavailable(reason),
+            AuthOutcome::Denied => Self::Denied,
+            AuthOutcome::Unavailable(reason) => Self::Unavailable(reason),
         }
     }
 }

@@ -128,7 +128,7 @@ impl Settings {
             log::set_max_level(level.min(LevelFilter::Error));
         }
         let users = match &self.users {
-            Users::Nobody | Users::Checkpassword(_) => Authenticator::Nobody,
+            Users::Nobody | Users::Checkpassword(_) => Authenticator::NoUsers,
             Users::PasswdFile(path) => Authenticator::new(Some(path)),
         };
         log::set_max_level(level);

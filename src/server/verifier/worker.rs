@@ -9,7 +9,7 @@ use super::packet::{self, MAX_PACKET, Message, Octets};
 use super::settings::{self, Settings};
 use super::{Answer, Question};
 use crate::auth::scram::ClientFirst;
-use crate::auth::{Authenticator, Candidate, Verdict};
+use crate::auth::{AuthOutcome, Authenticator, ClaimedUser};
 use crate::server::walls::OpenFiles;
 use crate::session::ScramExchange;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -107,7 +107,7 @@ impl Users {
                 checkpassword::verify(program, user, password.expose())
             }
             _ => match self.look_up(user, inbox) {
-                Ok(candidate) => self.judge(&candidate, question),
+                Ok(claimed) => self.judge(&claimed, question),
                 Err(reason) => Answer::Unavailable(reason),
             },
         };
@@ -115,11 +115,11 @@ impl Users {
             .unwrap_or_else(|_| Answer::Unavailable("a fault in imap2d, please report it".into()))
     }
 
-    fn look_up(&self, user: &[u8], inbox: &Inbox<'_>) -> Result<Candidate, String> {
+    fn look_up(&self, user: &[u8], inbox: &Inbox<'_>) -> Result<ClaimedUser, String> {
         // Users that a panic has left half read are read again when their file changes; until then those
         // who are missing cannot log in, which is the safe side.
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        let candidate = list.look_up(user);
+        let claimed = list.look_up(user);
         let offers = Some(list.supports_scram());
         drop(list);
         let mut told = self
@@ -130,31 +130,31 @@ impl Users {
             *told = offers;
             inbox.send(&Message::OffersScram(offers == Some(true)));
         }
-        candidate
+        claimed
     }
 
     /// Takes long.
-    fn judge(&self, candidate: &Candidate, question: &Question) -> Answer {
+    fn judge(&self, claimed: &ClaimedUser, question: &Question) -> Answer {
         match question {
-            Question::Password { password, .. } => candidate.verify(password.expose()).into(),
-            Question::Scram(exchange) => self.take_part(candidate, exchange),
+            Question::Password { password, .. } => claimed.verify(password.expose()).into(),
+            Question::Scram(exchange) => self.take_part(claimed, exchange),
         }
     }
 
-    fn take_part(&self, candidate: &Candidate, exchange: &ScramExchange) -> Answer {
+    fn take_part(&self, claimed: &ClaimedUser, exchange: &ScramExchange) -> Answer {
         let (first, channels) = (&exchange.client_first, &exchange.channels);
         let Ok(first) = ClientFirst::parse(first, exchange.plus, channels) else {
             return Answer::Denied;
         };
         let Some((server_first, client_final)) = &exchange.rest else {
             return match nonce() {
-                Ok(nonce) => Answer::Challenge(first.answer(candidate, &nonce, &self.key)),
+                Ok(nonce) => Answer::Challenge(first.answer(claimed, &nonce, &self.key)),
                 Err(error) => Answer::Unavailable(error.to_string()),
             };
         };
-        let end = first.finish(candidate, &self.key, server_first, client_final, channels);
-        match end.verdict {
-            Verdict::Granted(account) => Answer::Granted {
+        let end = first.finish(claimed, &self.key, server_first, client_final, channels);
+        match end.outcome {
+            AuthOutcome::Granted(account) => Answer::Granted {
                 account,
                 server_final: Some(end.server_final),
             },

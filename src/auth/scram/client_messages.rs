@@ -1,70 +1,78 @@
-//! The two messages of a client (RFC 5802 §7).
+//! The two messages of a client and their grammar (RFC 5802 §7).
 
 use std::fmt;
 
 use data_encoding::BASE64;
 
-use super::ChannelBinding;
-use super::keys::OCTETS;
+use super::channel_binding::ChannelBinding;
+use super::keys::KEY_LENGTH;
 
-/// Longer names and nonces nobody has.
+/// No client has longer names and nonces.
 const MAX_NAME: usize = 1024;
 const MAX_NONCE: usize = 1024;
 
-/// A message that is none, or that may not be sent here. The reason is a `server-error-value`.
+/// The `server-error-value` for a client-first-message that is malformed or not acceptable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(super) &'static str);
+pub(crate) struct ScramError(pub(super) &'static str);
 
-impl fmt::Display for Malformed {
+impl fmt::Display for ScramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-/// The message that an exchange begins with.
+/// A client-first-message, which begins an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClientFirst {
-    /// With its commas.
+    /// The gs2 header, with both commas.
     header: String,
-    /// The name of the channel binding that the client wants.
+    /// The name of the channel binding that the client uses, for SCRAM-SHA-256-PLUS.
     binding: Option<String>,
+    /// The user name, decoded.
     user: String,
+    /// The client's part of the nonce.
     nonce: String,
+    /// The message without the gs2 header.
     bare: String,
 }
 
-/// The message with the proof.
+/// A client-final-message, which carries the proof.
 pub(super) struct ClientFinal<'m> {
+    /// The message up to `,p=`.
     pub(super) without_proof: &'m str,
     pub(super) proof: Vec<u8>,
 }
 
 impl ClientFirst {
+    /// Parses a client-first-message.
+    ///
     /// ```text
     /// client-first-message = gs2-header client-first-message-bare
     /// gs2-header           = ( "n" / "y" / "p=" cb-name ) "," [ "a=" saslname ] ","
     /// bare                 = "n=" saslname "," "r=" nonce [ "," extensions ]
     /// ```
-    /// `plus` says which of the two mechanisms the client chose, `channel` what it was offered:
-    /// nothing if SCRAM-SHA-256-PLUS was not.
+    ///
+    /// `plus` is set if the client chose SCRAM-SHA-256-PLUS. `channel` has the channel bindings
+    /// that the server offered; it is empty if the server did not offer SCRAM-SHA-256-PLUS.
     ///
     /// # Errors
-    /// If it is not of this form, wants to act for somebody else, or if the client did not see that
-    /// there is SCRAM-SHA-256-PLUS (RFC 5802 §6): then somebody took it out of the list.
+    /// If the message is malformed, if the client wants to act for another user, or if the client
+    /// did not see the server's offer of SCRAM-SHA-256-PLUS: then a machine in the middle removed
+    /// it from the list (RFC 5802 §6).
     pub(crate) fn parse(
         message: &[u8],
         plus: bool,
         channel: &[ChannelBinding],
-    ) -> Result<Self, Malformed> {
-        let message = std::str::from_utf8(message).map_err(|_| Malformed("invalid-encoding"))?;
+    ) -> Result<Self, ScramError> {
+        let message = std::str::from_utf8(message).map_err(|_| ScramError("invalid-encoding"))?;
         let mut parts = message.splitn(3, ',');
-        let mut part = || parts.next().ok_or(Malformed("invalid-encoding"));
+        let mut part = || parts.next().ok_or(ScramError("invalid-encoding"));
         let (flag, authzid, bare) = (part()?, part()?, part()?);
         let binding = binding(flag, plus, channel)?;
         let (user, nonce) = bare_parts(bare)?;
         match authzid.strip_prefix("a=").map(name).transpose()? {
-            None if !authzid.is_empty() => return Err(Malformed("invalid-encoding")),
-            Some(other) if other != user => return Err(Malformed("other-error")),
+            None if !authzid.is_empty() => return Err(ScramError("invalid-encoding")),
+            Some(other) if other != user => return Err(ScramError("other-error")),
             _ => {}
         }
         Ok(Self {
@@ -76,7 +84,7 @@ impl ClientFirst {
         })
     }
 
-    /// The name of the user.
+    /// The name of the user who wants to log in.
     pub(crate) fn user(&self) -> &str {
         &self.user
     }
@@ -89,6 +97,8 @@ impl ClientFirst {
         &self.bare
     }
 
+    /// Parses a client-final-message, except for checking the proof.
+    ///
     /// ```text
     /// client-final-message = "c=" base64 "," "r=" nonce [ "," extensions ] ",p=" base64
     /// ```
@@ -110,14 +120,15 @@ impl ClientFirst {
             return Err("channel-bindings-dont-match");
         }
         let proof = BASE64.decode(proof.as_bytes()).ok();
-        let proof = proof.filter(|proof| proof.len() == OCTETS);
+        let proof = proof.filter(|proof| proof.len() == KEY_LENGTH);
         Ok(ClientFinal {
             without_proof,
             proof: proof.ok_or("invalid-encoding")?,
         })
     }
 
-    /// What `c=` has to be: the header once more, and the data that only this connection has.
+    /// Returns the value that `c=` must have: the gs2 header again, and the data of the channel
+    /// binding.
     fn bound_to(&self, channel: &[ChannelBinding]) -> Result<String, &'static str> {
         let mut octets = self.header.clone().into_bytes();
         if let Some(name) = &self.binding {
@@ -128,55 +139,58 @@ impl ClientFirst {
     }
 }
 
-/// Reads the first part of the header: which channel binding the client wants.
+/// Reads the flag that begins the gs2 header: which channel binding the client uses.
 fn binding<'m>(
     flag: &'m str,
     plus: bool,
     channel: &[ChannelBinding],
-) -> Result<Option<&'m str>, Malformed> {
+) -> Result<Option<&'m str>, ScramError> {
     match (flag, flag.strip_prefix("p=")) {
         ("n", _) if !plus => Ok(None),
         ("y", _) if !plus && channel.is_empty() => Ok(None),
-        ("y", _) if !plus => Err(Malformed("server-does-support-channel-binding")),
+        ("y", _) if !plus => Err(ScramError("server-does-support-channel-binding")),
         (_, Some(name)) if plus => {
             let offered = channel.iter().any(|offered| offered.name == name);
             let name = offered.then_some(Some(name));
-            name.ok_or(Malformed("unsupported-channel-binding-type"))
+            name.ok_or(ScramError("unsupported-channel-binding-type"))
         }
-        _ => Err(Malformed("invalid-encoding")),
+        _ => Err(ScramError("invalid-encoding")),
     }
 }
 
-fn bare_parts(bare: &str) -> Result<(String, &str), Malformed> {
+/// Splits client-first-message-bare into the user name and the nonce.
+fn bare_parts(bare: &str) -> Result<(String, &str), ScramError> {
     let mut parts = bare.split(',');
     let user = match parts.next().and_then(|part| part.split_once('=')) {
         Some(("n", user)) => name(user)?,
-        Some(("m", _)) => return Err(Malformed("extensions-not-supported")),
-        _ => return Err(Malformed("invalid-encoding")),
+        Some(("m", _)) => return Err(ScramError("extensions-not-supported")),
+        _ => return Err(ScramError("invalid-encoding")),
     };
     let nonce = parts.next().and_then(|part| part.strip_prefix("r="));
     let is_printable = |nonce: &str| nonce.bytes().all(|octet| octet.is_ascii_graphic());
     let nonce = nonce.filter(|nonce| (1..=MAX_NONCE).contains(&nonce.len()) && is_printable(nonce));
-    Ok((user, nonce.ok_or(Malformed("invalid-encoding"))?))
+    Ok((user, nonce.ok_or(ScramError("invalid-encoding"))?))
 }
 
+/// Decodes a user name.
+///
 /// ```text
 /// saslname = 1*( character / "=2C" / "=3D" )
 /// ```
-fn name(text: &str) -> Result<String, Malformed> {
+fn name(text: &str) -> Result<String, ScramError> {
     let mut pieces = text.split('=');
     let mut name = pieces.next().unwrap_or("").to_string();
     for piece in pieces {
         let (letter, rest) = match piece.split_at_checked(2) {
             Some(("2C", rest)) => (',', rest),
             Some(("3D", rest)) => ('=', rest),
-            _ => return Err(Malformed("invalid-username-encoding")),
+            _ => return Err(ScramError("invalid-username-encoding")),
         };
         name.push(letter);
         name.push_str(rest);
     }
     if name.is_empty() || name.len() > MAX_NAME {
-        return Err(Malformed("invalid-username-encoding"));
+        return Err(ScramError("invalid-username-encoding"));
     }
     Ok(name)
 }
@@ -186,12 +200,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names() {
+    fn names_with_escapes_are_decoded_and_others_refused() {
         assert_eq!(name("a=2Cb=3Dc=3D").as_deref(), Ok("a,b=c="));
         for wrong in ["", "a=", "a=2", "=2c", "a=2Dx", "=\u{e9}"] {
             assert_eq!(
                 name(wrong),
-                Err(Malformed("invalid-username-encoding")),
+                Err(ScramError("invalid-username-encoding")),
                 "{wrong}"
             );
         }
