@@ -21,6 +21,7 @@ mod program;
 mod resync;
 mod rig;
 mod sandbox;
+mod source;
 mod starting;
 mod support;
 #[cfg(feature = "tls")]
