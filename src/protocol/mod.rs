@@ -40,6 +40,7 @@ mod set;
 pub(crate) mod sort;
 mod store;
 mod table;
+mod thread_list;
 
 #[cfg(test)]
 mod hostile;
@@ -64,3 +65,4 @@ pub(crate) use resync::{Resync, SelectParameters};
 pub(crate) use sasl::{Credentials, Mechanism};
 pub(crate) use search::{DateOf, SearchKey, SearchReturn, When};
 pub(crate) use sort::{SortCriterion, SortKey, ThreadAlgorithm};
+pub(crate) use thread_list::ThreadList;

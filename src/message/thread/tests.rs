@@ -7,14 +7,14 @@ use proptest::prelude::*;
 type Row<'a> = (u32, i64, &'a str, &'a str, &'a str);
 
 fn threads(algorithm: Algorithm, rows: &[Row<'_>]) -> String {
-    let mut threads = Threads::new(algorithm);
+    let mut builder = ThreadBuilder::new(algorithm);
     for &(number, sent, subject, id, references) in rows {
         let base = subject.strip_prefix("Re: ");
         let references: Vec<Vec<u8>> = references
             .split_whitespace()
             .map(|id| id.as_bytes().to_vec())
             .collect();
-        threads.add(&ThreadMessage {
+        builder.add(&ThreadMessage {
             number,
             sent,
             subject: base.unwrap_or(subject).as_bytes(),
@@ -23,8 +23,21 @@ fn threads(algorithm: Algorithm, rows: &[Row<'_>]) -> String {
             references: &references,
         });
     }
-    while !threads.step() {}
-    String::from_utf8(threads.into_text()).expect("ASCII")
+    let mut text = String::new();
+    while !builder.step(|event| write_event(&mut text, event)) {}
+    text
+}
+
+/// Writes the threads as the THREAD response has them (RFC 5256 §5).
+fn write_event(text: &mut String, event: ThreadEvent) {
+    if text.ends_with(|last: char| last.is_ascii_digit()) && event != ThreadEvent::End {
+        text.push(' ');
+    }
+    match event {
+        ThreadEvent::Begin => text.push('('),
+        ThreadEvent::Message(number) => text.push_str(&number.to_string()),
+        ThreadEvent::End => text.push(')'),
+    }
 }
 
 fn references(rows: &[Row<'_>]) -> String {

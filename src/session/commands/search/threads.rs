@@ -5,15 +5,16 @@ use super::sorted::sent_date;
 use super::{Findings, ModSeqs};
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
 use crate::message::casefold::fold_case;
-use crate::message::thread::{self, Algorithm, ThreadMessage};
+use crate::message::thread::{Algorithm, ThreadBuilder, ThreadEvent, ThreadMessage};
 use crate::message::{encoded_word, header, message_id, subject};
-use crate::protocol::{Code, ThreadAlgorithm};
+use crate::protocol::{Code, ThreadAlgorithm, ThreadList};
 use crate::session::job::{Cx, Reply};
 use crate::store::MessageRef;
 
 pub(super) struct Threads {
     uid: bool,
-    threads: Option<thread::Threads>,
+    builder: ThreadBuilder,
+    list: ThreadList,
 }
 
 impl Threads {
@@ -24,7 +25,8 @@ impl Threads {
         };
         Self {
             uid,
-            threads: Some(thread::Threads::new(algorithm)),
+            builder: ThreadBuilder::new(algorithm),
+            list: ThreadList::default(),
         }
     }
 }
@@ -35,7 +37,7 @@ impl Findings for Threads {
         let subject = header::field_value(header, "Subject").unwrap_or_default();
         let subject = subject::extract_base(&encoded_word::decode_value(&subject));
         let id = message_id::parse_own(header);
-        let mail = ThreadMessage {
+        let message = ThreadMessage {
             number: match self.uid {
                 true => message.uid.get(),
                 false => message.number,
@@ -46,14 +48,12 @@ impl Findings for Threads {
             id: id.as_deref(),
             references: &message_id::parse_references(header),
         };
-        if let Some(threads) = &mut self.threads {
-            threads.add(&mail);
-        }
+        self.builder.add(&message);
         Ok(())
     }
 
     fn is_complete(&self) -> bool {
-        self.threads.as_ref().is_none_or(thread::Threads::is_full)
+        self.builder.is_full()
     }
 
     fn tell(&mut self, _: Option<ModSeqs>, cx: &mut Cx<'_, '_>) -> Step<Reply> {
@@ -62,7 +62,10 @@ impl Findings for Threads {
             return Step::Done(reply.with_code(Code::Limit));
         }
         let mut steps = 0;
-        while self.threads.as_mut().is_some_and(|threads| !threads.step()) {
+        while !self
+            .builder
+            .step(|event| write_event(&mut self.list, event))
+        {
             steps += 1;
             if steps % RECORDS_PER_UNIT == 0 {
                 cx.budget.spend(1);
@@ -72,8 +75,16 @@ impl Findings for Threads {
             }
         }
         // One response, and so it may be queued whole ([crate], invariant 3).
-        let text = self.threads.take().map(thread::Threads::into_text);
-        cx.core.encoder().thread_line(&text.unwrap_or_default());
+        let list = std::mem::take(&mut self.list).into_bytes();
+        cx.core.encoder().thread_line(&list);
         Step::Done(Reply::ok("THREAD completed"))
+    }
+}
+
+fn write_event(list: &mut ThreadList, event: ThreadEvent) {
+    match event {
+        ThreadEvent::Begin => list.begin_thread(),
+        ThreadEvent::Message(number) => list.message(number),
+        ThreadEvent::End => list.end_thread(),
     }
 }
