@@ -9,7 +9,7 @@ use super::Layout;
 use super::casefold::{CaseFolder, fold_case};
 use super::charset::{Charset, CharsetDecoder};
 use super::encoded_word::decode_header;
-use super::mime::Part;
+use super::mime::{Part, parse_part};
 use super::transfer_encoding::{self, TransferEncoding};
 
 /// Most octets of the header of a part, or of a message within, that are looked at.
@@ -19,11 +19,11 @@ const MAX_HEADER: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Passage {
     /// Offset in the file of its first octet.
-    pub start: u64,
+    pub(crate) start: u64,
     /// Offset behind its last octet.
-    pub end: u64,
+    pub(crate) end: u64,
     /// What it is.
-    pub kind: PassageKind,
+    pub(crate) kind: PassageKind,
 }
 
 /// What a passage is, and so how it is read.
@@ -45,7 +45,7 @@ pub(crate) enum PassageKind {
 /// The passages below the header of a message that has no parts: at most one. `None` if the message has
 /// parts, so that its structure is needed.
 pub(crate) fn list_passages_without_parts(header: &[u8], header_end: u64) -> Option<Vec<Passage>> {
-    let part = Part::from_header(header, false);
+    let part = parse_part(header, false);
     let has_parts = part.is_multipart() || part.is("message", "rfc822");
     (!has_parts).then(|| body(&part, header_end, u64::MAX).into_iter().collect())
 }

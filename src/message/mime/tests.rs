@@ -1,10 +1,11 @@
 //! What Content-* fields say, by the book and not.
 
+use super::content_fields::MAX_PARAMS;
 use super::*;
 use proptest::prelude::*;
 
 fn read(header: &str) -> Part {
-    Part::from_header(header.as_bytes(), false)
+    parse_part(header.as_bytes(), false)
 }
 
 /// `type/subtype name=value name=value`
@@ -89,9 +90,9 @@ fn empty_fields_say_nothing() {
 
 #[test]
 fn parts_of_a_digest_are_messages() {
-    let part = Part::from_header(b"", true);
+    let part = parse_part(b"", true);
     assert!(part.is("message", "RFC822") && part.params.is_empty());
-    assert!(Part::from_header(b"Content-Type: text/plain\n", true).is_text());
+    assert!(parse_part(b"Content-Type: text/plain\n", true).is_text());
 }
 
 #[test]

@@ -15,7 +15,7 @@
 //! [`MAX_PARTS`] is content. What is within is then octets like any others; it is never lost.
 
 use crate::message::extent::{Extent, Position};
-use crate::message::mime::{EmbeddedMessage, Part};
+use crate::message::mime::{EmbeddedMessage, Part, parse_part};
 
 /// Most parts that are open at a time, the message itself included.
 pub(super) const MAX_DEPTH: usize = 32;
@@ -258,7 +258,7 @@ impl OpenPart {
     }
 
     fn read_header(&mut self) {
-        self.part = Part::from_header(&self.header, self.in_digest);
+        self.part = parse_part(&self.header, self.in_digest);
     }
 
     /// Ends it, not before what it holds; also returns where.
@@ -271,7 +271,7 @@ impl OpenPart {
         let body = self.body.unwrap_or(end);
         self.part.header = Extent::between(self.start, body);
         self.part.body = Extent::between(body, end);
-        self.part.settle();
+        self.part.settle_type();
         let root = ClosedPart {
             part: self.part,
             header_bytes: self.header,
