@@ -10,25 +10,25 @@ use super::header::{self, Field, unfold};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Envelope {
     /// Date, as written.
-    pub date: Option<Vec<u8>>,
+    pub(crate) date: Option<Vec<u8>>,
     /// Subject, as written.
-    pub subject: Option<Vec<u8>>,
+    pub(crate) subject: Option<Vec<u8>>,
     /// From.
-    pub from: Vec<Address>,
+    pub(crate) from: Vec<Address>,
     /// Sender; the same as From if the header has none.
-    pub sender: Vec<Address>,
+    pub(crate) sender: Vec<Address>,
     /// Reply-To; the same as From if the header has none.
-    pub reply_to: Vec<Address>,
+    pub(crate) reply_to: Vec<Address>,
     /// To.
-    pub to: Vec<Address>,
+    pub(crate) to: Vec<Address>,
     /// Cc.
-    pub cc: Vec<Address>,
+    pub(crate) cc: Vec<Address>,
     /// Bcc.
-    pub bcc: Vec<Address>,
+    pub(crate) bcc: Vec<Address>,
     /// In-Reply-To, as written.
-    pub in_reply_to: Option<Vec<u8>>,
+    pub(crate) in_reply_to: Option<Vec<u8>>,
     /// Message-ID, as written.
-    pub message_id: Option<Vec<u8>>,
+    pub(crate) message_id: Option<Vec<u8>>,
 }
 
 impl Envelope {

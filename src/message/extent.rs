@@ -6,13 +6,13 @@ use memchr::memchr_iter;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extent {
     /// Offset in the file of its first octet.
-    pub start: u64,
+    pub(crate) start: u64,
     /// Offset in the file after its last octet.
-    pub end: u64,
+    pub(crate) end: u64,
     /// Octets as a client sees them: an LF that has no CR before it counts as two.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Line ends. A last line that has none is not counted, as is the custom among servers.
-    pub lines: u64,
+    pub(crate) lines: u64,
 }
 
 impl Extent {

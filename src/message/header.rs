@@ -13,11 +13,11 @@ use memchr::memchr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field<'a> {
     /// The name as written; empty if what stands there is not a field.
-    pub name: &'a [u8],
+    pub(crate) name: &'a [u8],
     /// All that follows the colon, line ends included; see [`unfold`]. The whole line if there is no name.
-    pub value: &'a [u8],
+    pub(crate) value: &'a [u8],
     /// Where in the block the field lies, with its line ends.
-    pub range: Range<usize>,
+    pub(crate) range: Range<usize>,
 }
 
 impl Field<'_> {

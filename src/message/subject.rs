@@ -19,9 +19,9 @@ const MAX_SUBJECT: usize = 1000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseSubject {
     /// The base subject, in the case in which it was written.
-    pub text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// Something was removed that marks an answer or a forwarded message (RFC 5256 §3, REFERENCES).
-    pub is_reply: bool,
+    pub(crate) is_reply: bool,
 }
 
 /// The base subject of a subject as its reader sees it ([`encoded_word::decode_value`](super::encoded_word::decode_value)): this is

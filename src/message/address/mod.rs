@@ -23,13 +23,13 @@ pub(crate) const MAX_ADDRESSES: usize = 8192;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Address {
     /// Personal name, quotes removed. Encoded words (RFC 2047) are left as they are.
-    pub name: Option<Vec<u8>>,
+    pub(crate) name: Option<Vec<u8>>,
     /// Source route, as in `@a,@b`.
-    pub route: Option<Vec<u8>>,
+    pub(crate) route: Option<Vec<u8>>,
     /// Local part, quotes removed; the group's name at the start of a group; `None` at its end.
-    pub mailbox: Option<Vec<u8>>,
+    pub(crate) mailbox: Option<Vec<u8>>,
     /// Domain. Empty for an address that has none, for `None` would mark a group.
-    pub host: Option<Vec<u8>>,
+    pub(crate) host: Option<Vec<u8>>,
 }
 
 impl Address {

@@ -35,15 +35,15 @@ pub(crate) enum ScanDepth {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// The message; its size is RFC822.SIZE.
-    pub whole: Extent,
+    pub(crate) whole: Extent,
     /// The header, with the blank line that ends it.
-    pub header: Extent,
+    pub(crate) header: Extent,
     /// What comes after the blank line.
-    pub text: Extent,
+    pub(crate) text: Extent,
     /// The octets of the header as they lie in the file, at most [`MAX_HEADER`].
-    pub header_bytes: Vec<u8>,
+    pub(crate) header_bytes: Vec<u8>,
     /// The root of the tree of parts, at [`ScanDepth::Structure`].
-    pub part: Option<Part>,
+    pub(crate) part: Option<Part>,
 }
 
 /// Reads a message chunk by chunk.
