@@ -35,31 +35,38 @@
 //! message, and what cannot be understood is passed on as plain text or as octets.
 
 pub(crate) mod address;
-pub(crate) mod casefold;
+mod casefold;
 pub(crate) mod charset;
-pub(crate) mod crlf;
+mod crlf;
 pub(crate) mod date_field;
 pub(crate) mod encoded_word;
-pub(crate) mod envelope;
-pub(crate) mod extent;
+mod envelope;
+mod extent;
 pub(crate) mod header;
+mod layout;
 pub(crate) mod message_id;
-pub(crate) mod mime;
-pub(crate) mod scanner;
-pub(crate) mod search_text;
-pub(crate) mod section;
+mod mime;
+mod scanner;
+mod search_text;
+mod section;
 pub(crate) mod subject;
-pub(crate) mod substring;
+mod substring;
 pub(crate) mod thread;
 mod tokens;
-pub(crate) mod transfer_encoding;
+mod transfer_encoding;
 
-pub(crate) use address::Address;
-pub(crate) use charset::Charset;
-pub(crate) use crlf::CrlfConverter;
-pub(crate) use envelope::Envelope;
-pub(crate) use extent::Extent;
-pub(crate) use mime::{Param, Part};
-pub(crate) use scanner::{Layout, ScanDepth, Scanner};
-pub(crate) use section::{SectionKind, find_section};
-pub(crate) use substring::SubstringFinder;
+pub(crate) use self::address::Address;
+pub(crate) use self::casefold::{collation_key, fold_case};
+pub(crate) use self::charset::Charset;
+pub(crate) use self::crlf::{CrlfConverter, to_crlf};
+pub(crate) use self::envelope::Envelope;
+pub(crate) use self::extent::Extent;
+pub(crate) use self::layout::{Layout, MAX_KEPT_HEADER, ScanDepth};
+pub(crate) use self::mime::{Param, Part};
+pub(crate) use self::scanner::Scanner;
+pub(crate) use self::search_text::{
+    Passage, PassageDecoder, PassageKind, list_passages, list_passages_without_parts,
+};
+pub(crate) use self::section::{SectionKind, find_part, find_section};
+pub(crate) use self::substring::SubstringFinder;
+pub(crate) use self::transfer_encoding::{TransferDecoder, TransferEncoding};

@@ -5,10 +5,10 @@
 //! picture for one, has no text to be found in. What is looked at comes in pieces and is folded, and
 //! never held whole.
 
-use super::Layout;
 use super::casefold::{CaseFolder, fold_case};
 use super::charset::{Charset, CharsetDecoder};
 use super::encoded_word::decode_header;
+use super::layout::Layout;
 use super::mime::{Part, parse_part};
 use super::transfer_encoding::{self, TransferEncoding};
 

@@ -10,8 +10,8 @@
 //! `2.TEXT` if part 2 is a message with a plain text, and nothing at all if part 2 is an image.
 
 use super::extent::Extent;
+use super::layout::Layout;
 use super::mime::Part;
-use super::scanner::Layout;
 
 /// What is wanted of a part, or of the message if there are no part numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
-use crate::message::transfer_encoding::{TransferDecoder, TransferEncoding};
-use crate::message::{CrlfConverter, Extent};
+use crate::message::{CrlfConverter, Extent, TransferDecoder, TransferEncoding};
 
 /// How much is read at once.
 const PIECE: usize = 16 * 1024;

@@ -316,7 +316,7 @@ fn pump(range: &mut FileRange, lines: &mut CrlfConverter, out: &mut Vec<u8>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::crlf::to_crlf;
+    use crate::message::to_crlf;
     use std::io::Write as _;
 
     fn file(content: &[u8]) -> Rc<File> {

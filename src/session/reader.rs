@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
     use crate::budget::FakeClock;
-    use crate::message::crlf::to_crlf;
+    use crate::message::to_crlf;
     use crate::session::output::Output;
 
     /// Stands in the file before the extent.

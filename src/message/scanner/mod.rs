@@ -12,39 +12,7 @@ use memchr::{memchr, memmem, memrchr};
 
 use self::open_parts::{ClosedPart, LINE_HEAD, Line, OpenParts};
 use crate::message::extent::{Extent, Position, PositionCounter};
-use crate::message::mime::Part;
-
-/// Most octets of a message's header that are kept in [`Layout::header_bytes`]; the extent of a longer
-/// one is right all the same.
-pub(crate) const MAX_HEADER: usize = open_parts::MAX_HEADER;
-
-/// How much is to be found out about a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ScanDepth {
-    /// Its header: the rest of the message is not needed.
-    Header,
-    /// The header, and the sizes of header and text.
-    Sizes,
-    /// All of it, with the tree of MIME parts.
-    Structure,
-}
-
-/// Where everything lies in a message.
-///
-/// At [`ScanDepth::Header`] the text is not looked at: it is empty, and the whole is the header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Layout {
-    /// The message; its size is RFC822.SIZE.
-    pub(crate) whole: Extent,
-    /// The header, with the blank line that ends it.
-    pub(crate) header: Extent,
-    /// What comes after the blank line.
-    pub(crate) text: Extent,
-    /// The octets of the header as they lie in the file, at most [`MAX_HEADER`].
-    pub(crate) header_bytes: Vec<u8>,
-    /// The root of the tree of parts, at [`ScanDepth::Structure`].
-    pub(crate) part: Option<Part>,
-}
+use crate::message::layout::{Layout, ScanDepth};
 
 /// Reads a message chunk by chunk.
 pub(crate) struct Scanner {

@@ -15,14 +15,13 @@
 //! [`MAX_PARTS`] is content. What is within is then octets like any others; it is never lost.
 
 use crate::message::extent::{Extent, Position};
+use crate::message::layout::MAX_KEPT_HEADER;
 use crate::message::mime::{EmbeddedMessage, Part, parse_part};
 
 /// Most parts that are open at a time, the message itself included.
 pub(super) const MAX_DEPTH: usize = 32;
 /// Most parts of a message, all levels together.
 pub(super) const MAX_PARTS: usize = 1000;
-/// Most octets kept of the header of the message.
-pub(super) const MAX_HEADER: usize = 256 * 1024;
 /// Most octets kept of the header of a part within.
 const MAX_PART_HEADER: usize = 64 * 1024;
 /// Most octets kept of all the headers of parts within.
@@ -108,7 +107,7 @@ impl OpenParts {
         };
         let kept = open.header.len();
         let room = if is_root {
-            MAX_HEADER - kept
+            MAX_KEPT_HEADER - kept
         } else {
             self.header_room.min(MAX_PART_HEADER - kept)
         };

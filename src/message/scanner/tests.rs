@@ -4,6 +4,8 @@ use super::*;
 use crate::message::address::Address;
 use crate::message::crlf;
 use crate::message::envelope::Envelope;
+use crate::message::layout::MAX_KEPT_HEADER;
+use crate::message::mime::Part;
 use proptest::prelude::*;
 
 fn scan_in(chunks: &[&[u8]], depth: ScanDepth) -> Layout {
@@ -410,10 +412,10 @@ fn line_ends_make_no_difference_to_what_is_seen() {
 #[test]
 fn bounds_the_header_kept_but_not_the_header() {
     let mut message = b"Subject: ".to_vec();
-    message.resize(MAX_HEADER + 100, b'x');
+    message.resize(MAX_KEPT_HEADER + 100, b'x');
     message.extend_from_slice(b"\n\ntext");
     let layout = scan(&message);
-    assert_eq!(layout.header_bytes.len(), MAX_HEADER);
+    assert_eq!(layout.header_bytes.len(), MAX_KEPT_HEADER);
     assert_eq!(at(&message, layout.text), b"text");
 }
 

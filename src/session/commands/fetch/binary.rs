@@ -5,9 +5,7 @@ use std::io;
 use std::rc::Rc;
 
 use crate::budget::{Budget, Step};
-use crate::message::section::find_part;
-use crate::message::transfer_encoding::TransferEncoding;
-use crate::message::{Extent, Layout};
+use crate::message::{Extent, Layout, TransferEncoding, find_part};
 use crate::ready;
 use crate::session::decoded::{Cut, Decoded, Measure};
 

@@ -9,7 +9,8 @@ use super::binary::{Binary, Decoding, transfer};
 use super::structure;
 use crate::budget::{COST_OPEN, COST_READ_16K, COST_SYSCALL, Step};
 use crate::message::{
-    Envelope, Extent, Layout, ScanDepth, SectionKind, crlf, find_section, header, scanner,
+    Envelope, Extent, Layout, MAX_KEPT_HEADER, ScanDepth, SectionKind, find_section, header,
+    to_crlf,
 };
 use crate::protocol::{Encoder, FetchItem, Section, SectionText};
 use crate::ready;
@@ -382,7 +383,7 @@ fn begin_decoding(
 }
 
 /// The fields of those names, or the others, of the header that lies there. A header is looked at up to
-/// [`scanner::MAX_HEADER`].
+/// [`MAX_KEPT_HEADER`].
 fn header_fields(
     file: &File,
     extent: &Extent,
@@ -391,7 +392,7 @@ fn header_fields(
     cx: &mut Cx<'_, '_>,
 ) -> io::Result<Vec<u8>> {
     let stored = usize::try_from(extent.stored_len()).unwrap_or(usize::MAX);
-    let mut block = vec![0; stored.min(scanner::MAX_HEADER)];
+    let mut block = vec![0; stored.min(MAX_KEPT_HEADER)];
     file.read_exact_at(&mut block, extent.start)?;
     cx.budget.spend(COST_READ_16K);
     Ok(selected(&block, names, not, block.len() < stored))
@@ -406,7 +407,7 @@ fn selected(block: &[u8], names: &[Vec<u8>], not: bool, is_cut: bool) -> Vec<u8>
     };
     let mut fields = Vec::new();
     for range in header::select_fields(block, names, not) {
-        fields.extend_from_slice(&crlf::to_crlf(&block[range]));
+        fields.extend_from_slice(&to_crlf(&block[range]));
     }
     if is_cut {
         fields.extend_from_slice(b"\r\n");
@@ -485,10 +486,7 @@ text
 
     #[test]
     fn a_header_is_sent_whole_however_long() {
-        let header = format!(
-            "Subject: long\nX: {}\n\n",
-            "x\n ".repeat(scanner::MAX_HEADER)
-        );
+        let header = format!("Subject: long\nX: {}\n\n", "x\n ".repeat(MAX_KEPT_HEADER));
         let message = format!("{header}text\n");
         for item in ["RFC822.HEADER", "BODY[HEADER]", "BODY[0]"] {
             assert_eq!(shown_of(&message, item), Some(&header[..]), "{item}");

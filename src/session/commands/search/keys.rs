@@ -1,8 +1,9 @@
 //! The keys of one SEARCH, evaluated on what is known of a message so far.
 
-use crate::message::casefold::fold_case;
-use crate::message::search_text::{PassageDecoder, PassageKind};
-use crate::message::{Charset, Layout, SubstringFinder, date_field, encoded_word, header};
+use crate::message::{
+    Charset, Layout, PassageDecoder, PassageKind, SubstringFinder, date_field, encoded_word,
+    fold_case, header,
+};
 use std::fs::File;
 use std::rc::Rc;
 

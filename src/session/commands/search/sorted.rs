@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::keys::{Facts, Missing};
 use super::{Findings, ModSeqs};
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
-use crate::message::{address, casefold, date_field, encoded_word, header, subject};
+use crate::message::{address, collation_key, date_field, encoded_word, header, subject};
 use crate::protocol::{Code, SortCriterion, SortKey};
 use crate::session::job::{Cx, Reply};
 use crate::store::MessageRef;
@@ -156,7 +156,7 @@ fn write_number(number: i64, string: &mut Vec<u8>) {
 /// A text in any case, ended by an octet that comes before all others. The characters between upper and
 /// lower case letters come after letters, as i;unicode-casemap has them (RFC 5051).
 fn write_text(text: &[u8], string: &mut Vec<u8>) {
-    let text = casefold::collation_key(text);
+    let text = collation_key(text);
     let text = text.iter().filter(|&&octet| octet != 0);
     string.extend(text.take(MAX_TEXT));
     string.push(0);

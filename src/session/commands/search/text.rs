@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::keys::Program;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
-use crate::message::search_text::Passage;
+use crate::message::Passage;
 use crate::session::reader::PIECE;
 
 /// A message of which the passages are read one after the other.
