@@ -1,27 +1,27 @@
-//! LF seen as CRLF.
+//! The conversion of stored line ends to CRLF.
 //!
-//! A Maildir delivery stores lines with LF, an IMAP session shows them with CRLF, and a message that was
-//! copied from elsewhere may have both. The rule that serves all three: an LF that has no CR before it
-//! is shown as CRLF, everything else is shown as it is.
+//! A Maildir delivery stores lines with LF, an IMAP session sends them with CRLF, and a message that was
+//! copied from elsewhere may have both. One rule serves all three: an LF without a CR before it becomes
+//! CRLF, and all other octets stay as they are.
 
 use memchr::memchr_iter;
 
-/// Turns bare LF into CRLF, chunk by chunk; the state is whether the last octet was a CR.
+/// Converts bare LF to CRLF, chunk by chunk. Its state is whether the last octet was a CR.
 ///
-/// Start a new one for every stretch that starts at the start of a line; only there is it sure that the
-/// octet before, which it has not seen, does not matter.
+/// A stretch of a message needs a converter of its own, and must begin at the start of a line: only there
+/// does the octet before it, which the converter has not seen, make no difference.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CrlfConverter {
     after_cr: bool,
 }
 
 impl CrlfConverter {
-    /// A converter at the start of a line.
+    /// Returns a converter at the start of a line.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// Appends the chunk as a client sees it. At most twice the chunk's length is appended.
+    /// Appends the converted chunk to `out`: at most twice as many octets as the chunk has.
     pub(crate) fn convert(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let Some(&last) = chunk.last() else { return };
         out.reserve(chunk.len() + chunk.len() / 16);
@@ -42,16 +42,16 @@ impl CrlfConverter {
     }
 }
 
-/// The whole text as a client sees it.
+/// Returns the whole text, converted.
 pub(crate) fn to_crlf(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     CrlfConverter::new().convert(text, &mut out);
     out
 }
 
-/// How many octets a client sees for the whole text: what the tests compare with.
+/// Returns the number of octets that a client receives for the text, as [`Extent`](super::Extent) counts.
 #[cfg(test)]
-pub(super) fn size_as_seen(text: &[u8]) -> u64 {
+pub(super) fn crlf_size(text: &[u8]) -> u64 {
     let mut counter = super::extent::PositionCounter::default();
     counter.advance(text);
     counter.position.size
@@ -72,15 +72,15 @@ mod tests {
             (b"a\rb\r\r\n\n\0\xff", b"a\rb\r\r\n\r\n\0\xff"),
             (b"\n\r", b"\r\n\r"),
         ];
-        for (stored, seen) in cases {
-            assert_eq!(to_crlf(stored), seen);
-            assert_eq!(size_as_seen(stored), seen.len() as u64);
+        for (stored, want) in cases {
+            assert_eq!(to_crlf(stored), want);
+            assert_eq!(crlf_size(stored), want.len() as u64);
         }
     }
 
     proptest! {
         #[test]
-        fn every_chunking_converts_alike(
+        fn chunk_borders_make_no_difference(
             text in prop::collection::vec(prop::sample::select(b"\r\nx".to_vec()), 0..40),
             cut in 0usize..40,
         ) {
@@ -89,7 +89,7 @@ mod tests {
             crlf.convert(left, &mut out);
             crlf.convert(right, &mut out);
             prop_assert_eq!(&out, &to_crlf(&text));
-            prop_assert_eq!(to_crlf(&out), out, "converting twice changes nothing");
+            prop_assert_eq!(to_crlf(&out), out, "the second conversion changes nothing");
         }
     }
 }

@@ -1,26 +1,27 @@
-//! A stretch of a message: where it lies in the file, and how large a client sees it.
+//! A stretch of a message: where it lies in the file, and its size for the client.
 
 use memchr::memchr_iter;
 
 /// A stretch of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extent {
-    /// Offset in the file of its first octet.
+    /// Offset of its first octet in the file.
     pub(crate) start: u64,
-    /// Offset in the file after its last octet.
+    /// Offset behind its last octet in the file.
     pub(crate) end: u64,
-    /// Octets as a client sees them: an LF that has no CR before it counts as two.
+    /// Number of octets that a client receives: an LF without a CR before it counts as two.
     pub(crate) size: u64,
-    /// Line ends. A last line that has none is not counted, as is the custom among servers.
+    /// Number of line ends. A last line without one does not count, as in other servers.
     pub(crate) lines: u64,
 }
 
 impl Extent {
-    /// Octets in the file.
+    /// Returns the number of octets in the file.
     pub(crate) fn stored_len(&self) -> u64 {
         self.end - self.start
     }
 
+    /// Returns the stretch between two positions.
     pub(super) fn between(start: Position, end: Position) -> Self {
         debug_assert!(start.offset <= end.offset, "{start:?} after {end:?}");
         Self {
@@ -32,29 +33,29 @@ impl Extent {
     }
 }
 
-/// A place in a message, with all counts from the start of the file.
+/// A position in a message, counted from the start of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Position {
-    /// Octets in the file.
+    /// Number of octets in the file.
     pub(super) offset: u64,
-    /// Octets as seen.
+    /// Number of octets that a client receives.
     pub(super) size: u64,
-    /// Line ends.
+    /// Number of line ends.
     pub(super) lines: u64,
 }
 
-/// A position that moves over the octets of a message.
+/// Counts the octets and line ends of a message that arrives in chunks.
 #[derive(Debug, Default)]
 pub(super) struct PositionCounter {
-    /// After the last octet.
+    /// Position behind the last octet.
     pub(super) position: Position,
-    /// How long the last line end was in the file: 1 for LF, 2 for CRLF; 0 before there was any.
+    /// Octets of the last line end in the file: 1 for LF, 2 for CRLF, 0 before the first line end.
     line_end_length: u64,
     after_cr: bool,
 }
 
 impl PositionCounter {
-    /// Moves over the next octets.
+    /// Counts the next octets.
     pub(super) fn advance(&mut self, bytes: &[u8]) {
         let Some(&last) = bytes.last() else { return };
         let (mut lines, mut bare) = (0, 0);
@@ -73,7 +74,7 @@ impl PositionCounter {
         self.position.lines += lines;
     }
 
-    /// The place before the last line end. Asked for at the start of a line only.
+    /// Returns the position before the last line end. Callers are at the start of a line.
     pub(super) fn before_line_end(&self) -> Position {
         match self.line_end_length {
             0 => self.position,
@@ -90,17 +91,17 @@ impl PositionCounter {
 mod tests {
     use super::*;
 
-    fn walked(chunks: &[&[u8]]) -> PositionCounter {
-        let mut position = PositionCounter::default();
+    fn counted(chunks: &[&[u8]]) -> PositionCounter {
+        let mut counter = PositionCounter::default();
         for chunk in chunks {
-            position.advance(chunk);
+            counter.advance(chunk);
         }
-        position
+        counter
     }
 
     #[test]
     fn counts_a_bare_lf_as_two() {
-        let position = walked(&[b"a\nb\r\nc\rd\r\r\n\n"]).position;
+        let position = counted(&[b"a\nb\r\nc\rd\r\r\n\n"]).position;
         assert_eq!(
             (position.offset, position.size, position.lines),
             (12, 14, 4)
@@ -108,9 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn sees_a_crlf_across_chunks() {
-        let whole = walked(&[b"a\r\n"]);
-        let split = walked(&[b"a\r", b"", b"\n"]);
+    fn counts_a_crlf_that_two_chunks_share_as_one_line_end() {
+        let whole = counted(&[b"a\r\n"]);
+        let split = counted(&[b"a\r", b"", b"\n"]);
         assert_eq!(whole.position, split.position);
         assert_eq!(whole.before_line_end(), split.before_line_end());
         assert_eq!(split.before_line_end().offset, 1);

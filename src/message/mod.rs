@@ -1,38 +1,40 @@
-//! Messages: RFC 822 and MIME over octets, and nothing else. No file, no protocol, no clock.
+//! Messages: RFC 822 and MIME over octets. This room knows no file, no protocol and no clock.
 //!
-//! A message may be a gigabyte and is never held whole, so nothing here asks for a whole message. The
-//! session's reader feeds chunks to a [`Scanner`], which answers with a [`Layout`]: where in the file the
-//! header, the text and every MIME part lie, and how many octets and lines each of them has. What is
-//! sent to a client is then a range of the file, passed through [`CrlfConverter`] on its way out.
+//! A message may have a gigabyte and is never held whole in memory, so nothing here takes a whole message.
+//! The session reads the file chunk by chunk and feeds the chunks to a [`Scanner`]. The scanner returns a
+//! [`Layout`]: where in the file the header, the text and every MIME part lie, and how many octets and
+//! lines each of them has. To answer a FETCH, the session sends a range of the file through a
+//! [`CrlfConverter`].
 //!
-//! Two sizes stand side by side everywhere, and must not be mixed up. *Offsets* (`start`, `end`) count
-//! the octets of the file as they lie there. *Sizes* count octets as a client sees them, where each line
-//! ends in CRLF: an LF that has no CR before it counts as two (RFC 3501 §2.3.4; a lone CR counts one).
+//! Two kinds of numbers stand side by side everywhere and must not be mixed up. *Offsets* (`start`, `end`)
+//! count the octets of the file. *Sizes* count octets as the client receives them, with CRLF at the end of
+//! each line: an LF without a CR before it counts as two octets (RFC 3501 §2.3.4), a lone CR as one.
 //!
-//! | file | what it knows |
+//! | file | what it contains |
 //! | --- | --- |
-//! | [`extent`] | offsets and sizes side by side: a stretch of a message |
-//! | [`crlf`] | LF seen as CRLF: converting it on its way out |
-//! | [`scanner`] | one pass over the chunks of a message, to its layout |
-//! //! | [`mime`] | one part, and what its Content-* fields say |
-//! | [`section`] | from `BODY[2.1.MIME]` to a stretch of the message |
-//! | `tokens` | the words, comments and specials of structured fields |
-//! | [`header`] | the fields of a header: walking, unfolding, selecting |
+//! | [`extent`] | a stretch of a message, in offsets and in sizes |
+//! | [`crlf`] | the conversion of LF to CRLF |
+//! | [`layout`] | where the pieces of a message lie |
+//! | [`scanner`] | the pass over the chunks of a message that finds its layout |
+//! | [`mime`] | MIME parts and their Content-* fields |
+//! | [`section`] | from a section such as `BODY[2.1.MIME]` to a stretch of the message |
+//! | [`header`] | the fields of a header: iterating, unfolding, selecting |
+//! | [`tokens`] | the words, comments and specials of structured fields |
 //! | [`address`] | lists of addresses |
 //! | [`envelope`] | the ten fields of an envelope |
-//! | [`date_field`] | the day and the moment in a Date field |
-//! | [`subject`] | the base subject, without `Re:` and its like |
-//! | [`message_id`] | message identifiers and references |
+//! | [`date_field`] | the day and the time in a Date field |
+//! | [`message_id`] | Message-ID, In-Reply-To and References |
+//! | [`subject`] | the base subject, without `Re:` and the like |
+//! | [`encoded_word`] | encoded words, and header fields in UTF-8 |
+//! | [`transfer_encoding`] | decoders of base64 and quoted-printable |
+//! | [`charset`] | decoders of character sets |
+//! | [`casefold`] | case folding, and keys for sorting |
+//! | [`search_text`] | the passages of a message that SEARCH looks at, decoded |
+//! | [`substring`] | the search for a string in a text that arrives in chunks |
 //! | [`thread`] | which message answers which |
-//! | [`transfer_encoding`] | base64 and quoted-printable, decoded |
-//! | [`charset`] | character sets, decoded |
-//! | [`encoded_word`] | encoded words: headers as their readers see them |
-//! | [`search_text`] | the passages of a message that can be searched, decoded |
-//! | [`casefold`] | upper and lower case made one |
-//! | [`substring`] | searching for a string in chunks |
 //!
-//! Mail is hostile and, more often, just broken. Nothing here fails: every sequence of octets is *some*
-//! message, and what cannot be understood is passed on as plain text or as octets.
+//! Mail is sometimes hostile and often broken. No function here fails on it: any sequence of octets is
+//! *some* message, and a piece that cannot be parsed counts as plain text or as octets.
 
 pub(crate) mod address;
 mod casefold;

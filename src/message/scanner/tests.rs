@@ -561,7 +561,7 @@ proptest! {
         let layout = scan(&message);
         prop_assert_eq!(layout.header.size + layout.text.size, layout.whole.size);
         prop_assert_eq!(layout.header.lines + layout.text.lines, layout.whole.lines);
-        prop_assert_eq!(layout.whole.size, crlf::size_as_seen(&message));
+        prop_assert_eq!(layout.whole.size, crlf::crlf_size(&message));
         prop_assert_eq!(&layout.header_bytes[..], at(&message, layout.header));
         let root = layout.part.as_ref().expect("structure was asked for");
         check_tree(&message, root, layout.whole)?;
