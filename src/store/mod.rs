@@ -16,66 +16,41 @@
 //! The order of a session's day: [`Store::open`], a [`Sync`], [`Store::view`]; then, for each command, a
 //! `Sync`, the work, and [`Store::updates`] at the one place where message numbers may move.
 
-pub(crate) mod courier;
-pub(crate) mod filename;
-pub(crate) mod files;
-pub(crate) mod keywords;
-pub(crate) mod layout;
-pub(crate) mod lock;
-pub(crate) mod replace;
-pub(crate) mod stamp;
-pub(crate) mod subscriptions;
-pub(crate) mod uidlist;
-pub(crate) mod uidvalidity;
-
-mod append;
-mod copy;
-mod cursor;
-mod delivery;
-mod disk;
 mod error;
-mod expunge;
-mod flags;
-mod folders;
-mod list;
-mod locking;
-mod mailbox;
-mod message;
-mod modseq;
-mod moving;
-mod news;
-mod pass;
-mod scan;
-mod scrub;
+mod index;
+mod maildir;
+mod ops;
 mod sync;
-mod table;
 #[cfg(test)]
 mod tests;
-mod view;
-mod watch;
 
-pub(crate) use append::Append;
-pub(crate) use copy::Copy;
-pub(crate) use cursor::Cursor;
-pub(crate) use error::StoreError;
-pub(crate) use expunge::Expunge;
-pub(crate) use flags::{DefineKeywords, FlagChange};
-pub(crate) use folders::{Delete, Rename, Subscribe};
-pub(crate) use mailbox::Mailbox;
-pub(crate) use message::MessageStat;
-pub(crate) use moving::{Move, Moved};
-pub(crate) use sync::Sync;
-pub(crate) use view::{Access, MessageRef, Updates, View};
+pub(crate) use self::error::StoreError;
+pub(crate) use self::index::cursor::Cursor;
+pub(crate) use self::index::mailbox::Mailbox;
+pub(crate) use self::index::view::{Access, MessageRef, Updates, View};
+pub(crate) use self::maildir::layout;
+#[cfg(test)]
+pub(crate) use self::maildir::{filename, lock};
+pub(crate) use self::ops::append::Append;
+pub(crate) use self::ops::copy::Copy;
+pub(crate) use self::ops::expunge::Expunge;
+pub(crate) use self::ops::flags::{DefineKeywords, FlagChange};
+pub(crate) use self::ops::folders::{Delete, Rename, Subscribe};
+pub(crate) use self::ops::move_::{Move, Moved};
+pub(crate) use self::ops::open::MessageStat;
+pub(crate) use self::sync::sync_mailbox::Sync;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use self::filename::UniqueNames;
-use self::lock::Owner;
-use self::uidvalidity::UidValidities;
-use self::watch::Watch;
+use self::maildir::filename::UniqueNames;
+use self::maildir::lock::Owner;
+use self::maildir::uid_validity::UidValidities;
+use self::ops::folders;
+use self::sync::changes;
+use self::sync::inotify::Watch;
 use crate::types::MailboxRef;
 
 /// How the store is to behave; the same for all mailboxes.
@@ -146,7 +121,7 @@ struct Slot {
     /// When it was last opened, counted in opens.
     used: u64,
     /// Its state when [`Store::take_changed`] looked at it last.
-    state: news::State,
+    state: changes::State,
 }
 
 impl Slot {
@@ -172,7 +147,7 @@ pub struct Store {
 }
 
 /// What jobs need of the store besides the mailbox they work on.
-struct Tools<'s> {
+pub(crate) struct Tools<'s> {
     owner: &'s Owner,
     names: &'s mut UniqueNames,
     validities: &'s mut UidValidities,

@@ -306,7 +306,7 @@ impl World {
             let mut believed: Vec<String> = Vec::new();
             for (uid, flags) in &client.flags {
                 let mut name = Vec::new();
-                crate::store::filename::with_flags(
+                crate::store::maildir::filename::with_flags(
                     &self.base_of[uid],
                     *flags,
                     KeywordSet::NONE,

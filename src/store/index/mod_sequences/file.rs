@@ -1,0 +1,311 @@
+//! The file `imap2d-modseq`: mod-sequences as they were when the mailbox was closed.
+//!
+//! ```text
+//! file    = "imap2d-modseq 1" LF checksum content
+//! content = inode validity uid-next highest forgotten count *vanished count *run
+//! vanished = (highest - modseq) uid
+//! run     = (first - last of the run before) (last - first) (highest - modseq) flags keywords
+//! ```
+//!
+//! All but the checksum (FNV-1a over the content, 8 octets, least first) are numbers of 7 bits an octet,
+//! least first, the high bit set in all octets but the last. A run is of messages with consecutive
+//! unique identifiers, all of which exist.
+//!
+//! The inode is the file's own. A copy, a backup that was put back for example, may be of a time
+//! before clients were told greater mod-sequences; it has another inode, and so means nothing.
+
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::vanished::Vanished;
+use crate::store::maildir::atomic_replace::{Replacement, Taken};
+use crate::store::maildir::files;
+use crate::types::{Flags, KeywordSet, NumberSet};
+
+/// Its name in the mailbox directory.
+pub(in crate::store) const FILE: &str = "imap2d-modseq";
+/// Its name while it is being written.
+const TEMPORARY: &str = "imap2d-modseq.tmp";
+const MAGIC: &[u8] = b"imap2d-modseq 1\n";
+/// A longer one is not read: a million messages, no two of them alike, fit in it.
+const MOST: u64 = 32 << 20;
+
+/// What a mailbox was when the file was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::store) struct Snapshot {
+    pub(super) validity: u32,
+    pub(super) uid_next: u32,
+    pub(super) highest: u64,
+    pub(super) vanished: Vanished,
+    /// By UID, ascending.
+    pub(super) runs: Vec<Run>,
+}
+
+/// Messages with consecutive UIDs that had the same mod-sequence and the same flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) modseq: u64,
+    pub(super) flags: Flags,
+    pub(super) keywords: KeywordSet,
+}
+
+impl Snapshot {
+    /// Adds a message with a greater UID than those before.
+    pub(super) fn push(&mut self, message: Run) {
+        match self.runs.last_mut() {
+            Some(run)
+                if run.last.checked_add(1) == Some(message.first)
+                    && (run.modseq, run.flags, run.keywords)
+                        == (message.modseq, message.flags, message.keywords) =>
+            {
+                run.last = message.last;
+            }
+            _ => self.runs.push(message),
+        }
+    }
+
+    /// The mod-sequence of a message, if it has the flags now that it had then.
+    pub(super) fn modseq(&self, uid: u32, flags: Flags, keywords: KeywordSet) -> Option<u64> {
+        let run = self
+            .runs
+            .get(self.runs.partition_point(|run| run.last < uid))?;
+        let holds = run.first <= uid && (run.flags, run.keywords) == (flags, keywords);
+        holds.then_some(run.modseq)
+    }
+
+    /// The messages that were there.
+    pub(super) fn uids(&self) -> NumberSet {
+        self.runs.iter().map(|run| (run.first, run.last)).collect()
+    }
+
+    /// Reads the file of a mailbox; `None` if there is none that can be believed.
+    pub(super) fn read(dir: &Path) -> Option<Self> {
+        let path = dir.join(FILE);
+        match files::read(&path, MOST) {
+            Ok(Some((octets, stamp))) => {
+                let snapshot = Self::decode(&octets, stamp.inode());
+                if snapshot.is_none() {
+                    log::info!("{}: not used, as it is damaged or a copy", path.display());
+                }
+                snapshot
+            }
+            Ok(None) => None,
+            Err(error) => {
+                log::warn!("{}: {error}", path.display());
+                None
+            }
+        }
+    }
+
+    /// Puts it into the file.
+    pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
+        let mut file = Replacement::create(dir, TEMPORARY, FILE, Taken::Overwrite)?;
+        let inode = std::fs::symlink_metadata(dir.join(TEMPORARY))?.ino();
+        file.write_all(&self.encode(inode))?;
+        file.commit(|_| Ok(())).map(|_| ())
+    }
+
+    fn encode(&self, inode: u64) -> Vec<u8> {
+        let mut content = Vec::new();
+        let out = &mut content;
+        for number in [
+            inode,
+            self.validity.into(),
+            self.uid_next.into(),
+            self.highest,
+        ] {
+            write_number(out, number);
+        }
+        write_number(out, self.vanished.forgotten());
+        write_number(out, self.vanished.entries().len() as u64);
+        for (change, uid) in self.vanished.entries() {
+            write_number(out, self.highest - change);
+            write_number(out, uid.into());
+        }
+        write_number(out, self.runs.len() as u64);
+        let mut before = 0;
+        for run in &self.runs {
+            write_number(out, (run.first - before).into());
+            write_number(out, (run.last - run.first).into());
+            write_number(out, self.highest - run.modseq);
+            write_number(out, run.flags.bits().into());
+            write_number(out, run.keywords.0.into());
+            before = run.last;
+        }
+        [MAGIC, &checksum(&content).to_le_bytes(), &content].concat()
+    }
+
+    fn decode(octets: &[u8], inode: u64) -> Option<Self> {
+        let rest = octets.strip_prefix(MAGIC)?;
+        let (sum, content) = rest.split_first_chunk::<8>()?;
+        if checksum(content) != u64::from_le_bytes(*sum) {
+            return None;
+        }
+        let mut numbers = Numbers(content);
+        if numbers.next()? != inode {
+            return None;
+        }
+        let mut snapshot = Self {
+            validity: numbers.next_u32()?,
+            uid_next: numbers.next_u32()?,
+            highest: numbers.next()?,
+            ..Self::default()
+        };
+        snapshot.vanished = Vanished::since(numbers.next()?);
+        for _ in 0..numbers.next()? {
+            let change = snapshot.highest.checked_sub(numbers.next()?)?;
+            snapshot.vanished.push(change, numbers.next_u32()?);
+        }
+        let mut before = 0_u32;
+        for _ in 0..numbers.next()? {
+            let first = before.checked_add(numbers.next_u32()?)?;
+            let last = first.checked_add(numbers.next_u32()?)?;
+            snapshot.runs.push(Run {
+                first,
+                last,
+                modseq: snapshot.highest.checked_sub(numbers.next()?)?,
+                flags: Flags::from_bits(u8::try_from(numbers.next()?).ok()?),
+                keywords: KeywordSet(numbers.next_u32()?),
+            });
+            before = last;
+        }
+        numbers.0.is_empty().then_some(snapshot)
+    }
+}
+
+/// FNV-1a, 64 bits: against damage, not against malice, which could as well rename the messages.
+fn checksum(octets: &[u8]) -> u64 {
+    octets.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &octet| {
+        (sum ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Numbers still to be read.
+struct Numbers<'o>(&'o [u8]);
+
+impl Numbers<'_> {
+    fn next(&mut self) -> Option<u64> {
+        let mut number = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let (&octet, rest) = self.0.split_first()?;
+            self.0 = rest;
+            number |= u64::from(octet & 0x7f).checked_shl(shift)?;
+            if octet & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn next_u32(&mut self) -> Option<u32> {
+        self.next().and_then(|number| u32::try_from(number).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(first: u32, last: u32, modseq: u64, flags: Flags) -> Run {
+        Run {
+            first,
+            last,
+            modseq,
+            flags,
+            keywords: KeywordSet(5),
+        }
+    }
+
+    fn snapshot() -> Snapshot {
+        let mut vanished = Vanished::since(3);
+        vanished.push(90, 4);
+        vanished.push(100, u32::MAX - 1);
+        let mut snapshot = Snapshot {
+            validity: u32::MAX,
+            uid_next: 300,
+            highest: 1 << 62,
+            vanished,
+            runs: Vec::new(),
+        };
+        for message in [
+            run(1, 1, 7, Flags::SEEN),
+            run(2, 2, 7, Flags::SEEN),
+            run(4, 4, 7, Flags::SEEN),
+            run(5, 5, 8, Flags::SEEN),
+            run(6, 6, 8, Flags::NONE),
+        ] {
+            snapshot.push(message);
+        }
+        snapshot
+    }
+
+    #[test]
+    fn comes_back_as_it_was() {
+        let snapshot = snapshot();
+        assert_eq!(snapshot.runs.len(), 4, "1 and 2 are alike");
+        assert_eq!(Snapshot::decode(&snapshot.encode(77), 77), Some(snapshot));
+        let empty = Snapshot::default();
+        assert_eq!(Snapshot::decode(&empty.encode(1), 1), Some(empty));
+    }
+
+    #[test]
+    fn damage_and_copies_are_seen() {
+        let octets = snapshot().encode(77);
+        assert_eq!(Snapshot::decode(&octets, 78), None);
+        for at in 0..octets.len() {
+            assert_eq!(Snapshot::decode(&octets[..at], 77), None);
+            let mut damaged = octets.clone();
+            damaged[at] ^= 1;
+            assert_eq!(Snapshot::decode(&damaged, 77), None);
+        }
+    }
+
+    #[test]
+    fn nothing_in_it_makes_it_panic() {
+        for content in [
+            &b"\xff"[..],
+            &[0xff; 40],
+            &[1; 40],
+            b"\x4d\x01\x01\x00\x00\x00\x01\xff\x7f",
+        ] {
+            let octets = [MAGIC, &checksum(content).to_le_bytes(), content].concat();
+            let _ = Snapshot::decode(&octets, 77);
+        }
+    }
+
+    #[test]
+    fn a_mod_sequence_holds_for_the_same_flags_only() {
+        let snapshot = snapshot();
+        let modseq = |uid, flags| snapshot.modseq(uid, flags, KeywordSet(5));
+        assert_eq!(modseq(2, Flags::SEEN), Some(7));
+        assert_eq!(modseq(2, Flags::NONE), None);
+        assert_eq!(modseq(3, Flags::SEEN), None, "there was none");
+        assert_eq!(modseq(6, Flags::NONE), Some(8));
+        assert_eq!(modseq(7, Flags::NONE), None);
+        assert_eq!(snapshot.modseq(6, Flags::NONE, KeywordSet::NONE), None);
+        assert_eq!(snapshot.uids().ranges(), [(1, 2), (4, 6)]);
+    }
+
+    #[test]
+    fn a_file_moved_is_believed_and_a_copy_is_not() {
+        let (a, b) = (tempfile::tempdir(), tempfile::tempdir());
+        let (a, b) = (a.expect("a directory"), b.expect("a directory"));
+        let snapshot = snapshot();
+        snapshot.write(a.path()).expect("written");
+        assert_eq!(Snapshot::read(a.path()), Some(snapshot));
+        assert_eq!(Snapshot::read(b.path()), None);
+        std::fs::copy(a.path().join(FILE), b.path().join(FILE)).expect("copied");
+        assert_eq!(Snapshot::read(b.path()), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! Giving a file new content in one go: write it beside the old one, flush it, rename it over.
+//!
+//! Who reads meanwhile sees the whole old file or the whole new one, and so does the next start after
+//! a power cut. The name of the new file while it is being written is fixed by the format it belongs
+//! to, because in two of them that name is the lock.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::file_stamp::Stamp;
+use super::files;
+
+/// What to do if the name of the new file is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is the rest of somebody who was cut off, which another lock has made sure of: start anew.
+    Overwrite,
+    /// It is a lock: fail with [`io::ErrorKind::AlreadyExists`].
+    Fail,
+}
+
+/// New content on its way. Dropped before [`Self::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    /// `None` once it was committed.
+    file: Option<BufWriter<File>>,
+    temporary: PathBuf,
+    target: PathBuf,
+}
+
+impl Replacement {
+    /// Opens `dir/temporary`, which is to become `dir/target`.
+    ///
+    /// # Errors
+    /// Whatever creating the file fails with.
+    pub(crate) fn create(
+        dir: &Path,
+        temporary: &str,
+        target: &str,
+        taken: Taken,
+    ) -> io::Result<Self> {
+        let temporary = dir.join(temporary);
+        if taken == Taken::Overwrite {
+            files::remove(&temporary)?;
+        }
+        let file = files::create_new(&temporary, files::creation_mode(&temporary)?)?;
+        Ok(Self {
+            file: Some(BufWriter::with_capacity(64 * 1024, file)),
+            temporary,
+            target: dir.join(target),
+        })
+    }
+
+    /// Flushes the content to disk and puts it in the place of the old one. `prepare` may change the
+    /// finished file before anybody else sees it.
+    ///
+    /// # Errors
+    /// Whatever writing, flushing or renaming fails with; the old content is then still there.
+    pub(crate) fn commit(
+        mut self,
+        prepare: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<Stamp> {
+        let buffered = self.file.take();
+        let buffered = buffered.ok_or_else(|| io::Error::other("already committed"))?;
+        let committed = self.finish(buffered, prepare);
+        if committed.is_err() {
+            self.discard();
+        }
+        committed
+    }
+
+    fn finish(
+        &self,
+        buffered: BufWriter<File>,
+        prepare: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<Stamp> {
+        let file = buffered
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        prepare(&file)?;
+        file.sync_data()?;
+        fs::rename(&self.temporary, &self.target)?;
+        Ok(Stamp::of(&file.metadata()?))
+    }
+
+    fn discard(&self) {
+        if let Err(error) = files::remove(&self.temporary) {
+            log::warn!("cannot remove {}: {error}", self.temporary.display());
+        }
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.file {
+            Some(file) => file.write(bytes),
+            None => Err(io::Error::other("already committed")),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            // What is still buffered is not wanted any more.
+            let _ = file.into_parts();
+            self.discard();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(dir: &Path) -> Vec<String> {
+        let names = fs::read_dir(dir).expect("a directory").map(|entry| {
+            let name = entry.expect("an entry").file_name();
+            name.into_string().expect("a name")
+        });
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn commits_or_leaves_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path();
+        let mut dropped = Replacement::create(path, "f.tmp", "f", Taken::Fail).expect("a new file");
+        dropped.write_all(b"lost").expect("written");
+        assert_eq!(entries(path), ["f.tmp"]);
+        drop(dropped);
+        assert!(entries(path).is_empty());
+
+        let mut kept = Replacement::create(path, "f.tmp", "f", Taken::Fail).expect("a new file");
+        kept.write_all(b"kept").expect("written");
+        let stamp = kept.commit(|_| Ok(())).expect("committed");
+        assert_eq!(entries(path), ["f"]);
+        assert_eq!(stamp.size(), 4);
+    }
+
+    #[test]
+    fn a_failed_commit_leaves_the_old_content() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("f"), "old").expect("written");
+        let mut new =
+            Replacement::create(dir.path(), "f.tmp", "f", Taken::Fail).expect("a new file");
+        new.write_all(b"new").expect("written");
+        assert!(new.commit(|_| Err(io::Error::other("no"))).is_err());
+        assert_eq!(entries(dir.path()), ["f"]);
+        assert_eq!(fs::read(dir.path().join("f")).expect("read"), b"old");
+    }
+
+    #[test]
+    fn a_taken_name_is_a_lock_or_a_leftover() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("f.tmp"), "whose?").expect("written");
+        let refused = Replacement::create(dir.path(), "f.tmp", "f", Taken::Fail);
+        let kind = refused.map(drop).map_err(|error| error.kind());
+        assert_eq!(kind, Err(io::ErrorKind::AlreadyExists));
+        let taken = Replacement::create(dir.path(), "f.tmp", "f", Taken::Overwrite);
+        let stamp = taken
+            .and_then(|new| new.commit(|_| Ok(())))
+            .expect("committed");
+        assert_eq!(stamp.size(), 0);
+    }
+}

@@ -1,0 +1,134 @@
+//! What Courier-IMAP left in a Maildir: taken over once, so that nobody has to load their mail again.
+//!
+//! Courier keeps the numbers of a mailbox in `courierimapuiddb`, in the first version of the format of
+//! [`super::uid_list`], and the subscriptions in `courierimapsubscribed`, as full names in UTF-8 under
+//! `INBOX.`. Both are only read, and only while Dovecot's file of the same purpose does not exist: that
+//! is where the content goes. UIDVALIDITY and numbers stay as they are.
+
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::types::{MailboxName, MailboxRef};
+
+use super::file_stamp::Stamp;
+use super::files;
+use super::layout::name_on_disk;
+use super::subscriptions;
+use super::subscriptions::{Edited, Subscriptions};
+use super::uid_list::{Error, Reader};
+
+const UID_FILE: &str = "courierimapuiddb";
+const SUBSCRIPTIONS_FILE: &str = "courierimapsubscribed";
+/// A longer file is refused.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// The numbers that Courier gave to the messages of the mailbox in `dir`, to be written as a list of
+/// our own ([`super::uid_list::Rewrite`]); `None` if it gave none.
+///
+/// # Errors
+/// As [`Reader::open`].
+pub(crate) fn open_uids(dir: &Path) -> Result<Option<Reader>, Error> {
+    Reader::open_file(&dir.join(UID_FILE))
+}
+
+/// Takes over the subscriptions of the user, if there are any of Courier's and none of Dovecot's.
+///
+/// # Errors
+/// Whatever reading or writing fails with.
+pub(crate) fn import_subscriptions(root: &Path, wall: SystemTime) -> io::Result<Edited> {
+    if Stamp::at(&root.join(subscriptions::FILE))?.is_some() {
+        return Ok(Edited::Unchanged);
+    }
+    let Some(names) = subscribed(root)? else {
+        return Ok(Edited::Unchanged);
+    };
+    subscriptions::edit(root, wall, |all| take_over(all, names))
+}
+
+/// Nothing, if somebody else was faster.
+fn take_over(all: &mut Subscriptions, names: Vec<MailboxName>) -> bool {
+    if all.iter().next().is_some() {
+        return false;
+    }
+    for name in names {
+        all.set(&MailboxRef::Personal(name), true);
+    }
+    true
+}
+
+/// The mailboxes that Courier has as subscribed, under the names they have here; `None` if there is no
+/// such file. Shared folders are left out: there is nothing here that they could be.
+///
+/// # Errors
+/// Whatever reading fails with.
+pub(crate) fn subscribed(root: &Path) -> io::Result<Option<Vec<MailboxName>>> {
+    let found = files::read(&root.join(SUBSCRIPTIONS_FILE), MAX_SIZE)?;
+    Ok(found.map(|(text, _)| text.split(|&b| b == b'\n').filter_map(name).collect()))
+}
+
+/// ```text
+/// line = "INBOX" / "INBOX." name / "#shared." name
+/// ```
+fn name(line: &[u8]) -> Option<MailboxName> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line.split_at_checked(b"INBOX.".len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(b"INBOX.") => name_on_disk(rest),
+        _ if line.eq_ignore_ascii_case(b"INBOX") => Some(MailboxName::inbox()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn numbers_stay() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert!(open_uids(dir.path()).expect("no error").is_none());
+        let text = "1 795392309 4\n1 1700000000.A.host\n3 1700000001.B.host\n";
+        fs::write(dir.path().join(UID_FILE), text).expect("written");
+        let mut reader = open_uids(dir.path()).expect("no error").expect("a list");
+        assert_eq!(reader.header().validity.get(), 795_392_309);
+        let mut records = Vec::new();
+        while let Some(record) = reader.next().expect("no error") {
+            records.push((record.uid.get(), record.base().to_vec()));
+        }
+        assert_eq!(
+            records,
+            [
+                (1, b"1700000000.A.host".to_vec()),
+                (3, b"1700000001.B.host".to_vec())
+            ]
+        );
+        assert_eq!(reader.next_uid(), 4);
+        assert!(reader.needs_rewrite());
+    }
+
+    #[test]
+    fn subscriptions_lose_their_prefix() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path();
+        let wall = SystemTime::now();
+        assert_eq!(
+            import_subscriptions(root, wall).expect("ok"),
+            Edited::Unchanged
+        );
+        let text = "INBOX\nINBOX.Café.Sub\ninbox.Old&AOk-\n#shared.all\nINBOX.\nINBOX.R&D";
+        fs::write(root.join(SUBSCRIPTIONS_FILE), text).expect("written");
+        assert_eq!(
+            import_subscriptions(root, wall).expect("ok"),
+            Edited::Written
+        );
+        let written = fs::read(root.join(subscriptions::FILE)).expect("read");
+        assert_eq!(written, b"V\t2\n\nINBOX\nCaf&AOk-\tSub\nOld&AOk-\nR&-D\n");
+        fs::write(root.join(SUBSCRIPTIONS_FILE), "INBOX.New\n").expect("written");
+        assert_eq!(
+            import_subscriptions(root, wall).expect("ok"),
+            Edited::Unchanged
+        );
+    }
+}

@@ -1,0 +1,286 @@
+//! `dovecot-keywords`: which keyword of this mailbox each of the letters `a` to `z` stands for.
+//!
+//! ```text
+//! 0 $Forwarded
+//! 1 Zed
+//! ```
+//!
+//! A line is a number, 0 to 25, and a name. A number may be missing: it is free for the next new
+//! keyword. A letter that stands in a file name but not here gets a made-up name, so that it is seen
+//! and can be taken off. A name that no client could send is kept, and its letter with it, but nobody
+//! is shown it.
+//!
+//! Reading needs no lock. Writing needs that of the mailbox ([`super::lock::MailboxLock`]), and the new
+//! file must be later than the old one by a second at least, because that is what other readers compare.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::types::{Keyword, KeywordSet};
+
+use super::atomic_replace::{Replacement, Taken};
+use super::file_stamp::Stamp;
+use super::filename::number;
+use super::files;
+
+/// Name of the file in the mailbox directory.
+pub(crate) const FILE: &str = "dovecot-keywords";
+/// Name of the new file while it is being written.
+const TEMPORARY: &str = "dovecot-keywords.lock";
+/// 26 lines, each far shorter than that.
+const MAX_SIZE: u64 = 64 * 1024;
+
+/// The names of the letters of one mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeywordTable {
+    names: [Option<Name>; KeywordSet::MAX],
+}
+
+/// What a letter is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Name {
+    /// A name that can be told to a client.
+    Keyword(Keyword),
+    /// One that cannot.
+    Hidden(Box<[u8]>),
+}
+
+impl Name {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Keyword(keyword) => keyword.as_str().as_bytes(),
+            Self::Hidden(name) => name,
+        }
+    }
+}
+
+impl KeywordTable {
+    /// Reads the file of the mailbox in `dir`, with its stamp: as long as the file has that, there is
+    /// nothing new in it. No file is an empty table.
+    ///
+    /// # Errors
+    /// Whatever reading fails with.
+    pub fn read(dir: &Path) -> io::Result<(Self, Option<Stamp>)> {
+        Ok(match files::read(&dir.join(FILE), MAX_SIZE)? {
+            Some((text, stamp)) => (Self::parse(&text), Some(stamp)),
+            None => (Self::default(), None),
+        })
+    }
+
+    /// ```text
+    /// file = *(index SP name LF)
+    /// ```
+    /// Passes over what is no such line, and over an index or a name that was there before.
+    fn parse(text: &[u8]) -> Self {
+        let mut table = Self::default();
+        for line in text.split(|&b| b == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let space = memchr::memchr(b' ', line).unwrap_or(line.len());
+            let (index, name) = line.split_at(space);
+            if let (Some(index), [b' ', name @ ..]) = (number::<usize>(index), name) {
+                table.take_over(index, name);
+            }
+        }
+        table
+    }
+
+    fn take_over(&mut self, index: usize, name: &[u8]) {
+        let is_taken = self.has_name(name);
+        if let Some(slot @ None) = self.names.get_mut(index) {
+            if !is_taken && !name.is_empty() {
+                let keyword = std::str::from_utf8(name).ok().and_then(Keyword::new);
+                let hidden = || Name::Hidden(name.into());
+                *slot = Some(keyword.map_or_else(hidden, Name::Keyword));
+            }
+        }
+    }
+
+    fn has_name(&self, name: &[u8]) -> bool {
+        let mut names = self.names.iter().flatten();
+        names.any(|known| known.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The keyword of a letter, `a` being 0.
+    pub fn get(&self, index: usize) -> Option<&Keyword> {
+        match self.names.get(index)? {
+            Some(Name::Keyword(keyword)) => Some(keyword),
+            _ => None,
+        }
+    }
+
+    /// All keywords with their indexes, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Keyword)> {
+        (0..KeywordSet::MAX).filter_map(|index| Some((index, self.get(index)?)))
+    }
+
+    /// The index of a keyword, in whatever case it is written.
+    pub fn index_of(&self, keyword: &Keyword) -> Option<usize> {
+        self.iter()
+            .find(|&(_, known)| known == keyword)
+            .map(|(index, _)| index)
+    }
+
+    /// The index of a keyword, the first free one if it is new; `None` if no letter is left. The table
+    /// has to be written before a file name may bear a new letter.
+    pub fn define(&mut self, keyword: &Keyword) -> Option<usize> {
+        if let Some(index) = self.index_of(keyword) {
+            return Some(index);
+        }
+        let free = self.names.iter().position(Option::is_none)?;
+        self.names[free] = Some(Name::Keyword(keyword.clone()));
+        Some(free)
+    }
+
+    /// True if all these keywords can be defined.
+    pub fn has_room_for(&self, keywords: &[Keyword]) -> bool {
+        let mut table = self.clone();
+        keywords
+            .iter()
+            .all(|keyword| table.define(keyword).is_some())
+    }
+
+    /// Gives a name to each letter of `seen` that has none; true if there was one, and the table has to
+    /// be written.
+    pub fn name_strays(&mut self, seen: KeywordSet) -> bool {
+        let strays: Vec<usize> = seen.iter().filter(|&i| self.names[i].is_none()).collect();
+        for &index in &strays {
+            let mut name = format!("unknown-{index}");
+            while self.has_name(name.as_bytes()) {
+                name.push('?');
+            }
+            self.take_over(index, name.as_bytes());
+        }
+        !strays.is_empty()
+    }
+
+    /// Writes the file of the mailbox in `dir`, which has to be locked.
+    ///
+    /// # Errors
+    /// Whatever writing fails with; the old file is then still there.
+    pub fn write(&self, dir: &Path, wall: SystemTime) -> io::Result<Stamp> {
+        let old = Stamp::at(&dir.join(FILE))?;
+        let mut new = Replacement::create(dir, TEMPORARY, FILE, Taken::Overwrite)?;
+        for (index, name) in self.names.iter().enumerate() {
+            if let Some(name) = name {
+                write!(new, "{index} ")?;
+                new.write_all(name.as_bytes())?;
+                new.write_all(b"\n")?;
+            }
+        }
+        new.commit(|file| file.set_modified(later(old, wall)))
+    }
+}
+
+/// The time now, or, if the old file is as late in whole seconds, a second after it.
+fn later(old: Option<Stamp>, wall: SystemTime) -> SystemTime {
+    let old = old.map_or(0, |stamp| u64::try_from(stamp.modified().0).unwrap_or(0));
+    wall.max(SystemTime::UNIX_EPOCH + Duration::from_secs(old + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::*;
+
+    fn keyword(name: &str) -> Keyword {
+        Keyword::new(name).expect("a keyword")
+    }
+
+    fn names(table: &KeywordTable) -> Vec<(usize, &str)> {
+        table
+            .iter()
+            .map(|(index, keyword)| (index, keyword.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn reads_what_dovecot_writes() {
+        let table = KeywordTable::parse(b"0 $Forwarded\n1 Zed\n");
+        assert_eq!(names(&table), [(0, "$Forwarded"), (1, "Zed")]);
+        assert_eq!(table.index_of(&keyword("$forwarded")), Some(0));
+        assert_eq!(
+            (table.get(1), table.get(2), table.get(26)),
+            (Some(&keyword("Zed")), None, None)
+        );
+    }
+
+    #[test]
+    fn passes_over_what_is_no_line() {
+        let text = b"nospace\n3 C\r\n3 D\n4 c\n26 Z\n-1 Y\n5 \n\n6 has space\n7 ok";
+        let table = KeywordTable::parse(text);
+        assert_eq!(names(&table), [(3, "C"), (7, "ok")]);
+    }
+
+    #[test]
+    fn a_name_nobody_may_see_keeps_its_letter() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut table = KeywordTable::parse(b"0 a(b\n2 \xff\n");
+        assert_eq!(names(&table), []);
+        assert_eq!(table.define(&keyword("New")), Some(1));
+        table.write(dir.path(), SystemTime::now()).expect("written");
+        let text = fs::read(dir.path().join(FILE)).expect("read");
+        assert_eq!(text, b"0 a(b\n1 New\n2 \xff\n");
+    }
+
+    #[test]
+    fn new_keywords_take_the_first_free_letter() {
+        let mut table = KeywordTable::parse(b"0 A\n2 C\n");
+        assert_eq!(table.define(&keyword("B")), Some(1));
+        assert_eq!(table.define(&keyword("c")), Some(2));
+        for index in 3..26 {
+            assert_eq!(table.define(&keyword(&format!("K{index}"))), Some(index));
+        }
+        assert_eq!(table.define(&keyword("Z")), None);
+        assert_eq!(table.define(&keyword("k25")), Some(25));
+    }
+
+    #[test]
+    fn strays_are_given_a_name() {
+        let mut table = KeywordTable::parse(b"0 unknown-3\n1 B\n");
+        assert!(table.name_strays(KeywordSet(0b1_1010)));
+        assert_eq!(
+            names(&table),
+            [
+                (0, "unknown-3"),
+                (1, "B"),
+                (3, "unknown-3?"),
+                (4, "unknown-4")
+            ]
+        );
+        assert!(!table.name_strays(KeywordSet(0b1_1011)));
+    }
+
+    #[test]
+    fn there_and_back_and_ever_later() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert_eq!(
+            KeywordTable::read(dir.path()).expect("ok"),
+            (KeywordTable::default(), None)
+        );
+        let table = KeywordTable::parse(b"0 $Forwarded\n5 Zed\n");
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let mut seconds = Vec::new();
+        for _ in 0..3 {
+            let stamp = table.write(dir.path(), wall).expect("written");
+            assert_eq!(
+                KeywordTable::read(dir.path()).expect("ok"),
+                (table.clone(), Some(stamp))
+            );
+            seconds.push(stamp.modified().0);
+        }
+        assert_eq!(seconds, [1_700_000_000, 1_700_000_001, 1_700_000_002]);
+        let text = fs::read(dir.path().join(FILE)).expect("read");
+        assert_eq!(text, b"0 $Forwarded\n5 Zed\n");
+        assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 1);
+        // Touch nothing but the content of an open file: the stamp tells.
+        let file = File::options()
+            .append(true)
+            .open(dir.path().join(FILE))
+            .expect("open");
+        (&file).write_all(b"6 F\n").expect("written");
+        let (_, stamp) = KeywordTable::read(dir.path()).expect("ok");
+        assert_ne!(stamp.map(|stamp| stamp.size()), Some(text.len() as u64));
+    }
+}

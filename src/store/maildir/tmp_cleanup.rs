@@ -1,0 +1,60 @@
+//! Cleaning `tmp/`: what was begun there and never delivered.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::layout;
+
+/// No delivery takes that long: 36 hours, as everybody has it.
+const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
+/// Entries looked at in one go; a fuller directory is cleaned by and by.
+const MOST_ENTRIES: usize = 512;
+
+/// Removes the abandoned files of a mailbox's `tmp/`, as far as it can.
+pub(crate) fn clean_tmp(mailbox: &Path, wall: SystemTime) {
+    let tmp = mailbox.join(layout::TMP);
+    if let Err(error) = clean(&tmp, wall) {
+        log::debug!("{}: cannot clean: {error}", tmp.display());
+    }
+}
+
+fn clean(tmp: &Path, wall: SystemTime) -> io::Result<()> {
+    for entry in fs::read_dir(tmp)?.take(MOST_ENTRIES) {
+        let entry = entry?;
+        if !entry.file_type()?.is_file() || entry.file_name().as_bytes().starts_with(b".") {
+            continue;
+        }
+        // The time of change of the entry, not of the content, which a delivery may set to any date.
+        let seconds = u64::try_from(entry.metadata()?.ctime()).unwrap_or(0);
+        let begun = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        if wall.duration_since(begun).is_ok_and(|age| age > ABANDONED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removes_only_what_is_old() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tmp = dir.path().join("tmp");
+        fs::create_dir(&tmp).expect("created");
+        fs::create_dir(tmp.join("sub")).expect("created");
+        for name in ["a", ".nfs1"] {
+            fs::write(tmp.join(name), "x").expect("written");
+        }
+        let now = SystemTime::now();
+        clean_tmp(dir.path(), now + Duration::from_secs(35 * 3600));
+        assert_eq!(fs::read_dir(&tmp).expect("read").count(), 3);
+        clean_tmp(dir.path(), now + Duration::from_secs(37 * 3600));
+        assert!(!tmp.join("a").exists() && tmp.join(".nfs1").exists() && tmp.join("sub").exists());
+    }
+}

@@ -1,0 +1,65 @@
+//! Subscribing to a mailbox, or no longer.
+
+use crate::budget::{Budget, COST_SYNC, Step, Why};
+use crate::store::maildir::courier;
+use crate::store::maildir::lock::Retry;
+use crate::store::maildir::subscriptions;
+use crate::store::maildir::subscriptions::Edited;
+use crate::store::{Account, Store, StoreError};
+use crate::types::MailboxRef;
+
+/// Subscribes to a mailbox, or ends a subscription.
+#[derive(Debug)]
+pub(crate) struct Subscribe {
+    account: Account,
+    name: MailboxRef,
+    on: bool,
+    retry: Option<Retry>,
+}
+
+impl Subscribe {
+    /// The name need not be that of a mailbox that is there (RFC 3501 §6.3.6).
+    pub(crate) fn new(account: Account, name: MailboxRef, on: bool) -> Self {
+        Self {
+            account,
+            name,
+            on,
+            retry: None,
+        }
+    }
+
+    /// To be stepped until done.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`].
+    pub(crate) fn step(
+        &mut self,
+        store: &Store,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        if store.settings().read_only {
+            return Step::Done(Err(StoreError::ReadOnly));
+        }
+        let (root, wall) = (&self.account.root, budget.wall());
+        // The first thing that a new user does may be this.
+        let imported =
+            super::create_root(root).and_then(|()| courier::import_subscriptions(root, wall));
+        let edited = imported.and_then(|imported| match imported {
+            Edited::Busy => Ok(Edited::Busy),
+            _ => subscriptions::edit(root, wall, |all| all.set(&self.name, self.on)),
+        });
+        budget.spend(COST_SYNC);
+        match edited {
+            Ok(Edited::Busy) => {
+                let now = budget.now();
+                let retry = self.retry.get_or_insert_with(|| Retry::new(now));
+                match retry.next(now) {
+                    Some(at) => Step::Yield(Why::Until(at)),
+                    None => Step::Done(Err(StoreError::InUse)),
+                }
+            }
+            Ok(_) => Step::Done(Ok(())),
+            Err(error) => Step::Done(Err(StoreError::from_io("writing the subscriptions", error))),
+        }
+    }
+}

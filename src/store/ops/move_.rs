@@ -1,0 +1,171 @@
+//! Moving messages to another mailbox (RFC 6851).
+//!
+//! A message is copied first and removed after its copy is safe on disk, so it is never in neither
+//! mailbox. It should not stay in both either: an original whose file was renamed meanwhile, by somebody
+//! who changed its flags, is looked for again; and if an original cannot be removed, its copy is, provided
+//! that the original is there to be seen.
+
+use super::copy::Copy;
+use super::expunge::Expunge;
+use crate::budget::{Budget, Step};
+use crate::ready;
+use crate::store::index::view::View;
+use crate::store::sync::sync_mailbox::Sync;
+use crate::store::{MailboxHandle, Store, StoreError};
+use crate::types::{NumberSet, Uid};
+
+/// How often originals that were renamed meanwhile are looked for.
+const MOST_TRIES: u32 = 3;
+
+/// Moves messages of a view.
+#[derive(Debug)]
+pub(crate) struct Move {
+    source: MailboxHandle,
+    destination: MailboxHandle,
+    /// UIDs in the source and in the destination.
+    copied: Vec<(Uid, Uid)>,
+    tries: u32,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Copy(Box<Copy>),
+    Remove(Box<Expunge>),
+    Resync(Sync),
+    /// Removing the copies of what could not be removed, for that reason.
+    Undo(Box<Expunge>, StoreError),
+}
+
+/// What became of a [`Move`].
+#[derive(Debug)]
+pub(crate) struct Moved {
+    /// The UIDs that moved messages had in the source and have in the destination, ascending.
+    pub uids: Vec<(Uid, Uid)>,
+    /// Why the others are where they were, if there are any.
+    pub result: Result<(), StoreError>,
+}
+
+impl Move {
+    /// Moves the messages with these UIDs that the view counts.
+    pub(crate) fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
+        let copy = Copy::new(source, uids, destination.clone());
+        Self::by(copy, source.handle().clone(), destination)
+    }
+
+    /// Moves the messages with these UIDs.
+    pub(crate) fn of(source: MailboxHandle, uids: NumberSet, destination: MailboxHandle) -> Self {
+        let copy = Copy::of(source.clone(), uids, destination.clone());
+        Self::by(copy, source, destination)
+    }
+
+    fn by(copy: Copy, source: MailboxHandle, destination: MailboxHandle) -> Self {
+        Self {
+            source,
+            destination,
+            copied: Vec::new(),
+            tries: 0,
+            stage: Stage::Copy(Box::new(copy)),
+        }
+    }
+
+    /// To be stepped until done.
+    pub(crate) fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<Moved> {
+        loop {
+            let next = match &mut self.stage {
+                Stage::Copy(_) if !store.mailbox(&self.source).is_writable() => {
+                    Err(StoreError::ReadOnly)
+                }
+                Stage::Copy(copy) => ready!(copy.step(store, budget)).map(|copied| {
+                    self.copied = copied;
+                    Some(self.remove())
+                }),
+                Stage::Remove(expunge) => {
+                    ready!(expunge.step(store, budget)).and_then(|_| self.removed(store))
+                }
+                Stage::Resync(sync) => {
+                    ready!(sync.step(store, budget)).map(|()| Some(self.remove()))
+                }
+                Stage::Undo(expunge, _) => {
+                    if let Err(error) = ready!(expunge.step(store, budget)) {
+                        let dir = store.mailbox(&self.destination).dir().display();
+                        log::warn!("{dir}: copies of messages not moved remain: {error}");
+                    }
+                    return Step::Done(self.finish(store));
+                }
+            };
+            match next {
+                Ok(Some(stage)) => self.stage = stage,
+                Ok(None) => return Step::Done(self.finish(store)),
+                // What became of the originals cannot be known: better two of a message than none.
+                Err(error @ StoreError::Invalidated) => return Step::Done(self.failed(error)),
+                Err(error) if self.copied.is_empty() => return Step::Done(self.failed(error)),
+                Err(error) => self.stage = self.undo(store, error),
+            }
+        }
+    }
+
+    /// Removes the originals, marked as deleted or not.
+    fn remove(&self) -> Stage {
+        let originals = self.copied.iter().map(|&(from, _)| one(from)).collect();
+        Stage::Remove(Box::new(Expunge::moved(self.source.clone(), originals)))
+    }
+
+    fn removed(&mut self, store: &Store) -> Result<Option<Stage>, StoreError> {
+        if !self
+            .copied
+            .iter()
+            .any(|&(uid, _)| self.index(store, uid).is_some())
+        {
+            return Ok(None);
+        }
+        self.tries += 1;
+        if self.tries == MOST_TRIES {
+            return Err(StoreError::InUse);
+        }
+        Ok(Some(Stage::Resync(Sync::new(self.source.clone()))))
+    }
+
+    fn undo(&self, store: &Store, error: StoreError) -> Stage {
+        let source = store.mailbox(&self.source);
+        let is_seen = |&&(uid, _): &&(Uid, Uid)| {
+            let index = self.index(store, uid);
+            index.is_some_and(|index| source.path(index).exists())
+        };
+        let left = self.copied.iter().filter(is_seen);
+        let copies = left.map(|&(_, to)| one(to)).collect();
+        let undo = Expunge::moved(self.destination.clone(), copies);
+        Stage::Undo(Box::new(undo), error)
+    }
+
+    /// Where a message is in the source, if it still is.
+    fn index(&self, store: &Store, uid: Uid) -> Option<usize> {
+        let table = &store.mailbox(&self.source).table;
+        let index = table.find_uid(uid.get()).ok()?;
+        (!table.record(index).is_dead()).then_some(index)
+    }
+
+    fn finish(&mut self, store: &Store) -> Moved {
+        let mut uids = std::mem::take(&mut self.copied);
+        uids.retain(|&(uid, _)| self.index(store, uid).is_none());
+        // If it is stepped again, there is nothing to be done.
+        let ended = self.remove();
+        let result = match std::mem::replace(&mut self.stage, ended) {
+            Stage::Undo(_, error) => Err(error),
+            _ => Ok(()),
+        };
+        Moved { uids, result }
+    }
+
+    fn failed(&self, error: StoreError) -> Moved {
+        Moved {
+            uids: Vec::new(),
+            result: Err(error),
+        }
+    }
+}
+
+/// The range of one number.
+fn one(uid: Uid) -> (u32, u32) {
+    (uid.get(), uid.get())
+}

@@ -1,0 +1,128 @@
+//! A message's file: opened for reading, or only looked at.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+use crate::store::index::mailbox::Mailbox;
+use crate::store::index::records::Record;
+use crate::store::index::view::{MessageRef, View};
+use crate::store::maildir::filename;
+use crate::store::{Store, StoreError};
+use crate::types::DateTime;
+
+/// A message's file, open.
+#[derive(Debug)]
+pub struct MessageFile {
+    /// Stays readable whatever happens to the name.
+    pub file: File,
+    /// What [`Store::stat_message`] would tell.
+    pub status: MessageStat,
+}
+
+/// What is known of a message's file without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageStat {
+    /// Octets in the file.
+    pub length: u64,
+    /// Its internal date: the file's time of change.
+    pub date: DateTime,
+    /// Octets with every line end as CRLF: measured before, or what the file's name says. Good enough for
+    /// SEARCH and STATUS, never for a literal.
+    pub size_hint: Option<u64>,
+}
+
+impl Store {
+    /// Opens a message.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](crate::store::Sync), try once
+    /// more.
+    pub fn open_message(
+        &mut self,
+        view: &View,
+        message: &MessageRef,
+    ) -> Result<MessageFile, StoreError> {
+        let mailbox = self.mailbox_mut(view.handle());
+        let index = mailbox.living(message).ok_or(StoreError::Gone)?;
+        // A pipe that somebody has put there must not keep us waiting for its other end.
+        let no_wait = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(no_wait)
+            .open(mailbox.path(index));
+        let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
+        let (status, file) = opened.map_err(|error| mailbox.missed(error))?;
+        if !status.is_file() {
+            return Err(StoreError::Refused("this message is not a file"));
+        }
+        let status = mailbox.stat(index, &status);
+        Ok(MessageFile { file, status })
+    }
+
+    /// Looks at a message's file without opening it.
+    ///
+    /// # Errors
+    /// As [`Self::open_message`].
+    pub fn stat_message(
+        &mut self,
+        view: &View,
+        message: &MessageRef,
+    ) -> Result<MessageStat, StoreError> {
+        let mailbox = self.mailbox_mut(view.handle());
+        let index = mailbox.living(message).ok_or(StoreError::Gone)?;
+        let status = fs::metadata(mailbox.path(index)).map_err(|error| mailbox.missed(error))?;
+        Ok(mailbox.stat(index, &status))
+    }
+
+    /// RFC822.SIZE, if it was measured before ([`Self::remember_size`]).
+    pub fn known_size(&self, view: &View, message: &MessageRef) -> Option<u64> {
+        let mailbox = self.mailbox(view.handle());
+        let index = mailbox.index_of(message)?;
+        measured(mailbox.table.record(index))
+    }
+
+    /// RFC822.SIZE, if it was measured before or the file's name says it ([`MessageStat::size_hint`]).
+    pub fn size_hint(&self, view: &View, message: &MessageRef) -> Option<u64> {
+        let mailbox = self.mailbox(view.handle());
+        mailbox.size_hint(mailbox.index_of(message)?)
+    }
+
+    /// Keeps a measured RFC822.SIZE for whoever asks for it next, unless it is beyond 4 GiB.
+    pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
+        let mailbox = self.mailbox_mut(view.handle());
+        if let Some(index) = mailbox.index_of(message) {
+            let record = mailbox.table.record_mut(index);
+            record.size = u32::try_from(size).unwrap_or(Record::UNKNOWN_SIZE);
+        }
+    }
+}
+
+impl Mailbox {
+    fn stat(&self, index: usize, status: &Metadata) -> MessageStat {
+        MessageStat {
+            length: status.len(),
+            date: DateTime {
+                unix: status.mtime(),
+            },
+            size_hint: self.size_hint(index),
+        }
+    }
+
+    fn size_hint(&self, index: usize) -> Option<u64> {
+        let named = || filename::sizes(self.table.base(index)).1;
+        measured(self.table.record(index)).or_else(named)
+    }
+
+    /// Sorts the error of a file that should be there, and remembers to look again.
+    fn missed(&mut self, error: io::Error) -> StoreError {
+        if error.kind() == io::ErrorKind::NotFound {
+            self.suspect();
+        }
+        StoreError::from_io("reading a message", error)
+    }
+}
+
+fn measured(record: &Record) -> Option<u64> {
+    (record.size != Record::UNKNOWN_SIZE).then_some(u64::from(record.size))
+}
