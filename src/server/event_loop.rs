@@ -90,7 +90,7 @@ impl EventLoop {
         watched
             .and_then(|registry| shared.gate.watch(registry, GATE))
             .map_err(ServerError::system("listen to the verifier"))?;
-        if let Some(watch) = shared.store.watch_fd() {
+        if let Some(watch) = shared.store.inotify_fd() {
             poll.registry()
                 .register(&mut SourceFd(&watch.as_raw_fd()), WATCH, Interest::READABLE)
                 .map_err(ServerError::system("listen to changes of directories"))?;
@@ -431,17 +431,17 @@ impl EventLoop {
     fn look_for_news(&mut self) {
         if self.has_heard || !self.queue.is_empty() {
             self.has_heard = false;
-            for mailbox in self.shared.store.poll_watch() {
+            for mailbox in self.shared.store.poll_inotify() {
                 self.wake_idlers(&mailbox);
             }
         }
         let now = SystemClock.now();
         while let Some(mailbox) = self.idlers.pop_due(now) {
             let mut budget = Budget::step(&SystemClock);
-            if self.shared.store.may_have_news(&mailbox, &mut budget) {
+            if self.shared.store.may_have_changed(&mailbox, &mut budget) {
                 self.wake_idlers(&mailbox);
             }
-            let next = self.shared.store.next_look(&mailbox, now);
+            let next = self.shared.store.next_check(&mailbox, now);
             self.idlers.look_at(&mailbox, next);
         }
     }
@@ -521,7 +521,7 @@ impl EventLoop {
         self.idlers
             .note(token, &mut connection.noted, mailbox.as_ref());
         if let Some(mailbox) = mailbox {
-            let next = self.shared.store.next_look(&mailbox, SystemClock.now());
+            let next = self.shared.store.next_check(&mailbox, SystemClock.now());
             self.idlers.look_at(&mailbox, next);
         }
     }

@@ -26,13 +26,13 @@ pub(super) fn tell_highest(cx: &mut Cx<'_, '_>) {
 /// That as a response code.
 pub(super) fn highest(cx: &Cx<'_, '_>) -> Option<Code<'static>> {
     let view = cx.core.view()?;
-    Some(Code::HighestModSeq(cx.store.told_modseq(view)))
+    Some(Code::HighestModSeq(cx.store.announced_mod_sequence(view)))
 }
 
 /// The item `MODSEQ (n)`.
 pub(super) fn encode_modseq(cx: &mut Cx<'_, '_>, message: &MessageRef) {
     let Some(view) = cx.core.view() else { return };
-    let modseq = cx.store.modseq(view, message);
+    let modseq = cx.store.mod_sequence(view, message);
     let mut encoder = cx.core.encoder();
     encoder.raw("MODSEQ (").number(modseq).raw(")");
 }

@@ -9,7 +9,7 @@ use super::untagged::{Occasion, Teller};
 use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::protocol::{Code, Status};
 use crate::ready;
-use crate::store::{Cursor, MessageRef, Store, StoreError, Sync, View};
+use crate::store::{Cursor, MessageRef, Store, StoreError, SyncMailbox, View};
 use crate::types::NumberSet;
 
 /// What a step works with.
@@ -116,7 +116,7 @@ pub(super) struct Task {
 enum Stage {
     Job(Box<dyn Job>),
     /// The reply waits until the mailbox has been compared with the disk.
-    Sync(Reply, Sync),
+    Sync(Reply, SyncMailbox),
     /// The reply waits until the changes are told.
     Tell(Reply, Teller),
 }
@@ -184,12 +184,12 @@ impl Task {
 }
 
 /// The look at the disk that comes before a reply, if anything is to be told with it.
-fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<Sync> {
+fn sync_before(reply: &Reply, cx: &Cx<'_, '_>) -> Option<SyncMailbox> {
     let view = cx
         .core
         .view()
         .filter(|_| reply.occasion != Occasion::Nothing)?;
-    Some(Sync::new(view.handle().clone()))
+    Some(SyncMailbox::new(view.handle().clone()))
 }
 
 fn end(tag: &[u8], reply: &Reply, cx: &mut Cx<'_, '_>) {
@@ -294,7 +294,7 @@ impl EachMessage {
 /// renamed it meanwhile ([`StoreError::Gone`]).
 #[derive(Default)]
 pub(super) struct Retry {
-    sync: Option<Sync>,
+    sync: Option<SyncMailbox>,
     retried: bool,
 }
 
@@ -333,7 +333,7 @@ impl Retry {
                 Err(StoreError::Busy(at)) => return Step::Yield(Why::Until(at)),
                 Err(StoreError::Gone) if !self.retried => {
                     self.retried = true;
-                    self.sync = Some(Sync::new(view.handle().clone()));
+                    self.sync = Some(SyncMailbox::new(view.handle().clone()));
                 }
                 result => {
                     *self = Self::default();

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::budget::{Budget, COST_SYNC, Step, Why};
 use crate::ready;
-use crate::store::{Account, Store, StoreError, Subscribe};
+use crate::store::{Account, Store, StoreError, SubscribeMailbox};
 use crate::types::{MailboxName, MailboxRef, SpecialUse};
 
 /// The names by which mailboxes are known for what they are, unless the operator says otherwise.
@@ -121,7 +121,7 @@ pub(super) struct Furnish {
     account: Account,
     /// Those to create, the last one first.
     left: Option<Vec<MailboxName>>,
-    subscribing: Option<Subscribe>,
+    subscribing: Option<SubscribeMailbox>,
 }
 
 impl Furnish {
@@ -158,7 +158,7 @@ impl Furnish {
             note(store.create(account, &name));
             budget.spend(COST_SYNC);
             let name = MailboxRef::Personal(name);
-            self.subscribing = Some(Subscribe::new(account.clone(), name, true));
+            self.subscribing = Some(SubscribeMailbox::new(account.clone(), name, true));
         }
     }
 }

@@ -111,7 +111,7 @@ impl Teller {
             tell_flags(number, cx);
             self.next_changed = number + 1;
         }
-        if cx.core.enabled.condstore && holds_expunges(cx) {
+        if cx.core.enabled.condstore && has_pending_expunges(cx) {
             condstore::tell_highest(cx);
         }
         Step::Done(())
@@ -168,9 +168,9 @@ fn tell_vanished(updates: &Updates, cx: &mut Cx<'_, '_>) -> usize {
     updates.expunged.len()
 }
 
-fn holds_expunges(cx: &Cx<'_, '_>) -> bool {
+fn has_pending_expunges(cx: &Cx<'_, '_>) -> bool {
     let view = cx.core.view();
-    view.is_some_and(|view| cx.store.holds_expunges(view))
+    view.is_some_and(|view| cx.store.has_pending_expunges(view))
 }
 
 fn tell_counts(updates: &Updates, occasion: Occasion, cx: &mut Cx<'_, '_>) {
@@ -242,7 +242,7 @@ pub(super) fn encode_uid(cx: &mut Cx<'_, '_>, message: &MessageRef) {
 /// told of. Old clients know the keywords of the last FLAGS line and no others.
 pub(super) fn tell_new_keywords(cx: &mut Cx<'_, '_>) {
     let view = cx.core.view();
-    if view.is_some_and(|view| cx.store.keywords_news(view)) {
+    if view.is_some_and(|view| cx.store.take_new_keywords(view)) {
         tell_keywords(cx.core, cx.store);
     }
 }

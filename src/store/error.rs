@@ -18,7 +18,7 @@ pub enum StoreError {
     /// Somebody else holds the lock: the same again at that time.
     Busy(Instant),
     /// The message's file is not where it was: its flags were changed by somebody else, or it is
-    /// expunged. A [`Sync`](crate::store::Sync) tells which.
+    /// expunged. A [`SyncMailbox`](crate::store::SyncMailbox) tells which.
     Gone,
     /// The disk or the quota is full; nothing was changed.
     NoSpace,

@@ -5,16 +5,16 @@
 //!
 //! | to | step |
 //! | --- | --- |
-//! | hear what others did to the mailbox | [`Sync`] |
-//! | deliver a message | [`Append`] |
-//! | copy messages | [`struct@Copy`] |
-//! | move messages | [`Move`] |
-//! | remove the deleted ones | [`Expunge`] |
+//! | hear what others did to the mailbox | [`SyncMailbox`] |
+//! | deliver a message | [`AppendMessages`] |
+//! | copy messages | [`CopyMessages`] |
+//! | move messages | [`MoveMessages`] |
+//! | remove the deleted ones | [`ExpungeMessages`] |
 //! | make a keyword known | [`DefineKeywords`] |
-//! | change the tree | [`Delete`], [`Rename`], [`Subscribe`] |
+//! | change the tree | [`DeleteMailbox`], [`RenameMailbox`], [`SubscribeMailbox`] |
 //!
-//! The order of a session's day: [`Store::open`], a [`Sync`], [`Store::view`]; then, for each command, a
-//! `Sync`, the work, and [`Store::updates`] at the one place where message numbers may move.
+//! The order of a session's day: [`Store::open`], a [`SyncMailbox`], [`Store::view`]; then, for each command, a
+//! `SyncMailbox`, the work, and [`Store::updates`] at the one place where message numbers may move.
 
 mod error;
 mod index;
@@ -31,14 +31,14 @@ pub(crate) use self::index::view::{Access, MessageRef, Updates, View};
 pub(crate) use self::maildir::layout;
 #[cfg(test)]
 pub(crate) use self::maildir::{filename, lock};
-pub(crate) use self::ops::append::Append;
-pub(crate) use self::ops::copy::Copy;
-pub(crate) use self::ops::expunge::Expunge;
+pub(crate) use self::ops::append::AppendMessages;
+pub(crate) use self::ops::copy::CopyMessages;
+pub(crate) use self::ops::expunge::ExpungeMessages;
 pub(crate) use self::ops::flags::{DefineKeywords, FlagChange};
-pub(crate) use self::ops::folders::{Delete, Rename, Subscribe};
-pub(crate) use self::ops::move_::{Move, Moved};
+pub(crate) use self::ops::folders::{DeleteMailbox, RenameMailbox, SubscribeMailbox};
+pub(crate) use self::ops::move_::{MoveMessages, MoveOutcome};
 pub(crate) use self::ops::open::MessageStat;
-pub(crate) use self::sync::sync_mailbox::Sync;
+pub(crate) use self::sync::sync_mailbox::SyncMailbox;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
@@ -178,7 +178,7 @@ impl Store {
         &self.settings
     }
 
-    /// Opens a mailbox. What is in it is known once a [`Sync`] was done.
+    /// Opens a mailbox. What is in it is known once a [`SyncMailbox`] was done.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is none.

@@ -203,7 +203,7 @@ impl Rig {
     }
 
     fn run(&mut self, number: usize) -> Turn {
-        self.store.poll_watch();
+        self.store.poll_inotify();
         let mut budget = match self.harshness.starved {
             true => Budget::new(&self.clock, 1, Duration::from_millis(2)),
             false => Budget::unlimited(&self.clock),

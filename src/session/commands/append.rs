@@ -10,7 +10,7 @@ use crate::protocol::{AppendArguments, AppendData, Code, Level, parse_append_mor
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply, Task};
-use crate::store::{Append, Store, StoreError};
+use crate::store::{AppendMessages, Store, StoreError};
 
 const NOTHING_MORE: &str = "Nothing may follow the message";
 /// Most messages in one APPEND. There are clients that copy a whole mailbox with one, but what is known of
@@ -22,7 +22,7 @@ pub(in crate::session) struct Appending {
     tag: Vec<u8>,
     /// How the message comes that is being received.
     data: AppendData,
-    state: Result<Append, Reply>,
+    state: Result<AppendMessages, Reply>,
 }
 
 impl Appending {
@@ -123,7 +123,11 @@ fn after(data: AppendData, text: &[u8]) -> Result<&[u8], Reply> {
     }
 }
 
-fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Append, Reply> {
+fn open(
+    arguments: AppendArguments,
+    size: u64,
+    cx: &mut Cx<'_, '_>,
+) -> Result<AppendMessages, Reply> {
     cx.core
         .admit(arguments.level, arguments.trigger, arguments.states())?;
     check_data(arguments.data, cx.core)?;
@@ -131,16 +135,16 @@ fn open(arguments: AppendArguments, size: u64, cx: &mut Cx<'_, '_>) -> Result<Ap
     let name = super::mailbox_argument(&arguments.mailbox, cx.core)?;
     let handle = super::copy::open_or_create(&name, false, cx)?;
     let wall = cx.budget.wall();
-    Append::begin(cx.store, &handle, arguments.flags, arguments.date, wall)
+    AppendMessages::begin(cx.store, &handle, arguments.flags, arguments.date, wall)
         .map_err(|error| Reply::refused(&error))
 }
 
 fn go_on(
-    mut append: Append,
+    mut append: AppendMessages,
     text: &[u8],
     size: u64,
     cx: &mut Cx<'_, '_>,
-) -> Result<(Append, AppendData), Reply> {
+) -> Result<(AppendMessages, AppendData), Reply> {
     if !cx.core.dialect.accepts(Level::Imap4) {
         return Err(Reply::bad(NOTHING_MORE));
     }
@@ -181,7 +185,7 @@ fn check_size(size: u64, core: &Core) -> Result<(), Reply> {
     Ok(())
 }
 
-struct Finish(Append);
+struct Finish(AppendMessages);
 
 impl Job for Finish {
     fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {

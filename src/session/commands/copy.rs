@@ -10,7 +10,7 @@ use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::untagged::write_flags;
-use crate::store::{Copy, FlagChange, MailboxHandle, MessageRef, Store, StoreError};
+use crate::store::{CopyMessages, FlagChange, MailboxHandle, MessageRef, Store, StoreError};
 use crate::types::{MailboxRef, NumberSet, Uid};
 
 struct CopyJob {
@@ -22,7 +22,7 @@ struct CopyJob {
 
 enum Stage {
     Collect(Collect),
-    Copy(Copy, MailboxHandle),
+    Copy(CopyMessages, MailboxHandle),
     /// Telling of each copy, and marking the original as read.
     Mark(EachMessage, Retry, Reply),
 }
@@ -107,12 +107,16 @@ impl Job for CopyJob {
 }
 
 impl CopyJob {
-    fn begin(&self, uids: NumberSet, cx: &mut Cx<'_, '_>) -> Result<(Copy, MailboxHandle), Reply> {
+    fn begin(
+        &self,
+        uids: NumberSet,
+        cx: &mut Cx<'_, '_>,
+    ) -> Result<(CopyMessages, MailboxHandle), Reply> {
         let handle = open_or_create(&self.to, cx.core.dialect.copy_creates_mailbox(), cx)?;
         let Some(view) = cx.core.view() else {
             return Err(Reply::bad("Select a mailbox first"));
         };
-        Ok((Copy::new(view, uids, handle.clone()), handle))
+        Ok((CopyMessages::new(view, uids, handle.clone()), handle))
     }
 }
 

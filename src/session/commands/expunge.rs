@@ -5,10 +5,10 @@ use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
-use crate::store::Expunge;
+use crate::store::ExpungeMessages;
 use crate::types::MessageSet;
 
-struct ExpungeJob(Expunge);
+struct ExpungeJob(ExpungeMessages);
 
 /// Removes the messages marked `\Deleted`, or those of them with the given UIDs; the lines that say so
 /// are written with the other changes.
@@ -16,7 +16,10 @@ pub(super) fn job(uids: Option<&MessageSet>, core: &Core) -> Box<dyn Job> {
     match core.view() {
         Some(view) if core.may_write() => {
             let uids = uids.map(|set| super::fetch::numbers(true, set, core).unwrap_or_default());
-            Box::new(ExpungeJob(Expunge::new(view.handle().clone(), uids)))
+            Box::new(ExpungeJob(ExpungeMessages::new(
+                view.handle().clone(),
+                uids,
+            )))
         }
         _ => super::answered(Reply::no(
             "EXPUNGE is not allowed: the mailbox is read-only",
@@ -37,7 +40,7 @@ impl Job for ExpungeJob {
 /// open for reading only is just deselected.
 #[derive(Default)]
 pub(super) struct Close {
-    expunge: Option<Expunge>,
+    expunge: Option<ExpungeMessages>,
 }
 
 impl Job for Close {
@@ -48,7 +51,7 @@ impl Job for Close {
             };
             let expunge = self
                 .expunge
-                .get_or_insert_with(|| Expunge::new(view.handle().clone(), None));
+                .get_or_insert_with(|| ExpungeMessages::new(view.handle().clone(), None));
             if let Err(error) = ready!(expunge.step(cx.store, cx.budget)) {
                 return Step::Done(Reply::refused(&error));
             }

@@ -6,7 +6,7 @@ use crate::protocol::{MailboxKind, RenameArguments, SubscribeArguments};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
-use crate::store::{Delete, Rename, StoreError, Subscribe};
+use crate::store::{DeleteMailbox, RenameMailbox, StoreError, SubscribeMailbox};
 use crate::types::{MailboxName, MailboxRef, mutf7};
 
 /// Something the store does to the user's folders, in one step or more.
@@ -22,9 +22,9 @@ enum Work {
     Delete(MailboxName),
     Rename(MailboxName, MailboxName),
     Subscribe(MailboxRef, bool),
-    Deleting(Delete),
-    Renaming(Box<Rename>),
-    Subscribing(Subscribe),
+    Deleting(DeleteMailbox),
+    Renaming(Box<RenameMailbox>),
+    Subscribing(SubscribeMailbox),
 }
 
 /// RFC 3501 §6.3.3
@@ -145,13 +145,13 @@ impl Work {
             Self::Create(name) => {
                 return Step::Done(cx.store.create(account, name));
             }
-            Self::Delete(name) => Self::Deleting(Delete::new(account.clone(), name.clone())),
+            Self::Delete(name) => Self::Deleting(DeleteMailbox::new(account.clone(), name.clone())),
             Self::Rename(from, to) => {
-                let rename = Rename::new(account.clone(), from.clone(), to.clone());
+                let rename = RenameMailbox::new(account.clone(), from.clone(), to.clone());
                 Self::Renaming(Box::new(rename))
             }
             Self::Subscribe(name, on) => {
-                Self::Subscribing(Subscribe::new(account.clone(), name.clone(), *on))
+                Self::Subscribing(SubscribeMailbox::new(account.clone(), name.clone(), *on))
             }
             Self::Deleting(work) => return work.step(cx.store, cx.budget),
             Self::Renaming(work) => return work.step(cx.store, cx.budget),

@@ -10,7 +10,7 @@ use crate::budget::{Step, Why};
 use crate::ready;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::{Occasion, Teller};
-use crate::store::{StoreError, Sync};
+use crate::store::{StoreError, SyncMailbox};
 
 /// The line that ends the command (RFC 2177 §4).
 const DONE: &[u8] = b"DONE";
@@ -26,7 +26,7 @@ enum Stage {
     #[default]
     Begin,
     Wait,
-    Look(Sync),
+    Look(SyncMailbox),
     Tell(Teller),
 }
 
@@ -62,14 +62,14 @@ impl Job for Idle {
 }
 
 /// A look at the mailbox, as soon as there is a reason for it and the client has read what there was.
-fn news(cx: &mut Cx<'_, '_>) -> Step<Sync> {
+fn news(cx: &mut Cx<'_, '_>) -> Step<SyncMailbox> {
     let mailbox = cx.core.view().map(|view| view.handle().clone());
     match mailbox.filter(|_| cx.core.has_news) {
         None => Step::Yield(Why::Line),
         Some(_) if cx.core.output.unsent() > 0 => Step::Yield(Why::OutputFull),
         Some(mailbox) => {
             cx.core.has_news = false;
-            Step::Done(Sync::new(mailbox))
+            Step::Done(SyncMailbox::new(mailbox))
         }
     }
 }

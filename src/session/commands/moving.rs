@@ -6,7 +6,7 @@ use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::Occasion;
-use crate::store::{MailboxHandle, Move, Moved};
+use crate::store::{MailboxHandle, MoveMessages, MoveOutcome};
 use crate::types::{MailboxRef, NumberSet};
 
 use super::copy::{Collect, copy_uid, open_or_create};
@@ -18,7 +18,7 @@ struct MoveJob {
 
 enum Stage {
     Collect(Collect),
-    Move(Move, MailboxHandle),
+    Move(MoveMessages, MailboxHandle),
 }
 
 /// Moves a set of messages.
@@ -64,13 +64,13 @@ impl MoveJob {
         let Some(view) = cx.core.view() else {
             return Err(Reply::bad("Select a mailbox first"));
         };
-        Ok(Stage::Move(Move::new(view, uids, to.clone()), to))
+        Ok(Stage::Move(MoveMessages::new(view, uids, to.clone()), to))
     }
 }
 
 /// RFC 6851 §4.3: COPYUID goes out before the EXPUNGE lines, and so not in the tagged line. It tells what
 /// was moved even if not all was.
-fn reply(moved: &Moved, to: &MailboxHandle, cx: &mut Cx<'_, '_>) -> Reply {
+fn reply(moved: &MoveOutcome, to: &MailboxHandle, cx: &mut Cx<'_, '_>) -> Reply {
     let code = copy_uid(&moved.uids, to, cx.store);
     if code.is_some() {
         cx.core.encoder().untagged(Status::Ok, code, "Moved");

@@ -46,7 +46,7 @@ impl Returning {
         }
         while let Some(message) = ready!(self.each.current(cx)) {
             let view = cx.core.view();
-            if view.is_some_and(|view| cx.store.modseq(view, &message) > self.since) {
+            if view.is_some_and(|view| cx.store.mod_sequence(view, &message) > self.since) {
                 write_flags(cx, &message);
             }
             self.each.advance_in_memory(cx, 1);

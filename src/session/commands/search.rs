@@ -238,7 +238,7 @@ impl Search {
                 Ok(true) => match self.findings.take(message, &self.facts) {
                     Ok(()) => {
                         if self.program.asks_for_modseq() {
-                            let modseq = cx.store.modseq(view, message);
+                            let modseq = cx.store.mod_sequence(view, message);
                             self.modseqs = Some(ModSeqs::with(self.modseqs, modseq));
                         }
                         return Step::Done(Ok(()));

@@ -13,7 +13,7 @@ use crate::session::condstore;
 use crate::session::core::{Core, Selected};
 use crate::session::job::{Cx, Job, Reply};
 use crate::session::untagged::{Occasion, tell_keywords};
-use crate::store::{Access, MailboxHandle, Sync};
+use crate::store::{Access, MailboxHandle, SyncMailbox};
 use crate::types::MailboxRef;
 
 /// Opens a mailbox for reading and writing.
@@ -52,7 +52,7 @@ struct Select {
     name: Option<Result<MailboxRef, Reply>>,
     access: Access,
     parameters: SelectParameters,
-    opening: Option<(MailboxRef, MailboxHandle, Sync)>,
+    opening: Option<(MailboxRef, MailboxHandle, SyncMailbox)>,
     /// The mailbox is open, and the client is told what has changed since it was here.
     returning: Option<(Reply, Returning)>,
 }
@@ -105,7 +105,7 @@ impl Select {
         &mut self,
         name: MailboxRef,
         cx: &mut Cx<'_, '_>,
-    ) -> Result<(MailboxRef, MailboxHandle, Sync), Reply> {
+    ) -> Result<(MailboxRef, MailboxHandle, SyncMailbox), Reply> {
         let Some(account) = cx.core.account() else {
             return Err(Reply::bad("Log in first"));
         };
@@ -116,7 +116,7 @@ impl Select {
         if !cx.store.mailbox(&handle).is_writable() {
             self.access = Access::ReadOnly;
         }
-        let sync = Sync::for_open(handle.clone(), self.access);
+        let sync = SyncMailbox::for_open(handle.clone(), self.access);
         Ok((name, handle, sync))
     }
 }

@@ -8,7 +8,7 @@ use crate::ready;
 use crate::session::condstore;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
-use crate::store::{Access, MailboxHandle, StoreError, Sync, View};
+use crate::store::{Access, MailboxHandle, StoreError, SyncMailbox, View};
 use crate::types::MailboxRef;
 
 struct Status {
@@ -49,7 +49,7 @@ pub(super) struct Facts {
 
 enum Stage {
     Unopened,
-    Syncing(MailboxHandle, Sync),
+    Syncing(MailboxHandle, SyncMailbox),
     Measuring(View, Box<Size>),
 }
 
@@ -71,7 +71,7 @@ impl Facts {
             self.stage = match &mut self.stage {
                 Stage::Unopened => match open(&self.name, &self.items, cx) {
                     Ok(handle) => {
-                        let sync = Sync::for_open(handle.clone(), Access::ReadOnly);
+                        let sync = SyncMailbox::for_open(handle.clone(), Access::ReadOnly);
                         Stage::Syncing(handle, sync)
                     }
                     Err(error) => return Step::Done(Err(error)),
@@ -113,7 +113,7 @@ fn value(item: StatusItem, view: &View, octets: u64, cx: &Cx<'_, '_>) -> u64 {
     let count = match item {
         StatusItem::AppendLimit => cx.core.config.append_limit(),
         StatusItem::Deleted => cx.store.count_deleted(view),
-        StatusItem::HighestModSeq => return cx.store.told_modseq(view),
+        StatusItem::HighestModSeq => return cx.store.announced_mod_sequence(view),
         StatusItem::Messages => view.exists(),
         StatusItem::Recent => recent(view, cx),
         StatusItem::Size => return octets,

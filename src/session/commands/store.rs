@@ -12,7 +12,7 @@ use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
 use crate::session::untagged::{
     Occasion, encode_change, encode_flags, encode_uid, tell_new_keywords,
 };
-use crate::store::{DefineKeywords, FlagChange, MessageRef, StoreError, Sync};
+use crate::store::{DefineKeywords, FlagChange, MessageRef, StoreError, SyncMailbox};
 use crate::types::{FlagOperation, Keyword, KeywordSet, NumberSet};
 
 struct Store {
@@ -25,7 +25,7 @@ struct Store {
     retry: Retry,
     /// What the first message failed with that could not be changed; the others are changed all the same.
     failed: Option<StoreError>,
-    sync: Option<Sync>,
+    sync: Option<SyncMailbox>,
     /// Only messages with no greater mod-sequence (RFC 7162 §3.1.3).
     unchanged_since: Option<u64>,
     /// The messages, by number or by UID as they were named, that had a greater one.
@@ -65,7 +65,7 @@ pub(super) fn job(arguments: StoreArguments, core: &Core) -> Box<dyn Job> {
         sync: core
             .view()
             .filter(|_| unchanged_since.is_some())
-            .map(|view| Sync::new(view.handle().clone())),
+            .map(|view| SyncMailbox::new(view.handle().clone())),
         unchanged_since,
         modified: NumberSet::new(),
     })
@@ -130,7 +130,7 @@ impl Store {
         let (change, unchanged_since) = (self.change, self.unchanged_since);
         let hidden = cx.core.dialect.hidden_flags();
         let changed = ready!(self.retry.step(cx, |store, view, budget| {
-            if unchanged_since.is_some_and(|since| store.modseq(view, message) > since) {
+            if unchanged_since.is_some_and(|since| store.mod_sequence(view, message) > since) {
                 return Ok(Outcome::Modified);
             }
             let mut change = change;

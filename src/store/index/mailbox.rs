@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 use std::time::{Instant, SystemTime};
 
-use super::mod_sequences::ModSeqs;
+use super::mod_sequences::ModSequences;
 use super::records::{Found, Full, State, Table};
 use super::view::{Access, ViewState};
 use crate::store::StoreError;
@@ -43,7 +43,7 @@ pub struct Mailbox {
     pub(crate) table: Table,
     change: u64,
     recent_changes: ChangeLog,
-    pub(crate) modseqs: ModSeqs,
+    pub(crate) modseqs: ModSequences,
     views: Vec<Weak<ViewState>>,
     keywords: KeywordTable,
     keywords_stamp: Option<Stamp>,
@@ -110,7 +110,7 @@ impl Mailbox {
             table: Table::default(),
             change: 1,
             recent_changes: ChangeLog::default(),
-            modseqs: ModSeqs::default(),
+            modseqs: ModSequences::default(),
             views: Vec::new(),
             keywords: KeywordTable::default(),
             keywords_stamp: None,
@@ -125,7 +125,7 @@ impl Mailbox {
         })
     }
 
-    /// The value that its UIDs belong to. Known once a [`Sync`](crate::store::Sync) was done; 1 before.
+    /// The value that its UIDs belong to. Known once a [`SyncMailbox`](crate::store::SyncMailbox) was done; 1 before.
     pub fn uid_validity(&self) -> UidValidity {
         self.validity
             .unwrap_or_else(|| UidValidity::new(1).expect("1 is not 0"))
@@ -424,7 +424,7 @@ impl Mailbox {
         }
     }
 
-    /// A file was not where it should be: the next [`Sync`](crate::store::Sync) must look.
+    /// A file was not where it should be: the next [`SyncMailbox`](crate::store::SyncMailbox) must look.
     pub(crate) fn suspect(&mut self) {
         self.disk.suspicions = self.disk.suspicions.wrapping_add(1);
     }

@@ -174,7 +174,7 @@ impl ViewState {
 }
 
 impl Store {
-    /// Opens a view on a mailbox that was brought up to date by a [`Sync`](crate::store::Sync): it counts all
+    /// Opens a view on a mailbox that was brought up to date by a [`SyncMailbox`](crate::store::SyncMailbox): it counts all
     /// messages that are there now.
     pub fn view(&mut self, handle: &MailboxHandle, access: Access) -> View {
         let id = self.next_view_id();
@@ -202,7 +202,7 @@ impl Store {
     /// allowed (RFC 3501 §7.4.1). Costs nothing if nothing is new.
     pub fn updates(&mut self, view: &View, allow_expunge: bool) -> Updates {
         let mut updates = Updates {
-            keywords_changed: self.keywords_news(view),
+            keywords_changed: self.take_new_keywords(view),
             ..Updates::default()
         };
         let mailbox = self.mailbox_mut(&view.handle);
@@ -243,7 +243,7 @@ impl Store {
     }
 
     /// True if the mailbox has keywords that the view was not told of; they count as told by this call.
-    pub fn keywords_news(&self, view: &View) -> bool {
+    pub fn take_new_keywords(&self, view: &View) -> bool {
         let version = self.mailbox(&view.handle).keywords_version();
         view.state.keywords.replace(version) != version
     }

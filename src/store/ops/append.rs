@@ -9,7 +9,7 @@ use crate::budget::{Budget, COST_SYNC, Step, Why};
 use crate::ready;
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
-use crate::store::sync::sync_mailbox::Sync;
+use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity};
 
@@ -19,7 +19,7 @@ const BUFFER: usize = 64 * 1024;
 /// Messages on their way into a mailbox, where they become visible together. Dropped before it is done, it
 /// leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct Append {
+pub(crate) struct AppendMessages {
     handle: MailboxHandle,
     /// The one that is being received.
     message: Option<Message>,
@@ -41,11 +41,11 @@ struct Message {
 #[derive(Debug)]
 enum Stage {
     Flush,
-    Load(Sync),
+    Load(SyncMailbox),
     Deliver(Box<Delivery>),
 }
 
-impl Append {
+impl AppendMessages {
     /// Starts a message in the mailbox's `tmp/`.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Append {
                     if let Err(error) = self.finish_message() {
                         return Step::Done(Err(error));
                     }
-                    self.stage = Stage::Load(Sync::new(self.handle.clone()));
+                    self.stage = Stage::Load(SyncMailbox::new(self.handle.clone()));
                     budget.spend(COST_SYNC);
                     if budget.is_spent() {
                         return Step::Yield(Why::Budget);

@@ -19,7 +19,7 @@ use crate::store::index::mailbox::Mailbox;
 use crate::store::index::view::View;
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
-use crate::store::sync::sync_mailbox::Sync;
+use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::sync::uid_list::FindListed;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Keyword, NumberSet, Uid};
@@ -31,7 +31,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Copies messages of a view.
 #[derive(Debug)]
-pub(crate) struct Copy {
+pub(crate) struct CopyMessages {
     source: MailboxHandle,
     /// What is left to copy.
     uids: NumberSet,
@@ -45,11 +45,11 @@ pub(crate) struct Copy {
 
 #[derive(Debug)]
 enum Stage {
-    Load(Sync),
+    Load(SyncMailbox),
     Take,
     Octets(Box<Octets>),
     /// A file was not where it should be.
-    Resync(Sync),
+    Resync(SyncMailbox),
     Names(Box<FindListed>),
     Deliver(Box<Delivery>),
 }
@@ -70,7 +70,7 @@ struct Taken {
     ready: Ready,
 }
 
-impl Copy {
+impl CopyMessages {
     /// Copies the messages with these UIDs that the view counts.
     pub(crate) fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
         let counted = uids
@@ -86,7 +86,7 @@ impl Copy {
 
     pub(crate) fn of(source: MailboxHandle, uids: NumberSet, destination: MailboxHandle) -> Self {
         Self {
-            stage: Stage::Load(Sync::new(destination.clone())),
+            stage: Stage::Load(SyncMailbox::new(destination.clone())),
             source,
             uids,
             last_uid: 0,
@@ -178,7 +178,7 @@ impl Copy {
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.tries < MOST_TRIES => {
                 self.tries += 1;
                 store.mailbox_mut(&self.source).suspect();
-                return Ok(Stage::Resync(Sync::new(self.source.clone())));
+                return Ok(Stage::Resync(SyncMailbox::new(self.source.clone())));
             }
             Err(error) => return Err(StoreError::from_io("copying a message", error)),
         };

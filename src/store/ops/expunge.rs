@@ -17,7 +17,7 @@ use crate::types::{Flags, NumberSet};
 
 /// Removes deleted messages.
 #[derive(Debug)]
-pub(crate) struct Expunge {
+pub(crate) struct ExpungeMessages {
     handle: MailboxHandle,
     uids: Option<NumberSet>,
     /// Remove messages whether marked or not.
@@ -39,7 +39,7 @@ enum Stage {
     Ended,
 }
 
-impl Expunge {
+impl ExpungeMessages {
     /// All deleted messages, or those among the given UIDs.
     pub(crate) fn new(handle: MailboxHandle, uids: Option<NumberSet>) -> Self {
         Self {

@@ -78,7 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else changed or
-    /// removed it: do a [`Sync`](crate::store::Sync), try once more.
+    /// removed it: do a [`SyncMailbox`](crate::store::SyncMailbox), try once more.
     pub fn change_flags(
         &mut self,
         view: &View,

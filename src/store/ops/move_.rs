@@ -5,12 +5,12 @@
 //! who changed its flags, is looked for again; and if an original cannot be removed, its copy is, provided
 //! that the original is there to be seen.
 
-use super::copy::Copy;
-use super::expunge::Expunge;
+use super::copy::CopyMessages;
+use super::expunge::ExpungeMessages;
 use crate::budget::{Budget, Step};
 use crate::ready;
 use crate::store::index::view::View;
-use crate::store::sync::sync_mailbox::Sync;
+use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{NumberSet, Uid};
 
@@ -19,7 +19,7 @@ const MOST_TRIES: u32 = 3;
 
 /// Moves messages of a view.
 #[derive(Debug)]
-pub(crate) struct Move {
+pub(crate) struct MoveMessages {
     source: MailboxHandle,
     destination: MailboxHandle,
     /// UIDs in the source and in the destination.
@@ -30,36 +30,36 @@ pub(crate) struct Move {
 
 #[derive(Debug)]
 enum Stage {
-    Copy(Box<Copy>),
-    Remove(Box<Expunge>),
-    Resync(Sync),
+    Copy(Box<CopyMessages>),
+    Remove(Box<ExpungeMessages>),
+    Resync(SyncMailbox),
     /// Removing the copies of what could not be removed, for that reason.
-    Undo(Box<Expunge>, StoreError),
+    Undo(Box<ExpungeMessages>, StoreError),
 }
 
-/// What became of a [`Move`].
+/// What became of a [`MoveMessages`].
 #[derive(Debug)]
-pub(crate) struct Moved {
+pub(crate) struct MoveOutcome {
     /// The UIDs that moved messages had in the source and have in the destination, ascending.
     pub uids: Vec<(Uid, Uid)>,
     /// Why the others are where they were, if there are any.
     pub result: Result<(), StoreError>,
 }
 
-impl Move {
+impl MoveMessages {
     /// Moves the messages with these UIDs that the view counts.
     pub(crate) fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
-        let copy = Copy::new(source, uids, destination.clone());
+        let copy = CopyMessages::new(source, uids, destination.clone());
         Self::by(copy, source.handle().clone(), destination)
     }
 
     /// Moves the messages with these UIDs.
     pub(crate) fn of(source: MailboxHandle, uids: NumberSet, destination: MailboxHandle) -> Self {
-        let copy = Copy::of(source.clone(), uids, destination.clone());
+        let copy = CopyMessages::of(source.clone(), uids, destination.clone());
         Self::by(copy, source, destination)
     }
 
-    fn by(copy: Copy, source: MailboxHandle, destination: MailboxHandle) -> Self {
+    fn by(copy: CopyMessages, source: MailboxHandle, destination: MailboxHandle) -> Self {
         Self {
             source,
             destination,
@@ -70,7 +70,7 @@ impl Move {
     }
 
     /// To be stepped until done.
-    pub(crate) fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<Moved> {
+    pub(crate) fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<MoveOutcome> {
         loop {
             let next = match &mut self.stage {
                 Stage::Copy(_) if !store.mailbox(&self.source).is_writable() => {
@@ -108,7 +108,10 @@ impl Move {
     /// Removes the originals, marked as deleted or not.
     fn remove(&self) -> Stage {
         let originals = self.copied.iter().map(|&(from, _)| one(from)).collect();
-        Stage::Remove(Box::new(Expunge::moved(self.source.clone(), originals)))
+        Stage::Remove(Box::new(ExpungeMessages::moved(
+            self.source.clone(),
+            originals,
+        )))
     }
 
     fn removed(&mut self, store: &Store) -> Result<Option<Stage>, StoreError> {
@@ -123,7 +126,7 @@ impl Move {
         if self.tries == MOST_TRIES {
             return Err(StoreError::InUse);
         }
-        Ok(Some(Stage::Resync(Sync::new(self.source.clone()))))
+        Ok(Some(Stage::Resync(SyncMailbox::new(self.source.clone()))))
     }
 
     fn undo(&self, store: &Store, error: StoreError) -> Stage {
@@ -134,7 +137,7 @@ impl Move {
         };
         let left = self.copied.iter().filter(is_seen);
         let copies = left.map(|&(_, to)| one(to)).collect();
-        let undo = Expunge::moved(self.destination.clone(), copies);
+        let undo = ExpungeMessages::moved(self.destination.clone(), copies);
         Stage::Undo(Box::new(undo), error)
     }
 
@@ -145,7 +148,7 @@ impl Move {
         (!table.record(index).is_dead()).then_some(index)
     }
 
-    fn finish(&mut self, store: &Store) -> Moved {
+    fn finish(&mut self, store: &Store) -> MoveOutcome {
         let mut uids = std::mem::take(&mut self.copied);
         uids.retain(|&(uid, _)| self.index(store, uid).is_none());
         // If it is stepped again, there is nothing to be done.
@@ -154,11 +157,11 @@ impl Move {
             Stage::Undo(_, error) => Err(error),
             _ => Ok(()),
         };
-        Moved { uids, result }
+        MoveOutcome { uids, result }
     }
 
-    fn failed(&self, error: StoreError) -> Moved {
-        Moved {
+    fn failed(&self, error: StoreError) -> MoveOutcome {
+        MoveOutcome {
             uids: Vec::new(),
             result: Err(error),
         }

@@ -36,7 +36,7 @@ impl Store {
     /// Opens a message.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`Sync`](crate::store::Sync), try once
+    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`SyncMailbox`](crate::store::SyncMailbox), try once
     /// more.
     pub fn open_message(
         &mut self,

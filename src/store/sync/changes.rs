@@ -1,9 +1,9 @@
 //! Which mailboxes are worth another look by those who wait for changes.
 //!
 //! There are three ways to hear of a change. The kernel tells what other programs do
-//! ([`Store::poll_watch`]). What sessions of this process do, or find when they look, is noted here and
+//! ([`Store::poll_inotify`]). What sessions of this process do, or find when they look, is noted here and
 //! told by [`Store::take_changed`]. What neither tells of is found by looking again at the time that
-//! [`Store::next_look`] says.
+//! [`Store::next_check`] says.
 
 use std::time::{Duration, Instant};
 
@@ -49,17 +49,17 @@ impl Store {
         changed
     }
 
-    /// When to ask [`Self::may_have_news`] again, if views wait for changes: `None` where the kernel
+    /// When to ask [`Self::may_have_changed`] again, if views wait for changes: `None` where the kernel
     /// tells of all changes and the last look left nothing open.
-    pub fn next_look(&self, handle: &MailboxHandle, now: Instant) -> Option<Instant> {
+    pub fn next_check(&self, handle: &MailboxHandle, now: Instant) -> Option<Instant> {
         let mailbox = self.mailbox(handle);
         let is_told = mailbox.hearing.is_watching() && mailbox.disk.ghosts == 0;
         let rests = mailbox.is_void() || is_told && mailbox.is_quiet(false);
         (!rests).then(|| now + LOOK_EVERY)
     }
 
-    /// True unless a look at the time stamps shows that a [`Sync`](crate::store::Sync) would find nothing.
-    pub fn may_have_news(&mut self, handle: &MailboxHandle, budget: &mut Budget<'_>) -> bool {
+    /// True unless a look at the time stamps shows that a [`SyncMailbox`](crate::store::SyncMailbox) would find nothing.
+    pub fn may_have_changed(&mut self, handle: &MailboxHandle, budget: &mut Budget<'_>) -> bool {
         let mailbox = self.mailbox_mut(handle);
         mailbox.is_void() || !mailbox.is_up_to_date(false, budget)
     }

@@ -143,8 +143,8 @@ impl Hearing {
 
 impl Store {
     /// Asks the kernel to tell of changes in all mailboxes that are open. From then on somebody has to
-    /// call [`Self::poll_watch`] whenever [`Self::watch_fd`] is readable, before any session is run; a
-    /// [`Sync`](crate::store::Sync) trusts it and makes no system call where nothing was heard of.
+    /// call [`Self::poll_inotify`] whenever [`Self::inotify_fd`] is readable, before any session is run; a
+    /// [`SyncMailbox`](crate::store::SyncMailbox) trusts it and makes no system call where nothing was heard of.
     ///
     /// # Errors
     /// There is no instance to be had. The store goes on by looking at time stamps.
@@ -166,13 +166,13 @@ impl Store {
     }
 
     /// The descriptor to poll for reading.
-    pub fn watch_fd(&self) -> Option<BorrowedFd<'_>> {
+    pub fn inotify_fd(&self) -> Option<BorrowedFd<'_>> {
         self.watch.as_ref().map(|watch| watch.inotify.as_fd())
     }
 
     /// Takes what the kernel has to tell. Returns the mailboxes that changed by somebody else's doing,
     /// whose sessions may want to look.
-    pub fn poll_watch(&mut self) -> Vec<MailboxHandle> {
+    pub fn poll_inotify(&mut self) -> Vec<MailboxHandle> {
         let mut changed: Vec<usize> = Vec::new();
         let mut buffer = [0; BUFFER];
         while let Some(watch) = &mut self.watch {

@@ -17,7 +17,7 @@ const TRUST: Duration = Duration::from_secs(30);
 
 /// Brings a mailbox up to date. Sessions that want the same at the same time share the work.
 #[derive(Debug)]
-pub(crate) struct Sync {
+pub(crate) struct SyncMailbox {
     handle: MailboxHandle,
     /// A read-write view is about to be opened.
     moves: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Sync {
     is_ours: bool,
 }
 
-impl Sync {
+impl SyncMailbox {
     /// For a mailbox that views are open on; files move from `new/` to `cur/` if one of those is read-write.
     pub(crate) fn new(handle: MailboxHandle) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::rig::{Rig, mailbox};
-use crate::store::{Access, Delete, Rename, Store, StoreError, Subscribe};
+use crate::store::{Access, DeleteMailbox, RenameMailbox, Store, StoreError, SubscribeMailbox};
 use crate::types::{BboardName, MailboxName, MailboxRef};
 
 fn name(text: &str) -> MailboxName {
@@ -11,12 +11,12 @@ fn name(text: &str) -> MailboxName {
 }
 
 fn rename(rig: &Rig, store: &mut Store, from: &str, to: &str) -> Result<(), StoreError> {
-    let mut rename = Rename::new(rig.account.clone(), name(from), name(to));
+    let mut rename = RenameMailbox::new(rig.account.clone(), name(from), name(to));
     rig.drive(|budget| rename.step(store, budget))
 }
 
 fn delete(rig: &Rig, store: &mut Store, text: &str) -> Result<(), StoreError> {
-    let mut delete = Delete::new(rig.account.clone(), name(text));
+    let mut delete = DeleteMailbox::new(rig.account.clone(), name(text));
     rig.drive(|budget| delete.step(store, budget))
 }
 
@@ -124,7 +124,7 @@ fn boards_are_mailboxes_of_their_own() {
     let session = rig.open_ref(store, &board, Access::ReadOnly);
     assert_eq!(session.view.exists(), 1);
     let store = session.store;
-    let mut subscribe = Subscribe::new(rig.account.clone(), board.clone(), true);
+    let mut subscribe = SubscribeMailbox::new(rig.account.clone(), board.clone(), true);
     rig.drive(|budget| subscribe.step(&store, budget))
         .expect("subscribed");
     assert_eq!(store.subscriptions(&rig.account).expect("read"), [board]);
@@ -136,7 +136,7 @@ fn who_has_no_mail_yet_can_subscribe() {
     let rig = Rig::new();
     fs::remove_dir_all(rig.root()).expect("removed");
     let store = rig.store();
-    let mut subscribe = Subscribe::new(rig.account.clone(), mailbox("INBOX"), true);
+    let mut subscribe = SubscribeMailbox::new(rig.account.clone(), mailbox("INBOX"), true);
     rig.drive(|budget| subscribe.step(&store, budget))
         .expect("subscribed");
     assert_eq!(
@@ -157,7 +157,7 @@ fn couriers_subscriptions_are_shown_and_taken_over() {
     let shown = store.subscriptions(&rig.account).expect("read");
     assert_eq!(shown, [mailbox("Caf&AOk-"), mailbox("INBOX")]);
     assert!(!rig.root().join("subscriptions").exists());
-    let mut subscribe = Subscribe::new(rig.account.clone(), mailbox("INBOX"), false);
+    let mut subscribe = SubscribeMailbox::new(rig.account.clone(), mailbox("INBOX"), false);
     rig.drive(|budget| subscribe.step(&store, budget))
         .expect("unsubscribed");
     assert_eq!(

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, Clock, Step, SystemClock, Why};
 use crate::store::{
-    Access, Account, Append, Copy, Cursor, Expunge, FlagChange, MailboxHandle, Move, Settings,
-    Store, StoreError, Sync, View, filename,
+    Access, Account, AppendMessages, CopyMessages, Cursor, ExpungeMessages, FlagChange,
+    MailboxHandle, MoveMessages, Settings, Store, StoreError, SyncMailbox, View, filename,
 };
 use crate::types::{
     FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet,
@@ -73,7 +73,7 @@ impl Writer {
         }
         let inbox = MailboxRef::Personal(MailboxName::inbox());
         let handle = store.open(account, &inbox).expect("opened");
-        let mut sync = Sync::for_open(handle.clone(), Access::ReadWrite);
+        let mut sync = SyncMailbox::for_open(handle.clone(), Access::ReadWrite);
         drive(|budget| sync.step(&mut store, budget)).expect("synced");
         let view = store.view(&handle, Access::ReadWrite);
         Self {
@@ -111,7 +111,7 @@ impl Writer {
             system: flags,
             keywords: Vec::new(),
         };
-        let begun = Append::begin(&mut self.store, &self.handle, flags, None, wall);
+        let begun = AppendMessages::begin(&mut self.store, &self.handle, flags, None, wall);
         let mut append = begun.expect("begun");
         append.write(text.as_bytes()).expect("written");
         drive(|budget| append.step(&mut self.store, budget)).expect("appended");
@@ -121,7 +121,7 @@ impl Writer {
     fn copy(&mut self) {
         let Some(message) = self.pick() else { return };
         let uids = NumberSet::range(message.uid.get(), message.uid.get());
-        let mut copy = Copy::new(&self.view, uids, self.handle.clone());
+        let mut copy = CopyMessages::new(&self.view, uids, self.handle.clone());
         match drive(|budget| copy.step(&mut self.store, budget)) {
             Ok(_) | Err(StoreError::Gone) => {}
             Err(error) => panic!("{error:?}"),
@@ -132,7 +132,7 @@ impl Writer {
     fn move_one(&mut self) {
         let Some(message) = self.pick() else { return };
         let uids = NumberSet::range(message.uid.get(), message.uid.get());
-        let mut moving = Move::new(&self.view, uids, self.handle.clone());
+        let mut moving = MoveMessages::new(&self.view, uids, self.handle.clone());
         match drive(|budget| moving.step(&mut self.store, budget)).result {
             Ok(()) | Err(StoreError::Gone | StoreError::InUse) => {}
             Err(error) => panic!("{error:?}"),
@@ -190,13 +190,13 @@ impl Writer {
     }
 
     fn expunge(&mut self) -> u32 {
-        let mut expunge = Expunge::new(self.handle.clone(), None);
+        let mut expunge = ExpungeMessages::new(self.handle.clone(), None);
         drive(|budget| expunge.step(&mut self.store, budget)).expect("expunged")
     }
 
     fn look(&mut self, seen: &Mutex<Seen>) {
-        self.store.poll_watch();
-        let mut sync = Sync::new(self.handle.clone());
+        self.store.poll_inotify();
+        let mut sync = SyncMailbox::new(self.handle.clone());
         drive(|budget| sync.step(&mut self.store, budget)).expect("synced");
         let before = self.view.exists();
         let updates = self.store.updates(&self.view, true);

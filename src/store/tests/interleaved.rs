@@ -9,17 +9,18 @@ use proptest::prelude::*;
 use super::rig::{Rig, mailbox};
 use crate::budget::{Budget, Clock, Step, Why};
 use crate::store::{
-    Access, Append, Copy, Expunge, FlagChange, MailboxHandle, Store, StoreError, Sync, View,
+    Access, AppendMessages, CopyMessages, ExpungeMessages, FlagChange, MailboxHandle, Store,
+    StoreError, SyncMailbox, View,
 };
 use crate::types::{FlagList, FlagOperation, Flags, KeywordSet, NumberSet};
 
 const SESSIONS: usize = 4;
 
 enum Job {
-    Sync(Sync),
-    Append(Box<Append>),
-    Copy(Box<Copy>),
-    Expunge(Box<Expunge>),
+    Sync(SyncMailbox),
+    Append(Box<AppendMessages>),
+    Copy(Box<CopyMessages>),
+    Expunge(Box<ExpungeMessages>),
 }
 
 #[derive(Debug, Clone)]
@@ -152,7 +153,7 @@ impl World {
         self.count += 1;
         let text = format!("text {:05}", self.count);
         let job = match *doing {
-            Doing::Sync => Some(Job::Sync(Sync::new(self.handle.clone()))),
+            Doing::Sync => Some(Job::Sync(SyncMailbox::new(self.handle.clone()))),
             Doing::Append(is_seen) => {
                 let system = if is_seen { Flags::SEEN } else { Flags::NONE };
                 let flags = FlagList {
@@ -160,7 +161,7 @@ impl World {
                     keywords: Vec::new(),
                 };
                 let wall = self.rig.clock.wall();
-                let begun = Append::begin(&mut self.store, &self.handle, flags, None, wall);
+                let begun = AppendMessages::begin(&mut self.store, &self.handle, flags, None, wall);
                 let mut append = begun.expect("begun");
                 append.write(text.as_bytes()).expect("written");
                 Some(Job::Append(Box::new(append)))
@@ -171,10 +172,10 @@ impl World {
                 let message = self.store.message(view, first);
                 message.map(|message| {
                     let uids = NumberSet::range(message.uid.get(), message.uid.get() + 1);
-                    Job::Copy(Box::new(Copy::new(view, uids, self.handle.clone())))
+                    Job::Copy(Box::new(CopyMessages::new(view, uids, self.handle.clone())))
                 })
             }
-            Doing::Expunge => Some(Job::Expunge(Box::new(Expunge::new(
+            Doing::Expunge => Some(Job::Expunge(Box::new(ExpungeMessages::new(
                 self.handle.clone(),
                 None,
             )))),
@@ -254,7 +255,7 @@ impl World {
     fn step(&mut self, number: usize) -> bool {
         let clock = &self.rig.clock;
         let store = &mut self.store;
-        store.poll_watch();
+        store.poll_inotify();
         let mut budget = Budget::new(clock, 1, Duration::from_secs(1));
         let Some(job) = &mut self.clients[number].job else {
             return false;
@@ -293,7 +294,7 @@ impl World {
         self.rig.clock.advance(Duration::from_secs(1));
         self.rig.stir(self.rig.root());
         for number in 0..SESSIONS {
-            self.store.poll_watch();
+            self.store.poll_inotify();
             self.rig
                 .sync(&mut self.store, &self.handle)
                 .expect("synced");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::rig::{Rig, mailbox, numbers};
 use crate::budget::{Budget, Clock, Step};
-use crate::store::{Append, DefineKeywords, StoreError};
+use crate::store::{AppendMessages, DefineKeywords, StoreError};
 use crate::types::{DateTime, FlagList, Flags, Keyword, KeywordSet, MailboxName};
 
 fn keyword(name: &str) -> Keyword {
@@ -30,8 +30,8 @@ fn appends_with_flags_date_and_sizes() {
         let date = Some(DateTime {
             unix: 1_577_872_800,
         });
-        let mut append =
-            Append::begin(&mut store, &handle, flags, date, rig.clock.wall()).expect("begun");
+        let mut append = AppendMessages::begin(&mut store, &handle, flags, date, rig.clock.wall())
+            .expect("begun");
         for octet in b"From: a\r\n\r\nb\r\n" {
             append.write(&[*octet]).expect("written");
         }
@@ -84,7 +84,8 @@ fn several_messages_appear_together() {
         let begin = |session: &mut super::rig::Session| {
             let store = &mut session.store;
             let mut append =
-                Append::begin(store, &session.handle, flags.clone(), None, wall).expect("begun");
+                AppendMessages::begin(store, &session.handle, flags.clone(), None, wall)
+                    .expect("begun");
             append.write(b"second").expect("written");
             append
                 .another(store, seen.clone(), None, wall)
@@ -114,7 +115,8 @@ fn what_is_not_delivered_leaves_nothing() {
     let mut session = rig.inbox();
     let begin = |session: &mut super::rig::Session| {
         let (flags, wall) = (FlagList::default(), rig.clock.wall());
-        Append::begin(&mut session.store, &session.handle, flags, None, wall).expect("begun")
+        AppendMessages::begin(&mut session.store, &session.handle, flags, None, wall)
+            .expect("begun")
     };
     let mut append = begin(&mut session);
     append.write(b"half").expect("written");
@@ -141,7 +143,7 @@ fn a_client_that_leaves_in_the_middle_leaves_nothing() {
     let mut session = rig.inbox();
     for steps in 0..40 {
         let (flags, wall) = (FlagList::default(), rig.clock.wall());
-        let begun = Append::begin(&mut session.store, &session.handle, flags, None, wall);
+        let begun = AppendMessages::begin(&mut session.store, &session.handle, flags, None, wall);
         let mut append = begun.expect("begun");
         append.write(b"text").expect("written");
         let mut is_done = false;

@@ -155,7 +155,7 @@ impl World {
     }
 
     fn sync(&mut self, number: usize) {
-        self.sessions[number].store.poll_watch();
+        self.sessions[number].store.poll_inotify();
         self.sessions[number].sync(&self.rig);
     }
 

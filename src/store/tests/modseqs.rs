@@ -28,7 +28,7 @@ fn rig() -> Rig {
 
 impl Session {
     fn modseq(&self, number: u32) -> u64 {
-        self.store.modseq(&self.view, &self.message(number))
+        self.store.mod_sequence(&self.view, &self.message(number))
     }
 
     fn modseqs(&self) -> Vec<u64> {
@@ -38,7 +38,7 @@ impl Session {
     }
 
     fn highest(&self) -> u64 {
-        self.store.told_modseq(&self.view)
+        self.store.announced_mod_sequence(&self.view)
     }
 
     fn vanished(&self, since: u64) -> NumberSet {
@@ -211,7 +211,7 @@ fn expunges_held_back_lower_what_was_told() {
     session.sync(&rig);
     session.store.updates(&session.view, false);
     let before = session.highest();
-    assert!(session.store.holds_expunges(&session.view));
+    assert!(session.store.has_pending_expunges(&session.view));
     let flagged = session.flag(&rig, 3);
     assert!(flagged > session.highest() && session.highest() == before);
     assert_eq!(session.vanished(1), numbers(&[]), "it still has a number");
@@ -237,7 +237,10 @@ fn flags_that_were_not_told_yet_lower_what_was_told() {
     };
     assert!(rig.drive(seen).expect("changed"));
     assert!(session.modseq(3) > before);
-    assert_eq!(session.store.told_modseq(&other), session.modseq(3));
+    assert_eq!(
+        session.store.announced_mod_sequence(&other),
+        session.modseq(3)
+    );
     assert!(session.highest() < session.modseq(3), "it was not told");
     let updates = session.store.updates(&session.view, false);
     assert_eq!(updates.flags_changed, numbers(&[3]));
@@ -307,5 +310,5 @@ fn a_message_that_is_not_there_has_the_least_one() {
         number: 1,
         uid: Uid::new(99).expect("a UID"),
     };
-    assert_eq!(session.store.modseq(&session.view, &nobody), 1);
+    assert_eq!(session.store.mod_sequence(&session.view, &nobody), 1);
 }

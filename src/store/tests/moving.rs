@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::rig::{Rig, Session, mailbox, numbers};
-use crate::store::{Access, Move, Moved, StoreError, lock};
+use crate::store::{Access, MoveMessages, MoveOutcome, StoreError, lock};
 use crate::types::{Flags, MailboxName};
 
 /// INBOX with four messages, the third of which is deleted, and an empty Work.
@@ -29,9 +29,9 @@ fn move_to_work(
     inbox: &mut Session,
     uids: &[u32],
     mut meanwhile: impl FnMut(),
-) -> (Moved, Vec<(u32, u32)>) {
+) -> (MoveOutcome, Vec<(u32, u32)>) {
     let work = inbox.store.open(&rig.account, &mailbox("Work"));
-    let mut moving = Move::new(&inbox.view, numbers(uids), work.expect("opened"));
+    let mut moving = MoveMessages::new(&inbox.view, numbers(uids), work.expect("opened"));
     let moved = rig.drive(|budget| {
         meanwhile();
         moving.step(&mut inbox.store, budget)

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::rig::{Rig, Session};
 use crate::budget::{Budget, Clock};
-use crate::store::{Access, Delete};
+use crate::store::{Access, DeleteMailbox};
 use crate::types::{FlagOperation, Flags, MailboxName};
 
-fn may_have_news(rig: &Rig, session: &mut Session) -> bool {
+fn may_have_changed(rig: &Rig, session: &mut Session) -> bool {
     let mut budget = Budget::unlimited(&rig.clock);
-    session.store.may_have_news(&session.handle, &mut budget)
+    session.store.may_have_changed(&session.handle, &mut budget)
 }
 
 /// True if the mailbox is told to have changed.
@@ -49,11 +49,11 @@ fn a_mailbox_that_was_deleted_has_changed() {
     store.create(&rig.account, &name).expect("created");
     let mut session = rig.open(store, "Work", Access::ReadWrite);
     session.store.take_changed();
-    let mut delete = Delete::new(rig.account.clone(), name);
+    let mut delete = DeleteMailbox::new(rig.account.clone(), name);
     rig.drive(|budget| delete.step(&mut session.store, budget))
         .expect("deleted");
     assert!(has_changed(&mut session));
-    assert!(may_have_news(&rig, &mut session));
+    assert!(may_have_changed(&rig, &mut session));
 }
 
 #[test]
@@ -63,14 +63,14 @@ fn a_mailbox_is_looked_at_again_unless_the_kernel_tells_of_it() {
     let mut store = rig.store();
     store.start_watching().expect("an instance");
     let mut session = rig.open(store, "INBOX", Access::ReadWrite);
-    let next = |session: &Session| session.store.next_look(&session.handle, rig.clock.now());
-    session.store.poll_watch();
+    let next = |session: &Session| session.store.next_check(&session.handle, rig.clock.now());
+    session.store.poll_inotify();
     session.sync(&rig);
     assert_eq!(next(&session), None);
     rig.clock.advance(Duration::from_secs(3600));
     assert_eq!(next(&session), None, "no matter how long ago");
     rig.deliver("2.b.h", "b");
-    session.store.poll_watch();
+    session.store.poll_inotify();
     assert!(next(&session).is_some(), "something was left open");
     session.sync(&rig);
     assert_eq!(next(&session), None);
@@ -82,8 +82,8 @@ fn a_mailbox_is_looked_at_again_unless_the_kernel_tells_of_it() {
     session.sync(&rig);
     rig.clock.advance(Duration::from_secs(3));
     session.sync(&rig);
-    assert!(!may_have_news(&rig, &mut session));
+    assert!(!may_have_changed(&rig, &mut session));
     rig.deliver("3.c.h", "c");
     rig.stir(rig.root());
-    assert!(may_have_news(&rig, &mut session));
+    assert!(may_have_changed(&rig, &mut session));
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::budget::{Budget, Clock, FakeClock, Step, Why};
 use crate::store::{
-    Access, Account, Append, Copy, Expunge, FlagChange, MailboxHandle, MessageRef, Settings, Store,
-    StoreError, Sync, Updates, View,
+    Access, Account, AppendMessages, CopyMessages, ExpungeMessages, FlagChange, MailboxHandle,
+    MessageRef, Settings, Store, StoreError, SyncMailbox, Updates, View,
 };
 use crate::types::{
     FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet, Uid,
@@ -112,7 +112,7 @@ impl Rig {
     }
 
     pub(crate) fn sync(&self, store: &mut Store, handle: &MailboxHandle) -> Result<(), StoreError> {
-        let mut sync = Sync::new(handle.clone());
+        let mut sync = SyncMailbox::new(handle.clone());
         self.drive(|budget| sync.step(store, budget))
     }
 
@@ -122,7 +122,7 @@ impl Rig {
 
     pub(crate) fn open_ref(&self, mut store: Store, name: &MailboxRef, access: Access) -> Session {
         let handle = store.open(&self.account, name).expect("opened");
-        let mut sync = Sync::for_open(handle.clone(), access);
+        let mut sync = SyncMailbox::for_open(handle.clone(), access);
         self.drive(|budget| sync.step(&mut store, budget))
             .expect("synced");
         let view = store.view(&handle, access);
@@ -214,7 +214,7 @@ impl Rig {
         text: &str,
         flags: FlagList,
     ) -> Result<Uid, StoreError> {
-        let mut append = Append::begin(store, handle, flags, None, self.clock.wall())?;
+        let mut append = AppendMessages::begin(store, handle, flags, None, self.clock.wall())?;
         append.write(text.as_bytes())?;
         self.drive(|budget| append.step(store, budget))
             .map(|(_, uids)| uids.iter().last().and_then(Uid::new).expect("one message"))
@@ -300,7 +300,7 @@ impl Session {
     }
 
     pub(crate) fn expunge(&mut self, rig: &Rig) -> Result<u32, StoreError> {
-        let mut expunge = Expunge::new(self.handle.clone(), None);
+        let mut expunge = ExpungeMessages::new(self.handle.clone(), None);
         rig.drive(|budget| expunge.step(&mut self.store, budget))
     }
 
@@ -311,7 +311,7 @@ impl Session {
         destination: &str,
     ) -> Result<Vec<(u32, u32)>, StoreError> {
         let destination = self.store.open(&rig.account, &mailbox(destination))?;
-        let mut copy = Copy::new(&self.view, uids, destination);
+        let mut copy = CopyMessages::new(&self.view, uids, destination);
         let copied = rig.drive(|budget| copy.step(&mut self.store, budget))?;
         Ok(copied
             .into_iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rig::{Rig, Session};
 use crate::budget::{Budget, Step, Why};
-use crate::store::{Access, StoreError, Sync, lock};
+use crate::store::{Access, StoreError, SyncMailbox, lock};
 use crate::types::{FlagOperation, Flags, KeywordSet};
 
 const GUID: &str = "Ga8e4143b4782036b5f32000083ecc375";
@@ -106,7 +106,7 @@ fn a_file_that_comes_back_in_time_is_no_other_message() {
     rig.clock.advance(Duration::from_secs(1));
     session.sync(&rig);
     rig.rename("cur/1.a.h:2,", "tmp/elsewhere");
-    let mut sync = Sync::new(session.handle.clone());
+    let mut sync = SyncMailbox::new(session.handle.clone());
     let mut budget = Budget::unlimited(&rig.clock);
     let step = sync.step(&mut session.store, &mut budget);
     assert!(
@@ -132,7 +132,7 @@ fn a_directory_that_will_not_hold_still_declares_nobody_gone() {
     rig.deliver("2.b.h", "b");
     let mut session = rig.inbox();
     rig.remove("cur/1.a.h:2,");
-    let mut sync = Sync::new(session.handle.clone());
+    let mut sync = SyncMailbox::new(session.handle.clone());
     rig.drive(|budget| {
         rig.stir(rig.root());
         sync.step(&mut session.store, budget)
@@ -397,7 +397,10 @@ fn sessions_share_a_pass_and_its_lock_ends_with_them() {
     let handle = store
         .open(&rig.account, &super::rig::mailbox("INBOX"))
         .expect("opened");
-    let (mut one, mut two) = (Sync::new(handle.clone()), Sync::new(handle.clone()));
+    let (mut one, mut two) = (
+        SyncMailbox::new(handle.clone()),
+        SyncMailbox::new(handle.clone()),
+    );
     for _ in 0..1000 {
         let mut budget = Budget::new(&rig.clock, 1, Duration::from_secs(1));
         let _ = one.step(&mut store, &mut budget);
@@ -433,7 +436,7 @@ fn a_file_that_goes_before_it_is_numbered_is_no_message() {
         let handle = store
             .open(&rig.account, &super::rig::mailbox("INBOX"))
             .expect("opened");
-        let mut sync = Sync::for_open(handle.clone(), Access::ReadOnly);
+        let mut sync = SyncMailbox::for_open(handle.clone(), Access::ReadOnly);
         let lock = rig.root().join("dovecot-uidlist.lock");
         let mut goes = Some("cur/1.a.h:2,").filter(|_| goes);
         let left = 2 - usize::from(goes.is_some());
@@ -458,7 +461,7 @@ fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
     let mut store = rig.store();
     store.start_watching().expect("an instance");
     let mut session = rig.open(store, "INBOX", Access::ReadWrite);
-    session.store.poll_watch();
+    session.store.poll_inotify();
     session.sync(&rig);
     session.sync(&rig);
     // Our own renames and deliveries are not news.
@@ -472,12 +475,12 @@ fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
         .expect("stored");
     rig.append(&mut session, "new", Flags::NONE);
     session.expunge(&rig).expect("expunged");
-    assert!(session.store.poll_watch().is_empty());
+    assert!(session.store.poll_inotify().is_empty());
     // Nobody looks until the kernel has told.
     rig.rename("cur/2.b.h:2,", "cur/2.b.h:2,F");
     session.sync(&rig);
     assert!(!session.flags(2).contains(Flags::FLAGGED));
-    assert_eq!(session.store.poll_watch(), [session.handle.clone()]);
+    assert_eq!(session.store.poll_inotify(), [session.handle.clone()]);
     let news = session.news(&rig);
     assert_eq!(news.expunged, [1]);
     assert!(session.flags(1).contains(Flags::FLAGGED));

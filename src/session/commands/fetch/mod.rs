@@ -178,7 +178,7 @@ impl Fetch {
         let (Some(since), Some(view)) = (self.changed_since, cx.core.view()) else {
             return false;
         };
-        self.gathered.is_none() && cx.store.modseq(view, message) <= since
+        self.gathered.is_none() && cx.store.mod_sequence(view, message) <= since
     }
 
     fn fetch(&mut self, message: &MessageRef, cx: &mut Cx<'_, '_>) -> Step<Result<(), StoreError>> {

@@ -345,7 +345,9 @@ impl Judge<'_> {
             } => self.sent_date(*when, *day),
             SearchKey::Older(seconds) => Ok(self.age()? >= i64::from(*seconds)),
             SearchKey::Younger(seconds) => Ok(self.age()? <= i64::from(*seconds)),
-            SearchKey::ModSeq(least) => Ok(self.store.modseq(self.view, self.message) >= *least),
+            SearchKey::ModSeq(least) => {
+                Ok(self.store.mod_sequence(self.view, self.message) >= *least)
+            }
             SearchKey::Larger(size) => Ok(self.facts.size()? > u64::from(*size)),
             SearchKey::Smaller(size) => Ok(self.facts.size()? < u64::from(*size)),
             // ALL; the others are tests of their own.

@@ -43,7 +43,7 @@ use crate::types::{Flags, KeywordSet, NumberSet};
 
 /// What a mailbox knows besides the change of each record.
 #[derive(Debug, Default)]
-pub(crate) struct ModSeqs {
+pub(crate) struct ModSequences {
     /// No change has a lesser number from now on: the time of the clock.
     floor: u64,
     /// The last times we were told.
@@ -57,7 +57,7 @@ pub(crate) struct ModSeqs {
     wanted: Cell<bool>,
 }
 
-impl ModSeqs {
+impl ModSequences {
     /// Takes the time, so that changes are numbered after it.
     pub(crate) fn set_clock(&mut self, now: Instant, wall: SystemTime) {
         let time = wall.duration_since(SystemTime::UNIX_EPOCH);
@@ -203,7 +203,7 @@ impl Mailbox {
 
 impl Store {
     /// The mod-sequence of a message: greater than those of all changes of the mailbox before its last one.
-    pub fn modseq(&self, view: &View, message: &MessageRef) -> u64 {
+    pub fn mod_sequence(&self, view: &View, message: &MessageRef) -> u64 {
         let mailbox = self.mailbox(view.handle());
         mailbox.modseqs.wanted.set(true);
         let index = mailbox.index_of(message);
@@ -213,7 +213,7 @@ impl Store {
     /// The mod-sequence up to which a view was told of all changes: the mailbox's greatest one, or less if
     /// expunges are being held back, or others have just changed flags: a client that loses its connection
     /// now must hear of them when it comes back (RFC 7162 §3.2).
-    pub fn told_modseq(&self, view: &View) -> u64 {
+    pub fn announced_mod_sequence(&self, view: &View) -> u64 {
         let mailbox = self.mailbox(view.handle());
         mailbox.modseqs.wanted.set(true);
         let death = mailbox
@@ -225,7 +225,7 @@ impl Store {
     }
 
     /// True if the view was not told of all expunges.
-    pub fn holds_expunges(&self, view: &View) -> bool {
+    pub fn has_pending_expunges(&self, view: &View) -> bool {
         let table = &self.mailbox(view.handle()).table;
         table
             .first_death_after(view.buried(), view.last_uid())

@@ -10,7 +10,7 @@ pub(super) const REMEMBERED: usize = 4096;
 
 /// The last expunges, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::store) struct Vanished {
+pub(crate) struct Vanished {
     entries: VecDeque<(u64, u32)>,
     /// Of expunges up to this change some may be missing.
     forgotten: u64,

@@ -12,7 +12,7 @@ use crate::types::MailboxName;
 
 /// Deletes a mailbox and all that is in it; mailboxes below it stay.
 #[derive(Debug)]
-pub(crate) struct Delete {
+pub(crate) struct DeleteMailbox {
     account: Account,
     name: MailboxName,
     stage: Stage,
@@ -26,7 +26,7 @@ enum Stage {
     Remove(Removal),
 }
 
-impl Delete {
+impl DeleteMailbox {
     /// Deletes the mailbox of that name. INBOX cannot be deleted.
     pub(crate) fn new(account: Account, name: MailboxName) -> Self {
         let trash = account.root.join(layout::TRASHED);

@@ -4,9 +4,9 @@ mod delete;
 mod rename;
 mod subscribe;
 
-pub(crate) use delete::Delete;
-pub(crate) use rename::Rename;
-pub(crate) use subscribe::Subscribe;
+pub(crate) use delete::DeleteMailbox;
+pub(crate) use rename::RenameMailbox;
+pub(crate) use subscribe::SubscribeMailbox;
 
 use std::fs::DirBuilder;
 use std::io;

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use crate::budget::{Budget, COST_SYSCALL, Step};
 use crate::ready;
 use crate::store::maildir::layout;
-use crate::store::ops::move_::Move;
-use crate::store::sync::sync_mailbox::Sync;
+use crate::store::ops::move_::MoveMessages;
+use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{Account, MailboxHandle, Store, StoreError};
 use crate::types::{MailboxName, MailboxRef, NumberSet};
 
 /// Renames a mailbox and all below it; INBOX stays and only its messages move (RFC 3501 §6.3.5).
 #[derive(Debug)]
-pub(crate) struct Rename {
+pub(crate) struct RenameMailbox {
     account: Account,
     from: MailboxName,
     to: MailboxName,
@@ -24,11 +24,11 @@ pub(crate) struct Rename {
 enum Stage {
     Begin,
     /// The stages of INBOX.
-    Sync(Sync, MailboxHandle),
-    Move(Box<Move>),
+    Sync(SyncMailbox, MailboxHandle),
+    Move(Box<MoveMessages>),
 }
 
-impl Rename {
+impl RenameMailbox {
     /// Gives `from` the name `to`.
     pub(crate) fn new(account: Account, from: MailboxName, to: MailboxName) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Rename {
         store.create(&self.account, &self.to)?;
         let to = store.open(&self.account, &MailboxRef::Personal(self.to.clone()))?;
         let inbox = self.inbox(store)?;
-        Ok(Stage::Sync(Sync::new(inbox), to))
+        Ok(Stage::Sync(SyncMailbox::new(inbox), to))
     }
 
     fn inbox(&self, store: &mut Store) -> Result<MailboxHandle, StoreError> {
@@ -84,7 +84,7 @@ impl Rename {
     fn move_inbox(&self, store: &mut Store, to: MailboxHandle) -> Result<Stage, StoreError> {
         let inbox = self.inbox(store)?;
         let all = living_uids(store, &inbox);
-        Ok(Stage::Move(Box::new(Move::of(inbox, all, to))))
+        Ok(Stage::Move(Box::new(MoveMessages::of(inbox, all, to))))
     }
 
     fn rename_tree(&self, store: &mut Store) -> Result<(), StoreError> {

@@ -10,14 +10,14 @@ use crate::types::MailboxRef;
 
 /// Subscribes to a mailbox, or ends a subscription.
 #[derive(Debug)]
-pub(crate) struct Subscribe {
+pub(crate) struct SubscribeMailbox {
     account: Account,
     name: MailboxRef,
     on: bool,
     retry: Option<Retry>,
 }
 
-impl Subscribe {
+impl SubscribeMailbox {
     /// The name need not be that of a mailbox that is there (RFC 3501 §6.3.6).
     pub(crate) fn new(account: Account, name: MailboxRef, on: bool) -> Self {
         Self {
