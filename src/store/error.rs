@@ -28,7 +28,8 @@ pub enum StoreError {
     Limit(&'static str),
     /// The request makes no sense; the text says why.
     Refused(&'static str),
-    /// The mailbox was deleted, replaced or renumbered under us: what the session knows of it is void.
+    /// The mailbox was deleted, replaced or renumbered under us: what the session knows of it is
+    /// void.
     Invalidated,
     /// The system failed.
     Io {
@@ -40,8 +41,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Sorts an error of the system: a full disk is [`Self::NoSpace`], a missing file [`Self::Gone`], a
-    /// read-only file system [`Self::ReadOnly`], wrong permissions [`Self::Denied`].
+    /// Sorts an error of the system: a full disk is [`Self::NoSpace`], a missing file
+    /// [`Self::Gone`], a read-only file system [`Self::ReadOnly`], wrong permissions
+    /// [`Self::Denied`].
     pub(super) fn from_io(context: &'static str, source: io::Error) -> Self {
         use io::ErrorKind::{
             NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,

@@ -1,7 +1,8 @@
 //! The only room that touches the file system: Maildirs as Dovecot keeps them.
 //!
-//! A [`Store`] holds every mailbox that is open or was so lately; a [`View`] is what one session knows of
-//! one of them. Whatever takes long is a value to be stepped with a [`Budget`](crate::budget::Budget):
+//! A [`Store`] holds every mailbox that is open or was so lately; a [`View`] is what one session
+//! knows of one of them. Whatever takes long is a value to be stepped with a
+//! [`Budget`](crate::budget::Budget):
 //!
 //! | to | step |
 //! | --- | --- |
@@ -13,8 +14,9 @@
 //! | make a keyword known | [`DefineKeywords`] |
 //! | change the tree | [`DeleteMailbox`], [`RenameMailbox`], [`SubscribeMailbox`] |
 //!
-//! The order of a session's day: [`Store::open`], a [`SyncMailbox`], [`Store::view`]; then, for each command, a
-//! `SyncMailbox`, the work, and [`Store::updates`] at the one place where message numbers may move.
+//! The order of a session's day: [`Store::open`], a [`SyncMailbox`], [`Store::view`]; then, for
+//! each command, a `SyncMailbox`, the work, and [`Store::updates`] at the one place where message
+//! numbers may move.
 
 mod error;
 mod index;

@@ -32,8 +32,8 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Visits messages by their numbers in the view. The numbers are those that hold at the first step:
-    /// do not tell the view of expunges while it runs.
+    /// Visits messages by their numbers in the view. The numbers are those that hold at the first
+    /// step: do not tell the view of expunges while it runs.
     pub(crate) fn over_numbers(numbers: NumberSet) -> Self {
         Self::new(Wanted::Numbers(numbers))
     }

@@ -23,7 +23,8 @@ use crate::store::sync::reconcile::Pass;
 use crate::store::sync::uid_list::List;
 use crate::types::{Flags, KeywordSet, Uid, UidValidity};
 
-/// Changes of flags that are remembered one by one. A view that is further behind walks all records.
+/// Changes of flags that are remembered one by one. A view that is further behind walks all
+/// records.
 const REMEMBERED_CHANGES: usize = 1024;
 
 /// Tombstones that are kept whatever they cost, so that indexes seldom move.
@@ -125,7 +126,8 @@ impl Mailbox {
         })
     }
 
-    /// The value that its UIDs belong to. Known once a [`SyncMailbox`](crate::store::SyncMailbox) was done; 1 before.
+    /// The value that its UIDs belong to. Known once a [`SyncMailbox`](crate::store::SyncMailbox)
+    /// was done; 1 before.
     pub fn uid_validity(&self) -> UidValidity {
         self.validity
             .unwrap_or_else(|| UidValidity::new(1).expect("1 is not 0"))
@@ -186,7 +188,8 @@ impl Mailbox {
         self.validity = None;
     }
 
-    /// Takes the UIDVALIDITY that the disk tells. False if another one was told to a session already.
+    /// Takes the UIDVALIDITY that the disk tells. False if another one was told to a session
+    /// already.
     pub(crate) fn accept_validity(&mut self, validity: UidValidity) -> bool {
         let is_free = !self.disk.loaded || self.validity.is_none();
         if is_free {
@@ -215,7 +218,8 @@ impl Mailbox {
         }
     }
 
-    /// Writes other names of keywords. The mailbox is locked, and the names were read under the lock.
+    /// Writes other names of keywords. The mailbox is locked, and the names were read under the
+    /// lock.
     pub(crate) fn write_keywords(
         &mut self,
         table: KeywordTable,
@@ -272,7 +276,8 @@ impl Mailbox {
         }
     }
 
-    /// Sets flags that the disk already has; `by` is the view that wanted it so, if it was one of ours.
+    /// Sets flags that the disk already has; `by` is the view that wanted it so, if it was one of
+    /// ours.
     pub(crate) fn note_flags(
         &mut self,
         index: usize,
@@ -300,7 +305,8 @@ impl Mailbox {
         self.disown_saved_modseqs();
     }
 
-    /// Indexes, ascending, of the messages alive whose flags others than `view` changed after `told`.
+    /// Indexes, ascending, of the messages alive whose flags others than `view` changed after
+    /// `told`.
     pub(crate) fn flags_changed_after(&self, told: u64, view: u32) -> Vec<usize> {
         let published = self.table.published();
         let mut indexes: Vec<usize> = match self.recent_changes.after(told) {
@@ -330,7 +336,8 @@ impl Mailbox {
         known.map(|record| record.changed).min()
     }
 
-    /// Drops tombstones that every view knows of. Not while a scan is going on, which remembers indexes.
+    /// Drops tombstones that every view knows of. Not while a scan is going on, which remembers
+    /// indexes.
     pub(crate) fn forget_told_tombstones(&mut self) {
         if self.table.has_many_tombstones(LEAST_TOMBSTONES) && !self.is_being_scanned() {
             let told = self.live_views().map(|view| view.buried.get()).min();
@@ -424,7 +431,8 @@ impl Mailbox {
         }
     }
 
-    /// A file was not where it should be: the next [`SyncMailbox`](crate::store::SyncMailbox) must look.
+    /// A file was not where it should be: the next [`SyncMailbox`](crate::store::SyncMailbox) must
+    /// look.
     pub(crate) fn suspect(&mut self) {
         self.disk.suspicions = self.disk.suspicions.wrapping_add(1);
     }

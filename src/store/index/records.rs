@@ -4,8 +4,9 @@
 //! # The problem
 //!
 //! A mailbox of 100 000 messages is held once, whoever watches it, and must cost about 100 bytes a
-//! message. Each session numbers the messages for itself, from 1, and its numbers move only when it has
-//! been told so. And the disk, which other programs change, presents the files in no order at all.
+//! message. Each session numbers the messages for itself, from 1, and its numbers move only when it
+//! has been told so. And the disk, which other programs change, presents the files in no order at
+//! all.
 //!
 //! # The shape
 //!
@@ -18,14 +19,16 @@
 //!   told to views
 //! ```
 //!
-//! *Published* records are what views may be told of; the stretch grows only at its end, and so only
-//! with greater UIDs. *Listed* records stand in `dovecot-uidlist` but their file was not seen yet: it
-//! may be a dead line, or a file that a racing `readdir` skipped. *Strangers* are files without a UID.
+//! *Published* records are what views may be told of; the stretch grows only at its end, and so
+//! only with greater UIDs. *Listed* records stand in `dovecot-uidlist` but their file was not seen
+//! yet: it may be a dead line, or a file that a racing `readdir` skipped. *Strangers* are files
+//! without a UID.
 //!
-//! An expunged record stays as a tombstone, with the change at which it died. A view counts a published
-//! record if it is alive or died after the last change the view was told of; so the number of a record
-//! in a view is its index less the tombstones before it that the view knows. Tombstones are kept apart
-//! as a short sorted list, and dropped in batches once every view knows them.
+//! An expunged record stays as a tombstone, with the change at which it died. A view counts a
+//! published record if it is alive or died after the last change the view was told of; so the
+//! number of a record in a view is its index less the tombstones before it that the view knows.
+//! Tombstones are kept apart as a short sorted list, and dropped in batches once every view knows
+//! them.
 
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
@@ -75,7 +78,8 @@ impl State {
 /// One message. 32 bytes, because there may be 100 000 of them in each of many mailboxes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record {
-    /// When it came, its flags last changed, or it was expunged ([`crate::store::Mailbox::change`]).
+    /// When it came, its flags last changed, or it was expunged
+    /// ([`crate::store::Mailbox::change`]).
     pub(crate) changed: u64,
     /// 0 for a stranger.
     pub(crate) uid: u32,
@@ -181,7 +185,8 @@ impl Table {
         self.published - self.tombs.len()
     }
 
-    /// Grows whenever indexes of published records move; an index kept from before must be looked up anew.
+    /// Grows whenever indexes of published records move; an index kept from before must be looked
+    /// up anew.
     pub(crate) fn layout(&self) -> u32 {
         self.layout
     }
@@ -221,8 +226,8 @@ impl Table {
             .binary_search_by_key(&uid, |record| record.uid)
     }
 
-    /// The published record of that UID, if there is one. It costs no search where `number`, its number in
-    /// some view, has no tombstone before it.
+    /// The published record of that UID, if there is one. It costs no search where `number`, its
+    /// number in some view, has no tombstone before it.
     pub(crate) fn find_message(&self, uid: u32, number: u32) -> Option<usize> {
         let index = (number as usize).saturating_sub(1);
         match self.published().get(index) {
@@ -231,7 +236,8 @@ impl Table {
         }
     }
 
-    /// Adds a record at the very end; the caller keeps the order of the stretches (see [`Self::settle`]).
+    /// Adds a record at the very end; the caller keeps the order of the stretches (see
+    /// [`Self::settle`]).
     pub(crate) fn push(&mut self, found: &Found<'_>) -> Result<usize, Full> {
         debug_assert!(self.find(&found.name[..found.base_length]).is_none());
         let index = u32::try_from(self.records.len()).map_err(|_| Full)?;
@@ -309,9 +315,9 @@ impl Table {
         true
     }
 
-    /// Brings the tail in order (listed ones by UID, then strangers), and decides about each listed one:
-    /// publishes or drops them from the least UID on, until one has to wait. Returns the indexes of the
-    /// newly published.
+    /// Brings the tail in order (listed ones by UID, then strangers), and decides about each listed
+    /// one: publishes or drops them from the least UID on, until one has to wait. Returns the
+    /// indexes of the newly published.
     pub(crate) fn settle(
         &mut self,
         mut verdict: impl FnMut(&Record) -> Verdict,
@@ -422,8 +428,8 @@ impl Table {
         self.collect_garbage();
     }
 
-    /// How many published records before `index` a view no longer counts that knows of all deaths up to
-    /// `told`.
+    /// How many published records before `index` a view no longer counts that knows of all deaths
+    /// up to `told`.
     fn buried_before(&self, index: usize, told: u64) -> usize {
         let before = self
             .tombs
@@ -480,7 +486,8 @@ impl Table {
         !record.is_dead() || record.changed > told
     }
 
-    /// The numbers, in a view that knows of all deaths up to `told`, of records at ascending indexes.
+    /// The numbers, in a view that knows of all deaths up to `told`, of records at ascending
+    /// indexes.
     pub(crate) fn numbers_of(&self, indexes: &[usize], told: u64) -> NumberSet {
         let mut tombs = self.tombs.iter().peekable();
         let (mut buried, mut numbers) = (0, NumberSet::new());
@@ -503,8 +510,8 @@ impl Table {
         deaths.filter(|&change| change > told).min()
     }
 
-    /// The deaths after `told` among the records up to `last_uid`: for each its UID, and its number once
-    /// those before it were taken out.
+    /// The deaths after `told` among the records up to `last_uid`: for each its UID, and its number
+    /// once those before it were taken out.
     pub(crate) fn expunged_after(&self, told: u64, last_uid: u32) -> Vec<(u32, u32)> {
         if self.tombs.is_empty() || self.tomb_changes.1 <= told {
             return Vec::new();

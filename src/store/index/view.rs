@@ -1,7 +1,7 @@
 //! What one session knows of a mailbox: a few integers, and which messages are recent to it.
 //!
-//! A view's message numbers stand still until [`Store::updates`] moves them; that is the only place.
-//! Whatever happens to the mailbox meanwhile, number 7 of a view stays the message it was.
+//! A view's message numbers stand still until [`Store::updates`] moves them; that is the only
+//! place. Whatever happens to the mailbox meanwhile, number 7 of a view stays the message it was.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -60,7 +60,8 @@ pub struct MessageRef {
 /// What a view had not been told yet, in the order in which it is to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Updates {
-    /// Numbers of the messages that went, in the order to send; each counts without those before it.
+    /// Numbers of the messages that went, in the order to send; each counts without those before
+    /// it.
     pub expunged: Vec<u32>,
     /// Their unique identifiers.
     pub vanished: NumberSet,
@@ -174,8 +175,8 @@ impl ViewState {
 }
 
 impl Store {
-    /// Opens a view on a mailbox that was brought up to date by a [`SyncMailbox`](crate::store::SyncMailbox): it counts all
-    /// messages that are there now.
+    /// Opens a view on a mailbox that was brought up to date by a
+    /// [`SyncMailbox`](crate::store::SyncMailbox): it counts all messages that are there now.
     pub fn view(&mut self, handle: &MailboxHandle, access: Access) -> View {
         let id = self.next_view_id();
         let mailbox = self.mailbox_mut(handle);
@@ -198,8 +199,8 @@ impl Store {
         }
     }
 
-    /// What the view was not told yet; it counts as told by this call. Expunges are held back unless
-    /// allowed (RFC 3501 §7.4.1). Costs nothing if nothing is new.
+    /// What the view was not told yet; it counts as told by this call. Expunges are held back
+    /// unless allowed (RFC 3501 §7.4.1). Costs nothing if nothing is new.
     pub fn updates(&mut self, view: &View, allow_expunge: bool) -> Updates {
         let mut updates = Updates {
             keywords_changed: self.take_new_keywords(view),
@@ -242,7 +243,8 @@ impl Store {
         view.recent() + counted.count() as u32
     }
 
-    /// True if the mailbox has keywords that the view was not told of; they count as told by this call.
+    /// True if the mailbox has keywords that the view was not told of; they count as told by this
+    /// call.
     pub fn take_new_keywords(&self, view: &View) -> bool {
         let version = self.mailbox(&view.handle).keywords_version();
         view.state.keywords.replace(version) != version

@@ -1,8 +1,8 @@
 //! Giving a file new content in one go: write it beside the old one, flush it, rename it over.
 //!
-//! Who reads meanwhile sees the whole old file or the whole new one, and so does the next start after
-//! a power cut. The name of the new file while it is being written is fixed by the format it belongs
-//! to, because in two of them that name is the lock.
+//! Who reads meanwhile sees the whole old file or the whole new one, and so does the next start
+//! after a power cut. The name of the new file while it is being written is fixed by the format it
+//! belongs to, because in two of them that name is the lock.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -52,8 +52,8 @@ impl Replacement {
         })
     }
 
-    /// Flushes the content to disk and puts it in the place of the old one. `prepare` may change the
-    /// finished file before anybody else sees it.
+    /// Flushes the content to disk and puts it in the place of the old one. `prepare` may change
+    /// the finished file before anybody else sees it.
     ///
     /// # Errors
     /// Whatever writing, flushing or renaming fails with; the old content is then still there.

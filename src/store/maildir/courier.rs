@@ -1,9 +1,10 @@
-//! What Courier-IMAP left in a Maildir: taken over once, so that nobody has to load their mail again.
+//! What Courier-IMAP left in a Maildir: taken over once, so that nobody has to load their mail
+//! again.
 //!
-//! Courier keeps the numbers of a mailbox in `courierimapuiddb`, in the first version of the format of
-//! [`super::uid_list`], and the subscriptions in `courierimapsubscribed`, as full names in UTF-8 under
-//! `INBOX.`. Both are only read, and only while Dovecot's file of the same purpose does not exist: that
-//! is where the content goes. UIDVALIDITY and numbers stay as they are.
+//! Courier keeps the numbers of a mailbox in `courierimapuiddb`, in the first version of the format
+//! of [`super::uid_list`], and the subscriptions in `courierimapsubscribed`, as full names in UTF-8
+//! under `INBOX.`. Both are only read, and only while Dovecot's file of the same purpose does not
+//! exist: that is where the content goes. UIDVALIDITY and numbers stay as they are.
 
 use std::io;
 use std::path::Path;
@@ -23,8 +24,8 @@ const SUBSCRIPTIONS_FILE: &str = "courierimapsubscribed";
 /// A longer file is refused.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// The numbers that Courier gave to the messages of the mailbox in `dir`, to be written as a list of
-/// our own ([`super::uid_list::Rewrite`]); `None` if it gave none.
+/// The numbers that Courier gave to the messages of the mailbox in `dir`, to be written as a list
+/// of our own ([`super::uid_list::Rewrite`]); `None` if it gave none.
 ///
 /// # Errors
 /// As [`Reader::open`].
@@ -57,8 +58,8 @@ fn take_over(all: &mut Subscriptions, names: Vec<MailboxName>) -> bool {
     true
 }
 
-/// The mailboxes that Courier has as subscribed, under the names they have here; `None` if there is no
-/// such file. Shared folders are left out: there is nothing here that they could be.
+/// The mailboxes that Courier has as subscribed, under the names they have here; `None` if there is
+/// no such file. Shared folders are left out: there is nothing here that they could be.
 ///
 /// # Errors
 /// Whatever reading fails with.

@@ -1,14 +1,16 @@
-//! The two directories of a mailbox that hold messages, and how to tell that nothing happened in them.
+//! The two directories of a mailbox that hold messages, and how to tell that nothing happened in
+//! them.
 //!
 //! # The problem
 //!
-//! A directory's time of change moves with every file that comes, goes or is renamed, but by the tick of
-//! the file system's clock: two changes within one tick leave one time. So the same time twice does not
-//! prove that nothing happened in between, unless the first look at it was already a tick old: whatever
-//! happens later than one tick after a look must show another time. That is the rule of [`Observation`]:
-//! a scan is *conclusive* if it began at least one tick after its directories were first seen with these
-//! times, and they still have them when it ends. The looks are timed by our own steady clock; the clock
-//! of the file server, which may be another machine's, is compared with nothing but itself.
+//! A directory's time of change moves with every file that comes, goes or is renamed, but by the
+//! tick of the file system's clock: two changes within one tick leave one time. So the same time
+//! twice does not prove that nothing happened in between, unless the first look at it was already a
+//! tick old: whatever happens later than one tick after a look must show another time. That is the
+//! rule of [`Observation`]: a scan is *conclusive* if it began at least one tick after its
+//! directories were first seen with these times, and they still have them when it ends. The looks
+//! are timed by our own steady clock; the clock of the file server, which may be another machine's,
+//! is compared with nothing but itself.
 
 use std::fs::{self, File};
 use std::io;
@@ -136,8 +138,8 @@ impl Stamps {
         }
     }
 
-    /// True if by the machine's own clock no tick that could hide a change is running any more. Good
-    /// enough where nothing that was told hangs on it.
+    /// True if by the machine's own clock no tick that could hide a change is running any more.
+    /// Good enough where nothing that was told hangs on it.
     pub(crate) fn are_old(&self, wall: SystemTime) -> bool {
         let is_old = |stamp: &DirStamp| stamp.age(wall).is_some_and(|age| age > COARSE_TICK);
         is_old(&self.new) && is_old(&self.cur)

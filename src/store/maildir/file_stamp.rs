@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// What `stat` says of a file. Two equal stamps mean that nothing happened in between, as far as the
-/// grain of the file system's clock lets anybody see: a change within the same tick that keeps the
-/// size stays hidden.
+/// What `stat` says of a file. Two equal stamps mean that nothing happened in between, as far as
+/// the grain of the file system's clock lets anybody see: a change within the same tick that keeps
+/// the size stays hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -58,7 +58,8 @@ impl Stamp {
         self.modified
     }
 
-    /// How long ago the content was changed, as seen by a clock that says `wall`; zero if that was later.
+    /// How long ago the content was changed, as seen by a clock that says `wall`; zero if that was
+    /// later.
     pub fn age(&self, wall: SystemTime) -> Duration {
         let (seconds, nanoseconds) = self.modified;
         let modified = Duration::new(

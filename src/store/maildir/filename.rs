@@ -5,10 +5,10 @@
 //! base   = unique *("," key "=" value)
 //! ```
 //!
-//! The base never changes as long as the message lives in this mailbox; it is what tells messages apart.
-//! What follows changes with every flag. Other programs have ideas of their own about both: a name is
-//! cut at its *first* colon to find the base and at its *last* to find the flags, as Dovecot does it,
-//! and whatever is not understood is carried along.
+//! The base never changes as long as the message lives in this mailbox; it is what tells messages
+//! apart. What follows changes with every flag. Other programs have ideas of their own about both:
+//! a name is cut at its *first* colon to find the base and at its *last* to find the flags, as
+//! Dovecot does it, and whatever is not understood is carried along.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -43,8 +43,8 @@ pub(crate) fn flags(name: &[u8]) -> (Flags, KeywordSet) {
     )
 }
 
-/// Appends to `out` the name with other flags. Letters that stand neither for a system flag nor for a
-/// keyword stay, as does everything from a second comma on; `\Recent` has no letter.
+/// Appends to `out` the name with other flags. Letters that stand neither for a system flag nor for
+/// a keyword stay, as does everything from a second comma on; `\Recent` has no letter.
 pub(crate) fn with_flags(name: &[u8], system: Flags, keywords: KeywordSet, out: &mut Vec<u8>) {
     let (front, info) = split_name(name);
     let (letters, extra) = split_info(info);
@@ -61,8 +61,8 @@ pub(crate) fn with_flags(name: &[u8], system: Flags, keywords: KeywordSet, out: 
     out.extend_from_slice(extra);
 }
 
-/// The sizes a base tells: `S`, the octets of the file (of its content, if that is compressed), and `W`,
-/// the octets of the message as it is on the wire. Hints, never to be relied on for a literal.
+/// The sizes a base tells: `S`, the octets of the file (of its content, if that is compressed), and
+/// `W`, the octets of the message as it is on the wire. Hints, never to be relied on for a literal.
 pub(crate) fn sizes(base: &[u8]) -> (Option<u64>, Option<u64>) {
     let size = |key: &[u8]| {
         let mut fields = base.split(|&b| b == b',').skip(1);
@@ -73,11 +73,11 @@ pub(crate) fn sizes(base: &[u8]) -> (Option<u64>, Option<u64>) {
     (size(b"S="), size(b"W="))
 }
 
-/// The order in which new files are given their numbers, of two bases: by the time they start with, by
-/// the microseconds behind an `M` in the second field, by their octets.
+/// The order in which new files are given their numbers, of two bases: by the time they start with,
+/// by the microseconds behind an `M` in the second field, by their octets.
 ///
-/// Dovecot compares microseconds only if both names have them, which is no order when three names meet
-/// of which one has none; here those without come first.
+/// Dovecot compares microseconds only if both names have them, which is no order when three names
+/// meet of which one has none; here those without come first.
 pub(crate) fn uid_order(a: &[u8], b: &[u8]) -> Ordering {
     leading_number(a)
         .cmp(&leading_number(b))
@@ -85,8 +85,8 @@ pub(crate) fn uid_order(a: &[u8], b: &[u8]) -> Ordering {
         .then_with(|| a.cmp(b))
 }
 
-/// A small key: bases whose keys differ stand in [`uid_order`] as their keys do, the others have to be
-/// compared. It makes sorting many of them cheap.
+/// A small key: bases whose keys differ stand in [`uid_order`] as their keys do, the others have to
+/// be compared. It makes sorting many of them cheap.
 pub(crate) fn uid_order_key(base: &[u8]) -> (u64, u64) {
     let value = |digits: &[u8]| match digits {
         b"" => 0,
@@ -124,8 +124,8 @@ fn split_name(name: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Letters and extra: the flags, and the rest from the comma on. Info of any other kind than `2,` holds
-/// no flags.
+/// Letters and extra: the flags, and the rest from the comma on. Info of any other kind than `2,`
+/// holds no flags.
 fn split_info(info: &[u8]) -> (&[u8], &[u8]) {
     let flags = info.strip_prefix(b"2,").unwrap_or(b"");
     let comma = memchr::memchr(b',', flags).unwrap_or(flags.len());
@@ -151,9 +151,9 @@ pub(crate) fn number<N: FromStr>(digits: &[u8]) -> Option<N> {
 }
 
 /// Makes names that nobody else makes: time, process and host, as Dovecot composes them. Time never
-/// stands still in them nor goes back, whatever the clock does, so one value of this type, shared by
-/// all that deliver in this process, never makes a name twice, and each is behind the last one in
-/// [`uid_order`].
+/// stands still in them nor goes back, whatever the clock does, so one value of this type, shared
+/// by all that deliver in this process, never makes a name twice, and each is behind the last one
+/// in [`uid_order`].
 #[derive(Debug)]
 pub(crate) struct UniqueNames {
     suffix: String,

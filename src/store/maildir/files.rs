@@ -1,6 +1,6 @@
-//! Opening and creating the small files of a mailbox: never through a symbolic link, never waiting for
-//! the other end of a pipe, never with more rights than the directory they are in, and never surprised
-//! that they are not there.
+//! Opening and creating the small files of a mailbox: never through a symbolic link, never waiting
+//! for the other end of a pipe, never with more rights than the directory they are in, and never
+//! surprised that they are not there.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -29,7 +29,8 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<
 /// The content of a file, with its stamp from before it was read; `None` if there is none.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] if it is longer than `most` octets, or whatever reading fails with.
+/// [`io::ErrorKind::InvalidData`] if it is longer than `most` octets, or whatever reading fails
+/// with.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, Stamp)>> {
     let Some(file) = open(path, OpenOptions::new().read(true))? else {
         return Ok(None);
@@ -76,7 +77,8 @@ pub(crate) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     Ok(file)
 }
 
-/// The mode of a new file of that name: who may read or write its directory may do so with the file.
+/// The mode of a new file of that name: who may read or write its directory may do so with the
+/// file.
 ///
 /// # Errors
 /// Whatever `stat` fails with.

@@ -6,12 +6,13 @@
 //! ```
 //!
 //! A line is a number, 0 to 25, and a name. A number may be missing: it is free for the next new
-//! keyword. A letter that stands in a file name but not here gets a made-up name, so that it is seen
-//! and can be taken off. A name that no client could send is kept, and its letter with it, but nobody
-//! is shown it.
+//! keyword. A letter that stands in a file name but not here gets a made-up name, so that it is
+//! seen and can be taken off. A name that no client could send is kept, and its letter with it, but
+//! nobody is shown it.
 //!
-//! Reading needs no lock. Writing needs that of the mailbox ([`super::lock::MailboxLock`]), and the new
-//! file must be later than the old one by a second at least, because that is what other readers compare.
+//! Reading needs no lock. Writing needs that of the mailbox ([`super::lock::MailboxLock`]), and the
+//! new file must be later than the old one by a second at least, because that is what other readers
+//! compare.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -56,8 +57,8 @@ impl Name {
 }
 
 impl KeywordTable {
-    /// Reads the file of the mailbox in `dir`, with its stamp: as long as the file has that, there is
-    /// nothing new in it. No file is an empty table.
+    /// Reads the file of the mailbox in `dir`, with its stamp: as long as the file has that, there
+    /// is nothing new in it. No file is an empty table.
     ///
     /// # Errors
     /// Whatever reading fails with.
@@ -121,8 +122,8 @@ impl KeywordTable {
             .map(|(index, _)| index)
     }
 
-    /// The index of a keyword, the first free one if it is new; `None` if no letter is left. The table
-    /// has to be written before a file name may bear a new letter.
+    /// The index of a keyword, the first free one if it is new; `None` if no letter is left. The
+    /// table has to be written before a file name may bear a new letter.
     pub fn define(&mut self, keyword: &Keyword) -> Option<usize> {
         if let Some(index) = self.index_of(keyword) {
             return Some(index);
@@ -140,8 +141,8 @@ impl KeywordTable {
             .all(|keyword| table.define(keyword).is_some())
     }
 
-    /// Gives a name to each letter of `seen` that has none; true if there was one, and the table has to
-    /// be written.
+    /// Gives a name to each letter of `seen` that has none; true if there was one, and the table
+    /// has to be written.
     pub fn name_strays(&mut self, seen: KeywordSet) -> bool {
         let strays: Vec<usize> = seen.iter().filter(|&i| self.names[i].is_none()).collect();
         for &index in &strays {

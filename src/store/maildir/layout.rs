@@ -1,12 +1,12 @@
 //! Where mailboxes are: Maildir++.
 //!
 //! A user's tree is one directory, the root. It is itself the mailbox INBOX; every other one is a
-//! directory in it, `A.B` being `.A.B`, never one within another, so a parent need not exist. The names
-//! of these directories are in modified UTF-7 where Dovecot made them and in UTF-8 where Courier did.
-//! Both are found; a new one is made in modified UTF-7.
+//! directory in it, `A.B` being `.A.B`, never one within another, so a parent need not exist. The
+//! names of these directories are in modified UTF-7 where Dovecot made them and in UTF-8 where
+//! Courier did. Both are found; a new one is made in modified UTF-7.
 //!
-//! Bulletin boards are plain subdirectories of a tree of their own, each a Maildir, their names written in
-//! either way, too.
+//! Bulletin boards are plain subdirectories of a tree of their own, each a Maildir, their names
+//! written in either way, too.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -47,8 +47,8 @@ pub(crate) fn directory(root: &Path, name: &MailboxName) -> PathBuf {
     root.join(format!(".{name}"))
 }
 
-/// The directory that a mailbox has, in whichever way its name is written; `None` if there is no such
-/// mailbox.
+/// The directory that a mailbox has, in whichever way its name is written; `None` if there is no
+/// such mailbox.
 ///
 /// # Errors
 /// Whatever `stat` fails with, except that there is nothing of that name.
@@ -70,21 +70,23 @@ pub(crate) fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf
     Ok((is_the_name && is_directory(&in_utf8)?).then_some(in_utf8))
 }
 
-/// The name of the mailbox that is the directory of that name in the root; `None` if it cannot be one.
-/// What is not valid modified UTF-7 is taken for UTF-8.
+/// The name of the mailbox that is the directory of that name in the root; `None` if it cannot be
+/// one. What is not valid modified UTF-7 is taken for UTF-8.
 pub(crate) fn name_of(entry: &OsStr) -> Option<MailboxName> {
     let name = entry.as_bytes().strip_prefix(b".")?;
     // `.INBOX` is not the Maildir itself, and nobody could tell the two apart.
     name_on_disk(name).filter(|name| !name.is_inbox())
 }
 
-/// The mailbox that a name on disk, with dots between its levels, means; `None` if it cannot be one.
+/// The mailbox that a name on disk, with dots between its levels, means; `None` if it cannot be
+/// one.
 pub(crate) fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
     mailbox_name(name).ok()
 }
 
-/// The mailbox that a name means, in modified UTF-7 or else in UTF-8. All names go through here, whoever
-/// wrote them: so there is one name for a mailbox, and what can be created can be found again.
+/// The mailbox that a name means, in modified UTF-7 or else in UTF-8. All names go through here,
+/// whoever wrote them: so there is one name for a mailbox, and what can be created can be found
+/// again.
 ///
 /// # Errors
 /// Says what is wrong with it.
@@ -100,7 +102,8 @@ pub(crate) fn bboard_name(name: &[u8]) -> Result<BboardName, NameError> {
     BboardName::new(&in_mutf7(name))
 }
 
-/// A name in modified UTF-7. What is no text, or has control characters, stays as it is and is no name.
+/// A name in modified UTF-7. What is no text, or has control characters, stays as it is and is no
+/// name.
 fn in_mutf7(name: &[u8]) -> Cow<'_, [u8]> {
     let plain = |text: &&str| !text.chars().any(char::is_control);
     match std::str::from_utf8(name).ok().filter(plain) {
@@ -109,11 +112,12 @@ fn in_mutf7(name: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The names in a directory that are mailboxes, or boards, in no order. Whoever has to stop early may
-/// stop between two of them.
+/// The names in a directory that are mailboxes, or boards, in no order. Whoever has to stop early
+/// may stop between two of them.
 ///
-/// The `maildir` crate could list subdirectories, but to it a tree that cannot be read is an empty one, a
-/// folder that is a symbolic link is none, and a name that is not UTF-8 comes out as another.
+/// The `maildir` crate could list subdirectories, but to it a tree that cannot be read is an empty
+/// one, a folder that is a symbolic link is none, and a name that is not UTF-8 comes out as
+/// another.
 #[derive(Debug)]
 pub(crate) struct Listing<N> {
     entries: ReadDir,
@@ -161,7 +165,8 @@ impl<N> Listing<N> {
     }
 }
 
-/// The directory that a board has, in whichever way its name is written; `None` if there is no such board.
+/// The directory that a board has, in whichever way its name is written; `None` if there is no such
+/// board.
 ///
 /// # Errors
 /// As [`find`].

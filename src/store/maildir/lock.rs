@@ -1,20 +1,20 @@
 //! Who may change a mailbox: two locks, one inside the other, and never a wait for either.
 //!
-//! Between imap2d processes there is an advisory lock on [`ADVISORY`] in the mailbox directory, which
-//! the kernel takes away when its holder dies. Dovecot does not know that one; its own lock is the bare
-//! existence of `dovecot-uidlist.lock`, which says in its text whose it is, because it outlives its
-//! holder. Both are taken, in this order, whenever the list of numbers or the keywords are written,
-//! messages are removed, or flags change (for which they are not insisted on: see `crate::store::ops::flags`).
-//! Reading needs no lock, and delivering into `new/` needs none.
+//! Between imap2d processes there is an advisory lock on [`ADVISORY`] in the mailbox directory,
+//! which the kernel takes away when its holder dies. Dovecot does not know that one; its own lock
+//! is the bare existence of `dovecot-uidlist.lock`, which says in its text whose it is, because it
+//! outlives its holder. Both are taken, in this order, whenever the list of numbers or the keywords
+//! are written, messages are removed, or flags change (for which they are not insisted on: see
+//! `crate::store::ops::flags`). Reading needs no lock, and delivering into `new/` needs none.
 //!
-//! A lock that is held is no reason to sleep: [`MailboxLock::try_acquire`] says no, and [`Retry`] says
-//! when to ask again.
+//! A lock that is held is no reason to sleep: [`MailboxLock::try_acquire`] says no, and [`Retry`]
+//! says when to ask again.
 //!
-//! When is a dotlock stale? If it is of this host and its process is gone, at once (but it must be two
-//! seconds old: it may be just being written). If its process lives, never. If it is of another host, or
-//! does not say whose it is, nobody can be asked; then it is stale when for two minutes neither it nor
-//! the list has changed ([`Waiting`] remembers since when), because a holder at work touches it every
-//! ten seconds.
+//! When is a dotlock stale? If it is of this host and its process is gone, at once (but it must be
+//! two seconds old: it may be just being written). If its process lives, never. If it is of another
+//! host, or does not say whose it is, nobody can be asked; then it is stale when for two minutes
+//! neither it nor the list has changed ([`Waiting`] remembers since when), because a holder at work
+//! touches it every ten seconds.
 
 use std::fs::File;
 use std::io::ErrorKind::{QuotaExceeded, StorageFull};
@@ -30,8 +30,8 @@ use super::filename::number;
 use super::files;
 use super::uid_list;
 
-/// Name of the file in the mailbox directory that imap2d processes lock among themselves. It is empty
-/// and stays: if it were removed, two processes could lock two files of that name.
+/// Name of the file in the mailbox directory that imap2d processes lock among themselves. It is
+/// empty and stays: if it were removed, two processes could lock two files of that name.
 pub(crate) const ADVISORY: &str = "imap2d-lock";
 /// Name of Dovecot's lock in the mailbox directory.
 const DOTLOCK: &str = "dovecot-uidlist.lock";
@@ -54,8 +54,9 @@ pub(crate) struct Owner {
     pub host: String,
 }
 
-/// Since when a lock that nobody can be asked about has been as it is. Kept, for each mailbox, from one
-/// try to the next and from one client to the next; a client gives up long before two minutes are over.
+/// Since when a lock that nobody can be asked about has been as it is. Kept, for each mailbox, from
+/// one try to the next and from one client to the next; a client gives up long before two minutes
+/// are over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Waiting {
     seen: Option<(Stamp, Option<Stamp>, Instant)>,
@@ -79,9 +80,9 @@ pub(crate) struct MailboxLock {
 }
 
 impl MailboxLock {
-    /// Takes both locks of the mailbox in `dir`, or none; `None` if somebody else has one of them, be it
-    /// another session of this process. A stale dotlock is removed, and `None` returned that once, so
-    /// that of two who find it stale the slower one does not remove the other's.
+    /// Takes both locks of the mailbox in `dir`, or none; `None` if somebody else has one of them,
+    /// be it another session of this process. A stale dotlock is removed, and `None` returned that
+    /// once, so that of two who find it stale the slower one does not remove the other's.
     ///
     /// # Errors
     /// Whatever creating the files fails with.
@@ -102,8 +103,8 @@ impl MailboxLock {
         }))
     }
 
-    /// Shows the others that the holder is at work. To be called in every step of a job that may hold
-    /// the lock for more than a few seconds; touches the file only when it is time to.
+    /// Shows the others that the holder is at work. To be called in every step of a job that may
+    /// hold the lock for more than a few seconds; touches the file only when it is time to.
     ///
     /// # Errors
     /// Whatever changing the time stamp fails with.
@@ -112,9 +113,9 @@ impl MailboxLock {
     }
 }
 
-/// The lock is that of the open file, not of the process, so two sessions exclude each other, too. It is
-/// given back in so many words: a process that is just being started has the file open as well until
-/// it becomes its program, and the lock would outlast ours for so long.
+/// The lock is that of the open file, not of the process, so two sessions exclude each other, too.
+/// It is given back in so many words: a process that is just being started has the file open as
+/// well until it becomes its program, and the lock would outlast ours for so long.
 #[derive(Debug)]
 struct Advisory(File);
 
@@ -139,8 +140,9 @@ fn try_advisory(dir: &Path) -> io::Result<Option<Advisory>> {
 
 impl DotLock {
     /// Creates the lock file `path`, which protects the file `protected`; `None` as in
-    /// [`MailboxLock::try_acquire`]. A lock that bears this very process's number counts as left behind
-    /// by a former process of that number, so within the process something else must exclude others.
+    /// [`MailboxLock::try_acquire`]. A lock that bears this very process's number counts as left
+    /// behind by a former process of that number, so within the process something else must exclude
+    /// others.
     ///
     /// # Errors
     /// Whatever creating, reading or removing the file fails with.
@@ -167,8 +169,9 @@ impl DotLock {
         }
     }
 
-    /// A full disk may have room for a file and none for what is in it. The lock is held all the same, by
-    /// nobody that others could ask about: else nothing could be expunged when it is needed most.
+    /// A full disk may have room for a file and none for what is in it. The lock is held all the
+    /// same, by nobody that others could ask about: else nothing could be expunged when it is
+    /// needed most.
     fn fill(path: &Path, mut file: File, owner: &Owner, now: Instant) -> io::Result<Self> {
         let text = format!("{}:{}", owner.pid, owner.host);
         let written = match file.write_all(text.as_bytes()) {
@@ -241,7 +244,8 @@ fn is_stale(
     })
 }
 
-/// The lock and its text; no text if it may not be read or is too long. `None` if it has gone meanwhile.
+/// The lock and its text; no text if it may not be read or is too long. `None` if it has gone
+/// meanwhile.
 fn look_at(path: &Path) -> io::Result<Option<(Stamp, String)>> {
     let Some(stamp) = Stamp::at(path)? else {
         return Ok(None);
@@ -309,7 +313,8 @@ impl Retry {
         }
     }
 
-    /// The time of the next try; `None` when it is time to tell the client that the mailbox is in use.
+    /// The time of the next try; `None` when it is time to tell the client that the mailbox is in
+    /// use.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Instant> {
         if now >= self.deadline {
             return None;

@@ -1,15 +1,17 @@
 //! `subscriptions`: which mailboxes the user has subscribed to.
 //!
-//! One file in the root, in one of two versions. The first is a name on each line, levels separated by
-//! dots. The second starts with a line `V`, tab, `2` and an empty one, separates levels by tabs, and escapes
-//! what would be taken for something else. A file stays what it is; a new one is of the second version.
-//! A subscription outlives its mailbox (RFC 3501 §6.3.6), so a name here says nothing of what exists.
+//! One file in the root, in one of two versions. The first is a name on each line, levels separated
+//! by dots. The second starts with a line `V`, tab, `2` and an empty one, separates levels by tabs,
+//! and escapes what would be taken for something else. A file stays what it is; a new one is of the
+//! second version. A subscription outlives its mailbox (RFC 3501 §6.3.6), so a name here says
+//! nothing of what exists.
 //!
-//! Bulletin boards are subscribed to in the same file, under names that start with `#bboard.`. A line
-//! that is no name of ours is kept as it is and not shown.
+//! Bulletin boards are subscribed to in the same file, under names that start with `#bboard.`. A
+//! line that is no name of ours is kept as it is and not shown.
 //!
-//! The file is changed under `subscriptions.lock`, which is itself the new file while it is written. The
-//! lock is held for one step and never waited for; if it is half a minute old, its holder is dead.
+//! The file is changed under `subscriptions.lock`, which is itself the new file while it is
+//! written. The lock is held for one step and never waited for; if it is half a minute old, its
+//! holder is dead.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -77,8 +79,8 @@ pub(crate) enum Edited {
 }
 
 impl Subscriptions {
-    /// Reads the file in `root`, with its stamp: as long as the file has that, there is nothing new in
-    /// it. No file is no subscription.
+    /// Reads the file in `root`, with its stamp: as long as the file has that, there is nothing new
+    /// in it. No file is no subscription.
     ///
     /// # Errors
     /// Whatever reading fails with.

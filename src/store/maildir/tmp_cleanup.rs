@@ -28,7 +28,8 @@ fn clean(tmp: &Path, wall: SystemTime) -> io::Result<()> {
         if !entry.file_type()?.is_file() || entry.file_name().as_bytes().starts_with(b".") {
             continue;
         }
-        // The time of change of the entry, not of the content, which a delivery may set to any date.
+        // The time of change of the entry, not of the content, which a delivery may set to any
+        // date.
         let seconds = u64::try_from(entry.metadata()?.ctime()).unwrap_or(0);
         let begun = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         if wall.duration_since(begun).is_ok_and(|age| age > ABANDONED) {

@@ -1,10 +1,10 @@
 //! `dovecot-uidvalidity*`: the UIDVALIDITY of the next new mailbox.
 //!
-//! A mailbox that is deleted and made again must not have the UIDVALIDITY it had. So all mailboxes of a
-//! user draw theirs from one counter in the root. The counter is the *name* of an empty file,
-//! `dovecot-uidvalidity.` and eight hexadecimal digits, because a name can be changed by one `rename`,
-//! which succeeds for one of two that try: that takes no lock. `dovecot-uidvalidity` holds the same
-//! digits, for readers that trust it; we look at the names.
+//! A mailbox that is deleted and made again must not have the UIDVALIDITY it had. So all mailboxes
+//! of a user draw theirs from one counter in the root. The counter is the *name* of an empty file,
+//! `dovecot-uidvalidity.` and eight hexadecimal digits, because a name can be changed by one
+//! `rename`, which succeeds for one of two that try: that takes no lock. `dovecot-uidvalidity`
+//! holds the same digits, for readers that trust it; we look at the names.
 
 use std::fs;
 use std::io::{self, Write};

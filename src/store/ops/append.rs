@@ -1,4 +1,5 @@
-//! Delivering messages: streamed to `tmp/`, flushed, and moved to their place under the lock, all or none.
+//! Delivering messages: streamed to `tmp/`, flushed, and moved to their place under the lock, all
+//! or none.
 
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
@@ -16,8 +17,8 @@ use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity};
 /// Octets collected before they are written.
 const BUFFER: usize = 64 * 1024;
 
-/// Messages on their way into a mailbox, where they become visible together. Dropped before it is done, it
-/// leaves nothing behind.
+/// Messages on their way into a mailbox, where they become visible together. Dropped before it is
+/// done, it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct AppendMessages {
     handle: MailboxHandle,
@@ -65,8 +66,8 @@ impl AppendMessages {
         })
     }
 
-    /// All of the message is written: flushes it to disk, and starts another one that is to be delivered
-    /// with it.
+    /// All of the message is written: flushes it to disk, and starts another one that is to be
+    /// delivered with it.
     ///
     /// # Errors
     /// A file cannot be written or created; all messages are lost then.
@@ -105,8 +106,8 @@ impl AppendMessages {
         Ok(())
     }
 
-    /// Once all is written: to be stepped until done. Then the messages are safe on disk, under those
-    /// UIDs, in their order.
+    /// Once all is written: to be stepped until done. Then the messages are safe on disk, under
+    /// those UIDs, in their order.
     ///
     /// # Errors
     /// Nothing was delivered.

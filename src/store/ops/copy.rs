@@ -1,10 +1,10 @@
 //! Copying messages to another mailbox: hard links, all or none.
 //!
-//! A message file is never changed, so a copy is another link to it, with its own flags in its own name
-//! and, because the file is the same, the same date. Where no link can be made, or where the file belongs
-//! to somebody else, the octets are copied. The base name stays if it can: it is what other programs know
-//! the message by. It cannot if it is, or ever was, in the destination: a name that comes back would be
-//! taken for the message that had it.
+//! A message file is never changed, so a copy is another link to it, with its own flags in its own
+//! name and, because the file is the same, the same date. Where no link can be made, or where the
+//! file belongs to somebody else, the octets are copied. The base name stays if it can: it is what
+//! other programs know the message by. It cannot if it is, or ever was, in the destination: a name
+//! that comes back would be taken for the message that had it.
 
 use std::collections::HashSet;
 use std::fs::{self, File, FileTimes, Metadata};
@@ -97,7 +97,8 @@ impl CopyMessages {
         }
     }
 
-    /// To be stepped until done. Ends with the UIDs in the source and in the destination, pair by pair.
+    /// To be stepped until done. Ends with the UIDs in the source and in the destination, pair by
+    /// pair.
     ///
     /// # Errors
     /// Nothing was copied.

@@ -1,9 +1,9 @@
 //! The last part of APPEND and COPY: files that lie ready in `tmp/` become messages, all or none.
 //!
-//! Under the lock: the list is read to its end and made fit to be appended to, the files are renamed to
-//! where they belong, the directories flushed, the lines written and flushed; only then anybody is told.
-//! Whoever is cut off in between leaves files that the next pass numbers, or lines without a file, which
-//! are dead ones. Whoever fails takes the files back.
+//! Under the lock: the list is read to its end and made fit to be appended to, the files are
+//! renamed to where they belong, the directories flushed, the lines written and flushed; only then
+//! anybody is told. Whoever is cut off in between leaves files that the next pass numbers, or lines
+//! without a file, which are dead ones. Whoever fails takes the files back.
 
 use std::fs;
 use std::path::PathBuf;
@@ -233,8 +233,8 @@ enum Next {
     Done(Vec<Uid>),
 }
 
-/// A message without flags goes to `new/`, where others expect the news; unless a session would only
-/// have to move it on.
+/// A message without flags goes to `new/`, where others expect the news; unless a session would
+/// only have to move it on.
 fn destination(mailbox: &Mailbox, ready: &Ready, keywords: KeywordSet) -> (Place, Vec<u8>) {
     let is_plain = ready.flags.is_empty() && keywords.is_empty();
     let has_info = memchr::memchr(b':', &ready.name).is_some();

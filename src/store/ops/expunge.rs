@@ -1,7 +1,7 @@
 //! Removing the messages that are marked as deleted.
 //!
-//! Each file is removed by the very name under which its flags were read. So if somebody takes the mark
-//! off a message meanwhile, by renaming it, the message stays.
+//! Each file is removed by the very name under which its flags were read. So if somebody takes the
+//! mark off a message meanwhile, by renaming it, the message stays.
 
 use std::fs;
 use std::io;

@@ -1,9 +1,10 @@
 //! Reading and changing flags: one rename a message.
 //!
-//! A rename needs no lock for its own sake. But whoever reads a directory of more entries than the system
-//! hands over at once may miss a file that is renamed meanwhile, and Dovecot gives a message that it has
-//! missed a new number when it turns up again. It reads with its lock held, so that is taken for each
-//! change, if it is to be had: where somebody will not let go of it flags are changed all the same.
+//! A rename needs no lock for its own sake. But whoever reads a directory of more entries than the
+//! system hands over at once may miss a file that is renamed meanwhile, and Dovecot gives a message
+//! that it has missed a new number when it turns up again. It reads with its lock held, so that is
+//! taken for each change, if it is to be had: where somebody will not let go of it flags are
+//! changed all the same.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -77,8 +78,8 @@ impl Store {
     /// Changes a message's flags. True if they were different before.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else changed or
-    /// removed it: do a [`SyncMailbox`](crate::store::SyncMailbox), try once more.
+    /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else
+    /// changed or removed it: do a [`SyncMailbox`](crate::store::SyncMailbox), try once more.
     pub fn change_flags(
         &mut self,
         view: &View,
@@ -237,7 +238,8 @@ impl DefineKeywords {
     /// Ends with the bits of all the names. Takes no lock if they are known already.
     ///
     /// # Errors
-    /// [`StoreError::Limit`] if the mailbox would have more than 26: none of the names is made known then.
+    /// [`StoreError::Limit`] if the mailbox would have more than 26: none of the names is made
+    /// known then.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
@@ -268,8 +270,8 @@ fn known(mailbox: &Mailbox, names: &[Keyword]) -> Option<KeywordSet> {
 }
 
 impl Mailbox {
-    /// The bits of these keywords, new ones being written down as far as there is room. The mailbox is
-    /// locked.
+    /// The bits of these keywords, new ones being written down as far as there is room. The mailbox
+    /// is locked.
     pub(crate) fn define(
         &mut self,
         names: &[Keyword],

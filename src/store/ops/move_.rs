@@ -1,9 +1,9 @@
 //! Moving messages to another mailbox (RFC 6851).
 //!
 //! A message is copied first and removed after its copy is safe on disk, so it is never in neither
-//! mailbox. It should not stay in both either: an original whose file was renamed meanwhile, by somebody
-//! who changed its flags, is looked for again; and if an original cannot be removed, its copy is, provided
-//! that the original is there to be seen.
+//! mailbox. It should not stay in both either: an original whose file was renamed meanwhile, by
+//! somebody who changed its flags, is looked for again; and if an original cannot be removed, its
+//! copy is, provided that the original is there to be seen.
 
 use super::copy::CopyMessages;
 use super::expunge::ExpungeMessages;

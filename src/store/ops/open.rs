@@ -27,8 +27,8 @@ pub struct MessageStat {
     pub length: u64,
     /// Its internal date: the file's time of change.
     pub date: DateTime,
-    /// Octets with every line end as CRLF: measured before, or what the file's name says. Good enough for
-    /// SEARCH and STATUS, never for a literal.
+    /// Octets with every line end as CRLF: measured before, or what the file's name says. Good
+    /// enough for SEARCH and STATUS, never for a literal.
     pub size_hint: Option<u64>,
 }
 
@@ -36,8 +36,8 @@ impl Store {
     /// Opens a message.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] if somebody else changed or removed it: do a [`SyncMailbox`](crate::store::SyncMailbox), try once
-    /// more.
+    /// [`StoreError::Gone`] if somebody else changed or removed it: do a
+    /// [`SyncMailbox`](crate::store::SyncMailbox), try once more.
     pub fn open_message(
         &mut self,
         view: &View,
@@ -82,7 +82,8 @@ impl Store {
         measured(mailbox.table.record(index))
     }
 
-    /// RFC822.SIZE, if it was measured before or the file's name says it ([`MessageStat::size_hint`]).
+    /// RFC822.SIZE, if it was measured before or the file's name says it
+    /// ([`MessageStat::size_hint`]).
     pub fn size_hint(&self, view: &View, message: &MessageRef) -> Option<u64> {
         let mailbox = self.mailbox(view.handle());
         mailbox.size_hint(mailbox.index_of(message)?)

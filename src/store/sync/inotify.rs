@@ -1,9 +1,10 @@
 //! Hearing of changes from the kernel: one inotify instance for the whole process.
 //!
-//! The kernel tells of every change, our own included, before the system call that made it returns. So
-//! each mailbox keeps a short list of what it is about to hear of its own doing; anything else means
-//! that somebody else was there. On a network file system nobody tells of what other machines do, so
-//! there, and where there is no instance or no watch to be had, mailboxes are looked at by time stamps.
+//! The kernel tells of every change, our own included, before the system call that made it returns.
+//! So each mailbox keeps a short list of what it is about to hear of its own doing; anything else
+//! means that somebody else was there. On a network file system nobody tells of what other machines
+//! do, so there, and where there is no instance or no watch to be had, mailboxes are looked at by
+//! time stamps.
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
@@ -27,7 +28,8 @@ const MOST_EXPECTED: usize = 8192;
 /// Room for the events of one read.
 const BUFFER: usize = 16 * 1024;
 
-/// File systems whose changes by other machines nobody tells of, by their magic numbers (`statfs(2)`).
+/// File systems whose changes by other machines nobody tells of, by their magic numbers
+/// (`statfs(2)`).
 const REMOTE: [u32; 11] = [
     0x6969,      // NFS
     0x517B,      // SMB
@@ -142,9 +144,10 @@ impl Hearing {
 }
 
 impl Store {
-    /// Asks the kernel to tell of changes in all mailboxes that are open. From then on somebody has to
-    /// call [`Self::poll_inotify`] whenever [`Self::inotify_fd`] is readable, before any session is run; a
-    /// [`SyncMailbox`](crate::store::SyncMailbox) trusts it and makes no system call where nothing was heard of.
+    /// Asks the kernel to tell of changes in all mailboxes that are open. From then on somebody has
+    /// to call [`Self::poll_inotify`] whenever [`Self::inotify_fd`] is readable, before any session
+    /// is run; a [`SyncMailbox`](crate::store::SyncMailbox) trusts it and makes no system call
+    /// where nothing was heard of.
     ///
     /// # Errors
     /// There is no instance to be had. The store goes on by looking at time stamps.
@@ -170,8 +173,8 @@ impl Store {
         self.watch.as_ref().map(|watch| watch.inotify.as_fd())
     }
 
-    /// Takes what the kernel has to tell. Returns the mailboxes that changed by somebody else's doing,
-    /// whose sessions may want to look.
+    /// Takes what the kernel has to tell. Returns the mailboxes that changed by somebody else's
+    /// doing, whose sessions may want to look.
     pub fn poll_inotify(&mut self) -> Vec<MailboxHandle> {
         let mut changed: Vec<usize> = Vec::new();
         let mut buffer = [0; BUFFER];

@@ -2,10 +2,10 @@
 //!
 //! # The problem
 //!
-//! A Maildir is changed by anybody at any time, most of them without a lock, and a message is nothing
-//! but a file name. A pass has to find new messages and number them once and for all, hear of flags
-//! changed by renaming, and find out which messages are gone; and it must never take for gone what a
-//! racing `readdir` skipped, because the message would come back as another one.
+//! A Maildir is changed by anybody at any time, most of them without a lock, and a message is
+//! nothing but a file name. A pass has to find new messages and number them once and for all, hear
+//! of flags changed by renaming, and find out which messages are gone; and it must never take for
+//! gone what a racing `readdir` skipped, because the message would come back as another one.
 //!
 //! # How it goes
 //!
@@ -16,16 +16,16 @@
 //!                   `- Relist <- Lock <- Hold
 //! ```
 //!
-//! Reading the list and the directories takes no lock. A lock is needed only to number strangers (then
-//! the list is read on under the lock, and each file has to be still there: nobody else can number it
-//! meanwhile, and nobody can have numbered and expunged it before), and to confirm that what was not
-//! found is gone: then the pass waits until the directories have held still for a tick of their clock,
-//! takes the lock, and scans again. If they will not hold still the message stays a ghost: it is counted
-//! and cannot be read, and the next pass tries again.
+//! Reading the list and the directories takes no lock. A lock is needed only to number strangers
+//! (then the list is read on under the lock, and each file has to be still there: nobody else can
+//! number it meanwhile, and nobody can have numbered and expunged it before), and to confirm that
+//! what was not found is gone: then the pass waits until the directories have held still for a tick
+//! of their clock, takes the lock, and scans again. If they will not hold still the message stays a
+//! ghost: it is counted and cannot be read, and the next pass tries again.
 //!
-//! A listed file that no view was told of is held to less: after [`MOST_SCANS`] scans that did not find
-//! it, its line is taken for a dead one. Should it turn up after all it gets a new number, which no
-//! session can tell from a new message.
+//! A listed file that no view was told of is held to less: after [`MOST_SCANS`] scans that did not
+//! find it, its line is taken for a dead one. Should it turn up after all it gets a new number,
+//! which no session can tell from a new message.
 
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
@@ -53,8 +53,8 @@ const NUMBERED_AT_ONCE: usize = 4096;
 /// How long a session that knows the mailbox waits for the lock before it goes on without the news.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A pass that is going on. It is shared: all sessions that want to know wait for the same one, and it
-/// ends, locks and all, with the last of them.
+/// A pass that is going on. It is shared: all sessions that want to know wait for the same one, and
+/// it ends, locks and all, with the last of them.
 #[derive(Debug)]
 pub(crate) struct Pass {
     stage: Stage,
@@ -286,8 +286,8 @@ impl Pass {
         Ok(self.after_scans(mailbox))
     }
 
-    /// True if the last scan has seen all that is there, provided that the directories still are as they
-    /// were before it. Sure enough for a mailbox of which nobody was told anything yet.
+    /// True if the last scan has seen all that is there, provided that the directories still are as
+    /// they were before it. Sure enough for a mailbox of which nobody was told anything yet.
     fn saw_all(&self, mailbox: &Mailbox) -> bool {
         let were_old = self.before.is_some_and(|before| before.are_old(self.began));
         were_old && !mailbox.disk.loaded
@@ -342,8 +342,8 @@ impl Pass {
         has_list && !matches!(error, StoreError::InUse)
     }
 
-    /// Makes sure that each stranger is still there, now that nobody else can number or expunge it. Where
-    /// the directories have not changed since the scan, none needs to be looked at.
+    /// Makes sure that each stranger is still there, now that nobody else can number or expunge it.
+    /// Where the directories have not changed since the scan, none needs to be looked at.
     fn verify(
         &mut self,
         mailbox: &mut Mailbox,
@@ -365,7 +365,8 @@ impl Pass {
         self.or_without_news(mailbox, prepared)
     }
 
-    /// Under the lock, before strangers are numbered: names for stray letters, and a list to append to.
+    /// Under the lock, before strangers are numbered: names for stray letters, and a list to append
+    /// to.
     fn prepare(&self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<Stage, StoreError> {
         if has_strays(mailbox, self.letters) {
             mailbox.read_keywords()?;

@@ -1,12 +1,13 @@
 //! Reading the directories of a mailbox: first `new/`, then `cur/`.
 //!
-//! A file only ever moves from `new/` to `cur/`, so in this order it is met at least once. But while a
-//! directory is read, files that are renamed in it may be skipped or met twice; what a scan did not meet
-//! is therefore only unseen, not gone ([`super::reconcile`] judges), and what it met twice is looked at again.
+//! A file only ever moves from `new/` to `cur/`, so in this order it is met at least once. But
+//! while a directory is read, files that are renamed in it may be skipped or met twice; what a scan
+//! did not meet is therefore only unseen, not gone ([`super::reconcile`] judges), and what it met
+//! twice is looked at again.
 //!
-//! A scan may stop between any two entries. It keeps its directory open, and finds its place there when
-//! it goes on; what the process itself renames in between is marked, because the rest of a block of
-//! entries that was read before shows it under its old name.
+//! A scan may stop between any two entries. It keeps its directory open, and finds its place there
+//! when it goes on; what the process itself renames in between is marked, because the rest of a
+//! block of entries that was read before shows it under its old name.
 
 use std::fs::{self, File};
 use std::io;
@@ -221,8 +222,8 @@ impl Scan {
     }
 }
 
-/// Names that begin with a dot are somebody's notes, `:` makes an empty base, and a line end could not
-/// be written into the uid list.
+/// Names that begin with a dot are somebody's notes, `:` makes an empty base, and a line end could
+/// not be written into the uid list.
 fn is_mail_name(name: &[u8]) -> bool {
     !matches!(name.first(), None | Some(b'.' | b':'))
         && memchr::memchr2(b'\r', b'\n', name).is_none()
@@ -302,11 +303,12 @@ fn move_to_cur(mailbox: &mut Mailbox, index: usize) {
     }
 }
 
-/// Looks into a base name that was met twice. True if another scan is needed to see what came of it.
+/// Looks into a base name that was met twice. True if another scan is needed to see what came of
+/// it.
 ///
-/// Most often the file was renamed while the directory was read, and only one of the two names is there.
-/// If both are: two links to one file are one message, of which the older name is removed after a while;
-/// two files are two messages, and the second gets a name of its own.
+/// Most often the file was renamed while the directory was read, and only one of the two names is
+/// there. If both are: two links to one file are one message, of which the older name is removed
+/// after a while; two files are two messages, and the second gets a name of its own.
 pub(crate) fn settle_twice(
     mailbox: &mut Mailbox,
     (place, name): &(Place, Vec<u8>),

@@ -27,7 +27,8 @@ pub(crate) struct SyncMailbox {
 }
 
 impl SyncMailbox {
-    /// For a mailbox that views are open on; files move from `new/` to `cur/` if one of those is read-write.
+    /// For a mailbox that views are open on; files move from `new/` to `cur/` if one of those is
+    /// read-write.
     pub(crate) fn new(handle: MailboxHandle) -> Self {
         Self {
             handle,
@@ -37,7 +38,8 @@ impl SyncMailbox {
         }
     }
 
-    /// For a mailbox on which a view is about to be opened: if read-write, files move from `new/` to `cur/`.
+    /// For a mailbox on which a view is about to be opened: if read-write, files move from `new/`
+    /// to `cur/`.
     pub(crate) fn for_open(handle: MailboxHandle, access: Access) -> Self {
         Self {
             moves: access == Access::ReadWrite,
@@ -48,7 +50,8 @@ impl SyncMailbox {
     /// To be stepped until done.
     ///
     /// # Errors
-    /// [`StoreError::Invalidated`] if the mailbox was deleted or renumbered: every view of it is void.
+    /// [`StoreError::Invalidated`] if the mailbox was deleted or renumbered: every view of it is
+    /// void.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
@@ -88,8 +91,8 @@ impl SyncMailbox {
 }
 
 impl Mailbox {
-    /// True if nothing can have changed since the last pass. Asks the system only if the kernel is not
-    /// to be trusted to tell.
+    /// True if nothing can have changed since the last pass. Asks the system only if the kernel is
+    /// not to be trusted to tell.
     pub(crate) fn is_up_to_date(&mut self, moves: bool, budget: &mut Budget<'_>) -> bool {
         if !self.is_quiet(moves) {
             return false;

@@ -1,4 +1,5 @@
-//! A mailbox and its uid list: reading on where one stopped, and making the list fit to be appended to.
+//! A mailbox and its uid list: reading on where one stopped, and making the list fit to be appended
+//! to.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -60,8 +61,8 @@ impl List {
         self.position.is_some() && !self.is_flawed
     }
 
-    /// Adds lines to the list in `dir`, and flushes it. The mailbox is locked, the list was read to its
-    /// end under that lock, and [`Mailbox::list_needs_rewrite`] is false.
+    /// Adds lines to the list in `dir`, and flushes it. The mailbox is locked, the list was read to
+    /// its end under that lock, and [`Mailbox::list_needs_rewrite`] is false.
     pub(crate) fn append<'a>(
         &mut self,
         dir: &Path,
@@ -141,8 +142,9 @@ enum Stop {
 }
 
 impl Stop {
-    /// What it means for the mailbox. After damage it is not known which numbers are in use: a mailbox
-    /// whose numbers were told to nobody yet gets others altogether, else some are left out.
+    /// What it means for the mailbox. After damage it is not known which numbers are in use: a
+    /// mailbox whose numbers were told to nobody yet gets others altogether, else some are left
+    /// out.
     fn settle(self, mailbox: &mut Mailbox) -> Result<Listed, StoreError> {
         let listed = match self {
             Self::Ended(listed) => listed,
@@ -237,7 +239,8 @@ impl Mailbox {
         let (known, greatest) = (self.table.record(index).uid, self.table.last_uid());
         let is_published = index < self.table.published().len();
         if known == uid.get() || uid.get() <= greatest {
-            // Old news; or a file that came back, whose old number views have passed: it needs a new one.
+            // Old news; or a file that came back, whose old number views have passed: it needs a
+            // new one.
             return;
         }
         if is_published {
@@ -302,7 +305,8 @@ impl Mailbox {
     }
 }
 
-/// Writing the whole list anew, under the lock: what is left of the old one, or else what memory holds.
+/// Writing the whole list anew, under the lock: what is left of the old one, or else what memory
+/// holds.
 #[derive(Debug, Default)]
 pub(crate) struct RewriteList {
     work: Option<(Rewrite, Option<Reader>)>,
@@ -384,7 +388,8 @@ impl RewriteList {
     }
 }
 
-/// Opens the new list, with a header of its own if there was none, and the old one if it can be read.
+/// Opens the new list, with a header of its own if there was none, and the old one if it can be
+/// read.
 fn begin_rewrite(
     mailbox: &mut Mailbox,
     tools: &mut Tools<'_>,
@@ -416,8 +421,8 @@ fn begin_rewrite(
 }
 
 /// What becomes of the tail when the list and the directories were read: files that were seen are
-/// published in the order of their numbers; a listed one that was not seen makes all behind it wait, or
-/// is dropped.
+/// published in the order of their numbers; a listed one that was not seen makes all behind it
+/// wait, or is dropped.
 pub(crate) fn verdict(state: State, drop_unseen: bool) -> Verdict {
     if state.has(State::SEEN) {
         Verdict::Publish

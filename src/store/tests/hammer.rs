@@ -1,6 +1,6 @@
-//! Several writers at once on one Maildir, each with a store of its own, under the real clock; and one
-//! that knows nothing of locks. Whatever they do: no message is lost, none has two numbers, no number
-//! has two messages.
+//! Several writers at once on one Maildir, each with a store of its own, under the real clock; and
+//! one that knows nothing of locks. Whatever they do: no message is lost, none has two numbers, no
+//! number has two messages.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Jobs of several sessions of one process on one mailbox, stepped in any order, one unit of work at a
-//! time, while other programs deliver and change flags.
+//! Jobs of several sessions of one process on one mailbox, stepped in any order, one unit of work
+//! at a time, while other programs deliver and change flags.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

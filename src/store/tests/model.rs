@@ -2,8 +2,8 @@
 //! against a model that is a plain list of messages. What lies on disk in the end is read by the
 //! `maildir` crate, which shares no line with us.
 //!
-//! Each session of the model is a client with a cache: it believes only what it is told. After a sync
-//! and the updates, what it believes must be the truth.
+//! Each session of the model is a client with a cache: it believes only what it is told. After a
+//! sync and the updates, what it believes must be the truth.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What the tests share: a user with a Maildir, a clock, and other programs that change the Maildir.
+//! What the tests share: a user with a Maildir, a clock, and other programs that change the
+//! Maildir.
 
 use std::cell::Cell;
 use std::fs::{self, File};

@@ -7,9 +7,9 @@
 //! run     = (first - last of the run before) (last - first) (highest - modseq) flags keywords
 //! ```
 //!
-//! All but the checksum (FNV-1a over the content, 8 octets, least first) are numbers of 7 bits an octet,
-//! least first, the high bit set in all octets but the last. A run is of messages with consecutive
-//! unique identifiers, all of which exist.
+//! All but the checksum (FNV-1a over the content, 8 octets, least first) are numbers of 7 bits an
+//! octet, least first, the high bit set in all octets but the last. A run is of messages with
+//! consecutive unique identifiers, all of which exist.
 //!
 //! The inode is the file's own. A copy, a backup that was put back for example, may be of a time
 //! before clients were told greater mod-sequences; it has another inode, and so means nothing.

@@ -2,23 +2,23 @@
 //!
 //! # The problem
 //!
-//! A client that was away says which mod-sequence it has seen, and is told what has a greater one. If a
-//! change is given a mod-sequence that is not greater than one told before, some client never hears of it.
-//! And a Maildir is changed by programs that know nothing of mod-sequences.
+//! A client that was away says which mod-sequence it has seen, and is told what has a greater one.
+//! If a change is given a mod-sequence that is not greater than one told before, some client never
+//! hears of it. And a Maildir is changed by programs that know nothing of mod-sequences.
 //!
 //! # The answer
 //!
 //! A mod-sequence is the [change](Mailbox::change) of the mailbox at which the message came or had
-//! its flags changed, and changes are counted from the clock: microseconds since 1970, or one more than the
-//! change before if that is greater. So what a process gives out is greater than all that was given out
-//! before it, even if nothing is left of that.
+//! its flags changed, and changes are counted from the clock: microseconds since 1970, or one more
+//! than the change before if that is greater. So what a process gives out is greater than all that
+//! was given out before it, even if nothing is left of that.
 //!
-//! When a mailbox is closed its mod-sequences go into a `file`, together with the flags that
-//! belong to them. When it is opened again, a message that has the same flags has the same
-//! mod-sequence, and any other is taken for changed just now; a message that is not there any more is taken
-//! for expunged just now. Flags that were changed and changed back meanwhile were seen by no client
-//! of ours — unless our process died before it could write. So the file is removed with the first change
-//! of flags after it was written: whoever opens the mailbox after a crash finds none.
+//! When a mailbox is closed its mod-sequences go into a `file`, together with the flags that belong
+//! to them. When it is opened again, a message that has the same flags has the same mod-sequence,
+//! and any other is taken for changed just now; a message that is not there any more is taken for
+//! expunged just now. Flags that were changed and changed back meanwhile were seen by no client of
+//! ours — unless our process died before it could write. So the file is removed with the first
+//! change of flags after it was written: whoever opens the mailbox after a crash finds none.
 //!
 //! It is not written where no client has ever asked for a mod-sequence.
 //!
@@ -78,8 +78,8 @@ impl ModSequences {
 }
 
 impl Mailbox {
-    /// Before its directories are read for the first time: what comes to light after that must count
-    /// as changed.
+    /// Before its directories are read for the first time: what comes to light after that must
+    /// count as changed.
     pub(crate) fn read_modseqs(&mut self) {
         self.modseqs.carried = Snapshot::read(self.dir()).map(Box::new);
     }
@@ -122,8 +122,8 @@ impl Mailbox {
         self.modseqs.saved = Some(highest);
     }
 
-    /// The UIDs of all messages that are there, told to anybody or not, and of those that somebody counts
-    /// who knows of all deaths up to `told`.
+    /// The UIDs of all messages that are there, told to anybody or not, and of those that somebody
+    /// counts who knows of all deaths up to `told`.
     fn uids_counted(&self, told: u64) -> NumberSet {
         let counted = (0..self.table.len()).filter(|&index| self.table.counts(index, told));
         let records = counted.map(|index| self.table.record(index));
@@ -131,8 +131,8 @@ impl Mailbox {
         numbered.map(|record| (record.uid, record.uid)).collect()
     }
 
-    /// Flags have changed: what the file says is no longer to be believed, not even if they change back.
-    /// Another process may have written one meanwhile, so it is always tried.
+    /// Flags have changed: what the file says is no longer to be believed, not even if they change
+    /// back. Another process may have written one meanwhile, so it is always tried.
     pub(crate) fn disown_saved_modseqs(&mut self) {
         self.modseqs.saved = None;
         if !self.is_writable() {
@@ -145,8 +145,8 @@ impl Mailbox {
         }
     }
 
-    /// Writes the file, if it is worth it and the lock is to be had at once: without it clients have a
-    /// little more to compare.
+    /// Writes the file, if it is worth it and the lock is to be had at once: without it clients
+    /// have a little more to compare.
     pub(crate) fn save_modseqs(&mut self, owner: &Owner) {
         let is_wanted = self.modseqs.wanted.get();
         let is_known = self.disk.loaded && !self.is_void() && !self.has_no_validity();
@@ -202,7 +202,8 @@ impl Mailbox {
 }
 
 impl Store {
-    /// The mod-sequence of a message: greater than those of all changes of the mailbox before its last one.
+    /// The mod-sequence of a message: greater than those of all changes of the mailbox before its
+    /// last one.
     pub fn mod_sequence(&self, view: &View, message: &MessageRef) -> u64 {
         let mailbox = self.mailbox(view.handle());
         mailbox.modseqs.wanted.set(true);
@@ -210,9 +211,9 @@ impl Store {
         index.map_or(1, |index| mailbox.table.record(index).changed)
     }
 
-    /// The mod-sequence up to which a view was told of all changes: the mailbox's greatest one, or less if
-    /// expunges are being held back, or others have just changed flags: a client that loses its connection
-    /// now must hear of them when it comes back (RFC 7162 §3.2).
+    /// The mod-sequence up to which a view was told of all changes: the mailbox's greatest one, or
+    /// less if expunges are being held back, or others have just changed flags: a client that loses
+    /// its connection now must hear of them when it comes back (RFC 7162 §3.2).
     pub fn announced_mod_sequence(&self, view: &View) -> u64 {
         let mailbox = self.mailbox(view.handle());
         mailbox.modseqs.wanted.set(true);
@@ -232,8 +233,8 @@ impl Store {
             .is_some()
     }
 
-    /// Which of the messages that a client knows were expunged after that mod-sequence, as far as the
-    /// view was told of it. If that is forgotten: all that are not there (RFC 7162 §3.2.6).
+    /// Which of the messages that a client knows were expunged after that mod-sequence, as far as
+    /// the view was told of it. If that is forgotten: all that are not there (RFC 7162 §3.2.6).
     pub fn vanished(&self, view: &View, after: u64, known: &NumberSet) -> NumberSet {
         let mailbox = self.mailbox(view.handle());
         let history = mailbox.modseqs.vanished.between(after, view.buried());

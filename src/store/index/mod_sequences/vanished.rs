@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use crate::types::NumberSet;
 
-/// Expunges that are remembered one by one. A client that was away for more of them has the messages it
-/// knows compared with those that are there.
+/// Expunges that are remembered one by one. A client that was away for more of them has the
+/// messages it knows compared with those that are there.
 pub(super) const REMEMBERED: usize = 4096;
 
 /// The last expunges, oldest first.
@@ -42,8 +42,8 @@ impl Vanished {
         self.entries.push_back((change, uid));
     }
 
-    /// The unique identifiers of messages expunged after one change and up to another; `None` if it does
-    /// not go back that far.
+    /// The unique identifiers of messages expunged after one change and up to another; `None` if it
+    /// does not go back that far.
     pub(super) fn between(&self, after: u64, until: u64) -> Option<NumberSet> {
         let from = self.entries.partition_point(|&(change, _)| change <= after);
         let uids = self.entries.range(from..);

@@ -2,10 +2,10 @@
 //!
 //! # The problem
 //!
-//! A unique identifier, once told to a client, must mean that message for ever (RFC 3501 §2.3.1.1), yet
-//! a Maildir has no place for a number: the name of a message's file is made by whoever delivers it.
-//! So there is one text file in each mailbox, shared with Dovecot byte for byte, that maps the constant
-//! part of a file name, its base, to a number:
+//! A unique identifier, once told to a client, must mean that message for ever (RFC 3501 §2.3.1.1),
+//! yet a Maildir has no place for a number: the name of a message's file is made by whoever
+//! delivers it. So there is one text file in each mailbox, shared with Dovecot byte for byte, that
+//! maps the constant part of a file name, its base, to a number:
 //!
 //! ```text
 //! 3 V1795392071 N5 Ga8e4143b4782036b5f32000083ecc375
@@ -13,35 +13,38 @@
 //! 2 G1700000001.X.host :1795392450.M59815P3494.vm
 //! ```
 //!
-//! The first line is the [`Header`], every other one a [`Record`]. Records are in strictly ascending
-//! order; each may carry keys (a capital letter and a value) before the colon. Version 1, `1 <validity>
-//! <next>` and then `<uid> <base>`, is what Courier writes in a file of another name and what Dovecot
-//! 1.0 wrote; it is read, never written.
+//! The first line is the [`Header`], every other one a [`Record`]. Records are in strictly
+//! ascending order; each may carry keys (a capital letter and a value) before the colon. Version 1,
+//! `1 <validity> <next>` and then `<uid> <base>`, is what Courier writes in a file of another name
+//! and what Dovecot 1.0 wrote; it is read, never written.
 //!
 //! # What makes it hard
 //!
-//! *It is read without a lock* while another program appends to it or puts a new one in its place. So
-//! a last line without its line feed is not there yet, and a reader that continues ([`Reader::resume`])
-//! has to make sure that it looks at the same file.
+//! *It is read without a lock* while another program appends to it or puts a new one in its place.
+//! So a last line without its line feed is not there yet, and a reader that continues
+//! ([`Reader::resume`]) has to make sure that it looks at the same file.
 //!
-//! *The header is older than the records.* Appending leaves it alone, so its `N` is a floor: the next
-//! number is the greater of `N` and the last record's plus one ([`Reader::next_uid`]).
+//! *The header is older than the records.* Appending leaves it alone, so its `N` is a floor: the
+//! next number is the greater of `N` and the last record's plus one ([`Reader::next_uid`]).
 //!
-//! *Records outlive their messages.* Expunging a message leaves its record until the next rewrite. That
-//! is what keeps the number from being used again, and it is harmless as long as the name does not come
-//! back; [`Reader`] shows every record, and whoever has seen the directory knows which are alive.
+//! *Records outlive their messages.* Expunging a message leaves its record until the next rewrite.
+//! That is what keeps the number from being used again, and it is harmless as long as the name does
+//! not come back; [`Reader`] shows every record, and whoever has seen the directory knows which are
+//! alive.
 //!
-//! *Damage must cost as little as possible.* Dovecot throws the whole list away for one bad line, and
-//! all later messages get new numbers. Here a line that holds no record is passed over
-//! ([`Error::Line`]): only the message it was about gets a new number, and as nobody knows which number
-//! it had, one is skipped for every such line. Only if the header is no header, or if a line has no end
-//! ([`Error::File`]), nothing is known about the numbers in use any more, and the mailbox needs a new
-//! UIDVALIDITY. Either way the file is rewritten before Dovecot sees it: [`Reader::needs_rewrite`].
+//! *Damage must cost as little as possible.* Dovecot throws the whole list away for one bad line,
+//! and all later messages get new numbers. Here a line that holds no record is passed over
+//! ([`Error::Line`]): only the message it was about gets a new number, and as nobody knows which
+//! number it had, one is skipped for every such line. Only if the header is no header, or if a line
+//! has no end ([`Error::File`]), nothing is known about the numbers in use any more, and the
+//! mailbox needs a new UIDVALIDITY. Either way the file is rewritten before Dovecot sees it:
+//! [`Reader::needs_rewrite`].
 //!
 //! # Changing it
 //!
-//! Both ways need the lock ([`super::lock::MailboxLock`]), held since before the file was last read.
-//! [`append`] adds lines with one write behind a whole last line; [`Rewrite`] makes a new file.
+//! Both ways need the lock ([`super::lock::MailboxLock`]), held since before the file was last
+//! read. [`append`] adds lines with one write behind a whole last line; [`Rewrite`] makes a new
+//! file.
 
 mod lines;
 mod parse;
@@ -61,8 +64,8 @@ use super::filename;
 /// Name of the file in the mailbox directory.
 pub(crate) const FILE: &str = "dovecot-uidlist";
 
-/// Longest line that is taken for one, in octets. A name has at most 255, and of the keys only `G` and
-/// `P` are longer than a number.
+/// Longest line that is taken for one, in octets. A name has at most 255, and of the keys only `G`
+/// and `P` are longer than a number.
 pub(crate) const MAX_LINE: usize = 4096;
 
 /// The first line: what holds for the whole mailbox.
@@ -99,16 +102,16 @@ pub(crate) struct Record<'a> {
 pub(crate) enum Error {
     /// Reading failed.
     Io(io::Error),
-    /// This line (counted from where reading began, the header being line 1 of a whole file) holds no
-    /// record. It was passed over: go on with the next one, and rewrite the file under the lock.
+    /// This line (counted from where reading began, the header being line 1 of a whole file) holds
+    /// no record. It was passed over: go on with the next one, and rewrite the file under the lock.
     Line {
         /// Which one.
         number: u64,
         /// What is wrong with it.
         fault: &'static str,
     },
-    /// It is not a list, or not one whose end can be found: the numbers in use are unknown, only a new
-    /// UIDVALIDITY helps.
+    /// It is not a list, or not one whose end can be found: the numbers in use are unknown, only a
+    /// new UIDVALIDITY helps.
     File(&'static str),
 }
 

@@ -42,8 +42,8 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// The stamp of the file when it was opened for reading, or after the lines were written. If the
-    /// file still has it, there is nothing new to read.
+    /// The stamp of the file when it was opened for reading, or after the lines were written. If
+    /// the file still has it, there is nothing new to read.
     pub(crate) fn stamp(&self) -> &Stamp {
         &self.stamp
     }
@@ -67,8 +67,8 @@ impl Reader {
         file.map(Self::new).transpose()
     }
 
-    /// Goes on behind `position`. `None` if that is not possible because the list was put anew in its
-    /// place, or is gone: everything has to be read again with [`Self::open`].
+    /// Goes on behind `position`. `None` if that is not possible because the list was put anew in
+    /// its place, or is gone: everything has to be read again with [`Self::open`].
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -179,9 +179,9 @@ impl Reader {
         self.header.next.max(behind_last)
     }
 
-    /// True if the file must not stay as it is, and may not be appended to: it is of version 1, has no
-    /// GUID, holds lines that are no records, or (known once [`Self::next`] has returned `None`) a last
-    /// line without its end. Says nothing of lines that were read before a [`Self::resume`].
+    /// True if the file must not stay as it is, and may not be appended to: it is of version 1, has
+    /// no GUID, holds lines that are no records, or (known once [`Self::next`] has returned `None`)
+    /// a last line without its end. Says nothing of lines that were read before a [`Self::resume`].
     pub(crate) fn needs_rewrite(&self) -> bool {
         self.is_flawed || self.lines.is_torn()
     }

@@ -1,4 +1,5 @@
-//! Changing a list: lines at its end, or a new file in its place. Both need the mailbox to be locked.
+//! Changing a list: lines at its end, or a new file in its place. Both need the mailbox to be
+//! locked.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -18,18 +19,19 @@ const TEMPORARY: &str = "dovecot-uidlist.tmp";
 pub(crate) enum Appended {
     /// The lines are on disk, and this is where they end.
     Done(Position),
-    /// The file is not as it was at that position, or does not end there: read on under the lock, and
-    /// if there is nothing more to read ([`Reader::needs_rewrite`]), rewrite.
+    /// The file is not as it was at that position, or does not end there: read on under the lock,
+    /// and if there is nothing more to read ([`Reader::needs_rewrite`]), rewrite.
     Moved,
 }
 
-/// Adds records behind `position`, where a [`Reader`] has found the end of the list under the lock that
-/// is still held. One write, one flush. The numbers must ascend and be greater than all before.
+/// Adds records behind `position`, where a [`Reader`] has found the end of the list under the lock
+/// that is still held. One write, one flush. The numbers must ascend and be greater than all
+/// before.
 ///
 /// # Errors
-/// Whatever opening, writing or flushing fails with, or [`io::ErrorKind::InvalidInput`] for numbers out
-/// of order, before anything is written. After any other error it is not known which of the lines are
-/// in the file, but each of them is whole: read on from `position`.
+/// Whatever opening, writing or flushing fails with, or [`io::ErrorKind::InvalidInput`] for numbers
+/// out of order, before anything is written. After any other error it is not known which of the
+/// lines are in the file, but each of them is whole: read on from `position`.
 pub(crate) fn append<'a>(
     dir: &Path,
     position: &Position,
@@ -65,8 +67,8 @@ fn open_end(dir: &Path, position: &Position) -> io::Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// Writes them, or, when the disk is full, as many whole ones as fit: the next program to append would
-/// write right behind a torn one.
+/// Writes them, or, when the disk is full, as many whole ones as fit: the next program to append
+/// would write right behind a torn one.
 fn write_whole_lines(file: &mut File, start: u64, lines: &[u8]) -> io::Result<()> {
     let mut written = 0;
     while written < lines.len() {
@@ -108,8 +110,8 @@ pub(crate) struct Rewrite {
 }
 
 impl Rewrite {
-    /// Starts a list with that header. Its `next` must be the true one ([`Reader::next_uid`], or more);
-    /// if it has no GUID it gets one.
+    /// Starts a list with that header. Its `next` must be the true one ([`Reader::next_uid`], or
+    /// more); if it has no GUID it gets one.
     ///
     /// # Errors
     /// Whatever creating or writing the file fails with.
@@ -142,8 +144,8 @@ impl Rewrite {
     /// Adds a record. Its keys are kept as they are, but for those that are none.
     ///
     /// # Errors
-    /// Whatever writing fails with, or [`io::ErrorKind::InvalidInput`] if its number is not greater than
-    /// the last one's.
+    /// Whatever writing fails with, or [`io::ErrorKind::InvalidInput`] if its number is not greater
+    /// than the last one's.
     pub(crate) fn put(&mut self, record: &Record<'_>) -> io::Result<()> {
         check_order(self.last, record)?;
         self.last = record.uid.get();
@@ -152,8 +154,8 @@ impl Rewrite {
         self.write_line()
     }
 
-    /// Takes over at most `most` records of the old list, leaving out those `keep` is false for and the
-    /// lines that are no records. True when the old list has come to its end.
+    /// Takes over at most `most` records of the old list, leaving out those `keep` is false for and
+    /// the lines that are no records. True when the old list has come to its end.
     ///
     /// # Errors
     /// Whatever reading or writing fails with.

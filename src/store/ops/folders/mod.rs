@@ -22,8 +22,8 @@ use crate::store::maildir::{courier, layout};
 use crate::store::{Account, Store, StoreError};
 use crate::types::{BboardName, MailboxName, MailboxRef};
 
-/// Where a mailbox lies, and where its counter of UIDVALIDITY values is. A user's INBOX comes into being
-/// when it is first looked for.
+/// Where a mailbox lies, and where its counter of UIDVALIDITY values is. A user's INBOX comes into
+/// being when it is first looked for.
 pub(crate) fn locate(
     account: &Account,
     name: &MailboxRef,
@@ -106,8 +106,8 @@ impl Store {
         layout::mark_folder(&layout::directory(&account.root, name)).map_err(failed)
     }
 
-    /// What the user has subscribed to, in the order of the file; Courier's subscriptions if there are
-    /// none of ours yet.
+    /// What the user has subscribed to, in the order of the file; Courier's subscriptions if there
+    /// are none of ours yet.
     ///
     /// # Errors
     /// The file cannot be read.
