@@ -1,8 +1,8 @@
-//! Every file of `tests/transcripts` is a session; see [`crate::rig::transcript`] for what is in one.
+//! Every file of `tests/transcripts` is a session; see [`crate::session_rig::transcript`] for what is in one.
 
 use std::path::{Path, PathBuf};
 
-use crate::rig::transcript;
+use crate::session_rig::transcript;
 
 fn all() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::account::{self, CREATED, DRAFTS, INBOX, RENAMED};
+use super::large_account::{self, CREATED, DRAFTS, INBOX, RENAMED};
 use super::mutt::flags_become;
 use super::{Dialect, in_both_dialects};
 use crate::support::maildir::{Maildir, message};
 use crate::support::program::{Program, until};
+use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 use crate::support::terminal::Terminal;
-use crate::support::wire::Wire;
 
 in_both_dialects![
     reads_saves_and_expunges,
@@ -23,7 +23,7 @@ in_both_dialects![
 struct Rig {
     terminal: Terminal,
     // After the terminal, so that alpine ends before its server.
-    wire: Wire,
+    relay: Relay,
     _server: TestServer,
     site: Site,
 }
@@ -35,8 +35,8 @@ impl Rig {
         let site = Site::new();
         prepare(&site.maildir());
         let server = TestServer::start(&site, dialect.arguments());
-        let wire = Wire::to(server.address());
-        let settings = site.write_home("pinerc", &settings(wire.port(), &site.home()));
+        let relay = Relay::to(server.address());
+        let settings = site.write_home("pinerc", &settings(relay.port(), &site.home()));
         let program = alpine
             .command()
             .get_program()
@@ -51,7 +51,7 @@ impl Rig {
         terminal.press("Enter");
         Some(Self {
             terminal,
-            wire,
+            relay,
             _server: server,
             site,
         })
@@ -223,7 +223,7 @@ fn opens_another_folder(dialect: Dialect) {
 /// for, flags, and a message moved to a folder that has a name with an accent.
 #[test]
 fn works_on_a_large_mailbox() {
-    let Some(rig) = Rig::open(Dialect::Automatic, account::fill) else {
+    let Some(rig) = Rig::open(Dialect::Automatic, large_account::fill) else {
         return;
     };
     let mail = rig.site.maildir();
@@ -240,9 +240,9 @@ fn works_on_a_large_mailbox() {
         rig.see("Choose type of sort");
         rig.press(order);
         until(answer, SOON, || {
-            rig.wire.answers().contains(answer).then_some(())
+            rig.relay.answers().contains(answer).then_some(())
         });
-        rig.wire.assert_said(command, answer);
+        rig.relay.assert_said(command, answer);
     }
     // A lone semicolon would be tmux's own.
     rig.press("\\;");
@@ -262,7 +262,7 @@ fn works_on_a_large_mailbox() {
     let moved = until("it is moved", SOON, || {
         drafts.holding(&INBOX.header(51)).pop()
     });
-    assert_eq!(moved.contents(), account::sample(&INBOX.id(51), 51));
+    assert_eq!(moved.contents(), large_account::sample(&INBOX.id(51), 51));
     flags_become(&mail, "inbox-0051", "RT");
     rig.quit();
     assert_eq!(mail.holding(&INBOX.header(51)), []);
@@ -329,7 +329,7 @@ fn keeps_what_it_sends_and_survives_a_lost_connection() {
     assert!(copy.text().contains("Subject: a letter"), "{}", copy.text());
     assert!(rig.site.home().join("sent").exists());
     rig.see("subject 3");
-    rig.wire.cut();
+    rig.relay.cut();
     rig.site
         .maildir()
         .deliver(&message("late", "late", "The latest."));

@@ -1,7 +1,7 @@
 //! `curl`, which takes an IMAP4rev1 server for granted: it runs in the automatic dialect only.
 
 use super::LIMIT;
-use super::account::{self, CREATED, DRAFTS, INBOX, RENAMED};
+use super::large_account::{self, CREATED, DRAFTS, INBOX, RENAMED};
 use crate::support::imap::with_crlf;
 use crate::support::maildir::message;
 use crate::support::program::{Finished, Program, run};
@@ -32,7 +32,7 @@ impl Rig {
     /// An account of the usual size.
     fn with_account() -> Option<Self> {
         let site = Site::new();
-        account::fill(&site.maildir());
+        large_account::fill(&site.maildir());
         Self::over(site)
     }
 
@@ -168,7 +168,7 @@ fn fetches_a_folder() {
     for number in 1..=DRAFTS.messages {
         let file = rig.site.home().join(format!("{number}.eml"));
         let fetched = std::fs::read(file).expect("curl wrote it");
-        let sent = with_crlf(&account::sample(&DRAFTS.id(number), number));
+        let sent = with_crlf(&large_account::sample(&DRAFTS.id(number), number));
         assert!(fetched == sent, "message {number} differs");
     }
     let folder = DRAFTS.on_server(&rig.site.maildir());
@@ -193,7 +193,9 @@ fn sees_a_large_mailbox_and_what_is_new_in_it() {
     // It gives up on many more lines at once.
     let last = rig.send("FETCH 1151:* (UID FLAGS)");
     assert_eq!(last.matches(" FETCH (UID ").count(), INBOX.messages - 1150);
-    rig.site.maildir().deliver(&account::sample("late", 1));
+    rig.site
+        .maildir()
+        .deliver(&large_account::sample("late", 1));
     let status = rig.send("STATUS INBOX (MESSAGES UIDNEXT)");
     let count = INBOX.messages + 1;
     let expected = format!("* STATUS INBOX (MESSAGES {count} UIDNEXT {})", count + 1);

@@ -7,13 +7,13 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::account::{self, DRAFTS, FOLDERS, Folder};
+use super::large_account::{self, DRAFTS, FOLDERS, Folder};
 use super::{Dialect, LIMIT, in_both_dialects};
 use crate::support::maildir::message;
 use crate::support::program::{Finished, Program, run, start, until};
+use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
-use crate::support::wire::Wire;
 
 in_both_dialects![
     takes_the_mail_away,
@@ -165,7 +165,7 @@ fn takes_a_large_account_away() {
         return;
     };
     let mail = rig.site.maildir();
-    account::fill(&mail);
+    large_account::fill(&mail);
     let folders = FOLDERS.map(|folder| format!("\"{}\"", folder.encoded));
     let batch = rig.site.path("batch");
     // Into one file, because a process for each message takes its time.
@@ -200,12 +200,12 @@ fn waits_for_mail_in_idle() {
         return;
     };
     let drafts = rig.site.maildir().folder(DRAFTS.encoded);
-    let wire = Wire::to(rig.server.address());
+    let relay = Relay::to(rig.server.address());
     let options = format!("idle keep folder \"{}\"", DRAFTS.encoded);
-    let _fetchmail = start(&mut rig.command(wire.port(), &options));
+    let _fetchmail = start(&mut rig.command(relay.port(), &options));
     let idles = |times| {
         until("it waits", LIMIT, || {
-            (wire.commands().matches(" IDLE\r\n").count() == times).then_some(())
+            (relay.commands().matches(" IDLE\r\n").count() == times).then_some(())
         });
     };
     let fetches = |count| {

@@ -4,14 +4,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::LIMIT;
-use super::account::{
+use super::large_account::{
     self, CREATED, FOLDERS, INBOX, LATE, LIST, body, contents, header, sample_text,
 };
 use crate::support::maildir::Maildir;
 use crate::support::program::{Program, run, start, until};
+use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
-use crate::support::wire::Wire;
 
 /// Delivers to its argument. getmail 6 misses the end of a child that is faster than itself and waits for it
 /// until a timeout, so that a delivery has to linger.
@@ -28,7 +28,7 @@ impl Rig {
     fn new() -> Option<Self> {
         let getmail = Program::find("getmail")?;
         let site = Site::of_a_user();
-        account::fill(&site.maildir());
+        large_account::fill(&site.maildir());
         let fetched = site.maildir_at("home/fetched");
         let server = TestServer::start(&site, &[]);
         Some(Self {
@@ -93,7 +93,7 @@ const FEW: usize = 12;
 fn few(mail: &Maildir) -> Maildir {
     let folder = mail.folder(CREATED.encoded);
     for number in 1..=FEW {
-        folder.deliver(&account::sample(&format!("few-{number:04}"), number));
+        folder.deliver(&large_account::sample(&format!("few-{number:04}"), number));
     }
     folder
 }
@@ -107,8 +107,8 @@ fn fetches_what_is_new() {
     let late = mail.folder(LATE.encoded);
     assert_eq!(fetch().len(), FEW);
     assert_eq!(fetch(), [""; 0]);
-    folder.deliver(&account::sample("late-1", 1));
-    late.deliver(&account::sample("late-2", 2));
+    folder.deliver(&large_account::sample("late-1", 1));
+    late.deliver(&large_account::sample("late-2", 2));
     assert_eq!(fetch(), ["late-1", "late-2"]);
     assert_eq!(contents(&folder).len(), FEW + 1, "nothing is lost");
 }
@@ -121,7 +121,7 @@ fn takes_the_mail_away() {
     let fetch = |retriever| rig.fetch("(\"Été\",)", retriever, "delete = true\n");
     assert_eq!(fetch("").len(), FEW);
     assert_eq!(folder.entries(), []);
-    folder.deliver(&account::sample("late", 7));
+    folder.deliver(&large_account::sample("late", 7));
     // Away from here may mean to another mailbox, whose name it does not encode.
     assert_eq!(fetch("move_on_delete = Lists.R&-D\n"), ["late"]);
     assert_eq!(folder.entries(), []);
@@ -154,10 +154,10 @@ const PART: usize = 50;
 fn waits_for_mail_in_idle() {
     let Some(rig) = Rig::new() else { return };
     let folder = rig.site.maildir().folder(LATE.encoded);
-    let wire = Wire::to(rig.server.address());
+    let relay = Relay::to(rig.server.address());
     let mailboxes = format!("mailboxes = (\"{}\",)", LATE.name);
     rig.configure(
-        wire.port(),
+        relay.port(),
         &mailboxes,
         &rig.maildir(),
         "read_all = false\n",
@@ -165,10 +165,10 @@ fn waits_for_mail_in_idle() {
     let _getmail = start(rig.command().args(["--idle", LATE.name]));
     for number in 1..=2 {
         until("it waits", LIMIT, || {
-            (wire.commands().matches(" IDLE\r\n").count() == number).then_some(())
+            (relay.commands().matches(" IDLE\r\n").count() == number).then_some(())
         });
         let id = format!("late-{number}");
-        folder.deliver(&account::sample(&id, number));
+        folder.deliver(&large_account::sample(&id, number));
         until("it fetches", SOON, || {
             (!rig.fetched.entries().is_empty()).then_some(())
         });

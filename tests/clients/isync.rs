@@ -4,13 +4,13 @@ use std::fs;
 use std::process::Command;
 
 use super::LIMIT;
-use super::account::{self, CREATED, FOLDERS, Folder, header};
-use super::two_ways::{SOME_MAIL, TwoWays, syncs};
+use super::large_account::{self, CREATED, FOLDERS, Folder, header};
+use super::two_way_sync::{SOME_MAIL, TwoWays, syncs};
 use crate::support::maildir::Maildir;
 use crate::support::program::{Program, run};
+use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
-use crate::support::wire::Wire;
 
 /// How isync 1.4 fails wherever APPEND does not tell the UID: it does not expect the answer to its own
 /// search for the message. The next run finds it by the journal.
@@ -22,7 +22,7 @@ const EXPECTED: [&str; 2] = ["*** IMAP Warning *** Password is", "Warning: lost 
 /// The program, with a full account.
 pub(super) struct Mbsync {
     mbsync: Program,
-    wire: Wire,
+    relay: Relay,
     server: TestServer,
     near: Maildir,
     site: Site,
@@ -35,11 +35,11 @@ impl Mbsync {
         let mbsync = Program::find("mbsync")?;
         let near = Maildir::create(&site.home().join("near"), None);
         fs::create_dir(site.home().join("state")).expect("mkdir");
-        account::fill(&site.maildir());
+        large_account::fill(&site.maildir());
         let server = TestServer::start(&site, &[]);
         Some(Self {
             mbsync,
-            wire: Wire::to(server.address()),
+            relay: Relay::to(server.address()),
             server,
             near,
             site,
@@ -56,7 +56,7 @@ impl Mbsync {
              MaildirStore near\nInbox {near}\nSubFolders Maildir++\n\n\
              Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nRemove Both\n\
              Expunge Both\nSyncState {state}/\n",
-            port = self.wire.port(),
+            port = self.relay.port(),
             options = self.options,
             near = self.near.path().display(),
             state = self.site.home().join("state").display(),
@@ -113,11 +113,11 @@ impl TwoWays for Mbsync {
 
     fn restart(&mut self) {
         self.server = TestServer::start(&self.site, &[]);
-        self.wire = Wire::to(self.server.address());
+        self.relay = Relay::to(self.server.address());
     }
 
     fn sync_in_vain(&self) {
-        self.wire.cut_after(SOME_MAIL);
+        self.relay.cut_after(SOME_MAIL);
         let finished = run(&mut self.command(), LIMIT);
         assert!(!finished.status.success(), "{finished}");
     }
@@ -129,7 +129,7 @@ fn syncs_with_uidplus() {
         return;
     };
     syncs(&mut rig);
-    rig.wire.assert_said("+}\r\n", "[APPENDUID ");
+    rig.relay.assert_said("+}\r\n", "[APPENDUID ");
     removed_folders_travel(&rig);
 }
 
@@ -140,7 +140,7 @@ fn syncs_without_uidplus() {
         return;
     };
     syncs(&mut rig);
-    let commands = rig.wire.commands();
+    let commands = rig.relay.commands();
     assert!(commands.contains(" APPEND ") && !commands.contains("+}\r\n"));
 }
 

@@ -21,16 +21,16 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::account::{
+use super::large_account::{
     self, CREATED, DRAFTS, FOLDERS, INBOX, LIST, RENAMED, TRIP, contents, header,
 };
 use super::{LIMIT, crate_imap, set_flags};
 use crate::support::imap::with_crlf;
 use crate::support::maildir::Maildir;
 use crate::support::program::{Program, not_run, run, until};
+use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
-use crate::support::wire::Wire;
 
 /// A library and how to use it.
 #[derive(Debug, Clone)]
@@ -132,7 +132,7 @@ with_each![
     ];
 ];
 
-/// What the visit `arrange` has to print, and what has to pass over the wire for it.
+/// What the visit `arrange` has to print, and what has to pass over the relay for it.
 struct Arranged {
     line: &'static str,
     command: &'static str,
@@ -178,11 +178,11 @@ fn talk(mail: &Maildir) {
 
 fn visits(library: &Library, arranged: &[Arranged], used: &[(&str, &str)]) {
     let site = Site::new();
-    account::fill(&site.maildir());
+    large_account::fill(&site.maildir());
     talk(&site.maildir());
     let server = TestServer::start(&site, &[]);
-    let wire = Wire::to(server.address());
-    let visit = |visit| library.visit(wire.port(), visit, &site.home());
+    let relay = Relay::to(server.address());
+    let visit = |visit| library.visit(relay.port(), visit, &site.home());
     look(&site, &visit("look"));
     let found = visit("change");
     assert_found(&found);
@@ -191,10 +191,10 @@ fn visits(library: &Library, arranged: &[Arranged], used: &[(&str, &str)]) {
     assert_eq!(visit("arrange"), lines);
     watch(&site, || visit("watch"));
     for (command, answer) in used {
-        wire.assert_said(command, answer);
+        relay.assert_said(command, answer);
     }
     for arranged in arranged {
-        wire.assert_said(arranged.command, arranged.answer);
+        relay.assert_said(arranged.command, arranged.answer);
     }
     look(&site, &visit("look"));
 }
@@ -220,7 +220,7 @@ fn look(site: &Site, seen: &[String]) {
     }
     for number in 7..=9 {
         let fetched = fs::read(site.home().join(INBOX.id(number))).expect("the library wrote it");
-        let sent = with_crlf(&account::sample(&INBOX.id(number), number));
+        let sent = with_crlf(&large_account::sample(&INBOX.id(number), number));
         assert!(fetched == sent, "message {number} differs");
     }
 }
@@ -253,8 +253,8 @@ pub(super) fn assert_changed(mail: &Maildir) {
     );
     assert_eq!(trip.holding(&TRIP.header(7)), []);
     let moved = drafts.the(&TRIP.header(7));
-    assert_eq!(moved.contents(), account::sample(&TRIP.id(7), 7));
-    assert_eq!(moved.flags, account::flags(7));
+    assert_eq!(moved.contents(), large_account::sample(&TRIP.id(7), 7));
+    assert_eq!(moved.flags, large_account::flags(7));
     let copies = [&trip, &list].map(|mailbox| mailbox.the(&TRIP.header(8)));
     assert_eq!(copies[0].contents(), copies[1].contents());
 
@@ -288,7 +288,7 @@ fn watch(site: &Site, visit: impl FnOnce() -> Vec<String> + Send) {
         until("the visitor is there", LIMIT, || {
             ready.exists().then_some(())
         });
-        mail.deliver(&account::sample("watched", 1));
+        mail.deliver(&large_account::sample("watched", 1));
         set_flags(&flagged, "FS");
         fs::remove_file(&gone.path).expect("another program may");
         visit.join().expect("the visit succeeds")

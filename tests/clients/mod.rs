@@ -4,21 +4,21 @@
 //! CAPABILITY is answered BAD and the programs fall back to what they knew in 1992, and in the automatic
 //! one, where they climb to IMAP4rev1. What they did is read back from the disk.
 
-mod account;
 mod alpine;
 mod crate_imap;
 mod curl;
-mod extensions;
 mod fetchmail;
 mod getmail;
+mod imapflow;
 mod isync;
+mod large_account;
 mod libraries;
 mod mailutil;
 mod mutt;
 mod offlineimap;
 mod scram;
-mod together;
-mod two_ways;
+mod simultaneous;
+mod two_way_sync;
 
 use std::time::Duration;
 

@@ -3,15 +3,15 @@
 
 use std::fs;
 
-use super::account::{self, CREATED, DRAFTS, INBOX, RENAMED, TRIP, contents};
+use super::large_account::{self, CREATED, DRAFTS, INBOX, RENAMED, TRIP, contents};
 use super::set_flags;
 
 use crate::support::maildir::Maildir;
 use crate::support::program::{Program, until};
+use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 use crate::support::terminal::Terminal;
-use crate::support::wire::Wire;
 
 /// How long an effect may take to reach the disk.
 const SOON: std::time::Duration = std::time::Duration::from_secs(20);
@@ -49,7 +49,7 @@ pub(super) struct Rig {
     program: Program,
     tmux: Program,
     settings: String,
-    wire: Wire,
+    relay: Relay,
     pub(super) server: TestServer,
     pub(super) site: Site,
 }
@@ -59,12 +59,12 @@ impl Rig {
         let program = Program::find(name)?;
         let tmux = Program::find("tmux")?;
         let site = Site::new();
-        account::fill(&site.maildir());
+        large_account::fill(&site.maildir());
         let server = TestServer::start(&site, &[]);
         let cache = site.home().join("cache");
         fs::create_dir(&cache).expect("mkdir");
-        let wire = Wire::to(server.address());
-        let url = format!("imap://{USER}@127.0.0.1:{}", wire.port());
+        let relay = Relay::to(server.address());
+        let url = format!("imap://{USER}@127.0.0.1:{}", relay.port());
         let settings = format!(
             "set imap_user = {USER}\nset imap_pass = {PASSWORD}\nset ssl_starttls = no\n\
              set ssl_force_tls = no\nset folder = {url}/\nset spoolfile = {url}/INBOX\n\
@@ -82,7 +82,7 @@ impl Rig {
             program,
             tmux,
             settings,
-            wire,
+            relay,
             server,
             site,
         })
@@ -96,7 +96,7 @@ impl Rig {
             "{} -n -F {} -f 'imap://{USER}@127.0.0.1:{}/{mailbox}' 2>{}",
             program.get_program().to_string_lossy(),
             file.display(),
-            self.wire.port(),
+            self.relay.port(),
             self.site.home().join("errors").display(),
         );
         let terminal = Terminal::run(
@@ -188,9 +188,9 @@ fn reads_marks_and_moves(name: &str) {
     }
     assert_eq!(mail.holding(&INBOX.header(6)), []);
     let moved = DRAFTS.on_server(&mail).the(&INBOX.header(7));
-    assert_eq!(moved.contents(), account::sample(&INBOX.id(7), 7));
+    assert_eq!(moved.contents(), large_account::sample(&INBOX.id(7), 7));
     let copy = TRIP.on_server(&mail).the(&INBOX.header(8));
-    assert_eq!(copy.contents(), account::sample(&INBOX.id(8), 8));
+    assert_eq!(copy.contents(), large_account::sample(&INBOX.id(8), 8));
     // This one the server has to search for.
     let hits = (1..=INBOX.messages).filter(|number| number % 50 == 9);
     screen.limit("=b aus", hits.count());
@@ -201,7 +201,7 @@ fn reads_marks_and_moves(name: &str) {
 fn hears_of_changes(name: &str) {
     if let Some(rig) = Rig::new(name) {
         watches(&rig);
-        assert!(!rig.wire.commands().contains(" IDLE\r\n"));
+        assert!(!rig.relay.commands().contains(" IDLE\r\n"));
     }
 }
 
@@ -211,7 +211,7 @@ fn hears_of_changes_in_idle(name: &str) {
     };
     rig.settings.push_str("set imap_idle = yes\n");
     watches(&rig);
-    rig.wire.assert_said(" IDLE\r\nDONE\r\n", "\r\n+ ");
+    rig.relay.assert_said(" IDLE\r\nDONE\r\n", "\r\n+ ");
 }
 
 /// Shows a mailbox that others change meanwhile.
@@ -219,7 +219,7 @@ fn watches(rig: &Rig) {
     let mail = rig.mail();
     let screen = rig.open(DRAFTS.name, DRAFTS.messages);
     let drafts = DRAFTS.on_server(&mail);
-    drafts.deliver(&account::sample("late", 1));
+    drafts.deliver(&large_account::sample("late", 1));
     screen.see(&format!("All={} ", DRAFTS.messages + 1));
     screen.press("End");
     screen.see("subject late");
@@ -240,10 +240,10 @@ fn resumes_by_vanished(name: &str) {
         return;
     };
     resumes_from_its_cache(&mut rig, "");
-    let wire = &rig.wire;
-    wire.assert_said("ENABLE QRESYNC", "* ENABLED QRESYNC");
-    wire.assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
-    wire.assert_said(" VANISHED)\r\n", "* VANISHED (EARLIER) 1,100\r\n");
+    let relay = &rig.relay;
+    relay.assert_said("ENABLE QRESYNC", "* ENABLED QRESYNC");
+    relay.assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
+    relay.assert_said(" VANISHED)\r\n", "* VANISHED (EARLIER) 1,100\r\n");
 }
 
 /// Without QRESYNC they ask for what has changed (RFC 7162 §3.1.4).
@@ -252,8 +252,8 @@ fn resumes_by_mod_sequence(name: &str) {
         return;
     };
     resumes_from_its_cache(&mut rig, "set imap_qresync = no\n");
-    rig.wire.assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
-    rig.wire.assert_said(" (CHANGEDSINCE ", " MODSEQ (");
+    rig.relay.assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
+    rig.relay.assert_said(" (CHANGEDSINCE ", " MODSEQ (");
 }
 
 /// And without either for all flags.
@@ -262,7 +262,7 @@ fn resumes_by_flags(name: &str) {
         return;
     };
     resumes_from_its_cache(&mut rig, "set imap_qresync = no\nset imap_condstore = no\n");
-    assert!(!rig.wire.commands().contains("CONDSTORE"));
+    assert!(!rig.relay.commands().contains("CONDSTORE"));
 }
 
 /// Closes a mailbox that others change then, and opens it again.
@@ -273,12 +273,12 @@ fn resumes_from_its_cache(rig: &mut Rig, settings: &str) {
     rig.open(DRAFTS.name, DRAFTS.messages).quit();
     let cached = fs::read_dir(rig.site.home().join("cache")).expect("readdir");
     assert_ne!(cached.count(), 0, "there is a cache");
-    drafts.deliver(&account::sample("late", 1));
+    drafts.deliver(&large_account::sample("late", 1));
     set_flags(&drafts.the(&DRAFTS.header(2)), "FS");
     for number in [1, 100] {
         fs::remove_file(drafts.the(&DRAFTS.header(number)).path).expect("another program may");
     }
-    rig.wire.forget();
+    rig.relay.forget();
     let screen = rig.open(DRAFTS.name, DRAFTS.messages - 1);
     let stored = contents(&drafts);
     let flagged = stored.values().filter(|flags| flags.contains('F')).count();
@@ -343,8 +343,8 @@ fn survives_a_lost_connection(name: &str) {
         return;
     };
     let screen = rig.open("INBOX", INBOX.messages);
-    rig.wire.cut();
-    rig.mail().deliver(&account::sample("late", 1));
+    rig.relay.cut();
+    rig.mail().deliver(&large_account::sample("late", 1));
     if name == "neomutt" {
         // It connects again but does not open the mailbox.
         until("it is back", SOON, || {

@@ -1,17 +1,17 @@
 //! `offlineimap`, whose UIDs of uploaded messages come from UIDPLUS or from a search for its own header.
 
 use super::LIMIT;
-use super::account::{self, Folder};
-use super::two_ways::{SOME_MAIL, TwoWays, syncs};
+use super::large_account::{self, Folder};
+use super::two_way_sync::{SOME_MAIL, TwoWays, syncs};
 use crate::support::maildir::Maildir;
 use crate::support::program::{Finished, Program, run};
+use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
-use crate::support::wire::Wire;
 
 struct OfflineImap {
     offlineimap: Program,
-    wire: Wire,
+    relay: Relay,
     server: TestServer,
     site: Site,
 }
@@ -26,7 +26,7 @@ impl OfflineImap {
              remoteuser = {USER}\nremotepass = {PASSWORD}\nssl = no\nstarttls = no\n\
              auth_mechanisms = LOGIN\n",
             home = self.site.home().display(),
-            port = self.wire.port(),
+            port = self.relay.port(),
         )
     }
 
@@ -68,11 +68,11 @@ impl TwoWays for OfflineImap {
 
     fn restart(&mut self) {
         self.server = TestServer::start(&self.site, &[]);
-        self.wire = Wire::to(self.server.address());
+        self.relay = Relay::to(self.server.address());
     }
 
     fn sync_in_vain(&self) {
-        self.wire.cut_after(SOME_MAIL);
+        self.relay.cut_after(SOME_MAIL);
         let finished = self.run();
         assert!(!finished.status.success(), "{finished}");
     }
@@ -84,14 +84,14 @@ fn syncs_both_ways() {
         return;
     };
     let site = Site::new();
-    account::fill(&site.maildir());
+    large_account::fill(&site.maildir());
     let server = TestServer::start(&site, &[]);
     let mut rig = OfflineImap {
         offlineimap,
-        wire: Wire::to(server.address()),
+        relay: Relay::to(server.address()),
         server,
         site,
     };
     syncs(&mut rig);
-    rig.wire.assert_said(" APPEND ", "[APPENDUID ");
+    rig.relay.assert_said(" APPEND ", "[APPENDUID ");
 }

@@ -1,11 +1,11 @@
-//! The ways to be started by others, each tried with the program that does it: `tests/modes.rs` has
+//! The ways to be started by others, each tried with the program that does it: `tests/inetd_and_preauth.rs` has
 //! descriptors 0 and 1, here are those who listen for us.
 
-mod doorkeeper;
+mod control;
+mod fork_server;
 mod inetd;
-mod interrupted;
-mod operator;
 mod proxy;
+mod sigterm;
 mod ssh;
 mod systemd;
 mod wait;

@@ -2,10 +2,10 @@
 //! ones, and what inetd and others hand down. Certificates are made here, by an authority of our own that the
 //! clients are told to trust.
 
-mod binding;
 mod certificates;
+mod channel_binding;
 mod clients;
-mod handed_down;
+mod inetd;
 
 use std::fs;
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ const SHOWN: usize = 100;
 
 /// A relay on a port of its own; it takes connections until the value is dropped.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct Relay {
     port: u16,
     state: Arc<Mutex<State>>,
 }
@@ -39,16 +39,16 @@ enum Speaker {
     Server,
 }
 
-impl Wire {
+impl Relay {
     /// A relay to the server at `address`.
     pub(crate) fn to(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let state = Arc::new(Mutex::new(State::default()));
-        let wire = Self { port, state };
-        let state = Arc::clone(&wire.state);
+        let relay = Self { port, state };
+        let state = Arc::clone(&relay.state);
         thread::spawn(move || accept(&listener, address, &state));
-        wire
+        relay
     }
 
     /// The port to connect to.
@@ -105,7 +105,7 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for Relay {
     fn drop(&mut self) {
         lock(&self.state).is_over = true;
         self.cut();
@@ -195,12 +195,12 @@ fn connect(client: TcpStream, server: TcpStream, state: &Arc<Mutex<State>>) {
     for (speaker, from, to) in ends {
         let state = Arc::clone(state);
         let hear = move |octets: &[u8]| lock(&state).hear(connection, speaker, octets);
-        thread::spawn(move || relay(from, to, hear));
+        thread::spawn(move || copy(from, to, hear));
     }
 }
 
 /// Passes on what one of them says, as long as `hear` agrees.
-fn relay(mut from: TcpStream, mut to: TcpStream, mut hear: impl FnMut(&[u8]) -> bool) {
+fn copy(mut from: TcpStream, mut to: TcpStream, mut hear: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         let octets = &buffer[..length];

@@ -11,14 +11,14 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::account::{self, INBOX};
+use super::large_account::{self, INBOX};
 use super::libraries::Library;
 use super::{LIMIT, set_flags};
 use crate::support::imap::Client;
 use crate::support::program::until;
+use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::Site;
-use crate::support::wire::Wire;
 
 /// What the visitor is told about, the server having been stopped and started anew: exactly what has changed.
 #[test]
@@ -57,7 +57,7 @@ fn resumed(end: impl FnOnce(TestServer)) -> Option<(Vec<String>, String)> {
     let imapflow = Library::imapflow()?;
     let site = Site::new();
     let mail = site.maildir();
-    account::fill(&mail);
+    large_account::fill(&mail);
     let server = TestServer::start(&site, &[]);
     imapflow.visit(server.port(), "leave", &site.home());
     let mut session = server.login_imap4();
@@ -69,15 +69,15 @@ fn resumed(end: impl FnOnce(TestServer)) -> Option<(Vec<String>, String)> {
     set_flags(&mail.the(&INBOX.header(5)), "F");
     fs::remove_file(mail.the(&INBOX.header(40)).path).expect("another program may");
     let server = TestServer::start(&site, &[]);
-    let wire = Wire::to(server.address());
-    let told = imapflow.visit(wire.port(), "resume", &site.home());
-    wire.assert_said(
+    let relay = Relay::to(server.address());
+    let told = imapflow.visit(relay.port(), "resume", &site.home());
+    relay.assert_said(
         " ENABLE CONDSTORE UTF8=ACCEPT QRESYNC",
         "* ENABLED CONDSTORE ",
     );
     let vanished = "* VANISHED (EARLIER) 20,30:31,40\r\n";
-    wire.assert_said(" SELECT INBOX (QRESYNC (", vanished);
-    Some((told, wire.commands()))
+    relay.assert_said(" SELECT INBOX (QRESYNC (", vanished);
+    Some((told, relay.commands()))
 }
 
 /// How long news may take.
@@ -91,7 +91,7 @@ fn imapflow_hears_of_others_at_once() {
         return;
     };
     let site = Site::new();
-    account::fill(&site.maildir());
+    large_account::fill(&site.maildir());
     let server = TestServer::start(&site, &[]);
     let ready = site.home().join("ready");
     let (said, heard) = thread::scope(|scope| {
@@ -121,7 +121,7 @@ fn imapflow_hears_of_others_at_once() {
 
 /// Makes one change of each kind; returns them with the times when they were begun.
 fn changes(session: &mut Client, round: usize) -> [(&'static str, Duration); 3] {
-    let text = account::sample(&format!("late-{round}"), round);
+    let text = large_account::sample(&format!("late-{round}"), round);
     let appended = now();
     session.append_ok("INBOX", "", &text);
     let flagged = now();

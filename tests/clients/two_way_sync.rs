@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::account::{self, CREATED, DRAFTS, FOLDERS, Folder, INBOX, LATE, LIST, TRIP};
-use super::account::{body, contents, header, sample_text};
+use super::large_account::{self, CREATED, DRAFTS, FOLDERS, Folder, INBOX, LATE, LIST, TRIP};
+use super::large_account::{body, contents, header, sample_text};
 use super::set_flags;
 use crate::support::maildir::Maildir;
 use crate::support::server::TestServer;
@@ -85,8 +85,8 @@ fn nothing_is_left_to_do(rig: &mut impl TwoWays) {
 /// New mail, flags and deletions from either side reach the other in one run.
 fn changes_travel(rig: &impl TwoWays) {
     let [near, far] = rig.sides(&INBOX);
-    far.deliver(&account::sample("far-new", 1));
-    near.deliver(&account::sample("near-new", 2));
+    far.deliver(&large_account::sample("far-new", 1));
+    near.deliver(&large_account::sample("near-new", 2));
     set_flags(&far.the(&INBOX.header(3)), "FR");
     set_flags(&near.the(&INBOX.header(4)), "F");
     for (side, number) in [(&near, 5), (&far, 6)] {
@@ -129,9 +129,9 @@ fn moved(from: &Maildir, to: &Maildir, id: &str) {
 fn new_folders_travel(rig: &impl TwoWays) {
     let mail = rig.site().maildir();
     rig.make_near(&CREATED)
-        .deliver(&account::sample("created-1", 1));
+        .deliver(&large_account::sample("created-1", 1));
     mail.folder(LATE.encoded)
-        .deliver(&account::sample("created-2", 2));
+        .deliver(&large_account::sample("created-2", 2));
     rig.sync();
     let far = CREATED.on_server(&mail);
     assert_eq!(far.the(&header("created-1")).flags, "");

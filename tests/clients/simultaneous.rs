@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::account::{self, DRAFTS, FOLDERS, INBOX, contents};
 use super::isync::Mbsync;
+use super::large_account::{self, DRAFTS, FOLDERS, INBOX, contents};
 use super::libraries::{Library, assert_changed};
 use super::mutt::{Rig, flags_become};
-use super::two_ways::TwoWays;
+use super::two_way_sync::TwoWays;
 use crate::support::dovecot::Dovecot;
 use crate::support::maildir::Maildir;
 use crate::support::site::Site;
@@ -90,7 +90,7 @@ const DELIVERIES: usize = 50;
 fn deliver(mailboxes: &[Maildir]) {
     for number in 1..=DELIVERIES {
         for mailbox in mailboxes {
-            mailbox.deliver(&account::sample(&format!("late-{number:04}"), number));
+            mailbox.deliver(&large_account::sample(&format!("late-{number:04}"), number));
         }
         thread::sleep(Duration::from_millis(20));
     }
@@ -107,7 +107,7 @@ fn mbsync_and_dovecots_delivery_agent() {
     };
     sync_beside(&rig, || {
         for number in 1..=DELIVERIES {
-            let message = account::sample(&format!("late-{number:04}"), number);
+            let message = large_account::sample(&format!("late-{number:04}"), number);
             dovecot.deliver(rig.site(), &message);
         }
     });
@@ -134,7 +134,7 @@ fn mbsync_and_dovecot() {
         client.ok("UID STORE 1:20 +FLAGS.SILENT (\\Flagged)");
         for number in 1..=20 {
             let id = format!("dovecot-{number}");
-            client.append_ok("INBOX", "(\\Seen)", &account::sample(&id, number));
+            client.append_ok("INBOX", "(\\Seen)", &large_account::sample(&id, number));
             client.ok(&format!(
                 "UID STORE {} +FLAGS.SILENT (\\Deleted)",
                 200 + number
