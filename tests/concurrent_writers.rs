@@ -310,14 +310,14 @@ fn three_servers_on_one_mailbox() {
     };
     let shared = Shared::default();
     let servers = [TestServer::start(&site, &[]), TestServer::start(&site, &[])];
-    let mut sessions: Vec<_> = (0..SESSIONS).map(|_| dovecot.session(&site)).collect();
+    let mut dovecot_sessions: Vec<_> = (0..SESSIONS).map(|_| dovecot.session(&site)).collect();
     let logins = servers
         .iter()
         .flat_map(|server| (0..SESSIONS).map(|_| server.login_imap4()));
     let mut logins: Vec<Client> = logins.collect();
-    let clients = sessions
+    let clients = dovecot_sessions
         .iter_mut()
-        .map(|session| &mut session.client)
+        .map(|dovecot| &mut dovecot.client)
         .chain(&mut logins);
     let mut hammerers: Vec<_> = clients
         .zip(1..)

@@ -1,4 +1,5 @@
-//! Every file of `tests/transcripts` is a session; see [`crate::session_rig::transcript`] for what is in one.
+//! Every file of `tests/transcripts` is a session; [`crate::session_rig::transcript`] describes the
+//! format.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,8 @@ fn all() -> Vec<PathBuf> {
     paths
 }
 
-/// Each in all eight ways to treat a session; every one that fails is named, with what came instead.
+/// Plays each transcript in all eight ways to treat a session, and reports every one that fails,
+/// with what the server sent instead.
 #[test]
 fn every_transcript_plays_as_written() {
     let only = std::env::var("IMAP2D_TRANSCRIPT").unwrap_or_default();

@@ -1,7 +1,8 @@
-//! Sessions on a real Maildir, with a clock that stands still and pipes in memory.
+//! Drives sessions on a real Maildir with a clock that only the test moves and with pipes in
+//! memory.
 //!
-//! A rig can be made hard on the session: input byte by byte, a budget of one unit a step, room for one
-//! octet of output. Whatever the [`Harshness`], the octets that come out must be the same.
+//! A rig can treat its sessions harshly: input byte by byte, a budget of one unit a step, room for
+//! one octet of output. Whatever the [`Harshness`], the server must send the same octets.
 
 #[path = "../../src/budget/fake_clock.rs"]
 mod fake_clock;
@@ -22,19 +23,19 @@ use tempfile::TempDir;
 
 use self::fake_clock::FakeClock;
 
-/// How the session is treated.
+/// How the rig treats its sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Harshness {
-    /// Input comes one octet at a time.
+    /// Input arrives one octet at a time.
     pub(crate) byte_by_byte: bool,
-    /// A step may spend one unit only.
+    /// A step may spend only one unit.
     pub(crate) starved: bool,
     /// The socket takes one octet at a time.
     pub(crate) narrow: bool,
 }
 
 impl Harshness {
-    /// All eight ways to treat a session.
+    /// Returns all eight ways to treat a session.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..8).map(|bits| Self {
             byte_by_byte: bits & 1 != 0,
@@ -47,32 +48,33 @@ impl Harshness {
 /// One store, one clock and any number of sessions.
 pub(crate) struct Rig {
     directory: TempDir,
-    /// The clock of all of them.
+    /// The clock of the store and all sessions.
     pub(crate) clock: FakeClock,
     store: Store,
     config: Rc<SessionConfig>,
     sessions: Vec<Session>,
     harshness: Harshness,
-    /// Whether passwords may come over its connections.
+    /// Whether clients may send passwords over these connections.
     pub(crate) takes_passwords: bool,
-    /// Whether SCRAM is possible.
+    /// Whether the server offers SCRAM.
     pub(crate) offers_scram: bool,
 }
 
 /// The only user of a rig.
 pub(crate) const USER: &str = "crispin";
-/// Their password.
+/// The user's password.
 pub(crate) const PASSWORD: &str = "secret";
 
-/// What is said to everybody in an exchange of SCRAM, and what everybody has to prove: the example of RFC 7677 §3.
+/// The server's challenge in every SCRAM exchange, and the proof that every client has to send: the
+/// example of RFC 7677 §3.
 const SERVER_FIRST: &str = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
     s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
 const PROOF: &str = ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
 const SERVER_FINAL: &str = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
 
 impl Rig {
-    /// A rig over a new, empty Maildir, whose store writes nothing if so asked, and whose sessions are
-    /// configured as the operator says.
+    /// Creates a rig with a new, empty Maildir. `read_only` is the option of that name; `operator`
+    /// configures the sessions.
     pub(crate) fn new(
         dialect: Dialect,
         harshness: Harshness,
@@ -110,17 +112,17 @@ impl Rig {
         }
     }
 
-    /// The user's Maildir.
+    /// Returns the user's Maildir.
     pub(crate) fn mail(&self) -> PathBuf {
         self.directory.path().join("mail")
     }
 
-    /// The bulletin boards.
+    /// Returns the directory of the bulletin boards.
     pub(crate) fn boards(&self) -> PathBuf {
         self.directory.path().join("boards")
     }
 
-    /// Opens a connection; its number.
+    /// Opens a connection and returns its number.
     pub(crate) fn connect(&mut self) -> usize {
         let peer = Peer {
             name: format!("client {}", self.sessions.len()),
@@ -133,7 +135,7 @@ impl Rig {
         self.sessions.len() - 1
     }
 
-    /// The session itself.
+    /// Returns a session.
     pub(crate) fn session(&mut self, number: usize) -> &mut Session {
         &mut self.sessions[number]
     }
@@ -142,7 +144,8 @@ impl Rig {
         imap2d::testing::Clock::now(&self.clock)
     }
 
-    /// Sends octets and returns all that comes back before the session waits for more.
+    /// Sends octets, and returns everything that the server sends before the session waits for
+    /// more.
     pub(crate) fn send(&mut self, number: usize, mut octets: &[u8]) -> Vec<u8> {
         let mut received = Vec::new();
         loop {
@@ -162,7 +165,7 @@ impl Rig {
         }
     }
 
-    /// The client closes its side.
+    /// Closes the client's side, and returns what the server still sends.
     pub(crate) fn close(&mut self, number: usize) -> Vec<u8> {
         let mut received = Vec::new();
         self.sessions[number].handle_eof();
@@ -170,7 +173,7 @@ impl Rig {
         received
     }
 
-    /// Tells a session in IDLE that its mailbox may have changed; what it says to that.
+    /// Notifies a session in IDLE that its mailbox may have changed, and returns what it sends.
     pub(crate) fn stir(&mut self, number: usize) -> Vec<u8> {
         let mut received = Vec::new();
         if self.sessions[number].idle_mailbox().is_some() {
@@ -180,7 +183,7 @@ impl Rig {
         received
     }
 
-    /// Runs a session until it waits for input, with output taken as it comes.
+    /// Runs a session until it waits for input, and collects its output.
     pub(crate) fn drive(&mut self, number: usize, received: &mut Vec<u8>) {
         for _ in 0..50_000_000_u64 {
             let turn = self.run(number);
@@ -197,7 +200,7 @@ impl Rig {
             }
         }
         panic!(
-            "the session goes round in circles: {:?}",
+            "the session does not stop: {:?}",
             self.sessions[number].turn()
         );
     }
@@ -242,7 +245,7 @@ impl Rig {
         self.sessions[number].handle_verdict(verdict);
     }
 
-    /// Takes output: one octet, or all there is.
+    /// Takes output from a session: one octet, or all there is.
     fn drain(&mut self, number: usize, received: &mut Vec<u8>) -> bool {
         let now = self.now();
         let session = &mut self.sessions[number];
@@ -267,7 +270,7 @@ impl Rig {
     }
 }
 
-/// Puts a message file into a Maildir directory, with that internal date.
+/// Writes a message file into a Maildir directory, with that internal date.
 pub(crate) fn put(directory: &Path, name: &str, content: &[u8], unix: u64) {
     std::fs::create_dir_all(directory).expect("a directory");
     let path = directory.join(name);

@@ -1,36 +1,37 @@
 //! Transcripts: a session as a text file, after the manner of RFC 1064.
 //!
 //! ```text
-//! # What is shown
+//! # a comment
 //! dialect imap2                      auto (the default), imap2, imap2bis or imap4
-//! no-passwords                       none may come over these connections, as without encryption
-//! offers-scram                       logins by SCRAM are possible, and end as the example of RFC 7677
-//! offers-tls                         STARTTLS is possible
-//! special-use Sent=Gesendet           as the options of that name; the name in modified UTF-7
-//! create-roles
-//! namespace-prefix INBOX.
+//! no-passwords                       the connections take no password, as without encryption
+//! offers-scram                       the server offers SCRAM; logins are the example of RFC 7677
+//! offers-tls                         the server offers STARTTLS
+//! special-use Sent=Gesendet          the option of that name; the mailbox in modified UTF-7
+//! read-only                          the option of that name
+//! autocreate                         missing special-use mailboxes are created
+//! namespace-prefix INBOX.            the option of that name
 //! keywords Meeting Notice            the mailbox's keywords, a, b, ...
-//! message 3 Sab rfc1064.eml          UID, flag letters (`-`: none), file of tests/mail (stored with LF)
+//! message 3 Sab rfc1064.eml          UID, flag letters (`-`: none), file of tests/mail (with LF)
 //! message .Work:1 - plain.eml        the same in another folder
 //! board general:1 - plain.eml        the same in a bulletin board
 //! deliver plain.eml                  a file in new/, without a UID; between commands too
-//! remove 3                           deletes the file with that UID, as another program would
-//! flags 3 FS                         renames it, as another program would
-//! C: a1 LOGIN crispin secret         what the client sends, with CRLF
-//! C> {raw octets with \r \n \0 \xff} what it sends, without; \[900*ab] stands for 900 times ab
-//! S: * OK ...                        exactly what comes back; `…` stands for anything in a line
-//! S> {raw octets, as with C>}         what comes back, when it is no line of text
-//! S< plain.eml                       the octets of that message, every line end as CRLF
-//! «name»                             in an S line: a number, the same one wherever it is named again; in a
-//!                                    C line: that number
+//! remove 3                           deletes the file with that UID, as another program does
+//! flags 3 FS                         renames it, as another program does
+//! C: a1 LOGIN crispin secret         the client sends this line, with CRLF
+//! C> {raw octets with \r \n \0 \xff} the client sends this without CRLF; \[900*ab] repeats ab
+//! S: * OK ...                        the server sends exactly this; `…` matches anything in a line
+//! S> {raw octets, as with C>}        the server sends this, which is not a line of text
+//! S< plain.eml                       the server sends that message, every line end as CRLF
+//! «name»                             in an S line: a number, the same wherever the name returns;
+//!                                    in a C line: that number
 //! C2: / S2:                          the same for a second connection
 //! close                              the client closes its side
 //! wait 31m                           time passes
-//! tls                                the handshake after STARTTLS succeeds; what came before it is lost
+//! tls                                the handshake after STARTTLS succeeds; earlier input is lost
 //! ```
 //!
-//! All that the server sends must be in the transcript. Sessions in IDLE look at their mailbox after every
-//! line.
+//! The transcript must contain everything that the server sends. After every line, sessions in IDLE
+//! look at their mailbox.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -47,7 +48,7 @@ use super::{Harshness, Rig, put};
 /// INTERNALDATE of every message that a transcript sets up: 9-Jun-1988 12:55:43 PDT (RFC 1064 p. 19).
 const DATE: u64 = 581_889_343;
 
-/// Runs a transcript in all eight ways.
+/// Plays a transcript in all eight ways to treat a session.
 pub(crate) fn run(path: &Path) {
     let text =
         fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -63,7 +64,7 @@ struct Player<'t> {
     pending: Vec<Vec<u8>>,
     line: usize,
     uids: Vec<(PathBuf, u32)>,
-    /// Numbers that the server gave out, by the name that the transcript has for them.
+    /// The numbers that the server assigned, by the names that the transcript gives them.
     named: HashMap<String, String>,
 }
 
@@ -82,7 +83,7 @@ impl<'t> Player<'t> {
         let rig = Rig::new(dialect, harshness, read_only, |config| {
             config.special_uses = SpecialUses::new(roles(text));
             config.offers_tls = text.lines().any(|line| line == "offers-tls");
-            config.autocreate = text.lines().any(|line| line == "create-roles");
+            config.autocreate = text.lines().any(|line| line == "autocreate");
             if text.lines().any(|line| line == "namespace-prefix INBOX.") {
                 config.namespace_prefix = "INBOX.";
             }
@@ -122,7 +123,7 @@ impl<'t> Player<'t> {
     fn play_line(&mut self, line: &str) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
-            "" | "#" | "dialect" | "read-only" | "special-use" | "create-roles"
+            "" | "#" | "dialect" | "read-only" | "special-use" | "autocreate"
             | "namespace-prefix" | "offers-tls" => {}
             "no-passwords" => self.rig.takes_passwords = false,
             "offers-scram" => self.rig.offers_scram = true,
@@ -163,7 +164,7 @@ impl<'t> Player<'t> {
         )
     }
 
-    /// The number of a connection, opened when it is first named.
+    /// Returns the number of a connection. Opens it when the transcript first names it.
     fn connection(&mut self, word: &str) -> usize {
         let digits: String = word.chars().filter(char::is_ascii_digit).collect();
         let number = digits.parse::<usize>().unwrap_or(1) - 1;
@@ -208,7 +209,7 @@ impl<'t> Player<'t> {
         );
     }
 
-    /// The line with the numbers that are known in the place of their names.
+    /// Returns the line with the known numbers in place of their names.
     fn with_numbers(&self, line: &str) -> String {
         let mut line = line.to_owned();
         for (name, number) in &self.named {
@@ -239,7 +240,7 @@ impl<'t> Player<'t> {
         fs::write(self.rig.mail().join("dovecot-keywords"), lines).expect("the keyword file");
     }
 
-    /// `[FOLDER:]UID FLAGS FILE`
+    /// Handles `message [FOLDER:]UID FLAGS FILE`.
     fn message(&mut self, rest: &str, root: &Path) {
         let mut words = rest.trim_start_matches('/').split_whitespace();
         let (place, flags, file) = (
@@ -327,7 +328,7 @@ impl<'t> Player<'t> {
     }
 }
 
-/// What the transcript says of special uses.
+/// Returns the special uses that the transcript declares.
 fn roles(text: &str) -> Vec<(SpecialUse, String)> {
     let said = text
         .lines()
@@ -363,7 +364,7 @@ fn on_the_wire(octets: &[u8]) -> Vec<u8> {
     out
 }
 
-/// True if the line is as expected, where `…` stands for any run of characters.
+/// Returns true if the line is as expected. `…` matches any run of characters.
 fn matches(expected: &str, actual: &str) -> bool {
     let mut parts = expected.split('…');
     let Some(mut rest) = actual.strip_prefix(parts.next().unwrap_or("")) else {
@@ -382,7 +383,8 @@ fn matches(expected: &str, actual: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Finds the numbers that the names in `expected` stand for; `None` if the line is another one.
+/// Finds the numbers that the names in `expected` stand for. Returns `None` if the line does not
+/// match.
 fn numbers_named(expected: &str, actual: &str) -> Option<(String, HashMap<String, String>)> {
     let (mut expected, mut named) = (expected.to_owned(), HashMap::new());
     while let Some((before, rest)) = expected.split_once('«') {
@@ -425,7 +427,7 @@ fn unescape(text: &str) -> Vec<u8> {
     out
 }
 
-/// `900*ab`
+/// Expands `900*ab`.
 fn repeated(inner: &[u8]) -> Vec<u8> {
     let inner = std::str::from_utf8(inner).expect("ASCII");
     let (count, text) = inner.split_once('*').expect("a count and a text");

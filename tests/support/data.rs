@@ -1,12 +1,12 @@
-//! The server's responses as values: a small reading of the grammar, written apart from the server's.
+//! Parses the server's responses into values. This parser shares no code with the server.
 //!
-//! It is stricter than a mail program, since a test should notice what a lenient client would forgive:
-//! whatever does not parse is a panic that shows the line.
+//! It is stricter than a mail program, so that a test notices what a lenient client would forgive:
+//! a response that does not parse panics and shows the line.
 
 /// One parenthesised list, string or atom of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// Digits, names, flags; also `BODY[HEADER.FIELDS (SUBJECT)]` with its brackets.
+    /// A number, a name or a flag; also `BODY[HEADER.FIELDS (SUBJECT)]` with its brackets.
     Atom(String),
     /// A quoted string or literal.
     Text(Vec<u8>),
@@ -15,7 +15,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// The text of an atom or string; NIL has none.
+    /// Returns the text of an atom or string, or `None` for NIL and lists.
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Atom(atom) if atom.eq_ignore_ascii_case("NIL") => None,
@@ -25,12 +25,12 @@ impl Value {
         }
     }
 
-    /// The number that an atom is.
+    /// Returns the number that an atom represents, or `None` if it is not one.
     pub(crate) fn number(&self) -> Option<u32> {
         self.text()?.parse().ok()
     }
 
-    /// The members of a list; anything else has none.
+    /// Returns the members of a list; an empty slice for all other values.
     pub(crate) fn members(&self) -> &[Self] {
         match self {
             Self::List(members) => members,
@@ -39,12 +39,12 @@ impl Value {
     }
 }
 
-/// The item names and values of one message, as `FETCH` and `STORE` responses have them.
+/// The item names and values of one message, as in `FETCH` and `STORE` responses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Items(Vec<(String, Value)>);
 
 impl Items {
-    /// The value of an item.
+    /// Returns the value of an item.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         let found = self
             .0
@@ -53,17 +53,18 @@ impl Items {
         found.map(|(_, value)| value)
     }
 
-    /// The text of an item.
+    /// Returns the text of an item.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.text()
     }
 
-    /// The unique identifier.
+    /// Returns the unique identifier.
     pub(crate) fn uid(&self) -> Option<u32> {
         self.get("UID")?.number()
     }
 
-    /// The flags in a comparable order, without `\Recent`, which depends on who looks first.
+    /// Returns the flags in sorted order, without `\Recent`, which depends on which session looks
+    /// first.
     pub(crate) fn flags(&self) -> Option<Vec<String>> {
         let flags = self.get("FLAGS")?.members().iter().filter_map(Value::text);
         let mut flags: Vec<String> = flags.filter(|flag| flag != "\\Recent").collect();
@@ -93,15 +94,17 @@ pub(crate) enum Data {
     Mailbox(String),
     /// `* OK`, `* NO`, `* BAD`, `* BYE`, `* PREAUTH` and their text, code included.
     Status(String, String),
-    /// Anything else: its keyword and what follows.
+    /// Any other response: its keyword and the values after it.
     Other(String, Vec<Value>),
 }
 
 impl Data {
-    /// Reads an untagged response: all its octets after `* `, literals inline, without the last CRLF.
+    /// Parses an untagged response: all its octets after `* `, literals inline, without the last
+    /// CRLF.
     ///
     /// # Panics
-    /// When it is malformed.
+    ///
+    /// If the response is malformed.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         let mut reader = Reader { bytes, at: 0 };
         let first = reader.word();
@@ -166,7 +169,7 @@ impl Reader<'_> {
         Items(pairs.collect())
     }
 
-    /// `*( SP value )` to the end of the line.
+    /// Parses `*( SP value )` to the end of the line.
     fn values(&mut self) -> Vec<Value> {
         let mut values = Vec::new();
         while self.at < self.bytes.len() {
@@ -192,7 +195,7 @@ impl Reader<'_> {
         self.at += 1;
         let mut members = Vec::new();
         while self.peek() != Some(b')') {
-            // Address lists and body parts follow one another without a space.
+            // Address lists and body parts follow each other without a space.
             if self.peek() == Some(b' ') {
                 self.at += 1;
             }
@@ -226,7 +229,7 @@ impl Reader<'_> {
         }
     }
 
-    /// An atom; brackets are part of it with all that they hold.
+    /// Reads an atom; brackets belong to it, with everything inside them.
     fn word(&mut self) -> String {
         let start = self.at;
         let mut bracketed = false;
@@ -240,14 +243,14 @@ impl Reader<'_> {
             self.at += 1;
         }
         if start == self.at {
-            self.fail("an atom is missing");
+            self.fail("no atom");
         }
         String::from_utf8_lossy(&self.bytes[start..self.at]).into_owned()
     }
 
     fn space(&mut self) {
         if self.next() != b' ' {
-            self.fail("a space is missing");
+            self.fail("no space");
         }
     }
 
@@ -269,8 +272,8 @@ impl Reader<'_> {
     }
 }
 
-/// The size of the literal that `{n}` CRLF at the start of `bytes` announces, and the length of the
-/// announcement.
+/// Returns the size of the literal that `{n}` CRLF at the start of `bytes` announces, and the
+/// length of the announcement.
 pub(crate) fn literal_size(bytes: &[u8]) -> Option<(usize, usize)> {
     let end = bytes.iter().position(|&octet| octet == b'}')?;
     let size = std::str::from_utf8(bytes.get(1..end)?).ok()?.parse().ok()?;
@@ -279,7 +282,7 @@ pub(crate) fn literal_size(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 #[test]
-fn responses_are_read() {
+fn responses_are_parsed() {
     let Data::Fetch(7, items) = Data::parse(
         b"7 FETCH (UID 42 FLAGS (\\Seen \\Recent Zed) RFC822.TEXT {4}\r\na)\r\n \
           BODY[HEADER.FIELDS (X-Id)] \"a \\\"b\\\"\" ENVELOPE (NIL ((\"x\" NIL)(\"y\" NIL))))",

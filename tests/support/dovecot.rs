@@ -1,4 +1,5 @@
-//! Debian's Dovecot over the same mail: its `imap` as a preauthenticated process on a socket pair.
+//! Debian's Dovecot on the same mail: its `imap` runs as a preauthenticated process on a socket
+//! pair.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -19,16 +20,16 @@ pub(crate) struct Dovecot {
     configuration: PathBuf,
 }
 
-/// One session: a process that ends with the value.
+/// One session: a process that is killed when the value is dropped.
 pub(crate) struct Session {
-    /// The conversation with it.
+    /// The client side of the session.
     pub(crate) client: Client,
     child: Child,
     log: PathBuf,
 }
 
 impl Dovecot {
-    /// Finds Dovecot and writes a configuration that knows nothing but the site's mail.
+    /// Finds Dovecot and writes a configuration that contains only the site's mail.
     pub(crate) fn find(site: &Site) -> Option<Self> {
         let imap = Program::find("imap")?;
         let agent = Program::find("dovecot-lda")?;
@@ -48,18 +49,19 @@ impl Dovecot {
         })
     }
 
-    /// Has its delivery agent put a message into INBOX, and number it: it writes the list of numbers, under the lock.
+    /// Delivers a message to INBOX with Dovecot's delivery agent, which assigns its UID: the agent
+    /// writes the UID list, under the lock.
     pub(crate) fn deliver(&self, site: &Site, message: &[u8]) {
         let (mut command, _) = self.command(&self.agent, site);
         let spawned = command.stdin(Stdio::piped()).spawn();
-        let mut child = spawned.expect("the agent starts");
+        let mut child = spawned.expect("the delivery agent starts");
         let mut input = child.stdin.take().expect("a pipe");
-        input.write_all(message).expect("the agent reads");
+        input.write_all(message).expect("the delivery agent reads");
         drop(input);
         assert!(child.wait().expect("its end").success());
     }
 
-    /// Starts a session that is logged in.
+    /// Starts a session that is already logged in.
     pub(crate) fn session(&self, site: &Site) -> Session {
         let (ours, theirs) = UnixStream::pair().expect("a socket pair");
         let theirs = OwnedFd::from(theirs);
@@ -70,7 +72,8 @@ impl Dovecot {
             ))
             .stdout(Stdio::from(theirs));
         let child = command.spawn().expect("Dovecot starts");
-        // The command holds our copies of the far end, which would hide that the process has gone.
+        // The command holds our copies of the far end; while they are open, this end would not
+        // notice that the process has exited.
         drop(command);
         Session {
             client: Client::over(ours),
@@ -79,7 +82,8 @@ impl Dovecot {
         }
     }
 
-    /// One of its programs, for the site's user and as the owner of the mail; and where it logs to.
+    /// Returns a command that runs one of Dovecot's programs for the site's user, as the owner of
+    /// the mail, and the path of its log.
     fn command(&self, program: &Program, site: &Site) -> (Command, PathBuf) {
         let log = site.path("dovecot.log");
         let opened = File::options().create(true).append(true).open(&log);

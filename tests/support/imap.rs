@@ -1,4 +1,5 @@
-//! A small IMAP client for tests: one command at a time, everything the server says kept.
+//! A small IMAP client for tests. It sends one command at a time and keeps everything the server
+//! sends.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,24 +9,25 @@ use std::time::Duration;
 
 use super::data::{Data, Items, Value, literal_size};
 
-/// How long a server may keep silent; more than the 30 s after which a lock is given up.
+/// How long the server may send nothing: longer than the 30 s after which it stops waiting for a
+/// lock.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many lines of the conversation a failure shows.
+/// How many lines of the session a failure shows.
 const REMEMBERED: usize = 40;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// It was done.
+    /// The server completed it.
     Ok,
-    /// It was refused.
+    /// The server refused it.
     No,
-    /// It was not understood.
+    /// The server did not understand it.
     Bad,
 }
 
-/// The answer to one command.
+/// The response to one command.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     /// The untagged responses before the tagged one, in order.
@@ -37,7 +39,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The `FETCH` responses; those without an item that matters are for the caller to skip.
+    /// Returns the `FETCH` responses. The caller skips those without the items it wants.
     pub(crate) fn fetched(&self) -> impl Iterator<Item = (u32, &Items)> {
         self.data.iter().filter_map(|data| match data {
             Data::Fetch(number, items) => Some((*number, items)),
@@ -45,7 +47,7 @@ impl Reply {
         })
     }
 
-    /// The numbers of all `SEARCH` responses.
+    /// Returns the numbers of all `SEARCH` responses.
     pub(crate) fn hits(&self) -> Vec<u32> {
         let hits = self.data.iter().filter_map(|data| match data {
             Data::Search(numbers) => Some(numbers.clone()),
@@ -54,7 +56,7 @@ impl Reply {
         hits.flatten().collect()
     }
 
-    /// The last `EXISTS`.
+    /// Returns the number of the last `EXISTS`.
     pub(crate) fn exists(&self) -> Option<u32> {
         self.data.iter().rev().find_map(|data| match data {
             Data::Exists(count) => Some(*count),
@@ -62,7 +64,7 @@ impl Reply {
         })
     }
 
-    /// The numeric argument of a response code such as `UIDVALIDITY`, tagged or untagged.
+    /// Returns the numeric argument of a response code such as `UIDVALIDITY`, tagged or untagged.
     pub(crate) fn code(&self, name: &str) -> Option<u32> {
         let texts = self.data.iter().filter_map(|data| match data {
             Data::Status(_, text) => Some(text),
@@ -74,8 +76,8 @@ impl Reply {
         })
     }
 
-    /// The names of all `LIST`, `LSUB` and `MAILBOX` responses, sorted; not those that are only the
-    /// upper level of another.
+    /// Returns the names in all `LIST`, `LSUB` and `MAILBOX` responses, sorted, without names that
+    /// are only the upper level of another mailbox.
     pub(crate) fn mailboxes(&self) -> Vec<String> {
         let mut names: Vec<String> = self.data.iter().filter_map(mailbox_name).collect();
         names.sort();
@@ -95,7 +97,7 @@ fn mailbox_name(data: &Data) -> Option<String> {
     }
 }
 
-/// A conversation with a server.
+/// A connection to a server.
 pub(crate) struct Client {
     input: BufReader<Box<dyn Read + Send>>,
     output: Box<dyn Write + Send>,
@@ -116,7 +118,7 @@ impl Client {
         Self::greeted(Box::new(stream), Box::new(output))
     }
 
-    /// Talks to the process at the other end of a socket pair and reads its greeting.
+    /// Speaks IMAP over a socket pair to the process at its other end, and reads its greeting.
     pub(crate) fn over(stream: UnixStream) -> Self {
         stream
             .set_read_timeout(Some(PATIENCE))
@@ -138,26 +140,28 @@ impl Client {
         client
     }
 
-    /// The first response.
+    /// Returns the greeting.
     pub(crate) fn greeting(&self) -> &Data {
         &self.greeting
     }
 
-    /// Sends a command and reads its answer.
+    /// Sends a command and reads its response.
     ///
     /// # Panics
-    /// When the connection breaks or the answer is not well formed.
+    ///
+    /// If the connection breaks or the response is malformed.
     pub(crate) fn command(&mut self, text: &str) -> Reply {
         self.command_with(text, &[])
     }
 
-    /// Sends a command that has to end in OK.
+    /// Sends a command that must end in OK.
     pub(crate) fn ok(&mut self, text: &str) -> Reply {
         let reply = self.command(text);
         self.expect_ok(reply)
     }
 
-    /// Appends a message, whose lines may end in bare LF here; `arguments` are the flags and the date.
+    /// Appends a message, whose lines may end in bare LF here; `arguments` are the flags and the
+    /// date.
     pub(crate) fn append(&mut self, mailbox: &str, arguments: &str, message: &[u8]) -> Reply {
         let message = with_crlf(message);
         let space = if arguments.is_empty() { "" } else { " " };
@@ -167,14 +171,14 @@ impl Client {
         )
     }
 
-    /// As [`Self::append`], and it has to end in OK.
+    /// Does the same as [`Self::append`], and requires OK.
     pub(crate) fn append_ok(&mut self, mailbox: &str, arguments: &str, message: &[u8]) -> Reply {
         let reply = self.append(mailbox, arguments, message);
         self.expect_ok(reply)
     }
 
-    /// Sends a command with literals: each is announced behind the text so far, sent when the server
-    /// asks for it, and followed by a text of its own.
+    /// Sends a command with literals. Each literal is announced after the text so far, sent when
+    /// the server asks for it, and followed by a text of its own.
     pub(crate) fn command_with(&mut self, text: &str, literals: &[(&[u8], &str)]) -> Reply {
         self.commands += 1;
         let tag = format!("a{}", self.commands);
@@ -190,11 +194,12 @@ impl Client {
         }
         self.send(format!("{line}\r\n").as_bytes());
         let tagged = self.read_until(&tag, false, &mut data);
-        let tagged = tagged.unwrap_or_else(|| self.fail("a continuation that nobody waits for"));
+        let tagged = tagged.unwrap_or_else(|| self.fail("an unexpected continuation request"));
         self.reply(data, &tagged)
     }
 
-    /// Reads to the tagged response, which is returned without its tag, or to a continuation.
+    /// Reads up to the tagged response, which is returned without its tag, or up to a continuation
+    /// request.
     fn read_until(&mut self, tag: &str, may_go_on: bool, data: &mut Vec<Data>) -> Option<String> {
         loop {
             let line = self.response();
@@ -204,7 +209,7 @@ impl Client {
                 if may_go_on {
                     return None;
                 }
-                self.fail("a continuation that nobody waits for");
+                self.fail("an unexpected continuation request");
             } else {
                 let line = String::from_utf8_lossy(&line).into_owned();
                 let rest = line
@@ -237,7 +242,7 @@ impl Client {
         reply
     }
 
-    /// Sends octets as they are, for what is not a command.
+    /// Sends raw octets, for anything that is not a command.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.remember("C", bytes);
         let sent = self
@@ -280,7 +285,7 @@ impl Client {
         }
     }
 
-    /// True once the server has closed the connection; swallows what it still says.
+    /// Returns true once the server has closed the connection; discards what it still sends.
     pub(crate) fn is_closed(&mut self) -> bool {
         std::io::copy(&mut self.input, &mut std::io::sink()).is_ok()
     }
@@ -300,19 +305,19 @@ impl Client {
     }
 }
 
-/// The response behind `* `, if the line is untagged.
+/// Parses the response after `* `, if the line is untagged.
 fn untagged(line: &[u8]) -> Option<Data> {
     line.strip_prefix(b"* ").map(Data::parse)
 }
 
-/// The size of the literal that a line announces at its end.
+/// Returns the size of the literal that a line announces at its end.
 fn announced(line: &[u8]) -> Option<usize> {
     let start = line.iter().rposition(|&octet| octet == b'{')?;
     let (size, length) = literal_size(&line[start..])?;
     (start + length == line.len()).then_some(size)
 }
 
-/// A message as it travels: every line ends in CRLF.
+/// Returns a message in its form on the wire: every line ends in CRLF.
 pub(crate) fn with_crlf(message: &[u8]) -> Vec<u8> {
     let mut converted = Vec::with_capacity(message.len() + message.len() / 32);
     let mut before = 0;

@@ -1,5 +1,5 @@
-//! A Maildir as its owner sees it with `ls`: fixtures go in, and what lies there is read back by code
-//! that shares nothing with the server.
+//! Writes and reads Maildirs without the server. This code shares nothing with the server, so that
+//! it can check what the server did.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -17,33 +17,34 @@ pub(crate) struct Maildir {
 /// One message file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Where it is.
+    /// Its path.
     pub(crate) path: PathBuf,
-    /// The part of its name that stays, to the first `:`.
+    /// The part of its name that does not change, up to the first `:`.
     pub(crate) base: String,
-    /// The flag letters of its name.
+    /// The flag letters in its name.
     pub(crate) flags: String,
-    /// True in `new/`.
+    /// True if it is in `new/`.
     pub(crate) is_new: bool,
 }
 
 impl Entry {
-    /// What is stored.
+    /// Returns the stored octets.
     pub(crate) fn contents(&self) -> Vec<u8> {
         fs::read(&self.path).expect("a message that was listed just now")
     }
 
-    /// What is stored, as text.
+    /// Returns the stored octets as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.contents()).into_owned()
     }
 }
 
-/// Distinguishes the messages that one second delivers.
+/// Distinguishes messages that are delivered in the same second.
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 
 impl Maildir {
-    /// The mailbox at `path`, made if need be, with files that belong to `owner`.
+    /// Opens the mailbox at `path`, creates it if it does not exist, and lets its files belong to
+    /// `owner`.
     pub(crate) fn create(path: &Path, owner: Option<u32>) -> Self {
         let maildir = Self {
             path: path.to_owned(),
@@ -59,14 +60,14 @@ impl Maildir {
         maildir
     }
 
-    /// The folder of that name beside INBOX, made if need be.
+    /// Opens the folder of that name beside INBOX, and creates it if it does not exist.
     pub(crate) fn folder(&self, name: &str) -> Self {
         let folder = Self::create(&self.folder_path(name), self.owner);
         fs::write(folder.path.join("maildirfolder"), "").expect("maildirfolder");
         folder
     }
 
-    /// The folder of that name, if there is one.
+    /// Opens the folder of that name, if it exists.
     pub(crate) fn existing_folder(&self, name: &str) -> Option<Self> {
         let path = self.folder_path(name);
         let owner = self.owner;
@@ -77,19 +78,20 @@ impl Maildir {
         self.path.join(format!(".{name}"))
     }
 
-    /// The mailbox directory.
+    /// Returns the mailbox directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Delivers a message as a mail delivery agent would; returns its base name.
+    /// Delivers a message as a mail delivery agent does, and returns its base name.
     pub(crate) fn deliver(&self, message: &[u8]) -> String {
         let base = unique_name();
         self.place(message, &format!("new/{base}"), SystemTime::now());
         base
     }
 
-    /// Puts a message into `cur/` with these flag letters and this age; returns its base name.
+    /// Writes a message into `cur/` with these flag letters and this age, and returns its base
+    /// name.
     pub(crate) fn put(&self, message: &[u8], flags: &str, age: Duration) -> String {
         let base = unique_name();
         self.place(
@@ -112,7 +114,7 @@ impl Maildir {
         fs::rename(&tmp, self.path.join(name)).expect("delivery");
     }
 
-    /// All messages, in the order of their names.
+    /// Returns all messages, sorted by file name.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let mut entries = self.scan("cur");
         entries.append(&mut self.scan("new"));
@@ -126,17 +128,18 @@ impl Maildir {
         paths.map(|path| entry(path, directory == "new")).collect()
     }
 
-    /// The messages whose header or text holds `needle`.
+    /// Returns the messages whose header or text contains `needle`.
     pub(crate) fn holding(&self, needle: &str) -> Vec<Entry> {
         let mut entries = self.entries();
         entries.retain(|entry| entry.text().contains(needle));
         entries
     }
 
-    /// The only message that holds `needle`.
+    /// Returns the only message that contains `needle`.
     ///
     /// # Panics
-    /// When there is none, or more than one.
+    ///
+    /// If there is none, or more than one.
     pub(crate) fn the(&self, needle: &str) -> Entry {
         let mut found = self.holding(needle);
         assert_eq!(
@@ -171,7 +174,7 @@ fn entry(path: PathBuf, is_new: bool) -> Entry {
     }
 }
 
-/// A name in the manner of qmail, whose order is the order of delivery.
+/// Returns a file name in the manner of qmail. Names sort in the order of delivery.
 fn unique_name() -> String {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -181,7 +184,7 @@ fn unique_name() -> String {
     format!("{seconds}.M{micros:06}P{pid}Q{serial}.test")
 }
 
-/// A short message with this subject, an unmistakable identity and this text.
+/// Returns a short message with this subject, this text, and `id` as its unique identity.
 pub(crate) fn message(subject: &str, id: &str, text: &str) -> Vec<u8> {
     format!(
         "From: Ann Author <ann@example.org>\nTo: joe@example.org\nSubject: {subject}\n\

@@ -1,4 +1,5 @@
-//! The rig that every test shares: a mail host's files, a server over them, a client, other programs.
+//! What all tests share: the files of a mail host, a server that serves them, a client, and other
+//! programs.
 
 pub(crate) mod data;
 pub(crate) mod dovecot;

@@ -1,4 +1,5 @@
-//! Other people's programs: found or loudly missed, and always run against a time limit.
+//! Programs of other projects. A test that needs one reports if it is absent, and always runs it
+//! with a time limit.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -6,11 +7,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Set to `required` where a missing program has to fail the test run, as in CI.
+/// The environment variable that is set to `required` where an absent program must fail the test
+/// run, as in CI.
 const OBLIGATION: &str = "IMAP2D_REAL_CLIENTS";
 
-/// Where Debian keeps Dovecot's inner programs, which are not for the search path; and where `.ci/run`
-/// unpacks xinetd, which cannot be installed beside another inetd.
+/// Where Debian keeps Dovecot's internal programs, which are not on the search path, and where
+/// `.ci/run` unpacks xinetd, which cannot be installed beside another inetd.
 const OUTSIDE_THE_PATH: [&str; 2] = [
     "/usr/lib/dovecot",
     concat!(env!("CARGO_MANIFEST_DIR"), "/target/xinetd/usr/sbin"),
@@ -23,10 +25,12 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Looks for a program; `None` means that the test has been reported as not run.
+    /// Finds a program. `None` means that it is absent and that the test has been reported as not
+    /// run.
     ///
     /// # Panics
-    /// When it is absent and the environment makes real programs obligatory.
+    ///
+    /// If it is absent and the environment variable requires it.
     pub(crate) fn find(name: &str) -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let found = std::env::split_paths(&path)
@@ -39,13 +43,13 @@ impl Program {
         found.map(|path| Self { path })
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The program's path and nothing else of our environment but the search path: no configuration
-    /// of whoever runs the tests may show through.
+    /// Returns a command with the program's path and, of the environment, only the search path, so
+    /// that the configuration of the user who runs the tests does not affect it.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command
@@ -57,35 +61,41 @@ impl Program {
     }
 }
 
-/// Reports that a test was not run because something that is not ours is absent.
+/// Reports that a test was not run because a program is absent.
 ///
 /// # Panics
-/// When the environment makes it obligatory.
+///
+/// If the environment variable requires it.
 pub(crate) fn not_run(absent: &str) {
     let obligatory = std::env::var(OBLIGATION).is_ok_and(|value| value == "required");
     assert!(!obligatory, "{absent} is absent, and {OBLIGATION}=required");
-    // Past the capture of the test harness: a test that did nothing must not look green.
-    let _ = writeln!(std::io::stderr(), "NOT RUN: {absent} is absent");
+    // This bypasses the capture of the test harness: a test that did nothing must not look
+    // successful.
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {absent} is not installed");
 }
 
-/// What a finished program left behind.
+/// The result of a program that has ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    /// How it ended.
+    /// Its exit status.
     pub(crate) status: ExitStatus,
-    /// What it wrote to its standard output.
+    /// Its standard output.
     pub(crate) output: Vec<u8>,
-    /// What it wrote to its standard error.
+    /// Its standard error.
     pub(crate) errors: String,
 }
 
 impl Finished {
-    /// The standard output as text.
+    /// Returns the standard output as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.output).into_owned()
     }
 
-    /// The standard output as text, of a program that must have succeeded.
+    /// Returns the standard output as text.
+    ///
+    /// # Panics
+    ///
+    /// If the program failed.
     pub(crate) fn success(&self) -> String {
         assert!(self.status.success(), "it failed: {self}");
         self.text()
@@ -104,10 +114,11 @@ impl std::fmt::Display for Finished {
     }
 }
 
-/// Runs a command to its end with nothing to read.
+/// Runs a command to its end, with an empty standard input.
 ///
 /// # Panics
-/// When it cannot be started or has not ended within `limit`; it is killed then.
+///
+/// If it cannot be started, or has not ended within `limit`; it is killed then.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Finished {
     let mut child = command
         .stdin(Stdio::null())
@@ -130,14 +141,15 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Finished {
     finished
 }
 
-/// A program that runs beside the test; killed when it is dropped.
+/// A program that runs beside the test; it is killed when the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Background(Child);
 
-/// Starts a command that neither reads nor has anything to say.
+/// Starts a command that neither reads nor prints anything.
 ///
 /// # Panics
-/// When it cannot be started.
+///
+/// If it cannot be started.
 pub(crate) fn start(command: &mut Command) -> Background {
     let child = command
         .stdin(Stdio::null())
@@ -149,13 +161,13 @@ pub(crate) fn start(command: &mut Command) -> Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may already have exited.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Waits for a child, or kills it.
+/// Waits for a child, and kills it if it does not end within `limit`.
 fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + limit;
     while Instant::now() < deadline {
@@ -169,7 +181,7 @@ fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     None
 }
 
-/// Reads a pipe to its end beside the program that fills it.
+/// Reads a pipe to its end in a thread, while the program fills it.
 fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -180,10 +192,11 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>
     })
 }
 
-/// Asks again and again until there is an answer.
+/// Calls `ask` again and again until it returns a value.
 ///
 /// # Panics
-/// With `what` when there is none within `limit`.
+///
+/// If it returns none within `limit`; the message says `what` was expected.
 pub(crate) fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {

@@ -1,5 +1,5 @@
-//! What a client and the server really say to each other: a relay between them, which writes it down and
-//! can be cut as lines are.
+//! A relay between a client and the server. It records what both send, and can break the
+//! connection.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::thread;
 /// How many lines of each side a failure shows.
 const SHOWN: usize = 100;
 
-/// A relay on a port of its own; it takes connections until the value is dropped.
+/// A relay on a port of its own. It accepts connections until the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Relay {
     port: u16,
@@ -19,7 +19,7 @@ pub(crate) struct Relay {
 #[derive(Debug, Default)]
 struct State {
     connections: Vec<Connection>,
-    /// The octets from the server after which the line is cut, counted down.
+    /// How many octets from the server it still passes on before it breaks the connections.
     last: Option<usize>,
     is_over: bool,
 }
@@ -32,7 +32,7 @@ struct Connection {
     answers: Vec<u8>,
 }
 
-/// Who speaks.
+/// The sender of some octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Speaker {
     Client,
@@ -40,7 +40,7 @@ enum Speaker {
 }
 
 impl Relay {
-    /// A relay to the server at `address`.
+    /// Starts a relay to the server at `address`.
     pub(crate) fn to(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
@@ -51,17 +51,17 @@ impl Relay {
         relay
     }
 
-    /// The port to connect to.
+    /// Returns the port that clients connect to.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// What clients have said, connection by connection.
+    /// Returns what clients have sent, connection by connection.
     pub(crate) fn commands(&self) -> String {
         self.text(|connection| &connection.commands)
     }
 
-    /// What the server has said, connection by connection.
+    /// Returns what the server has sent, connection by connection.
     pub(crate) fn answers(&self) -> String {
         self.text(|connection| &connection.answers)
     }
@@ -74,19 +74,24 @@ impl Relay {
             .collect()
     }
 
-    /// Asserts that a client has said the one and the server the other, word by word.
+    /// Asserts that a client has sent `command` and the server `answer`, each as a part of what it
+    /// sent.
     ///
     /// # Panics
-    /// When they have not.
+    ///
+    /// If either has not.
     pub(crate) fn assert_said(&self, command: &str, answer: &str) {
-        assert!(self.commands().contains(command), "nobody says {command:?}");
+        assert!(
+            self.commands().contains(command),
+            "no client sent {command:?}"
+        );
         assert!(
             self.answers().contains(answer),
             "the server does not say {answer:?}"
         );
     }
 
-    /// Forgets what has been said so far.
+    /// Forgets what both sides have sent so far.
     pub(crate) fn forget(&self) {
         for connection in &mut lock(&self.state).connections {
             connection.commands.clear();
@@ -94,12 +99,12 @@ impl Relay {
         }
     }
 
-    /// Cuts all connections that there are.
+    /// Breaks all connections that are open.
     pub(crate) fn cut(&self) {
         lock(&self.state).cut();
     }
 
-    /// Cuts all connections when the server has said so many octets more.
+    /// Breaks all connections once the server has sent this many more octets.
     pub(crate) fn cut_after(&self, octets: usize) {
         lock(&self.state).last = Some(octets);
     }
@@ -109,7 +114,7 @@ impl Drop for Relay {
     fn drop(&mut self) {
         lock(&self.state).is_over = true;
         self.cut();
-        // The listener wakes up and sees that it is over.
+        // This wakes the listener up, which sees that it has to end.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         if thread::panicking() {
             let (commands, answers) = (self.commands(), self.answers());
@@ -125,13 +130,14 @@ impl Drop for Relay {
 impl State {
     fn cut(&self) {
         for connection in &self.connections {
-            // One that has ended by itself is closed already.
+            // Fails for a connection that has ended already.
             let _ = connection.client.shutdown(Shutdown::Both);
             let _ = connection.server.shutdown(Shutdown::Both);
         }
     }
 
-    /// Notes octets before they are passed on; false where the line is cut before them.
+    /// Records octets before they are passed on. Returns false if the connection breaks before
+    /// them.
     fn hear(&mut self, connection: usize, speaker: Speaker, octets: &[u8]) -> bool {
         if let (Speaker::Server, Some(last)) = (speaker, self.last) {
             self.last = last.checked_sub(octets.len());
@@ -149,14 +155,16 @@ impl State {
     }
 }
 
-/// The last lines of a text.
+/// Returns the last lines of a text.
 fn end(text: &str) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     lines[lines.len().saturating_sub(SHOWN)..].concat()
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().expect("nobody panics with the wire in hand")
+    state
+        .lock()
+        .expect("no thread panics while it holds the lock")
 }
 
 fn accept(listener: &TcpListener, address: SocketAddr, state: &Arc<Mutex<State>>) {
@@ -164,7 +172,7 @@ fn accept(listener: &TcpListener, address: SocketAddr, state: &Arc<Mutex<State>>
         if lock(state).is_over {
             return;
         }
-        // A client that has gone again, or a server that is being started anew.
+        // The client has disconnected again, or the server is being restarted.
         let Ok(client) = client else { continue };
         let Ok(server) = TcpStream::connect(address) else {
             continue;
@@ -199,7 +207,7 @@ fn connect(client: TcpStream, server: TcpStream, state: &Arc<Mutex<State>>) {
     }
 }
 
-/// Passes on what one of them says, as long as `hear` agrees.
+/// Passes on what one side sends, as long as `hear` returns true.
 fn copy(mut from: TcpStream, mut to: TcpStream, mut hear: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
@@ -208,6 +216,6 @@ fn copy(mut from: TcpStream, mut to: TcpStream, mut hear: impl FnMut(&[u8]) -> b
             break;
         }
     }
-    // The other direction may have more to say.
+    // The other direction may still have data.
     let _ = to.shutdown(Shutdown::Write);
 }

@@ -1,4 +1,4 @@
-//! The server under test as a process of its own.
+//! The server under test, as a process of its own.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -16,16 +16,17 @@ use super::imap::Client;
 use super::program::until;
 use super::site::{PASSWORD, Site, USER};
 
-/// Names another binary to test than the one Cargo has just built.
+/// The environment variable that names a binary to test in place of the one that Cargo has built.
 const OTHER_BINARY: &str = "IMAP2D_TEST_BINARY";
 
-/// What stands before the address in the log line of a listener.
+/// The text before the address in the log line of a listener.
 const LISTENING: &str = "listening on ";
 
 /// How long a server may take to listen, on a machine that runs all tests at once.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// A running server; killed, and its log shown if the test has failed, when it is dropped.
+/// A running server. When the value is dropped, the server is killed, and its log is shown if the
+/// test has failed.
 #[derive(Debug)]
 pub(crate) struct TestServer {
     child: Child,
@@ -34,18 +35,20 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server over the site's mail on a free port of the loopback interface.
+    /// Starts a server for the site's mail on a free port of the loopback interface.
     ///
     /// # Panics
-    /// When it does not come to listen.
+    ///
+    /// If the server does not listen in time.
     pub(crate) fn start(site: &Site, arguments: &[&str]) -> Self {
         Self::start_command(command(site), site, arguments)
     }
 
-    /// The same for a command that says where mail and users are.
+    /// Does the same with a command that already has the options for mail and users.
     ///
     /// # Panics
-    /// When it does not come to listen.
+    ///
+    /// If the server does not listen in time.
     pub(crate) fn start_command(mut command: Command, site: &Site, arguments: &[&str]) -> Self {
         let level = match arguments.contains(&"--log-level") {
             true => &[][..],
@@ -80,23 +83,23 @@ impl TestServer {
         }
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Sends SIGTERM and waits until the server has exited.
     pub(crate) fn stop(mut self) {
         self.signal(Signal::TERM);
         self.end(START_LIMIT);
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The port of [`Self::address`].
+    /// Returns the port of [`Self::address`].
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The number of its process.
+    /// Returns its process ID.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -107,14 +110,14 @@ impl TestServer {
         kill_process(pid, signal).expect("it is ours");
     }
 
-    /// How it ends by itself.
+    /// Waits until it exits without being killed, and returns its exit status.
     pub(crate) fn end(&mut self, limit: Duration) -> ExitStatus {
         until("the end of the server", limit, || {
             self.child.try_wait().expect("a child can be waited for")
         })
     }
 
-    /// What it has logged so far.
+    /// Returns what it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log
             .lock()
@@ -122,19 +125,19 @@ impl TestServer {
             .clone()
     }
 
-    /// A fresh connection, greeted.
+    /// Opens a connection and reads the greeting.
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address())
     }
 
-    /// A fresh connection, logged in.
+    /// Opens a connection and logs in.
     pub(crate) fn login(&self) -> Client {
         let mut client = self.connect();
         client.ok(&format!("LOGIN {USER} {PASSWORD}"));
         client
     }
 
-    /// A fresh connection that has logged in and climbed to IMAP4rev1.
+    /// Opens a connection, logs in and climbs to IMAP4rev1.
     pub(crate) fn login_imap4(&self) -> Client {
         let mut client = self.connect();
         client.ok("CAPABILITY");
@@ -153,19 +156,19 @@ impl Drop for TestServer {
     }
 }
 
-/// The binary with the options that every server over this site has.
+/// Returns a command that runs the binary with the options that every server for this site has.
 pub(crate) fn command(site: &Site) -> Command {
     with_options(Command::new(binary()), site)
 }
 
-/// The same for those who start it as the owner of the mail.
+/// Does the same for a server that runs as the owner of the mail from the start.
 pub(crate) fn command_of_owner(site: &Site) -> Command {
     let mut command = Command::new(site.runnable(&binary()));
     site.as_owner(&mut command);
     with_options(command, site)
 }
 
-/// The binary without any options.
+/// Returns a command that runs the binary without options.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(binary());
     command.env("TZ", "UTC");
@@ -187,7 +190,7 @@ fn with_options(mut command: Command, site: &Site) -> Command {
     command
 }
 
-/// Collects the log and reports the first address in it.
+/// Collects the log, and sends the first listening address in it.
 fn listen_to(stderr: ChildStderr, log: Arc<Mutex<String>>) -> Receiver<SocketAddr> {
     let (tell, heard) = mpsc::channel();
     thread::spawn(move || collect(stderr, &log, &tell));
@@ -198,10 +201,12 @@ fn collect(stderr: ChildStderr, log: &Mutex<String>, tell: &Sender<SocketAddr>) 
     for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         if let Some(address) = listening_on(&line) {
-            // Nobody hears the second listener's line.
+            // There is no receiver any more for the second listener's line.
             let _ = tell.send(address);
         }
-        let mut log = log.lock().expect("nobody panics with the log in hand");
+        let mut log = log
+            .lock()
+            .expect("no thread panics while it holds the lock");
         log.push_str(&line);
         log.push('\n');
     }

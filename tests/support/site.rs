@@ -1,4 +1,4 @@
-//! A mail host's files in a temporary directory: one user, her Maildir, her home.
+//! The files of a mail host in a temporary directory: one user with a Maildir and a home directory.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -10,38 +10,39 @@ use tempfile::TempDir;
 
 use super::maildir::Maildir;
 
-/// The only user there is.
+/// The only user.
 pub(crate) const USER: &str = "joe";
 
-/// Her password.
+/// The user's password.
 pub(crate) const PASSWORD: &str = "secret";
 
-/// Somebody without rights: no mail server serves root, so that the mail is this user's when the tests run
-/// as root.
+/// The UID of an unprivileged user. imap2d does not serve mail as root, so this user owns the mail
+/// when the tests run as root.
 const NOBODY: u32 = 65534;
 
-/// The directory and what is in it; all gone with the value.
+/// The directory and its files; all are deleted when the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Site {
     directory: TempDir,
-    /// Whose the mail is, if not whoever's who runs the tests.
+    /// The UID of the owner of the mail, if it is not the user who runs the tests.
     owner: Option<u32>,
-    /// The same of the home directory.
+    /// The UID of the owner of the home directory, if it is not the user who runs the tests.
     home_owner: Option<u32>,
 }
 
 impl Site {
-    /// A host with an empty Maildir, and a home for clients that whoever runs the tests runs.
+    /// Creates a host with an empty Maildir and a home directory for clients that run as the user
+    /// who runs the tests.
     pub(crate) fn new() -> Self {
         Self::with_home_of(None)
     }
 
-    /// A host where Dovecot works too.
+    /// Creates a host where Dovecot works too.
     pub(crate) fn with_dovecot() -> Self {
         Self::of_a_user()
     }
 
-    /// A host whose programs run as the owner of the mail: see [`Self::as_owner`].
+    /// Creates a host whose programs run as the owner of the mail: see [`Self::as_owner`].
     pub(crate) fn of_a_user() -> Self {
         Self::with_home_of(nobody())
     }
@@ -69,32 +70,32 @@ impl Site {
         site
     }
 
-    /// A path below the directory.
+    /// Returns a path below the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// The home directory, for clients to keep their own files in.
+    /// Returns the home directory, where clients keep their own files.
     pub(crate) fn home(&self) -> PathBuf {
         self.path("home")
     }
 
-    /// The passwd-file.
+    /// Returns the path of the passwd-file.
     pub(crate) fn users(&self) -> PathBuf {
         self.path("users")
     }
 
-    /// The user's Maildir.
+    /// Returns the user's Maildir.
     pub(crate) fn maildir(&self) -> Maildir {
         self.maildir_at(&format!("mail/{USER}"))
     }
 
-    /// Another Maildir of hers, below the directory.
+    /// Creates another Maildir of the user, below the directory.
     pub(crate) fn maildir_at(&self, name: &str) -> Maildir {
         Maildir::create(&self.path(name), self.owner)
     }
 
-    /// Writes a file into the home directory, readable by its owner only as fetchmail demands.
+    /// Writes a file into the home directory that only its owner may read, as fetchmail requires.
     pub(crate) fn write_home(&self, name: &str, contents: &str) -> PathBuf {
         let path = self.home().join(name);
         fs::write(&path, contents).expect("a file in the home directory");
@@ -110,25 +111,26 @@ impl Site {
         }
     }
 
-    /// Whose the mail is, if not whoever's who runs the tests.
+    /// Returns the UID of the owner of the mail, if it is not the user who runs the tests.
     pub(crate) fn owner(&self) -> Option<u32> {
         self.owner
     }
 
-    /// What imap2d is to be told so that it serves this mail: root is not to serve it.
+    /// Returns the option that lets imap2d serve this mail when it is started as root.
     pub(crate) fn run_as(&self) -> Option<String> {
         self.owner.map(|id| format!("--run-as={id}:{id}"))
     }
 
-    /// A copy of the program at `path` where the owner of the mail can run it.
+    /// Returns a copy of the program at `path` that the owner of the mail can run.
     pub(crate) fn runnable(&self, path: &Path) -> PathBuf {
         if self.owner.is_none() {
             return path.to_owned();
         }
         let copy = self.path("program");
         if !copy.exists() && fs::hard_link(path, &copy).is_err() {
-            // By another process: a file that this one has just written cannot be run as long as a
-            // child that another thread started meanwhile holds its descriptor.
+            // Another process copies it: a file that this process has just written cannot be
+            // executed while a child that another thread started in the meantime holds its
+            // descriptor.
             let copied = Command::new("cp").args([path, &copy]).status();
             assert!(
                 copied.is_ok_and(|status| status.success()),

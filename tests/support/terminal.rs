@@ -1,4 +1,5 @@
-//! A terminal without a person: a private tmux whose screen is read and whose keys are pressed.
+//! A terminal without a person: a private tmux whose screen the test reads and whose keys it
+//! presses.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::program::{Program, run, until};
 
-/// How long a screen may take to show what is awaited.
+/// How long a screen may take to show the expected text.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One program on one screen; both end with the value.
+/// One program on one screen. Both end when the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     tmux: Program,
@@ -18,7 +19,8 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Runs a shell command on a screen of 100 columns and 30 lines. `prepare` sets its environment.
+    /// Runs a shell command on a screen of 100 columns and 30 lines. `prepare` sets its
+    /// environment.
     pub(crate) fn run(
         tmux: Program,
         socket: PathBuf,
@@ -42,15 +44,16 @@ impl Terminal {
         command
     }
 
-    /// What the screen shows; nothing once the program has ended.
+    /// Returns what the screen shows; nothing once the program has ended.
     pub(crate) fn screen(&self) -> String {
         run(&mut self.command(&["capture-pane", "-p"]), PATIENCE).text()
     }
 
-    /// Waits until the screen shows `text` and returns the screen.
+    /// Waits until the screen shows `text`, and returns the screen.
     ///
     /// # Panics
-    /// When it does not, with the screen.
+    ///
+    /// If it does not; the message shows the screen.
     pub(crate) fn wait_for(&self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -66,7 +69,7 @@ impl Terminal {
         }
     }
 
-    /// Types a text as it is.
+    /// Types a text literally.
     pub(crate) fn type_text(&self, text: &str) {
         run(&mut self.command(&["send-keys", "-l", text]), PATIENCE).success();
     }
@@ -89,7 +92,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It has ended by itself where the test has come to its end.
+        // At the end of a successful test the program has already ended.
         run(&mut self.command(&["kill-server"]), PATIENCE);
     }
 }

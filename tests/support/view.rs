@@ -1,15 +1,15 @@
-//! What one session has been told of its mailbox: the sequence numbers as a client has to keep them.
+//! A mailbox as one session knows it: the sequence numbers as a client has to maintain them.
 
 use super::data::{Data, Items};
 use super::imap::{Client, Reply, Status};
 
-/// The header field by which tests know a message again.
+/// The header field that identifies a message in the tests.
 const IDENTITY: &str = "BODY[HEADER.FIELDS (X-Id)]";
 
-/// How to ask for it.
+/// The FETCH item that asks for it.
 pub(crate) const PEEK: &str = "BODY.PEEK[HEADER.FIELDS (X-Id)]";
 
-/// What a session knows of one message.
+/// What a session knows about one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Known {
     /// Its unique identifier.
@@ -18,7 +18,7 @@ pub(crate) struct Known {
     pub(crate) id: String,
 }
 
-/// The messages by sequence number; `None` has been announced but not yet looked at.
+/// The messages by sequence number. `None` is a message that was announced but not fetched yet.
 #[derive(Debug, Default)]
 pub(crate) struct View {
     messages: Vec<Option<Known>>,
@@ -26,26 +26,27 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// How many messages there are.
+    /// Returns the number of messages.
     pub(crate) fn exists(&self) -> usize {
         self.messages.len()
     }
 
-    /// The messages that have been looked at, with their sequence numbers.
+    /// Returns the messages that have been fetched, with their sequence numbers.
     pub(crate) fn known(&self) -> impl Iterator<Item = (u32, &Known)> {
         let known = self.messages.iter().zip(1..);
         known.filter_map(|(message, number)| Some((number, message.as_ref()?)))
     }
 
-    /// The known messages of which this session has heard that they were expunged.
+    /// Returns the fetched messages whose EXPUNGE this session has received.
     pub(crate) fn expunged(&self) -> &[Known] {
         &self.expunged
     }
 
-    /// Follows all data of a reply.
+    /// Applies all data of a reply.
     ///
     /// # Panics
-    /// When a number is out of range, the count shrinks by itself, or a UID does not fit.
+    ///
+    /// If a number is out of range, EXISTS shrinks the mailbox, or a UID does not match.
     pub(crate) fn follow(&mut self, reply: &Reply) {
         for data in &reply.data {
             match data {
@@ -93,8 +94,8 @@ impl View {
         number as usize - 1
     }
 
-    /// Looks at all messages that have only been announced and returns them, so that UIDs and
-    /// identities are known. One that is gone already, which EXPUNGE has yet to tell, stays unknown.
+    /// Fetches the UIDs and identities of all messages that have only been announced, and returns
+    /// them. A message that is already gone but whose EXPUNGE has not been sent yet stays unknown.
     pub(crate) fn catch_up(&mut self, client: &mut Client) -> Vec<Known> {
         let Some(first) = self.messages.iter().position(Option::is_none) else {
             return Vec::new();
@@ -110,7 +111,7 @@ impl View {
             .collect()
     }
 
-    /// Asserts that UIDs grow with the numbers.
+    /// Asserts that UIDs ascend with the sequence numbers.
     pub(crate) fn check_order(&self) {
         let uids: Vec<u32> = self.known().map(|(_, known)| known.uid).collect();
         assert!(
@@ -120,12 +121,12 @@ impl View {
     }
 }
 
-/// The identity of a message in the items that [`PEEK`] brought.
+/// Returns the identity of a message from the items that [`PEEK`] fetched.
 pub(crate) fn identity_of(items: &Items) -> Option<String> {
     items.text(IDENTITY).as_deref().map(identity)
 }
 
-/// The value of the header field that the server quoted.
+/// Returns the value of the header field that the server sent.
 fn identity(header: &str) -> String {
     let value = header.split_once(':').map_or("", |(_, value)| value);
     value.trim().to_owned()
