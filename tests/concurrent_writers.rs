@@ -1,13 +1,14 @@
-//! Two imap2d processes and one Dovecot beat on one mailbox, while mail is delivered into it.
+//! Two imap2d processes and one Dovecot change one mailbox at the same time, while mail is
+//! delivered into it.
 //!
-//! Every message bears an identity in its header, by which it is known again under whatever UID. Kept
-//! messages are flagged and copied but never deleted; doomed ones are deleted but never copied. So it is
-//! known at the end, without any assumption on who came first, how often each has to be there:
+//! Every message has an identity in its header, by which the test recognises it under any UID. Kept
+//! messages are flagged and copied but never deleted; doomed messages are deleted but never copied.
+//! So the test knows at the end, whatever the order of events was, how often each must exist:
 //!
-//! - a kept message once, and once more for every COPY that was answered OK;
-//! - a doomed message once if nobody marked it, never if any session has heard of its expunge, else at
-//!   most once;
-//! - and no UID may ever have been seen with two identities, nor a doomed identity under two UIDs.
+//! - a kept message exists once, and once more for every COPY that was answered OK;
+//! - a doomed message exists once if no session set `\Deleted`, never if a session has received its
+//!   EXPUNGE, otherwise at most once;
+//! - no UID was ever seen with two identities, and no doomed identity under two UIDs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,13 +25,13 @@ use crate::support::server::TestServer;
 use crate::support::site::Site;
 use crate::support::view::{Known, PEEK, View, identity_of};
 
-/// How long they beat.
+/// How long the sessions change the mailbox.
 const DURATION: Duration = Duration::from_secs(8);
 
-/// Sessions of each server.
+/// The number of sessions of each server.
 const SESSIONS: usize = 2;
 
-/// Messages beyond which the sessions only make room, so that the run stays quick.
+/// With more messages than this the sessions only delete, so that the test stays quick.
 const CROWDED: usize = 300;
 
 /// What all sessions together have seen and done.
@@ -44,7 +45,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    /// Notes that a session saw this message under this UID.
+    /// Records that a session saw this message under this UID.
     fn learn(&mut self, known: &Known) {
         let before = self.identities.insert(known.uid, known.id.clone());
         let same = before.as_ref().is_none_or(|id| *id == known.id);
@@ -56,7 +57,7 @@ impl Ledger {
     }
 }
 
-/// The ledger, and where identities come from.
+/// What all threads share: the ledger, and the counter that makes identities.
 #[derive(Default)]
 struct Shared {
     ledger: Mutex<Ledger>,
@@ -65,14 +66,18 @@ struct Shared {
 
 impl Shared {
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().expect("another session has failed")
+        self.ledger.lock().expect("no other session has failed")
     }
 
-    /// A message never seen before; every second one is doomed.
+    /// Makes a message with a new identity; every second one is doomed.
     fn new_message(&self) -> (String, Vec<u8>) {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}-{serial}", ["kept", "doomed"][serial as usize % 2]);
-        let bytes = message("hammered", &id, &"some text\n".repeat(serial as usize % 50));
+        let bytes = message(
+            "concurrent",
+            &id,
+            &"some text\n".repeat(serial as usize % 50),
+        );
         (id, bytes)
     }
 }
@@ -81,28 +86,29 @@ fn is_doomed(id: &str) -> bool {
     id.starts_with("doomed")
 }
 
-/// One session that does one thing after another at random.
-struct Hammerer<'a> {
+/// One session that sends random commands.
+struct RandomSession<'a> {
     client: &'a mut Client,
     shared: &'a Shared,
     view: View,
     random: u64,
 }
 
-impl<'a> Hammerer<'a> {
+impl<'a> RandomSession<'a> {
     fn new(client: &'a mut Client, shared: &'a Shared, seed: u64) -> Self {
         let random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-        let mut hammerer = Self {
+        let mut session = Self {
             client,
             shared,
             view: View::default(),
             random,
         };
-        hammerer.tell("SELECT INBOX");
-        hammerer
+        session.tell("SELECT INBOX");
+        session
     }
 
-    /// Xorshift: the same beats in every run, whatever becomes of their interleaving.
+    /// Returns a number below `below`, by xorshift: the same commands in every run, however the
+    /// sessions interleave.
     fn random(&mut self, below: usize) -> usize {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -110,7 +116,7 @@ impl<'a> Hammerer<'a> {
         usize::try_from(self.random % below as u64).expect("less than a usize")
     }
 
-    fn beat_until(&mut self, deadline: Instant) {
+    fn run_until(&mut self, deadline: Instant) {
         while Instant::now() < deadline {
             let crowded = self.view.exists() > CROWDED;
             match self.random(12) {
@@ -125,7 +131,8 @@ impl<'a> Hammerer<'a> {
         }
     }
 
-    /// Sends a command that may be refused, as for a lock that is not to be had.
+    /// Sends a command that the server may refuse, for example because another process holds the
+    /// lock.
     fn try_to(&mut self, command: &str) -> Status {
         let reply = self.client.command(command);
         self.follow(&reply);
@@ -148,7 +155,7 @@ impl<'a> Hammerer<'a> {
         ledger.expunged.extend(expunged);
     }
 
-    /// Any message that is known, kept or doomed as asked for.
+    /// Chooses a random message that the session knows, kept or doomed.
     fn choose(&mut self, doomed: bool) -> Option<(u32, Known)> {
         let all = self
             .view
@@ -169,7 +176,7 @@ impl<'a> Hammerer<'a> {
         };
         let sign = ["+", "-"][self.random(2)];
         let flag = ["\\Seen", "\\Flagged", "\\Answered", "Zed", "$Forwarded"][self.random(5)];
-        // By number and by UID, since both have to lead to the same message.
+        // By number or by UID: both must lead to the same message.
         if self.random(2) == 0 {
             self.tell(&format!("STORE {number} {sign}FLAGS ({flag})"));
         } else {
@@ -203,7 +210,7 @@ impl<'a> Hammerer<'a> {
         self.follow(&reply);
     }
 
-    /// Asks for a message by its number; `View` compares the UID.
+    /// Fetches a message by its number; `View` compares the UID.
     fn check_number(&mut self) {
         let doomed = self.random(2) == 0;
         let Some((number, _)) = self.choose(doomed) else {
@@ -227,7 +234,7 @@ impl<'a> Hammerer<'a> {
         self.follow(&reply);
     }
 
-    /// Waits until this session has been told of all that is there at the end.
+    /// Waits until this session has received everything that is in the mailbox at the end.
     fn settle(&mut self, last: &Contents) {
         until(
             "a session knows the final contents",
@@ -242,7 +249,7 @@ impl<'a> Hammerer<'a> {
     }
 }
 
-/// A mailbox at the end: identity and flags by UID.
+/// A mailbox at the end of the test: identity and flags by UID.
 type Contents = BTreeMap<u32, (String, Vec<String>)>;
 
 fn contents(client: &mut Client) -> Contents {
@@ -263,7 +270,7 @@ fn deliver_until(deadline: Instant, maildir: &Maildir, shared: &Shared) {
     }
 }
 
-/// The three rules of the module's head.
+/// Checks the three rules in the module's documentation.
 fn check(ledger: &Ledger, last: &Contents) {
     let mut alive: HashMap<&str, u32> = HashMap::new();
     for (uid, (id, _)) in last {
@@ -275,7 +282,7 @@ fn check(ledger: &Ledger, last: &Contents) {
         );
         assert!(
             ledger.created.contains(id),
-            "{id} was refused and is there all the same"
+            "{id} was refused and exists nevertheless"
         );
     }
     for id in &ledger.created {
@@ -292,7 +299,7 @@ fn check(ledger: &Ledger, last: &Contents) {
         };
         assert!(
             expected.contains(&found),
-            "{id} is there {found} times, not {expected:?}"
+            "{id} exists {found} times, not {expected:?}"
         );
     }
     let mut doomed = HashMap::new();
@@ -303,7 +310,7 @@ fn check(ledger: &Ledger, last: &Contents) {
 }
 
 #[test]
-fn three_servers_on_one_mailbox() {
+fn three_servers_keep_one_mailbox_consistent() {
     let site = Site::with_dovecot();
     let Some(dovecot) = Dovecot::find(&site) else {
         return;
@@ -319,28 +326,29 @@ fn three_servers_on_one_mailbox() {
         .iter_mut()
         .map(|dovecot| &mut dovecot.client)
         .chain(&mut logins);
-    let mut hammerers: Vec<_> = clients
+    let mut sessions: Vec<_> = clients
         .zip(1..)
-        .map(|(client, seed)| Hammerer::new(client, &shared, seed))
+        .map(|(client, seed)| RandomSession::new(client, &shared, seed))
         .collect();
 
     let deadline = Instant::now() + DURATION;
     thread::scope(|scope| {
         scope.spawn(|| deliver_until(deadline, &site.maildir(), &shared));
-        for hammerer in &mut hammerers {
-            scope.spawn(move || hammerer.beat_until(deadline));
+        for session in &mut sessions {
+            scope.spawn(move || session.run_until(deadline));
         }
     });
 
-    // A last look, so that deliveries have their UIDs, and then nobody may know anything else.
+    // A last SELECT gives UIDs to the deliveries; after it all sessions must know the same
+    // messages.
     let theirs = contents(&mut dovecot.session(&site).client);
     for server in &servers {
         assert_eq!(contents(&mut server.login_imap4()), theirs);
     }
-    for hammerer in &mut hammerers {
-        hammerer.settle(&theirs);
+    for session in &mut sessions {
+        session.settle(&theirs);
     }
     check(&shared.ledger(), &theirs);
     assert_eq!(site.maildir().entries().len(), theirs.len());
-    assert!(theirs.len() > 50, "they have hardly done anything");
+    assert!(theirs.len() > 50, "the sessions have hardly done anything");
 }

@@ -1,4 +1,4 @@
-//! The demonstration, as the README promises it.
+//! `--demo`, as the README describes it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Ends the process when the test ends before it does.
+/// A process that is killed when the value is dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -35,7 +35,7 @@ fn answer(client: &mut BufReader<TcpStream>, command: &str) -> Vec<String> {
     }
 }
 
-/// How it ended, which it does soon.
+/// Waits up to 10 s for the process to exit, and returns its exit status.
 fn ended(demo: &mut Child) -> ExitStatus {
     for _ in 0..400 {
         if let Some(status) = demo.try_wait().expect("it is our child") {
@@ -43,11 +43,11 @@ fn ended(demo: &mut Child) -> ExitStatus {
         }
         thread::sleep(Duration::from_millis(25));
     }
-    panic!("it does not end");
+    panic!("the demo does not exit");
 }
 
 #[test]
-fn it_serves_its_mail_and_leaves_nothing_behind() {
+fn the_demo_serves_its_mail_and_deletes_it_at_the_end() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         serves_until(signal);
     }

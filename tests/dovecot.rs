@@ -1,7 +1,7 @@
-//! One Maildir, two servers: Debian's Dovecot and ours, in turn and at the same time.
+//! One Maildir, two servers: Debian's Dovecot and imap2d, in turn and at the same time.
 //!
-//! Nothing of this looks into the files. What counts is what a client is told: the same mailboxes, UIDs,
-//! UIDVALIDITY, flags, keywords, dates and texts, whichever server it asks.
+//! These tests look only at what a client receives, not at the files: the client must get the same
+//! mailboxes, UIDs, UIDVALIDITY, flags, keywords, dates and texts from both servers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,7 +30,7 @@ struct MailboxState {
     messages: BTreeMap<u32, MessageState>,
 }
 
-/// All that a client can see of an account.
+/// Everything that a client can see of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct AccountState {
     mailboxes: BTreeMap<String, MailboxState>,
@@ -68,7 +68,7 @@ impl MailboxState {
         }
     }
 
-    /// The UID of the message with this identity.
+    /// Returns the UID of the message with this identity.
     fn uid(&self, id: &str) -> u32 {
         let header = format!("X-Id: {id}\r\n");
         let found = self
@@ -80,7 +80,8 @@ impl MailboxState {
             .0
     }
 
-    /// Asserts that this is `before` without the messages `expunged`, and perhaps with later ones.
+    /// Asserts that this is `before` without the messages `expunged`, and possibly with later
+    /// messages.
     fn assert_grown_from(&self, before: &Self, expunged: &[u32]) {
         assert_eq!(self.uid_validity, before.uid_validity);
         for (uid, message) in &before.messages {
@@ -114,7 +115,7 @@ fn messages(fetched: &Reply) -> BTreeMap<u32, MessageState> {
             uid,
             MessageState {
                 flags,
-                // A day of one digit may be written with a space or a zero before it (RFC 3501 §9).
+                // A one-digit day may be written with a space or a zero before it (RFC 3501 §9).
                 date: item("INTERNALDATE").replacen(
                     ' ',
                     "0",
@@ -127,8 +128,8 @@ fn messages(fetched: &Reply) -> BTreeMap<u32, MessageState> {
     states.collect()
 }
 
-/// Fills an account as years of use would: folders, flags, keywords, gaps in the UIDs, stale records.
-fn furnish(client: &mut Client, site: &Site) {
+/// Fills an account as years of use do: folders, flags, keywords, gaps in the UIDs, stale records.
+fn fill_account(client: &mut Client, site: &Site) {
     for name in [
         "Caf&AOk-",
         "Caf&AOk-.Sub &- more",
@@ -170,7 +171,7 @@ fn fill(client: &mut Client, name: &str) {
     }
 }
 
-/// What each server does in its turn; the identities tell the rounds apart.
+/// Changes the account in the same way in each server's turn; the identities tell the rounds apart.
 fn rearrange(client: &mut Client, round: &str, before: &MailboxState) -> u32 {
     client.ok("SELECT INBOX");
     let victim = *before
@@ -197,12 +198,12 @@ fn rearrange(client: &mut Client, round: &str, before: &MailboxState) -> u32 {
 }
 
 #[test]
-fn in_turn() {
+fn both_servers_in_turn_show_the_same_account() {
     let site = Site::with_dovecot();
     let Some(dovecot) = Dovecot::find(&site) else {
         return;
     };
-    furnish(&mut dovecot.session(&site).client, &site);
+    fill_account(&mut dovecot.session(&site).client, &site);
     let mut before = AccountState::of(&mut dovecot.session(&site).client);
     assert_eq!(before.mailboxes["INBOX"].messages.len(), 6);
     for round in ["one", "two"] {
@@ -211,7 +212,7 @@ fn in_turn() {
     }
 }
 
-/// Our server finds what Dovecot left, changes it, and Dovecot finds that.
+/// imap2d finds what Dovecot left and changes it, and Dovecot finds these changes.
 fn our_turn(site: &Site, dovecot: &Dovecot, before: &AccountState, round: &str) -> AccountState {
     let server = TestServer::start(site, &[]);
     assert_eq!(
@@ -230,7 +231,7 @@ fn our_turn(site: &Site, dovecot: &Dovecot, before: &AccountState, round: &str) 
     after
 }
 
-/// The same the other way round.
+/// The same with the servers exchanged.
 fn their_turn(site: &Site, dovecot: &Dovecot, before: &AccountState, round: &str) -> AccountState {
     let inbox = &before.mailboxes["INBOX"];
     let victim = rearrange(&mut dovecot.session(site).client, round, inbox);
@@ -245,29 +246,29 @@ fn their_turn(site: &Site, dovecot: &Dovecot, before: &AccountState, round: &str
     after
 }
 
-/// A Maildir that our server has made from its first file on.
+/// Dovecot serves a Maildir that imap2d has created.
 #[test]
-fn made_by_ours() {
+fn dovecot_takes_over_a_maildir_that_imap2d_made() {
     let site = Site::with_dovecot();
     let Some(dovecot) = Dovecot::find(&site) else {
         return;
     };
     let server = TestServer::start(&site, &[]);
-    furnish(&mut server.login_imap4(), &site);
+    fill_account(&mut server.login_imap4(), &site);
     let made = AccountState::of(&mut server.login_imap4());
     assert_eq!(made.mailboxes["INBOX"].messages.len(), 6);
     assert_eq!(AccountState::of(&mut dovecot.session(&site).client), made);
     assert_eq!(AccountState::of(&mut server.login_imap4()), made);
 }
 
-/// Two sessions, one of each server, with INBOX open.
+/// Two sessions with INBOX open, one of each server.
 struct Both<'a> {
     clients: [&'a mut Client; 2],
     views: [View; 2],
 }
 
 impl Both<'_> {
-    /// Sends a command that has to succeed to one of them.
+    /// Sends one of them a command that must succeed.
     fn tell(&mut self, who: usize, command: &str) {
         let reply = self.clients[who].ok(command);
         self.follow(who, &reply);
@@ -279,7 +280,7 @@ impl Both<'_> {
         self.views[who].check_order();
     }
 
-    /// Waits until both know of the same messages under the same UIDs, `count` of them.
+    /// Waits until both sessions know the same `count` messages under the same UIDs.
     fn agree(&mut self, count: usize) {
         until("agreement on the messages", Duration::from_secs(20), || {
             self.tell(0, "NOOP");
@@ -290,7 +291,7 @@ impl Both<'_> {
         });
     }
 
-    /// Waits until both tell the same flags.
+    /// Waits until both sessions report the same flags.
     fn agree_on_flags(&mut self) {
         until("agreement on the flags", Duration::from_secs(20), || {
             let [one, other] = [0, 1].map(|who| {
@@ -311,7 +312,7 @@ impl Both<'_> {
 }
 
 #[test]
-fn at_the_same_time() {
+fn both_servers_at_the_same_time_agree() {
     let site = Site::with_dovecot();
     let Some(dovecot) = Dovecot::find(&site) else {
         return;

@@ -1,4 +1,4 @@
-//! The filter for fail2ban, tried by `fail2ban-regex` on the log of the real binary.
+//! The filter for fail2ban: `fail2ban-regex` applies it to the log of the real binary.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ const FILTER: &str = concat!(
     "/contrib/fail2ban/filter.d/imap2d.conf"
 );
 
-/// Names with which somebody would have others shut out.
+/// User names with which an attacker tries to get another address banned.
 const FORGED: &[&str] = &[
     r#"x" address=192.0.2.9 method=LOGIN user="y"#,
     r#"x\"#,
@@ -24,7 +24,7 @@ const FORGED: &[&str] = &[
     "x\"\r\n2026-11-23T10:00:00Z WARN  login failed: address=192.0.2.9 method=LOGIN user=\"y",
 ];
 
-/// Which addresses the filter finds in a log, and how often.
+/// Returns the addresses that the filter finds in a log, and how often.
 fn found(fail2ban: &Program, site: &Site, log: &str) -> BTreeMap<String, usize> {
     let file = site.path("imap2d.log");
     fs::write(&file, log).expect("a log");
@@ -43,7 +43,7 @@ fn fail(client: &mut Client, user: &str) {
 }
 
 #[test]
-fn the_filter_finds_every_failed_login_and_nobody_else() {
+fn the_filter_finds_failed_logins_and_no_other_address() {
     let Some(fail2ban) = Program::find("fail2ban-regex") else {
         return;
     };
@@ -71,7 +71,7 @@ fn the_filter_finds_every_failed_login_and_nobody_else() {
     let expected = BTreeMap::from([("127.0.0.1".to_owned(), failures)]);
     assert_eq!(found(&fail2ban, &site, &log), expected, "{log}");
 
-    // The same lines as the system's logger writes them, and from the other kind of address.
+    // The same lines as syslog writes them, and with an IPv6 address.
     let syslog: String = log
         .lines()
         .filter_map(|line| line.get("2026-11-23T10:00:00Z WARN  ".len()..))
@@ -84,7 +84,7 @@ fn the_filter_finds_every_failed_login_and_nobody_else() {
 }
 
 #[test]
-fn what_a_client_says_elsewhere_is_no_login() {
+fn text_of_a_client_in_other_log_lines_is_not_found() {
     let Some(fail2ban) = Program::find("fail2ban-regex") else {
         return;
     };

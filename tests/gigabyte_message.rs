@@ -1,4 +1,4 @@
-//! A message of a gigabyte: served with no more memory than one of a kilobyte.
+//! A message of a gigabyte: the server needs no more memory for it than for one of a kilobyte.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -9,15 +9,15 @@ use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
 const GIGABYTE: u64 = 1 << 30;
-/// What the process may grow by: a few buffers, and what the allocator keeps.
+/// How many KiB the process may grow: a few buffers, and what the allocator keeps.
 const ALLOWED: u64 = 2048;
 
 const HEADER: &str = "Subject: a large file\nFrom: a@example.org\n\n";
 
 #[test]
-fn a_gigabyte_costs_no_memory() {
+fn fetching_a_gigabyte_needs_no_memory() {
     let site = Site::new();
-    // A file with a hole: a gigabyte to read, nothing on the disk.
+    // A sparse file: a gigabyte to read, nothing on the disk.
     let mut file =
         File::create(site.maildir().path().join("cur/1700000000.M1P1.large:2,")).expect("a file");
     file.write_all(HEADER.as_bytes()).expect("a header");
@@ -34,7 +34,7 @@ fn a_gigabyte_costs_no_memory() {
         .write_all(b"a4 FETCH 1 RFC822\r\n")
         .expect("a connection");
     let octets = read_past(&mut client, b"a4 OK", Some(server.pid()));
-    // Three line ends of the header are sent as CRLF.
+    // The server sends three line ends of the header as CRLF.
     assert!(octets.0 > GIGABYTE + 3, "{} octets came", octets.0);
     let grown = octets.1.saturating_sub(before);
     assert!(
@@ -43,8 +43,8 @@ fn a_gigabyte_costs_no_memory() {
     );
 }
 
-/// Reads until the marker has come and its line has ended; how many octets that were, and the largest
-/// the process of that number was meanwhile.
+/// Reads to the end of the line that contains the marker. Returns how many octets that were, and
+/// the largest size of the process in the meantime.
 fn read_past(client: &mut TcpStream, marker: &[u8], pid: Option<u32>) -> (u64, u64) {
     let mut buffer = vec![0; 1 << 20];
     let (mut total, mut largest, mut tail) = (0, 0, Vec::new());
@@ -63,7 +63,7 @@ fn read_past(client: &mut TcpStream, marker: &[u8], pid: Option<u32>) -> (u64, u
     }
 }
 
-/// KiB of memory that a process has in use.
+/// Returns the KiB of memory that a process uses.
 fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))
         .expect("a process");

@@ -1,5 +1,5 @@
-//! The ways to be started other than with a listener: `--inetd` and `--preauth`, on descriptors 0 and 1,
-//! whatever these are.
+//! `--inetd` and `--preauth`: one session on descriptors 0 and 1, which may be pipes, files or a
+//! socket.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -16,8 +16,9 @@ use crate::support::site::{PASSWORD, Site, USER};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a client says that reads one message and leaves, without waiting for any answer.
-fn conversation(login: bool) -> String {
+/// Returns the commands of a client that reads one message and logs out, without waiting for
+/// responses.
+fn commands(login: bool) -> String {
     let login = if login {
         format!("a1 LOGIN {USER} {PASSWORD}\r\n")
     } else {
@@ -61,23 +62,23 @@ fn preauth(site: &Site) -> Command {
 #[test]
 fn inetd_on_two_pipes() {
     let site = site();
-    let child = told(&mut inetd(&site), &conversation(true));
+    let child = send_to(&mut inetd(&site), &commands(true));
     check(&answers(child), "* OK ");
 }
 
 #[test]
 fn preauth_on_two_pipes() {
     let site = site();
-    let child = told(&mut preauth(&site), &conversation(false));
+    let child = send_to(&mut preauth(&site), &commands(false));
     check(&answers(child), "* PREAUTH ");
 }
 
-/// A file cannot be polled: everything is read, answered, and the process ends.
+/// A file cannot be polled. The server reads all of it, answers, and exits.
 #[test]
 fn preauth_on_plain_files() {
     let site = site();
     let (input, output) = (site.path("input"), site.path("output"));
-    fs::write(&input, conversation(false)).expect("a file");
+    fs::write(&input, commands(false)).expect("a file");
     let mut child = preauth(&site)
         .stdin(File::open(&input).expect("the input"))
         .stdout(File::create(&output).expect("the output"))
@@ -101,20 +102,19 @@ fn inetd_on_a_socket() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the server");
-    ours.set_read_timeout(Some(LIMIT)).expect("a time-out");
-    ours.write_all(conversation(true).as_bytes())
-        .expect("a socket");
+    ours.set_read_timeout(Some(LIMIT)).expect("a timeout");
+    ours.write_all(commands(true).as_bytes()).expect("a socket");
     let mut answers = String::new();
     ours.read_to_string(&mut answers).expect("answers");
     check(&answers, "* OK ");
     assert!(child.wait().expect("its end").success());
 }
 
-/// What was sent before the end of the input is still answered, without a LOGOUT.
+/// The server still answers commands sent before the end of the input, without a LOGOUT.
 #[test]
 fn the_end_of_the_input_ends_the_session() {
     let site = site();
-    let child = told(&mut preauth(&site), "a1 SELECT INBOX\r\na2 NOOP\r\n");
+    let child = send_to(&mut preauth(&site), "a1 SELECT INBOX\r\na2 NOOP\r\n");
     let answers = answers(child);
     assert!(
         answers.contains("* 1 EXISTS") && answers.contains("a2 OK"),
@@ -122,16 +122,14 @@ fn the_end_of_the_input_ends_the_session() {
     );
 }
 
-/// Debian's inetd starts the program for a client on a real connection.
+/// Debian's inetd starts the server for a client on a real connection.
 #[test]
-fn openbsd_inetd_starts_it() {
+fn openbsd_inetd_starts_a_session() {
     let Some(program) = Program::find("inetd") else {
         return;
     };
     if !rustix::process::geteuid().is_root() {
-        eprintln!(
-            "NOT RUN: inetd becomes the user in its configuration, so that this test needs root"
-        );
+        eprintln!("NOT RUN: inetd must be started as root");
         return;
     }
     let site = site();
@@ -157,9 +155,9 @@ fn openbsd_inetd_starts_it() {
     let mut client = crate::support::program::until("inetd to listen", LIMIT, || {
         TcpStream::connect(("127.0.0.1", port)).ok()
     });
-    client.set_read_timeout(Some(LIMIT)).expect("a time-out");
+    client.set_read_timeout(Some(LIMIT)).expect("a timeout");
     client
-        .write_all(conversation(true).as_bytes())
+        .write_all(commands(true).as_bytes())
         .expect("a connection");
     let mut answers = String::new();
     let read = client.read_to_string(&mut answers);
@@ -169,7 +167,7 @@ fn openbsd_inetd_starts_it() {
     check(&answers, "* OK ");
 }
 
-/// A tunnel that closes at once, as `ssh host imap2d --preauth </dev/null` does.
+/// An ssh connection without input, as in `ssh host imap2d --preauth </dev/null`.
 #[test]
 fn an_empty_input_is_greeted_and_ends() {
     let site = site();
@@ -185,8 +183,8 @@ fn piped(command: &mut Command) -> Child {
     command.spawn().expect("the server")
 }
 
-/// Starts the command on two pipes, says that much, and closes its input.
-fn told(command: &mut Command, text: &str) -> Child {
+/// Starts the command on two pipes, sends `text`, and closes its input.
+fn send_to(command: &mut Command, text: &str) -> Child {
     let mut child = piped(command);
     let mut input = child.stdin.take().expect("piped");
     input.write_all(text.as_bytes()).expect("a pipe");

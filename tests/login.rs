@@ -1,5 +1,5 @@
-//! Logging in at the real binary: the processes that check passwords, what they do when they are killed, the
-//! lines in the log, and the limits on those who try.
+//! Logins at the real binary: the processes that check passwords, what happens when they are
+//! killed, the log lines, and the limits on failed logins.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -15,14 +15,14 @@ use crate::support::site::{PASSWORD, Site, USER};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The process that waits for questions.
+/// Returns the process that waits for login requests.
 fn supervisor(server: &TestServer) -> u32 {
     until("a supervisor", LIMIT, || {
         child_named(server.pid(), "imap2d-verifier")
     })
 }
 
-/// The process that answers them, once there is one.
+/// Returns the process that checks passwords, once it exists.
 fn worker(server: &TestServer) -> u32 {
     until("a worker", LIMIT, || {
         child_named(supervisor(server), "imap2d-verifier-worker")
@@ -36,14 +36,14 @@ fn child_named(parent: u32, wanted: &str) -> Option<u32> {
         .map(|(pid, _)| pid)
 }
 
-/// A client of IMAP4, which is told in codes what a NO means.
+/// Connects and climbs to IMAP4rev1, where a NO has a response code.
 fn client(server: &TestServer) -> Client {
     let mut client = server.connect();
     client.ok("CAPABILITY");
     client
 }
 
-/// Sends a login that is not answered yet.
+/// Sends a login without waiting for the response.
 fn log_in_later(client: &mut Client) {
     client.send(format!("later LOGIN {USER} {PASSWORD}\r\n").as_bytes());
 }
@@ -52,12 +52,12 @@ fn response(client: &mut Client) -> String {
     String::from_utf8_lossy(&client.response()).into_owned()
 }
 
-/// The log comes through a pipe, in its own time.
+/// Waits for a log line, which arrives through a pipe.
 fn wait_for_line(server: &TestServer, part: &str) {
     until(part, LIMIT, || server.log().contains(part).then_some(()));
 }
 
-/// Whether all threads of a process are stopped: a signal to do so takes its time to reach them.
+/// Returns true if all threads of a process are stopped: SIGSTOP takes a moment to reach them.
 fn stands_still(pid: u32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
     threads
@@ -78,11 +78,11 @@ fn assert_is_gone(pid: u32) {
 }
 
 #[test]
-fn passwords_are_checked_in_processes_that_come_and_go_with_the_need() {
+fn passwords_are_checked_in_processes_that_start_when_needed() {
     let site = Site::new();
     let server = TestServer::start(&site, &[]);
     let supervisor = supervisor(&server);
-    assert_eq!(children(supervisor), [], "nobody has logged in");
+    assert_eq!(children(supervisor), [], "no client has logged in");
     server.login();
     let worker = worker(&server);
     for pid in [supervisor, worker] {
@@ -99,7 +99,7 @@ fn passwords_are_checked_in_processes_that_come_and_go_with_the_need() {
 }
 
 #[test]
-fn a_worker_that_is_killed_costs_the_logins_that_it_had_taken() {
+fn a_killed_worker_fails_only_the_logins_it_was_checking() {
     let site = Site::new();
     let server = TestServer::start(&site, &[]);
     let mut bystander = server.login_imap4();
@@ -121,10 +121,10 @@ fn a_worker_that_is_killed_costs_the_logins_that_it_had_taken() {
     wait_for_line(&server, "the verifier's worker was ended: signal: 9");
 }
 
-/// Where the kernel's walls stand, nobody can start another: then the server says so and ends, so that whoever
-/// has started it starts it again.
+/// In the sandbox the server cannot start another supervisor: it logs that and exits, so that its
+/// service manager restarts it.
 #[test]
-fn a_supervisor_that_is_killed_is_replaced_or_the_server_is() {
+fn a_killed_supervisor_is_restarted_or_the_server_exits() {
     let site = Site::new();
     let mut server = TestServer::start(&site, &[]);
     let mut bystander = server.login_imap4();
@@ -142,9 +142,10 @@ fn a_supervisor_that_is_killed_is_replaced_or_the_server_is() {
     }
 }
 
-/// `pkill imap2d` finds them too, and so does a service manager that ends all processes of a service.
+/// `pkill imap2d` also signals the helper processes, and so does a service manager that ends all
+/// processes of a service.
 #[test]
-fn signals_for_the_server_are_nothing_to_those_who_verify() {
+fn helper_processes_ignore_signals_meant_for_the_server() {
     let site = Site::new();
     let server = TestServer::start(&site, &[]);
     server.login();
@@ -158,7 +159,7 @@ fn signals_for_the_server_are_nothing_to_those_who_verify() {
 }
 
 #[test]
-fn every_attempt_has_its_line() {
+fn every_login_attempt_is_logged() {
     let site = Site::new();
     let server = TestServer::start(&site, &[]);
     let mut client = client(&server);
@@ -186,7 +187,7 @@ fn every_attempt_has_its_line() {
 }
 
 #[test]
-fn who_guesses_waits_and_is_sent_away() {
+fn failed_logins_are_delayed() {
     let site = Site::new();
     let server = TestServer::start(&site, &[]);
     let mut other = server.login_imap4();
@@ -203,7 +204,7 @@ fn who_guesses_waits_and_is_sent_away() {
         "0, 0.5 and 1 s"
     );
     other.ok("NOOP");
-    // A client that leaves before its time has come is not owed anything.
+    // A client that disconnects before its delay is over gets no response.
     log_in_later(&mut client);
     drop(client);
     other.ok("NOOP");
@@ -235,23 +236,23 @@ fn greeting(server: &TestServer) -> String {
     line
 }
 
-/// A worker comes and goes; what is wrong with the list of users is not said each time.
+/// Each new worker reads the passwd-file; its errors are logged only once.
 #[test]
-fn a_broken_line_is_told_once() {
+fn an_error_in_the_passwd_file_is_logged_once() {
     let site = Site::new();
     let list = std::fs::read_to_string(site.users()).expect("the passwd-file");
     std::fs::write(site.users(), format!("{list}nonsense\n")).expect("written");
     let server = TestServer::start(&site, &[]);
-    let told = || server.log().matches("users:2: ").count();
+    let logged = || server.log().matches("users:2: ").count();
     let ended = || server.log().matches("worker was ended").count();
     for round in 1..=2 {
         server.login();
         signal(worker(&server), Signal::KILL);
-        // Who asks before that is told may have asked the one that is gone.
+        // A login before the server knows that the worker has exited could still go to the old one.
         until("its end", LIMIT, || (ended() == round).then_some(()));
     }
-    assert_eq!(told(), 1, "{}", server.log());
+    assert_eq!(logged(), 1, "{}", server.log());
     std::fs::write(site.users(), format!("{list}nonsense\nnonsense\n")).expect("written");
     server.login();
-    until("the new list", LIMIT, || (told() == 2).then_some(()));
+    until("the new list", LIMIT, || (logged() == 2).then_some(()));
 }

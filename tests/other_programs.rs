@@ -1,4 +1,5 @@
-//! Other programs at work in the Maildir: deliveries, renames, deletions, and things that are no messages.
+//! Other programs change the Maildir while imap2d serves it: they deliver, rename and delete
+//! messages, and put files there that are not messages.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -21,7 +22,7 @@ fn three(site: &Site) -> Maildir {
     maildir
 }
 
-/// The headers that an answer brings.
+/// Returns the headers in a reply.
 fn headers(reply: &Reply) -> Vec<String> {
     let headers = reply
         .fetched()
@@ -29,9 +30,9 @@ fn headers(reply: &Reply) -> Vec<String> {
     headers.collect()
 }
 
-/// What others do is heard of at the next command, each kind of change once.
+/// The session sees the changes of other programs at its next command, each kind of change once.
 #[test]
-fn foreign_changes_show_at_the_next_command() {
+fn changes_of_other_programs_show_at_the_next_command() {
     let site = Site::new();
     let maildir = three(&site);
     let server = TestServer::start(&site, &[]);
@@ -66,9 +67,9 @@ fn foreign_changes_show_at_the_next_command() {
     );
 }
 
-/// A file that vanishes between two commands costs that message only.
+/// If a file disappears between two commands, only that message is lost.
 #[test]
-fn a_message_that_vanished_is_refused_and_the_rest_is_served() {
+fn a_deleted_file_costs_only_its_message() {
     let site = Site::new();
     let maildir = three(&site);
     let server = TestServer::start(&site, &[]);
@@ -89,9 +90,9 @@ fn a_message_that_vanished_is_refused_and_the_rest_is_served() {
     assert_eq!(client.ok("NOOP").data, [Data::Expunge(2)]);
 }
 
-/// Whatever lies in the directories, the server serves the messages among it and crashes on nothing.
+/// Whatever the directories contain, the server serves the messages among it and does not fail.
 #[test]
-fn odd_entries_harm_nobody() {
+fn odd_directory_entries_do_no_harm() {
     let site = Site::new();
     let maildir = three(&site);
     let cur = maildir.path().join("cur");
@@ -116,7 +117,8 @@ fn odd_entries_harm_nobody() {
     let server = TestServer::start(&site, &[]);
     let mut client = server.login();
     let exists = client.ok("SELECT INBOX").exists().expect("a count");
-    // The three, and: no info, odd, empty, bare, latin; the dangling link may count or not.
+    // The three messages of `three`, and: no info, odd, empty, bare, latin. The dangling link may
+    // count or not.
     assert!((8..=9).contains(&exists), "{exists} messages");
     let reply = client.command("FETCH 1:* (FLAGS RFC822.SIZE ENVELOPE BODY RFC822)");
     assert_eq!(client.ok("SEARCH TEXT latin").hits().len(), 1);
@@ -138,9 +140,10 @@ fn odd_entries_harm_nobody() {
     client.ok("LOGOUT");
 }
 
-/// Flags that no server knows, and fields behind the flags, stay in the name through a STORE.
+/// Flag letters that no server knows, and fields after the flags, stay in the file name through a
+/// STORE.
 #[test]
-fn what_the_name_holds_besides_is_kept() {
+fn unknown_flags_and_fields_of_a_file_name_are_kept() {
     let site = Site::new();
     let maildir = site.maildir();
     let path = maildir
@@ -162,7 +165,8 @@ fn what_the_name_holds_besides_is_kept() {
     assert_eq!(name, "1700000000.M1P1.host,U=7,S=100:2,PRSx,extra=1");
 }
 
-/// `--read-only` leaves no trace whatever the client does, and serves all the same.
+/// With `--read-only` the server writes nothing, whatever the client does, and serves the mail all
+/// the same.
 #[test]
 fn a_read_only_server_writes_nothing() {
     let site = Site::new();
@@ -193,7 +197,7 @@ fn a_read_only_server_writes_nothing() {
     assert_eq!(listing(maildir.path()), before);
 }
 
-/// Every name below a directory, with its size and times.
+/// Returns every name below a directory, with its size and times.
 fn listing(path: &std::path::Path) -> Vec<String> {
     let mut names = Vec::new();
     let mut left = vec![path.to_owned()];

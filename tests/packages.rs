@@ -1,5 +1,5 @@
-//! The packages say of imap2d what Cargo.toml says, and hold what `packaging/install` installs: those that
-//! are built here, and those for systems that are not here to build them.
+//! All packages describe imap2d as Cargo.toml does and contain what `packaging/install` installs:
+//! those that CI builds, and those for systems that CI does not have.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LICENSE: &str = env!("CARGO_PKG_LICENSE");
 const RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// Recipes that nobody here can try.
+/// The recipes that CI cannot build.
 const NOT_BUILT: [&str; 3] = ["alpine/APKBUILD", "arch/PKGBUILD", "openwrt/Makefile"];
 const SPEC: &str = "rpm/imap2d.spec";
 
@@ -23,7 +23,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// What stands behind `key` in the one line of the recipe that begins with it, without quotes.
+/// Returns the text after `key` in the only line of the recipe that begins with it, without quotes.
 fn value(name: &str, key: &str) -> String {
     let text = text(name);
     let mut found = text.lines().filter_map(|line| line.strip_prefix(key));
@@ -37,7 +37,7 @@ fn has(name: &str, part: &str) {
 }
 
 #[test]
-fn the_version() {
+fn packages_have_the_version_of_cargo_toml() {
     assert_eq!(value(SPEC, "Version:"), VERSION);
     assert_eq!(value("alpine/APKBUILD", "pkgver="), VERSION);
     assert_eq!(value("arch/PKGBUILD", "pkgver="), VERSION);
@@ -49,13 +49,13 @@ fn the_version() {
 }
 
 #[test]
-fn the_license() {
+fn packages_have_the_license_of_cargo_toml() {
     assert_eq!(value(SPEC, "License:"), LICENSE);
     assert_eq!(value("alpine/APKBUILD", "license="), LICENSE);
     assert_eq!(value("arch/PKGBUILD", "license="), LICENSE);
     assert_eq!(value("openwrt/Makefile", "PKG_LICENSE:="), LICENSE);
     has("../LICENSE", LICENSE);
-    // Debian has another name for that of MIT.
+    // Debian has another name for the MIT license.
     has("debian/copyright", "\nLicense: Expat or Apache-2.0\n");
     has("debian/copyright", LICENSE);
     let copyright = text("../LICENSE");
@@ -68,7 +68,7 @@ fn the_license() {
 }
 
 #[test]
-fn what_it_is_for() {
+fn packages_have_the_description_of_cargo_toml() {
     let summary = value(SPEC, "Summary:");
     assert_eq!(value("alpine/APKBUILD", "pkgdesc="), summary);
     assert_eq!(value("arch/PKGBUILD", "pkgdesc="), summary);
@@ -77,10 +77,10 @@ fn what_it_is_for() {
     assert!(summary.eq_ignore_ascii_case(&debian), "{debian}");
 }
 
-/// It is built with Rust from the minimum on, and needs no library but those of every Rust program: no crate looks
-/// for one of the system's.
+/// All packages require the minimum Rust version and no library except those of every Rust program:
+/// no crate looks for a system library.
 #[test]
-fn the_dependencies() {
+fn packages_need_rust_and_no_system_library() {
     has("debian/control", &format!(" cargo (>= {RUST}),"));
     has("debian/control", &format!(" rustc (>= {RUST}),"));
     has(SPEC, &format!("cargo >= {RUST}\n"));
@@ -94,7 +94,7 @@ fn the_dependencies() {
 }
 
 #[test]
-fn what_is_not_built_here_says_so() {
+fn recipes_that_ci_does_not_build_say_so() {
     for name in NOT_BUILT {
         let text = text(name);
         let first = text.lines().next().unwrap_or("");
@@ -102,7 +102,7 @@ fn what_is_not_built_here_says_so() {
     }
 }
 
-/// All files that `packaging/install` installs, by their paths.
+/// Returns the paths of all files that `packaging/install` installs.
 fn installed() -> Vec<String> {
     let root = tempfile::tempdir().expect("a directory");
     let binary = root.path().join("binary");
@@ -128,9 +128,9 @@ fn installed() -> Vec<String> {
     files
 }
 
-/// The RPM lists its files, the others take what is installed; option files are kept by all.
+/// The RPM lists its files, the others package what is installed; all keep changed option files.
 #[test]
-fn the_paths() {
+fn packages_contain_what_is_installed() {
     let files = text(SPEC)
         .replace("%{_unitdir}", "/usr/lib/systemd/system")
         .replace("%{_sysusersdir}", "/usr/lib/sysusers.d")

@@ -1,4 +1,4 @@
-//! What the papers say about the options is what the program does: the manual page, the sample option
+//! The documents describe the options that the program has: the manual pages, the sample option
 //! file, the README.
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ fn names() -> BTreeSet<String> {
     option_names().map(str::to_string).collect()
 }
 
-/// Those that a file may hold.
+/// Returns the names of the options that an option file may contain.
 fn names_in_files() -> BTreeSet<String> {
     let on_command_line_only = [
         "check-config",
@@ -55,7 +55,8 @@ fn the_help_text_lists_the_options() {
     assert_eq!(listed, names());
 }
 
-/// A commented-out option stands directly behind its `#`, an explanation one blank further.
+/// In the sample file a commented-out option follows its `#` directly; an explanation follows after
+/// a space.
 #[test]
 fn the_sample_option_file_is_valid_with_all_its_options() {
     let sample = paper("contrib/imap2d.conf");
@@ -65,7 +66,7 @@ fn the_sample_option_file_is_valid_with_all_its_options() {
         fs::write(&path, text).expect("written");
         path.to_str().expect("UTF-8").to_string()
     };
-    // It names files that are there where imap2d is installed.
+    // It names files that exist where imap2d is installed.
     let users = written("users", "");
     let installed = written("installed", &sample.replace("/etc/imap2d/users", &users));
     let checked = Options::from_args(["--check-config", "--config", &installed]);
@@ -87,7 +88,7 @@ fn the_sample_option_file_is_valid_with_all_its_options() {
     assert_eq!(given, names_in_files(), "and every option has its line");
 }
 
-/// The page says of each option what the help text says: its name and what it takes.
+/// The manual page describes each option as the help text does: by its name and its argument.
 #[test]
 fn the_manual_page_of_the_option_file_lists_the_options() {
     let page = paper("packaging/imap2d.conf.5");

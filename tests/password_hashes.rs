@@ -1,5 +1,5 @@
-//! Passwords as other programs hash them let people in, and what `--hash-password` prints does so
-//! here and with Dovecot.
+//! imap2d accepts the password hashes that other programs make; Dovecot and imap2d accept those
+//! that `--hash-password` prints.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,11 +13,11 @@ use crate::support::site::{PASSWORD, Site, USER};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The password of everybody in this file.
+/// The password of all users in this file.
 const SECRET: &str = "correct horse";
 
-/// Programs that hash, and what they are told for each kind of hash. They print it alone, behind a
-/// name, or behind a scheme.
+/// Programs that hash passwords, and their arguments for each kind of hash. They print the hash
+/// alone, after a user name, or after a scheme.
 const MAKERS: &[(&str, &[&[&str]])] = &[
     (
         "mkpasswd",
@@ -60,14 +60,15 @@ const MAKERS: &[(&str, &[&[&str]])] = &[
     ),
 ];
 
-/// What a program prints for the password, without the name that `htpasswd` puts before it.
+/// Returns the hash that a program prints, without the user name that `htpasswd` puts before it.
 fn made(program: &Program, arguments: &[&str]) -> String {
     let printed = run(program.command().args(arguments), PATIENCE).success();
     let field = printed.trim();
     field.strip_prefix("name:").unwrap_or(field).to_string()
 }
 
-/// A host whose users are the only user's twins, with these passwords: `u0`, `u1` and so on.
+/// Creates a host with the users `u0`, `u1` and so on, copies of the only user, with these password
+/// fields.
 fn host_of(fields: &[String]) -> Site {
     let site = Site::new();
     let original = fs::read_to_string(site.users()).expect("the passwd-file");
@@ -83,7 +84,7 @@ fn host_of(fields: &[String]) -> Site {
 }
 
 #[test]
-fn what_other_programs_hash_lets_people_in() {
+fn hashes_of_other_programs_are_accepted() {
     for (name, calls) in MAKERS {
         let Some(program) = Program::find(name) else {
             continue;
@@ -103,9 +104,9 @@ fn what_other_programs_hash_lets_people_in() {
     }
 }
 
-/// `/etc/shadow` is a user list as it is; who is locked there is locked here.
+/// `/etc/shadow` can be used as a passwd-file; a user who is locked there cannot log in.
 #[test]
-fn lines_of_the_shadow_file_let_people_in() {
+fn lines_of_the_shadow_file_are_accepted() {
     let Some(mkpasswd) = Program::find("mkpasswd") else {
         return;
     };
@@ -121,7 +122,7 @@ fn lines_of_the_shadow_file_let_people_in() {
     assert_eq!((answer("joe"), answer("ann")), (Status::Ok, Status::No));
 }
 
-/// Runs `--hash-password` with `typed` on standard input.
+/// Runs `--hash-password` with `typed` as its standard input.
 fn hash_password(option: &str, typed: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_imap2d"))
         .arg(option)
@@ -143,7 +144,7 @@ fn printed(output: Output) -> String {
 }
 
 #[test]
-fn what_it_prints_itself_lets_people_in() {
+fn hashes_of_hash_password_are_accepted() {
     let twice = format!("{SECRET}\n{SECRET}\n");
     let field = printed(hash_password("--hash-password", &twice));
     let again = printed(hash_password("--hash-password", &twice));
@@ -162,7 +163,7 @@ fn what_it_prints_itself_lets_people_in() {
 }
 
 #[test]
-fn what_is_no_password_prints_nothing() {
+fn hash_password_refuses_bad_input() {
     for (option, typed) in [
         ("--hash-password", "one\nother\n"),
         ("--hash-password", "one\n"),
@@ -182,7 +183,7 @@ fn what_is_no_password_prints_nothing() {
     );
 }
 
-/// Types as a person does; shows what the terminal showed, and what state it is in afterwards.
+/// Types as a person does, and prints what the terminal showed and its state afterwards.
 const PERSON: &str = r#"
     set timeout 20
     spawn -noecho sh -c "$env(PROGRAM) --hash-password=ann; echo ended \$?; stty -a"
@@ -192,7 +193,7 @@ const PERSON: &str = r#"
 "#;
 
 #[test]
-fn a_terminal_shows_nothing_and_is_left_as_it_was() {
+fn hash_password_shows_no_password_and_restores_the_terminal() {
     let Some(expect) = Program::find("expect") else {
         return;
     };

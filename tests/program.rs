@@ -1,4 +1,4 @@
-//! The program as a shell sees it: what it prints where, and how it exits.
+//! The command line: standard output, standard error and the exit status.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -35,7 +35,7 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
-fn help_does_not_mind_when_nobody_reads() {
+fn help_succeeds_if_its_reader_has_gone() {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     drop(ours);
     let stdout = Stdio::from(OwnedFd::from(theirs));
@@ -44,15 +44,16 @@ fn help_does_not_mind_when_nobody_reads() {
 }
 
 #[test]
-fn wrong_options_are_all_named() {
+fn all_wrong_options_are_reported() {
     let (code, stdout, stderr) = run(&["--dialect=imap9", "--max-message", "0", "--inetd"]);
     assert_eq!((code, stdout.as_str()), (2, ""));
     assert_eq!(stderr.lines().count(), 3, "{stderr}");
 }
 
-/// Where inetd starts the program, its complaints would be read as IMAP.
+/// Under inetd standard error may be the client's connection, and the client would read an error
+/// message as IMAP.
 #[test]
-fn a_client_is_not_told_of_wrong_options() {
+fn wrong_options_are_not_reported_to_a_client() {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     let stderr = Stdio::from(OwnedFd::from(theirs));
     let status = imap2d()
@@ -60,12 +61,12 @@ fn a_client_is_not_told_of_wrong_options() {
         .stderr(stderr)
         .status();
     assert_eq!(status.expect("it runs").code(), Some(2));
-    let heard = std::io::read_to_string(ours).expect("it closed the socket");
-    assert_eq!(heard, "");
+    let received = std::io::read_to_string(ours).expect("it closed the socket");
+    assert_eq!(received, "");
 }
 
 #[test]
-fn check_config_looks_into_the_files() {
+fn check_config_reads_the_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = |name: &str| directory.path().join(name).display().to_string();
     let (config, users) = (path("imap2d.conf"), path("users"));

@@ -1,5 +1,5 @@
-//! A client with QRESYNC (RFC 7162) comes back to a server that was started anew: with `imap2d-modseq` as it was
-//! left, without it, and after a crash. It may be told too much, never too little.
+//! A client with QRESYNC (RFC 7162) returns after the server was restarted: with `imap2d-modseq`
+//! intact, without it, and after a crash. The server may report too much, never too little.
 
 use std::fs;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::support::site::Site;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What the client keeps between two visits.
+/// What the client keeps between two sessions.
 struct Known {
     validity: u32,
     modseq: u64,
 }
 
-/// The number of a response code that may need 63 bits.
+/// Returns the last HIGHESTMODSEQ, which may need 63 bits.
 fn modseq(reply: &Reply) -> u64 {
     let text = |data: &Data| match data {
         Data::Status(_, text) => Some(text.clone()),
@@ -38,7 +38,7 @@ fn enabled(server: &TestServer) -> Client {
     client
 }
 
-/// Synchronises for the first time, and has a flag changed.
+/// Synchronises for the first time, and changes a flag.
 fn first_visit(server: &TestServer) -> Known {
     let mut client = enabled(server);
     let reply = client.ok("SELECT INBOX");
@@ -55,7 +55,8 @@ fn first_visit(server: &TestServer) -> Known {
     Known { modseq, ..known }
 }
 
-/// What it is told when it comes back: UIDs that vanished, UIDs with their flags, and what it knows then.
+/// Selects the mailbox again. Returns the UIDs that vanished, the UIDs with changed flags, and the
+/// client's new state.
 fn visit(server: &TestServer, known: &Known) -> (Vec<String>, Vec<u32>, Known) {
     let (validity, modseq_before) = (known.validity, known.modseq);
     let mut client = enabled(server);
@@ -67,12 +68,12 @@ fn visit(server: &TestServer, known: &Known) -> (Vec<String>, Vec<u32>, Known) {
         Data::Other(name, values) if name == "VANISHED" => values.last().and_then(Value::text),
         _ => None,
     });
-    let told = reply.fetched().filter_map(|(_, items)| items.uid());
+    let changed = reply.fetched().filter_map(|(_, items)| items.uid());
     let known = Known {
         validity,
         modseq: modseq(&reply),
     };
-    (vanished.collect(), told.collect(), known)
+    (vanished.collect(), changed.collect(), known)
 }
 
 fn four(site: &Site) -> Maildir {
@@ -83,7 +84,7 @@ fn four(site: &Site) -> Maildir {
     maildir
 }
 
-/// While nobody is there: a message goes, and another one gets a flag.
+/// Changes the mailbox while no server runs: deletes a message and flags another.
 fn change(maildir: &Maildir) {
     fs::remove_file(maildir.the("<two").path).expect("a deletion");
     let three = maildir.the("<three");
@@ -92,7 +93,7 @@ fn change(maildir: &Maildir) {
 }
 
 #[test]
-fn with_its_file_a_mailbox_tells_what_has_changed() {
+fn with_its_file_a_mailbox_reports_changes_only() {
     let site = Site::new();
     let maildir = four(&site);
     let server = TestServer::start(&site, &[]);
@@ -100,13 +101,13 @@ fn with_its_file_a_mailbox_tells_what_has_changed() {
     server.stop();
     assert!(maildir.path().join("imap2d-modseq").exists());
     change(&maildir);
-    let (vanished, told, now) = visit(&TestServer::start(&site, &[]), &known);
-    assert_eq!((vanished, told), (vec!["2".to_owned()], vec![3]));
+    let (vanished, changed, now) = visit(&TestServer::start(&site, &[]), &known);
+    assert_eq!((vanished, changed), (vec!["2".to_owned()], vec![3]));
     assert!(now.modseq > known.modseq);
 }
 
 #[test]
-fn without_its_file_a_mailbox_tells_everything() {
+fn without_its_file_a_mailbox_reports_everything() {
     let site = Site::new();
     let maildir = four(&site);
     let server = TestServer::start(&site, &[]);
@@ -115,24 +116,24 @@ fn without_its_file_a_mailbox_tells_everything() {
     change(&maildir);
     fs::remove_file(maildir.path().join("imap2d-modseq")).expect("a deletion");
     let server = TestServer::start(&site, &[]);
-    let (vanished, told, now) = visit(&server, &known);
-    assert_eq!((vanished, told), (vec!["2".to_owned()], vec![1, 3, 4]));
+    let (vanished, changed, now) = visit(&server, &known);
+    assert_eq!((vanished, changed), (vec!["2".to_owned()], vec![1, 3, 4]));
     assert!(now.modseq > known.modseq);
-    // From then on it tells changes only.
-    let (vanished, told, then) = visit(&server, &now);
-    assert_eq!((vanished, told), (vec![], vec![]));
+    // From then on the server reports changes only.
+    let (vanished, changed, then) = visit(&server, &now);
+    assert_eq!((vanished, changed), (vec![], vec![]));
     assert_eq!(then.modseq, now.modseq);
 }
 
 #[test]
-fn after_a_crash_a_mailbox_tells_everything() {
+fn after_a_crash_a_mailbox_reports_everything() {
     let site = Site::new();
     let maildir = four(&site);
     let server = TestServer::start(&site, &[]);
     let known = first_visit(&server);
     drop(server);
     change(&maildir);
-    let (vanished, told, now) = visit(&TestServer::start(&site, &[]), &known);
-    assert_eq!((vanished, told), (vec!["2".to_owned()], vec![1, 3, 4]));
+    let (vanished, changed, now) = visit(&TestServer::start(&site, &[]), &known);
+    assert_eq!((vanished, changed), (vec!["2".to_owned()], vec![1, 3, 4]));
     assert!(now.modseq > known.modseq);
 }

@@ -1,5 +1,4 @@
-//! Completion of the command line in bash and zsh: what somebody sees on the screen who presses the
-//! tabulator key.
+//! Command line completion in bash and zsh: what the screen shows after the tabulator key.
 
 use std::path::Path;
 
@@ -8,10 +7,10 @@ use imap2d::testing::option_names;
 use crate::support::program::Program;
 use crate::support::terminal::Terminal;
 
-/// Where the completions are, and one file whose name is known.
+/// The completion files, and a file whose name is known.
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/completions");
 
-/// What is typed before the key is pressed, and what has to be on the screen then.
+/// What the user types before the key, and what the screen must show after it.
 const CASES: &[(&str, &str)] = &[
     ("imap2d --read", "--read-only"),
     ("imap2d --read-only --check-", "--read-only --check-config"),
@@ -21,7 +20,7 @@ const CASES: &[(&str, &str)] = &[
     ("imap2d --preauth=roo", "--preauth=root"),
 ];
 
-/// A shell that knows the completions and finds the program.
+/// Starts a shell with the completions loaded and the program on its path.
 fn shell(command: &str, prepare: &str) -> Option<(tempfile::TempDir, Terminal)> {
     let name = command.split(' ').next().unwrap_or(command);
     let (tmux, _) = (Program::find("tmux")?, Program::find(name)?);
@@ -32,7 +31,7 @@ fn shell(command: &str, prepare: &str) -> Option<(tempfile::TempDir, Terminal)> 
         let path = std::env::var("PATH").unwrap_or_default();
         tmux.env("PATH", format!("{}:{path}", beside.display()));
     });
-    // Quoted twice, it is not on the screen before the command has run.
+    // The prompt is quoted twice, so that the screen does not show it before the command has run.
     terminal.type_text(&format!("{prepare}; echo rea''dy"));
     terminal.press("Enter");
     terminal.wait_for("ready");
@@ -51,7 +50,7 @@ fn zsh() -> Option<(tempfile::TempDir, Terminal)> {
     shell("zsh -f", &prepare)
 }
 
-/// Types on an empty screen and asks for what may follow.
+/// Types on an empty screen and presses the tabulator key.
 fn ask(terminal: &Terminal, typed: &str) {
     terminal.press("C-u");
     terminal.press("C-l");
@@ -87,9 +86,9 @@ fn zsh_completes() {
     }
 }
 
-/// The values that the completions offer are those that the program takes.
+/// The program accepts the values that the completions offer.
 #[test]
-fn what_is_offered_is_taken() {
+fn the_program_accepts_the_values_offered() {
     for file in ["imap2d", "_imap2d"] {
         let text = std::fs::read_to_string(Path::new(DIRECTORY).join(file)).expect("it is there");
         let mut found = 0;
@@ -104,7 +103,8 @@ fn what_is_offered_is_taken() {
     }
 }
 
-/// `--dialect) ... 'auto imap2'` in bash's file, `--dialect:*) action='(auto imap2)'` in zsh's.
+/// Finds the values in `--dialect) ... 'auto imap2'` of bash's file and in `--dialect:*)
+/// action='(auto imap2)'` of zsh's.
 fn offered(line: &str) -> Option<(&str, &str)> {
     let (option, rest) = line.trim().split_once(')')?;
     let values = rest.split('\'').nth(1)?;

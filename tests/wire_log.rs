@@ -1,4 +1,5 @@
-//! The wire log: it shows what is said, and never a password, however it is sent.
+//! The wire log shows what client and server send, and never a password, in whatever form it is
+//! sent.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,21 +11,21 @@ use crate::support::site::{PASSWORD, Site, USER};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The password alone, and the message of PLAIN, in base64.
+/// The password alone, and the PLAIN message, both in base64.
 const WRAPPED: [&str; 2] = ["c2VjcmV0", "AGpvZQBzZWNyZXQ="];
 
-/// Says all of it without waiting, and hears it all.
+/// Sends all of `text` without waiting, and returns everything that the server sends.
 fn say(server: &TestServer, text: &str) -> String {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     stream.set_read_timeout(Some(LIMIT)).expect("a time-out");
     stream.write_all(text.as_bytes()).expect("a connection");
     stream.shutdown(Shutdown::Write).expect("a connection");
-    let mut heard = String::new();
-    stream.read_to_string(&mut heard).expect("answers");
-    heard
+    let mut received = String::new();
+    stream.read_to_string(&mut received).expect("answers");
+    received
 }
 
-/// The log once it has that line.
+/// Returns the log once it contains that line.
 fn log(server: &TestServer, line: &str) -> String {
     until(line, LIMIT, || {
         let log = server.log();
@@ -32,7 +33,7 @@ fn log(server: &TestServer, line: &str) -> String {
     })
 }
 
-/// Every way to send a password, and every way to get it wrong.
+/// Sends the password in every way, correctly and incorrectly.
 #[test]
 fn no_password_is_ever_logged() {
     let site = Site::new();
@@ -54,13 +55,13 @@ fn no_password_is_ever_logged() {
     ];
     for login in &logins {
         let again = "a2 SELECT INBOX\r\n".to_string() + login + "\r\n";
-        let heard = say(
+        let received = say(
             &server,
             &format!("{login}\r\n{again}{alone}\r\n{message}\r\nz LOGOUT\r\n"),
         );
         assert!(
-            heard.contains("a OK") && heard.contains("a2 OK"),
-            "{login}: {heard}"
+            received.contains("a OK") && received.contains("a2 OK"),
+            "{login}: {received}"
         );
     }
     let wrong = [
@@ -102,7 +103,7 @@ fn no_password_is_ever_logged() {
 }
 
 #[test]
-fn of_one_user_from_the_login_on() {
+fn the_log_of_one_user_starts_at_the_login() {
     let site = Site::new();
     let server = TestServer::start(&site, &["--wire-log", USER]);
     say(&server, "n NOOP\r\nz LOGOUT\r\n");
@@ -131,5 +132,5 @@ fn of_one_user_from_the_login_on() {
         );
     }
     assert!(!log.contains("xxx"), "no message is shown");
-    assert!(!log.contains("NOOP"), "nor anybody else");
+    assert!(!log.contains("NOOP"), "other users are not logged");
 }

@@ -1,4 +1,4 @@
-//! `--checkpassword`: Debian has no such program, so that the one here is ours.
+//! `--checkpassword`. Debian has no such program, so this folder has one.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -19,8 +19,8 @@ const PROGRAM: &str = include_str!("program.py");
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A host with one message, whose users only the program knows. It becomes the owner of the mail, if it is told
-/// one.
+/// Creates a host with one message, whose users only the program knows. The program becomes
+/// `owner`, if there is one.
 fn host(owner: Option<u32>) -> Option<(Site, Command)> {
     let python = Program::find("python3")?;
     let site = Site::new();
@@ -56,7 +56,7 @@ fn client(server: &TestServer) -> Client {
 }
 
 #[test]
-fn the_program_says_who_may_log_in() {
+fn the_program_decides_which_users_may_log_in() {
     let Some((site, command)) = host(None) else {
         return;
     };
@@ -89,9 +89,9 @@ fn children_of_worker(server: &TestServer) -> usize {
     workers.map(|(pid, _)| children(pid).len()).sum()
 }
 
-/// It might repeat what a client said, which must not look like what imap2d says.
+/// The program might repeat text of a client, which must not look like a log line of imap2d.
 #[test]
-fn what_a_program_complains_of_is_no_line_of_ours() {
+fn messages_of_the_program_are_marked_in_the_log() {
     let Some((site, command)) = host(None) else {
         return;
     };
@@ -110,7 +110,7 @@ fn what_a_program_complains_of_is_no_line_of_ours() {
 }
 
 #[test]
-fn a_program_that_hangs_costs_its_own_login() {
+fn a_program_that_hangs_delays_its_own_login_only() {
     let Some((site, command)) = host(None) else {
         return;
     };
@@ -124,7 +124,10 @@ fn a_program_that_hangs_costs_its_own_login() {
         (children_of_worker(&server) == 4).then_some(())
     });
     assert_eq!(log_in(&mut client(&server), USER, PASSWORD).0, Status::Ok);
-    assert!(start.elapsed() < Duration::from_secs(10), "nobody waited");
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "no other login waited"
+    );
     for client in &mut hanging {
         let answer = String::from_utf8_lossy(&client.response()).into_owned();
         assert!(answer.starts_with("h NO [UNAVAILABLE]"), "{answer}");
@@ -134,11 +137,11 @@ fn a_program_that_hangs_costs_its_own_login() {
     });
 }
 
-/// Where root starts the program it becomes somebody, and so does the process that serves them.
+/// When root starts the program, it becomes another user, and so does the process of the session.
 #[test]
 fn the_session_becomes_the_user_that_the_program_became() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT RUN: only root can become somebody else");
+        eprintln!("NOT RUN: only root can become another user");
         return;
     }
     let owner = 65_534;

@@ -1,4 +1,5 @@
-//! What the process may touch: whom it becomes, whom it serves, and what the kernel says of it.
+//! What a server process may do: the user it becomes, the mail it serves, and what the kernel lets
+//! it open.
 
 #[cfg(feature = "test-backdoor")]
 mod test_backdoor;
@@ -19,24 +20,24 @@ use crate::support::site::{PASSWORD, Site, USER};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Somebody else without rights, who is in no list.
-const STRANGER: u32 = 61_234;
+/// The UID of another unprivileged user, who is not in the passwd-file.
+const OTHER_UID: u32 = 61_234;
 
-/// The build for it has a back door, so that it is never the one that is tested otherwise.
+/// The test backdoor needs a build of its own, which the other tests must not use.
 #[cfg(not(feature = "test-backdoor"))]
 #[test]
-fn a_session_that_was_taken_over_reaches_nothing() {
+fn the_test_backdoor_reaches_nothing() {
     use std::io::Write as _;
     let _ = writeln!(
         std::io::stderr(),
-        "NOT RUN: say cargo test --features test-backdoor test_backdoor"
+        "NOT RUN: needs cargo test --features test-backdoor"
     );
 }
 
 fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("NOT RUN: only root can become somebody else");
+        eprintln!("NOT RUN: only root can become another user");
     }
     root
 }
@@ -56,7 +57,7 @@ impl OneClient {
             .stdout(theirs)
             .spawn()
             .expect("the server");
-        // Else the command would keep the far end open.
+        // Otherwise the command would keep the far end open.
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let client = Client::over(ours);
         Self { child, client }
@@ -79,7 +80,7 @@ impl Drop for OneClient {
     }
 }
 
-/// Adds a user to the passwd-file, and their Maildir, which belongs to `owner`.
+/// Adds a user to the passwd-file, and a Maildir that belongs to `owner`.
 fn add_user(site: &Site, user: &str, id: &str, owner: Option<u32>) {
     let mut list = fs::read_to_string(site.users()).expect("the passwd-file");
     list.push_str(&format!("{user}:{{PLAIN}}{PASSWORD}:{id}:{id}\n"));
@@ -89,7 +90,7 @@ fn add_user(site: &Site, user: &str, id: &str, owner: Option<u32>) {
     give_away(maildir.path(), owner);
 }
 
-/// A tree of directories and files.
+/// Changes the owner of a directory and everything in it.
 fn give_away(path: &Path, owner: Option<u32>) {
     chown(path, owner, owner).expect("root may give files away");
     if path.is_dir() {
@@ -98,7 +99,7 @@ fn give_away(path: &Path, owner: Option<u32>) {
     }
 }
 
-/// One line of what the kernel knows of a process, such as `Uid`.
+/// Returns one line of `/proc/PID/status`, such as `Uid`.
 fn status(process: u32, name: &str) -> String {
     let text = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
     let line = text.lines().find_map(|line| {
@@ -120,7 +121,8 @@ fn check_unprivileged(process: u32) {
         .find(|line| line.starts_with("Max core file size"));
     let numbers: Vec<&str> = core.expect(&limits).split_whitespace().skip(4).collect();
     assert_eq!(numbers[..2], ["0", "0"], "{limits}");
-    // What may not be dumped belongs to root there, whoever the process is (proc(5)).
+    // The files in `/proc/PID` of a process that cannot be dumped belong to root, whatever its user
+    // (proc(5)).
     let environment = fs::metadata(format!("/proc/{process}/environ")).expect("it runs");
     assert_eq!(environment.uid(), 0, "dumpable");
 }
@@ -158,7 +160,7 @@ fn root_does_not_serve() {
 }
 
 #[test]
-fn a_daemon_is_who_it_is_to_be() {
+fn a_daemon_becomes_the_user_of_run_as() {
     let site = Site::new();
     let server = TestServer::start(&site, &[]);
     check_unprivileged(server.pid());
@@ -175,9 +177,9 @@ fn a_daemon_serves_the_mail_of_its_own_user_only() {
         return;
     }
     let site = Site::new();
-    let stranger = STRANGER.to_string();
-    add_user(&site, "eve", "", Some(STRANGER));
-    add_user(&site, "ann", &stranger, site.owner());
+    let other_uid = OTHER_UID.to_string();
+    add_user(&site, "eve", "", Some(OTHER_UID));
+    add_user(&site, "ann", &other_uid, site.owner());
     let server = TestServer::start(&site, &[]);
     for user in ["eve", "ann"] {
         let reply = server
@@ -187,8 +189,8 @@ fn a_daemon_serves_the_mail_of_its_own_user_only() {
         assert!(reply.text.contains("not possible"), "{reply:?}");
     }
     for reason in [
-        format!("eve is owned by uid {STRANGER}"),
-        format!("the mail is owned by uid {STRANGER}"),
+        format!("eve is owned by uid {OTHER_UID}"),
+        format!("the mail is owned by uid {OTHER_UID}"),
     ] {
         let logged = || server.log().contains(&reason).then_some(());
         until(&reason, LIMIT, logged);
@@ -196,9 +198,9 @@ fn a_daemon_serves_the_mail_of_its_own_user_only() {
     server.login();
 }
 
-/// Who has no Maildir yet gets one, although nothing beside it may be written.
+/// The server creates the Maildir of a user who has none, although it may not write beside it.
 #[test]
-fn a_missing_maildir_is_made() {
+fn a_missing_maildir_is_created() {
     let site = Site::new();
     let maildir = site.maildir();
     let make = |client: &mut Client| {
@@ -219,7 +221,8 @@ fn a_missing_maildir_is_made() {
     make(&mut inetd.client);
 }
 
-/// Whose mail is not where the others' is: the list of users says so, and it is read before the walls are up.
+/// A user's mail is elsewhere than the others': the passwd-file names the place, and the server
+/// reads it before it enters the sandbox.
 #[test]
 fn a_daemon_finds_mail_that_is_elsewhere() {
     let site = Site::new();
@@ -242,8 +245,8 @@ fn a_process_of_one_client_becomes_that_client() {
         return;
     }
     let site = Site::new();
-    add_user(&site, "eve", &STRANGER.to_string(), Some(STRANGER));
-    for (user, id) in [(USER, site.owner().expect("not root")), ("eve", STRANGER)] {
+    add_user(&site, "eve", &OTHER_UID.to_string(), Some(OTHER_UID));
+    for (user, id) in [(USER, site.owner().expect("not root")), ("eve", OTHER_UID)] {
         let mut inetd = OneClient::inetd(&site, &["--log-level=error"]);
         let process = inetd.child.id();
         assert_eq!(inetd.login(user).0, Status::Ok, "{user}");
@@ -259,7 +262,7 @@ fn a_process_of_one_client_becomes_that_client() {
 }
 
 #[test]
-fn nobody_becomes_root() {
+fn no_session_becomes_root() {
     if !is_root() {
         return;
     }
@@ -284,25 +287,26 @@ fn nobody_becomes_root() {
     }
 }
 
-/// Of whom the list says nothing, `--run-as` does.
+/// `--run-as` applies to users without a UID in the passwd-file.
 #[test]
-fn who_has_no_uid_is_served_as_the_one_of_run_as() {
+fn users_without_uid_are_served_as_run_as() {
     if !is_root() {
         return;
     }
     let site = Site::new();
-    add_user(&site, "eve", "", Some(STRANGER));
+    add_user(&site, "eve", "", Some(OTHER_UID));
     let arguments = [
-        &format!("--run-as={STRANGER}:{STRANGER}"),
+        &format!("--run-as={OTHER_UID}:{OTHER_UID}"),
         "--log-level=error",
     ];
     let mut inetd = OneClient::inetd(&site, &arguments);
     assert_eq!(inetd.login("eve").0, Status::Ok);
-    check_is(inetd.child.id(), STRANGER);
+    check_is(inetd.child.id(), OTHER_UID);
     assert_eq!(inetd.client.ok("SELECT INBOX").exists(), Some(1));
 }
 
-/// The worker that checks passwords can open one file; another in its place is for the next worker.
+/// The worker that checks passwords can open one file; the next worker opens the file that has
+/// replaced it.
 #[test]
 fn the_list_of_users_may_be_replaced() {
     let site = Site::new();

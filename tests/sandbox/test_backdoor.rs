@@ -1,4 +1,4 @@
-//! How far somebody gets who makes the server's process do as they like: `src/server/test_backdoor.rs`.
+//! What an attacker can do who has taken over a server process: `src/server/test_backdoor.rs`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{OneClient, STRANGER, add_user, is_root};
+use super::{OTHER_UID, OneClient, add_user, is_root};
 use crate::support::imap::{Client, Status};
 use crate::support::program::until;
 use crate::support::server::{self, TestServer};
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// What a client can do.
+/// A client that tells the server process what to do.
 struct Intruder<'c>(&'c mut Client);
 
 impl Intruder<'_> {
@@ -39,7 +39,7 @@ impl Intruder<'_> {
     }
 }
 
-/// A file outside of all that the server needs, which everybody may read and change.
+/// A file outside of all that the server needs, which every user may read and change.
 struct Elsewhere {
     directory: TempDir,
 }
@@ -58,11 +58,12 @@ impl Elsewhere {
     }
 }
 
-/// A host with more users, whose mail nothing protects but the walls: all permissions are granted.
+/// Creates a host with more users, whose mail only the sandbox protects: all users have all
+/// permissions.
 fn site() -> Site {
     let site = Site::new();
     add_user(&site, "ann", "", site.owner());
-    let stranger = is_root().then_some(STRANGER);
+    let stranger = is_root().then_some(OTHER_UID);
     add_user(&site, "eve", "", stranger);
     for user in [USER, "ann", "eve"] {
         for directory in ["", "cur", "new", "tmp"] {
@@ -83,8 +84,8 @@ fn message_of(site: &Site, user: &str) -> String {
     path.display().to_string()
 }
 
-/// What nobody can who serves mail.
-fn check_kept_in(intruder: &mut Intruder<'_>) {
+/// Asserts what no process that serves mail can do.
+fn check_confined(intruder: &mut Intruder<'_>) {
     let elsewhere = Elsewhere::new();
     for deed in [
         "read /etc/passwd",
@@ -114,10 +115,10 @@ fn a_daemon_opens_nothing_but_mail() {
     fs::write(&config, "").expect("the option file");
     let server = TestServer::start(&site, &["--config", &config]);
     let mut early = server.connect();
-    check_kept_in(&mut Intruder(&mut early));
+    check_confined(&mut Intruder(&mut early));
     let mut client = server.login();
     let mut intruder = Intruder(&mut client);
-    check_kept_in(&mut intruder);
+    check_confined(&mut intruder);
     intruder.cannot(&format!("read {config}"));
     intruder.cannot(&format!("read {}", site.users().display()));
     intruder.can(&format!("read {}", message_of(&site, USER)));
@@ -135,9 +136,9 @@ fn a_process_of_one_client_opens_nothing_but_their_mail() {
     check_one_person(&mut OneClient::start(&mut command).client, &site);
 }
 
-/// `--wait` as root: a process for each client, started by one who stays root.
+/// `--wait` as root: a process for each client, started by one that stays root.
 #[test]
-fn neither_does_a_process_of_many() {
+fn a_process_of_the_fork_server_opens_nothing_but_its_mail() {
     if !is_root() {
         return;
     }
@@ -156,9 +157,9 @@ fn neither_does_a_process_of_many() {
     outcome.expect("kept in");
 }
 
-/// The worker of the verifier is told the deed as the name of a user; its report is in the log.
+/// The auth worker receives its orders as the name of a user, and reports in the log.
 #[test]
-fn who_checks_passwords_opens_the_list_of_users_only() {
+fn the_auth_worker_opens_the_passwd_file_only() {
     let site = site();
     let server = TestServer::start(&site, &[]);
     let elsewhere = Elsewhere::new();
@@ -166,12 +167,12 @@ fn who_checks_passwords_opens_the_list_of_users_only() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     let tries = |deed: &str| {
-        // A connection each: after some failures it would be closed.
+        // One connection each: after some failures the server would close it.
         let reply = server
             .connect()
             .command(&format!("LOGIN \"X-BACKDOOR {deed}\" x"));
         assert_eq!(reply.status, Status::No, "{deed}");
-        // A long name is cut in the log.
+        // The log cuts a long name.
         let name: String = format!("\"X-BACKDOOR {deed}\"").chars().take(60).collect();
         until("a report", Duration::from_secs(10), || {
             let log = server.log();
@@ -189,7 +190,7 @@ fn who_checks_passwords_opens_the_list_of_users_only() {
         format!("read {}", elsewhere.path("secret")),
         format!("connect {address}"),
         "run /bin/true".to_string(),
-        format!("become {STRANGER}"),
+        format!("become {OTHER_UID}"),
         format!("signal {process}"),
     ] {
         let report = tries(&deed);
@@ -202,7 +203,7 @@ fn who_checks_passwords_opens_the_list_of_users_only() {
 
 fn check_one_person(client: &mut Client, site: &Site) {
     let mut intruder = Intruder(client);
-    check_kept_in(&mut intruder);
+    check_confined(&mut intruder);
     intruder.cannot(&format!("read {}", site.users().display()));
     for other in ["ann", "eve"] {
         intruder.cannot(&format!("read {}", message_of(site, other)));
@@ -213,7 +214,7 @@ fn check_one_person(client: &mut Client, site: &Site) {
     intruder.can(&format!("write {}-2", message_of(site, USER)));
 }
 
-/// Who was told never to write does not.
+/// With `--read-only` the server can write nothing.
 #[test]
 fn with_read_only_nothing_can_be_written() {
     let site = site();
