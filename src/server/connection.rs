@@ -6,12 +6,12 @@
 //! the others. Octets are read into a buffer that all connections share, and written from where the session
 //! keeps them: a connection that rests owns no buffer.
 
-use super::gate::Gate;
-use super::network::Network;
+use super::accept::Network;
+use super::auth_worker::Serial;
+use super::login::Gate;
 use super::shared::Shared;
 use super::tls::Handshake;
 use super::transport::Transport;
-use super::verifier::Serial;
 use crate::budget::{Budget, Clock, SystemClock};
 use crate::session::{LoginVerdict, Session, Turn, WireLog};
 use crate::store::MailboxHandle;
@@ -52,7 +52,7 @@ pub(super) struct Connection {
     leftover: Vec<u8>,
     /// When its timer fires: kept for [`super::timers::Timers::arm`].
     pub(super) armed: Option<Instant>,
-    /// What its session idles on: kept for [`super::idlers::Idlers::note`].
+    /// What its session idles on: kept for [`super::idle_watch::Idlers::note`].
     pub(super) noted: Option<Token>,
     /// What it has asked of the gate, and was not told yet.
     pub(super) asked: Option<Serial>,

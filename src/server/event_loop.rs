@@ -7,17 +7,14 @@
 //!
 //! A panic in the turn of a connection ends that connection, with a line in the log, and nobody else's.
 
-use super::activation::IdleEnd;
+use super::accept::{
+    self, Announced, Arrival, FIRST_HERALD, Guests, Heralds, IdleEnd, Listener, Network, Origin,
+};
 use super::connection::{Connection, Next};
+use super::control::{Asked, Operator};
 use super::error::ServerError;
-use super::guests::Guests;
-use super::idlers::Idlers;
-use super::listener::{self, Arrival, Listener};
-use super::network::Network;
-use super::operator::Operator;
-use super::proxy::{Announced, FIRST_HERALD, Heralds, Origin};
+use super::idle_watch::Idlers;
 use super::shared::Shared;
-use super::signals::Asked;
 use super::slab::{FIRST_KEY, Slab};
 use super::timers::Timers;
 use super::tls::Certificates;
@@ -316,7 +313,7 @@ impl EventLoop {
             return arrival.refuse();
         }
         log::debug!("{address}: connected");
-        listener::tune(&arrival.client);
+        accept::tune(&arrival.client);
         let peer = origin.peer(&self.shared.gate);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());

@@ -1,6 +1,6 @@
 //! What all connections work with in their turns.
 
-use super::gate::Gate;
+use super::login::Gate;
 use super::tls::Certificates;
 use crate::options::Options;
 use crate::session::SessionConfig;
@@ -39,7 +39,7 @@ impl Shared {
 
     /// What can change of the options while the server runs.
     pub(super) fn change(&mut self, options: &Options) {
-        self.config = Rc::new(super::changed_config(options, &self.config));
+        self.config = Rc::new(super::server::changed_config(options, &self.config));
         self.gate.change(options);
     }
 }

@@ -1,11 +1,12 @@
 //! Real servers on loopback sockets, with good clients and bad ones.
 
+use super::accept::{self, Client};
 use super::event_loop::EventLoop;
-use super::gate::Gate;
+use super::login::Gate;
+use super::server::{open_store, session_config};
 use super::shared::Shared;
-use super::single::{self, Client};
 use super::transport::{Descriptors, Transport};
-use super::{Handle, Server, ServerError, open_store, session_config};
+use super::{Handle, Server, ServerError};
 use crate::options::Options;
 use crate::store::{Settings, Store};
 use mio::Poll;
@@ -386,7 +387,7 @@ fn serve_descriptors_at(
     );
     let poll = Poll::new().expect("a poll");
     let mut event_loop = EventLoop::new(poll, shared, &options, Arc::default())?;
-    let session = single::session(Client::Stranger, event_loop.shared(), &[])
+    let session = accept::stdio_session(Client::Stranger, event_loop.shared(), &[])
         .map_err(ServerError::system("serve descriptors"))?;
     let descriptors = Descriptors::new(input, output).expect("descriptors");
     event_loop

@@ -6,11 +6,11 @@
 //! key is not there yet, is in the log once, and the old certificate stays. Sessions that are under way
 //! do not notice.
 
-use super::super::error::ServerError;
 use super::Link;
 use super::expiry::Expiry;
 use crate::certificate::{Certificate, CertificateError};
 use crate::options::CertificateFiles;
+use crate::server::error::ServerError;
 use rustls::crypto::ring::{self, Ticketer};
 use rustls::server::{ClientHello, NoServerSessionStorage};
 use rustls::sign::SingleCertAndKey;
@@ -29,7 +29,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const ALPN: &[u8] = b"imap";
 
 /// All certificates, at least one.
-pub(in crate::server) struct Certificates {
+pub(crate) struct Certificates {
     entries: Vec<Entry>,
     next_look: Instant,
     next_reminder: Instant,
@@ -54,7 +54,7 @@ pub(super) struct Shown {
 
 impl Certificates {
     /// Reads all of them; nothing if there is none to read.
-    pub(in crate::server) fn load(files: &[CertificateFiles]) -> Result<Option<Self>, ServerError> {
+    pub(crate) fn load(files: &[CertificateFiles]) -> Result<Option<Self>, ServerError> {
         if files.is_empty() {
             return Ok(None);
         }
@@ -68,7 +68,7 @@ impl Certificates {
     }
 
     /// TLS for a connection that begins it now.
-    pub(in crate::server) fn link(&self) -> Link {
+    pub(crate) fn link(&self) -> Link {
         Link::new()
     }
 
@@ -90,7 +90,7 @@ impl Certificates {
     }
 
     /// Reads all files again, as the operator asks for.
-    pub(in crate::server) fn reload(&mut self) {
+    pub(crate) fn reload(&mut self) {
         self.read_again(|_| true);
     }
 
@@ -105,12 +105,12 @@ impl Certificates {
     }
 
     /// When [`Self::remind`] is to be called next.
-    pub(in crate::server) fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.next_reminder
     }
 
     /// Says in the log which certificates are about to end, or have ended.
-    pub(in crate::server) fn remind(&mut self, now: Instant, today: SystemTime) {
+    pub(crate) fn remind(&mut self, now: Instant, today: SystemTime) {
         let waits = self.entries.iter_mut().map(|entry| {
             let end = entry.shown.certificate.not_after();
             entry.expiry.remind(&entry.files.certificate, end, today)

@@ -14,7 +14,7 @@ const READS_A_TURN: usize = 16;
 
 /// What a handshake has come to.
 #[derive(Debug)]
-pub(in crate::server) enum Handshake {
+pub(crate) enum Handshake {
     /// It is over, and this came of it.
     Done(TlsInfo),
     /// It goes on when the client has sent something.
@@ -26,7 +26,7 @@ pub(in crate::server) enum Handshake {
 }
 
 /// The TLS of one connection. It is given the stream below it at each call.
-pub(in crate::server) struct Link {
+pub(crate) struct Link {
     state: State,
     /// What the handshake is going to tell of the certificate.
     end_point: Option<Vec<u8>>,
@@ -48,7 +48,7 @@ impl Link {
     }
 
     /// True until [`Self::handshake`] has been done.
-    pub(in crate::server) fn is_handshaking(&self) -> bool {
+    pub(crate) fn is_handshaking(&self) -> bool {
         match &self.state {
             State::New(_) => true,
             State::Begun(tls) => tls.is_handshaking(),
@@ -59,7 +59,7 @@ impl Link {
     ///
     /// # Errors
     /// If it has failed. The client was told by an alert, as far as that is possible.
-    pub(in crate::server) fn handshake(
+    pub(crate) fn handshake(
         &mut self,
         stream: &mut (impl Read + Write),
         certificates: &mut Certificates,
@@ -138,7 +138,7 @@ impl Link {
     }
 
     /// For the log: the version, the cipher suite, and the name that the client has asked for.
-    pub(in crate::server) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let State::Begun(tls) = &self.state else {
             return "no TLS yet".into();
         };
@@ -155,7 +155,7 @@ impl Link {
     /// Reads what the client has sent inside TLS, from one read of the stream. `Interrupted` says that something
     /// came that had no such octets in it. The end of the stream without the closing alert is an end like any
     /// other: commands and literals have their own.
-    pub(in crate::server) fn read(
+    pub(crate) fn read(
         &mut self,
         stream: &mut (impl Read + Write),
         buffer: &mut [u8],
@@ -173,11 +173,7 @@ impl Link {
 
     /// Sends octets inside TLS, one record at most. They count as sent once they are encrypted; the last record
     /// may be [unsent](Self::has_unsent) in part.
-    pub(in crate::server) fn write(
-        &mut self,
-        stream: &mut impl Write,
-        octets: &[u8],
-    ) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, stream: &mut impl Write, octets: &[u8]) -> io::Result<usize> {
         self.flush(stream)?;
         let State::Begun(tls) = &mut self.state else {
             return Err(ErrorKind::WouldBlock.into());
@@ -188,12 +184,12 @@ impl Link {
     }
 
     /// True if something encrypted waits for room.
-    pub(in crate::server) fn has_unsent(&self) -> bool {
+    pub(crate) fn has_unsent(&self) -> bool {
         matches!(&self.state, State::Begun(tls) if tls.wants_write())
     }
 
     /// Sends what is encrypted.
-    pub(in crate::server) fn flush(&mut self, stream: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, stream: &mut impl Write) -> io::Result<()> {
         let State::Begun(tls) = &mut self.state else {
             return Ok(());
         };
@@ -206,7 +202,7 @@ impl Link {
     }
 
     /// Says that nothing follows (RFC 8446 §6.1), if there is room for it.
-    pub(in crate::server) fn finish(&mut self, stream: &mut impl Write) {
+    pub(crate) fn finish(&mut self, stream: &mut impl Write) {
         if let State::Begun(tls) = &mut self.state {
             tls.send_close_notify();
         }

@@ -1,0 +1,20 @@
+//! How connections come in: the listeners, the sockets that another program opened, the PROXY protocol,
+//! and the limits.
+
+mod fork_server;
+mod listener;
+mod network;
+mod proxy_protocol;
+mod socket_activation;
+mod stdio;
+mod unauthenticated_limit;
+
+pub(crate) use self::fork_server::Doorkeeper;
+pub(crate) use self::listener::{Arrival, Listener, raise_descriptor_limit, tune};
+pub(crate) use self::network::Network;
+pub(crate) use self::proxy_protocol::{Announced, FIRST_HERALD, Heralds, Origin};
+pub(crate) use self::socket_activation::{IDLE_TIME, IdleEnd, listeners as adopted_listeners};
+pub(crate) use self::stdio::{
+    Client, begins_with_tls, session as stdio_session, standard_descriptors,
+};
+pub(crate) use self::unauthenticated_limit::Guests;

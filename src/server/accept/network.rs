@@ -1,0 +1,38 @@
+//! Who counts as one, where clients are counted by where they come from.
+
+use std::net::IpAddr;
+
+/// An IPv4 address, or an IPv6 network of 64 bits: whoever has one address of such a network has them all
+/// (RFC 4291 §2.5.1, RFC 7421).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Network {
+    V4([u8; 4]),
+    V6([u8; 8]),
+}
+
+impl Network {
+    /// The one that an address belongs to. An IPv4 client of an IPv6 socket is what it is.
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.octets()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks() {
+        let of = |text: &str| Network::of(text.parse().expect("an address"));
+        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:0:0:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+    }
+}

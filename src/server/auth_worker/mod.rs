@@ -1,0 +1,11 @@
+//! Checking passwords away from the event loop.
+
+mod checkpassword;
+mod client;
+mod packet;
+mod process;
+mod settings;
+mod worker;
+
+pub(crate) use self::client::{Answer, News, Question, Serial, Verifier};
+pub(crate) use self::process::run_if_asked;

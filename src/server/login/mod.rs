@@ -1,0 +1,10 @@
+//! Logins: from the request of a session to the answer that it gets.
+
+mod attempt;
+mod logins;
+mod throttle;
+
+pub(crate) use self::logins::Gate;
+
+#[cfg(test)]
+mod tests;
