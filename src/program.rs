@@ -58,8 +58,8 @@ fn serve(
         "this build has a back door (feature test-backdoor): it is for tests, and for nothing else"
     );
     let server = Server::bind(options)?
-        .verify_apart()?
-        .operated(said)?
+        .start_auth_worker()?
+        .with_control(said)?
         .confine()?;
     announce(server.local_addr());
     Ok(server.run()?)

@@ -8,7 +8,7 @@
 
 use super::accept::Network;
 use super::auth_worker::Serial;
-use super::login::Gate;
+use super::login::Logins;
 use super::shared::Shared;
 use super::tls::Handshake;
 use super::transport::Transport;
@@ -52,12 +52,12 @@ pub(super) struct Connection {
     leftover: Vec<u8>,
     /// When its timer fires: kept for [`super::timers::Timers::arm`].
     pub(super) armed: Option<Instant>,
-    /// What its session idles on: kept for [`super::idle_watch::Idlers::note`].
+    /// What its session idles on: kept for [`super::idle_watch::IdleWatch::note`].
     pub(super) noted: Option<Token>,
     /// What it has asked of the gate, and was not told yet.
     pub(super) asked: Option<Serial>,
     /// Where it is counted as one who has yet to log in.
-    pub(super) guest_of: Option<Network>,
+    pub(super) unauthenticated_from: Option<Network>,
     /// True while it stands in the queue of those that want a turn.
     pub(super) queued: bool,
 }
@@ -75,7 +75,7 @@ impl Connection {
             armed: None,
             noted: None,
             asked: None,
-            guest_of: None,
+            unauthenticated_from: None,
             queued: false,
         }
     }
@@ -144,7 +144,7 @@ impl Connection {
         self.receive(&mut shared.buffer, now)?;
         let mut budget = Budget::step(&clock);
         self.session.run(&mut shared.store, &mut budget);
-        self.pass_request_on(token, &mut shared.gate, now);
+        self.pass_request_on(token, &mut shared.logins, now);
         let sent = self.send(now)?;
         if self.begins_tls(shared) {
             return Ok(Next::Turn);
@@ -189,14 +189,14 @@ impl Connection {
         true
     }
 
-    fn pass_request_on(&mut self, token: Token, gate: &mut Gate, now: Instant) {
+    fn pass_request_on(&mut self, token: Token, logins: &mut Logins, now: Instant) {
         if let Some(request) = self.session.poll_request() {
-            self.asked = Some(gate.ask(token, self.session.peer(), request, now));
+            self.asked = Some(logins.ask(token, self.session.peer(), request, now));
         }
     }
 
     /// The answer of the gate; false if this is not what the session waits for.
-    pub(super) fn hear_verdict(&mut self, serial: Serial, verdict: LoginVerdict) -> bool {
+    pub(super) fn handle_verdict(&mut self, serial: Serial, verdict: LoginVerdict) -> bool {
         let awaited = self.asked == Some(serial);
         if awaited {
             self.asked = None;

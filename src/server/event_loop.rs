@@ -8,12 +8,13 @@
 //! A panic in the turn of a connection ends that connection, with a line in the log, and nobody else's.
 
 use super::accept::{
-    self, Announced, Arrival, FIRST_HERALD, Guests, Heralds, IdleEnd, Listener, Network, Origin,
+    self, AcceptedConnection, FIRST_PENDING_HEADER, IdleEnd, Listener, Network, Origin,
+    PendingHeaders, ProxiedClient, UnauthenticatedLimit,
 };
 use super::connection::{Connection, Next};
-use super::control::{Asked, Operator};
+use super::control::{Control, SignalRequest};
 use super::error::ServerError;
-use super::idle_watch::Idlers;
+use super::idle_watch::IdleWatch;
 use super::shared::Shared;
 use super::slab::{FIRST_KEY, Slab};
 use super::timers::Timers;
@@ -37,10 +38,10 @@ use std::time::{Duration, Instant};
 
 /// The token of the [`mio::Waker`] of a [`super::Handle`].
 pub(super) const WAKER: Token = Token(0);
-/// The token of the signals of an [`Operator`].
+/// The token of the signals of a [`Control`].
 pub(super) const SIGNALS: Token = Token(1);
 const WATCH: Token = Token(2);
-const GATE: Token = Token(3);
+const AUTH_WORKER: Token = Token(3);
 /// The tokens of the listeners follow from here on.
 pub(super) const FIRST_LISTENER: usize = 4;
 
@@ -56,17 +57,17 @@ pub(super) struct EventLoop {
     listeners: Vec<Listener>,
     /// Boxed, so that the table of a server that had many clients once is small again.
     connections: Slab<Box<Connection>>,
-    heralds: Heralds,
+    pending_headers: PendingHeaders,
     max_connections: usize,
-    guests: Guests,
+    unauthenticated: UnauthenticatedLimit,
     timers: Timers,
-    idlers: Idlers,
+    idle_watch: IdleWatch,
     /// The kernel has something to tell of mailboxes.
-    has_heard: bool,
+    watch_is_readable: bool,
     /// Those that want a turn; nobody stands in it twice.
     queue: VecDeque<Token>,
     shared: Shared,
-    operator: Option<Operator>,
+    control: Option<Control>,
     stop: Arc<AtomicBool>,
     /// Set when the server shuts down: the end of its patience.
     draining_until: Option<Instant>,
@@ -85,7 +86,7 @@ impl EventLoop {
     ) -> Result<Self, ServerError> {
         let watched = poll.registry().try_clone();
         watched
-            .and_then(|registry| shared.gate.watch(registry, GATE))
+            .and_then(|registry| shared.logins.watch(registry, AUTH_WORKER))
             .map_err(ServerError::system("listen to the verifier"))?;
         if let Some(watch) = shared.store.inotify_fd() {
             poll.registry()
@@ -96,15 +97,15 @@ impl EventLoop {
             poll,
             listeners: Vec::new(),
             connections: Slab::new(),
-            heralds: Heralds::new(options.proxy_protocol.clone()),
+            pending_headers: PendingHeaders::new(options.proxy_protocol.clone()),
             max_connections: options.max_connections,
-            guests: Guests::new(options.max_per_address),
+            unauthenticated: UnauthenticatedLimit::new(options.max_per_address),
             timers: Timers::default(),
-            idlers: Idlers::new(),
-            has_heard: false,
+            idle_watch: IdleWatch::new(),
+            watch_is_readable: false,
             queue: VecDeque::new(),
             shared,
-            operator: None,
+            control: None,
             stop,
             draining_until: None,
             fault: None,
@@ -135,12 +136,12 @@ impl EventLoop {
         self.idle_end = Some(IdleEnd::new(time, SystemClock.now()));
     }
 
-    pub(super) fn obey(&mut self, mut operator: Operator) -> Result<(), ServerError> {
-        operator
+    pub(super) fn obey(&mut self, mut control: Control) -> Result<(), ServerError> {
+        control
             .register(self.poll.registry(), SIGNALS)
             .map_err(ServerError::system("listen to signals"))?;
-        operator.manager.tell_ready();
-        self.operator = Some(operator);
+        control.manager.tell_ready();
+        self.control = Some(control);
         Ok(())
     }
 
@@ -172,7 +173,7 @@ impl EventLoop {
                 self.begin_to_drain();
             }
             self.accept();
-            self.hear_heralds();
+            self.admit_proxied_clients();
             self.fire_timers();
             self.deliver_verdicts();
             self.look_at_certificates();
@@ -180,8 +181,8 @@ impl EventLoop {
             self.give_turns();
             self.spread_news();
         }
-        if let Some(operator) = &self.operator {
-            operator.manager.tell_stopping();
+        if let Some(control) = &self.control {
+            control.manager.tell_stopping();
         }
         let doing = "start the verifier again, without which nobody can log in";
         self.fault
@@ -195,11 +196,11 @@ impl EventLoop {
                 return true;
             }
         }
-        let patience_ended = |until| until <= SystemClock.now();
+        let has_expired = |until| until <= SystemClock.now();
         let nobody_left = self.connections.len() == 0 && self.listeners.is_empty();
         // Who does not stay to hear that the password was wrong has tried it all the same.
-        let nobody_left = nobody_left && !self.shared.gate.is_busy();
-        nobody_left || self.draining_until.is_some_and(patience_ended)
+        let nobody_left = nobody_left && !self.shared.logins.is_busy();
+        nobody_left || self.draining_until.is_some_and(has_expired)
     }
 
     /// Waits for an event, but not beyond the next deadline, and not at all if there is work.
@@ -212,16 +213,16 @@ impl EventLoop {
             let deadline = self.listeners.iter().filter_map(Listener::deadline);
             let deadline = deadline
                 .chain(self.timers.next())
-                .chain(self.heralds.deadline())
-                .chain(self.idlers.next_look())
-                .chain(self.shared.gate.deadline())
+                .chain(self.pending_headers.deadline())
+                .chain(self.idle_watch.next_look())
+                .chain(self.shared.logins.deadline())
                 .chain(self.shared.tls.as_ref().map(Certificates::deadline))
                 .chain(self.draining_until)
                 .chain(self.idle_end.as_ref().and_then(IdleEnd::deadline))
                 .chain(
-                    self.operator
+                    self.control
                         .as_ref()
-                        .and_then(|operator| operator.manager.deadline()),
+                        .and_then(|control| control.manager.deadline()),
                 );
             deadline.min().map(|at| at.saturating_duration_since(now))
         };
@@ -237,10 +238,12 @@ impl EventLoop {
     fn note(&mut self, event: &Event) {
         match event.token() {
             // The gate is asked in every turn of the loop.
-            WAKER | GATE => {}
-            WATCH => self.has_heard = true,
-            SIGNALS => self.hear_operator(),
-            Token(key) if (FIRST_HERALD..FIRST_KEY).contains(&key) => self.heralds.note(Token(key)),
+            WAKER | AUTH_WORKER => {}
+            WATCH => self.watch_is_readable = true,
+            SIGNALS => self.handle_signals(),
+            Token(key) if (FIRST_PENDING_HEADER..FIRST_KEY).contains(&key) => {
+                self.pending_headers.note(Token(key));
+            }
             Token(key) if key < FIRST_KEY => {
                 if let Some(listener) = self.listeners.get_mut(key - FIRST_LISTENER) {
                     listener.note_ready();
@@ -271,89 +274,93 @@ impl EventLoop {
                 if !listener.is_ready(now) {
                     break;
                 }
-                if let Some(arrival) = listener.accept(now) {
-                    self.receive(arrival);
+                if let Some(accepted) = listener.accept(now) {
+                    self.receive(accepted);
                 }
             }
         }
     }
 
     /// Somebody is at the door: a client, or a proxy that is to say for whom it comes.
-    fn receive(&mut self, arrival: Arrival) {
-        let address = arrival.address;
+    fn receive(&mut self, accepted: AcceptedConnection) {
+        let address = accepted.address;
         if self.number_of_clients() >= self.max_connections {
             let limit = self.max_connections;
             log::warn!("{address}: refused, {limit} connections are open (max-connections)");
-            return arrival.refuse();
+            return accepted.refuse();
         }
-        if !self.heralds.are_expected_from(address.ip()) {
-            return self.admit(arrival, Origin::direct(address));
+        if !self.pending_headers.are_expected_from(address.ip()) {
+            return self.admit(accepted, Origin::direct(address));
         }
         let (registry, now) = (self.poll.registry(), SystemClock.now());
-        if let Err(error) = self.heralds.add(arrival, registry, now) {
+        if let Err(error) = self.pending_headers.add(accepted, registry, now) {
             log::error!("{address}: cannot be heard: {error}");
         }
     }
 
-    fn hear_heralds(&mut self) {
+    fn admit_proxied_clients(&mut self) {
         let (registry, now) = (self.poll.registry(), SystemClock.now());
-        for Announced { arrival, origin } in self.heralds.announced(registry, now) {
-            self.admit(arrival, origin);
+        for ProxiedClient { accepted, origin } in self.pending_headers.take_ready(registry, now) {
+            self.admit(accepted, origin);
         }
     }
 
-    fn admit(&mut self, arrival: Arrival, origin: Origin) {
+    fn admit(&mut self, accepted: AcceptedConnection, origin: Origin) {
         let address = origin.address;
         let network = Network::of(address.ip());
-        if !self.guests.enter(network) {
-            let limit = self.guests.limit();
+        if !self.unauthenticated.enter(network) {
+            let limit = self.unauthenticated.limit();
             log::warn!(
                 "{address}: refused, {limit} from there have yet to log in (max-per-address)"
             );
-            return arrival.refuse();
+            return accepted.refuse();
         }
         log::debug!("{address}: connected");
-        accept::tune(&arrival.client);
-        let peer = origin.peer(&self.shared.gate);
+        accept::tune(&accepted.client);
+        let peer = origin.peer(&self.shared.logins);
         let config = self.shared.config.clone();
         let session = Session::new(config, peer, SystemClock.now());
-        let mut transport = Transport::tcp(arrival.client);
-        if let Some(certificates) = self.shared.tls.as_ref().filter(|_| arrival.is_tls) {
+        let mut transport = Transport::tcp(accepted.client);
+        if let Some(certificates) = self.shared.tls.as_ref().filter(|_| accepted.is_tls) {
             transport.begin_tls(certificates.link());
         }
         match self.connect(transport, session) {
-            Ok(token) => self.set_guest(token, network),
+            Ok(token) => self.note_unauthenticated(token, network),
             Err(error) => {
                 log::error!("{address}: cannot be served: {error}");
-                self.guests.leave(network);
+                self.unauthenticated.leave(network);
             }
         }
     }
 
-    fn set_guest(&mut self, token: Token, network: Network) {
+    fn note_unauthenticated(&mut self, token: Token, network: Network) {
         if let Some(connection) = self.connections.get_mut(token) {
-            connection.guest_of = Some(network);
+            connection.unauthenticated_from = Some(network);
         }
     }
 
     /// Hands out what the gate has decided since.
     fn deliver_verdicts(&mut self) {
-        for delivery in self.shared.gate.deliver(SystemClock.now()) {
-            let Some(connection) = self.connections.get_mut(delivery.to) else {
+        for reply in self.shared.logins.deliver(SystemClock.now()) {
+            let Some(connection) = self.connections.get_mut(reply.to) else {
                 continue;
             };
-            if connection.hear_verdict(delivery.serial, delivery.verdict) {
-                self.want_turn(delivery.to);
+            if connection.handle_verdict(reply.serial, reply.verdict) {
+                self.want_turn(reply.to);
             }
         }
-        self.fault = self.shared.gate.take_fault().or_else(|| self.fault.take());
+        self.fault = self
+            .shared
+            .logins
+            .take_fault()
+            .or_else(|| self.fault.take());
         if self.fault.is_some() && self.draining_until.is_none() {
             self.begin_to_drain();
         }
     }
 
     fn number_of_clients(&self) -> usize {
-        self.connections.len() + self.heralds.len()
+        self.connections.len() + self.pending_headers.len()
     }
 
     fn note_number_of_clients(&mut self) {
@@ -361,18 +368,18 @@ impl EventLoop {
         if let Some(end) = &mut self.idle_end {
             end.note(clients, now);
         }
-        if let Some(operator) = &mut self.operator {
-            operator.manager.tell_clients(clients, now);
+        if let Some(control) = &mut self.control {
+            control.manager.tell_clients(clients, now);
         }
     }
 
-    fn hear_operator(&mut self) {
-        let asked = self.operator.as_mut().map(Operator::asked);
+    fn handle_signals(&mut self) {
+        let asked = self.control.as_mut().map(Control::asked);
         for asked in asked.unwrap_or_default() {
             match asked {
-                Asked::Stop => self.begin_to_drain(),
-                Asked::Reread => self.reread_options(),
-                Asked::Reap => {}
+                SignalRequest::Stop => self.begin_to_drain(),
+                SignalRequest::Reread => self.reread_options(),
+                SignalRequest::Reap => {}
             }
         }
     }
@@ -382,19 +389,19 @@ impl EventLoop {
         if let Some(certificates) = &mut self.shared.tls {
             certificates.reload();
         }
-        let Some(options) = self.operator.as_mut().and_then(Operator::reread) else {
+        let Some(options) = self.control.as_mut().and_then(Control::reread) else {
             return;
         };
         logging::set_level(options.log_level);
         self.max_connections = options.max_connections;
-        self.guests.set_limit(options.max_per_address);
+        self.unauthenticated.set_limit(options.max_per_address);
         self.shared.change(&options);
         for token in self.connections.keys() {
             if let Some(connection) = self.connections.get_mut(token) {
                 connection.change_wire_log(&self.shared.config.wire_log);
             }
         }
-        self.heralds.trust(options.proxy_protocol);
+        self.pending_headers.trust(options.proxy_protocol);
     }
 
     /// Gives a turn to those whose time has come. A timer that fired early is armed again.
@@ -426,32 +433,32 @@ impl EventLoop {
     /// Finds out which mailboxes others have changed, before any session answers from what was true until
     /// then. Only sessions in IDLE get a turn for it: the others look at their next command.
     fn look_for_news(&mut self) {
-        if self.has_heard || !self.queue.is_empty() {
-            self.has_heard = false;
+        if self.watch_is_readable || !self.queue.is_empty() {
+            self.watch_is_readable = false;
             for mailbox in self.shared.store.poll_inotify() {
-                self.wake_idlers(&mailbox);
+                self.wake_idle_sessions(&mailbox);
             }
         }
         let now = SystemClock.now();
-        while let Some(mailbox) = self.idlers.pop_due(now) {
+        while let Some(mailbox) = self.idle_watch.pop_due(now) {
             let mut budget = Budget::step(&SystemClock);
             if self.shared.store.may_have_changed(&mailbox, &mut budget) {
-                self.wake_idlers(&mailbox);
+                self.wake_idle_sessions(&mailbox);
             }
             let next = self.shared.store.next_check(&mailbox, now);
-            self.idlers.look_at(&mailbox, next);
+            self.idle_watch.look_at(&mailbox, next);
         }
     }
 
     /// Passes on what the sessions that had a turn have changed, or found.
     fn spread_news(&mut self) {
         for mailbox in self.shared.store.take_changed() {
-            self.wake_idlers(&mailbox);
+            self.wake_idle_sessions(&mailbox);
         }
     }
 
-    fn wake_idlers(&mut self, mailbox: &MailboxHandle) {
-        for token in self.idlers.of(mailbox) {
+    fn wake_idle_sessions(&mut self, mailbox: &MailboxHandle) {
+        for token in self.idle_watch.of(mailbox) {
             if let Some(connection) = self.connections.get_mut(token) {
                 connection.note_news();
             }
@@ -494,7 +501,7 @@ impl EventLoop {
                 self.disconnect(token);
             }
         }
-        self.note_idler(token);
+        self.note_idle(token);
         self.note_login(token);
     }
 
@@ -502,24 +509,24 @@ impl EventLoop {
     fn note_login(&mut self, token: Token) {
         if let Some(connection) = self.connections.get_mut(token) {
             if connection.is_logged_in() {
-                if let Some(network) = connection.guest_of.take() {
-                    self.guests.leave(network);
+                if let Some(network) = connection.unauthenticated_from.take() {
+                    self.unauthenticated.leave(network);
                 }
             }
         }
     }
 
     /// Notes whether a connection waits for changes of a mailbox now.
-    fn note_idler(&mut self, token: Token) {
+    fn note_idle(&mut self, token: Token) {
         let Some(connection) = self.connections.get_mut(token) else {
             return;
         };
         let mailbox = connection.idle_mailbox().cloned();
-        self.idlers
+        self.idle_watch
             .note(token, &mut connection.noted, mailbox.as_ref());
         if let Some(mailbox) = mailbox {
             let next = self.shared.store.next_check(&mailbox, SystemClock.now());
-            self.idlers.look_at(&mailbox, next);
+            self.idle_watch.look_at(&mailbox, next);
         }
     }
 
@@ -529,12 +536,12 @@ impl EventLoop {
         };
         log::debug!("{}: disconnected", connection.name());
         self.timers.arm(token, &mut connection.armed, None);
-        self.idlers.note(token, &mut connection.noted, None);
-        if let Some(network) = connection.guest_of.take() {
-            self.guests.leave(network);
+        self.idle_watch.note(token, &mut connection.noted, None);
+        if let Some(network) = connection.unauthenticated_from.take() {
+            self.unauthenticated.leave(network);
         }
         if let Some(asked) = connection.asked {
-            self.shared.gate.forget(asked, SystemClock.now());
+            self.shared.logins.forget(asked, SystemClock.now());
         }
         let registry = self.poll.registry();
         let buffer = &mut self.shared.buffer;
@@ -543,7 +550,7 @@ impl EventLoop {
         }
     }
 
-    /// Lets nobody in any more, says good-bye to everybody. Asked a second time it ends at once.
+    /// Lets nobody in any more, says good-bye to everybody. If asked a second time it ends at once.
     fn begin_to_drain(&mut self) {
         let now = SystemClock.now();
         if self.draining_until.is_some() {
@@ -555,11 +562,11 @@ impl EventLoop {
             self.connections.len()
         );
         self.draining_until = Some(now + DRAIN_TIME);
-        if let Some(operator) = &self.operator {
-            operator.manager.tell_stopping();
+        if let Some(control) = &self.control {
+            control.manager.tell_stopping();
         }
         self.listeners.clear();
-        self.heralds.clear();
+        self.pending_headers.clear();
         for token in self.connections.keys() {
             if let Some(connection) = self.connections.get_mut(token) {
                 connection.shut_down("The server is shutting down");

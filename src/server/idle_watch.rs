@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 /// The sessions in IDLE, by mailbox.
-pub(super) struct Idlers {
+pub(super) struct IdleWatch {
     mailboxes: Slab<Watched>,
     by_handle: HashMap<MailboxHandle, Token>,
     timers: Timers,
@@ -24,7 +24,7 @@ struct Watched {
     armed: Option<Instant>,
 }
 
-impl Idlers {
+impl IdleWatch {
     pub(super) fn new() -> Self {
         Self {
             mailboxes: Slab::new(),
@@ -140,46 +140,49 @@ mod tests {
     #[test]
     fn sessions_come_and_go_and_the_last_one_takes_the_mailbox_along() {
         let (_home, _store, [one, two]) = mailboxes();
-        let mut idlers = Idlers::new();
+        let mut idle_watch = IdleWatch::new();
         let (mut a, mut b) = (None, None);
-        idlers.note(Token(1), &mut a, Some(&one));
-        idlers.note(Token(1), &mut a, Some(&one));
-        idlers.note(Token(2), &mut b, Some(&one));
-        assert_eq!(idlers.of(&one), [Token(1), Token(2)]);
-        assert_eq!(idlers.of(&two), []);
-        idlers.note(Token(1), &mut a, Some(&two));
-        assert_eq!(idlers.of(&one), [Token(2)]);
-        assert_eq!(idlers.of(&two), [Token(1)]);
-        idlers.note(Token(1), &mut a, None);
-        idlers.note(Token(2), &mut b, None);
+        idle_watch.note(Token(1), &mut a, Some(&one));
+        idle_watch.note(Token(1), &mut a, Some(&one));
+        idle_watch.note(Token(2), &mut b, Some(&one));
+        assert_eq!(idle_watch.of(&one), [Token(1), Token(2)]);
+        assert_eq!(idle_watch.of(&two), []);
+        idle_watch.note(Token(1), &mut a, Some(&two));
+        assert_eq!(idle_watch.of(&one), [Token(2)]);
+        assert_eq!(idle_watch.of(&two), [Token(1)]);
+        idle_watch.note(Token(1), &mut a, None);
+        idle_watch.note(Token(2), &mut b, None);
         assert_eq!((a, b), (None, None));
-        assert_eq!((idlers.mailboxes.len(), idlers.by_handle.len()), (0, 0));
+        assert_eq!(
+            (idle_watch.mailboxes.len(), idle_watch.by_handle.len()),
+            (0, 0)
+        );
     }
 
     #[test]
     fn a_mailbox_has_one_timer() {
         let (_home, _store, [one, two]) = mailboxes();
-        let mut idlers = Idlers::new();
+        let mut idle_watch = IdleWatch::new();
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
-        idlers.look_at(&one, Some(now));
-        assert_eq!(idlers.next_look(), None, "nobody waits for it");
+        idle_watch.look_at(&one, Some(now));
+        assert_eq!(idle_watch.next_look(), None, "nobody waits for it");
         let mut notes = [None; 3];
         for (number, note) in notes.iter_mut().enumerate() {
-            idlers.note(Token(number), note, Some(&one));
-            idlers.look_at(&one, Some(later));
+            idle_watch.note(Token(number), note, Some(&one));
+            idle_watch.look_at(&one, Some(later));
         }
-        assert_eq!(idlers.pop_due(now), None);
-        assert_eq!(idlers.pop_due(later), Some(one.clone()));
-        assert_eq!(idlers.pop_due(later), None);
-        idlers.look_at(&one, Some(later));
-        idlers.look_at(&one, None);
-        assert_eq!(idlers.next_look(), None, "the kernel tells of it");
-        idlers.look_at(&one, Some(later));
+        assert_eq!(idle_watch.pop_due(now), None);
+        assert_eq!(idle_watch.pop_due(later), Some(one.clone()));
+        assert_eq!(idle_watch.pop_due(later), None);
+        idle_watch.look_at(&one, Some(later));
+        idle_watch.look_at(&one, None);
+        assert_eq!(idle_watch.next_look(), None, "the kernel tells of it");
+        idle_watch.look_at(&one, Some(later));
         for (number, note) in notes.iter_mut().enumerate() {
-            idlers.note(Token(number), note, None);
+            idle_watch.note(Token(number), note, None);
         }
-        assert_eq!(idlers.next_look(), None);
-        assert_eq!(idlers.of(&two), []);
+        assert_eq!(idle_watch.next_look(), None);
+        assert_eq!(idle_watch.of(&two), []);
     }
 }

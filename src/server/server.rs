@@ -1,10 +1,10 @@
 //! The server, from its options to its end.
 
-use super::accept::{self, Client, Doorkeeper, IDLE_TIME, Listener};
-use super::control::{Asked, Operator, Signals};
+use super::accept::{self, ForkServer, IDLE_TIME, Listener, StdioClient};
+use super::control::{Control, SignalRequest, Signals};
 use super::error::ServerError;
 use super::event_loop::{EventLoop, WAKER};
-use super::login::Gate;
+use super::login::Logins;
 use super::sandbox;
 use super::shared::Shared;
 use super::tls::Certificates;
@@ -22,11 +22,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A server that has what it needs to serve, and has not begun.
 pub struct Server {
     options: Options,
-    gate: Gate,
+    logins: Logins,
     tls: Option<Certificates>,
     poll: Poll,
     role: Role,
-    operator: Option<Operator>,
+    control: Option<Control>,
     handle: Handle,
 }
 
@@ -36,7 +36,7 @@ enum Role {
     /// The same, for as long as anybody does.
     Wait(Vec<Listener>),
     /// The one on descriptors 0 and 1.
-    Serve(Client),
+    Serve(StdioClient),
 }
 
 /// Stops a running server, from any thread.
@@ -63,16 +63,16 @@ impl Server {
     /// # Errors
     /// An address that cannot be listened on, or a user that does not exist.
     pub fn bind(options: &Options) -> Result<Self, ServerError> {
-        let mut gate = Gate::new(options);
+        let mut logins = Logins::new(options);
         let role = match &options.mode {
             Mode::Serve { listen, listen_tls } => Role::Listen(bind_all(listen, listen_tls)?),
             Mode::Demo { listen } => Role::Listen(bind_all(listen, &[])?),
             Mode::Wait => Role::Wait(adopt_all(options)?),
-            Mode::Inetd => Role::Serve(Client::Stranger),
+            Mode::Inetd => Role::Serve(StdioClient::Unauthenticated),
             Mode::Preauth(name) => {
-                let known = gate.preauthenticated(name.as_deref());
+                let known = logins.preauthenticated(name.as_deref());
                 let (user, account) = known.map_err(ServerError::NoUser)?;
-                Role::Serve(Client::Known { user, account })
+                Role::Serve(StdioClient::Preauthenticated { user, account })
             }
             Mode::HashPassword(_) | Mode::CheckConfig | Mode::Help | Mode::Version => {
                 return Err(ServerError::NoListener);
@@ -84,11 +84,11 @@ impl Server {
             Waker::new(poll.registry(), WAKER).map_err(ServerError::system("make a waker"))?;
         Ok(Self {
             options: options.clone(),
-            gate,
+            logins,
             tls,
             poll,
             role,
-            operator: None,
+            control: None,
             handle: Handle {
                 stop: Arc::default(),
                 waker: Arc::new(waker),
@@ -103,13 +103,13 @@ impl Server {
     ///
     /// # Errors
     /// If the system refuses it.
-    pub fn operated(mut self, said: RawOptions) -> Result<Self, ServerError> {
+    pub fn with_control(mut self, said: RawOptions) -> Result<Self, ServerError> {
         let hang_up = match self.options.mode {
-            Mode::Serve { .. } | Mode::Wait => Asked::Reread,
-            _ => Asked::Stop,
+            Mode::Serve { .. } | Mode::Wait => SignalRequest::Reread,
+            _ => SignalRequest::Stop,
         };
         let signals = Signals::new(hang_up).map_err(ServerError::system("listen to signals"))?;
-        self.operator = Some(Operator::new(signals, said));
+        self.control = Some(Control::new(signals, said));
         Ok(self)
     }
 
@@ -120,17 +120,17 @@ impl Server {
     ///
     /// # Errors
     /// If the system refuses it.
-    pub fn verify_apart(mut self) -> Result<Self, ServerError> {
-        let verifier = self.gate.verifier();
-        verifier.move_apart();
+    pub fn start_auth_worker(mut self) -> Result<Self, ServerError> {
+        let auth_worker = self.logins.auth_worker();
+        auth_worker.move_apart();
         let lets_in = match self.role {
-            Role::Listen(_) | Role::Serve(Client::Stranger) => true,
+            Role::Listen(_) | Role::Serve(StdioClient::Unauthenticated) => true,
             // Root's sessions are processes of their own.
             Role::Wait(_) => !sandbox::needs_fork_server(&self.options),
-            Role::Serve(Client::Known { .. }) => false,
+            Role::Serve(StdioClient::Preauthenticated { .. }) => false,
         };
         if lets_in {
-            let started = verifier.start();
+            let started = auth_worker.start();
             started.map_err(ServerError::system("start the verifier"))?;
         }
         Ok(self)
@@ -146,18 +146,18 @@ impl Server {
     /// # Errors
     /// If the process is root and was not told whom to become, or if the system refuses.
     pub fn confine(mut self) -> Result<Self, ServerError> {
-        let operator = self.operator.as_mut();
-        if let Some(operator) = operator.filter(|_| sandbox::will_be_closed(&self.options)) {
-            let started = operator.keep_reading();
+        let control = self.control.as_mut();
+        if let Some(control) = control.filter(|_| sandbox::will_be_closed(&self.options)) {
+            let started = control.keep_reading();
             started.map_err(ServerError::system("start who reads the option file"))?;
         }
-        let walls = sandbox::confine(&self.options).map_err(ServerError::Confine)?;
-        self.gate.put_behind(walls);
+        let sandbox = sandbox::confine(&self.options).map_err(ServerError::Confine)?;
+        self.logins.set_sandbox(sandbox);
         // What only root can read could not be read again when it is renewed.
         let tls = Certificates::load(&self.options.tls);
         self.tls = tls.map_err(|error| error.after_becoming(self.options.run_as.as_deref()))?;
         if let Mode::Preauth(name) = &self.options.mode {
-            let known = self.gate.preauthenticated(name.as_deref());
+            let known = self.logins.preauthenticated(name.as_deref());
             known.map_err(ServerError::NoUser)?;
         }
         Ok(self)
@@ -189,20 +189,20 @@ impl Server {
     /// If the system refuses what the loop cannot do without. Nothing that a client does is an error.
     pub fn run(self) -> Result<(), ServerError> {
         let options = &self.options;
-        let (role, operator) = match (self.role, self.operator) {
+        let (role, control) = match (self.role, self.control) {
             // A loop as root would have to be all users at once.
-            (Role::Wait(listeners), Some(operator)) if sandbox::is_root() => {
-                return Doorkeeper::new(self.poll, listeners, operator, options)?.run();
+            (Role::Wait(listeners), Some(control)) if sandbox::is_root() => {
+                return ForkServer::new(self.poll, listeners, control, options)?.run();
             }
             others => others,
         };
         let host = host_name();
         let store = open_store(options, &host);
-        let shared = Shared::new(store, self.gate, self.tls, session_config(options, host));
+        let shared = Shared::new(store, self.logins, self.tls, session_config(options, host));
         let stop = self.handle.stop;
         let mut event_loop = EventLoop::new(self.poll, shared, options, stop)?;
-        if let Some(operator) = operator {
-            event_loop.obey(operator)?;
+        if let Some(control) = control {
+            event_loop.obey(control)?;
         }
         match role {
             Role::Listen(listeners) => event_loop.listen(listeners)?,
@@ -237,16 +237,16 @@ fn adopt_all(options: &Options) -> Result<Vec<Listener>, ServerError> {
 
 fn serve(
     event_loop: &mut EventLoop,
-    client: Client,
+    client: StdioClient,
     proxies: &[AddressRange],
 ) -> Result<(), ServerError> {
     let refused = || ServerError::system("serve descriptors 0 and 1");
     let descriptors = accept::standard_descriptors().map_err(refused())?;
-    let is_stranger = matches!(client, Client::Stranger);
+    let is_unauthenticated = matches!(client, StdioClient::Unauthenticated);
     let shared = event_loop.shared();
     let session = accept::stdio_session(client, shared, proxies).map_err(refused())?;
     let mut transport = Transport::descriptors(descriptors);
-    if is_stranger && accept::begins_with_tls() {
+    if is_unauthenticated && accept::begins_with_tls() {
         let certificates = shared.tls.as_ref().ok_or(ServerError::NoCertificate)?;
         transport.begin_tls(certificates.link());
     }

@@ -1,6 +1,6 @@
 //! What all connections work with in their turns.
 
-use super::login::Gate;
+use super::login::Logins;
 use super::tls::Certificates;
 use crate::options::Options;
 use crate::session::SessionConfig;
@@ -13,7 +13,7 @@ const READ_BUFFER: usize = 16 * 1024;
 /// Lent to one connection at a time.
 pub(super) struct Shared {
     pub(super) store: Store,
-    pub(super) gate: Gate,
+    pub(super) logins: Logins,
     /// With them, connections may be under TLS.
     pub(super) tls: Option<Certificates>,
     pub(super) config: Rc<SessionConfig>,
@@ -24,13 +24,13 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         store: Store,
-        gate: Gate,
+        logins: Logins,
         tls: Option<Certificates>,
         config: SessionConfig,
     ) -> Self {
         Self {
             store,
-            gate,
+            logins,
             tls,
             config: Rc::new(config),
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
@@ -40,6 +40,6 @@ impl Shared {
     /// What can change of the options while the server runs.
     pub(super) fn change(&mut self, options: &Options) {
         self.config = Rc::new(super::server::changed_config(options, &self.config));
-        self.gate.change(options);
+        self.logins.change(options);
     }
 }

@@ -1,8 +1,8 @@
 //! Real servers on loopback sockets, with good clients and bad ones.
 
-use super::accept::{self, Client};
+use super::accept::{self, StdioClient};
 use super::event_loop::EventLoop;
-use super::login::Gate;
+use super::login::Logins;
 use super::server::{open_store, session_config};
 use super::shared::Shared;
 use super::transport::{Descriptors, Transport};
@@ -81,15 +81,15 @@ impl Running {
     }
 
     /// Clients that idle on the mailbox.
-    fn idlers(&self, count: usize) -> Vec<Connected> {
-        let mut idlers: Vec<_> = (0..count).map(|_| self.client()).collect();
-        for idler in &mut idlers {
+    fn idle_watch(&self, count: usize) -> Vec<Connected> {
+        let mut idle_watch: Vec<_> = (0..count).map(|_| self.client()).collect();
+        for idler in &mut idle_watch {
             idler.send("in LOGIN ann secret\r\ns SELECT INBOX\r\ni IDLE\r\n");
         }
-        for idler in &mut idlers {
+        for idler in &mut idle_watch {
             while idler.line() != "+ idling\r\n" {}
         }
-        idlers
+        idle_watch
     }
 
     /// Delivers a message as another program does.
@@ -325,9 +325,9 @@ fn one_too_many_is_refused_and_only_that_one() {
 }
 
 /// Waits until all have been told so; returns since when that is true.
-fn all_hear(idlers: &mut [Connected], line: &str) -> Duration {
+fn all_hear(idle_watch: &mut [Connected], line: &str) -> Duration {
     let start = Instant::now();
-    for idler in idlers {
+    for idler in idle_watch {
         while idler.line() != format!("{line}\r\n") {}
     }
     start.elapsed()
@@ -337,10 +337,10 @@ fn all_hear(idlers: &mut [Connected], line: &str) -> Duration {
 #[test]
 fn two_hundred_in_idle_hear_of_everything_within_a_second() {
     let server = start(&["--max-per-address", "200"]);
-    let mut idlers = server.idlers(200);
+    let mut idle_watch = server.idle_watch(200);
     let second = Duration::from_secs(1);
     server.deliver("2.delivered");
-    let took = all_hear(&mut idlers, "* 2 EXISTS");
+    let took = all_hear(&mut idle_watch, "* 2 EXISTS");
     assert!(took < second, "{took:?}");
     let mut client = server.client();
     client.log_in();
@@ -355,10 +355,10 @@ fn two_hundred_in_idle_hear_of_everything_within_a_second() {
         ("d APPEND INBOX {1+}\r\nx", "* 3 EXISTS"),
     ] {
         assert!(client.ask(command).starts_with("OK"), "{command}");
-        let took = all_hear(&mut idlers, line);
+        let took = all_hear(&mut idle_watch, line);
         assert!(took < second, "{command}: {took:?}");
     }
-    for idler in &mut idlers {
+    for idler in &mut idle_watch {
         idler.send("DONE\r\n");
         assert!(idler.answer("i").starts_with("OK"));
     }
@@ -381,13 +381,13 @@ fn serve_descriptors_at(
     let store = store(&options);
     let shared = Shared::new(
         store,
-        Gate::new(&options),
+        Logins::new(&options),
         None,
         session_config(&options, host),
     );
     let poll = Poll::new().expect("a poll");
     let mut event_loop = EventLoop::new(poll, shared, &options, Arc::default())?;
-    let session = accept::stdio_session(Client::Stranger, event_loop.shared(), &[])
+    let session = accept::stdio_session(StdioClient::Unauthenticated, event_loop.shared(), &[])
         .map_err(ServerError::system("serve descriptors"))?;
     let descriptors = Descriptors::new(input, output).expect("descriptors");
     event_loop

@@ -9,13 +9,13 @@
 //! has been installed meanwhile. It reads the option file afresh; so what `SIGHUP` does here is to look
 //! for faults, and to change what the doorkeeper itself keeps to.
 
-use super::listener::{ACCEPTS_A_TURN, Arrival, Listener};
+use super::listener::{ACCEPTS_A_TURN, AcceptedConnection, Listener};
 use super::network::Network;
 use super::proxy_protocol;
 use super::socket_activation::{IDLE_TIME, IdleEnd};
 use crate::logging;
 use crate::options::Options;
-use crate::server::control::{Asked, Operator};
+use crate::server::control::{Control, SignalRequest};
 use crate::server::error::ServerError;
 use crate::server::event_loop::{DRAIN_TIME, FIRST_LISTENER, SIGNALS};
 use crate::server::sandbox;
@@ -55,10 +55,10 @@ impl Limits {
 }
 
 /// Stands at the door.
-pub(crate) struct Doorkeeper {
+pub(crate) struct ForkServer {
     poll: Poll,
     listeners: Vec<Listener>,
-    operator: Operator,
+    control: Control,
     limits: Limits,
     /// We log to the system's logger, and so do the sessions.
     syslog: bool,
@@ -69,11 +69,11 @@ pub(crate) struct Doorkeeper {
     draining_until: Option<Instant>,
 }
 
-impl Doorkeeper {
+impl ForkServer {
     pub(crate) fn new(
         poll: Poll,
         mut listeners: Vec<Listener>,
-        mut operator: Operator,
+        mut control: Control,
         options: &Options,
     ) -> Result<Self, ServerError> {
         let registry = poll.registry();
@@ -81,13 +81,13 @@ impl Doorkeeper {
         let mut registered = listeners.iter_mut().zip(tokens);
         registered
             .try_for_each(|(listener, token)| listener.register(registry, token))
-            .and_then(|()| operator.hear_of_children())
-            .and_then(|()| operator.register(registry, SIGNALS))
+            .and_then(|()| control.watch_children())
+            .and_then(|()| control.register(registry, SIGNALS))
             .map_err(ServerError::system("listen to sockets and signals"))?;
         Ok(Self {
             poll,
             listeners,
-            operator,
+            control,
             limits: Limits::of(options),
             syslog: options.syslog,
             sessions: HashMap::new(),
@@ -98,7 +98,7 @@ impl Doorkeeper {
 
     /// Lets clients in until it is shut down, or until nobody is there for a while.
     pub(crate) fn run(mut self) -> Result<(), ServerError> {
-        self.operator.manager.tell_ready();
+        self.control.manager.tell_ready();
         let mut events = Events::with_capacity(EVENTS);
         while !self.is_over() {
             self.note_number_of_sessions();
@@ -108,7 +108,7 @@ impl Doorkeeper {
             }
             self.accept();
         }
-        self.operator.manager.tell_stopping();
+        self.control.manager.tell_stopping();
         Ok(())
     }
 
@@ -123,7 +123,7 @@ impl Doorkeeper {
     fn note_number_of_sessions(&mut self) {
         let (sessions, now) = (self.sessions.len(), Instant::now());
         self.idle_end.note(sessions, now);
-        self.operator.manager.tell_clients(sessions, now);
+        self.control.manager.tell_clients(sessions, now);
     }
 
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
@@ -132,7 +132,7 @@ impl Doorkeeper {
         let deadline = self.listeners.iter().filter_map(Listener::deadline);
         let deadline = deadline
             .chain(self.idle_end.deadline())
-            .chain(self.operator.manager.deadline())
+            .chain(self.control.manager.deadline())
             .chain(self.draining_until);
         let patience = deadline.min().map(|at| at.saturating_duration_since(now));
         let timeout = if busy { Some(Duration::ZERO) } else { patience };
@@ -147,11 +147,11 @@ impl Doorkeeper {
 
     fn note(&mut self, token: Token) {
         if token == SIGNALS {
-            for asked in self.operator.asked() {
+            for asked in self.control.asked() {
                 match asked {
-                    Asked::Stop => self.begin_to_drain(),
-                    Asked::Reread => self.reread_options(),
-                    Asked::Reap => self.reap(),
+                    SignalRequest::Stop => self.begin_to_drain(),
+                    SignalRequest::Reread => self.reread_options(),
+                    SignalRequest::Reap => self.reap(),
                 }
             }
         } else if let Some(index) = token.0.checked_sub(FIRST_LISTENER) {
@@ -169,20 +169,20 @@ impl Doorkeeper {
                 if !listener.is_ready(now) {
                     break;
                 }
-                if let Some(arrival) = listener.accept(now) {
-                    self.admit(arrival);
+                if let Some(accepted) = listener.accept(now) {
+                    self.admit(accepted);
                 }
             }
         }
     }
 
-    fn admit(&mut self, arrival: Arrival) {
-        let address = arrival.address;
+    fn admit(&mut self, accepted: AcceptedConnection) {
+        let address = accepted.address;
         if let Some(reason) = self.reason_to_refuse(address.ip()) {
             log::warn!("{address}: refused, {reason}");
-            return arrival.refuse();
+            return accepted.refuse();
         }
-        match self.start_session(arrival.client) {
+        match self.start_session(accepted.client) {
             Ok(session) => {
                 log::debug!("{address}: served by process {session}");
                 self.sessions.insert(session, address);
@@ -197,13 +197,13 @@ impl Doorkeeper {
             return Some(format!("{limit} connections are open (max-connections)"));
         }
         let limit = self.limits.max_per_address;
-        let has_too_many = self.guests_of(address, limit) >= limit;
+        let has_too_many = self.unauthenticated_from(address, limit) >= limit;
         (has_too_many && !proxy_protocol::is_trusted(&self.limits.proxies, address))
             .then(|| format!("{limit} from there have yet to log in (max-per-address)"))
     }
 
     /// How many of that network have yet to log in, counted as far as the limit.
-    fn guests_of(&self, address: IpAddr, limit: usize) -> usize {
+    fn unauthenticated_from(&self, address: IpAddr, limit: usize) -> usize {
         let network = Network::of(address);
         let sessions = self.sessions.iter();
         let from_there = sessions.filter(|(_, from)| Network::of(from.ip()) == network);
@@ -221,7 +221,7 @@ impl Doorkeeper {
         let input = OwnedFd::from(client);
         let output = input.try_clone()?;
         let mut session = Command::new(PROGRAM);
-        let ours = self.operator.command_line().into_iter();
+        let ours = self.control.command_line().into_iter();
         session.args(ours.filter(|said| said != "--wait"));
         session.arg("--inetd");
         if self.syslog {
@@ -253,13 +253,13 @@ impl Doorkeeper {
     }
 
     fn reread_options(&mut self) {
-        if let Some(options) = self.operator.reread() {
+        if let Some(options) = self.control.reread() {
             logging::set_level(options.log_level);
             self.limits = Limits::of(&options);
         }
     }
 
-    /// Lets nobody in any more, and has all sessions say good-bye. Asked a second time it ends at once.
+    /// Lets nobody in any more, and has all sessions say good-bye. If asked a second time it ends at once.
     fn begin_to_drain(&mut self) {
         let now = Instant::now();
         if self.draining_until.is_some() {
@@ -270,7 +270,7 @@ impl Doorkeeper {
             "shutting down, {} clients are connected",
             self.sessions.len()
         );
-        self.operator.manager.tell_stopping();
+        self.control.manager.tell_stopping();
         self.draining_until = Some(now + DRAIN_TIME);
         self.listeners.clear();
         for session in self.sessions.keys() {

@@ -39,7 +39,7 @@ pub(crate) struct Listener {
 }
 
 /// Somebody who has connected.
-pub(crate) struct Arrival {
+pub(crate) struct AcceptedConnection {
     pub(crate) client: TcpStream,
     pub(crate) address: SocketAddr,
     /// The connection begins with TLS.
@@ -110,12 +110,12 @@ impl Listener {
     }
 
     /// The next client, if there is one.
-    pub(crate) fn accept(&mut self, now: Instant) -> Option<Arrival> {
+    pub(crate) fn accept(&mut self, now: Instant) -> Option<AcceptedConnection> {
         self.paused_until = None;
         match self.socket.accept() {
             Ok((client, address)) => {
                 self.failing = false;
-                return Some(Arrival {
+                return Some(AcceptedConnection {
                     client,
                     address,
                     is_tls: self.is_tls,
@@ -143,7 +143,7 @@ fn is_about_one_client(error: &io::Error) -> bool {
     )
 }
 
-impl Arrival {
+impl AcceptedConnection {
     /// Sends a client away who is one too many. Nobody else is disturbed. A client that begins with TLS would
     /// not understand a line.
     pub(crate) fn refuse(mut self) {

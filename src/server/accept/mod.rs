@@ -9,12 +9,14 @@ mod socket_activation;
 mod stdio;
 mod unauthenticated_limit;
 
-pub(crate) use self::fork_server::Doorkeeper;
-pub(crate) use self::listener::{Arrival, Listener, raise_descriptor_limit, tune};
+pub(crate) use self::fork_server::ForkServer;
+pub(crate) use self::listener::{AcceptedConnection, Listener, raise_descriptor_limit, tune};
 pub(crate) use self::network::Network;
-pub(crate) use self::proxy_protocol::{Announced, FIRST_HERALD, Heralds, Origin};
+pub(crate) use self::proxy_protocol::{
+    FIRST_PENDING_HEADER, Origin, PendingHeaders, ProxiedClient,
+};
 pub(crate) use self::socket_activation::{IDLE_TIME, IdleEnd, listeners as adopted_listeners};
 pub(crate) use self::stdio::{
-    Client, begins_with_tls, session as stdio_session, standard_descriptors,
+    StdioClient, begins_with_tls, session as stdio_session, standard_descriptors,
 };
-pub(crate) use self::unauthenticated_limit::Guests;
+pub(crate) use self::unauthenticated_limit::UnauthenticatedLimit;

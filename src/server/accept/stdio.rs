@@ -6,7 +6,7 @@
 
 use super::listener::{self, IMAPS};
 use super::proxy_protocol;
-use crate::server::login::Gate;
+use crate::server::login::Logins;
 use crate::server::shared::Shared;
 use crate::server::transport::Descriptors;
 use crate::session::{Peer, Session};
@@ -20,11 +20,11 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 /// Who the one client is.
-pub(crate) enum Client {
+pub(crate) enum StdioClient {
     /// Somebody who has yet to log in.
-    Stranger,
+    Unauthenticated,
     /// Somebody whom the system let start this process.
-    Known {
+    Preauthenticated {
         /// The name of the user.
         user: String,
         /// Where the mail is.
@@ -45,17 +45,17 @@ pub(crate) fn standard_descriptors() -> io::Result<Descriptors> {
 /// # Errors
 /// If it comes from one of the proxies, which does not say for whom.
 pub(crate) fn session(
-    client: Client,
+    client: StdioClient,
     shared: &Shared,
     proxies: &[AddressRange],
 ) -> io::Result<Session> {
     let config = shared.config.clone();
     Ok(match client {
-        Client::Stranger => {
-            let peer = inetd_peer(&shared.gate, proxies)?;
+        StdioClient::Unauthenticated => {
+            let peer = inetd_peer(&shared.logins, proxies)?;
             Session::new(config, peer, Instant::now())
         }
-        Client::Known { user, account } => {
+        StdioClient::Preauthenticated { user, account } => {
             let peer = Peer {
                 name: "preauth".into(),
                 ..Peer::default()
@@ -74,11 +74,11 @@ pub(crate) fn begins_with_tls() -> bool {
 
 /// Who is at the other end of descriptor 0. If that is no socket, or a socket of this machine alone, it is
 /// somebody on this machine; if it is a socket whose other end has no address, nothing is known.
-fn inetd_peer(gate: &Gate, proxies: &[AddressRange]) -> io::Result<Peer> {
+fn inetd_peer(logins: &Logins, proxies: &[AddressRange]) -> io::Result<Peer> {
     let nameless = |name: &str, is_local| Peer {
         name: name.into(),
-        may_log_in: gate.may_log_in(is_local),
-        offers_scram: gate.offers_scram(),
+        may_log_in: logins.may_log_in(is_local),
+        offers_scram: logins.offers_scram(),
         ..Peer::default()
     };
     Ok(match rustix::net::getpeername(io::stdin()) {
@@ -87,9 +87,9 @@ fn inetd_peer(gate: &Gate, proxies: &[AddressRange]) -> io::Result<Peer> {
         }
         Ok(Some(address)) => match SocketAddr::try_from(address) {
             Ok(address) if proxy_protocol::is_trusted(proxies, address.ip()) => {
-                proxy_protocol::read_header(io::stdin(), address)?.peer(gate)
+                proxy_protocol::read_header(io::stdin(), address)?.peer(logins)
             }
-            Ok(address) => gate.peer(address),
+            Ok(address) => logins.peer(address),
             Err(_) => nameless("a foreign socket", false),
         },
         Err(Errno::NOTSOCK) => nameless("descriptor 0", true),

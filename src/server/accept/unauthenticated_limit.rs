@@ -6,12 +6,12 @@ use super::network::Network;
 use std::collections::HashMap;
 
 /// Counts them.
-pub(crate) struct Guests {
+pub(crate) struct UnauthenticatedLimit {
     limit: usize,
     by_network: HashMap<Network, usize>,
 }
 
-impl Guests {
+impl UnauthenticatedLimit {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -54,15 +54,17 @@ mod tests {
 
     #[test]
     fn counts_each_network_by_itself_and_forgets_it() {
-        let mut guests = Guests::new(2);
+        let mut unauthenticated = UnauthenticatedLimit::new(2);
         let [one, other] = [Network::V4([1; 4]), Network::V6([1; 8])];
-        assert!(guests.enter(one) && guests.enter(one) && !guests.enter(one));
-        assert!(guests.enter(other));
-        guests.leave(one);
-        assert!(guests.enter(one) && !guests.enter(one));
+        assert!(
+            unauthenticated.enter(one) && unauthenticated.enter(one) && !unauthenticated.enter(one)
+        );
+        assert!(unauthenticated.enter(other));
+        unauthenticated.leave(one);
+        assert!(unauthenticated.enter(one) && !unauthenticated.enter(one));
         for network in [one, one, other] {
-            guests.leave(network);
+            unauthenticated.leave(network);
         }
-        assert!(guests.by_network.is_empty());
+        assert!(unauthenticated.by_network.is_empty());
     }
 }

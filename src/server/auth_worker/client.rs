@@ -113,7 +113,7 @@ pub(crate) enum Place {
 }
 
 /// The loop's side. Nothing here waits.
-pub(crate) struct Verifier {
+pub(crate) struct AuthWorker {
     settings: Settings,
     place: Place,
     /// What the sockets are watched with.
@@ -131,7 +131,7 @@ struct Link {
     unsent: VecDeque<Octets>,
 }
 
-impl Verifier {
+impl AuthWorker {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             settings: Settings::new(options),

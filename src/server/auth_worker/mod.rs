@@ -7,5 +7,5 @@ mod process;
 mod settings;
 mod worker;
 
-pub(crate) use self::client::{Answer, News, Question, Serial, Verifier};
+pub(crate) use self::client::{Answer, AuthWorker, News, Question, Serial};
 pub(crate) use self::process::run_if_asked;

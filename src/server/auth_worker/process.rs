@@ -134,11 +134,11 @@ fn answer(socket: &OwnedFd, settings: &Settings) -> ExitCode {
     let confined = match &settings.users {
         // The program may need any right that there is.
         Users::Nobody | Users::Checkpassword(_) => Ok(None),
-        Users::PasswdFile(path) => sandbox::confine_verifier(path).map(Some),
+        Users::PasswdFile(path) => sandbox::enter_for_auth_worker(path).map(Some),
     };
     match confined {
-        Ok(open_files) => {
-            worker::serve(socket, &users, Some(worker::IDLE), open_files);
+        Ok(allowed_files) => {
+            worker::serve(socket, &users, Some(worker::IDLE), allowed_files);
             ExitCode::SUCCESS
         }
         Err(error) => failure("close itself in", &io::Error::other(error)),

@@ -10,7 +10,7 @@ use super::packet::{self, MAX_PACKET, Message, Octets};
 use super::settings::{self, Settings};
 use crate::auth::scram::ClientFirst;
 use crate::auth::{AuthOutcome, Authenticator, ClaimedUser};
-use crate::server::sandbox::OpenFiles;
+use crate::server::sandbox::AllowedFiles;
 use crate::session::ScramExchange;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
@@ -37,9 +37,9 @@ pub(super) fn serve(
     socket: &OwnedFd,
     users: &Users,
     patience: Option<Duration>,
-    open_files: Option<OpenFiles>,
+    allowed_files: Option<AllowedFiles>,
 ) {
-    let inbox = Inbox::new(socket, patience, open_files);
+    let inbox = Inbox::new(socket, patience, allowed_files);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         let threads = match users.program {
@@ -184,7 +184,7 @@ fn salt_key() -> Vec<u8> {
 struct Inbox<'s> {
     socket: &'s OwnedFd,
     patience: Option<Timespec>,
-    open_files: Option<OpenFiles>,
+    allowed_files: Option<AllowedFiles>,
     /// Held by the thread that waits. True once there is nothing more to wait for.
     closed: Mutex<bool>,
     /// Questions that were taken and not answered.
@@ -192,10 +192,14 @@ struct Inbox<'s> {
 }
 
 impl<'s> Inbox<'s> {
-    fn new(socket: &'s OwnedFd, patience: Option<Duration>, open_files: Option<OpenFiles>) -> Self {
+    fn new(
+        socket: &'s OwnedFd,
+        patience: Option<Duration>,
+        allowed_files: Option<AllowedFiles>,
+    ) -> Self {
         Self {
             socket,
-            open_files,
+            allowed_files,
             patience: patience.and_then(|patience| patience.try_into().ok()),
             closed: Mutex::new(false),
             busy: AtomicUsize::new(0),
@@ -230,8 +234,8 @@ impl<'s> Inbox<'s> {
                 Ok(0) if self.busy.load(Ordering::Relaxed) == 0 => return None,
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
                 Ok(_) => {
-                    let open_files = self.open_files.as_ref();
-                    let outdated = open_files.is_some_and(OpenFiles::are_outdated);
+                    let allowed_files = self.allowed_files.as_ref();
+                    let outdated = allowed_files.is_some_and(AllowedFiles::are_outdated);
                     return (!outdated).then_some(());
                 }
                 Err(_) => return None,

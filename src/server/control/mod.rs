@@ -4,5 +4,5 @@ mod reload;
 mod sd_notify;
 mod signals;
 
-pub(crate) use self::reload::Operator;
-pub(crate) use self::signals::{Asked, Signals, leave_to_the_server};
+pub(crate) use self::reload::Control;
+pub(crate) use self::signals::{SignalRequest, Signals, leave_to_the_server};

@@ -7,9 +7,9 @@
 //! warning and waits for a restart.
 
 use super::sd_notify::ServiceManager;
-use super::signals::{Asked, Signals};
+use super::signals::{SignalRequest, Signals};
 use crate::options::{OptionErrors, Options, RawOptions};
-use crate::server::sandbox::Reader;
+use crate::server::sandbox::OptionReader;
 use mio::{Registry, Token};
 use std::io;
 
@@ -30,15 +30,15 @@ const LIVE: &[&str] = &[
 ];
 
 /// The operator's side of a server.
-pub(crate) struct Operator {
+pub(crate) struct Control {
     signals: Signals,
     said: RawOptions,
     /// Who reads the option file, if this process may not.
-    reader: Option<Reader>,
+    reader: Option<OptionReader>,
     pub(crate) manager: ServiceManager,
 }
 
-impl Operator {
+impl Control {
     pub(crate) fn new(signals: Signals, said: RawOptions) -> Self {
         Self {
             signals,
@@ -53,8 +53,8 @@ impl Operator {
     }
 
     /// From now on the end of a child is something to ask for too.
-    pub(crate) fn hear_of_children(&self) -> io::Result<()> {
-        self.signals.hear_of_children()
+    pub(crate) fn watch_children(&self) -> io::Result<()> {
+        self.signals.watch_children()
     }
 
     /// The command line, every option by its long name.
@@ -65,12 +65,12 @@ impl Operator {
     /// To be called while the option file can be read: from now on it can be read again when it cannot.
     pub(crate) fn keep_reading(&mut self) -> io::Result<()> {
         let file = self.said.option_file();
-        self.reader = file.map(Reader::start).transpose()?;
+        self.reader = file.map(OptionReader::start).transpose()?;
         Ok(())
     }
 
     /// What signals have asked for since the last call.
-    pub(crate) fn asked(&mut self) -> Vec<Asked> {
+    pub(crate) fn asked(&mut self) -> Vec<SignalRequest> {
         self.signals.asked()
     }
 

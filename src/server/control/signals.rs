@@ -18,12 +18,12 @@ pub(crate) fn leave_to_the_server() -> io::Result<()> {
 /// The signals that a process of ours listens to.
 pub(crate) struct Signals {
     source: Source,
-    hang_up: Asked,
+    hang_up: SignalRequest,
 }
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum SignalRequest {
     /// To end.
     Stop,
     /// To read again what can be read again.
@@ -35,13 +35,13 @@ pub(crate) enum Asked {
 impl Signals {
     /// From now on `SIGTERM` and `SIGINT` are requests to end. What `SIGHUP` asks for depends on who it comes
     /// from: to a server it comes from the operator, to anyone else from a terminal that is gone.
-    pub(crate) fn new(hang_up: Asked) -> io::Result<Self> {
+    pub(crate) fn new(hang_up: SignalRequest) -> io::Result<Self> {
         let source = Source::new([SIGTERM, SIGINT, SIGHUP])?;
         Ok(Self { source, hang_up })
     }
 
     /// From now on the end of a child is an event too.
-    pub(crate) fn hear_of_children(&self) -> io::Result<()> {
+    pub(crate) fn watch_children(&self) -> io::Result<()> {
         self.source.add_signal(SIGCHLD)
     }
 
@@ -50,12 +50,12 @@ impl Signals {
     }
 
     /// What has been asked for since the last call.
-    pub(crate) fn asked(&mut self) -> Vec<Asked> {
+    pub(crate) fn asked(&mut self) -> Vec<SignalRequest> {
         let hang_up = self.hang_up;
         let meaning = |signal| match signal {
             SIGHUP => hang_up,
-            SIGCHLD => Asked::Reap,
-            _ => Asked::Stop,
+            SIGCHLD => SignalRequest::Reap,
+            _ => SignalRequest::Stop,
         };
         self.source.pending().map(meaning).collect()
     }

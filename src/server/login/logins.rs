@@ -15,14 +15,14 @@
 //! before what could end it. Where there is no address, `-` stands for it.
 
 use super::attempt::Attempt;
-use super::throttle::Delays;
+use super::throttle::Throttle;
 use crate::auth::{AccountInfo, Authenticator};
 use crate::options::{MailTemplate, Mode, Options, PlaintextLogin};
 use crate::protocol::Mechanism;
 use crate::server::accept::Network;
-use crate::server::auth_worker::{Answer, News, Question, Serial, Verifier};
+use crate::server::auth_worker::{Answer, AuthWorker, News, Question, Serial};
 use crate::server::mail_root::mail_root;
-use crate::server::sandbox::Walls;
+use crate::server::sandbox::Sandbox;
 use crate::session::{LoginRequest, LoginVerdict, Peer};
 use crate::store::Account;
 use mio::{Registry, Token};
@@ -33,9 +33,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 /// The rules of who may come in, and where each one's mail is.
-pub(crate) struct Gate {
-    verifier: Verifier,
-    delays: Delays,
+pub(crate) struct Logins {
+    auth_worker: AuthWorker,
+    throttle: Throttle,
     /// Attempts whose time has not come, in the order of their times.
     held_back: BTreeMap<(Instant, Serial), (Attempt, Question)>,
     /// Attempts that the verifier works on.
@@ -43,40 +43,40 @@ pub(crate) struct Gate {
     last_serial: u64,
     offers_scram: bool,
     /// There is somebody who could log in by a password.
-    knows_anybody: bool,
+    has_users: bool,
     users: Option<PathBuf>,
     mail: MailTemplate,
     bboards: Option<PathBuf>,
     plaintext_login: PlaintextLogin,
-    walls: Walls,
+    sandbox: Sandbox,
 }
 
 /// A verdict, and who is to hear it.
-pub(crate) struct Delivery {
+pub(crate) struct LoginReply {
     /// The connection, which may be gone.
     pub(crate) to: Token,
-    /// What [`Gate::ask`] has answered it.
+    /// What [`Logins::ask`] has answered it.
     pub(crate) serial: Serial,
     pub(crate) verdict: LoginVerdict,
 }
 
-impl Gate {
+impl Logins {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
-            verifier: Verifier::new(options),
-            delays: Delays::default(),
+            auth_worker: AuthWorker::new(options),
+            throttle: Throttle::default(),
             held_back: BTreeMap::new(),
             asked: HashMap::new(),
             last_serial: 0,
             // What is wrong with the list is logged by this, and nothing of it is kept.
             offers_scram: !matches!(options.mode, Mode::Preauth(_))
                 && Authenticator::new(options.users.as_deref()).supports_scram(),
-            knows_anybody: options.users.is_some() || options.checkpassword.is_some(),
+            has_users: options.users.is_some() || options.checkpassword.is_some(),
             users: options.users.clone(),
             mail: options.mail.clone(),
             bboards: options.bboards.clone(),
             plaintext_login: options.plaintext_login,
-            walls: Walls::of_mode(&options.mode),
+            sandbox: Sandbox::of_mode(&options.mode),
         }
     }
 
@@ -86,18 +86,18 @@ impl Gate {
     }
 
     /// From now on whoever is let in is served behind these walls.
-    pub(crate) fn put_behind(&mut self, walls: Walls) {
-        self.walls = walls;
+    pub(crate) fn set_sandbox(&mut self, sandbox: Sandbox) {
+        self.sandbox = sandbox;
     }
 
     /// Those who verify.
-    pub(crate) fn verifier(&mut self) -> &mut Verifier {
-        &mut self.verifier
+    pub(crate) fn auth_worker(&mut self) -> &mut AuthWorker {
+        &mut self.auth_worker
     }
 
     /// From now on `token` is an event when there may be something to [`Self::deliver`].
     pub(crate) fn watch(&mut self, registry: Registry, token: Token) -> io::Result<()> {
-        self.verifier.watch(registry, token)
+        self.auth_worker.watch(registry, token)
     }
 
     /// Who is at the other end of a TCP connection.
@@ -126,7 +126,7 @@ impl Gate {
             PlaintextLogin::Loopback => is_local,
             PlaintextLogin::Always => true,
         };
-        allowed && self.knows_anybody
+        allowed && self.has_users
     }
 
     /// The client of that connection wants to log in. [`Self::deliver`] has the verdict in time.
@@ -171,7 +171,7 @@ impl Gate {
             }
         };
         let counts_at = attempt.counts_at;
-        let delay = counts_at.map(|network| self.delays.begin(network, now));
+        let delay = counts_at.map(|network| self.throttle.begin(network, now));
         let due = now + delay.unwrap_or_default();
         self.held_back.insert((due, serial), (attempt, question));
         serial
@@ -194,7 +194,7 @@ impl Gate {
 
     /// Why nobody can log in here any more; said once.
     pub(crate) fn take_fault(&mut self) -> Option<io::Error> {
-        self.verifier.take_fault()
+        self.auth_worker.take_fault()
     }
 
     /// True while the verifier owes an answer.
@@ -203,36 +203,36 @@ impl Gate {
     }
 
     /// Asks what is due and takes in what was answered.
-    pub(crate) fn deliver(&mut self, now: Instant) -> Vec<Delivery> {
-        let mut deliveries = Vec::new();
+    pub(crate) fn deliver(&mut self, now: Instant) -> Vec<LoginReply> {
+        let mut replies = Vec::new();
         while self.deadline().is_some_and(|due| due <= now) {
             if let Some(((_, serial), (attempt, question))) = self.held_back.pop_first() {
-                match self.verifier.ask(serial, &question) {
+                match self.auth_worker.ask(serial, &question) {
                     Ok(()) => drop(self.asked.insert(serial, attempt)),
                     Err(error) => {
                         let answer = Answer::Unavailable(error.to_string());
-                        deliveries.push(self.decide(serial, &attempt, answer, now));
+                        replies.push(self.decide(serial, &attempt, answer, now));
                     }
                 }
             }
         }
-        while let Some(news) = self.verifier.receive() {
+        while let Some(news) = self.auth_worker.receive() {
             match news {
                 News::Answer(serial, answer) => {
                     if let Some(attempt) = self.asked.remove(&serial) {
-                        deliveries.push(self.decide(serial, &attempt, answer, now));
+                        replies.push(self.decide(serial, &attempt, answer, now));
                     }
                 }
                 News::Lost => {
                     for (serial, attempt) in std::mem::take(&mut self.asked) {
                         let answer = Answer::Unavailable("the verifier has ended".into());
-                        deliveries.push(self.decide(serial, &attempt, answer, now));
+                        replies.push(self.decide(serial, &attempt, answer, now));
                     }
                 }
                 News::OffersScram(offers) => self.offers_scram = offers,
             }
         }
-        deliveries
+        replies
     }
 
     /// What the verifier says is what the client will hear, and the log.
@@ -242,7 +242,7 @@ impl Gate {
         attempt: &Attempt,
         answer: Answer,
         now: Instant,
-    ) -> Delivery {
+    ) -> LoginReply {
         let success = match &answer {
             Answer::Granted { .. } => Some(true),
             Answer::Denied => Some(false),
@@ -261,7 +261,7 @@ impl Gate {
             Answer::Unavailable(reason) => unavailable(attempt, &reason),
             Answer::Challenge(message) => LoginVerdict::Challenge(message),
         };
-        Delivery {
+        LoginReply {
             to: attempt.from,
             serial,
             verdict,
@@ -289,7 +289,7 @@ impl Gate {
 
     fn note_end(&mut self, attempt: &Attempt, success: Option<bool>, now: Instant) {
         if let Some(network) = attempt.counts_at {
-            self.delays.end(network, success, now);
+            self.throttle.end(network, success, now);
         }
     }
 
@@ -311,10 +311,10 @@ impl Gate {
             root: mail_root(person, &self.mail)?,
             bboards: self.bboards.clone(),
         };
-        self.walls.admit(person, &account)?;
-        if self.walls.are_one_persons() {
+        self.sandbox.admit(person, &account)?;
+        if self.sandbox.are_one_persons() {
             // Who takes this process over is not to try passwords of others by it.
-            self.verifier.hang_up();
+            self.auth_worker.hang_up();
         }
         Ok(account)
     }

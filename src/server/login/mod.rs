@@ -4,7 +4,7 @@ mod attempt;
 mod logins;
 mod throttle;
 
-pub(crate) use self::logins::Gate;
+pub(crate) use self::logins::Logins;
 
 #[cfg(test)]
 mod tests;

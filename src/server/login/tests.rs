@@ -1,6 +1,6 @@
 //! Attempts from their beginning to their verdict, with the threads that an embedded server has.
 
-use super::logins::{Delivery, Gate};
+use super::logins::{LoginReply, Logins};
 use crate::options::Options;
 use crate::protocol::{Mechanism, Secret};
 use crate::session::{LoginRequest, LoginVerdict, Peer};
@@ -9,23 +9,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-fn gate(args: &[&str]) -> Gate {
+fn logins(args: &[&str]) -> Logins {
     let args = [&["--preauth"], args].concat();
-    Gate::new(&Options::from_args(args).unwrap_or_else(|errors| panic!("{errors}")))
+    Logins::new(&Options::from_args(args).unwrap_or_else(|errors| panic!("{errors}")))
 }
 
-/// A gate that knows `ann` by her password `secret`.
-fn gate_for_ann() -> (tempfile::NamedTempFile, Gate) {
+/// `Logins` that knows `ann` by her password `secret`.
+fn logins_for_ann() -> (tempfile::NamedTempFile, Logins) {
     let users = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(users.path(), "ann:{PLAIN}secret\n").expect("written");
     let path = users.path().to_str().expect("UTF-8").to_string();
-    let gate = gate(&["--users", &path, "--mail", "/srv/mail/%u"]);
-    (users, gate)
+    let logins = logins(&["--users", &path, "--mail", "/srv/mail/%u"]);
+    (users, logins)
 }
 
 fn peer(address: &str) -> Peer {
     let address: SocketAddr = address.parse().expect("an address");
-    gate(&[]).peer(address)
+    logins(&[]).peer(address)
 }
 
 fn password(password: &str) -> LoginRequest {
@@ -37,12 +37,12 @@ fn password(password: &str) -> LoginRequest {
 }
 
 /// Waits for the next verdicts, at a time of which the gate is told.
-fn deliver(gate: &mut Gate, now: Instant) -> Vec<Delivery> {
+fn deliver(logins: &mut Logins, now: Instant) -> Vec<LoginReply> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let deliveries = gate.deliver(now);
-        if !deliveries.is_empty() {
-            return deliveries;
+        let replies = logins.deliver(now);
+        if !replies.is_empty() {
+            return replies;
         }
         assert!(Instant::now() < deadline, "no verdict");
         std::thread::sleep(Duration::from_millis(1));
@@ -51,21 +51,21 @@ fn deliver(gate: &mut Gate, now: Instant) -> Vec<Delivery> {
 
 #[test]
 fn each_connection_gets_its_own_verdict() {
-    let (_users, mut gate) = gate_for_ann();
+    let (_users, mut logins) = logins_for_ann();
     let now = Instant::now();
     let (one, other) = (peer("192.0.2.1:1"), peer("192.0.2.2:1"));
-    let wrong = gate.ask(Token(1), &one, password("wrong"), now);
-    let right = gate.ask(Token(2), &other, password("secret"), now);
+    let wrong = logins.ask(Token(1), &one, password("wrong"), now);
+    let right = logins.ask(Token(2), &other, password("secret"), now);
     let mut seen = 0;
     while seen < 2 {
-        for delivery in deliver(&mut gate, now) {
+        for reply in deliver(&mut logins, now) {
             seen += 1;
-            match delivery.verdict {
+            match reply.verdict {
                 LoginVerdict::Denied => {
-                    assert_eq!((delivery.to, delivery.serial), (Token(1), wrong));
+                    assert_eq!((reply.to, reply.serial), (Token(1), wrong));
                 }
                 LoginVerdict::Granted { user, account, .. } => {
-                    assert_eq!((delivery.to, delivery.serial), (Token(2), right));
+                    assert_eq!((reply.to, reply.serial), (Token(2), right));
                     assert_eq!(user, "ann");
                     assert_eq!(account.root, PathBuf::from("/srv/mail/ann"));
                 }
@@ -73,48 +73,48 @@ fn each_connection_gets_its_own_verdict() {
             }
         }
     }
-    assert!(!gate.is_busy() && gate.deadline().is_none());
+    assert!(!logins.is_busy() && logins.deadline().is_none());
 }
 
 #[test]
 fn who_has_failed_waits_and_others_do_not() {
-    let (_users, mut gate) = gate_for_ann();
+    let (_users, mut logins) = logins_for_ann();
     let now = Instant::now();
     let (one, other) = (peer("192.0.2.1:1"), peer("[2001:db8::1]:1"));
     for _ in 0..2 {
-        gate.ask(Token(1), &one, password("wrong"), now);
+        logins.ask(Token(1), &one, password("wrong"), now);
         let late = now + Duration::from_secs(60);
-        let verdict = &deliver(&mut gate, late)[0].verdict;
+        let verdict = &deliver(&mut logins, late)[0].verdict;
         assert!(matches!(verdict, LoginVerdict::Denied), "{verdict:?}");
     }
-    gate.ask(Token(1), &one, password("secret"), now);
-    gate.ask(Token(2), &other, password("secret"), now);
-    assert_eq!(deliver(&mut gate, now)[0].to, Token(2));
-    let due = gate.deadline().expect("somebody waits");
+    logins.ask(Token(1), &one, password("secret"), now);
+    logins.ask(Token(2), &other, password("secret"), now);
+    assert_eq!(deliver(&mut logins, now)[0].to, Token(2));
+    let due = logins.deadline().expect("somebody waits");
     assert!(due > now && due <= now + Duration::from_secs(2));
-    assert_eq!(deliver(&mut gate, due)[0].to, Token(1));
+    assert_eq!(deliver(&mut logins, due)[0].to, Token(1));
 }
 
 #[test]
 fn an_attempt_whose_client_has_gone_is_not_made() {
-    let (_users, mut gate) = gate_for_ann();
+    let (_users, mut logins) = logins_for_ann();
     let now = Instant::now();
     let one = peer("192.0.2.1:1");
-    gate.ask(Token(1), &one, password("wrong"), now);
-    deliver(&mut gate, now);
-    let waiting = gate.ask(Token(1), &one, password("wrong"), now);
-    gate.forget(waiting, now);
-    assert!(gate.deadline().is_none());
-    let asked = gate.ask(Token(1), &peer("192.0.2.2:1"), password("wrong"), now);
-    assert!(gate.deliver(now).is_empty() || !gate.is_busy());
-    gate.forget(asked, now);
-    assert_eq!(deliver_or_idle(&mut gate, now), 1, "it counts");
+    logins.ask(Token(1), &one, password("wrong"), now);
+    deliver(&mut logins, now);
+    let waiting = logins.ask(Token(1), &one, password("wrong"), now);
+    logins.forget(waiting, now);
+    assert!(logins.deadline().is_none());
+    let asked = logins.ask(Token(1), &peer("192.0.2.2:1"), password("wrong"), now);
+    assert!(logins.deliver(now).is_empty() || !logins.is_busy());
+    logins.forget(asked, now);
+    assert_eq!(deliver_or_idle(&mut logins, now), 1, "it counts");
 }
 
 /// How many verdicts come before the verifier owes none.
-fn deliver_or_idle(gate: &mut Gate, now: Instant) -> usize {
-    match gate.is_busy() {
-        true => deliver(gate, now).len(),
+fn deliver_or_idle(logins: &mut Logins, now: Instant) -> usize {
+    match logins.is_busy() {
+        true => deliver(logins, now).len(),
         false => 1,
     }
 }
@@ -123,7 +123,7 @@ fn deliver_or_idle(gate: &mut Gate, now: Instant) -> usize {
 fn clear_text_follows_the_option() {
     let may = |option, address: &str| {
         let address = address.parse().expect("an address");
-        gate(&["--users", "/dev/null", "--plaintext-login", option])
+        logins(&["--users", "/dev/null", "--plaintext-login", option])
             .peer(address)
             .may_log_in
     };
@@ -133,6 +133,6 @@ fn clear_text_follows_the_option() {
     }
     assert!(!may("loopback", "192.0.2.1:5"));
     assert!(may("always", "192.0.2.1:5"));
-    let nobody = gate(&["--plaintext-login", "always"]);
+    let nobody = logins(&["--plaintext-login", "always"]);
     assert!(!nobody.may_log_in(true), "there are no users");
 }

@@ -21,7 +21,7 @@ const MAX_ADDRESSES: usize = 4096;
 
 /// What is known of the addresses from which logins have failed, or are under way.
 #[derive(Default)]
-pub(super) struct Delays {
+pub(super) struct Throttle {
     addresses: HashMap<Network, Record>,
 }
 
@@ -31,7 +31,7 @@ struct Record {
     last: Instant,
 }
 
-impl Delays {
+impl Throttle {
     /// An attempt begins; how long it is to be held back. [`Self::end`] ends it.
     pub(super) fn begin(&mut self, from: Network, now: Instant) -> Duration {
         self.make_room(from);
@@ -101,49 +101,57 @@ mod tests {
 
     #[test]
     fn grows_with_each_failure_and_a_success_makes_up_for_all() {
-        let mut delays = Delays::default();
+        let mut throttle = Throttle::default();
         let (now, one) = (Instant::now(), network(1));
         let mut waits = Vec::new();
         for _ in 0..8 {
-            waits.push(tenths(delays.begin(one, now)));
-            delays.end(one, Some(false), now);
+            waits.push(tenths(throttle.begin(one, now)));
+            throttle.end(one, Some(false), now);
         }
         assert_eq!(waits, [0, 5, 10, 20, 40, 80, 150, 150]);
-        assert_eq!(tenths(delays.begin(network(2), now)), 0, "others");
-        delays.begin(one, now);
-        delays.end(one, None, now);
-        assert_eq!(tenths(delays.begin(one, now)), 150, "nothing was found out");
-        delays.end(one, Some(true), now);
-        assert_eq!(tenths(delays.begin(one, now)), 0);
+        assert_eq!(tenths(throttle.begin(network(2), now)), 0, "others");
+        throttle.begin(one, now);
+        throttle.end(one, None, now);
+        assert_eq!(
+            tenths(throttle.begin(one, now)),
+            150,
+            "nothing was found out"
+        );
+        throttle.end(one, Some(true), now);
+        assert_eq!(tenths(throttle.begin(one, now)), 0);
     }
 
     #[test]
     fn many_at_a_time_are_no_faster() {
-        let mut delays = Delays::default();
+        let mut throttle = Throttle::default();
         let (now, one) = (Instant::now(), network(1));
         for _ in 0..3 {
-            assert_eq!(tenths(delays.begin(one, now)), 0, "nobody has failed yet");
+            assert_eq!(tenths(throttle.begin(one, now)), 0, "nobody has failed yet");
         }
-        delays.end(one, Some(false), now);
-        assert_eq!(tenths(delays.begin(one, now)), 20, "two are under way");
-        assert_eq!(tenths(delays.begin(one, now)), 40);
+        throttle.end(one, Some(false), now);
+        assert_eq!(tenths(throttle.begin(one, now)), 20, "two are under way");
+        assert_eq!(tenths(throttle.begin(one, now)), 40);
     }
 
     #[test]
     fn is_forgotten_in_time_and_takes_bounded_room() {
-        let mut delays = Delays::default();
+        let mut throttle = Throttle::default();
         let now = Instant::now();
         for number in 0..2 * MAX_ADDRESSES as u32 {
             let at = now + Duration::from_millis(number.into());
-            delays.begin(network(number), at);
-            delays.end(network(number), Some(false), at);
+            throttle.begin(network(number), at);
+            throttle.end(network(number), Some(false), at);
         }
-        assert_eq!(delays.addresses.len(), MAX_ADDRESSES);
+        assert_eq!(throttle.addresses.len(), MAX_ADDRESSES);
         let last = network(2 * MAX_ADDRESSES as u32 - 1);
-        assert_eq!(tenths(delays.begin(last, now)), 5);
-        assert_eq!(tenths(delays.begin(network(0), now)), 0, "the oldest went");
-        delays.end(last, None, now);
+        assert_eq!(tenths(throttle.begin(last, now)), 5);
+        assert_eq!(
+            tenths(throttle.begin(network(0), now)),
+            0,
+            "the oldest went"
+        );
+        throttle.end(last, None, now);
         let later = now + FORGOTTEN + Duration::from_secs(60);
-        assert_eq!(tenths(delays.begin(last, later)), 0);
+        assert_eq!(tenths(throttle.begin(last, later)), 0);
     }
 }

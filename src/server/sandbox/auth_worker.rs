@@ -6,11 +6,11 @@
 //!
 //! Only the files, not the directories they are in, which hold more. But whoever changes one of them puts a
 //! new file in its place, which is out of reach: then the process has to be followed by another, which is
-//! what [`OpenFiles`] tells.
+//! what [`AllowedFiles`] tells.
 
 use super::landlock;
 use super::process;
-use super::ruleset::Territory;
+use super::ruleset::Ruleset;
 use nix::unistd::{Gid, Group, Uid, User};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,12 @@ const SYSTEM_LISTS: [&str; 3] = ["/etc/passwd", "/etc/group", "/etc/nsswitch.con
 
 /// The files that a process can open, as they were when its walls went up.
 #[derive(Debug)]
-pub(crate) struct OpenFiles(Vec<(PathBuf, Option<FileId>)>);
+pub(crate) struct AllowedFiles(Vec<(PathBuf, Option<FileId>)>);
 
 /// Device and inode.
 type FileId = (u64, u64);
 
-impl OpenFiles {
+impl AllowedFiles {
     fn now(paths: impl Iterator<Item = PathBuf>) -> Self {
         Self(paths.map(|path| (path.clone(), file_id(&path))).collect())
     }
@@ -45,23 +45,23 @@ fn file_id(path: &Path) -> Option<FileId> {
 ///
 /// # Errors
 /// If a kernel that can do it refuses.
-pub(crate) fn confine_verifier(users: &Path) -> Result<OpenFiles, String> {
+pub(crate) fn enter_for_auth_worker(users: &Path) -> Result<AllowedFiles, String> {
     process::require_one_thread()?;
     let system = SYSTEM_LISTS.iter().map(PathBuf::from);
-    let open = OpenFiles::now(system.chain([users.to_owned()]));
+    let open = AllowedFiles::now(system.chain([users.to_owned()]));
     // The C library loads what it needs with its first answer.
     let _ = (
         User::from_uid(Uid::current()),
         Group::from_gid(Gid::current()),
     );
-    let mut territory = Territory::default();
+    let mut ruleset = Ruleset::default();
     for (path, _) in open.0.iter().filter(|(_, found)| found.is_some()) {
-        territory.may_read(path);
+        ruleset.may_read(path);
     }
     process::leave_no_traces()?;
     process::keep_reading_only()?;
-    let fence = landlock::enclose(territory)?;
-    log::debug!("verifier: {fence}");
+    let enforcement = landlock::enclose(ruleset)?;
+    log::debug!("verifier: {enforcement}");
     Ok(open)
 }
 
@@ -73,11 +73,11 @@ mod tests {
     fn another_file_is_noticed() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
-        let open = OpenFiles::now([path("users"), path("none")].into_iter());
+        let open = AllowedFiles::now([path("users"), path("none")].into_iter());
         assert!(!open.are_outdated());
         std::fs::write(path("users"), "").expect("a file");
         assert!(open.are_outdated(), "now there is one");
-        let open = OpenFiles::now([path("users"), path("none")].into_iter());
+        let open = AllowedFiles::now([path("users"), path("none")].into_iter());
         std::fs::write(path("users"), "ann").expect("written");
         assert!(!open.are_outdated(), "it is the same file");
         std::fs::write(path("new"), "bob").expect("a file");

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// A user of the system, who need not be in its list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct Credentials {
     /// The name in the system's list, or else the number.
     name: String,
     uid: Uid,
@@ -17,7 +17,7 @@ pub(crate) struct Identity {
     groups: Vec<Gid>,
 }
 
-impl Identity {
+impl Credentials {
     /// The value of `--run-as`: `USER`, or `USER:GROUP`, each a name or a number. Without a group it is the
     /// user's own with their other groups; with one it is that group and no other.
     ///
@@ -119,7 +119,7 @@ impl Identity {
     }
 }
 
-impl fmt::Display for Identity {
+impl fmt::Display for Credentials {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} (uid {}, gid {})", self.name, self.uid, self.gid)
     }
@@ -177,13 +177,13 @@ mod tests {
 
     #[test]
     fn users_and_groups_by_name_and_number() {
-        let nobody = Identity::named("nobody").expect("every Linux has nobody");
+        let nobody = Credentials::named("nobody").expect("every Linux has nobody");
         assert_eq!(nobody.name, "nobody");
         assert!(nobody.groups.contains(&nobody.gid));
-        assert_eq!(Identity::named(&nobody.uid.to_string()), Ok(nobody));
-        let with_group = Identity::named("nobody:0").expect("a group by number");
+        assert_eq!(Credentials::named(&nobody.uid.to_string()), Ok(nobody));
+        let with_group = Credentials::named("nobody:0").expect("a group by number");
         assert_eq!(with_group.groups, [Gid::from_raw(0)]);
-        let unlisted = Identity::named("61234:61235").expect("two numbers");
+        let unlisted = Credentials::named("61234:61235").expect("two numbers");
         assert_eq!(
             unlisted.to_string(),
             "61234 (uid 61234, gid 61235)",
@@ -202,23 +202,23 @@ mod tests {
             ("61234", "has no group"),
             ("-1", "there is no user"),
         ] {
-            let error = Identity::named(text).expect_err(text);
+            let error = Credentials::named(text).expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");
         }
     }
 
     #[test]
     fn the_list_of_users_comes_before_run_as_and_that_before_the_system() {
-        let nobody = Identity::named("nobody").expect("every Linux has nobody");
-        let listed = Identity::of(&person("nobody", Some(61_234), Some(61_235)), Some(&nobody));
-        assert_eq!(listed, Identity::named("61234:61235"));
-        let fallback = Identity::of(&person("daemon", None, None), Some(&nobody));
+        let nobody = Credentials::named("nobody").expect("every Linux has nobody");
+        let listed = Credentials::of(&person("nobody", Some(61_234), Some(61_235)), Some(&nobody));
+        assert_eq!(listed, Credentials::named("61234:61235"));
+        let fallback = Credentials::of(&person("daemon", None, None), Some(&nobody));
         assert_eq!(fallback, Ok(nobody.clone()));
-        let system = Identity::of(&person("nobody", None, None), None);
+        let system = Credentials::of(&person("nobody", None, None), None);
         assert_eq!(system, Ok(nobody));
         for (user, uid) in [("root", None), ("ann", Some(0)), ("no such user", None)] {
             assert!(
-                Identity::of(&person(user, uid, None), None).is_err(),
+                Credentials::of(&person(user, uid, None), None).is_err(),
                 "{user}"
             );
         }
@@ -230,8 +230,8 @@ mod tests {
             return;
         }
         let ours = format!("{}:{}", Uid::effective(), Gid::effective());
-        assert_eq!(Identity::named(&ours).expect("us").assume(), Ok(()));
-        let error = Identity::named("61234:61235").expect("numbers").assume();
+        assert_eq!(Credentials::named(&ours).expect("us").assume(), Ok(()));
+        let error = Credentials::named("61234:61235").expect("numbers").assume();
         assert!(error.is_err_and(|text| text.contains("only root may")));
     }
 }

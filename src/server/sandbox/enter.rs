@@ -5,17 +5,17 @@
 //!
 //! * **Who the process is.** A daemon becomes the user of `--run-as` once it has its ports, and does not
 //!   serve as root. A process that serves one client, started by root from inetd, becomes the user who has
-//!   logged in. Root itself stays at the door only (`--wait`). Both for good: [`Identity::assume`].
+//!   logged in. Root itself stays at the door only (`--wait`). Both for good: [`Credentials::assume`].
 //! * **Which files it may open.** A daemon: the mail, the bulletin boards, and to read, the certificates. A
 //!   process that serves one client: that user's Maildir and the bulletin boards. Nothing else, whatever
-//!   the permissions of the files say: [`Territory`](super::ruleset::Territory), by Landlock. A process that never writes mail may not.
+//!   the permissions of the files say: [`Ruleset`](super::ruleset::Ruleset), by Landlock. A process that never writes mail may not.
 //! * **What it could still gain or give away.** No privileges by running a program, no core dump, no
 //!   debugger, no capabilities: [`process`].
 //!
 //! None of it can be taken back, and all of it is the process's: so it is done at the request of the program
 //! ([`crate::server::Server::confine`]), never behind the back of a test suite that embeds a server.
 
-use super::credentials::Identity;
+use super::credentials::Credentials;
 use super::{ownership, policy, process};
 use crate::auth::AccountInfo;
 use crate::options::{Mode, Options};
@@ -23,7 +23,7 @@ use crate::store::Account;
 
 /// What this process does about those whom it lets in.
 #[derive(Debug)]
-pub(crate) enum Walls {
+pub(crate) enum Sandbox {
     /// It serves many, with the rights of one user: each mail has to be that user's.
     Shared,
     /// It serves one, whose rights are the process's already.
@@ -31,14 +31,14 @@ pub(crate) enum Walls {
     /// It serves one, and is to be theirs alone from their login on.
     OnePerson {
         /// Who to be for somebody of whom the list of users says nothing: `--run-as`.
-        fallback: Option<Identity>,
+        fallback: Option<Credentials>,
         read_only: bool,
     },
     /// It is somebody's alone.
     Theirs(String),
 }
 
-impl Walls {
+impl Sandbox {
     /// Before [`confine`], and without it.
     pub(crate) fn of_mode(mode: &Mode) -> Self {
         match mode {
@@ -91,8 +91,12 @@ pub(crate) fn check(options: &Options) -> Result<(), String> {
     run_as(options).map(drop)
 }
 
-fn run_as(options: &Options) -> Result<Option<Identity>, String> {
-    let named = options.run_as.as_deref().map(Identity::named).transpose();
+fn run_as(options: &Options) -> Result<Option<Credentials>, String> {
+    let named = options
+        .run_as
+        .as_deref()
+        .map(Credentials::named)
+        .transpose();
     named.map_err(|error| format!("run-as: {error}"))
 }
 
@@ -100,21 +104,21 @@ fn run_as(options: &Options) -> Result<Option<Identity>, String> {
 ///
 /// # Errors
 /// Says what is in the way, for the operator. The process must not serve then.
-pub(crate) fn confine(options: &Options) -> Result<Walls, String> {
+pub(crate) fn confine(options: &Options) -> Result<Sandbox, String> {
     process::require_one_thread()?;
     let run_as = run_as(options)?;
     match options.mode {
         Mode::Wait if needs_fork_server(options) => {
             process::leave_no_traces()?;
-            Ok(Walls::Shared)
+            Ok(Sandbox::Shared)
         }
         Mode::Serve { .. } | Mode::Wait => {
             policy::become_daemon(options, run_as.as_ref())?;
-            Ok(Walls::Shared)
+            Ok(Sandbox::Shared)
         }
         Mode::Inetd | Mode::Preauth(_) => {
             process::leave_no_traces()?;
-            Ok(Walls::OnePerson {
+            Ok(Sandbox::OnePerson {
                 fallback: run_as,
                 read_only: options.read_only,
             })
@@ -126,7 +130,7 @@ pub(crate) fn confine(options: &Options) -> Result<Walls, String> {
         | Mode::Version => {
             process::leave_no_traces()?;
             process::renounce_privileges()?;
-            Ok(Walls::Shared)
+            Ok(Sandbox::Shared)
         }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! | | ABI | Linux |
 //! | --- | --- | --- |
-//! | files: only those of the [`Territory`] | 2 | 5.19 |
+//! | files: only those of the [`Ruleset`] | 2 | 5.19 |
 //! | of these, none is cut short where it may only be read | 3 | 6.2 |
 //! | no TCP connection is made, no TCP port taken; clients are still accepted | 4 | 6.7 |
 //! | no device is spoken to but by reading and writing | 5 | 6.10 |
@@ -16,11 +16,11 @@
 //! What was opened before stays open: descriptors for logging, for clients, for the verifier, for systemd. `stat`,
 //! `chmod` and inotify are not covered; sending to the system's logger is not forbidden.
 
-use super::ruleset::{Territory, names};
+use super::ruleset::{Ruleset, names};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus,
-    PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
-    RulesetStatus, Scope, make_bitflags,
+    PathBeneath, PathFd, RestrictionStatus, Ruleset as LandlockRuleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags,
 };
 use std::fmt;
 use std::path::Path;
@@ -42,20 +42,20 @@ fn reading() -> BitFlags<AccessFs> {
 
 /// How far a process could be fenced in.
 #[derive(Debug)]
-pub(super) struct Fence {
+pub(super) struct Enforcement {
     /// The version of the interface that was used, 0 if there is no fence.
     abi: ABI,
-    territory: Territory,
+    ruleset: Ruleset,
 }
 
-impl Fence {
+impl Enforcement {
     /// True if the kernel could do nothing.
     pub(super) fn is_open(&self) -> bool {
         self.abi == ABI::Unsupported
     }
 }
 
-impl fmt::Display for Fence {
+impl fmt::Display for Enforcement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_open() {
             return out.write_str(
@@ -64,13 +64,13 @@ impl fmt::Display for Fence {
             );
         }
         write!(out, "Landlock (ABI {}): ", self.abi as i32)?;
-        match &self.territory.unlimited {
+        match &self.ruleset.unlimited {
             Some(reason) => write!(out, "all files, because {reason}"),
             None => write!(
                 out,
                 "may write to {}; may read {}; no other files",
-                names(&self.territory.write),
-                names(&self.territory.read)
+                names(&self.ruleset.write),
+                names(&self.ruleset.read)
             ),
         }
     }
@@ -80,8 +80,8 @@ impl fmt::Display for Fence {
 ///
 /// # Errors
 /// If a kernel that can do it refuses.
-pub(super) fn enclose(territory: Territory) -> Result<Fence, String> {
-    let status = restrict(&territory).map_err(|error| format!("Landlock: {error}"))?;
+pub(super) fn enclose(ruleset: Ruleset) -> Result<Enforcement, String> {
+    let status = restrict(&ruleset).map_err(|error| format!("Landlock: {error}"))?;
     let abi = match status {
         Some(RestrictionStatus {
             ruleset: RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced,
@@ -90,29 +90,29 @@ pub(super) fn enclose(territory: Territory) -> Result<Fence, String> {
         }) => effective_abi,
         _ => ABI::Unsupported,
     };
-    Ok(Fence { abi, territory })
+    Ok(Enforcement { abi, ruleset })
 }
 
 /// `None` if the kernel is too old for moving files.
-fn restrict(territory: &Territory) -> Result<Option<RestrictionStatus>, RulesetError> {
-    let mut ruleset = Ruleset::default();
-    if territory.unlimited.is_none() {
-        let moving = ruleset
+fn restrict(ruleset: &Ruleset) -> Result<Option<RestrictionStatus>, RulesetError> {
+    let mut kernel = LandlockRuleset::default();
+    if ruleset.unlimited.is_none() {
+        let moving = kernel
             .set_compatibility(CompatLevel::HardRequirement)
             .handle_access(AccessFs::Refer);
         let Ok(moving) = moving else {
             return Ok(None);
         };
-        ruleset = moving
+        kernel = moving
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(LATEST))?;
     }
-    let mut created = ruleset
+    let mut created = kernel
         .handle_access(AccessNet::from_all(LATEST))?
         .scope(Scope::from_all(LATEST))?
         .create()?;
-    let read = territory.read.iter().map(|path| (path, reading()));
-    let write = territory.write.iter().map(|path| (path, using_mail()));
+    let read = ruleset.read.iter().map(|path| (path, reading()));
+    let write = ruleset.write.iter().map(|path| (path, using_mail()));
     for (path, access) in read.chain(write) {
         created = created.add_rules(rule(path, access))?;
     }

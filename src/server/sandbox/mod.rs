@@ -10,7 +10,7 @@ mod policy;
 mod process;
 mod ruleset;
 
-pub(crate) use self::auth_worker::{OpenFiles, confine_verifier};
-pub(crate) use self::enter::{Walls, check, confine, needs_fork_server, will_be_closed};
-pub(crate) use self::option_reader::{Reader, read_if_asked};
+pub(crate) use self::auth_worker::{AllowedFiles, enter_for_auth_worker};
+pub(crate) use self::enter::{Sandbox, check, confine, needs_fork_server, will_be_closed};
+pub(crate) use self::option_reader::{OptionReader, read_if_asked};
 pub(crate) use self::process::{is_root, is_somebodys, leave_no_traces, set_short_name};

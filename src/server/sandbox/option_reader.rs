@@ -34,11 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The server's end.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct OptionReader {
     socket: UnixStream,
 }
 
-impl Reader {
+impl OptionReader {
     /// Starts the process that reads this file.
     pub(crate) fn start(file: &Path) -> io::Result<Self> {
         let (socket, theirs) = UnixStream::pair()?;
@@ -129,7 +129,7 @@ mod tests {
         let (socket, mut theirs) = UnixStream::pair().expect("a pair of sockets");
         theirs.write_all(answered).expect("sent");
         drop(theirs.shutdown(std::net::Shutdown::Write));
-        Reader { socket }.read()
+        OptionReader { socket }.read()
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Who a process becomes, and where it may go, in each of the ways to be started.
 
-use super::credentials::Identity;
-use super::landlock::{self, Fence};
+use super::credentials::Credentials;
+use super::landlock::{self, Enforcement};
 use super::process;
-use super::ruleset::Territory;
+use super::ruleset::Ruleset;
 use crate::auth::{AccountInfo, PasswdFile};
 use crate::options::{MailTemplate, Options};
 use crate::server::mail_root::mail_root;
@@ -14,9 +14,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 /// A daemon, which has its ports.
-pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Result<(), String> {
-    let owner = run_as.map_or_else(|| geteuid().as_raw(), Identity::uid);
-    let territory = of_daemon(options, owner);
+pub(super) fn become_daemon(options: &Options, run_as: Option<&Credentials>) -> Result<(), String> {
+    let owner = run_as.map_or_else(|| geteuid().as_raw(), Credentials::uid);
+    let ruleset = of_daemon(options, owner);
     match run_as {
         Some(user) => user.assume()?,
         None if process::is_root() => {
@@ -30,11 +30,11 @@ pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Res
     }
     process::leave_no_traces()?;
     process::renounce_privileges()?;
-    let fence = landlock::enclose(territory)?;
-    if fence.is_open() {
-        log::warn!("{fence}");
+    let enforcement = landlock::enclose(ruleset)?;
+    if enforcement.is_open() {
+        log::warn!("{enforcement}");
     } else {
-        log::info!("{fence}");
+        log::info!("{enforcement}");
     }
     Ok(())
 }
@@ -43,16 +43,16 @@ pub(super) fn become_daemon(options: &Options, run_as: Option<&Identity>) -> Res
 pub(super) fn become_person(
     person: &AccountInfo,
     account: &Account,
-    fallback: Option<&Identity>,
+    fallback: Option<&Credentials>,
     read_only: bool,
 ) -> Result<(), String> {
     if geteuid().is_root() {
-        let identity = Identity::of(person, fallback)?;
-        identity.assume().unwrap_or_else(|error| give_up(&error));
+        let credentials = Credentials::of(person, fallback)?;
+        credentials.assume().unwrap_or_else(|error| give_up(&error));
         process::show_to_be_somebodys();
-        log::info!("{:?} is served as {identity}", person.user);
+        log::info!("{:?} is served as {credentials}", person.user);
     }
-    let fenced = fence_in_person(account, read_only).unwrap_or_else(|error| give_up(&error));
+    let fenced = restrict_to_account(account, read_only).unwrap_or_else(|error| give_up(&error));
     log::info!("{fenced}");
     Ok(())
 }
@@ -63,21 +63,21 @@ fn give_up(error: &str) -> ! {
     std::process::exit(1)
 }
 
-fn fence_in_person(account: &Account, read_only: bool) -> Result<Fence, String> {
+fn restrict_to_account(account: &Account, read_only: bool) -> Result<Enforcement, String> {
     process::leave_no_traces()?;
     process::renounce_privileges()?;
-    let mut territory = Territory::default();
+    let mut ruleset = Ruleset::default();
     if !read_only {
         make_root(&account.root);
     }
     // What cannot be made does not open what it would be in.
     if account.root.exists() {
-        territory.may_use(&account.root, read_only);
+        ruleset.may_use(&account.root, read_only);
     }
     if let Some(boards) = &account.bboards {
-        territory.may_use_boards(boards, read_only);
+        ruleset.may_use_boards(boards, read_only);
     }
-    landlock::enclose(territory)
+    landlock::enclose(ruleset)
 }
 
 /// The Maildir itself is made now: later, that would take the right to write beside it.
@@ -95,37 +95,37 @@ fn can_be(root: &Path, owner: u32) -> bool {
 }
 
 /// Where all the mail is: asked while the list of users, and the homes, can still be read.
-fn of_daemon(options: &Options, owner: u32) -> Territory {
-    let mut territory = Territory::default();
+fn of_daemon(options: &Options, owner: u32) -> Ruleset {
+    let mut ruleset = Ruleset::default();
     if let Some(boards) = &options.bboards {
-        territory.may_use_boards(boards, options.read_only);
+        ruleset.may_use_boards(boards, options.read_only);
     }
     for files in &options.tls {
-        territory.may_reread(&files.certificate);
-        files.key.iter().for_each(|key| territory.may_reread(key));
+        ruleset.may_reread(&files.certificate);
+        files.key.iter().for_each(|key| ruleset.may_reread(key));
     }
     let root = options.mail.fixed_part();
     match (&root, &options.users) {
-        (Some(root), _) if root == Path::new("/") => territory.give_up("--mail begins with %"),
-        (Some(root), _) => territory.may_use(root, options.read_only),
+        (Some(root), _) if root == Path::new("/") => ruleset.give_up("--mail begins with %"),
+        (Some(root), _) => ruleset.may_use(root, options.read_only),
         (None, Some(_)) => {}
-        (None, None) => territory.give_up("the homes are not known before somebody logs in"),
+        (None, None) => ruleset.give_up("the homes are not known before somebody logs in"),
     }
     if let Some(users) = &options.users {
-        add_listed(users, options, owner, &mut territory);
-        if territory.includes(users) {
+        add_listed(users, options, owner, &mut ruleset);
+        if ruleset.includes(users) {
             log::warn!(
                 "{}: its directory stays open, for what else is in there; elsewhere it would be out of reach",
                 users.display()
             );
         }
     }
-    territory
+    ruleset
 }
 
 /// Only whom a server of this owner will serve. Lists made from the system's name others too, whose homes are
 /// `/root`, `/dev` or `/usr/games`.
-fn add_listed(users: &Path, options: &Options, owner: u32, territory: &mut Territory) {
+fn add_listed(users: &Path, options: &Options, owner: u32, ruleset: &mut Ruleset) {
     let home_matters = |own: Option<&str>| match own.map(MailTemplate::parse) {
         None => options.mail.needs_home(),
         Some(own) => own.is_ok_and(|own| own.needs_home()),
@@ -139,8 +139,8 @@ fn add_listed(users: &Path, options: &Options, owner: u32, territory: &mut Terri
         // Who has no mail here is told so, and the log why, when they log in.
         let root = mail_root(&person, &options.mail);
         if let Some(root) = root.ok().filter(|root| can_be(root, owner)) {
-            territory.may_use(&root, options.read_only);
-            territory.may_follow(&root, options.read_only);
+            ruleset.may_use(&root, options.read_only);
+            ruleset.may_follow(&root, options.read_only);
         }
     }
 }

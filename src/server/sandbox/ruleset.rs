@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 /// A directory stands for all that is in it, now and later. Renewed files (certificates, lists of users) are
 /// other files than those they replace, so their directories are what is needed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Territory {
+pub(super) struct Ruleset {
     pub(super) read: Vec<PathBuf>,
     pub(super) write: Vec<PathBuf>,
     /// Why the files could not be limited, if they could not.
     pub(super) unlimited: Option<&'static str>,
 }
 
-impl Territory {
+impl Ruleset {
     /// Adds what is to be read only.
     pub(super) fn may_read(&mut self, directory: impl Into<PathBuf>) {
         add(&mut self.read, directory.into());
@@ -130,17 +130,17 @@ mod tests {
 
     #[test]
     fn what_lies_within_is_not_said_again() {
-        let mut territory = Territory::default();
+        let mut ruleset = Ruleset::default();
         for path in [
             "/etc/imap2d",
             "/etc/imap2d/tls",
             "/etc/imap2d-2",
             "/etc/imap2d",
         ] {
-            territory.may_read(path);
+            ruleset.may_read(path);
         }
         assert_eq!(
-            territory.read,
+            ruleset.read,
             ["/etc/imap2d", "/etc/imap2d-2"].map(PathBuf::from)
         );
     }
@@ -148,20 +148,20 @@ mod tests {
     #[test]
     fn mail_that_is_not_there_yet_can_be_made() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut territory = Territory::default();
-        territory.may_use(&directory.path().join("ann/Maildir"), false);
-        assert_eq!(territory.write, [directory.path()]);
-        assert!(territory.includes(&directory.path().join("users")));
-        assert!(!territory.includes(Path::new("/etc/imap2d/users")));
-        territory.may_use(Path::new("/none/of/this"), false);
-        assert_eq!(territory.write.len(), 1, "but not below the root");
+        let mut ruleset = Ruleset::default();
+        ruleset.may_use(&directory.path().join("ann/Maildir"), false);
+        assert_eq!(ruleset.write, [directory.path()]);
+        assert!(ruleset.includes(&directory.path().join("users")));
+        assert!(!ruleset.includes(Path::new("/etc/imap2d/users")));
+        ruleset.may_use(Path::new("/none/of/this"), false);
+        assert_eq!(ruleset.write.len(), 1, "but not below the root");
     }
 
     #[test]
     fn read_only_mail_is_not_written() {
-        let mut territory = Territory::default();
-        territory.may_use(Path::new("/srv/mail"), true);
-        assert_eq!((territory.read.len(), territory.write.len()), (1, 0));
+        let mut ruleset = Ruleset::default();
+        ruleset.may_use(Path::new("/srv/mail"), true);
+        assert_eq!((ruleset.read.len(), ruleset.write.len()), (1, 0));
     }
 
     #[test]
@@ -171,9 +171,9 @@ mod tests {
         let link = boards.path().join("news");
         std::os::unix::fs::symlink(elsewhere.path(), &link).expect("a link");
         let use_boards = || {
-            let mut territory = Territory::default();
-            territory.may_use_boards(boards.path(), false);
-            territory.write
+            let mut ruleset = Ruleset::default();
+            ruleset.may_use_boards(boards.path(), false);
+            ruleset.write
         };
         let is_root = rustix::process::geteuid().is_root();
         assert_eq!(use_boards().len(), if is_root { 2 } else { 1 });
@@ -194,12 +194,12 @@ mod tests {
         fs::write(path("archive/cert1.pem"), "").expect("a file");
         let link = path("live/cert.pem");
         std::os::unix::fs::symlink("../archive/cert1.pem", &link).expect("a link");
-        let mut territory = Territory::default();
-        territory.may_reread(&link);
-        assert_eq!(territory.read, [path("live"), path("archive")]);
-        territory.may_reread(Path::new("here"));
-        territory.may_reread(Path::new("/etc/passwd"));
-        assert_eq!(territory.read[2..], [".", "/etc/passwd"].map(PathBuf::from));
+        let mut ruleset = Ruleset::default();
+        ruleset.may_reread(&link);
+        assert_eq!(ruleset.read, [path("live"), path("archive")]);
+        ruleset.may_reread(Path::new("here"));
+        ruleset.may_reread(Path::new("/etc/passwd"));
+        assert_eq!(ruleset.read[2..], [".", "/etc/passwd"].map(PathBuf::from));
     }
 
     #[test]

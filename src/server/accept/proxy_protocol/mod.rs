@@ -7,16 +7,16 @@
 //! send one. From all others it is garbage like any other.
 //!
 //! The header comes before everything else, TLS too, and with the first packet. A connection waits for it among the
-//! [`Heralds`], where it costs a socket and some octets, and is nobody's yet.
+//! [`PendingHeaders`], where it costs a socket and some octets, and is nobody's yet.
 
 mod header;
 mod pending_headers;
 
 pub(crate) use self::header::Header;
-pub(crate) use self::pending_headers::{Announced, FIRST_HERALD, Heralds};
+pub(crate) use self::pending_headers::{FIRST_PENDING_HEADER, PendingHeaders, ProxiedClient};
 
 use self::header::{Parsed, parse};
-use crate::server::login::Gate;
+use crate::server::login::Logins;
 use crate::session::Peer;
 use crate::types::AddressRange;
 use std::io::{self, ErrorKind, Read};
@@ -73,12 +73,12 @@ impl Origin {
     }
 
     /// Who it is to the session. A client that nobody knows is not on this machine, even if the proxy is.
-    pub(crate) fn peer(self, gate: &Gate) -> Peer {
-        let mut peer = gate.peer(self.address);
+    pub(crate) fn peer(self, logins: &Logins) -> Peer {
+        let mut peer = logins.peer(self.address);
         match self.way {
             Way::Direct => {}
             Way::Proxy { is_encrypted } => peer.may_log_in |= is_encrypted,
-            Way::ProxyItself => peer.may_log_in = gate.may_log_in(false),
+            Way::ProxyItself => peer.may_log_in = logins.may_log_in(false),
         }
         peer
     }

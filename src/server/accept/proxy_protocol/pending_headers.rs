@@ -1,7 +1,7 @@
 //! Connections from proxies that have yet to say who the client is.
 
 use super::{HEADER_TIME, Origin, Parsed, garbage, is_trusted, parse, read_some};
-use crate::server::accept::Arrival;
+use crate::server::accept::AcceptedConnection;
 use crate::types::AddressRange;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind};
@@ -9,31 +9,31 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 /// The tokens from here on, up to those of connections, are for heralds.
-pub(crate) const FIRST_HERALD: usize = 1 << 20;
+pub(crate) const FIRST_PENDING_HEADER: usize = 1 << 20;
 
 /// The connections that wait for their headers.
-pub(crate) struct Heralds {
+pub(crate) struct PendingHeaders {
     trusted: Vec<AddressRange>,
     /// An event for a place that has another herald by now has this one read for nothing.
-    places: Vec<Option<Herald>>,
+    places: Vec<Option<PendingHeader>>,
     count: usize,
 }
 
 /// One connection.
-struct Herald {
-    arrival: Arrival,
+struct PendingHeader {
+    accepted: AcceptedConnection,
     octets: Vec<u8>,
     until: Instant,
     is_readable: bool,
 }
 
 /// A client whose proxy has said who it is.
-pub(crate) struct Announced {
-    pub(crate) arrival: Arrival,
+pub(crate) struct ProxiedClient {
+    pub(crate) accepted: AcceptedConnection,
     pub(crate) origin: Origin,
 }
 
-impl Heralds {
+impl PendingHeaders {
     pub(crate) fn new(trusted: Vec<AddressRange>) -> Self {
         Self {
             trusted,
@@ -60,22 +60,22 @@ impl Heralds {
     /// A proxy has connected.
     pub(crate) fn add(
         &mut self,
-        mut arrival: Arrival,
+        mut accepted: AcceptedConnection,
         registry: &Registry,
         now: Instant,
     ) -> io::Result<()> {
         let free = self.places.iter().position(Option::is_none);
         let place = free.unwrap_or(self.places.len());
         registry.register(
-            &mut arrival.client,
-            Token(FIRST_HERALD + place),
+            &mut accepted.client,
+            Token(FIRST_PENDING_HEADER + place),
             Interest::READABLE,
         )?;
         if place == self.places.len() {
             self.places.push(None);
         }
-        self.places[place] = Some(Herald {
-            arrival,
+        self.places[place] = Some(PendingHeader {
+            accepted,
             octets: Vec::new(),
             until: now + HEADER_TIME,
             is_readable: false,
@@ -86,9 +86,9 @@ impl Heralds {
 
     /// The poll says that there is something to read.
     pub(crate) fn note(&mut self, token: Token) {
-        let place = token.0 - FIRST_HERALD;
-        if let Some(Some(herald)) = self.places.get_mut(place) {
-            herald.is_readable = true;
+        let place = token.0 - FIRST_PENDING_HEADER;
+        if let Some(Some(pending)) = self.places.get_mut(place) {
+            pending.is_readable = true;
         }
     }
 
@@ -97,32 +97,32 @@ impl Heralds {
         self.places
             .iter()
             .flatten()
-            .map(|herald| herald.until)
+            .map(|pending| pending.until)
             .min()
     }
 
     /// Takes out those whose client is known, and drops those of whom it will not be.
-    pub(crate) fn announced(&mut self, registry: &Registry, now: Instant) -> Vec<Announced> {
-        let mut announced = Vec::new();
+    pub(crate) fn take_ready(&mut self, registry: &Registry, now: Instant) -> Vec<ProxiedClient> {
+        let mut take_ready = Vec::new();
         if self.count == 0 {
-            return announced;
+            return take_ready;
         }
         for place in &mut self.places {
-            let Some(heard) = place.as_mut().and_then(|herald| herald.hear(now)) else {
+            let Some(heard) = place.as_mut().and_then(|pending| pending.hear(now)) else {
                 continue;
             };
-            let Some(mut herald) = place.take() else {
+            let Some(mut pending) = place.take() else {
                 continue;
             };
             self.count -= 1;
             // Closing the socket does the same if this fails.
-            let _ = registry.deregister(&mut herald.arrival.client);
+            let _ = registry.deregister(&mut pending.accepted.client);
             match heard {
-                Ok(origin) => announced.push(herald.announce(origin)),
-                Err(error) => log::warn!("{}: a proxy, refused: {error}", herald.arrival.address),
+                Ok(origin) => take_ready.push(pending.announce(origin)),
+                Err(error) => log::warn!("{}: a proxy, refused: {error}", pending.accepted.address),
             }
         }
-        announced
+        take_ready
     }
 
     /// Drops all.
@@ -132,11 +132,11 @@ impl Heralds {
     }
 }
 
-impl Herald {
-    fn announce(self, origin: Origin) -> Announced {
-        log::debug!("{}: a proxy, for {}", self.arrival.address, origin.address);
-        Announced {
-            arrival: self.arrival,
+impl PendingHeader {
+    fn announce(self, origin: Origin) -> ProxiedClient {
+        log::debug!("{}: a proxy, for {}", self.accepted.address, origin.address);
+        ProxiedClient {
+            accepted: self.accepted,
             origin,
         }
     }
@@ -146,11 +146,11 @@ impl Herald {
         while self.is_readable {
             match parse(&self.octets) {
                 Parsed::Header(header) => {
-                    return Some(Ok(Origin::behind(self.arrival.address, header)));
+                    return Some(Ok(Origin::behind(self.accepted.address, header)));
                 }
                 Parsed::Garbage => return Some(Err(garbage())),
                 Parsed::More(count) => {
-                    match read_some(&mut self.arrival.client, count, &mut self.octets) {
+                    match read_some(&mut self.accepted.client, count, &mut self.octets) {
                         Ok(()) => {}
                         Err(error) if error.kind() == ErrorKind::WouldBlock => {
                             self.is_readable = false;
