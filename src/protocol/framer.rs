@@ -21,7 +21,7 @@ use std::mem;
 use memchr::memchr;
 use zeroize::Zeroize as _;
 
-use super::literal::Announcement;
+use super::parse::Announcement;
 
 /// Most octets taken beyond what has become an event: one read of a busy connection. Pipelined
 /// commands wait here, and then in the kernel.

@@ -15,54 +15,34 @@
 //!
 //! Writing does depend on it: an [`Encoder`] carries the [`Dialect`] and asks it by the name of the rule.
 
-pub(crate) mod append;
-pub(crate) mod command;
-mod copy;
-mod date;
+mod ast;
 pub(crate) mod dialect;
-pub(crate) mod encode;
-pub(crate) mod fetch;
-mod flags;
+mod encode;
 pub(crate) mod framer;
-pub(crate) mod id;
-pub(crate) mod list;
-mod literal;
-mod login;
-pub(crate) mod mailbox;
-mod parser;
+mod parse;
 pub(crate) mod pattern;
-pub(crate) mod request;
-pub(crate) mod response;
-pub(crate) mod resync;
-pub(crate) mod sasl;
-pub(crate) mod search;
-mod set;
-pub(crate) mod sort;
-mod store;
-mod table;
-mod thread_list;
 
 #[cfg(test)]
-mod hostile;
+mod tests;
 
-pub(crate) use append::{AppendArguments, AppendData, parse_append, parse_append_more};
-pub(crate) use command::{
+pub(crate) use ast::{
     AuthenticateArguments, Command, CopyArguments, CreateArguments, FetchArguments, FindArguments,
     PartialArguments, RenameArguments, SearchArguments, Secret, SelectArguments, SortArguments,
     StatusArguments, StoreArguments, SubscribeArguments, ThreadArguments,
 };
 pub use dialect::{Dialect, Level};
-pub(crate) use encode::Encoder;
-pub(crate) use fetch::{FetchItem, Section, SectionText};
-pub(crate) use id::IdFields;
-pub(crate) use list::ListArguments;
-pub(crate) use literal::literal_size;
-pub(crate) use mailbox::{MailboxKind, StatusItem};
+pub(crate) use encode::{Code, Encoder, ListKind, Status, ThreadList};
+pub(crate) use parse::authenticate as sasl;
+pub(crate) use parse::authenticate::{Credentials, Mechanism};
+pub(crate) use parse::fetch::{FetchItem, Section, SectionText};
+pub(crate) use parse::id::IdFields;
+pub(crate) use parse::list::ListArguments;
+pub(crate) use parse::mailbox::{MailboxKind, StatusItem};
+pub(crate) use parse::mod_sequence::{Resync, SelectParameters};
+pub(crate) use parse::request::{self, Outline, Refusal, States, outline};
+pub(crate) use parse::search::{DateOf, SearchKey, SearchReturn, When};
+pub(crate) use parse::sort::{SortCriterion, SortKey, ThreadAlgorithm};
+pub(crate) use parse::{
+    AppendArguments, AppendData, literal_size, parse_append, parse_append_more,
+};
 pub(crate) use pattern::Pattern;
-pub(crate) use request::{Outline, Refusal, States, outline};
-pub(crate) use response::{Code, ListKind, Status};
-pub(crate) use resync::{Resync, SelectParameters};
-pub(crate) use sasl::{Credentials, Mechanism};
-pub(crate) use search::{DateOf, SearchKey, SearchReturn, When};
-pub(crate) use sort::{SortCriterion, SortKey, ThreadAlgorithm};
-pub(crate) use thread_list::ThreadList;

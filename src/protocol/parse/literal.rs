@@ -7,16 +7,16 @@
 /// literal  = "{" number ["+"] "}" CRLF *CHAR8             RFC 7888 §8
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Announcement {
+pub(crate) struct Announcement {
     /// Octets to come; a number beyond 64 bits counts as the greatest one, which nothing accepts.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// The client waits for a continuation before it sends them.
-    pub(super) synchronizing: bool,
+    pub(crate) synchronizing: bool,
 }
 
 impl Announcement {
     /// Reads `{n}` or `{n+}`, with nothing before or after it.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let inner = text.strip_prefix(b"{")?.strip_suffix(b"}")?;
         let digits = inner.strip_suffix(b"+").unwrap_or(inner);
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
@@ -33,7 +33,7 @@ impl Announcement {
     }
 
     /// The announcement that a line ends with.
-    pub(super) fn at_end_of(line: &[u8]) -> Option<Self> {
+    pub(crate) fn at_end_of(line: &[u8]) -> Option<Self> {
         let at = memchr::memrchr(b'{', line)?;
         Self::parse(&line[at..])
     }

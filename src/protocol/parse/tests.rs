@@ -1,7 +1,9 @@
 //! Every command, right and wrong.
 
-use super::*;
-use crate::protocol::table::ROWS;
+use super::command_table::ROWS;
+use super::request::*;
+use crate::protocol::ast::Command;
+use crate::protocol::dialect::Level;
 use crate::protocol::{CopyArguments, Credentials, FetchItem, PartialArguments};
 use crate::types::{MessageSet, SetEnd};
 

@@ -2,8 +2,8 @@
 
 use crate::types::{MessageSet, SetEnd};
 
-use super::dialect::Level;
-use super::parser::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
+use crate::protocol::dialect::Level;
 
 /// Message numbers or unique identifiers. RFC 1064 could be read to allow `1:2:3`; it means nothing.
 /// `*` shows an IMAP4 client, but mailutil sends it to any server, so every dialect understands it.

@@ -1,10 +1,10 @@
 //! LIST and LSUB (RFC 3501 §6.3.8-6.3.9), with the options of the extended LIST command (RFC 5258;
 //! STATUS of RFC 5819, SPECIAL-USE of RFC 6154).
 
-use super::command::Command;
+use super::cursor::{Cursor, Parsed};
 use super::mailbox::{StatusItem, mailbox, status_items};
-use super::parser::{Cursor, Parsed};
-use super::response::ListKind;
+use crate::protocol::ast::Command;
+use crate::protocol::encode::ListKind;
 
 /// More than there are options, for the sake of clients that repeat themselves (RFC 5258 §3: once counts).
 const MAX_OPTIONS: usize = 20;
@@ -18,7 +18,7 @@ pub(crate) struct ListArguments {
     pub kind: ListKind,
     /// What to put in front of the patterns.
     pub reference: Vec<u8>,
-    /// See [`super::Pattern::list`]; a name has to match one of them.
+    /// See [`crate::protocol::Pattern::list`]; a name has to match one of them.
     pub patterns: Vec<Vec<u8>>,
     /// Which of the names that match.
     pub selection: ListSelection,

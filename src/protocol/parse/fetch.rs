@@ -1,10 +1,10 @@
 //! The arguments of FETCH and PARTIAL: message data items and sections.
 
-use super::command::{Command, FetchArguments, PartialArguments};
-use super::dialect::Level;
-use super::parser::{Cursor, Parsed};
-use super::resync::fetch_modifiers;
-use super::set::sequence_set;
+use super::cursor::{Cursor, Parsed};
+use super::mod_sequence::fetch_modifiers;
+use super::sequence_set::sequence_set;
+use crate::protocol::ast::{Command, FetchArguments, PartialArguments};
+use crate::protocol::dialect::Level;
 
 /// Most items in one FETCH.
 const MAX_ITEMS: usize = 100;

@@ -1,12 +1,12 @@
 //! The table of commands: one row for each.
 
 use super::append::append;
-use super::command::Command;
 use super::copy;
-use super::dialect::Level;
-use super::parser::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
 use super::request::{States, uid};
-use super::{fetch, id, list, login, mailbox, sasl, search, sort, store};
+use super::{authenticate, fetch, id, list, login, mailbox, search, sort, store};
+use crate::protocol::ast::Command;
+use crate::protocol::dialect::Level;
 
 /// One command of the table.
 pub(super) struct Row {
@@ -42,7 +42,7 @@ pub(super) static ROWS: [Row; 36] = {
             "AUTHENTICATE",
             Imap4,
             States::NOT_AUTHENTICATED,
-            sasl::authenticate,
+            authenticate::authenticate,
         ),
         row("BBOARD", Imap2, LOGGED_IN, mailbox::bboard),
         bare("CAPABILITY", Imap4, ANY, Command::Capability),

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::framer::{Event, Framer};
-use super::parse_append;
-use super::request::parse;
+use super::parse::parse_append;
+use super::parse::request::parse;
 
 const LIMIT: usize = 300;
 

@@ -1,7 +1,7 @@
 //! The arguments of ID (RFC 2971): what programs say of themselves.
 
-use super::command::Command;
-use super::parser::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
+use crate::protocol::ast::Command;
 
 /// What a program says of itself: the name of each field, and its value.
 pub(crate) type IdFields = Vec<(Vec<u8>, Option<Vec<u8>>)>;

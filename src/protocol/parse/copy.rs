@@ -1,9 +1,9 @@
 //! COPY (RFC 1064 p. 13) and MOVE (RFC 6851).
 
-use super::command::{Command, CopyArguments};
+use super::cursor::{Cursor, Parsed};
 use super::mailbox::mailbox;
-use super::parser::{Cursor, Parsed};
-use super::set::sequence_set;
+use super::sequence_set::sequence_set;
+use crate::protocol::ast::{Command, CopyArguments};
 
 /// ```text
 /// copy ::= "COPY" SP sequence SP mailbox                         RFC 1064 p. 24

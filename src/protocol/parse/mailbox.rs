@@ -5,13 +5,13 @@
 
 use std::borrow::Cow;
 
-use super::command::{
+use super::cursor::{Cursor, Parsed};
+use super::mod_sequence::select_parameters;
+use crate::protocol::ast::{
     Command, CreateArguments, FindArguments, RenameArguments, SelectArguments, StatusArguments,
     SubscribeArguments,
 };
-use super::dialect::Level;
-use super::parser::{Cursor, Parsed};
-use super::resync::select_parameters;
+use crate::protocol::dialect::Level;
 
 /// What FIND and SUBSCRIBE are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

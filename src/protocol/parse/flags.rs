@@ -2,7 +2,7 @@
 
 use crate::types::{FlagList, Flags, Keyword};
 
-use super::parser::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
 
 /// More keywords than any mailbox can hold, fewer than would take long to compare with each other.
 const MAX_KEYWORDS: usize = 100;

@@ -6,7 +6,7 @@ use crate::types::date::MONTHS;
 use crate::types::mutf7;
 use crate::types::{DateTime, Flags, Keyword, NumberSet};
 
-use super::dialect::Dialect;
+use crate::protocol::dialect::Dialect;
 
 /// Longest quoted string; what is longer goes as a literal, for clients read lines into buffers.
 const MAX_QUOTED: usize = 1000;
@@ -198,7 +198,7 @@ impl<'o> Encoder<'o> {
 mod tests {
     use super::*;
     use crate::protocol::dialect::Level;
-    use crate::protocol::parser::Cursor;
+    use crate::protocol::parse::Cursor;
     use crate::types::KeywordSet;
 
     const LEVELS: [Level; 3] = [Level::Imap2, Level::Imap2bis, Level::Imap4];
@@ -306,7 +306,7 @@ mod tests {
                 let text = encoded(level, |e| {
                     e.internal_date(DateTime { unix });
                 });
-                let read = crate::protocol::date::date_time(&mut Cursor::new(text.as_bytes()));
+                let read = crate::protocol::parse::date_time(&mut Cursor::new(text.as_bytes()));
                 assert_eq!(read, Ok(DateTime { unix }), "{text}");
             }
         }

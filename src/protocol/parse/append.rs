@@ -2,13 +2,13 @@
 
 use crate::types::{DateTime, FlagList};
 
-use super::command::Command;
+use super::cursor::{Cursor, Parsed};
 use super::date::date_time;
-use super::dialect::Level;
 use super::flags::flag_list;
 use super::mailbox::mailbox;
-use super::parser::{Cursor, Parsed};
 use super::request::{Refusal, States, tag};
+use crate::protocol::ast::Command;
+use crate::protocol::dialect::Level;
 
 /// An APPEND whose message is about to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl AppendArguments {
     }
 }
 
-/// Reads a command that ends in the announcement of a literal ([`super::framer::Framer::text`] at an offer).
+/// Reads a command that ends in the announcement of a literal ([`crate::protocol::framer::Framer::text`] at an offer).
 ///
 /// `None` says that the literal is an argument like any other: it is no APPEND, or the literal is the
 /// name of its mailbox. An error says that the APPEND is wrong already, so that its message need not

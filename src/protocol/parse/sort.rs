@@ -1,8 +1,8 @@
 //! The arguments of SORT and THREAD (RFC 5256).
 
-use super::command::{Command, SortArguments, ThreadArguments};
-use super::parser::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
 use super::search::{SearchKey, keys};
+use crate::protocol::ast::{Command, SortArguments, ThreadArguments};
 
 /// Most criteria of one SORT: each key in both directions. One that comes again decides nothing.
 const MAX_CRITERIA: usize = 14;

@@ -7,10 +7,10 @@
 use crate::types::mailbox_name::SEPARATOR;
 use crate::types::{Flags, Keyword, NumberSet, UidValidity};
 
-use super::dialect::Level;
-use super::encode::Encoder;
-use super::mailbox::StatusItem;
-use super::sasl;
+use super::encoder::Encoder;
+use crate::protocol::dialect::Level;
+use crate::protocol::parse::authenticate;
+use crate::protocol::parse::mailbox::StatusItem;
 
 /// Longest text of a status line.
 const MAX_TEXT: usize = 500;
@@ -172,7 +172,7 @@ impl Encoder<'_> {
     /// continue-req = "+" SP (resp-text / base64) CRLF                RFC 3501 §9
     /// ```
     pub(crate) fn challenge(&mut self, text: &str) -> &mut Self {
-        self.raw("+ ").raw(sasl::wrap(text)).end_line()
+        self.raw("+ ").raw(authenticate::wrap(text)).end_line()
     }
 
     fn status_text(&mut self, status: Status, code: Option<Code<'_>>, text: &str) -> &mut Self {

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::command::Command;
-use super::dialect::Level;
-use super::parser::{Cursor, Parsed};
-use super::set::sequence_set;
-use super::table::{Arguments, Row, row_of};
+use super::command_table::{Arguments, Row, row_of};
+use super::cursor::{Cursor, Parsed};
+use super::sequence_set::sequence_set;
+use crate::protocol::ast::Command;
+use crate::protocol::dialect::Level;
 
 /// Longest tag that is repeated.
-const MAX_TAG: usize = 100;
+pub(super) const MAX_TAG: usize = 100;
 
 /// A command as the client sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,6 +196,3 @@ pub(super) fn uid(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     }
     Ok(command)
 }
-
-#[cfg(test)]
-mod tests;

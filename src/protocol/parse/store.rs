@@ -1,10 +1,10 @@
 //! The arguments of STORE.
 
-use super::command::{Command, StoreArguments};
+use super::cursor::{Cursor, Parsed};
 use super::flags::flags_to_store;
-use super::parser::{Cursor, Parsed};
-use super::resync::store_modifiers;
-use super::set::sequence_set;
+use super::mod_sequence::store_modifiers;
+use super::sequence_set::sequence_set;
+use crate::protocol::ast::{Command, StoreArguments};
 use crate::types::FlagOperation;
 
 /// ```text

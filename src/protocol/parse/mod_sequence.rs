@@ -3,9 +3,9 @@
 
 use crate::types::{MessageSet, UidValidity};
 
-use super::dialect::Level;
-use super::parser::{Cursor, Parsed};
-use super::set::sequence_set;
+use super::cursor::{Cursor, Parsed};
+use super::sequence_set::sequence_set;
+use crate::protocol::dialect::Level;
 
 /// Most parameters in one pair of parentheses.
 const MAX_PARAMETERS: usize = 10;

@@ -1,8 +1,8 @@
 //! LOGIN, and ENABLE, which usually follows it. AUTHENTICATE is in `sasl.rs`.
 
-use super::command::{Command, Secret};
-use super::parser::{Cursor, Parsed};
-use super::sasl::Credentials;
+use super::authenticate::Credentials;
+use super::cursor::{Cursor, Parsed};
+use crate::protocol::ast::{Command, Secret};
 
 /// Most names in one ENABLE.
 const MAX_EXTENSIONS: usize = 100;

@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 
 use crate::types::{FlagList, FlagOperation, MessageSet};
 
-use super::fetch::FetchItem;
-use super::id::IdFields;
-use super::list::ListArguments;
-use super::mailbox::{MailboxKind, StatusItem};
-use super::resync::{FetchModifiers, SelectParameters};
-use super::sasl::{Credentials, Mechanism};
-use super::search::{SearchKey, SearchReturn};
-use super::sort::{SortCriterion, ThreadAlgorithm};
+use crate::protocol::parse::authenticate::{Credentials, Mechanism};
+use crate::protocol::parse::fetch::FetchItem;
+use crate::protocol::parse::id::IdFields;
+use crate::protocol::parse::list::ListArguments;
+use crate::protocol::parse::mailbox::{MailboxKind, StatusItem};
+use crate::protocol::parse::mod_sequence::{FetchModifiers, SelectParameters};
+use crate::protocol::parse::search::{SearchKey, SearchReturn};
+use crate::protocol::parse::sort::{SortCriterion, ThreadAlgorithm};
 
 /// A password. It does not show itself, and is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -169,7 +169,7 @@ pub(crate) struct FindArguments {
     pub kind: MailboxKind,
     /// All names, not only those that the user is subscribed to.
     pub all: bool,
-    /// See [`super::Pattern::find`].
+    /// See [`crate::protocol::Pattern::find`].
     pub pattern: Vec<u8>,
 }
 

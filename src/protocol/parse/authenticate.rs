@@ -4,8 +4,8 @@
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
-use super::command::{AuthenticateArguments, Command, Secret};
-use super::parser::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
+use crate::protocol::ast::{AuthenticateArguments, Command, Secret};
 
 /// What a client sends instead of a response to give up.
 const CANCEL: &[u8] = b"*";
@@ -142,7 +142,7 @@ pub(crate) fn unwrap_response(line: &[u8]) -> Result<Vec<u8>, &'static str> {
 }
 
 /// Wraps a challenge.
-pub(super) fn wrap(challenge: &str) -> String {
+pub(crate) fn wrap(challenge: &str) -> String {
     BASE64.encode(challenge.as_bytes())
 }
 

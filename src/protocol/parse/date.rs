@@ -3,7 +3,7 @@
 use crate::types::date::{full_year, month_by_name};
 use crate::types::{DateTime, Day};
 
-use super::parser::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
 
 const NO_DATE: &str = "that is not a date (1-Oct-1987 is one)";
 const NO_DATE_TIME: &str = "that is not a date and time (\" 1-Oct-1987 12:00:00 +0000\" is one)";
@@ -30,7 +30,7 @@ pub(super) fn search_date(cursor: &mut Cursor<'_>) -> Parsed<Day> {
 /// date-time     = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
 /// date_time_old = <"> date_day_fixed "-" date_month "-" 2digit SPACE time "-" zone_name <">   RFC 2062 p. 6
 /// ```
-pub(super) fn date_time(cursor: &mut Cursor<'_>) -> Parsed<DateTime> {
+pub(crate) fn date_time(cursor: &mut Cursor<'_>) -> Parsed<DateTime> {
     let text = cursor.quoted()?;
     let (date, rest) = civil_date(&text).ok_or(NO_DATE_TIME)?;
     let (time, rest) = time_of_day(rest).ok_or(NO_DATE_TIME)?;

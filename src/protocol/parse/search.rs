@@ -8,14 +8,14 @@ use std::borrow::Cow;
 
 use crate::types::{Day, Flags, Keyword, MessageSet};
 
-use super::command::{Command, SearchArguments};
+use super::cursor::{Cursor, Parsed};
 use super::date::search_date;
-use super::dialect::Level;
 use super::fetch::field_name;
 use super::flags::keyword;
-use super::parser::{Cursor, Parsed};
-use super::resync::search_modseq;
-use super::set::sequence_set;
+use super::mod_sequence::search_modseq;
+use super::sequence_set::sequence_set;
+use crate::protocol::ast::{Command, SearchArguments};
+use crate::protocol::dialect::Level;
 
 /// Deepest nesting of NOT, OR and parentheses.
 const MAX_DEPTH: usize = 8;

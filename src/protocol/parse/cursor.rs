@@ -16,16 +16,16 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use super::dialect::Level;
 use super::literal::Announcement;
+use crate::protocol::dialect::Level;
 
 /// What an argument comes to, or why it is refused, in words for the client. They never repeat what
 /// it sent: that may be a password.
-pub(super) type Parsed<T> = Result<T, &'static str>;
+pub(crate) type Parsed<T> = Result<T, &'static str>;
 
 /// A place in the text of a command.
 #[derive(Clone)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
     parentheses: u32,
     level: Level,
@@ -33,7 +33,7 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         Self {
             rest: text,
             parentheses: 0,
@@ -43,58 +43,58 @@ impl<'a> Cursor<'a> {
     }
 
     /// Notes that something was read which exists only from `level` on.
-    pub(super) fn needs(&mut self, level: Level) {
+    pub(crate) fn needs(&mut self, level: Level) {
         self.level = self.level.max(level);
         self.hints_at(level);
     }
 
     /// Notes that something was read which shows a client of that level, and is understood in all.
-    pub(super) fn hints_at(&mut self, level: Level) {
+    pub(crate) fn hints_at(&mut self, level: Level) {
         self.trigger = self.trigger.max(level);
     }
 
     /// Notes that something of RFC 1730 was read, the IMAP4 before RFC 3501. It is understood at IMAP2bis
     /// already, and so under a pin to IMAP2: fetchmail 6.4 takes a server that answers BAD to CAPABILITY
     /// for one of RFC 1730, and could fetch nothing from one that has no `RFC822.TEXT.PEEK`.
-    pub(super) fn needs_rfc_1730(&mut self) {
+    pub(crate) fn needs_rfc_1730(&mut self) {
         self.needs(Level::Imap2bis);
         self.hints_at(Level::Imap4);
     }
 
     /// The lowest level that has everything read so far.
-    pub(super) fn level(&self) -> Level {
+    pub(crate) fn level(&self) -> Level {
         self.level
     }
 
     /// The level that the client has shown, not below [`Self::level`].
-    pub(super) fn trigger(&self) -> Level {
+    pub(crate) fn trigger(&self) -> Level {
         self.trigger
     }
 
     /// The next octet.
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
     /// All that is left, which is consumed.
-    pub(super) fn take_rest(&mut self) -> &'a [u8] {
+    pub(crate) fn take_rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)
     }
 
     /// True if nothing but spaces is left.
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.rest.iter().all(|&octet| octet == b' ')
     }
 
     /// Nothing but spaces may be left.
-    pub(super) fn end(&self) -> Parsed<()> {
+    pub(crate) fn end(&self) -> Parsed<()> {
         self.is_at_end()
             .then_some(())
             .ok_or("there is more than it takes")
     }
 
     /// One or more spaces. The RFCs want exactly one, but none can begin an argument.
-    pub(super) fn space(&mut self) -> Parsed<()> {
+    pub(crate) fn space(&mut self) -> Parsed<()> {
         if self.skip_spaces() {
             Ok(())
         } else if self.rest.is_empty() {
@@ -105,33 +105,33 @@ impl<'a> Cursor<'a> {
     }
 
     /// Any number of spaces; true if there was one.
-    pub(super) fn skip_spaces(&mut self) -> bool {
+    pub(crate) fn skip_spaces(&mut self) -> bool {
         !self.take_while(|octet| octet == b' ').is_empty()
     }
 
     /// That octet, if it is next.
-    pub(super) fn eat(&mut self, octet: u8) -> bool {
+    pub(crate) fn eat(&mut self, octet: u8) -> bool {
         let rest = self.rest.strip_prefix(&[octet]);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
     }
 
     /// `(`, if it is next.
-    pub(super) fn open(&mut self) -> bool {
+    pub(crate) fn open(&mut self) -> bool {
         let opened = self.eat(b'(');
         self.parentheses += u32::from(opened);
         opened
     }
 
     /// `)`, if it is next.
-    pub(super) fn close(&mut self) -> bool {
+    pub(crate) fn close(&mut self) -> bool {
         let closed = self.eat(b')');
         self.parentheses = self.parentheses.saturating_sub(u32::from(closed));
         closed
     }
 
     /// The octets up to the first that is not accepted.
-    pub(super) fn take_while(&mut self, accept: impl Fn(u8) -> bool) -> &'a [u8] {
+    pub(crate) fn take_while(&mut self, accept: impl Fn(u8) -> bool) -> &'a [u8] {
         let end = self.rest.iter().position(|&octet| !accept(octet));
         let (taken, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
@@ -139,12 +139,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// A word of the protocol: a command, an item, a search key.
-    pub(super) fn word(&mut self) -> &'a [u8] {
+    pub(crate) fn word(&mut self) -> &'a [u8] {
         self.take_while(|octet| octet.is_ascii_alphanumeric() || b".+-".contains(&octet))
     }
 
     /// That word, if it is next.
-    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+    pub(crate) fn eat_word(&mut self, word: &str) -> bool {
         let before = self.rest;
         let found = self.word().eq_ignore_ascii_case(word.as_bytes());
         if !found {
@@ -158,7 +158,7 @@ impl<'a> Cursor<'a> {
     /// ```text
     /// "(" [element *(SP element)] ")"
     /// ```
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         at_most: usize,
         mut element: impl FnMut(&mut Self) -> Parsed<T>,
@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
     /// ```text
     /// number = 1*DIGIT                     ; unsigned 32-bit integer
     /// ```
-    pub(super) fn number(&mut self) -> Parsed<u32> {
+    pub(crate) fn number(&mut self) -> Parsed<u32> {
         let digits = self.take_while(|octet| octet.is_ascii_digit());
         if digits.is_empty() {
             return Err("a number was expected");
@@ -197,7 +197,7 @@ impl<'a> Cursor<'a> {
     /// ```text
     /// nz-number = digit-nz *DIGIT
     /// ```
-    pub(super) fn nonzero(&mut self) -> Parsed<u32> {
+    pub(crate) fn nonzero(&mut self) -> Parsed<u32> {
         match self.number()? {
             0 => Err("0 is not a number that may be used here"),
             number => Ok(number),
@@ -210,7 +210,7 @@ impl<'a> Cursor<'a> {
     /// string  ::= atom / """" 1*character """" / literal         RFC 1064 p. 26
     /// astring   = 1*ASTRING-CHAR / string                        RFC 3501 §9
     /// ```
-    pub(super) fn string(&mut self) -> Parsed<Cow<'a, [u8]>> {
+    pub(crate) fn string(&mut self) -> Parsed<Cow<'a, [u8]>> {
         match self.peek() {
             Some(b'"') => self.quoted(),
             Some(b'{') => self.literal().map(Cow::Borrowed),
@@ -221,7 +221,7 @@ impl<'a> Cursor<'a> {
     /// ```text
     /// An ATOM is a sequence of ASCII characters delimited by SP or CRLF.     RFC 1064 p. 8
     /// ```
-    pub(super) fn atom(&mut self) -> Parsed<&'a [u8]> {
+    pub(crate) fn atom(&mut self) -> Parsed<&'a [u8]> {
         let listed = self.parentheses > 0;
         let atom =
             self.take_while(|octet| octet > b' ' && octet != 0x7f && !(listed && octet == b')'));
@@ -236,7 +236,7 @@ impl<'a> Cursor<'a> {
     /// quoted      = DQUOTE *QUOTED-CHAR DQUOTE
     /// QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials
     /// ```
-    pub(super) fn quoted(&mut self) -> Parsed<Cow<'a, [u8]>> {
+    pub(crate) fn quoted(&mut self) -> Parsed<Cow<'a, [u8]>> {
         if !self.eat(b'"') {
             return Err("a quoted string was expected");
         }
@@ -290,7 +290,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `{n}` or `{n+}`.
-    pub(super) fn announcement(&mut self) -> Parsed<Announcement> {
+    pub(crate) fn announcement(&mut self) -> Parsed<Announcement> {
         const REASON: &str = "an argument must not begin with \"{\" unless it is a literal";
         let close = memchr(b'}', self.rest).ok_or(REASON)?;
         let (announcement, rest) = self.rest.split_at(close + 1);
