@@ -21,7 +21,7 @@ use std::mem;
 use memchr::memchr;
 use zeroize::Zeroize as _;
 
-use super::parse::Announcement;
+use super::parse::LiteralAnnouncement;
 
 /// Most octets taken beyond what has become an event: one read of a busy connection. Pipelined
 /// commands wait here, and then in the kernel.
@@ -90,7 +90,7 @@ enum State {
     /// Reads a line of a command.
     Line,
     /// Waits for the answer to an offer.
-    Offered(Announcement),
+    Offered(LiteralAnnouncement),
     /// Reads that many more octets of a literal into the command.
     Inline(usize),
     /// Hands on that many more octets of a literal.
@@ -207,7 +207,7 @@ impl Framer {
         }
         self.taken += 1;
         self.strip_return();
-        match Announcement::at_end_of(&self.text[self.line..]) {
+        match LiteralAnnouncement::at_end_of(&self.text[self.line..]) {
             Some(announcement) => self.state = State::Offered(announcement),
             None => return Some(self.finish()),
         }
@@ -220,7 +220,7 @@ impl Framer {
         Event::Command(text)
     }
 
-    fn offer(&self, announcement: Announcement) -> Offer {
+    fn offer(&self, announcement: LiteralAnnouncement) -> Offer {
         let room = self.limit.saturating_sub(self.text.len() + 2);
         let fits = usize::try_from(announcement.size).is_ok_and(|size| size <= room);
         Offer {
@@ -284,7 +284,7 @@ impl Framer {
         }
         self.taken += 1;
         self.strip_return();
-        let announcement = Announcement::at_end_of(&self.text);
+        let announcement = LiteralAnnouncement::at_end_of(&self.text);
         self.forget();
         match announcement {
             Some(next) if !next.synchronizing => self.state = State::Skip(next.size),

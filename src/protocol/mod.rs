@@ -20,29 +20,25 @@ pub(crate) mod dialect;
 mod encode;
 pub(crate) mod framer;
 mod parse;
-pub(crate) mod pattern;
+mod pattern;
+pub(crate) mod sasl;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ast::{
-    AuthenticateArguments, Command, CopyArguments, CreateArguments, FetchArguments, FindArguments,
-    PartialArguments, RenameArguments, SearchArguments, Secret, SelectArguments, SortArguments,
-    StatusArguments, StoreArguments, SubscribeArguments, ThreadArguments,
+pub(crate) use self::ast::{
+    AppendArguments, AppendData, AppendMessage, AuthenticateArguments, Command, CopyArguments,
+    CreateArguments, Credentials, DateComparison, DateField, FetchArguments, FetchItem,
+    FindArguments, IdFields, ListArguments, ListKind, MailboxKind, Mechanism, ParseError,
+    PartialArguments, RenameArguments, Request, Resync, SearchArguments, SearchKey, SearchReturn,
+    Secret, Section, SectionText, SelectArguments, SelectParameters, SortArguments, SortCriterion,
+    SortKey, States, StatusArguments, StatusItem, StoreArguments, SubscribeArguments,
+    ThreadAlgorithm, ThreadArguments,
 };
-pub use dialect::{Dialect, Level};
-pub(crate) use encode::{Code, Encoder, ListKind, Status, ThreadList};
-pub(crate) use parse::authenticate as sasl;
-pub(crate) use parse::authenticate::{Credentials, Mechanism};
-pub(crate) use parse::fetch::{FetchItem, Section, SectionText};
-pub(crate) use parse::id::IdFields;
-pub(crate) use parse::list::ListArguments;
-pub(crate) use parse::mailbox::{MailboxKind, StatusItem};
-pub(crate) use parse::mod_sequence::{Resync, SelectParameters};
-pub(crate) use parse::request::{self, Outline, Refusal, States, outline};
-pub(crate) use parse::search::{DateOf, SearchKey, SearchReturn, When};
-pub(crate) use parse::sort::{SortCriterion, SortKey, ThreadAlgorithm};
-pub(crate) use parse::{
-    AppendArguments, AppendData, literal_size, parse_append, parse_append_more,
+pub use self::dialect::{Dialect, Level};
+pub(crate) use self::encode::{Code, Encoder, Status, ThreadList};
+pub(crate) use self::parse::{
+    Outline, decode_response, literal_size, outline, parse_append, parse_append_more,
+    parse_request, reject_command,
 };
-pub(crate) use pattern::Pattern;
+pub(crate) use self::pattern::Pattern;

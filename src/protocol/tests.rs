@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 
 use super::framer::{Event, Framer};
-use super::parse::parse_append;
-use super::parse::request::parse;
+use super::parse::{parse_append, parse_request};
 
 const LIMIT: usize = 300;
 
@@ -30,7 +29,7 @@ fn step(framer: &mut Framer, digest: &mut Vec<String>, chunk: &mut Vec<u8>) -> b
         Event::NeedInput => return false,
         Event::Command(text) => {
             assert!(text.len() <= LIMIT);
-            digest.push(format!("{:?} {:?}", text, parse(&text)));
+            digest.push(format!("{:?} {:?}", text, parse_request(&text)));
         }
         Event::Offer(offer) => {
             let append = parse_append(framer.text());
@@ -111,7 +110,7 @@ proptest! {
     #[test]
     fn any_octets(input in proptest::collection::vec(any::<u8>(), 0..600)) {
         prop_assert_eq!(digest(&input, usize::MAX), digest(&input, 1));
-        let _ = parse(&input);
+        let _ = parse_request(&input);
         let _ = parse_append(&input);
     }
 
@@ -120,7 +119,7 @@ proptest! {
         let whole = digest(&input, usize::MAX);
         prop_assert_eq!(&whole, &digest(&input, 1));
         prop_assert_eq!(&whole, &digest(&input, size));
-        let _ = parse(&input);
+        let _ = parse_request(&input);
     }
 }
 
@@ -140,6 +139,6 @@ fn great_commands_are_refused_in_time() {
         "a FETCH 99999999999999999999 FAST".to_owned(),
         "a STATUS x (".to_owned() + &"UNSEEN ".repeat(100_000),
     ] {
-        assert!(parse(text.as_bytes()).is_err(), "{}", &text[..20]);
+        assert!(parse_request(text.as_bytes()).is_err(), "{}", &text[..20]);
     }
 }

@@ -12,8 +12,7 @@ use super::job::{Reply, Task};
 use super::utf8;
 use crate::budget::Budget;
 use crate::protocol::framer::{Event, Framer, Offer};
-use crate::protocol::request::{self, Request};
-use crate::protocol::{Refusal, Status, parse_append};
+use crate::protocol::{ParseError, Request, Status, parse_append, parse_request, reject_command};
 use crate::store::Store;
 use zeroize::Zeroizing;
 
@@ -107,7 +106,7 @@ impl Input {
                 Next::task(match self.appending.take() {
                     // The tag went by before the message: this is only what follows that.
                     Some(appending) => appending.into_task(&text),
-                    None => refuse(Refusal::of(&text, "Command line too long")),
+                    None => refuse(reject_command(&text, "Command line too long")),
                 })
             }
         }
@@ -172,7 +171,7 @@ impl Input {
             self.framer.accept_literal();
         } else {
             core.note_command(self.framer.text());
-            let task = refuse(Refusal::of(self.framer.text(), "Literal too long"));
+            let task = refuse(reject_command(self.framer.text(), "Literal too long"));
             self.framer.refuse_literal();
             return Next::task(task);
         }
@@ -187,7 +186,7 @@ impl Input {
         let text = "Literal too long";
         let tag = match &self.appending {
             Some(appending) => Some(appending.tag().to_vec()),
-            None => Refusal::of(self.framer.text(), text).tag,
+            None => reject_command(self.framer.text(), text).tag,
         };
         let tag = tag.as_deref().unwrap_or(UNTAGGED);
         core.encoder().tagged(tag, Status::Bad, None, text);
@@ -208,13 +207,13 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         tag,
         command,
         level,
-        trigger,
+        client_level,
         states,
-    } = match request::parse(text) {
+    } = match parse_request(text) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
-    let admitted = core.admit(level, trigger, states);
+    let admitted = core.admit(level, client_level, states);
     match admitted.and_then(|()| utf8::check(text, &command, core)) {
         Ok(()) => {
             core.tag.clone_from(&tag);
@@ -224,7 +223,7 @@ fn start(text: &[u8], core: &mut Core) -> Task {
     }
 }
 
-fn refuse(refusal: Refusal) -> Task {
+fn refuse(refusal: ParseError) -> Task {
     Task::reply(
         refusal.tag.unwrap_or_else(|| UNTAGGED.to_vec()),
         Reply::bad(refusal.reason),

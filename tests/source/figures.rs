@@ -35,16 +35,16 @@ impl fmt::Display for Distribution {
     }
 }
 
-/// Returns the names of the table of commands, which is a file `table.rs` of `protocol`: the first
-/// argument of each `row("NAME", ...)` and `bare("NAME", ...)`.
+/// Returns the names of the table of commands, which is the file `command_table.rs` of `protocol`: the
+/// first argument of each `row("NAME", ...)`.
 pub(crate) fn command_names(files: &[SourceFile]) -> Vec<String> {
     let is_table =
-        |file: &&SourceFile| file.room() == "protocol" && file.path.ends_with("table.rs");
+        |file: &&SourceFile| file.room() == "protocol" && file.path.ends_with("command_table.rs");
     let table = files.iter().find(is_table).expect("the table of commands");
     let tokens = tokens(&table.product);
     let rows = tokens
         .windows(2)
-        .filter(|pair| matches!(pair[0].text, "row" | "bare") && pair[1].text == "(");
+        .filter(|pair| pair[0].text == "row" && pair[1].text == "(");
     let names = rows.filter_map(|row| {
         let argument = table.text[row[1].at + 1..].trim_start().strip_prefix('"')?;
         argument.split('"').next().map(str::to_lowercase)

@@ -1,46 +1,25 @@
-//! What a client can want.
+//! The commands.
 //!
-//! A new command is a variant here, a row of the table (`table.rs`), and a parser in the file of its
-//! family.
+//! A new command is a variant here, an argument struct in the file of its family, a row of
+//! `parse/command_table.rs`, and a parser in `parse/`.
 
-use std::fmt;
+use crate::types::MessageSet;
 
-use zeroize::Zeroizing;
+use super::copy::CopyArguments;
+use super::credentials::{AuthenticateArguments, Credentials};
+use super::fetch::{FetchArguments, PartialArguments};
+use super::list::ListArguments;
+use super::mailbox::{CreateArguments, FindArguments, RenameArguments, SubscribeArguments};
+use super::search::SearchArguments;
+use super::select::SelectArguments;
+use super::sort::{SortArguments, ThreadArguments};
+use super::status::StatusArguments;
+use super::store::StoreArguments;
 
-use crate::types::{FlagList, FlagOperation, MessageSet};
+/// What a client says of its program in ID: pairs of a field name and a value (RFC 2971 §3.3).
+pub(crate) type IdFields = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
-use crate::protocol::parse::authenticate::{Credentials, Mechanism};
-use crate::protocol::parse::fetch::FetchItem;
-use crate::protocol::parse::id::IdFields;
-use crate::protocol::parse::list::ListArguments;
-use crate::protocol::parse::mailbox::{MailboxKind, StatusItem};
-use crate::protocol::parse::mod_sequence::{FetchModifiers, SelectParameters};
-use crate::protocol::parse::search::{SearchKey, SearchReturn};
-use crate::protocol::parse::sort::{SortCriterion, ThreadAlgorithm};
-
-/// A password. It does not show itself, and is wiped when it is dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<Vec<u8>>);
-
-impl Secret {
-    /// Keeps this vector, and no copy of it.
-    pub fn new(password: Vec<u8>) -> Self {
-        Self(Zeroizing::new(password))
-    }
-
-    /// The password itself, for whoever verifies it.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// A command and its arguments. Mailbox names are the octets that the client sent; they may not be valid names.
+/// A command and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Starts a SASL authentication.
@@ -109,162 +88,4 @@ pub(crate) enum Command {
     Unselect,
     /// Unsubscribes from a mailbox or bulletin board.
     Unsubscribe(SubscribeArguments),
-}
-
-/// The arguments of AUTHENTICATE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AuthenticateArguments {
-    /// The mechanism; `None` if the server does not know the name.
-    pub mechanism: Option<Mechanism>,
-    /// The initial response, decoded from base64, if the client sent one (RFC 4959).
-    pub initial: Option<Secret>,
-}
-
-/// The arguments of COPY and MOVE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CopyArguments {
-    /// The set is of UIDs.
-    pub uid: bool,
-    /// The messages.
-    pub set: MessageSet,
-    /// The destination.
-    pub mailbox: Vec<u8>,
-}
-
-/// The arguments of CREATE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CreateArguments {
-    /// The name of the new mailbox.
-    pub mailbox: Vec<u8>,
-    /// The attributes of the special uses it shall have (RFC 6154 §3).
-    pub uses: Vec<Vec<u8>>,
-}
-
-/// The arguments of SELECT and EXAMINE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SelectArguments {
-    /// The name of the mailbox.
-    pub mailbox: Vec<u8>,
-    /// What follows the name in parentheses.
-    pub parameters: SelectParameters,
-}
-
-/// The arguments of FETCH.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FetchArguments {
-    /// The set is of UIDs.
-    pub uid: bool,
-    /// The messages.
-    pub set: MessageSet,
-    /// The data items, at least one.
-    pub items: Vec<FetchItem>,
-    /// What follows the items in parentheses.
-    pub modifiers: FetchModifiers,
-}
-
-/// The arguments of FIND.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FindArguments {
-    /// What the names are of.
-    pub kind: MailboxKind,
-    /// All names, not only those that the user is subscribed to.
-    pub all: bool,
-    /// See [`crate::protocol::Pattern::find`].
-    pub pattern: Vec<u8>,
-}
-
-/// The arguments of PARTIAL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PartialArguments {
-    /// The sequence number of the message.
-    pub number: u32,
-    /// The text that the range is of.
-    pub item: FetchItem,
-    /// The first octet, counted from 1.
-    pub start: u32,
-    /// The number of octets.
-    pub count: u32,
-}
-
-/// The arguments of RENAME.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RenameArguments {
-    /// The present name of the mailbox.
-    pub from: Vec<u8>,
-    /// Its new name.
-    pub to: Vec<u8>,
-}
-
-/// The arguments of SEARCH.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SearchArguments {
-    /// The answer shall be in UIDs.
-    pub uid: bool,
-    /// The result options of an extended search.
-    pub returns: Option<SearchReturn>,
-    /// The charset of the strings in the keys.
-    pub charset: Option<Vec<u8>>,
-    /// The search keys, at least one; a message must match all of them.
-    pub keys: Vec<SearchKey>,
-}
-
-/// The arguments of SORT.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SortArguments {
-    /// The answer shall be in UIDs.
-    pub uid: bool,
-    /// The sort criteria, at least one, the most significant first.
-    pub criteria: Vec<SortCriterion>,
-    /// The charset of the strings in the keys.
-    pub charset: Vec<u8>,
-    /// The search keys, at least one; a message must match all of them.
-    pub keys: Vec<SearchKey>,
-}
-
-/// The arguments of STATUS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StatusArguments {
-    /// The name of the mailbox.
-    pub mailbox: Vec<u8>,
-    /// The status items, each once, at least one.
-    pub items: Vec<StatusItem>,
-}
-
-/// The arguments of STORE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoreArguments {
-    /// The set is of UIDs.
-    pub uid: bool,
-    /// The messages.
-    pub set: MessageSet,
-    /// What to do with the flags.
-    pub operation: FlagOperation,
-    /// The client does not want to see the new flags.
-    pub silent: bool,
-    /// The flags.
-    pub flags: FlagList,
-    /// Changes only messages whose mod-sequence is not greater (RFC 7162 §3.1.3).
-    pub unchanged_since: Option<u64>,
-}
-
-/// The arguments of SUBSCRIBE and UNSUBSCRIBE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SubscribeArguments {
-    /// What the name is of.
-    pub kind: MailboxKind,
-    /// The name.
-    pub name: Vec<u8>,
-}
-
-/// The arguments of THREAD.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ThreadArguments {
-    /// The answer shall be in UIDs.
-    pub uid: bool,
-    /// The threading algorithm.
-    pub algorithm: ThreadAlgorithm,
-    /// The charset of the strings in the keys.
-    pub charset: Vec<u8>,
-    /// The search keys, at least one; a message must match all of them.
-    pub keys: Vec<SearchKey>,
 }

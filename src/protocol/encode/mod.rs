@@ -5,5 +5,5 @@ mod response;
 mod thread_list;
 
 pub(crate) use self::encoder::Encoder;
-pub(crate) use self::response::{Code, ListKind, Status};
+pub(crate) use self::response::{Code, Status};
 pub(crate) use self::thread_list::ThreadList;

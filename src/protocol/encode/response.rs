@@ -4,13 +4,14 @@
 //! [`Encoder::end_line`] or [`Encoder::end_message_data`] ends it). No text of a status line and no name
 //! can break out of its line.
 
+use data_encoding::BASE64;
+
 use crate::types::mailbox_name::SEPARATOR;
 use crate::types::{Flags, Keyword, NumberSet, UidValidity};
 
 use super::encoder::Encoder;
+use crate::protocol::ast::{ListKind, StatusItem};
 use crate::protocol::dialect::Level;
-use crate::protocol::parse::authenticate;
-use crate::protocol::parse::mailbox::StatusItem;
 
 /// Longest text of a status line.
 const MAX_TEXT: usize = 500;
@@ -111,25 +112,6 @@ pub(crate) enum Code<'a> {
     UseAttr,
 }
 
-/// Which command a list line answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ListKind {
-    /// LIST
-    List,
-    /// LSUB
-    Lsub,
-}
-
-impl ListKind {
-    /// The command's name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::List => "LIST",
-            Self::Lsub => "LSUB",
-        }
-    }
-}
-
 /// Status lines.
 impl Encoder<'_> {
     /// The answer that ends a command.
@@ -172,7 +154,9 @@ impl Encoder<'_> {
     /// continue-req = "+" SP (resp-text / base64) CRLF                RFC 3501 §9
     /// ```
     pub(crate) fn challenge(&mut self, text: &str) -> &mut Self {
-        self.raw("+ ").raw(authenticate::wrap(text)).end_line()
+        self.raw("+ ")
+            .raw(BASE64.encode(text.as_bytes()))
+            .end_line()
     }
 
     fn status_text(&mut self, status: Status, code: Option<Code<'_>>, text: &str) -> &mut Self {

@@ -1,80 +1,22 @@
-//! The arguments of APPEND, which are read before its message has come.
+//! The arguments of APPEND, which are parsed before its message arrives.
 
+use crate::protocol::ast::{AppendArguments, AppendData, AppendMessage, Command, ParseError};
+use crate::protocol::dialect::Level;
 use crate::types::{DateTime, FlagList};
 
 use super::cursor::{Cursor, Parsed};
 use super::date::date_time;
 use super::flags::flag_list;
-use super::mailbox::mailbox;
-use super::request::{Refusal, States, tag};
-use crate::protocol::ast::Command;
-use crate::protocol::dialect::Level;
+use super::mailbox_name::mailbox;
+use super::tag::tag;
 
-/// An APPEND whose message is about to come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AppendArguments {
-    /// To be repeated in the answer.
-    pub tag: Vec<u8>,
-    /// The mailbox, as sent.
-    pub mailbox: Vec<u8>,
-    /// The flags of the new message.
-    pub flags: FlagList,
-    /// Its internal date; `None`: now.
-    pub date: Option<DateTime>,
-    /// How it comes.
-    pub data: AppendData,
-    /// See [`super::request::Request::level`].
-    pub level: Level,
-    /// See [`super::request::Request::trigger`].
-    pub trigger: Level,
-}
-
-/// How a message comes that is appended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct AppendData {
-    /// In a literal8: the octet 0 may be in it (RFC 3516 §4.4).
-    pub binary: bool,
-    /// In parentheses, of which the second one follows it: its header may be in UTF-8 (RFC 6855 §4).
-    pub utf8: bool,
-}
-
-/// Reads what announces a message.
+/// Parses a command up to and including the announcement of a literal (see
+/// [`Framer::text`](crate::protocol::framer::Framer::text)).
 ///
-/// ```text
-/// append-data  = literal / literal8                              RFC 4466 §2.2, RFC 3516 §7
-/// append-data =/ "UTF8" SP "(" literal8 ")"                      RFC 6855 §4
-/// ```
-fn append_data(cursor: &mut Cursor<'_>) -> Parsed<AppendData> {
-    let utf8 = cursor.eat_word("UTF8");
-    if utf8 {
-        cursor.space()?;
-        cursor.eat(b'(').then_some(()).ok_or("( was expected")?;
-    }
-    let binary = cursor.eat(b'~');
-    if utf8 && !binary {
-        return Err("a message in UTF-8 is announced by ~{n}");
-    }
-    if binary {
-        cursor.needs(Level::Imap4);
-    }
-    cursor.announcement()?;
-    cursor.end()?;
-    Ok(AppendData { binary, utf8 })
-}
-
-impl AppendArguments {
-    /// The states in which APPEND is legal.
-    pub(crate) fn states(&self) -> States {
-        States::AUTHENTICATED.or(States::SELECTED)
-    }
-}
-
-/// Reads a command that ends in the announcement of a literal ([`crate::protocol::framer::Framer::text`] at an offer).
-///
-/// `None` says that the literal is an argument like any other: it is no APPEND, or the literal is the
-/// name of its mailbox. An error says that the APPEND is wrong already, so that its message need not
-/// come. Otherwise the literal is the message.
-pub(crate) fn parse_append(text: &[u8]) -> Option<Result<AppendArguments, Refusal>> {
+/// Returns `None` if the literal is an argument like any other, because the command is not APPEND or the
+/// literal is the name of its mailbox. Otherwise the literal is the message to append, and an error says
+/// that the message need not be sent because the command is already wrong.
+pub(crate) fn parse_append(text: &[u8]) -> Option<Result<AppendArguments, ParseError>> {
     let mut cursor = Cursor::new(text);
     let tag = tag(&mut cursor).ok()?;
     cursor.space().ok()?;
@@ -86,59 +28,60 @@ pub(crate) fn parse_append(text: &[u8]) -> Option<Result<AppendArguments, Refusa
         return None;
     }
     let arguments = arguments(&mut cursor, &tag);
-    Some(arguments.map_err(|reason| Refusal::new(Some(tag), "APPEND", reason)))
+    Some(arguments.map_err(|reason| ParseError::in_command(tag, "APPEND", reason)))
 }
 
-/// True if nothing is left but the announcement of a literal.
+/// True if only the announcement of a literal is left.
 fn is_announcement(mut cursor: Cursor<'_>) -> bool {
     cursor.announcement().is_ok() && cursor.is_at_end()
 }
 
 fn arguments(cursor: &mut Cursor<'_>, tag: &[u8]) -> Parsed<AppendArguments> {
-    let (mailbox, flags, date) = before_message(cursor)?;
-    let data = append_data(cursor)?;
+    let mailbox = destination(cursor)?;
+    let message = append_message(cursor)?;
     Ok(AppendArguments {
         tag: tag.to_vec(),
         mailbox,
-        flags,
-        date,
-        data,
+        message,
         level: cursor.level(),
-        trigger: cursor.trigger(),
+        client_level: cursor.client_level(),
     })
 }
 
 /// ```text
 /// append         = "APPEND" SP mailbox 1*append-message          RFC 3502 §6.3.11
-/// append-message = append-opts SP append-data
 /// ```
-fn before_message(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, FlagList, Option<DateTime>)> {
+fn destination(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
     cursor.needs(Level::Imap2bis);
     let mailbox = mailbox(cursor)?;
     cursor.space()?;
-    let (flags, date) = options(cursor)?;
-    Ok((mailbox, flags, date))
+    Ok(mailbox)
 }
 
-/// Flags, internal date and form of a message that follows another one.
-pub(crate) type NextMessage = (FlagList, Option<DateTime>, AppendData);
-
-/// Reads what stands between two messages of one APPEND, up to and with the announcement of the second.
+/// Parses the text between two messages of one APPEND, up to and including the announcement of the
+/// second.
 ///
 /// # Errors
-/// Says what is wrong with it.
-pub(crate) fn parse_append_more(text: &[u8]) -> Result<NextMessage, &'static str> {
+/// The text for the client.
+pub(crate) fn parse_append_more(text: &[u8]) -> Result<AppendMessage, &'static str> {
     let mut cursor = Cursor::new(text);
     cursor.space()?;
-    let (flags, date) = options(&mut cursor)?;
-    let data = append_data(&mut cursor)?;
-    Ok((flags, date, data))
+    append_message(&mut cursor)
+}
+
+/// ```text
+/// append-message = append-opts SP append-data                    RFC 3502 §6.3.11
+/// ```
+fn append_message(cursor: &mut Cursor<'_>) -> Parsed<AppendMessage> {
+    let (flags, date) = append_options(cursor)?;
+    let data = append_data(cursor)?;
+    Ok(AppendMessage { flags, date, data })
 }
 
 /// ```text
 /// append-opts = [SP flag-list] [SP date-time]                    RFC 3502 §6.3.11
 /// ```
-fn options(cursor: &mut Cursor<'_>) -> Parsed<(FlagList, Option<DateTime>)> {
+fn append_options(cursor: &mut Cursor<'_>) -> Parsed<(FlagList, Option<DateTime>)> {
     let mut flags = FlagList::default();
     if cursor.peek() == Some(b'(') {
         flags = flag_list(cursor)?;
@@ -152,10 +95,34 @@ fn options(cursor: &mut Cursor<'_>) -> Parsed<(FlagList, Option<DateTime>)> {
     Ok((flags, date))
 }
 
-/// An APPEND that has come whole: one without a message, or whose message was not streamed. Says what
-/// is wrong with it.
+/// Parses the announcement of a message.
+///
+/// ```text
+/// append-data  = literal / literal8                              RFC 4466 §2.2, RFC 3516 §7
+/// append-data =/ "UTF8" SP "(" literal8 ")"                      RFC 6855 §4
+/// ```
+fn append_data(cursor: &mut Cursor<'_>) -> Parsed<AppendData> {
+    let utf8 = cursor.eat_word("UTF8");
+    if utf8 {
+        cursor.space()?;
+        cursor.expect_open()?;
+    }
+    let binary = cursor.eat(b'~');
+    if utf8 && !binary {
+        return Err("a message in UTF-8 is announced by ~{n}");
+    }
+    if binary {
+        cursor.needs(Level::Imap4);
+    }
+    cursor.announcement()?;
+    cursor.end()?;
+    Ok(AppendData { binary, utf8 })
+}
+
+/// Returns the error of an APPEND that arrived as a whole, without a streamed message.
 pub(super) fn append(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    before_message(cursor)?;
+    destination(cursor)?;
+    append_options(cursor)?;
     Err("the message must be a literal")
 }
 
@@ -164,38 +131,36 @@ mod tests {
     use super::*;
     use crate::types::Flags;
 
-    fn parse(text: &str) -> Option<Result<AppendArguments, Refusal>> {
+    fn parse(text: &str) -> Option<Result<AppendArguments, ParseError>> {
         parse_append(text.as_bytes())
     }
 
     #[test]
-    fn a_message_with_everything() {
+    fn reads_flags_and_date() {
         let got = parse("a append \"x y\" (\\Seen $Junk) \" 9-Jun-1988 12:55:43 -0700\" {5}");
-        let got = got.expect("an APPEND").expect("which is right");
+        let got = got.expect("an APPEND").expect("a valid one");
         assert_eq!((&got.tag[..], &got.mailbox[..]), (&b"a"[..], &b"x y"[..]));
-        assert_eq!(
-            (got.flags.system, got.flags.keywords.len()),
-            (Flags::SEEN, 1)
-        );
-        assert_eq!(got.date, Some(DateTime { unix: 581_889_343 }));
+        let AppendMessage { flags, date, .. } = got.message;
+        assert_eq!((flags.system, flags.keywords.len()), (Flags::SEEN, 1));
+        assert_eq!(date, Some(DateTime { unix: 581_889_343 }));
         assert_eq!(got.level, Level::Imap2bis);
     }
 
     #[test]
-    fn only_what_is_there() {
+    fn flags_and_date_are_optional() {
         for (text, level) in [
             ("a APPEND x {5}", Level::Imap2bis),
             ("a APPEND {1}\r\nx {99999999999999999999}", Level::Imap2bis),
             ("a APPEND x () {5+}", Level::Imap4),
         ] {
             let got = parse(text).expect(text).expect(text);
-            assert_eq!((&got.mailbox[..], got.date), (&b"x"[..], None));
+            assert_eq!((&got.mailbox[..], got.message.date), (&b"x"[..], None));
             assert_eq!(got.level, level);
         }
     }
 
     #[test]
-    fn other_literals() {
+    fn other_literals_are_arguments() {
         for text in [
             "",
             "a",
@@ -210,13 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn more_messages() {
+    fn reads_what_precedes_another_message() {
         let parse = |text: &str| parse_append_more(text.as_bytes());
-        let (flags, date, _) =
-            parse(" (\\Seen) \" 9-Jun-1988 12:55:43 -0700\" {5+}").expect("right");
-        assert_eq!(flags.system, Flags::SEEN);
-        assert_eq!(date, Some(DateTime { unix: 581_889_343 }));
-        let none = |data| Ok((FlagList::default(), None, data));
+        let text = " (\\Seen) \" 9-Jun-1988 12:55:43 -0700\" {5+}";
+        let message = parse(text).expect("a valid text");
+        assert_eq!(message.flags.system, Flags::SEEN);
+        assert_eq!(message.date, Some(DateTime { unix: 581_889_343 }));
+        let none = |data| {
+            Ok(AppendMessage {
+                flags: FlagList::default(),
+                date: None,
+                data,
+            })
+        };
         assert_eq!(parse(" {5}"), none(AppendData::default()));
         let binary = AppendData {
             binary: true,
@@ -246,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_before_the_message_comes() {
+    fn refuses_an_append_before_its_message_arrives() {
         for text in [
             "a APPEND x (\\Nonsense) {5}",
             "a APPEND x (\\Seen {5}",
@@ -255,8 +226,8 @@ mod tests {
             "a APPEND x y {5}",
             "a APPEND \"x {5}",
         ] {
-            let refusal = parse(text).expect(text).expect_err(text);
-            assert_eq!(refusal.tag.as_deref(), Some(&b"a"[..]));
+            let error = parse(text).expect(text).expect_err(text);
+            assert_eq!(error.tag.as_deref(), Some(&b"a"[..]));
         }
     }
 }

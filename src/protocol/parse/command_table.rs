@@ -1,88 +1,111 @@
 //! The table of commands: one row for each.
 
-use super::append::append;
-use super::copy;
-use super::cursor::{Cursor, Parsed};
-use super::request::{States, uid};
-use super::{authenticate, fetch, id, list, login, mailbox, search, sort, store};
-use crate::protocol::ast::Command;
+use crate::protocol::ast::{Command, States};
 use crate::protocol::dialect::Level;
 
-/// One command of the table.
-pub(super) struct Row {
+use super::cursor::{Cursor, Parsed};
+use super::{
+    append, authenticate, copy, enable, fetch, find, id, list, login, mailbox, search, select,
+    sort, status, store, subscribe,
+};
+
+/// A command of the table.
+pub(super) struct CommandRow {
+    /// The name in capitals.
     pub(super) name: &'static str,
-    /// The first protocol that has it.
+    /// The first level that has the command.
     pub(super) level: Level,
-    /// Where it is legal.
+    /// The states in which the command is legal.
     pub(super) states: States,
-    pub(super) arguments: Arguments,
+    /// What follows the name.
+    pub(super) arguments: ArgumentSyntax,
 }
 
 /// What follows the name of a command.
-pub(super) enum Arguments {
-    /// Nothing.
-    None(Command),
-    /// A space, and what this reads.
-    Some(fn(&mut Cursor<'_>) -> Parsed<Command>),
+pub(super) enum ArgumentSyntax {
+    /// Nothing; this is the command.
+    Nothing(Command),
+    /// A space and the arguments, which this function parses.
+    Parse(fn(&mut Cursor<'_>) -> Parsed<Command>),
+    /// A space and another command, which shall work on UIDs.
+    UidCommand,
 }
 
+/// All commands, in alphabetical order.
+///
 /// ```text
 /// request ::= tag SP (noop / login / logout / select / check / expunge / copy / fetch / store / search /
 ///             find / bboard) CRLF                                RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
-pub(super) static ROWS: [Row; 36] = {
+pub(super) static ROWS: [CommandRow; 36] = {
+    use ArgumentSyntax::{Nothing, Parse, UidCommand};
     use Level::{Imap2, Imap2bis, Imap4};
     const ANY: States = States::ANY;
     const LOGGED_IN: States = States::LOGGED_IN;
     const SELECTED: States = States::SELECTED;
     [
-        row("APPEND", Imap2bis, LOGGED_IN, append),
+        row("APPEND", Imap2bis, LOGGED_IN, Parse(append::append)),
         row(
             "AUTHENTICATE",
             Imap4,
             States::NOT_AUTHENTICATED,
-            authenticate::authenticate,
+            Parse(authenticate::authenticate),
         ),
-        row("BBOARD", Imap2, LOGGED_IN, mailbox::bboard),
-        bare("CAPABILITY", Imap4, ANY, Command::Capability),
-        bare("CHECK", Imap2, SELECTED, Command::Check),
-        bare("CLOSE", Imap4, SELECTED, Command::Close),
-        row("COPY", Imap2, SELECTED, copy::copy),
-        row("CREATE", Imap2bis, LOGGED_IN, mailbox::create),
-        row("DELETE", Imap2bis, LOGGED_IN, mailbox::delete),
-        row("ENABLE", Imap4, LOGGED_IN, login::enable),
-        row("EXAMINE", Imap2bis, LOGGED_IN, mailbox::examine),
-        bare("EXPUNGE", Imap2, SELECTED, Command::Expunge(None)),
-        row("FETCH", Imap2, SELECTED, fetch::fetch),
-        row("FIND", Imap2, LOGGED_IN, mailbox::find),
-        row("ID", Imap4, ANY, id::id),
-        bare("IDLE", Imap4, LOGGED_IN, Command::Idle),
-        row("LIST", Imap4, LOGGED_IN, list::list),
-        row("LOGIN", Imap2, States::NOT_AUTHENTICATED, login::login),
-        bare("LOGOUT", Imap2, ANY, Command::Logout),
-        row("LSUB", Imap4, LOGGED_IN, list::lsub),
-        row("MOVE", Imap4, SELECTED, copy::move_messages),
-        bare("NAMESPACE", Imap4, LOGGED_IN, Command::Namespace),
-        bare("NOOP", Imap2, ANY, Command::Noop),
-        row("PARTIAL", Imap2bis, SELECTED, fetch::partial),
-        row("RENAME", Imap2bis, LOGGED_IN, mailbox::rename),
-        row("SEARCH", Imap2, SELECTED, search::search),
-        row("SELECT", Imap2, LOGGED_IN, mailbox::select),
-        row("SORT", Imap4, SELECTED, sort::sort),
-        bare(
+        row("BBOARD", Imap2, LOGGED_IN, Parse(select::bboard)),
+        row("CAPABILITY", Imap4, ANY, Nothing(Command::Capability)),
+        row("CHECK", Imap2, SELECTED, Nothing(Command::Check)),
+        row("CLOSE", Imap4, SELECTED, Nothing(Command::Close)),
+        row("COPY", Imap2, SELECTED, Parse(copy::copy)),
+        row("CREATE", Imap2bis, LOGGED_IN, Parse(mailbox::create)),
+        row("DELETE", Imap2bis, LOGGED_IN, Parse(mailbox::delete)),
+        row("ENABLE", Imap4, LOGGED_IN, Parse(enable::enable)),
+        row("EXAMINE", Imap2bis, LOGGED_IN, Parse(select::examine)),
+        row("EXPUNGE", Imap2, SELECTED, Nothing(Command::Expunge(None))),
+        row("FETCH", Imap2, SELECTED, Parse(fetch::fetch)),
+        row("FIND", Imap2, LOGGED_IN, Parse(find::find)),
+        row("ID", Imap4, ANY, Parse(id::id)),
+        row("IDLE", Imap4, LOGGED_IN, Nothing(Command::Idle)),
+        row("LIST", Imap4, LOGGED_IN, Parse(list::list)),
+        row(
+            "LOGIN",
+            Imap2,
+            States::NOT_AUTHENTICATED,
+            Parse(login::login),
+        ),
+        row("LOGOUT", Imap2, ANY, Nothing(Command::Logout)),
+        row("LSUB", Imap4, LOGGED_IN, Parse(list::lsub)),
+        row("MOVE", Imap4, SELECTED, Parse(copy::move_messages)),
+        row("NAMESPACE", Imap4, LOGGED_IN, Nothing(Command::Namespace)),
+        row("NOOP", Imap2, ANY, Nothing(Command::Noop)),
+        row("PARTIAL", Imap2bis, SELECTED, Parse(fetch::partial)),
+        row("RENAME", Imap2bis, LOGGED_IN, Parse(mailbox::rename)),
+        row("SEARCH", Imap2, SELECTED, Parse(search::search)),
+        row("SELECT", Imap2, LOGGED_IN, Parse(select::select)),
+        row("SORT", Imap4, SELECTED, Parse(sort::sort)),
+        row(
             "STARTTLS",
             Imap4,
             States::NOT_AUTHENTICATED,
-            Command::StartTls,
+            Nothing(Command::StartTls),
         ),
-        row("STATUS", Imap4, LOGGED_IN, mailbox::status),
-        row("STORE", Imap2, SELECTED, store::store),
-        row("SUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::subscribe),
-        row("THREAD", Imap4, SELECTED, sort::thread),
-        row("UID", Imap4, SELECTED, uid),
-        bare("UNSELECT", Imap4, SELECTED, Command::Unselect),
-        row("UNSUBSCRIBE", Imap2bis, LOGGED_IN, mailbox::unsubscribe),
+        row("STATUS", Imap4, LOGGED_IN, Parse(status::status)),
+        row("STORE", Imap2, SELECTED, Parse(store::store)),
+        row(
+            "SUBSCRIBE",
+            Imap2bis,
+            LOGGED_IN,
+            Parse(subscribe::subscribe),
+        ),
+        row("THREAD", Imap4, SELECTED, Parse(sort::thread)),
+        row("UID", Imap4, SELECTED, UidCommand),
+        row("UNSELECT", Imap4, SELECTED, Nothing(Command::Unselect)),
+        row(
+            "UNSUBSCRIBE",
+            Imap2bis,
+            LOGGED_IN,
+            Parse(subscribe::unsubscribe),
+        ),
     ]
 };
 
@@ -90,10 +113,9 @@ const fn row(
     name: &'static str,
     level: Level,
     states: States,
-    arguments: fn(&mut Cursor<'_>) -> Parsed<Command>,
-) -> Row {
-    let arguments = Arguments::Some(arguments);
-    Row {
+    arguments: ArgumentSyntax,
+) -> CommandRow {
+    CommandRow {
         name,
         level,
         states,
@@ -101,18 +123,8 @@ const fn row(
     }
 }
 
-const fn bare(name: &'static str, level: Level, states: States, command: Command) -> Row {
-    let arguments = Arguments::None(command);
-    Row {
-        name,
-        level,
-        states,
-        arguments,
-    }
-}
-
-/// The row of that name, in capitals or not.
-pub(super) fn row_of(name: &[u8]) -> Option<&'static Row> {
+/// Returns the row of the command of that name, in any case.
+pub(super) fn row_by_name(name: &[u8]) -> Option<&'static CommandRow> {
     ROWS.iter()
         .find(|row| row.name.as_bytes().eq_ignore_ascii_case(name))
 }

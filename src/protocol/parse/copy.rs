@@ -1,9 +1,10 @@
-//! COPY (RFC 1064 p. 13) and MOVE (RFC 6851).
+//! The arguments of COPY (RFC 1064 p. 13) and MOVE (RFC 6851).
+
+use crate::protocol::ast::{Command, CopyArguments};
 
 use super::cursor::{Cursor, Parsed};
-use super::mailbox::mailbox;
+use super::mailbox_name::mailbox;
 use super::sequence_set::sequence_set;
-use crate::protocol::ast::{Command, CopyArguments};
 
 /// ```text
 /// copy ::= "COPY" SP sequence SP mailbox                         RFC 1064 p. 24

@@ -1,35 +1,39 @@
 //! The tokens of a command: a cursor over its text, literals included.
 //!
-//! What a client may write differs between the protocols, but the differences can be told apart by
-//! looking, so one cursor reads them all:
+//! The syntax of tokens differs between the protocols, but not so much that one text could mean two
+//! things, so one cursor reads them all:
 //!
-//! - RFC 1064 has an atom go on to the next space or the end, and clients of all ages send passwords
-//!   with `*`, `(` or `]` in one. RFC 3501 lets it end at a parenthesis. Here it ends at `)` only inside
-//!   parentheses, and nowhere at `(`.
-//! - RFC 1064 has no way to quote `"` or `\`, RFC 3501 puts a backslash before them. A backslash before
-//!   anything else stands for itself.
-//! - Every literal, quoted string and number is bounded by the text, which the framer bounds.
+//! - In RFC 1064 an atom ends at the next space or at the end of the text, and clients of all ages send
+//!   passwords that contain `*`, `(` or `]` as atoms. In RFC 3501 an atom also ends at a parenthesis.
+//!   Here an atom ends at `)` inside parentheses only, and never at `(`.
+//! - RFC 1064 has no way to quote `"` or `\`; in RFC 3501 a backslash precedes them. A backslash before
+//!   any other character stands for itself.
+//! - Every literal, quoted string and number ends within the text, the length of which the framer limits.
 //!
-//! The cursor also keeps the level of what was read: see [`Cursor::needs`].
+//! The cursor also records the [`Level`] of what it has read: see [`Cursor::needs`].
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use super::literal::Announcement;
+use super::literal::LiteralAnnouncement;
 use crate::protocol::dialect::Level;
 
-/// What an argument comes to, or why it is refused, in words for the client. They never repeat what
-/// it sent: that may be a password.
+/// A parsed value, or the reason why the client's text is refused. The reason is sent to the client and
+/// repeats nothing of the text, which may contain a password.
 pub(crate) type Parsed<T> = Result<T, &'static str>;
 
-/// A place in the text of a command.
+/// A position in the text of a command.
 #[derive(Clone)]
 pub(crate) struct Cursor<'a> {
+    /// The text not read yet.
     rest: &'a [u8],
+    /// How many parentheses are open.
     parentheses: u32,
+    /// See [`Self::level`].
     level: Level,
-    trigger: Level,
+    /// See [`Self::client_level`].
+    client_level: Level,
 }
 
 impl<'a> Cursor<'a> {
@@ -38,62 +42,62 @@ impl<'a> Cursor<'a> {
             rest: text,
             parentheses: 0,
             level: Level::Imap2,
-            trigger: Level::Imap2,
+            client_level: Level::Imap2,
         }
     }
 
-    /// Notes that something was read which exists only from `level` on.
+    /// Records that the text needs `level`: no lower level has what was just read.
     pub(crate) fn needs(&mut self, level: Level) {
         self.level = self.level.max(level);
         self.hints_at(level);
     }
 
-    /// Notes that something was read which shows a client of that level, and is understood in all.
+    /// Records that the text shows a client of `level`, although every level accepts it.
     pub(crate) fn hints_at(&mut self, level: Level) {
-        self.trigger = self.trigger.max(level);
+        self.client_level = self.client_level.max(level);
     }
 
-    /// Notes that something of RFC 1730 was read, the IMAP4 before RFC 3501. It is understood at IMAP2bis
-    /// already, and so under a pin to IMAP2: fetchmail 6.4 takes a server that answers BAD to CAPABILITY
-    /// for one of RFC 1730, and could fetch nothing from one that has no `RFC822.TEXT.PEEK`.
+    /// Records that the text is of RFC 1730, the IMAP4 before RFC 3501. IMAP2bis accepts such text too, and
+    /// so does a dialect pinned to IMAP2: fetchmail 6.4 takes a server that answers CAPABILITY with BAD for
+    /// one of RFC 1730, and could fetch nothing if that server refused `RFC822.TEXT.PEEK`.
     pub(crate) fn needs_rfc_1730(&mut self) {
         self.needs(Level::Imap2bis);
         self.hints_at(Level::Imap4);
     }
 
-    /// The lowest level that has everything read so far.
+    /// Returns the lowest level that has everything read so far.
     pub(crate) fn level(&self) -> Level {
         self.level
     }
 
-    /// The level that the client has shown, not below [`Self::level`].
-    pub(crate) fn trigger(&self) -> Level {
-        self.trigger
+    /// Returns the level that the text read so far shows the client to speak; not below [`Self::level`].
+    pub(crate) fn client_level(&self) -> Level {
+        self.client_level
     }
 
-    /// The next octet.
+    /// Returns the next octet without consuming it.
     pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
-    /// All that is left, which is consumed.
+    /// Consumes and returns all that is left.
     pub(crate) fn take_rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)
     }
 
-    /// True if nothing but spaces is left.
+    /// True if only spaces are left.
     pub(crate) fn is_at_end(&self) -> bool {
         self.rest.iter().all(|&octet| octet == b' ')
     }
 
-    /// Nothing but spaces may be left.
+    /// Fails unless only spaces are left.
     pub(crate) fn end(&self) -> Parsed<()> {
         self.is_at_end()
             .then_some(())
             .ok_or("there is more than it takes")
     }
 
-    /// One or more spaces. The RFCs want exactly one, but none can begin an argument.
+    /// Consumes one or more spaces. The RFCs allow only one, but no argument begins with a space.
     pub(crate) fn space(&mut self) -> Parsed<()> {
         if self.skip_spaces() {
             Ok(())
@@ -104,33 +108,43 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Any number of spaces; true if there was one.
+    /// Consumes any number of spaces. True if there was one.
     pub(crate) fn skip_spaces(&mut self) -> bool {
         !self.take_while(|octet| octet == b' ').is_empty()
     }
 
-    /// That octet, if it is next.
+    /// Consumes `octet` if it is next. True if it was.
     pub(crate) fn eat(&mut self, octet: u8) -> bool {
         let rest = self.rest.strip_prefix(&[octet]);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
     }
 
-    /// `(`, if it is next.
+    /// Consumes `(` if it is next. True if it was.
     pub(crate) fn open(&mut self) -> bool {
         let opened = self.eat(b'(');
         self.parentheses += u32::from(opened);
         opened
     }
 
-    /// `)`, if it is next.
+    /// Consumes `)` if it is next. True if it was.
     pub(crate) fn close(&mut self) -> bool {
         let closed = self.eat(b')');
         self.parentheses = self.parentheses.saturating_sub(u32::from(closed));
         closed
     }
 
-    /// The octets up to the first that is not accepted.
+    /// Consumes `(`.
+    pub(crate) fn expect_open(&mut self) -> Parsed<()> {
+        self.open().then_some(()).ok_or("( was expected")
+    }
+
+    /// Consumes `)`.
+    pub(crate) fn expect_close(&mut self) -> Parsed<()> {
+        self.close().then_some(()).ok_or(") was expected")
+    }
+
+    /// Consumes the octets up to the first that `accept` rejects.
     pub(crate) fn take_while(&mut self, accept: impl Fn(u8) -> bool) -> &'a [u8] {
         let end = self.rest.iter().position(|&octet| !accept(octet));
         let (taken, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
@@ -138,12 +152,12 @@ impl<'a> Cursor<'a> {
         taken
     }
 
-    /// A word of the protocol: a command, an item, a search key.
+    /// Consumes a keyword of the protocol: the name of a command, an item or a search key. It may be empty.
     pub(crate) fn word(&mut self) -> &'a [u8] {
         self.take_while(|octet| octet.is_ascii_alphanumeric() || b".+-".contains(&octet))
     }
 
-    /// That word, if it is next.
+    /// Consumes `word`, in any case, if it is next. True if it was.
     pub(crate) fn eat_word(&mut self, word: &str) -> bool {
         let before = self.rest;
         let found = self.word().eq_ignore_ascii_case(word.as_bytes());
@@ -153,7 +167,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Elements between parentheses, separated by spaces.
+    /// Parses a list: elements between parentheses, separated by spaces, at most `at_most` of them.
     ///
     /// ```text
     /// "(" [element *(SP element)] ")"
@@ -204,7 +218,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A string argument, whatever it stands for.
+    /// Parses a string argument in any of its forms.
     ///
     /// ```text
     /// string  ::= atom / """" 1*character """" / literal         RFC 1064 p. 26
@@ -222,9 +236,9 @@ impl<'a> Cursor<'a> {
     /// An ATOM is a sequence of ASCII characters delimited by SP or CRLF.     RFC 1064 p. 8
     /// ```
     pub(crate) fn atom(&mut self) -> Parsed<&'a [u8]> {
-        let listed = self.parentheses > 0;
-        let atom =
-            self.take_while(|octet| octet > b' ' && octet != 0x7f && !(listed && octet == b')'));
+        let is_in_list = self.parentheses > 0;
+        let atom = self
+            .take_while(|octet| octet > b' ' && octet != 0x7f && !(is_in_list && octet == b')'));
         match self.peek() {
             _ if atom.is_empty() => Err("an argument is missing"),
             None | Some(b' ' | b')') => Ok(atom),
@@ -265,7 +279,7 @@ impl<'a> Cursor<'a> {
         Ok(string)
     }
 
-    /// What stands for itself inside a quoted string, up to the next `"` or `\`.
+    /// Consumes the octets of a quoted string up to the next `"` or `\`.
     fn unescaped(&mut self) -> Parsed<Cow<'a, [u8]>> {
         let end = memchr2(b'"', b'\\', self.rest).ok_or("a quoted string does not end")?;
         let (plain, rest) = self.rest.split_at(end);
@@ -289,12 +303,12 @@ impl<'a> Cursor<'a> {
         Ok(literal)
     }
 
-    /// `{n}` or `{n+}`.
-    pub(crate) fn announcement(&mut self) -> Parsed<Announcement> {
+    /// Parses the announcement of a literal, without the line end behind it.
+    pub(crate) fn announcement(&mut self) -> Parsed<LiteralAnnouncement> {
         const REASON: &str = "an argument must not begin with \"{\" unless it is a literal";
         let close = memchr(b'}', self.rest).ok_or(REASON)?;
         let (announcement, rest) = self.rest.split_at(close + 1);
-        let announcement = Announcement::parse(announcement).ok_or(REASON)?;
+        let announcement = LiteralAnnouncement::parse(announcement).ok_or(REASON)?;
         if !announcement.synchronizing {
             self.needs(Level::Imap4);
         }
@@ -318,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_of_all_kinds() {
+    fn reads_strings_in_all_forms() {
         let text = b"a*(]%\"\\b \"\" \"a\\\"b\\\\c\\d e)\" {4}\r\n\0\r\n\" z  {0+}\r\n";
         let want = [
             b"a*(]%\"\\b".as_slice(),
@@ -332,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_strings_are_not_copied() {
+    fn strings_without_escapes_are_not_copied() {
         let borrowed = |text: &'static [u8]| match Cursor::new(text).string() {
             Ok(Cow::Borrowed(_)) => true,
             Ok(Cow::Owned(_)) | Err(_) => false,
@@ -397,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_that_does_not_wait_is_imap4() {
+    fn a_non_synchronizing_literal_is_imap4() {
         for (text, level) in [("{1}\r\na", Level::Imap2), ("{1+}\r\na", Level::Imap4)] {
             let mut cursor = Cursor::new(text.as_bytes());
             assert!(cursor.string().is_ok());

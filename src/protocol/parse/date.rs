@@ -1,4 +1,4 @@
-//! Dates in SEARCH and APPEND, old and new.
+//! The dates of SEARCH and APPEND, in the forms of all protocols.
 
 use crate::types::date::{full_year, month_by_name};
 use crate::types::{DateTime, Day};
@@ -8,8 +8,8 @@ use super::cursor::{Cursor, Parsed};
 const NO_DATE: &str = "that is not a date (1-Oct-1987 is one)";
 const NO_DATE_TIME: &str = "that is not a date and time (\" 1-Oct-1987 12:00:00 +0000\" is one)";
 
-/// The day in a search. A time of day behind it is passed over, as RFC 1064 p. 26 calls any date a
-/// date with time but compares days only.
+/// Parses the day of a search key. A time of day behind it is ignored: the grammar of RFC 1064 p. 26 has a
+/// time in every date, but a search compares days only.
 ///
 /// ```text
 /// date      = date-text / DQUOTE date-text DQUOTE            RFC 3501 §9
@@ -24,7 +24,7 @@ pub(super) fn search_date(cursor: &mut Cursor<'_>) -> Parsed<Day> {
     Day::new(year, month, day).ok_or("there is no such day")
 }
 
-/// The internal date of an appended message.
+/// Parses the internal date of an appended message.
 ///
 /// ```text
 /// date-time     = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
@@ -43,7 +43,8 @@ type Ymd = (i16, i8, i8);
 /// Hour, minute, second.
 type Hms = (i8, i8, i8);
 
-/// Day, month and year, and what follows them. The day may be padded, the year have two digits.
+/// Parses day, month and year, and returns also what follows them. The day may be padded with a space; the
+/// year may have two digits.
 ///
 /// ```text
 /// date-day   = 1*2DIGIT
@@ -75,8 +76,8 @@ fn time_of_day(text: &[u8]) -> Option<(Hms, &[u8])> {
     Some(((small(hour)?, small(minute)?, small(second)?), rest))
 }
 
-/// Minutes east of Greenwich. No zone, or one that nobody knows, is taken for Greenwich itself, for a
-/// message is worth more than its time of day.
+/// Parses a zone and returns its minutes east of Greenwich. A missing or unknown zone is read as Greenwich,
+/// because refusing the message would lose more than its time of day.
 ///
 /// ```text
 /// zone = ("+" / "-") 4DIGIT            RFC 3501 §9, after a space
@@ -124,7 +125,8 @@ fn zone_by_name(name: &[u8]) -> i32 {
     60 * known.map_or_else(|| military_zone(name), |&(_, hours)| hours)
 }
 
-/// Hours east of a zone of one letter: A to M without J are east, N to Y west, Z is Greenwich.
+/// Returns the hours east of Greenwich of a zone of one letter: A to M without J lie east, N to Y west, Z is
+/// Greenwich itself.
 fn military_zone(name: &[u8]) -> i32 {
     let [letter] = name else { return 0 };
     let after = |first: u8| i32::from(letter.to_ascii_uppercase() - first);
@@ -136,14 +138,14 @@ fn military_zone(name: &[u8]) -> i32 {
     }
 }
 
-/// One to four digits, and what follows them.
+/// Splits off one to four digits.
 fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|octet| !octet.is_ascii_digit());
     let (digits, rest) = text.split_at(end.unwrap_or(text.len()));
     (1..=4).contains(&digits.len()).then_some((digits, rest))
 }
 
-/// The value of at most four digits.
+/// Returns the value of at most four digits.
 fn value(digits: &[u8]) -> i16 {
     digits
         .iter()
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn days_in_all_forms() {
+    fn reads_days_in_all_forms() {
         let want = Day::new(1987, 10, 1).ok_or("");
         for text in [
             "1-OCT-87",
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_time_in_all_zones() {
+    fn reads_one_time_in_all_zones() {
         for text in [
             " 9-Jun-1988 12:55:43 -0700",
             "09-Jun-88 12:55:43-PDT",

@@ -1,171 +1,35 @@
-//! The arguments of FETCH and PARTIAL: message data items and sections.
+//! The arguments of FETCH and PARTIAL: message data items and modifiers.
+
+use crate::protocol::ast::{
+    Command, FetchArguments, FetchItem, FetchModifiers, PLAIN_ITEMS, PartialArguments,
+};
+use crate::protocol::dialect::Level;
 
 use super::cursor::{Cursor, Parsed};
-use super::mod_sequence::fetch_modifiers;
+use super::mod_sequence::mod_sequence;
+use super::section::{binary_section, body_section};
 use super::sequence_set::sequence_set;
-use crate::protocol::ast::{Command, FetchArguments, PartialArguments};
-use crate::protocol::dialect::Level;
 
 /// Most items in one FETCH.
 const MAX_ITEMS: usize = 100;
-/// Deepest part, as deep as messages are looked into.
-const MAX_DEPTH: usize = 32;
-/// Most header fields named in one section.
-const MAX_FIELDS: usize = 200;
+/// Most modifiers in one pair of parentheses.
+const MAX_MODIFIERS: usize = 10;
 
-/// A message data item (RFC 1064 p. 11-12, RFC 3501 §6.4.5).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FetchItem {
-    /// The envelope.
-    Envelope,
-    /// The flags.
-    Flags,
-    /// When the message came in.
-    InternalDate,
-    /// The whole message; sets `\Seen`, unless it is only peeked at (RFC 1730 p. 31).
-    Rfc822 {
-        /// `\Seen` stays as it is.
-        peek: bool,
-    },
-    /// Its header, with the blank line that ends it.
-    Rfc822Header,
-    /// What follows the header; sets `\Seen`, unless it is only peeked at (RFC 1730 p. 32).
-    Rfc822Text {
-        /// `\Seen` stays as it is.
-        peek: bool,
-    },
-    /// How many octets the message has.
-    Rfc822Size,
-    /// The structure of its parts, without extension data.
-    Body,
-    /// The structure of its parts, with extension data.
-    BodyStructure,
-    /// The mod-sequence (RFC 7162 §3.1.4.2).
-    ModSeq,
-    /// The unique identifier.
-    Uid,
-    /// A part of the message.
-    Section(Section),
-    /// A part of the message, with its transfer encoding undone (RFC 3516).
-    Binary(Section),
-    /// How many octets that has.
-    BinarySize(Section),
-}
-
-/// Which part of a message, and how much of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Section {
-    /// `\Seen` stays as it is.
-    pub peek: bool,
-    /// The numbers of the part, outermost first, none of them 0; empty for the message itself.
-    pub part: Vec<u32>,
-    /// What of the part.
-    pub text: SectionText,
-    /// Where to begin, counted from 0, and how many octets (not 0) at most.
-    pub partial: Option<(u32, u32)>,
-    /// The name of the item in the answer, such as `BODY[1.TEXT]<0>`.
-    pub as_written: Vec<u8>,
-}
-
-/// What of a part (RFC 3501 §9 `section-text`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SectionText {
-    /// Its content; of the message itself: header and text.
-    All,
-    /// The header of the message that it is.
-    Header,
-    /// Part 0 of it, which is how IMAP2bis writes the header of the message that it is. A part that is
-    /// no message has its MIME header there, which IMAP2bis has no other name for.
-    Part0,
-    /// Some fields of that header, and the blank line.
-    HeaderFields {
-        /// All but these fields.
-        not: bool,
-        /// Names of fields, as written.
-        names: Vec<Vec<u8>>,
-    },
-    /// The text of the message that it is.
-    Text,
-    /// The MIME header of the part, which is not the message itself.
-    Mime,
-}
-
-use FetchItem as Item;
-
-/// The items without an argument, and the level that has them.
-static ITEMS: [(&str, Level, FetchItem); 13] = [
-    ("ENVELOPE", Level::Imap2, Item::Envelope),
-    ("FLAGS", Level::Imap2, Item::Flags),
-    ("INTERNALDATE", Level::Imap2, Item::InternalDate),
-    ("RFC822", Level::Imap2, Item::Rfc822 { peek: false }),
-    ("RFC822.HEADER", Level::Imap2, Item::Rfc822Header),
-    (
-        "RFC822.TEXT",
-        Level::Imap2,
-        Item::Rfc822Text { peek: false },
-    ),
-    ("RFC822.SIZE", Level::Imap2, Item::Rfc822Size),
-    ("RFC822.PEEK", Level::Imap2bis, Item::Rfc822 { peek: true }),
-    (
-        "RFC822.TEXT.PEEK",
-        Level::Imap2bis,
-        Item::Rfc822Text { peek: true },
-    ),
-    ("BODY", Level::Imap2bis, Item::Body),
-    ("BODYSTRUCTURE", Level::Imap4, Item::BodyStructure),
-    ("MODSEQ", Level::Imap4, Item::ModSeq),
-    ("UID", Level::Imap4, Item::Uid),
-];
-
-/// FAST, ALL and FULL each begin with the items of the one before (RFC 1064 p. 11, RFC 3501 §6.4.5).
+/// The items of the macro FULL. Those of FAST and ALL are its beginning (RFC 1064 p. 11, RFC 3501 §6.4.5).
 const FULL: [FetchItem; 5] = [
-    Item::Flags,
-    Item::InternalDate,
-    Item::Rfc822Size,
-    Item::Envelope,
-    Item::Body,
+    FetchItem::Flags,
+    FetchItem::InternalDate,
+    FetchItem::Rfc822Size,
+    FetchItem::Envelope,
+    FetchItem::Body,
 ];
 
+/// The macros: name, first level that has it, and how many items of [`FULL`] it stands for.
 static MACROS: [(&str, Level, usize); 3] = [
     ("FAST", Level::Imap2, 3),
     ("ALL", Level::Imap2, 4),
     ("FULL", Level::Imap2bis, 5),
 ];
-
-impl FetchItem {
-    /// The name of the item in the answer, where a text that was peeked at has the name of any other
-    /// (RFC 1730 p. 50-51).
-    pub(crate) fn name(&self) -> &[u8] {
-        match self {
-            Self::Section(section) | Self::Binary(section) | Self::BinarySize(section) => {
-                &section.as_written
-            }
-            Self::Rfc822 { .. } => b"RFC822",
-            Self::Rfc822Text { .. } => b"RFC822.TEXT",
-            plain => {
-                let known = ITEMS.iter().find(|(_, _, item)| item == plain);
-                known.map_or(b"", |(name, _, _)| name.as_bytes())
-            }
-        }
-    }
-
-    /// True if fetching it sets `\Seen` (RFC 1176 p. 15, RFC 3501 §6.4.5).
-    pub(crate) fn sets_seen(&self) -> bool {
-        match self {
-            Self::Rfc822 { peek } | Self::Rfc822Text { peek } => !peek,
-            Self::Section(section) | Self::Binary(section) => !section.peek,
-            _ => false,
-        }
-    }
-
-    /// True if it is a piece of the message, which can be fetched in part.
-    fn is_text(&self) -> bool {
-        matches!(
-            self,
-            Self::Rfc822 { .. } | Self::Rfc822Header | Self::Rfc822Text { .. } | Self::Section(_)
-        )
-    }
-}
 
 /// ```text
 /// fetch ::= "FETCH" SP sequence SP ("ALL" / "FULL" / "FAST" / fetch_att / "(" 1#fetch_att ")")
@@ -184,7 +48,7 @@ pub(super) fn fetch(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     }))
 }
 
-/// The numbers count from 1 (RFC 2062 p. 3).
+/// Octets are counted from 1 (RFC 2062 p. 3).
 ///
 /// ```text
 /// partial ::= "PARTIAL" SPACE nz_number SPACE fetch_text_old SPACE number SPACE number
@@ -239,181 +103,60 @@ fn fetch_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
 fn fetch_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
     if cursor.peek() == Some(b'[') {
         return match name.to_ascii_uppercase().as_slice() {
-            b"BINARY" => binary(cursor, "BINARY[", false).map(Item::Binary),
-            b"BINARY.PEEK" => binary(cursor, "BINARY[", true).map(Item::Binary),
-            b"BINARY.SIZE" => binary(cursor, "BINARY.SIZE[", true).map(Item::BinarySize),
-            _ => section_item(cursor, name),
+            b"BODY" => body_section(cursor, false).map(FetchItem::Section),
+            b"BODY.PEEK" => body_section(cursor, true).map(FetchItem::Section),
+            b"BINARY" => binary_section(cursor, "BINARY[", false).map(FetchItem::Binary),
+            b"BINARY.PEEK" => binary_section(cursor, "BINARY[", true).map(FetchItem::Binary),
+            b"BINARY.SIZE" => {
+                binary_section(cursor, "BINARY.SIZE[", true).map(FetchItem::BinarySize)
+            }
+            _ => Err("only BODY and BODY.PEEK have sections"),
         };
     }
-    let known = ITEMS
+    let known = PLAIN_ITEMS
         .iter()
         .find(|(known, _, _)| known.as_bytes().eq_ignore_ascii_case(name));
     let (_, level, item) = known.ok_or("there is no such message data item")?;
     cursor.needs(*level);
-    if let Item::Rfc822 { peek: true } | Item::Rfc822Text { peek: true } = item {
+    if let FetchItem::Rfc822 { peek: true } | FetchItem::Rfc822Text { peek: true } = item {
         cursor.needs_rfc_1730();
     }
     Ok(item.clone())
 }
 
-fn section_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
-    let peek = name.eq_ignore_ascii_case(b"BODY.PEEK");
-    if peek {
-        cursor.needs(Level::Imap4);
-    } else if !name.eq_ignore_ascii_case(b"BODY") {
-        return Err("only BODY and BODY.PEEK have sections");
-    }
-    let mut section = Section {
-        peek,
-        part: Vec::new(),
-        text: SectionText::All,
-        partial: None,
-        as_written: b"BODY[".to_vec(),
-    };
-    cursor.eat(b'[');
-    section_spec(cursor, &mut section)?;
-    end_section(cursor, &mut section)?;
-    Ok(Item::Section(section))
-}
-
-fn end_section(cursor: &mut Cursor<'_>, section: &mut Section) -> Parsed<()> {
-    if !cursor.eat(b']') {
-        return Err("a section does not end");
-    }
-    section.as_written.push(b']');
-    if cursor.peek() == Some(b'<') {
-        let range = byte_range(cursor)?;
-        write_number(&mut section.as_written, ("<", range.0, ">"));
-        section.partial = Some(range);
-    }
-    Ok(())
-}
-
 /// ```text
-/// fetch-att      =/ "BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary
-/// section-binary = "[" [section-part] "]"                                RFC 3516 §7
+/// fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"
+/// fetch-modifier  = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"
 /// ```
-fn binary(cursor: &mut Cursor<'_>, name: &str, peek: bool) -> Parsed<Section> {
-    let mut section = Section {
-        peek,
-        part: Vec::new(),
-        text: SectionText::All,
-        partial: None,
-        as_written: name.into(),
-    };
-    cursor.needs(Level::Imap4);
-    cursor.eat(b'[');
-    section_spec(cursor, &mut section)?;
-    if section.text != SectionText::All {
-        return Err("only parts can be decoded");
-    }
-    end_section(cursor, &mut section)?;
-    if section.partial.is_some() && name == "BINARY.SIZE[" {
-        return Err("a size is not fetched in part");
-    }
-    Ok(section)
-}
-
-/// A part 0 is the header of what the numbers before it lead to.
-///
-/// ```text
-/// section-spec = section-msgtext / (section-part ["." section-text])      RFC 3501 §9
-/// section-part = nz-number *("." nz-number)
-/// section_old ::= "[" (number ["." number]) "]"                           RFC 2062 p. 7
-/// ```
-fn section_spec(cursor: &mut Cursor<'_>, section: &mut Section) -> Parsed<()> {
-    cursor.needs(Level::Imap2bis);
-    if cursor.peek() == Some(b']') {
-        cursor.needs(Level::Imap4);
-        return Ok(());
-    }
-    while cursor.peek().is_some_and(|octet| octet.is_ascii_digit()) {
-        let number = cursor.number()?;
-        write_number(&mut section.as_written, ("", number, ""));
-        if number == 0 {
-            section.text = SectionText::Part0;
-            return Ok(());
-        }
-        if section.part.len() == MAX_DEPTH {
-            return Err("that part is too deep");
-        }
-        section.part.push(number);
-        if !cursor.eat(b'.') {
-            return Ok(());
-        }
-        section.as_written.push(b'.');
+fn fetch_modifiers(cursor: &mut Cursor<'_>) -> Parsed<FetchModifiers> {
+    let mut modifiers = FetchModifiers::default();
+    if cursor.is_at_end() {
+        return Ok(modifiers);
     }
     cursor.needs(Level::Imap4);
-    section_text(cursor, section)
-}
-
-/// ```text
-/// section-text    = section-msgtext / "MIME"
-/// section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
-/// ```
-fn section_text(cursor: &mut Cursor<'_>, section: &mut Section) -> Parsed<()> {
-    let word = cursor.word().to_ascii_uppercase();
-    section.as_written.extend_from_slice(&word);
-    section.text = match &word[..] {
-        b"HEADER" => SectionText::Header,
-        b"TEXT" => SectionText::Text,
-        b"MIME" if section.part.is_empty() => return Err("MIME is of a part"),
-        b"MIME" => SectionText::Mime,
-        b"HEADER.FIELDS" => header_fields(cursor, false, &mut section.as_written)?,
-        b"HEADER.FIELDS.NOT" => header_fields(cursor, true, &mut section.as_written)?,
-        _ => return Err("there is no such section"),
-    };
-    Ok(())
-}
-
-/// ```text
-/// header-list     = "(" header-fld-name *(SP header-fld-name) ")"
-/// header-fld-name = astring
-/// ```
-fn header_fields(cursor: &mut Cursor<'_>, not: bool, name: &mut Vec<u8>) -> Parsed<SectionText> {
     cursor.space()?;
-    let names = cursor.list(MAX_FIELDS, field_name)?;
-    if names.is_empty() {
-        return Err("no header field is named");
+    cursor.list(MAX_MODIFIERS, |cursor| {
+        if cursor.eat_word("CHANGEDSINCE") {
+            cursor.space()?;
+            modifiers.changed_since = Some(mod_sequence(cursor)?);
+        } else if cursor.eat_word("VANISHED") {
+            modifiers.vanished = true;
+        } else {
+            return Err("there is no such modifier");
+        }
+        Ok(())
+    })?;
+    if modifiers.vanished && modifiers.changed_since.is_none() {
+        return Err("VANISHED goes with CHANGEDSINCE");
     }
-    name.extend_from_slice(b" (");
-    name.extend_from_slice(&names.join(&b' '));
-    name.push(b')');
-    Ok(SectionText::HeaderFields { not, names })
-}
-
-/// The name of a header field is printable and has no colon (RFC 822 §3.2). The characters that would
-/// have to be quoted in the answer occur in none.
-pub(super) fn field_name(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
-    let name = cursor.string()?;
-    let is_name = |octet: &u8| octet.is_ascii_graphic() && !b":(){%*\"\\]".contains(octet);
-    if name.is_empty() || !name.iter().all(is_name) {
-        return Err("that is not the name of a header field");
-    }
-    Ok(name.into_owned())
-}
-
-/// ```text
-/// "<" number "." nz-number ">"
-/// ```
-fn byte_range(cursor: &mut Cursor<'_>) -> Parsed<(u32, u32)> {
-    const REASON: &str = "a range of octets is written <start.count>";
-    cursor.needs(Level::Imap4);
-    cursor.eat(b'<');
-    let start = cursor.number()?;
-    cursor.eat(b'.').then_some(()).ok_or(REASON)?;
-    let count = cursor.nonzero()?;
-    cursor.eat(b'>').then_some(()).ok_or(REASON)?;
-    Ok((start, count))
-}
-
-fn write_number(out: &mut Vec<u8>, (before, number, after): (&str, u32, &str)) {
-    out.extend_from_slice(format!("{before}{number}{after}").as_bytes());
+    Ok(modifiers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::ast::SectionText;
+    use crate::protocol::parse::section::MAX_DEPTH;
 
     fn parse(text: &str) -> Parsed<(Level, Vec<FetchItem>)> {
         let mut cursor = Cursor::new(text.as_bytes());
@@ -426,7 +169,7 @@ mod tests {
     fn written(items: &[FetchItem]) -> String {
         let item = |item: &FetchItem| {
             let name = String::from_utf8(item.name().to_vec()).expect("ASCII");
-            let (Item::Section(section) | Item::Binary(section)) = item else {
+            let (FetchItem::Section(section) | FetchItem::Binary(section)) = item else {
                 return name;
             };
             let name = match section.partial {
@@ -474,9 +217,9 @@ mod tests {
     }
 
     #[test]
-    fn sections_in_detail() {
+    fn section_fields() {
         let section = |text: &str| match parse(text).expect(text).1.remove(0) {
-            Item::Section(section) => section,
+            FetchItem::Section(section) => section,
             other => panic!("{other:?}"),
         };
         let old = section("BODY[2.0]");
@@ -491,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_rfc_1730() {
+    fn peek_items_of_rfc_1730_show_an_imap4_client() {
         for (text, name) in [
             ("RFC822.PEEK", "RFC822"),
             ("rfc822.text.peek", "RFC822.TEXT"),
@@ -499,13 +242,21 @@ mod tests {
             let mut cursor = Cursor::new(text.as_bytes());
             let items = fetch_items(&mut cursor).expect(text);
             assert_eq!(items[0].name(), name.as_bytes());
-            assert_eq!(cursor.level(), Level::Imap2bis, "a pin to IMAP2 takes it");
-            assert_eq!(cursor.trigger(), Level::Imap4, "no older client says it");
+            assert_eq!(
+                cursor.level(),
+                Level::Imap2bis,
+                "a dialect pinned to IMAP2 accepts it"
+            );
+            assert_eq!(
+                cursor.client_level(),
+                Level::Imap4,
+                "no older client sends it"
+            );
         }
     }
 
     #[test]
-    fn macros() {
+    fn macros_expand() {
         for (name, level, want) in [
             ("fast", Level::Imap2, "FLAGS INTERNALDATE RFC822.SIZE"),
             (
@@ -571,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sets_seen() {
+    fn texts_set_seen_unless_peeked_at() {
         let seen = |text: &str| parse(text).expect(text).1.iter().any(FetchItem::sets_seen);
         for text in ["RFC822", "RFC822.TEXT", "BODY[1]", "BODY[]", "BODY[0]"] {
             assert!(seen(text), "{text}");
@@ -586,6 +337,28 @@ mod tests {
             "UID",
         ] {
             assert!(!seen(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_modifiers() {
+        let parse = |text: &str| {
+            let mut cursor = Cursor::new(text.as_bytes());
+            let modifiers = fetch_modifiers(&mut cursor)?;
+            cursor.end()?;
+            Ok::<_, &str>((modifiers.changed_since, modifiers.vanished))
+        };
+        assert_eq!(parse(""), Ok((None, false)));
+        assert_eq!(parse(" (CHANGEDSINCE 12345)"), Ok((Some(12345), false)));
+        assert_eq!(parse(" (changedsince 1 vanished)"), Ok((Some(1), true)));
+        for text in [
+            " (VANISHED)",
+            " (CHANGEDSINCE 0)",
+            " (CHANGEDSINCE)",
+            " (X 1)",
+            " x",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 }

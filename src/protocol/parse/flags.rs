@@ -1,13 +1,13 @@
-//! Flags as arguments.
+//! Flags as arguments of STORE and APPEND.
 
 use crate::types::{FlagList, Flags, Keyword};
 
 use super::cursor::{Cursor, Parsed};
 
-/// More keywords than any mailbox can hold, fewer than would take long to compare with each other.
+/// Most keywords in one list: more than any mailbox can have, few enough to compare each with all others.
 const MAX_KEYWORDS: usize = 100;
 
-/// Flags in parentheses, perhaps none.
+/// Parses flags in parentheses, which may be none.
 ///
 /// ```text
 /// flag-list = "(" [flag *(SP flag)] ")"                       RFC 3501 §9
@@ -18,7 +18,7 @@ pub(super) fn flag_list(cursor: &mut Cursor<'_>) -> Parsed<FlagList> {
     Ok(flags)
 }
 
-/// Flags with or without parentheses, up to the end. c-client sends both forms.
+/// Parses flags with or without parentheses, up to the end of the command. c-client sends both forms.
 ///
 /// ```text
 /// flag_list      ::= ATOM / "(" 1#ATOM ")"                    RFC 1064 p. 25
@@ -50,8 +50,8 @@ fn flag(cursor: &mut Cursor<'_>, flags: &mut FlagList) -> Parsed<()> {
     }
 }
 
-/// `\Recent` cannot be set, but clients that copy flags from one message to another name it: it is
-/// passed over.
+/// Adds a system flag. `\Recent` is ignored: it cannot be set, but clients that copy the flags of one
+/// message to another send it.
 fn system_flag(name: &[u8], flags: &mut FlagList) -> Parsed<()> {
     let flag = Flags::by_name(name).ok_or("there is no system flag of that name")?;
     flags.system = flags.system.with(flag.without(Flags::RECENT));

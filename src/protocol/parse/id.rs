@@ -1,12 +1,10 @@
-//! The arguments of ID (RFC 2971): what programs say of themselves.
+//! The arguments of ID (RFC 2971).
 
-use super::cursor::{Cursor, Parsed};
 use crate::protocol::ast::Command;
 
-/// What a program says of itself: the name of each field, and its value.
-pub(crate) type IdFields = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+use super::cursor::{Cursor, Parsed};
 
-/// Most fields; RFC 2971 §3.3 allows 30.
+/// Most fields in one ID. RFC 2971 §3.3 allows 30.
 const MAX_FIELDS: usize = 100;
 
 /// ```text
@@ -33,6 +31,7 @@ fn field(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, Option<Vec<u8>>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::ast::IdFields;
 
     fn parse(text: &str) -> Parsed<IdFields> {
         let mut cursor = Cursor::new(text.as_bytes());
@@ -45,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn fields() {
+    fn field_values_are_strings_or_nil() {
         assert_eq!(parse("NIL"), Ok(Vec::new()));
         assert_eq!(parse("()"), Ok(Vec::new()));
         let want = vec![

@@ -1,68 +1,17 @@
-//! LIST and LSUB (RFC 3501 §6.3.8-6.3.9), with the options of the extended LIST command (RFC 5258;
-//! STATUS of RFC 5819, SPECIAL-USE of RFC 6154).
+//! The arguments of LIST and LSUB (RFC 3501 §6.3.8-6.3.9), with the options of the extended LIST command
+//! (RFC 5258; STATUS of RFC 5819, SPECIAL-USE of RFC 6154).
+
+use crate::protocol::ast::{Command, ListArguments, ListKind, ListReturns, ListSelection};
 
 use super::cursor::{Cursor, Parsed};
-use super::mailbox::{StatusItem, mailbox, status_items};
-use crate::protocol::ast::Command;
-use crate::protocol::encode::ListKind;
+use super::mailbox_name::mailbox;
+use super::status::status_items;
 
-/// More than there are options, for the sake of clients that repeat themselves (RFC 5258 §3: once counts).
+/// Most options in one list. More than there are, for clients that repeat themselves (RFC 5258 §3: once
+/// counts).
 const MAX_OPTIONS: usize = 20;
-/// Every name is compared with all of them.
+/// Most patterns in one command. Each name is compared with all of them.
 const MAX_PATTERNS: usize = 20;
-
-/// What LIST or LSUB asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ListArguments {
-    /// Which of the two it is.
-    pub kind: ListKind,
-    /// What to put in front of the patterns.
-    pub reference: Vec<u8>,
-    /// See [`crate::protocol::Pattern::list`]; a name has to match one of them.
-    pub patterns: Vec<Vec<u8>>,
-    /// Which of the names that match.
-    pub selection: ListSelection,
-    /// What to tell of them.
-    pub returns: ListReturns,
-    /// It is an extended LIST command: one that RFC 3501 does not have.
-    pub is_extended: bool,
-}
-
-/// The selection options. REMOTE is not among them: there are no remote mailboxes to add.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ListSelection {
-    /// Names that are subscribed to, whether there is such a mailbox or not.
-    pub subscribed: bool,
-    /// Mailboxes that have a special use.
-    pub special_use: bool,
-    /// Names above such names, too (RECURSIVEMATCH).
-    pub recursive: bool,
-}
-
-impl ListSelection {
-    /// The names of the options that restrict, as CHILDINFO tells them.
-    pub(crate) fn criteria(self) -> impl Iterator<Item = &'static str> {
-        [
-            (self.subscribed, "SUBSCRIBED"),
-            (self.special_use, "SPECIAL-USE"),
-        ]
-        .into_iter()
-        .filter_map(|(is_set, name)| is_set.then_some(name))
-    }
-}
-
-/// The return options.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ListReturns {
-    /// Whether there are mailboxes below.
-    pub children: bool,
-    /// Special uses.
-    pub special_use: bool,
-    /// Facts of the mailboxes; none if it is empty.
-    pub status: Vec<StatusItem>,
-    /// Whether the name is subscribed to.
-    pub subscribed: bool,
-}
 
 /// ```text
 /// list        = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]
@@ -101,15 +50,15 @@ pub(super) fn list(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         patterns,
         selection,
         returns: match is_extended {
-            true => implied(returns.unwrap_or_default(), selection),
-            false => of_plain_list(),
+            true => with_implied(returns.unwrap_or_default(), selection),
+            false => plain_list_returns(),
         },
         is_extended,
     }))
 }
 
-/// What is told without being asked for: RFC 3348 §3, RFC 6154 §2.
-fn of_plain_list() -> ListReturns {
+/// Returns what the responses to a plain LIST contain (RFC 3348 §3, RFC 6154 §2).
+fn plain_list_returns() -> ListReturns {
     ListReturns {
         children: true,
         special_use: true,
@@ -117,8 +66,8 @@ fn of_plain_list() -> ListReturns {
     }
 }
 
-/// What is selected for is told (RFC 5258 §3.1, RFC 6154 §2).
-fn implied(returns: ListReturns, selection: ListSelection) -> ListReturns {
+/// Adds the options that the selection implies (RFC 5258 §3.1, RFC 6154 §2).
+fn with_implied(returns: ListReturns, selection: ListSelection) -> ListReturns {
     ListReturns {
         special_use: returns.special_use || selection.special_use,
         subscribed: returns.subscribed || selection.subscribed,
@@ -150,7 +99,8 @@ pub(super) fn lsub(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// list-select-opts = "(" [list-select-opt *(SP list-select-opt)] ")"
 /// list-select-opt  = "SUBSCRIBED" / "SPECIAL-USE" / "REMOTE" / "RECURSIVEMATCH"
 /// ```
-/// RECURSIVEMATCH needs an option that restricts beside it.
+///
+/// RECURSIVEMATCH is legal only beside an option that restricts the selection.
 fn selection(cursor: &mut Cursor<'_>) -> Parsed<ListSelection> {
     let mut selection = ListSelection::default();
     cursor.list(MAX_OPTIONS, |cursor| {
@@ -200,6 +150,7 @@ fn returns(cursor: &mut Cursor<'_>) -> Parsed<ListReturns> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::ast::StatusItem;
 
     fn parse(text: &str) -> Parsed<ListArguments> {
         let mut cursor = Cursor::new(text.as_bytes());
@@ -212,19 +163,19 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_command() {
+    fn a_plain_list_returns_children_and_special_uses() {
         for text in ["\"\" a.%", "\"\" \"a.%\"  ", "{0}\r\n a.%"] {
             let plain = parse(text).expect(text);
             assert!(plain.reference.is_empty());
             assert_eq!(plain.patterns, [b"a.%".to_vec()]);
             assert_eq!(plain.selection, ListSelection::default());
-            assert_eq!(plain.returns, of_plain_list());
+            assert_eq!(plain.returns, plain_list_returns());
             assert!(!plain.is_extended);
         }
     }
 
     #[test]
-    fn three_ways_to_be_extended() {
+    fn each_new_argument_makes_the_command_extended() {
         for text in ["() a b", "a (b)", "a b RETURN ()", "() a (b) return ()"] {
             let extended = parse(text).expect(text);
             assert!(extended.is_extended, "{text}");
@@ -234,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn options() {
+    fn reads_options() {
         let text = "(remote SUBSCRIBED subscribed RecursiveMatch) \"\" (INBOX \"a b\" x%) \
                     RETURN (CHILDREN STATUS (UNSEEN MESSAGES) SPECIAL-USE)";
         let all = parse(text).expect("a command");
@@ -262,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn refused() {
+    fn refused_arguments() {
         for text in [
             "",
             "\"\"",

@@ -1,123 +1,30 @@
 //! The arguments of SEARCH.
 //!
-//! The keys form a tree, and the tree is bounded: in depth, because it is walked by recursion, and in
-//! size. OR takes two keys and is written before them, so that an alternative of ten addresses comes as
-//! nine ORs nested in each other; such a chain is read flat, into one [`SearchKey::Or`].
+//! Search keys form a tree. Its depth is bounded, because it is walked by recursion, and so is its size. OR
+//! takes two keys and precedes them, so that a client writes an alternative of ten addresses as nine ORs
+//! nested in one another; such a chain is parsed without recursion, into one [`SearchKey::Or`].
 
 use std::borrow::Cow;
 
-use crate::types::{Day, Flags, Keyword, MessageSet};
+use crate::protocol::ast::{
+    Command, DateComparison, DateField, SearchArguments, SearchKey, SearchReturn,
+};
+use crate::protocol::dialect::Level;
+use crate::types::Flags;
 
 use super::cursor::{Cursor, Parsed};
 use super::date::search_date;
-use super::fetch::field_name;
 use super::flags::keyword;
-use super::mod_sequence::search_modseq;
+use super::header_field::field_name;
+use super::mod_sequence::search_mod_sequence;
 use super::sequence_set::sequence_set;
-use crate::protocol::ast::{Command, SearchArguments};
-use crate::protocol::dialect::Level;
 
 /// Deepest nesting of NOT, OR and parentheses.
 const MAX_DEPTH: usize = 8;
-/// Most keys in one search: more than people and programs write, little enough to be tried on each
-/// message.
+/// Most keys in one search: more than people and programs write, few enough to be tried on each message.
 const MAX_KEYS: usize = 1000;
-
-/// A search key: what a message must be like (RFC 1064 p. 13-14, RFC 3501 §6.4.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SearchKey {
-    /// Every message.
-    All,
-    /// All keys hold.
-    And(Vec<Self>),
-    /// One of the keys holds.
-    Or(Vec<Self>),
-    /// The key does not hold.
-    Not(Box<Self>),
-    /// The system flag, `\Recent` included, is set or is not.
-    Flag {
-        /// One flag.
-        flag: Flags,
-        /// It must be set.
-        set: bool,
-    },
-    /// The keyword is set or is not.
-    Keyword {
-        /// Its name.
-        keyword: Keyword,
-        /// It must be set.
-        set: bool,
-    },
-    /// A header field contains the string; if it is empty, there is such a field.
-    Header {
-        /// The name of the field.
-        field: Vec<u8>,
-        /// Octets in the search's charset.
-        text: Vec<u8>,
-    },
-    /// The text of the message contains the string.
-    Body(Vec<u8>),
-    /// The header or the text of the message contains the string.
-    Text(Vec<u8>),
-    /// The message is of some time.
-    Date {
-        /// Which of its dates.
-        of: DateOf,
-        /// How it lies to the day.
-        when: When,
-        /// The day.
-        day: Day,
-    },
-    /// The message has more octets.
-    Larger(u32),
-    /// Its mod-sequence is that or greater (RFC 7162 §3.1.5).
-    ModSeq(u64),
-    /// The message has fewer octets.
-    Smaller(u32),
-    /// Its internal date lies at least so many seconds back (RFC 5032).
-    Older(u32),
-    /// Its internal date lies at most so many seconds back (RFC 5032).
-    Younger(u32),
-    /// Its number is in the set.
-    Numbers(MessageSet),
-    /// Its unique identifier is in the set.
-    Uids(MessageSet),
-}
-
-/// Which date of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DateOf {
-    /// The internal date.
-    Internal,
-    /// The Date field of its header.
-    Sent,
-}
-
-/// How a date lies to a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum When {
-    /// Earlier.
-    Before,
-    /// The same.
-    On,
-    /// The same or later.
-    Since,
-}
-
-/// What an extended search is to return (RFC 4731 §3.1, RFC 5182 §2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct SearchReturn {
-    /// The least number.
-    pub min: bool,
-    /// The greatest number.
-    pub max: bool,
-    /// All numbers.
-    pub all: bool,
-    /// How many there are.
-    pub count: bool,
-    /// What was found is kept, to be named by `$`.
-    pub save: bool,
-}
+/// Most options behind RETURN: each of them twice.
+const MAX_OPTIONS: usize = 10;
 
 /// ```text
 /// search = "SEARCH" [search-return-opts] [SP "CHARSET" SP astring] 1*(SP search-key)
@@ -132,7 +39,7 @@ pub(super) fn search(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         true => Some(charset(cursor)?),
         false => None,
     };
-    let keys = keys(cursor)?;
+    let keys = search_keys(cursor)?;
     Ok(Command::Search(SearchArguments {
         uid: false,
         returns,
@@ -141,14 +48,12 @@ pub(super) fn search(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     }))
 }
 
-/// Most options after RETURN: each of them twice.
-const MAX_OPTIONS: usize = 10;
-
 /// ```text
 /// search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
 /// search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"  RFC 4731 §4, RFC 5182 §3
 /// ```
-/// No option at all means ALL.
+///
+/// The empty list means ALL.
 fn returns(cursor: &mut Cursor<'_>) -> Parsed<SearchReturn> {
     cursor.needs(Level::Imap4);
     cursor.space()?;
@@ -170,13 +75,13 @@ fn returns(cursor: &mut Cursor<'_>) -> Parsed<SearchReturn> {
     Ok(returns)
 }
 
-/// The keys up to the end of the command, at least one.
-pub(super) fn keys(cursor: &mut Cursor<'_>) -> Parsed<Vec<SearchKey>> {
-    let mut program = Program { keys: 0 };
-    let mut keys = vec![program.key(cursor, MAX_DEPTH)?];
+/// Parses the keys up to the end of the command, at least one.
+pub(super) fn search_keys(cursor: &mut Cursor<'_>) -> Parsed<Vec<SearchKey>> {
+    let mut parser = KeyParser { count: 0 };
+    let mut keys = vec![parser.key(cursor, MAX_DEPTH)?];
     while !cursor.is_at_end() {
         cursor.space()?;
-        keys.push(program.key(cursor, MAX_DEPTH)?);
+        keys.push(parser.key(cursor, MAX_DEPTH)?);
     }
     Ok(keys)
 }
@@ -188,13 +93,14 @@ fn charset(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
     Ok(name)
 }
 
-/// Reads the keys of one search, and counts them.
-struct Program {
-    keys: usize,
+/// Parses the keys of one search and counts them.
+struct KeyParser {
+    /// The number of keys parsed so far, nested ones included.
+    count: usize,
 }
 
-impl Program {
-    /// One key, with what it contains at most `depth` levels deep.
+impl KeyParser {
+    /// Parses one key, in which keys may be nested at most `depth` levels deep.
     ///
     /// ```text
     /// search-key = ... / "NOT" SP search-key / "OR" SP search-key SP search-key /
@@ -227,7 +133,7 @@ impl Program {
         Ok(SearchKey::Not(Box::new(key)))
     }
 
-    /// What follows an OR: two keys, and another one for each OR among them.
+    /// Parses what follows an OR: two keys, and one more for each OR directly among them.
     fn alternatives(&mut self, cursor: &mut Cursor<'_>, depth: usize) -> Parsed<SearchKey> {
         cursor.needs(Level::Imap4);
         let mut missing = 2_usize;
@@ -246,8 +152,8 @@ impl Program {
     }
 
     fn count(&mut self) -> Parsed<()> {
-        self.keys += 1;
-        match self.keys > MAX_KEYS {
+        self.count += 1;
+        match self.count > MAX_KEYS {
             true => Err("these are too many search keys"),
             false => Ok(()),
         }
@@ -259,18 +165,18 @@ fn deeper(depth: usize) -> Parsed<usize> {
     left.ok_or("these search keys are nested too deep")
 }
 
-type Reader = fn(&mut Cursor<'_>) -> Parsed<SearchKey>;
+type ArgumentParser = fn(&mut Cursor<'_>) -> Parsed<SearchKey>;
 
-/// The keys that contain no others: name, the level that has it, what reads its argument. RFC 1064
-/// has FROM and SUBJECT only in its text and examples, and forgot the argument of UNKEYWORD.
+/// The keys that contain no others: name, first level that has it, parser of the argument. RFC 1064 has
+/// FROM and SUBJECT only in its text and examples, and its grammar lacks the argument of UNKEYWORD.
 ///
 /// ```text
 /// search-key = "ALL" / "ANSWERED" / "BCC" SP astring / "BEFORE" SP date / ...     RFC 3501 §9
 /// ```
-static KEYS: [(&str, Level, Reader); 36] = {
-    use DateOf::{Internal, Sent};
+static KEYS: [(&str, Level, ArgumentParser); 36] = {
+    use DateComparison::{Before, On, Since};
+    use DateField::{Internal, Sent};
     use Level::{Imap2, Imap4};
-    use When::{Before, On, Since};
     [
         ("ALL", Imap2, |_| Ok(SearchKey::All)),
         ("ANSWERED", Imap2, |_| flag(Flags::ANSWERED, true)),
@@ -282,7 +188,7 @@ static KEYS: [(&str, Level, Reader); 36] = {
         ("FLAGGED", Imap2, |_| flag(Flags::FLAGGED, true)),
         ("FROM", Imap2, |cursor| field(cursor, "From")),
         ("KEYWORD", Imap2, |cursor| keyword_key(cursor, true)),
-        ("NEW", Imap2, |_| Ok(new())),
+        ("NEW", Imap2, |_| Ok(new_key())),
         ("OLD", Imap2, |_| flag(Flags::RECENT, false)),
         ("ON", Imap2, |cursor| date(cursor, Internal, On)),
         ("RECENT", Imap2, |_| flag(Flags::RECENT, true)),
@@ -302,7 +208,7 @@ static KEYS: [(&str, Level, Reader); 36] = {
             size(cursor).map(SearchKey::Larger)
         }),
         ("MODSEQ", Imap4, |cursor| {
-            search_modseq(cursor).map(SearchKey::ModSeq)
+            search_mod_sequence(cursor).map(SearchKey::ModSeq)
         }),
         ("OLDER", Imap4, |cursor| {
             interval(cursor).map(SearchKey::Older)
@@ -335,8 +241,8 @@ fn flag(flag: Flags, set: bool) -> Parsed<SearchKey> {
     Ok(SearchKey::Flag { flag, set })
 }
 
-/// NEW is what is recent and not seen.
-fn new() -> SearchKey {
+/// NEW stands for RECENT UNSEEN.
+fn new_key() -> SearchKey {
     let key = |flag, set| SearchKey::Flag { flag, set };
     SearchKey::And(vec![key(Flags::RECENT, true), key(Flags::SEEN, false)])
 }
@@ -366,7 +272,7 @@ fn text(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
     cursor.string().map(Cow::into_owned)
 }
 
-fn date(cursor: &mut Cursor<'_>, of: DateOf, when: When) -> Parsed<SearchKey> {
+fn date(cursor: &mut Cursor<'_>, of: DateField, when: DateComparison) -> Parsed<SearchKey> {
     cursor.space()?;
     let day = search_date(cursor)?;
     Ok(SearchKey::Date { of, when, day })
@@ -398,6 +304,7 @@ fn uids(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Day;
 
     fn parse(text: &str) -> Parsed<(Level, Vec<SearchKey>)> {
         let mut cursor = Cursor::new(text.as_bytes());
@@ -468,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_headers() {
+    fn field_keys_are_headers() {
         let (level, keys) =
             parse("FROM crispin TO {3}\r\na)b CC x BCC y SUBJECT \"a \\\" b\"").expect("keys");
         let want = "HEADER From \"crispin\" HEADER To \"a)b\" HEADER Cc \"x\" HEADER Bcc \"y\" \
@@ -488,7 +395,7 @@ mod tests {
             parse("SINCE 1-Oct-87 BEFORE \"2-Oct-1987\" ON 3-oct-2001").expect("keys");
         assert_eq!(level, Level::Imap2);
         let day = Day::new(1987, 10, 1).expect("a day");
-        let (of, when) = (DateOf::Internal, When::Since);
+        let (of, when) = (DateField::Internal, DateComparison::Since);
         assert_eq!(keys[0], SearchKey::Date { of, when, day });
         let (level, keys) = parse("SENTON 3-Oct-2001 2:4,* UID 7").expect("keys");
         assert_eq!((level, keys.len()), (Level::Imap4, 3));
@@ -497,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_climbs() {
+    fn keys_of_imap4() {
         for text in [
             "(SEEN)",
             "NOT SEEN",
@@ -516,16 +423,16 @@ mod tests {
     }
 
     #[test]
-    fn the_charset_is_kept() {
+    fn reads_the_charset() {
         let mut cursor = Cursor::new(b"charset \"UTF-8\" TEXT x");
         let Ok(Command::Search(arguments)) = search(&mut cursor) else {
-            panic!("no search");
+            panic!("SEARCH is parsed as something else");
         };
         assert_eq!(arguments.charset.as_deref(), Some(b"UTF-8".as_slice()));
     }
 
     #[test]
-    fn what_is_to_be_returned() {
+    fn reads_the_result_options() {
         let returned = |text: &str| {
             let mut cursor = Cursor::new(text.as_bytes());
             match search(&mut cursor) {
@@ -548,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_programs() {
+    fn refused_arguments() {
         for text in [
             "",
             "NOSUCH",

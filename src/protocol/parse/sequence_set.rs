@@ -5,8 +5,9 @@ use crate::types::{MessageSet, SetEnd};
 use super::cursor::{Cursor, Parsed};
 use crate::protocol::dialect::Level;
 
-/// Message numbers or unique identifiers. RFC 1064 could be read to allow `1:2:3`; it means nothing.
-/// `*` shows an IMAP4 client, but mailutil sends it to any server, so every dialect understands it.
+/// Parses a set of sequence numbers or UIDs. The grammar of RFC 1064 can be read to allow `1:2:3`, which
+/// has no meaning and is refused. `*` shows an IMAP4 client, but mailutil sends it to any server, so every
+/// dialect accepts it.
 ///
 /// ```text
 /// sequence ::= NUMBER / (NUMBER "," sequence) / (NUMBER ":" sequence)     RFC 1064 p. 26
@@ -109,17 +110,17 @@ mod tests {
     }
 
     #[test]
-    fn a_set_of_many_elements() {
+    fn a_set_may_have_many_elements() {
         let text = (1..=100_000).map(|n| n.to_string()).collect::<Vec<_>>();
         assert_eq!(parse(&text.join(",")).expect("a set").0.len(), 100_000);
     }
 
     #[test]
-    fn a_star_is_a_hint_and_no_more() {
+    fn a_star_hints_at_imap4_and_needs_no_level() {
         let mut cursor = Cursor::new(b"1:*");
         assert!(sequence_set(&mut cursor).is_ok());
         assert_eq!(
-            (cursor.level(), cursor.trigger()),
+            (cursor.level(), cursor.client_level()),
             (Level::Imap2, Level::Imap4)
         );
     }

@@ -1,48 +1,14 @@
 //! The arguments of SORT and THREAD (RFC 5256).
 
+use crate::protocol::ast::{
+    Command, SearchKey, SortArguments, SortCriterion, SortKey, ThreadAlgorithm, ThreadArguments,
+};
+
 use super::cursor::{Cursor, Parsed};
-use super::search::{SearchKey, keys};
-use crate::protocol::ast::{Command, SortArguments, ThreadArguments};
+use super::search::search_keys;
 
-/// Most criteria of one SORT: each key in both directions. One that comes again decides nothing.
+/// Most criteria of one SORT: each key in both directions. Repeating a criterion has no effect.
 const MAX_CRITERIA: usize = 14;
-
-/// What messages are sorted by (RFC 5256 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SortKey {
-    /// Internal date and time.
-    Arrival,
-    /// The mailbox of the first Cc address.
-    Cc,
-    /// Date and time at which it was sent.
-    Date,
-    /// The mailbox of the first From address.
-    From,
-    /// Octets.
-    Size,
-    /// The base subject.
-    Subject,
-    /// The mailbox of the first To address.
-    To,
-}
-
-/// One criterion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SortCriterion {
-    /// By what.
-    pub key: SortKey,
-    /// The greatest comes first.
-    pub reverse: bool,
-}
-
-/// How messages are put into threads (RFC 5256 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ThreadAlgorithm {
-    /// By their subjects and dates.
-    OrderedSubject,
-    /// By what they refer to, then by their subjects.
-    References,
-}
 
 const SORT_KEYS: [(&str, SortKey); 7] = [
     ("ARRIVAL", SortKey::Arrival),
@@ -116,7 +82,7 @@ fn search_criteria(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u8>, Vec<SearchKey>)>
     cursor.space()?;
     let charset = cursor.string()?.into_owned();
     cursor.space()?;
-    Ok((charset, keys(cursor)?))
+    Ok((charset, search_keys(cursor)?))
 }
 
 #[cfg(test)]
@@ -127,7 +93,7 @@ mod tests {
     fn sort_known_answers() {
         let mut cursor = Cursor::new(b"(Subject REVERSE date) UTF-8 SINCE 1-Feb-1994 SEEN");
         let Ok(Command::Sort(arguments)) = sort(&mut cursor) else {
-            panic!("no SORT");
+            panic!("SORT is parsed as another command");
         };
         let SortArguments {
             criteria,
@@ -160,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals() {
+    fn refused_arguments() {
         for text in [
             "",
             "DATE UTF-8 ALL",

@@ -1,11 +1,16 @@
 //! The arguments of STORE.
 
+use crate::protocol::ast::{Command, StoreArguments};
+use crate::protocol::dialect::Level;
+use crate::types::FlagOperation;
+
 use super::cursor::{Cursor, Parsed};
 use super::flags::flags_to_store;
-use super::mod_sequence::store_modifiers;
+use super::mod_sequence::mod_sequence_or_zero;
 use super::sequence_set::sequence_set;
-use crate::protocol::ast::{Command, StoreArguments};
-use crate::types::FlagOperation;
+
+/// Most modifiers in one pair of parentheses.
+const MAX_MODIFIERS: usize = 10;
 
 /// ```text
 /// store           ::= "STORE" SP sequence SP store_att                      RFC 1064 p. 26
@@ -16,7 +21,7 @@ pub(super) fn store(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let set = sequence_set(cursor)?;
     cursor.space()?;
     let unchanged_since = store_modifiers(cursor)?;
-    let (operation, silent) = item(cursor)?;
+    let (operation, silent) = flags_item(cursor)?;
     cursor.space()?;
     let flags = flags_to_store(cursor)?;
     Ok(Command::Store(StoreArguments {
@@ -29,8 +34,8 @@ pub(super) fn store(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     }))
 }
 
-/// What to do, and whether to be silent about it (RFC 1730 p. 34).
-fn item(cursor: &mut Cursor<'_>) -> Parsed<(FlagOperation, bool)> {
+/// Parses the name of the item: the operation, and whether it is silent (RFC 1730 p. 34).
+fn flags_item(cursor: &mut Cursor<'_>) -> Parsed<(FlagOperation, bool)> {
     let operation = if cursor.eat(b'+') {
         FlagOperation::Add
     } else if cursor.eat(b'-') {
@@ -48,10 +53,31 @@ fn item(cursor: &mut Cursor<'_>) -> Parsed<(FlagOperation, bool)> {
     Err("only FLAGS, +FLAGS and -FLAGS can be stored")
 }
 
+/// ```text
+/// store-modifiers = SP "(" store-modifier *(SP store-modifier) ")"
+/// store-modifier  = "UNCHANGEDSINCE" SP mod-sequence-valzer
+/// ```
+fn store_modifiers(cursor: &mut Cursor<'_>) -> Parsed<Option<u64>> {
+    let mut unchanged_since = None;
+    if cursor.peek() != Some(b'(') {
+        return Ok(unchanged_since);
+    }
+    cursor.needs(Level::Imap4);
+    cursor.list(MAX_MODIFIERS, |cursor| {
+        if unchanged_since.is_some() || !cursor.eat_word("UNCHANGEDSINCE") {
+            return Err("there is no such modifier");
+        }
+        cursor.space()?;
+        unchanged_since = Some(mod_sequence_or_zero(cursor)?);
+        Ok(())
+    })?;
+    cursor.space()?;
+    Ok(unchanged_since)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::dialect::Level;
     use crate::types::{FlagList, Flags};
 
     fn parse(text: &str) -> Parsed<(Level, FlagOperation, bool, FlagList)> {
@@ -89,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn refused() {
+    fn refused_arguments() {
         for text in [
             "",
             "1",
@@ -100,6 +126,24 @@ mod tests {
             "1 RFC822 x",
             "0 FLAGS \\Seen",
             "FLAGS \\Seen",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_modifiers() {
+        let parse = |text: &str| {
+            let mut cursor = Cursor::new(text.as_bytes());
+            let unchanged_since = store_modifiers(&mut cursor)?;
+            cursor.end().map(|()| unchanged_since)
+        };
+        assert_eq!(parse(""), Ok(None));
+        assert_eq!(parse("(UNCHANGEDSINCE 0) "), Ok(Some(0)));
+        for text in [
+            "(UNCHANGEDSINCE) ",
+            "(UNCHANGEDSINCE 1 UNCHANGEDSINCE 2) ",
+            "(X 1) ",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -1,21 +1,23 @@
-//! Every command, right and wrong.
+//! Every command, valid and invalid.
 
 use super::command_table::ROWS;
-use super::request::*;
-use crate::protocol::ast::Command;
+use super::request::{parse_request, reject_command};
+use super::tag::MAX_TAG;
+use crate::protocol::ast::{
+    Command, CopyArguments, Credentials, FetchItem, ParseError, PartialArguments, Request, States,
+};
 use crate::protocol::dialect::Level;
-use crate::protocol::{CopyArguments, Credentials, FetchItem, PartialArguments};
 use crate::types::{MessageSet, SetEnd};
 
 fn parsed(text: &str) -> Request {
-    parse(text.as_bytes()).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"))
+    parse_request(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error:?}"))
 }
 
-fn refused(text: &str) -> Refusal {
-    parse(text.as_bytes()).expect_err(text)
+fn refused(text: &str) -> ParseError {
+    parse_request(text.as_bytes()).expect_err(text)
 }
 
-/// A right command for every row, and what it takes.
+/// Valid commands, at least one for each row of the table, and the levels they need.
 const EXAMPLES: [(&str, Level); 53] = {
     use Level::{Imap2, Imap2bis, Imap4};
     [
@@ -76,7 +78,7 @@ const EXAMPLES: [(&str, Level); 53] = {
 };
 
 #[test]
-fn levels() {
+fn each_command_needs_its_level() {
     for (text, level) in EXAMPLES {
         let request = parsed(&format!("a1 {text}"));
         assert_eq!(
@@ -84,7 +86,7 @@ fn levels() {
             (&b"a1"[..], level),
             "{text}"
         );
-        assert_eq!(request.trigger, level, "{text}");
+        assert_eq!(request.client_level, level, "{text}");
     }
 }
 
@@ -99,7 +101,7 @@ fn every_row_has_an_example() {
 
 /// The requests in the transcripts and examples of RFC 1064 (p. 7-14, 19-20) and RFC 1176.
 #[test]
-fn examples_of_the_rfcs() {
+fn reads_the_examples_of_the_rfcs() {
     for text in [
         "A001 LOGIN Fred Secret",
         "A002 SELECT INBOX",
@@ -121,12 +123,12 @@ fn examples_of_the_rfcs() {
     ] {
         let request = parsed(text);
         assert_eq!(request.tag, text.as_bytes()[..4]);
-        assert_eq!(request.trigger, Level::Imap2, "{text}");
+        assert_eq!(request.client_level, Level::Imap2, "{text}");
     }
 }
 
 #[test]
-fn states() {
+fn commands_are_legal_in_their_states() {
     let legal = |text: &str| {
         let states = parsed(&format!("a {text}")).states;
         [
@@ -143,27 +145,27 @@ fn states() {
 }
 
 #[test]
-fn a_star_is_a_trigger_only() {
+fn a_star_shows_an_imap4_client_and_needs_no_level() {
     let request = parsed("a FETCH 1:* FAST");
     assert_eq!(request.level, Level::Imap2);
-    assert_eq!(request.trigger, Level::Imap4);
+    assert_eq!(request.client_level, Level::Imap4);
 }
 
 #[test]
-fn rfc_1730_is_understood_under_a_pin_to_imap2() {
+fn a_dialect_pinned_to_imap2_accepts_rfc_1730() {
     for text in [
         "STORE 1 +FLAGS.SILENT (\\Seen \\Deleted)",
         "FETCH 1 RFC822.TEXT.PEEK",
         "PARTIAL 1 RFC822.PEEK 1 10",
     ] {
         let request = parsed(&format!("a {text}"));
-        let levels = (request.level, request.trigger);
+        let levels = (request.level, request.client_level);
         assert_eq!(levels, (Level::Imap2bis, Level::Imap4), "{text}");
     }
 }
 
 #[test]
-fn logins_of_all_kinds() {
+fn reads_logins_in_all_forms() {
     for (text, want) in [
         ("u p*(]%\\\"x", "p*(]%\\\"x"),
         ("\"u\" \"p\\\"\\\\ q\"", "p\"\\ q"),
@@ -173,7 +175,7 @@ fn logins_of_all_kinds() {
     ] {
         let command = parsed(&format!("a LOGIN {text}")).command;
         let Command::Login(Credentials { user, password }) = command else {
-            panic!("{text} is no login");
+            panic!("{text} is parsed as another command");
         };
         assert_eq!((&user[..], password.expose()), (&b"u"[..], want.as_bytes()));
     }
@@ -192,7 +194,7 @@ fn logins_of_all_kinds() {
 }
 
 #[test]
-fn arguments_in_detail() {
+fn reads_arguments() {
     let set = MessageSet(vec![(SetEnd::Number(2), SetEnd::Number(4))]);
     let want = Command::Copy(CopyArguments {
         uid: true,
@@ -212,7 +214,7 @@ fn arguments_in_detail() {
 }
 
 #[test]
-fn refusals_with_a_tag() {
+fn errors_with_a_tag() {
     for text in [
         "a",
         "a ",
@@ -249,7 +251,7 @@ fn refusals_with_a_tag() {
 }
 
 #[test]
-fn refusals_without_a_tag() {
+fn errors_without_a_tag() {
     let long = "a".repeat(MAX_TAG + 1);
     for text in [
         "",
@@ -270,14 +272,14 @@ fn refusals_without_a_tag() {
 }
 
 #[test]
-fn the_tag_of_a_beginning() {
-    let refusal = Refusal::of(b"a1 LOGIN xxxxx", "too long");
-    assert_eq!(refusal.tag.as_deref(), Some(&b"a1"[..]));
-    assert_eq!(Refusal::of(b"xxxx*", "too long").tag, None);
+fn finds_the_tag_of_a_truncated_command() {
+    let error = reject_command(b"a1 LOGIN xxxxx", "too long");
+    assert_eq!(error.tag.as_deref(), Some(&b"a1"[..]));
+    assert_eq!(reject_command(b"xxxx*", "too long").tag, None);
 }
 
 #[test]
-fn a_password_shows_nowhere() {
+fn debug_output_and_errors_hide_the_password() {
     let request = parsed("a LOGIN u hunter2");
     assert!(!format!("{request:?}").contains("hunter2"));
     assert!(

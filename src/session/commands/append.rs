@@ -6,7 +6,7 @@
 //! true end, since the client cannot listen before. Several messages become visible together, or none.
 
 use crate::budget::{Budget, COST_READ_16K, COST_SYNC, COST_SYSCALL, Step};
-use crate::protocol::{AppendArguments, AppendData, Code, Level, parse_append_more};
+use crate::protocol::{AppendArguments, AppendData, AppendMessage, Code, Level, parse_append_more};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply, Task};
@@ -35,7 +35,7 @@ impl Appending {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Result<Self, Box<Task>> {
-        let (tag, data) = (arguments.tag.clone(), arguments.data);
+        let (tag, data) = (arguments.tag.clone(), arguments.message.data);
         let cx = &mut Cx {
             core,
             store,
@@ -129,13 +129,14 @@ fn open(
     cx: &mut Cx<'_, '_>,
 ) -> Result<AppendMessages, Reply> {
     cx.core
-        .admit(arguments.level, arguments.trigger, arguments.states())?;
-    check_data(arguments.data, cx.core)?;
+        .admit(arguments.level, arguments.client_level, arguments.states())?;
+    check_data(arguments.message.data, cx.core)?;
     check_size(size, cx.core)?;
     let name = super::mailbox_argument(&arguments.mailbox, cx.core)?;
     let handle = super::copy::open_or_create(&name, false, cx)?;
     let wall = cx.budget.wall();
-    AppendMessages::begin(cx.store, &handle, arguments.flags, arguments.date, wall)
+    let AppendMessage { flags, date, .. } = arguments.message;
+    AppendMessages::begin(cx.store, &handle, flags, date, wall)
         .map_err(|error| Reply::refused(&error))
 }
 
@@ -149,7 +150,7 @@ fn go_on(
         return Err(Reply::bad(NOTHING_MORE));
     }
     cx.core.climb(Level::Imap4);
-    let (flags, date, data) =
+    let AppendMessage { flags, date, data } =
         parse_append_more(text).map_err(|reason| Reply::bad(format!("APPEND: {reason}")))?;
     check_data(data, cx.core)?;
     check_size(size, cx.core)?;

@@ -2,8 +2,8 @@
 //! do not send the password are in `scram.rs`.
 
 use crate::budget::{Step, Why};
-use crate::protocol::sasl::{Exchange, Progress, unwrap_response};
-use crate::protocol::{AuthenticateArguments, Code, Mechanism, Secret};
+use crate::protocol::sasl::{Exchange, Progress};
+use crate::protocol::{AuthenticateArguments, Code, Mechanism, Secret, decode_response};
 use crate::ready;
 use crate::session::core::Core;
 use crate::session::job::{Cx, Job, Reply};
@@ -105,7 +105,7 @@ impl Job for Authenticate {
 /// The next line from the client, out of its wrapping.
 pub(super) fn hear(cx: &mut Cx<'_, '_>) -> Step<Result<Vec<u8>, &'static str>> {
     match cx.core.take_line() {
-        Some(line) => Step::Done(unwrap_response(&line)),
+        Some(line) => Step::Done(decode_response(&line)),
         None => Step::Yield(Why::Line),
     }
 }

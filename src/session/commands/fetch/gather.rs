@@ -430,8 +430,7 @@ fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::message::Scanner;
-    use crate::protocol::request::parse;
-    use crate::protocol::{Command, FetchArguments};
+    use crate::protocol::{Command, FetchArguments, parse_request};
 
     const MESSAGE: &str = "\
 Subject: whole
@@ -457,7 +456,7 @@ text
 
     fn shown_of<'m>(message: &'m str, item: &str) -> Option<&'m str> {
         let command = format!("a FETCH 1 {item}");
-        let request = parse(command.as_bytes()).expect("a FETCH");
+        let request = parse_request(command.as_bytes()).expect("a FETCH");
         let Command::Fetch(FetchArguments { items, .. }) = request.command else {
             panic!("{command} is no FETCH");
         };

@@ -7,7 +7,7 @@ use crate::message::{
 use std::fs::File;
 use std::rc::Rc;
 
-use crate::protocol::{DateOf, SearchKey, When};
+use crate::protocol::{DateComparison, DateField, SearchKey};
 use crate::store::{MessageRef, MessageStat, Store, View};
 use crate::types::{Day, Keyword, NumberSet};
 
@@ -27,7 +27,7 @@ pub(super) enum Missing {
 /// What is known of one message beyond its flags.
 #[derive(Default)]
 pub(super) struct Facts {
-    /// When the search began, in seconds since 1970.
+    /// DateComparison the search began, in seconds since 1970.
     pub(super) now: i64,
     pub(super) status: Option<MessageStat>,
     pub(super) header: Option<Vec<u8>>,
@@ -334,12 +334,12 @@ impl Judge<'_> {
             }
             SearchKey::Keyword { keyword, set } => Ok(self.has_keyword(keyword) == *set),
             SearchKey::Date {
-                of: DateOf::Internal,
+                of: DateField::Internal,
                 when,
                 day,
             } => self.internal_date(*when, *day),
             SearchKey::Date {
-                of: DateOf::Sent,
+                of: DateField::Sent,
                 when,
                 day,
             } => self.sent_date(*when, *day),
@@ -364,7 +364,7 @@ impl Judge<'_> {
     }
 
     /// The internal date, time and zone left out (RFC 3501 §6.4.4).
-    fn internal_date(&self, when: When, day: Day) -> Result<bool, Missing> {
+    fn internal_date(&self, when: DateComparison, day: Day) -> Result<bool, Missing> {
         let status = self.facts.status.as_ref().ok_or(Missing::Status)?;
         Ok(lies(when, status.date.day(), day))
     }
@@ -375,7 +375,7 @@ impl Judge<'_> {
     }
 
     /// The day in the Date field, as it is written there, whatever the zone. None there: no match.
-    fn sent_date(&self, when: When, day: Day) -> Result<bool, Missing> {
+    fn sent_date(&self, when: DateComparison, day: Day) -> Result<bool, Missing> {
         let block = self.facts.header()?;
         Ok(date_field::parse_day(block).is_some_and(|sent| lies(when, sent, day)))
     }
@@ -406,10 +406,10 @@ fn is_one_of(name: &[u8], fields: &[&str]) -> bool {
     fields.any(|field| field.as_bytes().eq_ignore_ascii_case(name))
 }
 
-fn lies(when: When, date: Day, day: Day) -> bool {
+fn lies(when: DateComparison, date: Day, day: Day) -> bool {
     match when {
-        When::Before => date < day,
-        When::On => date == day,
-        When::Since => date >= day,
+        DateComparison::Before => date < day,
+        DateComparison::On => date == day,
+        DateComparison::Since => date >= day,
     }
 }

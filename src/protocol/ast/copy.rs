@@ -1,0 +1,14 @@
+//! The arguments of COPY and MOVE.
+
+use crate::types::MessageSet;
+
+/// The arguments of COPY and MOVE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CopyArguments {
+    /// The command has the prefix UID: `set` consists of UIDs.
+    pub uid: bool,
+    /// The messages.
+    pub set: MessageSet,
+    /// The destination.
+    pub mailbox: Vec<u8>,
+}

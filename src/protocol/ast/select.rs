@@ -1,0 +1,34 @@
+//! The arguments of SELECT and EXAMINE.
+
+use crate::types::{MessageSet, UidValidity};
+
+/// The arguments of SELECT and EXAMINE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SelectArguments {
+    /// The name of the mailbox.
+    pub mailbox: Vec<u8>,
+    /// The parameters behind the name.
+    pub parameters: SelectParameters,
+}
+
+/// The parameters of SELECT and EXAMINE (RFC 4466 §2.1, RFC 7162).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct SelectParameters {
+    /// The client wants mod-sequences.
+    pub condstore: bool,
+    /// The client wants the changes since its last visit.
+    pub qresync: Option<Box<Resync>>,
+}
+
+/// What a returning client remembers of a mailbox (RFC 7162 §3.2.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resync {
+    /// The UIDVALIDITY.
+    pub validity: UidValidity,
+    /// The mod-sequence up to which the client knows all changes.
+    pub modseq: u64,
+    /// The UIDs that the client knows, if not all.
+    pub known: Option<MessageSet>,
+    /// Sequence numbers that the client remembers, and the UIDs that belonged to them.
+    pub matches: Option<(MessageSet, MessageSet)>,
+}
