@@ -1,20 +1,21 @@
-//! Case folding: two texts that differ in case only become the same.
+//! Case folding: two texts that differ only in case become equal.
 //!
-//! Each character becomes its lower case (RFC 3501 §6.4.4 asks for matching in any case, RFC 1176 p. 16
-//! too). Octets that are not UTF-8 stay what they are, so that text whose character set is not known can
-//! still be found by whoever knows its octets.
+//! Each character becomes its lower case, since SEARCH matches in any case (RFC 1176 p. 16, RFC
+//! 3501 §6.4.4). Octets that are not UTF-8 stay as they are, so that a client can still find text
+//! in an unknown character set by its octets.
 
 use std::str;
 
-/// Folds a text that comes in chunks.
+/// Folds a text that arrives in chunks.
 #[derive(Debug, Default)]
 pub(crate) struct CaseFolder {
-    /// A character of which the end has not come yet, at most three octets.
+    /// Start of a character whose end has not arrived yet, at most three octets.
     pending: Vec<u8>,
 }
 
 impl CaseFolder {
-    /// Appends the next chunk to `out`, folded: at most half as long again as what was fed.
+    /// Folds the next chunk and appends it to `out`: at most one and a half times the octets of the
+    /// chunk.
     pub(crate) fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let mut rest = chunk;
         while !self.pending.is_empty() {
@@ -24,27 +25,27 @@ impl CaseFolder {
             rest = after;
             self.pending.push(octet);
             let pending = std::mem::take(&mut self.pending);
-            self.pending = lower(&pending, out).to_vec();
+            self.pending = append_lowercase(&pending, out).to_vec();
         }
-        self.pending.extend_from_slice(lower(rest, out));
+        self.pending.extend_from_slice(append_lowercase(rest, out));
     }
 
-    /// Appends what is left at the end of the text.
+    /// Appends the incomplete character at the end of the text.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.pending);
     }
 }
 
-/// A whole text, folded.
+/// Returns a whole text, folded.
 pub(crate) fn fold_case(text: &[u8]) -> Vec<u8> {
-    let (mut fold, mut out) = (CaseFolder::default(), Vec::new());
-    fold.feed(text, &mut out);
-    fold.finish(&mut out);
+    let (mut folder, mut out) = (CaseFolder::default(), Vec::new());
+    folder.feed(text, &mut out);
+    folder.finish(&mut out);
     out
 }
 
-/// A whole text by which texts are put in order: each character becomes its upper case, as
-/// i;unicode-casemap has it (RFC 5051 §2), so that `_` comes after `Z` and `z`.
+/// Returns the key by which SORT orders a text: each character becomes its upper case, as in
+/// i;unicode-casemap (RFC 5051 §2), so that `_` sorts after `Z` and `z`.
 pub(crate) fn collation_key(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
@@ -56,18 +57,18 @@ pub(crate) fn collation_key(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Appends the text in lower case; returns the start of a character at its end.
-fn lower<'t>(mut text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
+/// Appends the text in lower case. Returns the incomplete character at its end.
+fn append_lowercase<'t>(mut text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
     loop {
         let error = match str::from_utf8(text) {
             Ok(valid) => {
-                lower_characters(valid, out);
+                append_lowercase_characters(valid, out);
                 return &[];
             }
             Err(error) => error,
         };
         let (valid, rest) = text.split_at(error.valid_up_to());
-        lower_characters(str::from_utf8(valid).unwrap_or_default(), out);
+        append_lowercase_characters(str::from_utf8(valid).unwrap_or_default(), out);
         let Some(length) = error.error_len() else {
             return rest;
         };
@@ -76,7 +77,7 @@ fn lower<'t>(mut text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
     }
 }
 
-fn lower_characters(text: &str, out: &mut Vec<u8>) {
+fn append_lowercase_characters(text: &str, out: &mut Vec<u8>) {
     if text.is_ascii() {
         let start = out.len();
         out.extend_from_slice(text.as_bytes());
@@ -99,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn known_answers() {
+    fn characters_become_lower_case_and_other_octets_stay() {
         for (text, want) in [
             ("", ""),
             ("The File", "the file"),
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_in_order() {
+    fn collation_keys_order_texts_by_upper_case() {
         let mut texts = ["b", "_", "A", "\u{e4}", "a", "\u{c4}b", "", "["];
         texts.sort_by_key(|text| collation_key(text.as_bytes()));
         assert_eq!(texts, ["", "A", "a", "b", "[", "_", "\u{e4}", "\u{c4}b"]);
@@ -123,20 +124,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn chunks_do_not_matter(
+        fn chunk_borders_make_no_difference(
             text in prop::collection::vec(prop::sample::select(&b"aZ\xc3\x89\xe2\x82\xac\xf0\x9f\x98\x80"[..]), 0..40),
             size in 1usize..6,
         ) {
-            let (mut fold, mut out) = (CaseFolder::default(), Vec::new());
+            let (mut folder, mut out) = (CaseFolder::default(), Vec::new());
             for chunk in text.chunks(size) {
-                fold.feed(chunk, &mut out);
+                folder.feed(chunk, &mut out);
             }
-            fold.finish(&mut out);
+            folder.finish(&mut out);
             prop_assert_eq!(out, fold_case(&text));
         }
 
         #[test]
-        fn folds_as_the_library_does(text in "\\PC{0,40}") {
+        fn folds_each_character_as_the_standard_library_does(text in "\\PC{0,40}") {
             let want: String = text.chars().flat_map(char::to_lowercase).collect();
             prop_assert_eq!(fold_case(text.as_bytes()), want.as_bytes());
         }

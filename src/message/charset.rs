@@ -1,15 +1,14 @@
-//! Character sets: from their names in mail and in commands to UTF-8.
+//! Decoders of character sets, by the names that mail and commands use.
 //!
-//! Names are looked up in the table of the WHATWG Encoding Standard, which is how mail readers
-//! understand them: `ISO-8859-1` is read as windows-1252, since mail that says the one often means the
-//! other. Two things differ here. US-ASCII is no encoding of its own but stands for text that is not
-//! decoded at all, and so does every name that nobody knows: octets from 0x80 up are then left as they
-//! are, and they match themselves. And the names that the standard blocks because browsers could be
-//! fooled with them are unknown names.
+//! Names are looked up in the table of the WHATWG Encoding Standard, as mail readers do:
+//! `ISO-8859-1` means windows-1252, since mail that names the former often contains the latter. Two
+//! things differ from the standard. US-ASCII, and an unknown name in mail, stand for text that is
+//! not decoded: octets from 0x80 up stay as they are and match themselves in a search. And names
+//! that the standard blocks because they endanger browsers are unknown here.
 
 use encoding_rs::{CoderResult, Decoder, Encoding, REPLACEMENT, UTF_8};
 
-/// Names to offer to a client that used one that is not known: one for each encoding.
+/// Names for BADCHARSET, one for each encoding.
 pub(crate) const NAMES: &[&str] = &[
     "US-ASCII",
     "UTF-8",
@@ -47,18 +46,18 @@ pub(crate) const NAMES: &[&str] = &[
     "Shift_JIS",
 ];
 
-/// A character set that is known here.
+/// A known character set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Charset {
-    /// `None` if its octets are UTF-8, or taken for it.
+    /// Its encoding, or `None` if its octets count as UTF-8.
     encoding: Option<&'static Encoding>,
 }
 
 impl Charset {
-    /// Octets that are not decoded.
+    /// Stands for octets that are not decoded.
     pub(crate) const PLAIN: Self = Self { encoding: None };
 
-    /// The character set of that name, in any case.
+    /// Returns the character set with this name, in any case.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
         if name.eq_ignore_ascii_case(b"US-ASCII") {
             return Some(Self::PLAIN);
@@ -69,7 +68,7 @@ impl Charset {
         })
     }
 
-    /// A whole text in UTF-8.
+    /// Decodes a whole text to UTF-8.
     pub(crate) fn decode(self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         CharsetDecoder::new(self).feed(text, true, &mut out);
@@ -77,17 +76,17 @@ impl Charset {
     }
 }
 
-/// Decodes a text that comes in chunks.
+/// Decodes a text that arrives in chunks to UTF-8.
 pub(crate) struct CharsetDecoder {
-    /// `None`: nothing is to be done.
+    /// Decoder of the encoding, or `None` if the text is not decoded.
     decoder: Option<Decoder>,
-    /// Octets below 0x80 are letters of ASCII, whatever stands before them, as long as only such
-    /// octets have come.
+    /// True if the encoding contains ASCII and all octets until now were below 0x80, so that they
+    /// mean themselves. Stateful encodings such as ISO-2022-JP do not contain ASCII in this sense.
     is_ascii_so_far: bool,
 }
 
 impl CharsetDecoder {
-    /// For a text in that character set.
+    /// Returns a decoder at the start of a text in this character set.
     pub(crate) fn new(charset: Charset) -> Self {
         let encoding = charset.encoding;
         Self {
@@ -96,8 +95,9 @@ impl CharsetDecoder {
         }
     }
 
-    /// True if the chunk comes out as it goes in.
-    pub(crate) fn passes(&mut self, chunk: &[u8]) -> bool {
+    /// Returns true if decoding does not change the next chunk. Callers may use the chunk itself
+    /// then.
+    pub(crate) fn passes_through(&mut self, chunk: &[u8]) -> bool {
         if self.decoder.is_none() {
             return true;
         }
@@ -105,9 +105,10 @@ impl CharsetDecoder {
         self.is_ascii_so_far
     }
 
-    /// Appends the next chunk to `out`. What is no text in the character set becomes U+FFFD.
+    /// Decodes the next chunk and appends it to `out`. Octets that are invalid in the character set
+    /// become U+FFFD.
     pub(crate) fn feed(&mut self, chunk: &[u8], is_last: bool, out: &mut Vec<u8>) {
-        let passes = self.passes(chunk);
+        let passes = self.passes_through(chunk);
         let Some(decoder) = self.decoder.as_mut().filter(|_| !passes) else {
             return out.extend_from_slice(chunk);
         };
@@ -115,7 +116,8 @@ impl CharsetDecoder {
         loop {
             let start = out.len();
             let room = decoder.max_utf8_buffer_length(rest.len());
-            // Chunks are some KiB long, so that this never overflows; if it did, we would go on in pieces.
+            // The length cannot overflow, since chunks have a few KiB. If it did, the loop would
+            // decode in pieces.
             out.resize(start + room.unwrap_or(rest.len()).max(16), 0);
             let (result, read, written, _) =
                 decoder.decode_to_utf8(rest, &mut out[start..], is_last);
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_that_is_offered_is_known() {
+    fn every_offered_name_is_known() {
         for name in NAMES {
             assert!(Charset::named(name.as_bytes()).is_some(), "{name}");
         }
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn known_answers() {
+    fn known_texts_are_decoded() {
         assert_eq!(decoded("iso-8859-1", b"caf\xe9"), "caf\u{e9}");
         assert_eq!(decoded("ISO-8859-15", b"\xa4"), "\u{20ac}");
         assert_eq!(decoded("koi8-r", b"\xcd\xc9\xd2"), "\u{43c}\u{438}\u{440}");
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_do_not_matter() {
+    fn chunk_borders_make_no_difference() {
         for (name, text) in [
             ("iso-2022-jp", &b"a\x1b$BF|K\\\x1b(B."[..]),
             ("gb18030", b"a\xd6\xd0b\x81\x30\x81\x30"),

@@ -1,15 +1,15 @@
 //! The conversion of stored line ends to CRLF.
 //!
-//! A Maildir delivery stores lines with LF, an IMAP session sends them with CRLF, and a message that was
-//! copied from elsewhere may have both. One rule serves all three: an LF without a CR before it becomes
-//! CRLF, and all other octets stay as they are.
+//! A Maildir delivery stores lines with LF, an IMAP session sends them with CRLF, and a message
+//! that was copied from elsewhere may have both. One rule serves all three: an LF without a CR
+//! before it becomes CRLF, and all other octets stay as they are.
 
 use memchr::memchr_iter;
 
 /// Converts bare LF to CRLF, chunk by chunk. Its state is whether the last octet was a CR.
 ///
-/// A stretch of a message needs a converter of its own, and must begin at the start of a line: only there
-/// does the octet before it, which the converter has not seen, make no difference.
+/// A stretch of a message needs a converter of its own, and must begin at the start of a line: only
+/// there does the octet before it, which the converter has not seen, make no difference.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CrlfConverter {
     after_cr: bool,
@@ -49,7 +49,8 @@ pub(crate) fn to_crlf(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Returns the number of octets that a client receives for the text, as [`Extent`](super::Extent) counts.
+/// Returns the number of octets that a client receives for the text, as [`Extent`](super::Extent)
+/// counts.
 #[cfg(test)]
 pub(super) fn crlf_size(text: &[u8]) -> u64 {
     let mut counter = super::extent::PositionCounter::default();

@@ -1,73 +1,79 @@
-//! The date in a Date field, for SEARCH SENTON and its like and for SORT (RFC 822 §5, RFC 5322 §3.3).
+//! The Date field, for SEARCH SENTON and the like, and for SORT (RFC 822 §5, RFC 5322 §3.3).
 
 use super::header;
 use crate::types::date::{full_year, month_by_name};
 use crate::types::{DateTime, Day};
 
-/// The day that the Date field of a header names, as written there; time and zone are left out (RFC
-/// 3501 §6.4.4). `None` if there is no such field or no such day.
+/// Returns the day in the Date field of a header, as written, without regard to time and zone (RFC
+/// 3501 §6.4.4). Returns `None` if the header has no such field, or the calendar no such day.
 pub(crate) fn parse_day(block: &[u8]) -> Option<Day> {
     let value = header::field_value(block, "Date")?;
-    let (year, month, day) = civil(&mut words(&value))?;
+    let (year, month, day) = parse_civil(&mut split_words(&value))?;
     Day::new(year, month, day)
 }
 
-/// The moment that the Date field names. A zone that is none is UTC, a time that is none is midnight
-/// (RFC 5256 §2.2); `None` if there is no such field or no such day.
+/// Returns the date and time in the Date field of a header. An invalid zone counts as UTC, an
+/// invalid time as midnight (RFC 5256 §2.2). Returns `None` if the header has no such field, or the
+/// calendar no such day.
 pub(crate) fn parse_time(block: &[u8]) -> Option<DateTime> {
     let value = header::field_value(block, "Date")?;
-    let mut words = words(&value);
-    let date = civil(&mut words)?;
-    let clock = words.next().and_then(clock);
-    let minutes = words.next().filter(|_| clock.is_some()).and_then(zone);
+    let mut words = split_words(&value);
+    let date = parse_civil(&mut words)?;
+    let clock = words.next().and_then(parse_clock);
+    let minutes = words
+        .next()
+        .filter(|_| clock.is_some())
+        .and_then(parse_zone);
     let moment = |clock, minutes| DateTime::from_civil(date, clock, minutes);
     let moment = clock.and_then(|clock| moment(clock, minutes.unwrap_or(0)));
     moment.or_else(|| DateTime::from_civil(date, (0, 0, 0), 0))
 }
 
-/// The words from the day on.
-fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// Splits the value into words, and skips those before the day of the month.
+fn split_words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let words = value.split(|&octet| matches!(octet, b' ' | b'\t' | b','));
     let words = words.filter(|word| !word.is_empty());
     words.skip_while(|word| !word[0].is_ascii_digit())
 }
 
-/// Year, month and day. Old mail has hyphens between them.
+/// Parses year, month and day. Old mail has hyphens between them.
 ///
 /// ```text
 /// date = 1*2DIGIT month 2DIGIT                                   RFC 822 §5.1
 /// ```
-fn civil<'w>(words: &mut impl Iterator<Item = &'w [u8]>) -> Option<(i16, i8, i8)> {
+fn parse_civil<'w>(words: &mut impl Iterator<Item = &'w [u8]>) -> Option<(i16, i8, i8)> {
     let mut pieces = words.next()?.split(|&octet| octet == b'-');
     let mut next = || pieces.next().or_else(|| words.next());
-    let day = number(next()?)?;
+    let day = parse_number(next()?)?;
     let month = month_by_name(next()?.get(..3)?)?;
     let year = next()?;
     let full = match year.len() {
-        2 => full_year(number(year)?),
-        _ => number(year)?,
+        2 => full_year(parse_number(year)?),
+        _ => parse_number(year)?,
     };
     Some((full, month, i8::try_from(day).ok()?))
 }
 
+/// Parses a time to hour, minute and second.
+///
 /// ```text
 /// hour = 2DIGIT ":" 2DIGIT [":" 2DIGIT]
 /// ```
-fn clock(word: &[u8]) -> Option<(i8, i8, i8)> {
+fn parse_clock(word: &[u8]) -> Option<(i8, i8, i8)> {
     let mut numbers = word.split(|&octet| octet == b':').map(|piece| {
-        let number = number(piece)?;
+        let number = parse_number(piece)?;
         i8::try_from(number).ok()
     });
     let (hour, minute) = (numbers.next()??, numbers.next()??);
     Some((hour, minute, numbers.next().unwrap_or(Some(0))?))
 }
 
-/// Minutes east of Greenwich.
+/// Parses a zone to minutes east of Greenwich.
 ///
 /// ```text
 /// zone = ("+" / "-") 4DIGIT / "UT" / "GMT" / "EST" / "EDT" / ... ; obs-zone     RFC 5322 §4.3
 /// ```
-fn zone(word: &[u8]) -> Option<i32> {
+fn parse_zone(word: &[u8]) -> Option<i32> {
     const NAMES: [(&[u8], i32); 8] = [
         (b"EDT", -4),
         (b"EST", -5),
@@ -86,12 +92,12 @@ fn zone(word: &[u8]) -> Option<i32> {
         return Some(hours * 60);
     }
     let all_digits = digits.len() == 4 && digits.iter().all(u8::is_ascii_digit);
-    let number = i32::from(number(digits).filter(|_| all_digits)?);
+    let number = i32::from(parse_number(digits).filter(|_| all_digits)?);
     let minutes = number / 100 * 60 + number % 100;
     Some(if sign == b'-' { -minutes } else { minutes })
 }
 
-fn number(word: &[u8]) -> Option<i16> {
+fn parse_number(word: &[u8]) -> Option<i16> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
@@ -100,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_moments() {
+    fn times_are_read_with_their_zones() {
         let at = |date, clock, minutes| DateTime::from_civil(date, clock, minutes);
         for (value, want) in [
             // RFC 5256 §2.2.
@@ -135,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_dates_of_all_times() {
+    fn days_of_old_and_new_mail_are_read() {
         let cases = [
             ("Date: Sat, 4 Jun 88 13:27:11 PDT\n", Day::new(1988, 6, 4)),
             (

@@ -1,12 +1,14 @@
-//! Encoded words: how a header says what is not ASCII (RFC 2047).
+//! Encoded words: non-ASCII text in headers (RFC 2047).
 //!
 //! ```text
-//! encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?="   RFC 2047 §2, RFC 2231 §5
+//! encoded-word = "=?" charset ["*" language]             RFC 2047 §2, RFC 2231 §5
+//!                "?" encoding "?" encoded-text "?="
 //! ```
 //!
-//! They are decoded wherever they stand, in quotes too, as mail readers do; what is almost one is left as
-//! it is. Between two of them blanks mean nothing (§6.2). A character may not go from one word to the next
-//! (§5), but mailers that count octets let it: words of one charset are decoded together.
+//! Encoded words are decoded wherever they stand, even in quotes, as mail readers do. Text that
+//! only resembles an encoded word stays as it is. Blanks between two encoded words have no meaning
+//! (§6.2). A character must not be split between two words (§5), but mailers that count octets
+//! split it: adjacent words of one charset are decoded together.
 
 use memchr::memmem;
 
@@ -14,16 +16,17 @@ use super::charset::Charset;
 use super::header;
 use super::transfer_encoding::TransferEncoding;
 
-/// The value of a field as its reader sees it: on one line, in UTF-8 as far as its character sets are
-/// known, and each tab a blank, for it came from folding.
+/// Decodes the value of a field as mail readers show it: on one line, in UTF-8 as far as its
+/// character sets are known, and with a space for each tab, which came from folding.
 pub(crate) fn decode_value(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(value.len());
-    show(value, has_words(value), &mut text);
+    append_value(value, has_words(value), &mut text);
     text
 }
 
-/// The value of a field with addresses as its reader sees it and as the envelope has it: names without the
-/// quotes around them, and without the backslashes that are needed within. `None` if there are no quotes.
+/// Decodes the value of an address field as mail readers and the envelope show it: names without
+/// the quotes around them and without the backslashes inside. Returns `None` if the value has no
+/// quotes.
 pub(crate) fn decode_unquoted(value: &[u8]) -> Option<Vec<u8>> {
     memchr::memchr(b'"', value)?;
     let (mut text, mut is_quoted) = (Vec::with_capacity(value.len()), false);
@@ -38,12 +41,13 @@ pub(crate) fn decode_unquoted(value: &[u8]) -> Option<Vec<u8>> {
     Some(decode_value(&text))
 }
 
-/// Whether there can be an encoded word.
+/// Returns true if the text may contain an encoded word.
 fn has_words(text: &[u8]) -> bool {
     memmem::find(text, b"=?").is_some()
 }
 
-fn show(value: &[u8], has_words: bool, text: &mut Vec<u8>) {
+/// Appends the decoded value to `text`.
+fn append_value(value: &[u8], has_words: bool, text: &mut Vec<u8>) {
     let start = text.len();
     let value = value.trim_ascii();
     if value.iter().all(|&octet| octet >= b' ') {
@@ -53,13 +57,13 @@ fn show(value: &[u8], has_words: bool, text: &mut Vec<u8>) {
         text.extend(kept.map(|&octet| if octet == b'\t' { b' ' } else { octet }));
     }
     if has_words {
-        let decoded = decoded(&text[start..]);
+        let decoded = decode_words(&text[start..]);
         text.truncate(start);
         text.extend(decoded);
     }
 }
 
-/// A header as its reader sees it: a field a line.
+/// Decodes a header as mail readers show it: one line for each field.
 pub(crate) fn decode_header(block: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(block.len());
     let has_words = has_words(block);
@@ -68,42 +72,42 @@ pub(crate) fn decode_header(block: &[u8]) -> Vec<u8> {
             text.extend_from_slice(field.name);
             text.extend_from_slice(b": ");
         }
-        show(field.value, has_words, &mut text);
+        append_value(field.value, has_words, &mut text);
         text.push(b'\n');
     }
     text
 }
 
-/// The line with its encoded words decoded.
-fn decoded(line: &[u8]) -> Vec<u8> {
-    let mut text = Text::default();
+/// Decodes the encoded words of a line.
+fn decode_words(line: &[u8]) -> Vec<u8> {
+    let mut text = DecodedText::default();
     let mut rest = line;
     while let Some(at) = memmem::find(rest, b"=?") {
-        match word(&rest[at..]) {
+        match parse_word(&rest[at..]) {
             Some((word, after)) => {
-                text.plain(&rest[..at]);
-                text.word(word);
+                text.push_plain(&rest[..at]);
+                text.push_word(word);
                 rest = after;
             }
             None => {
-                text.plain(&rest[..at + 2]);
+                text.push_plain(&rest[..at + 2]);
                 rest = &rest[at + 2..];
             }
         }
     }
-    text.plain(rest);
+    text.push_plain(rest);
     text.flush();
     text.out
 }
 
-/// An encoded word, its transfer encoding undone.
+/// An encoded word whose transfer encoding has been decoded.
 struct Word {
     charset: Charset,
     octets: Vec<u8>,
 }
 
-/// The word that the text starts with, and what follows it.
-fn word(text: &[u8]) -> Option<(Word, &[u8])> {
+/// Parses the encoded word at the start of the text, and returns it with the text that follows.
+fn parse_word(text: &[u8]) -> Option<(Word, &[u8])> {
     let mut pieces = text.strip_prefix(b"=?")?.splitn(4, |&octet| octet == b'?');
     let (charset, encoding, encoded) = (pieces.next()?, pieces.next()?, pieces.next()?);
     let after = pieces.next()?.strip_prefix(b"=")?;
@@ -123,25 +127,25 @@ fn word(text: &[u8]) -> Option<(Word, &[u8])> {
     Some((Word { charset, octets }, after))
 }
 
-/// What was decoded so far.
+/// The text decoded so far.
 #[derive(Default)]
-struct Text {
+struct DecodedText {
     out: Vec<u8>,
-    /// Words that wait for their last character.
+    /// Adjacent encoded words of one charset, which are decoded together.
     open: Option<Word>,
 }
 
-impl Text {
-    fn plain(&mut self, text: &[u8]) {
+impl DecodedText {
+    fn push_plain(&mut self, text: &[u8]) {
         if self.open.is_some() && text.trim_ascii().is_empty() {
-            // Blanks between two words, or at the end of a line that has none there.
+            // Blanks between two words, or no text at all: the value has no blanks at its end.
             return;
         }
         self.flush();
         self.out.extend_from_slice(text);
     }
 
-    fn word(&mut self, mut word: Word) {
+    fn push_word(&mut self, mut word: Word) {
         match &mut self.open {
             Some(open) if open.charset == word.charset => open.octets.append(&mut word.octets),
             _ => {
@@ -154,7 +158,7 @@ impl Text {
     fn flush(&mut self) {
         if let Some(Word { charset, octets }) = self.open.take() {
             let text = charset.decode(&octets);
-            // What a word hides must not break out of its line.
+            // A control character inside a word must not break the line.
             let text = text
                 .into_iter()
                 .map(|octet| if octet < b' ' { b' ' } else { octet });
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_2047_section_8() {
+    fn the_examples_of_rfc_2047_section_8_are_decoded() {
         for (text, want) in [
             ("(=?ISO-8859-1?Q?a?=)", "(a)"),
             ("(=?ISO-8859-1?Q?a?= b)", "(a b)"),
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn as_it_is_written_in_the_wild() {
+    fn words_of_real_mail_are_decoded_or_left_alone() {
         for (text, want) in [
             ("=?utf-8*de?q?gr=C3=BCn?=", "gr\u{fc}n"),
             ("\"=?utf-8?b?w6k=?=\" <a@b>", "\"\u{e9}\" <a@b>"),
@@ -219,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_quotes() {
+    fn names_lose_their_quotes_and_backslashes() {
         for (text, want) in [
             ("\"Doe, Jo\" <jo@a>", Some("Doe, Jo <jo@a>")),
             (
@@ -230,14 +234,14 @@ mod tests {
             ("\"no end\\", Some("no end")),
             ("Jo <jo@a> (\\x)", None),
         ] {
-            let shown = decode_unquoted(text.as_bytes());
-            let shown = shown.map(|text| String::from_utf8_lossy(&text).into_owned());
-            assert_eq!(shown.as_deref(), want, "{text}");
+            let decoded = decode_unquoted(text.as_bytes());
+            let decoded = decoded.map(|text| String::from_utf8_lossy(&text).into_owned());
+            assert_eq!(decoded.as_deref(), want, "{text}");
         }
     }
 
     #[test]
-    fn headers_are_shown_field_by_field() {
+    fn a_header_has_one_line_for_each_field() {
         let block = b"From jo Thu\nSubject: =?utf-8?q?=C3=A9?=\n\tx\nTo: a\n\nbody";
         let want = "From jo Thu\nSubject: \u{e9} x\nTo: a\n";
         assert_eq!(String::from_utf8_lossy(&decode_header(block)), want);

@@ -1,12 +1,13 @@
-//! The envelope: what a header says of who wrote what to whom, and when.
+//! The envelope of a message: sender, recipients, subject, date and identifiers.
 
 use super::address::{self, Address};
 use super::header::{self, Field, unfold};
 
-/// The ten fields of an envelope, in the order in which they are sent (RFC 1064 p. 16, RFC 3501 §7.4.2).
+/// The ten fields of an envelope, in the order of the response (RFC 1064 p. 16, RFC 3501 §7.4.2).
 ///
-/// A string is `None` if its field is not there, and empty if the field is. A list is empty, and sent as
-/// NIL, if its field is not there or is empty.
+/// A string is `None` if the header has no such field, and empty if the field is empty. A list is
+/// empty if the header has no such field or the field is empty. The session sends an empty list as
+/// NIL.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Envelope {
     /// Date, as written.
@@ -32,12 +33,12 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// The envelope of a header. Of two fields of the same name the first counts if it is a string;
-    /// lists are appended to one another.
+    /// Parses the envelope of a header. Of two string fields with the same name the first counts;
+    /// the lists of two address fields with the same name become one.
     pub(crate) fn parse(header: &[u8]) -> Self {
         let mut envelope = Self::default();
         for field in header::fields(header) {
-            envelope.read(&field);
+            envelope.read_field(&field);
         }
         for list in [&mut envelope.sender, &mut envelope.reply_to] {
             if list.is_empty() {
@@ -47,17 +48,17 @@ impl Envelope {
         envelope
     }
 
-    fn read(&mut self, field: &Field<'_>) {
-        if let Some(string) = self.string(field) {
+    fn read_field(&mut self, field: &Field<'_>) {
+        if let Some(string) = self.string_for(field) {
             string.get_or_insert_with(|| unfold(field.value));
-        } else if let Some(list) = self.list(field) {
+        } else if let Some(list) = self.list_for(field) {
             if list.len() < address::MAX_ADDRESSES {
                 list.append(&mut address::parse(field.value));
             }
         }
     }
 
-    fn string(&mut self, field: &Field<'_>) -> Option<&mut Option<Vec<u8>>> {
+    fn string_for(&mut self, field: &Field<'_>) -> Option<&mut Option<Vec<u8>>> {
         Some(match field {
             _ if field.is("Date") => &mut self.date,
             _ if field.is("Subject") => &mut self.subject,
@@ -67,7 +68,7 @@ impl Envelope {
         })
     }
 
-    fn list(&mut self, field: &Field<'_>) -> Option<&mut Vec<Address>> {
+    fn list_for(&mut self, field: &Field<'_>) -> Option<&mut Vec<Address>> {
         Some(match field {
             _ if field.is("From") => &mut self.from,
             _ if field.is("Sender") => &mut self.sender,
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_all_ten() {
+    fn all_ten_fields_are_read() {
         let envelope = Envelope::parse(
             b"From: f@x\r\nSender: s@x\r\nReply-To: r@x\r\nTo: t@x,\r\n u@x\r\nCC: c@x\r\nbcc: b@x\r\n\
               Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nSUBJECT: a\r\n  b\r\nIn-Reply-To: <1@x>\r\n\
@@ -114,24 +115,28 @@ mod tests {
     }
 
     #[test]
-    fn absent_is_not_empty() {
+    fn an_absent_string_is_none_and_an_empty_one_is_empty() {
         let envelope = Envelope::parse(b"Subject:\nTo: \nSender:\nFrom: f@x\n\n");
         assert_eq!((envelope.subject, envelope.date), (bytes(""), None));
         assert_eq!(envelope.to, []);
-        assert_eq!(mailboxes(&envelope.sender), ["f"], "defaults when empty");
+        assert_eq!(
+            mailboxes(&envelope.sender),
+            ["f"],
+            "an empty list defaults to From"
+        );
         assert_eq!(mailboxes(&envelope.reply_to), ["f"]);
         assert_eq!(Envelope::parse(b""), Envelope::default());
     }
 
     #[test]
-    fn fields_that_come_twice() {
+    fn of_two_fields_the_first_string_counts_and_the_lists_are_joined() {
         let envelope = Envelope::parse(b"To: a@x\nSubject: 1\nSubject: 2\nTo: b@x\n");
         assert_eq!(mailboxes(&envelope.to), ["a", "b"]);
         assert_eq!(envelope.subject, bytes("1"));
     }
 
     #[test]
-    fn no_mailbox_line_is_a_from_field() {
+    fn the_from_line_of_an_mbox_is_not_a_from_field() {
         let envelope = Envelope::parse(b"From jo Thu Jan  1 00:00:00 1970\nMail-From: x\n");
         assert_eq!(envelope, Envelope::default());
     }

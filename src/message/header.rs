@@ -1,82 +1,86 @@
-//! The fields of a header block: walking over them, unfolding, selecting some of them.
+//! The fields of a header: iterating over them, unfolding values, selecting fields by name.
 //!
-//! A block is the octets of a header as they lie in the file, with LF, CRLF or both, up to its blank line
-//! or to its end. A real header has lines that are no fields: the `From ` line of an mbox, a line without
-//! a colon, a folded line with nothing before it. They are fields without a name here, so that no octet
-//! of a block belongs to no field.
+//! A block is the octets of a header as they lie in the file, with LF, CRLF or both, up to and
+//! including its blank line, or up to its end if it has none. Real headers have lines that are not
+//! fields: the `From ` line of an mbox, a line without a colon, a folded line without a line before
+//! it. Here these are fields without a name, so that every octet before the blank line belongs to a
+//! field.
 
 use std::ops::Range;
 
 use memchr::memchr;
 
-/// One field, folded lines included.
+/// One field, including its folded lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field<'a> {
-    /// The name as written; empty if what stands there is not a field.
+    /// Name, as written. Empty if the line is not a field.
     pub(crate) name: &'a [u8],
-    /// All that follows the colon, line ends included; see [`unfold`]. The whole line if there is no name.
+    /// All that follows the colon, including line ends; see [`unfold`]. The whole line if there is
+    /// no name.
     pub(crate) value: &'a [u8],
-    /// Where in the block the field lies, with its line ends.
+    /// Range of the field in the block, including its line ends.
     pub(crate) range: Range<usize>,
 }
 
 impl Field<'_> {
-    /// True if the field has that name, in any case.
+    /// Returns true if the field has this name, in any case.
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
-/// The fields of a block, in order, up to its blank line.
+/// Returns an iterator over the fields of a block, in order, up to its blank line.
 pub(crate) fn fields(block: &[u8]) -> Fields<'_> {
     Fields { block, at: 0 }
 }
 
-/// The value of the first field of that name, [`unfold`].
+/// Returns the value of the first field with this name, unfolded.
 pub(crate) fn field_value(block: &[u8], name: &str) -> Option<Vec<u8>> {
     let found = fields(block).find(|field| field.is(name))?;
     Some(unfold(found.value))
 }
 
-/// The fields whose name is among `names` (or, if `not`, is not), and the blank line if the block has
-/// one (RFC 3501 §6.4.5, HEADER.FIELDS and HEADER.FIELDS.NOT): ascending ranges of the block.
+/// Returns the ranges of the fields whose name is among `names` (or, with `not`, is not among
+/// them), and of the blank line if the block has one: HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 3501
+/// §6.4.5). The ranges ascend.
 pub(crate) fn select_fields(block: &[u8], names: &[Vec<u8>], not: bool) -> Vec<Range<usize>> {
     let is_named = |name: &[u8]| names.iter().any(|n| n.eq_ignore_ascii_case(name));
-    let mut walk = fields(block);
+    let mut remaining = fields(block);
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for field in walk.by_ref() {
+    for field in remaining.by_ref() {
         if is_named(field.name) != not {
-            add(&mut ranges, field.range);
+            add_range(&mut ranges, field.range);
         }
     }
-    let blank = line_at(block, walk.at);
+    let blank = line_at(block, remaining.at);
     if !blank.is_empty() {
-        add(&mut ranges, blank);
+        add_range(&mut ranges, blank);
     }
     ranges
 }
 
-/// Adds a range, as one with the last if they touch.
-fn add(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
+/// Adds a range, or extends the last range if the two touch.
+fn add_range(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
     match ranges.last_mut() {
         Some(last) if last.end == range.start => last.end = range.end,
         _ => ranges.push(range),
     }
 }
 
-/// A value on one line: its line ends are taken out and the blanks around it (RFC 5322 §2.2.3). The
-/// blanks at the folds stay. No CR, LF or NUL is left, for no IMAP string may hold a NUL.
+/// Returns a value on one line, without its line ends and the blanks around it (RFC 5322 §2.2.3).
+/// The blanks at the folds stay. The result has no CR, LF or NUL, because IMAP strings may not
+/// contain a NUL.
 pub(crate) fn unfold(value: &[u8]) -> Vec<u8> {
     let kept = value.iter().filter(|b| !matches!(b, b'\r' | b'\n' | 0));
     let line: Vec<u8> = kept.copied().collect();
     line.trim_ascii().to_vec()
 }
 
-/// Iterator over the fields of a block; see [`fields`].
+/// An iterator over the fields of a block; see [`fields`].
 #[derive(Debug, Clone)]
 pub(crate) struct Fields<'a> {
     block: &'a [u8],
-    /// Where the next field starts, or the blank line, or the end of the block.
+    /// Index of the next field, of the blank line, or of the end of the block.
     at: usize,
 }
 
@@ -103,7 +107,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// The line that starts there, with its line end.
+/// Returns the range of the line that starts at `start`, including its line end.
 fn line_at(block: &[u8], start: usize) -> Range<usize> {
     let length = memchr(b'\n', &block[start..]).map_or(block.len() - start, |at| at + 1);
     start..start + length
@@ -113,13 +117,13 @@ fn is_blank(line: &[u8]) -> bool {
     matches!(line, b"" | b"\n" | b"\r\n")
 }
 
-/// How long the name is, and where its colon stands.
+/// Returns the length of the name of a field, and the index of its colon. Octets from 0x80 up count
+/// as letters.
 ///
 /// ```text
 /// field-name = 1*<any CHAR, excluding CTLs, SPACE, and ":">      RFC 822 §3.2
 /// optional   = field-name *WSP ":"                               RFC 5322 §4.5.8
 /// ```
-/// Octets from 0x80 up are taken for letters.
 fn name_length(line: &[u8]) -> Option<(usize, usize)> {
     let colon = memchr(b':', line)?;
     let name = line[..colon].trim_ascii_end();
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn walks_and_unfolds() {
+    fn iterates_up_to_the_blank_line_and_unfolds_values() {
         let block = b"Subject: one\r\n\ttwo\n three\nTO : x@y\nEmpty:\n\nNot: here\n";
         assert_eq!(names(block), ["Subject", "TO", "Empty"]);
         assert_eq!(
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn tolerates_what_is_no_field() {
+    fn a_line_that_is_not_a_field_has_no_name() {
         let block =
             b"From jo@x Thu Jan  1 00:00:00 1970\n folded\nno colon\n: empty\nA\xe9: b\0c\n d";
         assert_eq!(names(block), ["", "", "", "A\u{fffd}"]);
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_first_of_two() {
+    fn the_first_of_two_fields_counts() {
         assert_eq!(
             field_value(b"A: 1\nA: 2\n", "a").as_deref(),
             Some(&b"1"[..])
@@ -179,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn selects_and_keeps_the_blank_line() {
+    fn a_selection_includes_the_blank_line() {
         let block = b"Date: d\nTo: a,\n b\nX-No: x\nFrom: f\n\nbody";
         assert_eq!(
             selected(block, &["FROM", "date"], false),
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn joins_ranges_that_touch() {
+    fn ranges_that_touch_become_one() {
         let block = b"A: 1\nB: 2\nC: 3\n\n";
         let named = |n: &str| n.as_bytes().to_vec();
         assert_eq!(
@@ -214,7 +218,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_octet_belongs_to_one_field(block in "[Aa: \t\r\n\u{e9}]{0,60}") {
+        fn every_octet_before_the_blank_line_belongs_to_one_field(block in "[Aa: \t\r\n\u{e9}]{0,60}") {
             let block = block.as_bytes();
             let mut at = 0;
             for field in fields(block) {
@@ -230,7 +234,7 @@ mod tests {
         }
 
         #[test]
-        fn no_octets_panic(block in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_block_panics_and_no_value_keeps_a_line_end_or_nul(block in prop::collection::vec(any::<u8>(), 0..200)) {
             for field in fields(&block) {
                 let value = unfold(field.value);
                 prop_assert!(!value.iter().any(|b| b"\r\n\0".contains(b)));

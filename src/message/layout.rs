@@ -3,8 +3,8 @@
 use super::extent::Extent;
 use super::mime::Part;
 
-/// Most octets of the header of a message that are kept in [`Layout::header_bytes`]. The extent of a
-/// longer header is right all the same.
+/// Most octets of the header of a message that are kept in [`Layout::header_bytes`]. The extent of
+/// a longer header is right all the same.
 pub(crate) const MAX_KEPT_HEADER: usize = 256 * 1024;
 
 /// How much of a message is scanned.
@@ -20,8 +20,8 @@ pub(crate) enum ScanDepth {
 
 /// Where the pieces of a message lie.
 ///
-/// At [`ScanDepth::Header`] the scanner does not see the text. Then the text is empty, and the whole is
-/// the header.
+/// At [`ScanDepth::Header`] the scanner does not see the text. Then the text is empty, and the
+/// whole is the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// The message. Its size is RFC822.SIZE.

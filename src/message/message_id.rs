@@ -1,43 +1,44 @@
-//! Message identifiers: which message this is, and which it answers (RFC 5322 §3.6.4).
+//! Message identifiers: Message-ID, References and In-Reply-To (RFC 5322 §3.6.4).
 //!
 //! ```text
 //! msg-id = [CFWS] "<" id-left "@" id-right ">" [CFWS]
 //! ```
 //!
-//! The left side may be written as a quoted string and mean the same as without quotes, so identifiers
-//! are compared without them (RFC 5256 §3, REFERENCES). Case counts.
+//! An id-left in quotes means the same as without them, so that identifiers are compared without
+//! their quotes (RFC 5256 §3, REFERENCES). Case counts.
 
 use super::header;
 
-/// Most references of one message that are told: the last ones, which are the nearest.
+/// Most references returned of one message: the last ones, which are the nearest ancestors.
 pub(crate) const MAX_REFERENCES: usize = 100;
 
-/// The identifier of the message that has this header.
+/// Returns the identifier of the message with this header.
 pub(crate) fn parse_own(block: &[u8]) -> Option<Vec<u8>> {
-    ids(&header::field_value(block, "Message-ID")?).next()
+    parse_ids(&header::field_value(block, "Message-ID")?).next()
 }
 
-/// What the message refers to, its parent last: what References says, or else the first of In-Reply-To.
+/// Returns the identifiers that a message refers to, its parent last: those of References, or if
+/// there are none, the first of In-Reply-To.
 pub(crate) fn parse_references(block: &[u8]) -> Vec<Vec<u8>> {
     let references = header::field_value(block, "References").unwrap_or_default();
-    let mut found: Vec<Vec<u8>> = ids(&references).collect();
+    let mut found: Vec<Vec<u8>> = parse_ids(&references).collect();
     if found.is_empty() {
         let answered = header::field_value(block, "In-Reply-To").unwrap_or_default();
-        found.extend(ids(&answered).next());
+        found.extend(parse_ids(&answered).next());
     }
     let excess = found.len().saturating_sub(MAX_REFERENCES);
     found.drain(..excess);
     found
 }
 
-/// The identifiers in a value; whatever stands between them is passed over.
-fn ids(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+/// Returns the identifiers in a value. Skips all else between them.
+fn parse_ids(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let starts = value.split(|&octet| octet == b'<').skip(1);
-    starts.filter_map(id)
+    starts.filter_map(parse_id)
 }
 
-/// The identifier that goes on here, behind its `<`.
-fn id(text: &[u8]) -> Option<Vec<u8>> {
+/// Parses the identifier whose `<` stands before the text.
+fn parse_id(text: &[u8]) -> Option<Vec<u8>> {
     let mut id = Vec::new();
     let mut quoted = false;
     let mut octets = text.iter();
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn own_identifiers() {
+    fn identifiers_are_read_without_quotes_and_comments() {
         for (value, want) in [
             ("<a@b>", Some("a@b")),
             // RFC 5256 §3.
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_referred_to() {
+    fn references_are_those_of_references_or_the_first_of_in_reply_to() {
         let refer = |block: &str| {
             let ids = parse_references(block.as_bytes()).into_iter().map(text);
             ids.collect::<Vec<_>>().join(" ")
@@ -116,8 +117,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_value_panics(value in "[<>@\"\\\\a ]{0,40}") {
-            for id in ids(value.as_bytes()) {
+        fn no_value_panics_and_every_identifier_has_an_at(value in "[<>@\"\\\\a ]{0,40}") {
+            for id in parse_ids(value.as_bytes()) {
                 prop_assert!(id.contains(&b'@'));
             }
         }

@@ -1,14 +1,15 @@
 //! Messages: RFC 822 and MIME over octets. This room knows no file, no protocol and no clock.
 //!
-//! A message may have a gigabyte and is never held whole in memory, so nothing here takes a whole message.
-//! The session reads the file chunk by chunk and feeds the chunks to a [`Scanner`]. The scanner returns a
-//! [`Layout`]: where in the file the header, the text and every MIME part lie, and how many octets and
-//! lines each of them has. To answer a FETCH, the session sends a range of the file through a
-//! [`CrlfConverter`].
+//! A message may have a gigabyte and is never held whole in memory, so nothing here takes a whole
+//! message. The session reads the file chunk by chunk and feeds the chunks to a [`Scanner`]. The
+//! scanner returns a [`Layout`]: where in the file the header, the text and every MIME part lie,
+//! and how many octets and lines each of them has. To answer a FETCH, the session sends a range of
+//! the file through a [`CrlfConverter`].
 //!
-//! Two kinds of numbers stand side by side everywhere and must not be mixed up. *Offsets* (`start`, `end`)
-//! count the octets of the file. *Sizes* count octets as the client receives them, with CRLF at the end of
-//! each line: an LF without a CR before it counts as two octets (RFC 3501 §2.3.4), a lone CR as one.
+//! Two kinds of numbers stand side by side everywhere and must not be mixed up. *Offsets* (`start`,
+//! `end`) count the octets of the file. *Sizes* count octets as the client receives them, with CRLF
+//! at the end of each line: an LF without a CR before it counts as two octets (RFC 3501 §2.3.4), a
+//! lone CR as one.
 //!
 //! | file | what it contains |
 //! | --- | --- |
@@ -33,8 +34,8 @@
 //! | [`substring`] | the search for a string in a text that arrives in chunks |
 //! | [`thread`] | which message answers which |
 //!
-//! Mail is sometimes hostile and often broken. No function here fails on it: any sequence of octets is
-//! *some* message, and a piece that cannot be parsed counts as plain text or as octets.
+//! Mail is sometimes hostile and often broken. No function here fails on it: any sequence of octets
+//! is *some* message, and a piece that cannot be parsed counts as plain text or as octets.
 
 pub(crate) mod address;
 mod casefold;

@@ -1,9 +1,9 @@
-//! The text of a message as its reader sees it, for SEARCH TEXT and BODY.
+//! The text of a message as mail readers show it, for SEARCH TEXT and BODY.
 //!
-//! A message is a row of *passages*: the lines of a text part, the header of a part, the header of a
-//! message within. Each lies somewhere in the file and is decoded in its own way. All else, an attached
-//! picture for one, has no text to be found in. What is looked at comes in pieces and is folded, and
-//! never held whole.
+//! A message is a sequence of *passages*: the body of a text part, the header of a part, the header
+//! of an embedded message. Each passage lies somewhere in the file and is decoded in its own way.
+//! All else, such as an attached picture, has no text. The session reads a passage chunk by chunk;
+//! the decoder returns each chunk decoded and folded, and never holds a whole body.
 
 use super::casefold::{CaseFolder, fold_case};
 use super::charset::{Charset, CharsetDecoder};
@@ -12,68 +12,75 @@ use super::layout::Layout;
 use super::mime::{Part, parse_part};
 use super::transfer_encoding::{self, TransferEncoding};
 
-/// Most octets of the header of a part, or of a message within, that are looked at.
+/// Most octets of the header of a part, or of an embedded message, that are decoded.
 const MAX_HEADER: usize = 64 * 1024;
 
-/// Part of a message that can be searched.
+/// A piece of a message that has text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Passage {
-    /// Offset in the file of its first octet.
+    /// Offset of its first octet in the file.
     pub(crate) start: u64,
-    /// Offset behind its last octet.
+    /// Offset behind its last octet in the file.
     pub(crate) end: u64,
-    /// What it is.
+    /// What it contains.
     pub(crate) kind: PassageKind,
 }
 
-/// What a passage is, and so how it is read.
+/// What a passage contains, which decides how it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PassageKind {
-    /// The MIME header of a part, which its reader does not see as text: TEXT looks at it, BODY does not.
+    /// The MIME header of a part. Mail readers do not show it as text: SEARCH TEXT includes it,
+    /// BODY does not.
     MimeHeader,
-    /// The header of a message within the message.
+    /// The header of an embedded message.
     Header,
     /// The body of a text part.
     Text {
-        /// How its octets are written.
+        /// Transfer encoding of its octets.
         transfer: TransferEncoding,
-        /// What its octets mean.
+        /// Character set of its decoded octets.
         charset: Charset,
     },
 }
 
-/// The passages below the header of a message that has no parts: at most one. `None` if the message has
-/// parts, so that its structure is needed.
+/// Returns the passages below the header of a message without parts: at most one. Returns `None` if
+/// the message has parts, so that the caller needs its structure.
 pub(crate) fn list_passages_without_parts(header: &[u8], header_end: u64) -> Option<Vec<Passage>> {
     let part = parse_part(header, false);
     let has_parts = part.is_multipart() || part.is("message", "rfc822");
-    (!has_parts).then(|| body(&part, header_end, u64::MAX).into_iter().collect())
+    (!has_parts).then(|| {
+        body_passage(&part, header_end, u64::MAX)
+            .into_iter()
+            .collect()
+    })
 }
 
-/// The passages below the header of a message of which the structure is known, as they lie in the file.
+/// Returns the passages below the header of a message whose structure is known, in the order of the
+/// file.
 pub(crate) fn list_passages(layout: &Layout) -> Vec<Passage> {
     let mut found = Vec::new();
     if let Some(part) = &layout.part {
-        below_header(part, &mut found);
+        append_below_header(part, &mut found);
     }
     found
 }
 
-/// Recursion ends, for the scanner opens no part within more than 32 others.
-fn below_header(part: &Part, found: &mut Vec<Passage>) {
+/// Appends the passages below the header of a part. Recursion is at most 32 deep, as deep as the
+/// scanner opens parts.
+fn append_below_header(part: &Part, found: &mut Vec<Passage>) {
     if let Some(message) = &part.message {
-        found.push(header(&message.part, PassageKind::Header));
-        below_header(&message.part, found);
+        found.push(header_passage(&message.part, PassageKind::Header));
+        append_below_header(&message.part, found);
     } else if part.children.is_empty() {
-        found.extend(body(part, part.body.start, part.body.end));
+        found.extend(body_passage(part, part.body.start, part.body.end));
     }
     for child in &part.children {
-        found.push(header(child, PassageKind::MimeHeader));
-        below_header(child, found);
+        found.push(header_passage(child, PassageKind::MimeHeader));
+        append_below_header(child, found);
     }
 }
 
-fn header(part: &Part, kind: PassageKind) -> Passage {
+fn header_passage(part: &Part, kind: PassageKind) -> Passage {
     Passage {
         start: part.header.start,
         end: part.header.end,
@@ -81,7 +88,7 @@ fn header(part: &Part, kind: PassageKind) -> Passage {
     }
 }
 
-fn body(part: &Part, start: u64, end: u64) -> Option<Passage> {
+fn body_passage(part: &Part, start: u64, end: u64) -> Option<Passage> {
     let charset = part.param("charset").and_then(Charset::named);
     let kind = PassageKind::Text {
         transfer: TransferEncoding::named(&part.encoding),
@@ -90,18 +97,20 @@ fn body(part: &Part, start: u64, end: u64) -> Option<Passage> {
     part.is_text().then_some(Passage { start, end, kind })
 }
 
-/// Decodes and folds one passage after the other, each in chunks.
+/// Decodes and folds one passage after another, each in chunks.
 pub(crate) struct PassageDecoder {
-    state: State,
-    fold: CaseFolder,
-    /// Room for what the transfer encoding and the charset come to; it is used again for each chunk.
+    state: PassageState,
+    folder: CaseFolder,
+    /// Buffer for octets whose transfer encoding has been decoded. This and the next two are reused
+    /// for each chunk.
     octets: Vec<u8>,
     text: Vec<u8>,
     folded: Vec<u8>,
 }
 
-enum State {
-    /// What was fed of a header, which is decoded when it is complete.
+/// The decoders of the current passage.
+enum PassageState {
+    /// The octets of a header until now. A header is decoded once it is complete.
     Header(Vec<u8>),
     Text {
         transfer: transfer_encoding::TransferDecoder,
@@ -110,38 +119,38 @@ enum State {
 }
 
 impl PassageDecoder {
-    /// At the start of no passage.
+    /// Returns a decoder that is not in a passage yet.
     pub(crate) fn new() -> Self {
         Self {
-            state: State::Header(Vec::new()),
-            fold: CaseFolder::default(),
+            state: PassageState::Header(Vec::new()),
+            folder: CaseFolder::default(),
             octets: Vec::new(),
             text: Vec::new(),
             folded: Vec::new(),
         }
     }
 
-    /// At the start of a passage.
+    /// Begins a passage.
     pub(crate) fn begin(&mut self, kind: PassageKind) {
-        self.fold = CaseFolder::default();
+        self.folder = CaseFolder::default();
         self.state = match kind {
-            PassageKind::MimeHeader | PassageKind::Header => State::Header(Vec::new()),
-            PassageKind::Text { transfer, charset } => State::Text {
+            PassageKind::MimeHeader | PassageKind::Header => PassageState::Header(Vec::new()),
+            PassageKind::Text { transfer, charset } => PassageState::Text {
                 transfer: transfer_encoding::TransferDecoder::new(transfer),
                 charset: CharsetDecoder::new(charset),
             },
         };
     }
 
-    /// Takes the next octets of the passage; returns what they come to, folded.
+    /// Decodes the next octets of the passage, and returns their folded text.
     pub(crate) fn feed(&mut self, chunk: &[u8]) -> &[u8] {
         self.folded.clear();
         match &mut self.state {
-            State::Header(header) => {
+            PassageState::Header(header) => {
                 let room = MAX_HEADER - header.len();
                 header.extend_from_slice(&chunk[..chunk.len().min(room)]);
             }
-            State::Text { transfer, charset } => {
+            PassageState::Text { transfer, charset } => {
                 let octets = match transfer {
                     transfer_encoding::TransferDecoder::Identity => chunk,
                     _ => {
@@ -150,30 +159,30 @@ impl PassageDecoder {
                         &self.octets
                     }
                 };
-                if charset.passes(octets) {
-                    self.fold.feed(octets, &mut self.folded);
+                if charset.passes_through(octets) {
+                    self.folder.feed(octets, &mut self.folded);
                 } else {
                     self.text.clear();
                     charset.feed(octets, false, &mut self.text);
-                    self.fold.feed(&self.text, &mut self.folded);
+                    self.folder.feed(&self.text, &mut self.folded);
                 }
             }
         }
         &self.folded
     }
 
-    /// At the end of the passage: what was held back until now, folded.
+    /// Ends the passage, and returns the folded text that was held back until now.
     pub(crate) fn end(&mut self) -> &[u8] {
         match &mut self.state {
-            State::Header(header) => self.folded = fold_case(&decode_header(header)),
-            State::Text { transfer, charset } => {
+            PassageState::Header(header) => self.folded = fold_case(&decode_header(header)),
+            PassageState::Text { transfer, charset } => {
                 self.octets.clear();
                 self.text.clear();
                 self.folded.clear();
                 transfer.finish(&mut self.octets);
                 charset.feed(&self.octets, true, &mut self.text);
-                self.fold.feed(&self.text, &mut self.folded);
-                self.fold.finish(&mut self.folded);
+                self.folder.feed(&self.text, &mut self.folded);
+                self.folder.finish(&mut self.folded);
             }
         }
         &self.folded
@@ -191,20 +200,21 @@ mod tests {
     use super::*;
     use crate::message::{ScanDepth, Scanner};
 
-    /// All passages of a message with their texts, read in chunks of that size.
+    /// Returns the text of each passage, read in chunks of this size, and whether it is a MIME
+    /// header.
     fn read(message: &str, size: usize) -> Vec<(bool, String)> {
         let mut scanner = Scanner::new(ScanDepth::Structure);
         scanner.feed(message.as_bytes());
         let layout = scanner.finish();
-        let mut reading = PassageDecoder::new();
+        let mut decoder = PassageDecoder::new();
         let one = |passage: Passage| {
-            reading.begin(passage.kind);
+            decoder.begin(passage.kind);
             let range = passage.start as usize..(passage.end as usize).min(message.len());
             let mut text = Vec::new();
             for chunk in message.as_bytes()[range].chunks(size) {
-                text.extend_from_slice(reading.feed(chunk));
+                text.extend_from_slice(decoder.feed(chunk));
             }
-            text.extend_from_slice(reading.end());
+            text.extend_from_slice(decoder.end());
             let is_mime = passage.kind == PassageKind::MimeHeader;
             (is_mime, String::from_utf8_lossy(&text).into_owned())
         };
@@ -230,13 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_message() {
+    fn a_plain_message_has_one_passage() {
         assert_eq!(texts("Subject: x\n\nHello\n"), [text("hello\n")]);
         assert_eq!(texts("Subject: x\n"), [text("")]);
     }
 
     #[test]
-    fn a_decoded_message() {
+    fn a_body_is_decoded_by_transfer_encoding_and_charset() {
         let header = "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: ";
         let message = format!("{header}quoted-printable\n\nCaf=C9 =\nau lait=");
         assert_eq!(texts(&message), [text("caf\u{e9} au lait=")]);
@@ -247,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_and_messages_within() {
+    fn parts_and_embedded_messages_have_passages_in_file_order() {
         let message = "Content-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\nOne\n--b\n\
             Content-Type: message/rfc822\n\nSubject: =?utf-8?q?=C3=89?=\n\nInner\n--b\n\
             Content-Type: application/pdf; name=A.pdf\n\nbytes\n--b--\nepilogue\n";

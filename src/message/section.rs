@@ -1,38 +1,39 @@
-//! From the section of a FETCH item to the stretch of the message that it names.
+//! Finds the stretch of a message that the section of a FETCH item names.
 //!
 //! ```text
 //! section      = "[" [section-spec] "]"                              RFC 3501 §9
 //! section-part = nz-number *("." nz-number)
 //! ```
 //!
-//! Numbers count the parts of a multipart. A message, be it the one in the mailbox or one within it, has
-//! always a part 1: if it is not a multipart, its text is that part. So `2.1` names the same octets as
-//! `2.TEXT` if part 2 is a message with a plain text, and nothing at all if part 2 is an image.
+//! Part numbers count the parts of a multipart. A message, in the mailbox or inside another
+//! message, always has a part 1: if it is not a multipart, part 1 is its text. So `2.1` names the
+//! same octets as `2.TEXT` if part 2 is a message with plain text, and nothing if part 2 is an
+//! image.
 
 use super::extent::Extent;
 use super::layout::Layout;
 use super::mime::Part;
 
-/// What is wanted of a part, or of the message if there are no part numbers.
+/// What a section names of a part, or of the message if it has no part numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SectionKind {
-    /// All of the message, or the body of the part.
+    /// The whole message, or the body of the part.
     All,
-    /// The header of the message, or of the message that the part is (HEADER and HEADER.FIELDS, and the
-    /// part number 0 of IMAP2bis).
+    /// The header of the message, or of the message in the part: HEADER, HEADER.FIELDS, and part
+    /// number 0 of IMAP2bis.
     Header,
-    /// The text of the message, or of the message that the part is.
+    /// The text of the message, or of the message in the part.
     Text,
-    /// The header of the part itself.
+    /// The MIME header of the part itself.
     Mime,
 }
 
-/// The stretch that a section names; `None` if the message has no such part, or the part no such thing.
-/// A layout without parts ([`ScanDepth::Structure`](super::ScanDepth::Structure) was not asked for) serves for
-/// sections without part numbers.
-pub(crate) fn find_section(layout: &Layout, numbers: &[u32], what: SectionKind) -> Option<Extent> {
+/// Returns the stretch that a section names, or `None` if the message has no such part, or if the
+/// part has no such header or text. Sections without part numbers work with any layout, others need
+/// one of [`ScanDepth::Structure`](super::ScanDepth::Structure).
+pub(crate) fn find_section(layout: &Layout, numbers: &[u32], kind: SectionKind) -> Option<Extent> {
     if numbers.is_empty() {
-        return match what {
+        return match kind {
             SectionKind::All => Some(layout.whole),
             SectionKind::Header => Some(layout.header),
             SectionKind::Text => Some(layout.text),
@@ -41,7 +42,7 @@ pub(crate) fn find_section(layout: &Layout, numbers: &[u32], what: SectionKind) 
     }
     let part = find_part(layout.part.as_ref()?, numbers)?;
     let message = part.message.as_ref().map(|message| &message.part);
-    match what {
+    match kind {
         SectionKind::All => Some(part.body),
         SectionKind::Mime => Some(part.header),
         SectionKind::Header => message.map(|root| root.header),
@@ -49,7 +50,7 @@ pub(crate) fn find_section(layout: &Layout, numbers: &[u32], what: SectionKind) 
     }
 }
 
-/// The part with these numbers, in the message with this root.
+/// Returns the part with these numbers in the message with this root.
 pub(crate) fn find_part<'a>(root: &'a Part, numbers: &[u32]) -> Option<&'a Part> {
     let (&first, rest) = numbers.split_first()?;
     rest.iter().try_fold(
@@ -85,13 +86,13 @@ mod tests {
         scanner.finish()
     }
 
-    fn text<'a>(message: &'a str, numbers: &[u32], what: SectionKind) -> Option<&'a str> {
-        let extent = find_section(&layout(message), numbers, what)?;
+    fn text<'a>(message: &'a str, numbers: &[u32], kind: SectionKind) -> Option<&'a str> {
+        let extent = find_section(&layout(message), numbers, kind)?;
         let offset = |at| usize::try_from(at).expect("small");
         Some(&message[offset(extent.start)..offset(extent.end)])
     }
 
-    /// The message that RFC 3501 §6.4.5 numbers the parts of.
+    /// A message with the parts of the example in RFC 3501 §6.4.5.
     const COMPLEX: &str = "\
 Subject: whole
 Content-Type: multipart/mixed; boundary=a
@@ -150,14 +151,14 @@ Content-Type: text/richtext
 ";
 
     #[test]
-    fn rfc_3501_numbers() {
+    fn part_numbers_are_those_of_the_example_in_rfc_3501() {
         for number in ["1", "2", "3.1", "3.2", "4.1", "4.2.1", "4.2.2.1", "4.2.2.2"] {
             let numbers: Vec<u32> = number.split('.').flat_map(str::parse).collect();
             assert_eq!(text(COMPLEX, &numbers, SectionKind::All), Some(number));
             assert_eq!(
                 text(COMPLEX, &numbers, SectionKind::Header),
                 None,
-                "no message"
+                "not a message"
             );
         }
         assert_eq!(
@@ -181,7 +182,7 @@ Content-Type: text/richtext
     }
 
     #[test]
-    fn parts_that_are_not_there() {
+    fn a_missing_part_has_no_section() {
         for numbers in [
             &[0][..],
             &[5],
@@ -210,7 +211,7 @@ Content-Type: text/richtext
     }
 
     #[test]
-    fn a_message_that_is_a_message() {
+    fn a_message_whose_only_part_is_a_message() {
         let message = "Content-Type: message/rfc822\n\nSubject: in\n\nbody";
         assert_eq!(
             text(message, &[1], SectionKind::Header),

@@ -1,4 +1,4 @@
-//! The base subject: what a subject is without `Re:`, `Fwd:`, `[list]` and their like (RFC 5256 §2.1).
+//! The base subject: a subject without `Re:`, `Fwd:`, `[list]` and the like (RFC 5256 §2.1).
 //!
 //! ```text
 //! subject      = *subj-leader [subj-middle] *subj-trailer            RFC 5256 §5
@@ -12,28 +12,29 @@
 //! subj-trailer = "(fwd)" / WSP
 //! ```
 
-/// How much of a subject is looked at, in octets: taking it apart may cost the square of that.
+/// Octets of a subject that are used: extracting the base may cost the square of that.
 const MAX_SUBJECT: usize = 1000;
 
-/// What a subject comes to.
+/// A base subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseSubject {
-    /// The base subject, in the case in which it was written.
+    /// Its octets, in the case of the subject.
     pub(crate) text: Vec<u8>,
-    /// Something was removed that marks an answer or a forwarded message (RFC 5256 §3, REFERENCES).
+    /// True if a mark of an answer or a forwarded message was removed (RFC 5256 §3, REFERENCES).
     pub(crate) is_reply: bool,
 }
 
-/// The base subject of a subject as its reader sees it ([`encoded_word::decode_value`](super::encoded_word::decode_value)): this is
-/// what is left to do of step (1), and the steps from (2) on.
+/// Returns the base subject of a subject that
+/// [`encoded_word::decode_value`](super::encoded_word::decode_value) has decoded. Does the rest of
+/// step (1), and all steps from (2) on.
 pub(crate) fn extract_base(subject: &[u8]) -> BaseSubject {
-    let single = single_spaced(&subject[..subject.len().min(MAX_SUBJECT)]);
-    let mut text = &single[..];
+    let collapsed = collapse_spaces(&subject[..subject.len().min(MAX_SUBJECT)]);
+    let mut text = &collapsed[..];
     let mut is_reply = false;
     loop {
-        text = without_trailers(text, &mut is_reply);
-        text = without_leaders(text, &mut is_reply);
-        // Step (6).
+        text = strip_trailers(text, &mut is_reply);
+        text = strip_leaders(text, &mut is_reply);
+        // Step (6): remove `subj-fwd-hdr` and `subj-fwd-trl`.
         let inner = strip_word(text, b"[fwd:").and_then(|inner| inner.strip_suffix(b"]"));
         match inner {
             Some(inner) => text = inner,
@@ -47,21 +48,21 @@ pub(crate) fn extract_base(subject: &[u8]) -> BaseSubject {
     }
 }
 
-/// Tabs are blanks, and so are several of them.
-fn single_spaced(subject: &[u8]) -> Vec<u8> {
-    let mut single: Vec<u8> = Vec::with_capacity(subject.len());
+/// Turns each tab into a space, and each run of spaces into one.
+fn collapse_spaces(subject: &[u8]) -> Vec<u8> {
+    let mut collapsed: Vec<u8> = Vec::with_capacity(subject.len());
     for &octet in subject {
         match octet {
-            b' ' | b'\t' if single.last() == Some(&b' ') => {}
-            b'\t' => single.push(b' '),
-            octet => single.push(octet),
+            b' ' | b'\t' if collapsed.last() == Some(&b' ') => {}
+            b'\t' => collapsed.push(b' '),
+            octet => collapsed.push(octet),
         }
     }
-    single
+    collapsed
 }
 
-/// Step (2).
-fn without_trailers<'t>(mut text: &'t [u8], is_reply: &mut bool) -> &'t [u8] {
+/// Does step (2): removes `subj-trailer`s.
+fn strip_trailers<'t>(mut text: &'t [u8], is_reply: &mut bool) -> &'t [u8] {
     loop {
         text = text.trim_ascii_end();
         let start = text.len().saturating_sub(5);
@@ -73,36 +74,36 @@ fn without_trailers<'t>(mut text: &'t [u8], is_reply: &mut bool) -> &'t [u8] {
     }
 }
 
-/// Steps (3) to (5).
-fn without_leaders<'t>(mut text: &'t [u8], is_reply: &mut bool) -> &'t [u8] {
+/// Does steps (3) to (5): removes `subj-leader`s, and `subj-blob`s that leave a rest.
+fn strip_leaders<'t>(mut text: &'t [u8], is_reply: &mut bool) -> &'t [u8] {
     loop {
         text = text.trim_ascii_start();
-        if let Some(rest) = after_reply(text) {
+        if let Some(rest) = strip_reply_mark(text) {
             *is_reply = true;
             text = rest;
             continue;
         }
-        match after_blob(text) {
+        match strip_blob(text) {
             Some(rest) if !rest.is_empty() => text = rest,
             _ => return text,
         }
     }
 }
 
-/// What follows `*subj-blob subj-refwd`.
-fn after_reply(text: &[u8]) -> Option<&[u8]> {
+/// Returns what follows `*subj-blob subj-refwd`.
+fn strip_reply_mark(text: &[u8]) -> Option<&[u8]> {
     let mut text = text;
-    while let Some(rest) = after_blob(text) {
+    while let Some(rest) = strip_blob(text) {
         text = rest;
     }
     let word = [&b"re"[..], b"fwd", b"fw"];
     let text = word.iter().find_map(|word| strip_word(text, word))?;
     let text = text.trim_ascii_start();
-    after_blob(text).unwrap_or(text).strip_prefix(b":")
+    strip_blob(text).unwrap_or(text).strip_prefix(b":")
 }
 
-/// What follows a `subj-blob`.
-fn after_blob(text: &[u8]) -> Option<&[u8]> {
+/// Returns what follows a `subj-blob`.
+fn strip_blob(text: &[u8]) -> Option<&[u8]> {
     let inner = text.strip_prefix(b"[")?;
     let end = inner.iter().position(|octet| b"[]".contains(octet))?;
     let rest = inner[end..].strip_prefix(b"]")?;
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn known_answers() {
+    fn known_subjects_have_known_bases() {
         for (subject, text, is_reply) in [
             ("", "", false),
             ("Lunch", "Lunch", false),
@@ -161,7 +162,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_its_own_base(subject in "(re|fwd?|\\[|\\]|:| |x|\\(fwd\\)|\\[fwd:){0,12}") {
+        fn a_base_subject_is_its_own_base(subject in "(re|fwd?|\\[|\\]|:| |x|\\(fwd\\)|\\[fwd:){0,12}") {
             let once = extract_base(subject.as_bytes());
             let twice = extract_base(&once.text);
             prop_assert_eq!(&twice.text, &once.text);

@@ -1,31 +1,33 @@
-//! Searching for a string in text that comes in chunks, for SEARCH TEXT, BODY and the header keys.
+//! The search for a string in a text that arrives in chunks, for SEARCH TEXT, BODY and the header
+//! keys.
 //!
-//! A string matches whatever the case of its letters (RFC 1176 p. 16, RFC 3501 §6.4.4): string and text
-//! are [folded](super::casefold), and the folded text is searched by `memmem`, which is linear however the
-//! text and the string were made up. Comparing at every candidate would let a mail of a single repeated
-//! letter hold up the server.
+//! A string matches in any case (RFC 1176 p. 16, RFC 3501 §6.4.4): string and text are
+//! [folded](super::casefold), and `memmem` searches the folded text. Its time is linear for any
+//! text and any string. A comparison at every candidate would let a message of one repeated letter
+//! block the server.
 
 use memchr::memmem;
 
 use super::casefold::fold_case;
 
-/// Longest string that is searched for, in octets. Longer ones come from no human, and what a search
-/// remembers between two chunks is as long as the string.
+/// Longest string that a search accepts, in octets. No human types a longer one, and the finder
+/// keeps as many octets between two chunks as the string has.
 pub(crate) const MAX_NEEDLE: usize = 8 * 1024;
 
-/// A search for one string in the texts of one message. [`reset`](Self::reset) makes it ready for
+/// Searches for one string in the texts of a message. [`reset`](Self::reset) prepares it for
 /// another message.
 #[derive(Debug, Clone)]
 pub(crate) struct SubstringFinder {
     needle: memmem::Finder<'static>,
-    /// The end of what was fed, one octet less than the needle is long, in which a match may have begun.
+    /// The last octets of the text until now, in which a match may have begun: at most one octet
+    /// less than the needle has.
     tail: Vec<u8>,
     found: bool,
 }
 
 impl SubstringFinder {
-    /// A search for the string, in UTF-8; `None` if it is longer than [`MAX_NEEDLE`]. An empty string is
-    /// in every text.
+    /// Returns a finder for the string, which is UTF-8, or `None` if it is longer than
+    /// [`MAX_NEEDLE`]. Every text contains the empty string.
     pub(crate) fn new(needle: &[u8]) -> Option<Self> {
         (needle.len() <= MAX_NEEDLE).then(|| Self {
             needle: memmem::Finder::new(&fold_case(needle)).into_owned(),
@@ -34,17 +36,17 @@ impl SubstringFinder {
         })
     }
 
-    /// Searches the next chunk of a text, which must be folded; true once the string was found in all
-    /// that was fed since the last [`reset`](Self::reset).
+    /// Searches the next chunk of a folded text. Returns true once the finder has found the string
+    /// since the last [`reset`](Self::reset).
     pub(crate) fn feed(&mut self, chunk: &[u8]) -> bool {
         if self.found {
             return true;
         }
         let keep = self.needle.needle().len() - 1;
-        let mut is_known = 0;
+        let mut in_tail = 0;
         if !self.tail.is_empty() {
-            is_known = keep.min(chunk.len());
-            self.tail.extend_from_slice(&chunk[..is_known]);
+            in_tail = keep.min(chunk.len());
+            self.tail.extend_from_slice(&chunk[..in_tail]);
             self.found = self.is_in(&self.tail);
         }
         self.found = self.found || self.is_in(chunk);
@@ -52,29 +54,29 @@ impl SubstringFinder {
             self.tail.clear();
             self.tail.extend_from_slice(&chunk[chunk.len() - keep..]);
         } else {
-            self.tail.extend_from_slice(&chunk[is_known..]);
+            self.tail.extend_from_slice(&chunk[in_tail..]);
             self.tail.drain(..self.tail.len().saturating_sub(keep));
         }
         self.found
     }
 
-    /// What is fed next is another text: no match goes on in it.
+    /// Begins another text of the message. No match continues from one text to the next.
     pub(crate) fn begin_text(&mut self) {
         self.tail.clear();
     }
 
-    /// True if the string was found in what was fed.
+    /// Returns true if the finder has found the string since the last [`reset`](Self::reset).
     pub(crate) fn is_found(&self) -> bool {
         self.found
     }
 
-    /// Forgets the message.
+    /// Begins another message.
     pub(crate) fn reset(&mut self) {
         self.tail.clear();
         self.found = self.needle.needle().is_empty();
     }
 
-    /// Searches one whole text, which must be folded.
+    /// Returns true if a whole folded text contains the string.
     pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         self.needle.find(text).is_some()
     }
@@ -87,12 +89,12 @@ mod tests {
 
     fn is_in(text: &[u8], needle: &[u8]) -> bool {
         SubstringFinder::new(needle)
-            .expect("short")
+            .expect("shorter than the limit")
             .is_in(&fold_case(text))
     }
 
     #[test]
-    fn finds_in_any_case() {
+    fn finds_a_string_in_any_case() {
         assert!(is_in(b"The File is <info-mac>", b"fILE IS"));
         assert!(is_in("caf\u{e9}".as_bytes(), "CAF\u{c9}".as_bytes()));
         assert!(!is_in(b"caf\xe9", b"caf\xc9"));
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn matches_across_chunks_but_not_across_texts() {
-        let mut finder = SubstringFinder::new(b"Needle").expect("short");
+        let mut finder = SubstringFinder::new(b"Needle").expect("shorter than the limit");
         assert!(!finder.feed(b"hay nee"));
         assert!(finder.feed(b"dle hay"));
         assert!(finder.feed(b""));
@@ -118,9 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn bounds_the_needle() {
+    fn the_length_of_the_needle_is_limited() {
         assert!(SubstringFinder::new(&[b'a'; MAX_NEEDLE + 1]).is_none());
-        let mut finder = SubstringFinder::new(&[b'A'; MAX_NEEDLE]).expect("just fits");
+        let mut finder =
+            SubstringFinder::new(&[b'A'; MAX_NEEDLE]).expect("no longer than the limit");
         assert!(!finder.feed(&[b'a'; MAX_NEEDLE - 1]));
         assert!(finder.feed(b"a"));
     }
@@ -132,7 +135,7 @@ mod tests {
             needle in "[ab\u{e9}\n]{0,5}",
             size in 1usize..8,
         ) {
-            let mut finder = SubstringFinder::new(needle.as_bytes()).expect("short");
+            let mut finder = SubstringFinder::new(needle.as_bytes()).expect("shorter than the limit");
             for chunk in text.as_bytes().chunks(size) {
                 finder.feed(chunk);
             }

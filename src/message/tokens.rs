@@ -1,15 +1,15 @@
-//! The lexical layer of structured fields: words, comments and specials (RFC 822 §3.3, RFC 2045 §5.1).
+//! The tokens of structured fields: words, comments and specials (RFC 822 §3.3, RFC 2045 §5.1).
 //!
-//! Addresses and MIME fields differ only in which characters are specials, so the set is an argument.
-//! The tokenizer takes values as they stand in the file, folded or not: outside of quotes any control
-//! character is a blank, inside of them CR, LF and NUL are dropped.
+//! Addresses and MIME fields differ only in which characters are specials, so the set of specials
+//! is an argument. The tokenizer takes values as they stand in the file, folded or not: outside
+//! quotes it treats any control character as a blank, inside quotes it drops CR, LF and NUL.
 
-/// Specials of an address list (RFC 822 §3.3), without those that cannot be told from letters in real
-/// mail: a period is part of an atom, and so is a backslash.
+/// Specials of an address list (RFC 822 §3.3), except the period and the backslash: real mail uses
+/// both inside atoms, so they are part of an atom here.
 pub(super) const ADDRESS_SPECIALS: &[u8] = b"()<>@,;:\"[]";
 /// Specials of a MIME token (RFC 2045 §5.1 `tspecials`).
 pub(super) const TOKEN_SPECIALS: &[u8] = b"()<>@,;:\\\"/[]?=";
-/// Specials in the value of a parameter: mailers forget to quote all others.
+/// Specials in the value of a parameter. Mailers forget to quote all others.
 pub(super) const VALUE_SPECIALS: &[u8] = b"();\"";
 
 /// One token of a structured field.
@@ -17,20 +17,21 @@ pub(super) const VALUE_SPECIALS: &[u8] = b"();\"";
 pub(super) enum Token {
     /// An atom, the content of a quoted string, or a domain literal with its brackets.
     Word(Word),
-    /// The text within the outer parentheses.
+    /// The text inside the outer parentheses.
     Comment(Vec<u8>),
-    /// One of the specials.
+    /// A special.
     Special(u8),
 }
 
-/// A word, and whether there was something between it and what stands before it.
+/// A word of a structured field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) text: Vec<u8>,
+    /// True if a blank or a comment separates the word from the token before it.
     pub(super) follows_space: bool,
 }
 
-/// Takes a value apart.
+/// Splits the value of a field into tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Tokenizer<'a> {
     rest: &'a [u8],
@@ -38,6 +39,7 @@ pub(super) struct Tokenizer<'a> {
 }
 
 impl<'a> Tokenizer<'a> {
+    /// Returns a tokenizer at the start of the value.
     pub(super) fn new(value: &'a [u8]) -> Self {
         Self {
             rest: value,
@@ -45,7 +47,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// The next token; `None` at the end of the value.
+    /// Returns the next token, or `None` at the end of the value.
     pub(super) fn next(&mut self, specials: &[u8]) -> Option<Token> {
         let follows_space = self.skip_blanks() || self.after_comment;
         self.after_comment = false;
@@ -57,15 +59,15 @@ impl<'a> Tokenizer<'a> {
             })
         };
         if !specials.contains(&first) {
-            return Some(word(self.atom(specials)));
+            return Some(word(self.take_atom(specials)));
         }
         self.rest = rest;
         Some(match first {
-            b'"' => word(self.enclosed(None, b'"')),
-            b'[' => word(self.domain_literal()),
+            b'"' => word(self.take_enclosed(None, b'"')),
+            b'[' => word(self.take_domain_literal()),
             b'(' => {
                 self.after_comment = true;
-                Token::Comment(self.enclosed(Some(b'('), b')'))
+                Token::Comment(self.take_enclosed(Some(b'('), b')'))
             }
             special => Token::Special(special),
         })
@@ -81,7 +83,7 @@ impl<'a> Tokenizer<'a> {
     /// ```text
     /// atom = 1*<any CHAR except specials, SPACE and CTLs>
     /// ```
-    fn atom(&mut self, specials: &[u8]) -> Vec<u8> {
+    fn take_atom(&mut self, specials: &[u8]) -> Vec<u8> {
         let ends = |b: &u8| *b <= b' ' || *b == 0x7f || specials.contains(b);
         let length = self.rest.iter().position(ends).unwrap_or(self.rest.len());
         let (atom, rest) = self.rest.split_at(length);
@@ -89,15 +91,16 @@ impl<'a> Tokenizer<'a> {
         atom.to_vec()
     }
 
-    /// The text up to the closing character, or to the end if there is none; quoted pairs are resolved,
-    /// and pairs of `open` and `close` within stay. The opening character is taken already.
+    /// Returns the text up to the closing character, or up to the end of the value if there is
+    /// none. Resolves quoted pairs, and keeps pairs of `open` and `close` inside. The caller has
+    /// taken the opening character already.
     ///
     /// ```text
     /// quoted-string = <"> *(qtext/quoted-pair) <">
     /// comment       = "(" *(ctext / quoted-pair / comment) ")"
     /// quoted-pair   = "\" CHAR
     /// ```
-    fn enclosed(&mut self, open: Option<u8>, close: u8) -> Vec<u8> {
+    fn take_enclosed(&mut self, open: Option<u8>, close: u8) -> Vec<u8> {
         let mut text = Vec::new();
         let mut depth = 1usize;
         while let Some(mut octet) = self.take() {
@@ -122,9 +125,9 @@ impl<'a> Tokenizer<'a> {
     /// ```text
     /// domain-literal = "[" *(dtext / quoted-pair) "]"
     /// ```
-    fn domain_literal(&mut self) -> Vec<u8> {
+    fn take_domain_literal(&mut self) -> Vec<u8> {
         let mut text = vec![b'['];
-        text.append(&mut self.enclosed(None, b']'));
+        text.append(&mut self.take_enclosed(None, b']'));
         text.push(b']');
         text
     }
@@ -136,13 +139,13 @@ impl<'a> Tokenizer<'a> {
     }
 }
 
-/// The words as a phrase: one blank where there was one or more, none where there was none.
+/// Joins the words of a phrase, with one blank where the value has blanks or comments between them.
 pub(super) fn join_phrase(words: &[Word]) -> Vec<u8> {
     join(words, |_, word| word.follows_space)
 }
 
-/// The words as a local part or a domain: like a phrase, without blanks around a period
-/// (RFC 5322 §4.4 allows them).
+/// Joins the words of a local part or a domain like a phrase, but without the blanks around a
+/// period, which RFC 5322 §4.4 allows.
 pub(super) fn join_dotted(words: &[Word]) -> Vec<u8> {
     join(words, |before, word| {
         word.follows_space && before.last() != Some(&b'.') && word.text.first() != Some(&b'.')
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_values_apart() {
+    fn splits_a_value_into_words_comments_and_specials() {
         assert_eq!(
             tokens(b"a.b@ [1.2]\r\n (c (d\\)) e)\"f\\\"\r\n g\"h"),
             [
@@ -194,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn forgives_what_is_not_closed() {
+    fn an_unclosed_quote_literal_or_comment_ends_with_the_value() {
         assert_eq!(tokens(b"\"a"), [word("a", false)]);
         assert_eq!(tokens(b"\"a\\"), [word("a", false)]);
         assert_eq!(tokens(b"[a"), [word("[a]", false)]);
@@ -204,14 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn deep_comments_are_no_recursion() {
+    fn a_deep_comment_is_read_without_recursion() {
         let deep = vec![b'('; 1 << 20];
         assert_eq!(tokens(&deep).len(), 1);
     }
 
     proptest! {
         #[test]
-        fn ends_and_holds_no_line_end(value in prop::collection::vec(any::<u8>(), 0..100)) {
+        fn the_tokenizer_ends_and_no_word_has_a_line_end(value in prop::collection::vec(any::<u8>(), 0..100)) {
             for specials in [ADDRESS_SPECIALS, TOKEN_SPECIALS, VALUE_SPECIALS] {
                 let mut tokenizer = Tokenizer::new(&value);
                 for _ in 0..=value.len() {
@@ -219,7 +222,7 @@ mod tests {
                         prop_assert!(!word.text.iter().any(|b| b"\r\n\0".contains(b)));
                     }
                 }
-                prop_assert_eq!(tokenizer.next(specials), None, "each token takes at least an octet");
+                prop_assert_eq!(tokenizer.next(specials), None, "each token takes one octet or more");
             }
         }
     }

@@ -1,23 +1,23 @@
-//! Transfer encodings (RFC 2045 §6): from what lies in the file to what was meant, in chunks.
+//! Decoders of transfer encodings (RFC 2045 §6), for a text that arrives in chunks.
 //!
-//! Nothing is an error. What no encoder would have written is passed over in base64 (RFC 2045 §6.8) and
-//! left as it stands in quoted-printable (§6.7).
+//! They never fail. Invalid input is skipped in base64 (RFC 2045 §6.8), and stays unchanged in
+//! quoted-printable (§6.7).
 
 use memchr::memchr;
 
-/// How the octets of a part are written down.
+/// The encoding of the octets of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TransferEncoding {
-    /// As they are: 7bit, 8bit, binary, and whatever nobody knows.
+    /// None: 7bit, 8bit, binary, and unknown encodings.
     Identity,
-    /// Four letters for three octets.
+    /// base64: four letters for three octets.
     Base64,
-    /// `=E9` for an octet, `=` at the end of a line for nothing.
+    /// quoted-printable: `=E9` for an octet, and `=` at the end of a line for a soft line break.
     QuotedPrintable,
 }
 
 impl TransferEncoding {
-    /// What a Content-Transfer-Encoding field names.
+    /// Returns the encoding that a Content-Transfer-Encoding field names.
     pub(crate) fn named(name: &[u8]) -> Self {
         if name.eq_ignore_ascii_case(b"base64") {
             Self::Base64
@@ -28,7 +28,7 @@ impl TransferEncoding {
         }
     }
 
-    /// A whole text.
+    /// Decodes a whole text.
     pub(crate) fn decode(self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut decoder = TransferDecoder::new(self);
@@ -38,23 +38,23 @@ impl TransferEncoding {
     }
 }
 
-/// Decodes a text that comes in chunks.
+/// Decodes a text that arrives in chunks.
 #[derive(Debug)]
 pub(crate) enum TransferDecoder {
-    /// Nothing is to be done.
+    /// Copies the octets.
     Identity,
-    /// The bits that are not given out yet, and how many they are: 0, 6, 12 or 18, of which less than 8
-    /// are left over.
+    /// The bits of the last letters, and the number of bits that have not been written yet, less
+    /// than 8 between two letters.
     Base64(u32, u32),
-    /// What of an escape has been read: `=` and what follows it, at most `MAX_ESCAPE` octets.
+    /// The start of an escape: `=` and what follows it, at most `MAX_ESCAPE` octets.
     QuotedPrintable(Vec<u8>),
 }
 
-/// Longest start of an escape: blanks may stand between a `=` and the end of its line.
+/// Longest start of an escape: gateways add blanks between a `=` and the end of its line.
 const MAX_ESCAPE: usize = 80;
 
 impl TransferDecoder {
-    /// At the start of a text.
+    /// Returns a decoder at the start of a text.
     pub(crate) fn new(transfer: TransferEncoding) -> Self {
         match transfer {
             TransferEncoding::Identity => Self::Identity,
@@ -63,16 +63,17 @@ impl TransferDecoder {
         }
     }
 
-    /// Appends what the next chunk means to `out`: never more octets than there are in what was fed.
+    /// Decodes the next chunk and appends it to `out`: in all never more octets than the chunks
+    /// have.
     pub(crate) fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Identity => out.extend_from_slice(chunk),
-            Self::Base64(bits, count) => base64(bits, count, chunk, out),
-            Self::QuotedPrintable(escape) => quoted_printable(escape, chunk, out),
+            Self::Base64(bits, count) => decode_base64(bits, count, chunk, out),
+            Self::QuotedPrintable(escape) => decode_quoted_printable(escape, chunk, out),
         }
     }
 
-    /// Appends what is left at the end of the text.
+    /// Appends the incomplete escape at the end of the text.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if let Self::QuotedPrintable(escape) = self {
             out.append(escape);
@@ -80,7 +81,7 @@ impl TransferDecoder {
     }
 }
 
-/// The six bits that a letter of base64 stands for; 64 for what is none.
+/// The six bits of each letter of base64; 64 for all other octets.
 const SIXTETS: [u8; 256] = {
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut table = [64; 256];
@@ -92,12 +93,12 @@ const SIXTETS: [u8; 256] = {
     table
 };
 
-fn base64(bits: &mut u32, count: &mut u32, chunk: &[u8], out: &mut Vec<u8>) {
+fn decode_base64(bits: &mut u32, count: &mut u32, chunk: &[u8], out: &mut Vec<u8>) {
     for &letter in chunk {
         let sixtet = SIXTETS[usize::from(letter)];
         if sixtet == 64 {
             if letter == b'=' {
-                // The end; what follows, if anything does, is another text.
+                // The padding ends a text. Letters behind it begin another.
                 *count = 0;
             }
             continue;
@@ -111,7 +112,7 @@ fn base64(bits: &mut u32, count: &mut u32, chunk: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn quoted_printable(escape: &mut Vec<u8>, chunk: &[u8], out: &mut Vec<u8>) {
+fn decode_quoted_printable(escape: &mut Vec<u8>, chunk: &[u8], out: &mut Vec<u8>) {
     let mut rest = chunk;
     while !rest.is_empty() {
         if escape.is_empty() {
@@ -124,15 +125,15 @@ fn quoted_printable(escape: &mut Vec<u8>, chunk: &[u8], out: &mut Vec<u8>) {
         };
         rest = after;
         escape.push(octet);
-        match meaning(escape) {
+        match classify_escape(escape) {
             Escape::Unfinished => {}
             Escape::Octet(octet) => {
                 out.push(octet);
                 escape.clear();
             }
             Escape::SoftBreak => escape.clear(),
-            Escape::None => {
-                // The octet that made it none may be the start of another.
+            Escape::Invalid => {
+                // The octet that makes the escape invalid may begin another.
                 let last = escape.pop().unwrap_or_default();
                 out.append(escape);
                 match last {
@@ -144,33 +145,37 @@ fn quoted_printable(escape: &mut Vec<u8>, chunk: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// What the octets from a `=` on mean.
 enum Escape {
     Unfinished,
     Octet(u8),
     SoftBreak,
-    None,
+    Invalid,
 }
 
+/// Returns what an escape means so far.
+///
 /// ```text
 /// hex-octet        := "=" 2(DIGIT / "A" / "B" / "C" / "D" / "E" / "F")     RFC 2045 §6.7
 /// transport-padding, soft-line-break := *LWSP-char "=" CRLF
 /// ```
-/// Letters of either case are read, and blanks between the `=` and the line end, which gateways add.
-fn meaning(escape: &[u8]) -> Escape {
+/// Accepts letters of either case, and the blanks that gateways add between the `=` and the line
+/// end.
+fn classify_escape(escape: &[u8]) -> Escape {
     match escape[1..] {
         [] => Escape::Unfinished,
         [.., b'\n'] => Escape::SoftBreak,
-        [high] if hex(high).is_some() => Escape::Unfinished,
-        [high, low] if hex(high).is_some() => match (hex(high), hex(low)) {
+        [high] if hex_value(high).is_some() => Escape::Unfinished,
+        [high, low] if hex_value(high).is_some() => match (hex_value(high), hex_value(low)) {
             (Some(high), Some(low)) => Escape::Octet(high << 4 | low),
-            _ => Escape::None,
+            _ => Escape::Invalid,
         },
         [.., b' ' | b'\t' | b'\r'] if escape.len() < MAX_ESCAPE => Escape::Unfinished,
-        _ => Escape::None,
+        _ => Escape::Invalid,
     }
 }
 
-fn hex(digit: u8) -> Option<u8> {
+fn hex_value(digit: u8) -> Option<u8> {
     let value = (digit as char).to_digit(16)?;
     u8::try_from(value).ok()
 }
@@ -181,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn base64_known_answers() {
+    fn base64_is_decoded_and_invalid_letters_are_skipped() {
         for (text, want) in [
             ("", ""),
             ("Zg==", "f"),
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_printable_known_answers() {
+    fn quoted_printable_is_decoded_and_invalid_escapes_stay() {
         for (text, want) in [
             ("caf=C3=A9", "caf\u{e9}"),
             ("caf=c3=a9", "caf\u{e9}"),
@@ -226,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn an_encoding_is_named_in_any_case() {
         assert_eq!(TransferEncoding::named(b"BASE64"), TransferEncoding::Base64);
         assert_eq!(
             TransferEncoding::named(b"Quoted-Printable"),
@@ -240,13 +245,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn base64_inverse(octets in prop::collection::vec(any::<u8>(), 0..100)) {
+        fn base64_of_an_encoder_is_decoded(octets in prop::collection::vec(any::<u8>(), 0..100)) {
             let text = data_encoding::BASE64_MIME.encode(&octets);
             prop_assert_eq!(TransferEncoding::Base64.decode(text.as_bytes()), octets);
         }
 
         #[test]
-        fn chunks_do_not_matter(
+        fn chunk_borders_make_no_difference(
             text in prop::collection::vec(prop::sample::select(&b"=A4 \r\nxZ\xe9"[..]), 0..60),
             size in 1usize..9,
         ) {

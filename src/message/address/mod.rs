@@ -1,4 +1,4 @@
-//! Lists of addresses, as an envelope shows them.
+//! Lists of addresses, parsed for the envelope.
 //!
 //! ```text
 //! address     = mailbox / group                                       RFC 822 §6.1
@@ -9,31 +9,32 @@
 //! addr-spec   = local-part "@" domain
 //! ```
 //!
-//! Comments may stand anywhere. One of them is the personal name if there is no phrase, as in
-//! `jo@x.org (Jo Doe)`, which is how names were written when RFC 1064 was. The parser reads on through
-//! whatever it does not understand: it never fails, and it loses as little as it can.
+//! Comments may stand anywhere. If there is no phrase, a comment is the personal name, as in
+//! `jo@x.org (Jo Doe)`: this is how mailers wrote names at the time of RFC 1064. The parser never
+//! fails, and keeps as much as it can of a list that does not follow the grammar.
 
 use crate::message::tokens::{self, Token, Tokenizer, Word};
 
-/// Most addresses of one field that are looked at. A header of the greatest length we keep has room for
-/// about as many real ones; a hostile one could otherwise make us keep a hundred octets for every two.
+/// Most addresses parsed of one field. The longest header that the scanner keeps has room for about
+/// as many real addresses. Without the limit, a hostile header could make the server keep a hundred
+/// octets for every two octets of the header.
 pub(crate) const MAX_ADDRESSES: usize = 8192;
 
-/// One address, or one end of a group (RFC 1064 p. 16, RFC 3501 §7.4.2).
+/// One address, or the start or end of a group (RFC 1064 p. 16, RFC 3501 §7.4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Address {
-    /// Personal name, quotes removed. Encoded words (RFC 2047) are left as they are.
+    /// Personal name without quotes. Encoded words (RFC 2047) stay encoded.
     pub(crate) name: Option<Vec<u8>>,
-    /// Source route, as in `@a,@b`.
+    /// Source route, such as `@a,@b`.
     pub(crate) route: Option<Vec<u8>>,
-    /// Local part, quotes removed; the group's name at the start of a group; `None` at its end.
+    /// Local part without quotes. At the start of a group the name of the group, at its end `None`.
     pub(crate) mailbox: Option<Vec<u8>>,
-    /// Domain. Empty for an address that has none, for `None` would mark a group.
+    /// Domain. Empty for an address without one, because `None` marks a group.
     pub(crate) host: Option<Vec<u8>>,
 }
 
 impl Address {
-    /// The marker of the start of a group.
+    /// Returns the marker of the start of a group.
     fn group_start(name: Vec<u8>) -> Self {
         Self {
             mailbox: Some(name),
@@ -41,14 +42,14 @@ impl Address {
         }
     }
 
-    /// The marker of the end of a group.
+    /// Returns the marker of the end of a group.
     fn group_end() -> Self {
         Self::default()
     }
 }
 
-/// The addresses of the value of one field, folded or not; at most [`MAX_ADDRESSES`], and the end of the
-/// group that is open then.
+/// Returns the addresses in the value of a field, folded or not: at most [`MAX_ADDRESSES`], and the
+/// end of the group that is still open then.
 pub(crate) fn parse(value: &[u8]) -> Vec<Address> {
     let mut parser = AddressParser {
         tokenizer: Tokenizer::new(value),
@@ -56,32 +57,34 @@ pub(crate) fn parse(value: &[u8]) -> Vec<Address> {
         draft: AddressDraft::default(),
         in_group: false,
     };
-    parser.list();
+    parser.parse_list();
     parser.list
 }
 
-/// The first address of a value: the start of a group if it begins with one.
+/// Returns the first address in the value of a field, which may be the start of a group.
 pub(crate) fn parse_first(value: &[u8]) -> Option<Address> {
-    // Reading a whole list costs too little to be avoided: headers are bounded.
+    // Headers are bounded, so that parsing the whole list costs little.
     parse(value).into_iter().next()
 }
 
-/// What was read of the address that the parser is in.
+/// What the parser has read of the current address.
 #[derive(Default)]
 struct AddressDraft {
     spec: AddrSpec,
-    /// What stood in angle brackets; what stands before them, in `spec`, is then the personal name.
+    /// Route and address in angle brackets. If they are there, `spec` is the personal name before
+    /// them.
     angle: Option<(Option<Vec<u8>>, AddrSpec)>,
     comment: Option<Vec<u8>>,
 }
 
-/// An addr-spec, or a phrase until it is known to be none.
+/// An addr-spec, or a phrase: which of the two is known only at the end of the address.
 #[derive(Default)]
 struct AddrSpec {
     local: Vec<Word>,
     domain: Option<Vec<Word>>,
 }
 
+/// The parser of one list.
 struct AddressParser<'a> {
     tokenizer: Tokenizer<'a>,
     list: Vec<Address>,
@@ -90,17 +93,17 @@ struct AddressParser<'a> {
 }
 
 impl AddressParser<'_> {
-    fn list(&mut self) {
+    fn parse_list(&mut self) {
         while self.list.len() < MAX_ADDRESSES {
             let Some(token) = self.tokenizer.next(tokens::ADDRESS_SPECIALS) else {
                 break;
             };
             match token {
                 Token::Comment(text) => self.draft.comment = Some(text),
-                Token::Special(b'<') => self.angle(),
+                Token::Special(b'<') => self.parse_angle(),
                 Token::Special(b',') => self.end_address(),
                 Token::Special(b':') => self.start_group(),
-                // Outside of a group this is the comma of mailers that want to be different.
+                // Outside a group, some mailers write a semicolon instead of a comma.
                 Token::Special(b';') => {
                     self.end_address();
                     self.end_group();
@@ -112,12 +115,12 @@ impl AddressParser<'_> {
         self.end_group();
     }
 
-    /// At a `:`. A group has no groups within, so in one it is a letter like others.
+    /// Handles a `:`. Groups do not nest, so that inside a group it is part of an address.
     fn start_group(&mut self) {
         if self.in_group {
             return self.draft.spec.add(Token::Special(b':'));
         }
-        let name = std::mem::take(&mut self.draft).spec.text();
+        let name = std::mem::take(&mut self.draft).spec.into_text();
         self.list.push(Address::group_start(name));
         self.in_group = true;
     }
@@ -129,18 +132,19 @@ impl AddressParser<'_> {
     }
 
     fn end_address(&mut self) {
-        self.list.extend(std::mem::take(&mut self.draft).address());
+        self.list
+            .extend(std::mem::take(&mut self.draft).into_address());
     }
 
-    /// What follows a `<`. Without a `>` it ends at a comma, which is no part of it but of a route.
-    fn angle(&mut self) {
+    /// Parses what follows a `<`. Without a `>` it ends at the first comma outside a route.
+    fn parse_angle(&mut self) {
         let (mut route, mut spec) = (None, AddrSpec::default());
         while let Some(token) = self.tokenizer.next(tokens::ADDRESS_SPECIALS) {
             match token {
                 Token::Comment(text) => self.draft.comment = Some(text),
                 Token::Special(b'>') => break,
                 Token::Special(b'@') if spec.is_empty() && route.is_none() => {
-                    route = Some(self.route());
+                    route = Some(self.parse_route());
                 }
                 Token::Special(b',') => {
                     self.draft.angle = Some((route, spec));
@@ -152,8 +156,8 @@ impl AddressParser<'_> {
         self.draft.angle = Some((route, spec));
     }
 
-    /// What follows the first `@` of a route, up to its colon.
-    fn route(&mut self) -> Vec<u8> {
+    /// Parses what follows the first `@` of a route, up to its colon.
+    fn parse_route(&mut self) -> Vec<u8> {
         let mut route = vec![b'@'];
         let mut ahead = self.tokenizer.clone();
         while let Some(token) = ahead.next(tokens::ADDRESS_SPECIALS) {
@@ -162,7 +166,7 @@ impl AddressParser<'_> {
                     self.tokenizer = ahead;
                     break;
                 }
-                // It was no route: leave the bracket to the caller.
+                // This was not a route: the caller reads the bracket.
                 Token::Special(b'>') => break,
                 Token::Special(special) => route.push(special),
                 Token::Word(word) => route.extend_from_slice(&word.text),
@@ -175,14 +179,14 @@ impl AddressParser<'_> {
 }
 
 impl AddressDraft {
-    fn address(self) -> Option<Address> {
+    fn into_address(self) -> Option<Address> {
         let Self {
             spec,
             angle,
             comment,
         } = self;
         let (name, route, spec) = match angle {
-            Some((route, inner)) => (spec.text(), route, inner),
+            Some((route, inner)) => (spec.into_text(), route, inner),
             None if spec.is_empty() => return None,
             None => (Vec::new(), None, spec),
         };
@@ -211,7 +215,8 @@ impl AddrSpec {
         match token {
             Token::Word(word) => self.words().push(word),
             Token::Special(b'@') => self.split_here(),
-            // A special that means nothing here is kept in an address, dropped from a phrase.
+            // These specials have no meaning here and stay part of the address. All others are
+            // dropped.
             Token::Special(special @ (b':' | b'<')) => self.words().push(Word {
                 text: vec![special],
                 follows_space: false,
@@ -224,7 +229,7 @@ impl AddrSpec {
         self.domain.as_mut().unwrap_or(&mut self.local)
     }
 
-    /// At an `@`. Of several the last one counts, as it does when mail is delivered.
+    /// Handles an `@`. The last of several counts, as in mail delivery.
     fn split_here(&mut self) {
         if let Some(domain) = self.domain.replace(Vec::new()) {
             self.push_local_at();
@@ -239,8 +244,8 @@ impl AddrSpec {
         });
     }
 
-    /// All of it, as a personal name: people do write `jo@x.org <jo@x.org>`.
-    fn text(mut self) -> Vec<u8> {
+    /// Returns the whole text as a personal name: people do write `jo@x.org <jo@x.org>`.
+    fn into_text(mut self) -> Vec<u8> {
         if let Some(domain) = self.domain.take() {
             self.push_local_at();
             self.local.extend(domain);

@@ -1,32 +1,32 @@
-//! Known addresses, hostile ones, and any octets at all.
+//! Tests with known addresses, with hostile ones, and with random octets.
 
 use super::*;
 use proptest::prelude::*;
 
-/// One address as a line: name|route|mailbox|host, `-` for what is not there.
-fn shown(address: &Address) -> String {
+/// Returns an address as `name|route|mailbox|host`, with `-` for what is missing.
+fn format_address(address: &Address) -> String {
     let fields = [
         &address.name,
         &address.route,
         &address.mailbox,
         &address.host,
     ];
-    let shown = fields.map(|field| match field {
+    let texts = fields.map(|field| match field {
         Some(text) => String::from_utf8_lossy(text).into_owned(),
         None => "-".into(),
     });
-    shown.join("|")
+    texts.join("|")
 }
 
 fn check(cases: &[(&str, &[&str])]) {
     for (value, expected) in cases {
-        let list: Vec<String> = parse(value.as_bytes()).iter().map(shown).collect();
+        let list: Vec<String> = parse(value.as_bytes()).iter().map(format_address).collect();
         assert_eq!(&list, expected, "{value:?}");
     }
 }
 
 #[test]
-fn mailboxes() {
+fn mailboxes_are_parsed_in_old_and_new_forms() {
     check(&[
         (
             " Larry Fagan  <FAGAN@SUMEX-AIM.Stanford.EDU>\r\n",
@@ -56,7 +56,7 @@ fn mailboxes() {
 }
 
 #[test]
-fn routes() {
+fn a_route_ends_with_a_colon_or_its_bracket() {
     check(&[
         ("<@a,@b:jo@x>", &["-|@a,@b|jo|x"]),
         ("Jo < @a , @b.c : jo @ x >", &["Jo|@a,@b.c|jo|x"]),
@@ -66,7 +66,7 @@ fn routes() {
 }
 
 #[test]
-fn groups() {
+fn a_group_has_a_start_and_an_end() {
     check(&[
         (
             "Undisclosed recipients:;",
@@ -89,7 +89,7 @@ fn groups() {
 }
 
 #[test]
-fn addresses_without_a_host_are_no_group() {
+fn an_address_without_a_host_is_not_a_group() {
     check(&[
         ("root", &["-|-|root|"]),
         ("root (Cron Daemon)", &["Cron Daemon|-|root|"]),
@@ -101,7 +101,7 @@ fn addresses_without_a_host_are_no_group() {
 }
 
 #[test]
-fn garbage() {
+fn a_broken_list_keeps_what_can_be_read() {
     check(&[
         ("", &[]),
         (" , ,; (just a comment)", &[]),
@@ -116,19 +116,19 @@ fn garbage() {
 }
 
 #[test]
-fn bounds_the_list() {
+fn the_number_of_addresses_is_limited() {
     let many = "a,".repeat(MAX_ADDRESSES + 10);
     assert_eq!(parse(many.as_bytes()).len(), MAX_ADDRESSES);
 }
 
 proptest! {
     #[test]
-    fn no_octets_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_value_of_random_octets_panics(value in prop::collection::vec(any::<u8>(), 0..200)) {
         parse(&value);
     }
 
     #[test]
-    fn no_syntax_panics_and_groups_are_closed(value in "[a.@<>,:;()\\\\\"\\[\\] \r\n]{0,60}") {
+    fn every_group_that_starts_ends(value in "[a.@<>,:;()\\\\\"\\[\\] \r\n]{0,60}") {
         let mut in_group = false;
         for address in parse(value.as_bytes()) {
             match (&address.mailbox, &address.host) {
@@ -140,9 +140,9 @@ proptest! {
         prop_assert!(!in_group);
     }
 
-    /// The inverse: what is written by the book is read back.
+    /// The inverse: an address in the form of the RFC is read back.
     #[test]
-    fn reads_what_is_written(
+    fn a_well_formed_address_is_read_back(
         name in "[A-Za-z]{1,8}( [A-Za-z.]{1,8}){0,2}",
         route in prop::option::of("@[a-z]{1,4}(,@[a-z]{1,4}){0,2}"),
         mailbox in "[a-z]{1,5}(\\.[a-z]{1,5}){0,2}",

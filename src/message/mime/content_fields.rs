@@ -126,8 +126,8 @@ fn parse_params(tokenizer: &mut Tokenizer<'_>) -> Vec<Param> {
     params
 }
 
-/// Skips to behind the next semicolon; returns false if there is none. [`parse_param`] leaves the semicolon
-/// behind a parameter unread, so this finds it.
+/// Skips to behind the next semicolon; returns false if there is none. [`parse_param`] leaves the
+/// semicolon behind a parameter unread, so this finds it.
 fn skip_to_semicolon(tokenizer: &mut Tokenizer<'_>) -> bool {
     loop {
         match next_token(tokenizer, tokens::TOKEN_SPECIALS) {

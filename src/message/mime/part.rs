@@ -5,12 +5,12 @@ use crate::message::extent::Extent;
 
 /// A part of a message. The message itself is the part at the root.
 ///
-/// `children` is never empty if the type is `multipart`, and always empty if it is not. `message` is
-/// `Some` if and only if the type is `message/rfc822`. Where the content does not fit the type in the
-/// header, the part gets another type: a multipart without any part (it has no boundary, or its boundary
-/// does not occur) becomes plain text, and a message that the scanner did not look into (it is encoded, or
-/// beyond a limit) becomes `application/octet-stream`. So no content is lost, and every part has the
-/// BODYSTRUCTURE of its type.
+/// `children` is never empty if the type is `multipart`, and always empty if it is not. `message`
+/// is `Some` if and only if the type is `message/rfc822`. Where the content does not fit the type
+/// in the header, the part gets another type: a multipart without any part (it has no boundary, or
+/// its boundary does not occur) becomes plain text, and a message that the scanner did not look
+/// into (it is encoded, or beyond a limit) becomes `application/octet-stream`. So no content is
+/// lost, and every part has the BODYSTRUCTURE of its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     /// Header of the part (at the root: of the message), including its blank line.
@@ -72,15 +72,16 @@ pub(crate) struct EmbeddedMessage {
 }
 
 impl EmbeddedMessage {
-    /// Returns the envelope of the message. Parses it on each call, because an envelope takes many times
-    /// the memory of the header.
+    /// Returns the envelope of the message. Parses it on each call, because an envelope takes many
+    /// times the memory of the header.
     pub(crate) fn envelope(&self) -> Envelope {
         Envelope::parse(&self.header_bytes)
     }
 }
 
 impl Default for Part {
-    /// Returns what a part without any Content-* field is: `text/plain; charset=us-ascii` in 7 bits.
+    /// Returns what a part without any Content-* field is: `text/plain; charset=us-ascii` in 7
+    /// bits.
     fn default() -> Self {
         Self {
             header: Extent::default(),
@@ -127,8 +128,8 @@ impl Part {
         self.media_type.eq_ignore_ascii_case(media_type.as_bytes())
     }
 
-    /// Returns true if the body is not encoded, so that it can have parts. RFC 2045 §6.4 forbids any
-    /// other encoding for multipart and message, but such mail exists.
+    /// Returns true if the body is not encoded, so that it can have parts. RFC 2045 §6.4 forbids
+    /// any other encoding for multipart and message, but such mail exists.
     pub(in crate::message) fn is_identity_encoded(&self) -> bool {
         let known: [&[u8]; 3] = [b"7bit", b"8bit", b"binary"];
         known

@@ -1,4 +1,4 @@
-//! What Content-* fields say, by the book and not.
+//! Tests of Content-* fields, well-formed and broken.
 
 use super::content_fields::MAX_PARAMS;
 use super::*;
@@ -8,8 +8,8 @@ fn read(header: &str) -> Part {
     parse_part(header.as_bytes(), false)
 }
 
-/// `type/subtype name=value name=value`
-fn shown(header: &str) -> String {
+/// Returns the type of a part as `type/subtype name=value name=value`.
+fn format_type(header: &str) -> String {
     let part = read(header);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut line = format!("{}/{}", text(&part.media_type), text(&part.subtype));
@@ -20,7 +20,7 @@ fn shown(header: &str) -> String {
 }
 
 #[test]
-fn types() {
+fn media_types_and_parameters_are_read() {
     let default = "TEXT/PLAIN CHARSET=US-ASCII";
     for (header, expected) in [
         ("", default),
@@ -56,12 +56,12 @@ fn types() {
         ),
         ("Content-Type: a/b\nContent-Type: c/d\n", "a/b"),
     ] {
-        assert_eq!(shown(header), expected, "{header:?}");
+        assert_eq!(format_type(header), expected, "{header:?}");
     }
 }
 
 #[test]
-fn other_fields() {
+fn all_other_content_fields_are_read() {
     let part = read(
         "Content-ID: <1@x>\nContent-Description: a\n folded one\nContent-Transfer-Encoding: BASE64 (x)\n\
          Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ==\n\
@@ -76,27 +76,29 @@ fn other_fields() {
     assert_eq!(part.md5, bytes("Q2hlY2sgSW50ZWdyaXR5IQ=="));
     assert_eq!(part.language, [&b"en"[..], b"de-CH"]);
     assert_eq!(part.location, bytes("http://x/y;z"));
-    let disposition = part.disposition.expect("it has one");
+    let disposition = part
+        .disposition
+        .expect("the header has a Content-Disposition");
     assert_eq!(disposition.kind, b"attachment");
     assert_eq!(disposition.params[0].value, b"a b.txt");
     assert_eq!(disposition.params[1].name, b"size");
 }
 
 #[test]
-fn empty_fields_say_nothing() {
+fn an_empty_field_keeps_the_default() {
     let part = read("Content-ID:\nContent-Transfer-Encoding:\nContent-Disposition: ;a=b\n");
     assert_eq!(part, Part::default());
 }
 
 #[test]
-fn parts_of_a_digest_are_messages() {
+fn a_part_of_a_digest_is_a_message_by_default() {
     let part = parse_part(b"", true);
     assert!(part.is("message", "RFC822") && part.params.is_empty());
     assert!(parse_part(b"Content-Type: text/plain\n", true).is_text());
 }
 
 #[test]
-fn bounds_parameters() {
+fn the_number_of_parameters_is_limited() {
     let header = format!("Content-Type: a/b{}", ";x=y".repeat(MAX_PARAMS + 5));
     assert_eq!(read(&header).params.len(), MAX_PARAMS);
 }
@@ -109,9 +111,9 @@ proptest! {
         }
     }
 
-    /// The inverse: what is written by the book is read back.
+    /// The inverse: a quoted value is read back.
     #[test]
-    fn reads_what_is_written(value in "[ -~]{0,30}", name in "[a-z]{1,8}") {
+    fn a_quoted_value_is_read_back(value in "[ -~]{0,30}", name in "[a-z]{1,8}") {
         let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
         let part = read(&format!("Content-Type: a/b;\r\n {name}=\"{quoted}\"\r\n"));
         prop_assert_eq!(part.param(&name), Some(value.as_bytes()));

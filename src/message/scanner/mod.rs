@@ -1,10 +1,11 @@
-//! One pass over the octets of a message, chunk by chunk, to its [`Layout`].
+//! The scanner: one pass over the octets of a message, chunk by chunk, that finds its [`Layout`].
 //!
-//! The pass has three speeds. In the body of a message whose parts nobody asked for it only counts line
-//! ends. Where a delimiter might come it leaps from one line that starts with a hyphen to the next. In a header it keeps
-//! what it reads. In all of them it holds no more than the start of one line, the headers, and a value per
-//! part, all of them bounded, however long the message and its lines are; and however the octets were cut
-//! into chunks, the layout is the same.
+//! The pass has three speeds. In the body of a message whose parts the caller does not need, the
+//! scanner only counts line ends. Where a delimiter may come, it jumps from one line that starts
+//! with a hyphen to the next. In a header it keeps what it reads. At every speed it holds no more
+//! than the start of one line, the headers, and one value per part. All of these are bounded,
+//! however long the message and its lines are. The layout does not depend on how the octets were
+//! cut into chunks.
 
 mod open_parts;
 
@@ -14,20 +15,21 @@ use self::open_parts::{ClosedPart, LINE_HEAD, Line, OpenParts};
 use crate::message::extent::{Extent, Position, PositionCounter};
 use crate::message::layout::{Layout, ScanDepth};
 
-/// Reads a message chunk by chunk.
+/// Finds the layout of a message that arrives in chunks.
 pub(crate) struct Scanner {
     depth: ScanDepth,
     open_parts: OpenParts,
     here: PositionCounter,
+    /// Position of the start of the current line.
     line_start: Position,
-    /// Where the line before this one ended, without its line end.
+    /// Position before the line end of the previous line.
     before_line_end: Position,
-    /// The start of the line that the last chunk left unfinished, at most [`LINE_HEAD`] octets.
+    /// Start of the line that the last chunk left incomplete, at most [`LINE_HEAD`] octets.
     head: Vec<u8>,
 }
 
 impl Scanner {
-    /// A scanner at the start of a message.
+    /// Returns a scanner at the start of a message.
     pub(crate) fn new(depth: ScanDepth) -> Self {
         Self {
             depth,
@@ -39,7 +41,7 @@ impl Scanner {
         }
     }
 
-    /// Takes the next octets of the file, any number of them.
+    /// Scans the next octets of the file, any number of them.
     pub(crate) fn feed(&mut self, chunk: &[u8]) {
         let mut rest = chunk;
         while !rest.is_empty() && !self.is_done() {
@@ -55,13 +57,13 @@ impl Scanner {
             }
             let length = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             let (piece, after) = rest.split_at(length);
-            self.take(piece);
+            self.take_piece(piece);
             rest = after;
         }
     }
 
-    /// How many octets at the start of what comes are whole lines that mean nothing to the open parts: in a
-    /// body, those that do not start as a delimiter does.
+    /// Returns how many octets at the start of `rest` are whole lines that cannot change the open
+    /// parts: lines of a body that do not start with a hyphen.
     fn skippable_len(&self, rest: &[u8]) -> usize {
         if self.open_parts.is_in_header() || !self.head.is_empty() || rest[0] == b'-' {
             return 0;
@@ -72,12 +74,13 @@ impl Scanner {
         }
     }
 
-    /// True if nothing that comes can change the layout: at [`ScanDepth::Header`], when the blank line was seen.
+    /// Returns true if no further octets can change the layout: at [`ScanDepth::Header`], once the
+    /// scanner has seen the blank line.
     pub(crate) fn is_done(&self) -> bool {
         self.depth == ScanDepth::Header && !self.open_parts.is_in_header()
     }
 
-    /// The layout, when all octets were fed or none are needed any more.
+    /// Returns the layout. Callers have fed all octets, or [`is_done`](Self::is_done) is true.
     pub(crate) fn finish(mut self) -> Layout {
         if !self.head.is_empty() {
             self.end_split_line();
@@ -93,8 +96,8 @@ impl Scanner {
         }
     }
 
-    /// Takes a line, or as much of one as the chunk has.
-    fn take(&mut self, piece: &[u8]) {
+    /// Takes a line, or the piece of it that is in the chunk.
+    fn take_piece(&mut self, piece: &[u8]) {
         self.open_parts.keep_header(piece);
         self.here.advance(piece);
         let is_complete = piece.last() == Some(&b'\n');
@@ -115,7 +118,8 @@ impl Scanner {
         self.head = head;
     }
 
-    /// `line` is the line with its line end, or at least [`LINE_HEAD`] octets of it.
+    /// Passes a complete line to the open parts. `line` includes its line end, or is cut after
+    /// [`LINE_HEAD`] octets or more.
     fn end_line(&mut self, line: &[u8]) {
         let head = &line[..line.len().min(LINE_HEAD)];
         self.open_parts.take_line(&Line {

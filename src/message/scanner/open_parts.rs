@@ -1,85 +1,91 @@
-//! Which parts are open while a message is read line by line, and what a line does to them.
+//! The stack of parts that are open while the scanner reads a message line by line.
 //!
-//! The open parts are a stack: the message itself, a part of it, a part of that part, and so on inwards.
-//! A line means something in two cases only. In a header, a blank line ends it; then the header says
-//! what the body is. Anywhere, a line that is the delimiter of *any* open multipart ends all parts that
-//! are open within that multipart (RFC 2046 §5.1.2: an inner part may well lack its own last delimiter),
-//! and begins the next part of it, unless it is the closing one. All other lines are content, of which
-//! nothing has to be known but where it is.
+//! The stack has the message itself at the bottom, then a part of it, then a part of that part, and
+//! so on inwards. Only two kinds of lines change the stack. A blank line ends the innermost header;
+//! the header then says what the body contains. A line that is the delimiter of *any* open
+//! multipart ends all parts that are open inside that multipart, since an inner part may lack its
+//! closing delimiter (RFC 2046 §5.1.2). Unless it is the closing delimiter, it begins the next
+//! part. All other lines are content, of which the scanner notes only where it lies.
 //!
 //! The line end before a delimiter belongs to the delimiter, not to the part that it ends (RFC 2046
-//! §5.1.1). There is an exception to make sense of parts that have nothing but that line end: a line end
-//! that ended a header, or another delimiter, is not taken away from it.
+//! §5.1.1). There is one exception, for parts that have nothing but that line end: a line end that
+//! ended a header or another delimiter stays with that header or delimiter.
 //!
-//! Limits: beyond [`MAX_DEPTH`] nothing is opened, and a delimiter that would begin one part more than
-//! [`MAX_PARTS`] is content. What is within is then octets like any others; it is never lost.
+//! Two limits hold: no part opens beyond [`MAX_DEPTH`], and a delimiter that would begin more than
+//! [`MAX_PARTS`] parts is content. The octets beyond a limit belong to the body of the last open
+//! part, so that none are lost.
 
 use crate::message::extent::{Extent, Position};
 use crate::message::layout::MAX_KEPT_HEADER;
 use crate::message::mime::{EmbeddedMessage, Part, parse_part};
 
-/// Most parts that are open at a time, the message itself included.
+/// Most parts that are open at a time, including the message itself.
 pub(super) const MAX_DEPTH: usize = 32;
-/// Most parts of a message, all levels together.
+/// Most parts of a message, on all levels together.
 pub(super) const MAX_PARTS: usize = 1000;
-/// Most octets kept of the header of a part within.
+/// Most octets kept of the header of one part below the message.
 const MAX_PART_HEADER: usize = 64 * 1024;
-/// Most octets kept of all the headers of parts within.
+/// Most octets kept of the headers of all parts below the message.
 const MAX_PART_HEADERS: usize = 1024 * 1024;
-/// Longest boundary that is looked for: RFC 2046 §5.1.1 allows 70, and no line may be longer than this.
+/// Longest boundary that has effect: RFC 2046 §5.1.1 allows 70 octets, and no line of mail may be
+/// longer than this.
 const MAX_BOUNDARY: usize = 998;
-/// How much of a line has to be seen to know whether it is a delimiter: longer lines are none.
+/// Octets of a line that the scanner keeps to decide whether it is a delimiter. A longer line is
+/// none.
 pub(super) const LINE_HEAD: usize = MAX_BOUNDARY + 26;
 
-/// A line that has come to its end.
+/// A complete line.
 pub(super) struct Line<'a> {
-    /// What it says, without its line end; no more than [`LINE_HEAD`] octets.
+    /// Its text without the line end, cut after [`LINE_HEAD`] octets.
     pub(super) text: &'a [u8],
-    /// Where the line before it ended, that one's line end left out.
+    /// Position before the line end of the previous line.
     pub(super) before_line_end: Position,
-    /// Where it starts.
+    /// Position of its start.
     pub(super) start: Position,
-    /// Where the next line starts.
+    /// Position of the start of the next line.
     pub(super) end: Position,
 }
 
-/// The open parts.
+/// The stack of open parts.
 pub(super) struct OpenParts {
-    /// Never empty: the message itself comes first, what is read now last.
+    /// The message itself first, the innermost part last. Never empty.
     open: Vec<OpenPart>,
-    /// If not, only the header of the message is of interest.
+    /// False if the caller needs only the header of the message.
     wants_parts: bool,
+    /// Number of parts opened so far.
     parts: usize,
-    /// How many octets of headers of parts within may still be kept.
+    /// Octets that may still be kept of the headers of parts below the message.
     header_room: usize,
 }
 
+/// A part whose end has not been read yet.
 struct OpenPart {
     start: Position,
-    /// Where the body starts; `None` in the header.
+    /// Position of the start of the body, or `None` while the header is read.
     body: Option<Position>,
-    /// Where the last part within it ended.
+    /// Position of the end of the last part inside it.
     inner_end: Position,
     header: Vec<u8>,
     in_digest: bool,
     part: Part,
-    holds: BodyKind,
+    body_kind: BodyKind,
 }
 
-/// What the body of an open part is made of.
+/// What the body of an open part contains.
 enum BodyKind {
     Octets,
     Message,
     Multipart { boundary: Vec<u8>, is_closed: bool },
 }
 
-/// A message that has come to its end.
+/// A part that has been read to its end, with its header.
 pub(super) struct ClosedPart {
     pub(super) part: Part,
     pub(super) header_bytes: Vec<u8>,
 }
 
 impl OpenParts {
+    /// Returns a stack with the message itself, before its first octet.
     pub(super) fn new(wants_parts: bool) -> Self {
         Self {
             open: vec![OpenPart::new(Position::default(), false)],
@@ -89,17 +95,18 @@ impl OpenParts {
         }
     }
 
-    /// True while a header is read.
+    /// Returns true while the innermost part is in its header.
     pub(super) fn is_in_header(&self) -> bool {
         self.open.last().is_some_and(|open| open.body.is_none())
     }
 
-    /// True if it matters what the coming lines say. Once it does not, it never will again.
+    /// Returns true if the text of the next lines can change the stack. Once false, it stays false.
     pub(super) fn needs_lines(&self) -> bool {
         self.is_in_header() || self.open.iter().any(|open| open.boundary().is_some())
     }
 
-    /// Takes octets of the header that is being read, a line or a piece of one.
+    /// Keeps octets of the header that is being read: a line, or a piece of one. Ignores them in a
+    /// body.
     pub(super) fn keep_header(&mut self, piece: &[u8]) {
         let is_root = self.open.len() == 1;
         let Some(open) = self.open.last_mut().filter(|open| open.body.is_none()) else {
@@ -118,32 +125,37 @@ impl OpenParts {
         }
     }
 
-    /// Takes a line.
+    /// Applies a complete line to the stack.
     pub(super) fn take_line(&mut self, line: &Line<'_>) {
-        if let Some((index, is_closing)) = self.delimiter(line.text) {
+        if let Some((index, is_closing)) = self.find_delimiter(line.text) {
             self.apply_delimiter(index, is_closing, line);
         } else if line.text.is_empty() && self.is_in_header() {
             self.end_header(line.end);
         }
     }
 
-    /// Ends all parts at the end of the message.
+    /// Ends all parts at the end of the message, and returns the message itself.
     pub(super) fn finish(mut self, end: Position) -> ClosedPart {
         while self.open.len() > 1 {
             self.close(end);
         }
-        let root = self.open.pop().expect("the message itself is open");
-        root.close(end).0
+        let message = self
+            .open
+            .pop()
+            .expect("the message itself stays open to the end");
+        message.close(end).0
     }
 
-    /// Which open multipart the line is a delimiter of, and if it is the closing one.
+    /// Returns the index of the multipart whose delimiter this line is, and whether it is the
+    /// closing one.
     ///
     /// ```text
     /// delimiter       := CRLF "--" boundary transport-padding        RFC 2046 §5.1.1
     /// close-delimiter := CRLF "--" boundary "--" transport-padding
     /// ```
-    /// The longest boundary wins, since one may be another with `--` behind it; then the innermost.
-    fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
+    /// The longest boundary wins, because one boundary may be another with `--` behind it. Among
+    /// equal boundaries the innermost wins.
+    fn find_delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
         let text = line.strip_prefix(b"--")?;
         if line.len() >= LINE_HEAD {
             return None;
@@ -164,7 +176,7 @@ impl OpenParts {
 
     fn apply_delimiter(&mut self, index: usize, is_closing: bool, line: &Line<'_>) {
         while self.open.len() > index + 1 {
-            // A header that has no blank line ends right here, with its last line whole.
+            // A header without a blank line ends here and keeps the line end of its last line.
             let end = if self.is_in_header() {
                 line.start
             } else {
@@ -173,7 +185,7 @@ impl OpenParts {
             self.close(end);
         }
         let multipart = &mut self.open[index];
-        if let BodyKind::Multipart { is_closed, .. } = &mut multipart.holds {
+        if let BodyKind::Multipart { is_closed, .. } = &mut multipart.body_kind {
             *is_closed = is_closing;
         }
         if !is_closing {
@@ -182,7 +194,7 @@ impl OpenParts {
         }
     }
 
-    /// The header of the innermost part is complete: what is its body?
+    /// Ends the header of the innermost part, and decides what its body contains.
     fn end_header(&mut self, body: Position) {
         let has_room = self.open.len() < MAX_DEPTH && self.parts < MAX_PARTS;
         let wants_parts = self.wants_parts;
@@ -195,9 +207,9 @@ impl OpenParts {
         }
         open.read_header();
         if has_room && open.part.is_identity_encoded() {
-            open.holds = BodyKind::of(&open.part);
+            open.body_kind = BodyKind::of(&open.part);
         }
-        if matches!(open.holds, BodyKind::Message) {
+        if matches!(open.body_kind, BodyKind::Message) {
             self.open_part(body, false);
         }
     }
@@ -207,7 +219,7 @@ impl OpenParts {
         self.parts += 1;
     }
 
-    /// Ends the innermost part and puts it where it belongs.
+    /// Ends the innermost part and adds it to its parent.
     fn close(&mut self, end: Position) {
         let Some(open) = self.open.pop() else { return };
         let (ClosedPart { part, header_bytes }, end) = open.close(end);
@@ -215,7 +227,7 @@ impl OpenParts {
             return;
         };
         parent.inner_end = parent.inner_end.max(end);
-        if matches!(parent.holds, BodyKind::Message) {
+        if matches!(parent.body_kind, BodyKind::Message) {
             parent.part.message = Some(Box::new(EmbeddedMessage { header_bytes, part }));
         } else {
             parent.part.children.push(part);
@@ -232,13 +244,13 @@ impl OpenPart {
             header: Vec::new(),
             in_digest,
             part: Part::default(),
-            holds: BodyKind::Octets,
+            body_kind: BodyKind::Octets,
         }
     }
 
-    /// The boundary of a multipart that goes on.
+    /// Returns the boundary of a multipart that is not closed yet.
     fn boundary(&self) -> Option<&[u8]> {
-        match &self.holds {
+        match &self.body_kind {
             BodyKind::Multipart {
                 boundary,
                 is_closed: false,
@@ -249,7 +261,7 @@ impl OpenPart {
 
     fn end_header(&mut self, body: Position) {
         self.body = Some(body);
-        // The line that ended it may be there already, if it was no line of it.
+        // The header buffer may hold the delimiter that ended the header already: cut it off.
         let length = body.offset - self.start.offset;
         self.header
             .truncate(usize::try_from(length).unwrap_or(usize::MAX));
@@ -260,7 +272,8 @@ impl OpenPart {
         self.part = parse_part(&self.header, self.in_digest);
     }
 
-    /// Ends it, not before what it holds; also returns where.
+    /// Ends the part at `end`, but not before the parts inside it. Returns the part and its true
+    /// end.
     fn close(mut self, end: Position) -> (ClosedPart, Position) {
         let end = end.max(self.inner_end).max(self.body.unwrap_or(self.start));
         if self.body.is_none() {
@@ -271,11 +284,11 @@ impl OpenPart {
         self.part.header = Extent::between(self.start, body);
         self.part.body = Extent::between(body, end);
         self.part.settle_type();
-        let root = ClosedPart {
+        let closed = ClosedPart {
             part: self.part,
             header_bytes: self.header,
         };
-        (root, end)
+        (closed, end)
     }
 }
 

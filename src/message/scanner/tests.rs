@@ -1,4 +1,4 @@
-//! Layouts of known messages, of broken ones, and of any octets at all.
+//! Tests with known messages, with broken ones, and with random octets.
 
 use super::*;
 use crate::message::address::Address;
@@ -21,15 +21,16 @@ fn scan(message: &[u8]) -> Layout {
 }
 
 fn root(message: &[u8]) -> Part {
-    scan(message).part.expect("structure was asked for")
+    scan(message).part.expect("the depth is Structure")
 }
 
 fn at(message: &[u8], extent: Extent) -> &[u8] {
-    let offset = |at| usize::try_from(at).expect("small");
+    let offset = |at| usize::try_from(at).expect("the offset fits");
     &message[offset(extent.start)..offset(extent.end)]
 }
 
-/// The tree as text: type and body of each leaf, children in brackets, a message in braces.
+/// Returns the tree of parts as text: type and body of each leaf, children in brackets, an embedded
+/// message in braces.
 fn outline(message: &[u8], part: &Part) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase();
     if let Some(inner) = &part.message {
@@ -58,7 +59,7 @@ fn check(message: &str, expected: &str) {
     );
 }
 
-/// RFC 1064 p. 19, as it was before the document's margin wrapped two of its lines.
+/// The message of RFC 1064 p. 19, before the margin of the document wrapped two of its lines.
 const RFC_1064: &str = "\
 Mail-From: RINDFLEISCH created at  9-Jun-88 12:55:43
 Mail-From: FAGAN created at  4-Jun-88 13:27:12
@@ -80,13 +81,13 @@ Larry
 ";
 
 #[test]
-fn rfc_1064_message() {
+fn the_message_of_rfc_1064_has_its_published_sizes_and_envelope() {
     let layout = scan(RFC_1064.as_bytes());
     assert_eq!(layout.whole.size, 637);
     assert_eq!(layout.whole.stored_len(), RFC_1064.len() as u64);
     assert_eq!((layout.header.lines, layout.text.lines), (14, 3));
     assert_eq!(layout.text.size, 60);
-    let part = layout.part.expect("structure was asked for");
+    let part = layout.part.expect("the depth is Structure");
     assert!(part.is("text", "plain"));
     assert_eq!((part.header, part.body), (layout.header, layout.text));
 
@@ -114,7 +115,7 @@ fn rfc_1064_message() {
 }
 
 #[test]
-fn rfc_2046_simple_multipart() {
+fn the_multipart_of_rfc_2046_has_two_parts() {
     let message = "\
 From: Nathaniel Borenstein <nsb@bellcore.com>
 MIME-Version: 1.0
@@ -138,7 +139,7 @@ This is the epilogue.  It is also to be ignored.
 ";
     let root = root(message.as_bytes());
     let [first, second] = &root.children[..] else {
-        panic!("two parts: {root:?}")
+        panic!("expected two parts: {root:?}")
     };
     let body =
         |part: &Part| String::from_utf8_lossy(at(message.as_bytes(), part.body)).into_owned();
@@ -155,7 +156,7 @@ This is the epilogue.  It is also to be ignored.
 }
 
 #[test]
-fn rfc_2049_nested_parts() {
+fn the_nested_parts_of_rfc_2049_are_found() {
     let message = "\
 Subject: A multipart example
 Content-Type: multipart/mixed;
@@ -205,7 +206,10 @@ inner
          {text/plain:\"inner\"}]",
     );
     let root = root(message.as_bytes());
-    let inner = root.children[4].message.as_ref().expect("a message");
+    let inner = root.children[4]
+        .message
+        .as_ref()
+        .expect("part is a message");
     assert_eq!(inner.part.encoding, b"Quoted-printable");
     let subject = inner.envelope().subject;
     assert_eq!(subject.as_deref(), Some(&b"(subject in US-ASCII)"[..]));
@@ -217,7 +221,7 @@ inner
 }
 
 #[test]
-fn digest_defaults_to_messages() {
+fn parts_of_a_digest_are_messages_by_default() {
     check(
         "Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: 1\n\none\n--d\n\
          Content-Type: text/plain\n\ntext\n--d\n\nSubject: 2\n--d--\n",
@@ -232,7 +236,7 @@ fn check_mixed(body: &str, expected: &str) {
 }
 
 #[test]
-fn delimiters() {
+fn only_a_whole_line_with_the_boundary_is_a_delimiter() {
     let one = "mixed[text/plain:\"x\"]";
     check_mixed("--a\n\nx\n--a--\n", one);
     check_mixed("--a\n\nx\n--a--", one);
@@ -248,7 +252,7 @@ fn delimiters() {
 }
 
 #[test]
-fn no_closing_delimiter() {
+fn an_outer_delimiter_or_the_end_closes_inner_parts() {
     check_mixed(
         "--a\n\nx\n--a\n\ny\n",
         "mixed[text/plain:\"x\" text/plain:\"y\\n\"]",
@@ -268,7 +272,7 @@ fn no_closing_delimiter() {
 }
 
 #[test]
-fn a_boundary_that_begins_like_another() {
+fn a_boundary_may_begin_like_another() {
     let nested = |outer: &str, inner: &str| {
         format!(
             "Content-Type: multipart/mixed; boundary=\"{outer}\"\n\n--{outer}\n\
@@ -291,7 +295,7 @@ fn a_boundary_that_begins_like_another() {
 }
 
 #[test]
-fn empty_parts() {
+fn empty_parts_are_parts() {
     check_mixed("--a\n--a--\n", "mixed[text/plain:\"\"]");
     check_mixed(
         "--a\n\n--a\n\n\n--a--\n",
@@ -313,18 +317,18 @@ fn empty_parts() {
 }
 
 #[test]
-fn a_line_end_is_not_taken_from_a_header() {
+fn a_header_keeps_its_line_end_before_a_delimiter() {
     let message = format!("{MIXED}--a\nContent-Type: message/rfc822\n\nSubject: x\n\n--a--");
     let root = root(message.as_bytes());
     let outer = &root.children[0];
-    let inner = &outer.message.as_ref().expect("a message").part;
+    let inner = &outer.message.as_ref().expect("part is a message").part;
     assert_eq!(at(message.as_bytes(), inner.header), b"Subject: x\n\n");
     assert_eq!(inner.header, outer.body);
     assert_eq!(inner.body.size, 0);
 }
 
 #[test]
-fn parts_that_are_not_what_they_say() {
+fn a_part_whose_content_does_not_fit_its_type_gets_another_type() {
     check(
         "Content-Type: multipart/mixed\n\n--a\n\nx\n--a--\n",
         "text/plain:\"--a\\n\\nx\\n--a--\\n\"",
@@ -351,7 +355,7 @@ fn parts_that_are_not_what_they_say() {
 }
 
 #[test]
-fn headers_and_texts() {
+fn a_blank_line_divides_header_and_text() {
     let cases: [(&[u8], &[u8], &[u8]); 10] = [
         (b"", b"", b""),
         (b"\n", b"\n", b""),
@@ -376,7 +380,7 @@ fn headers_and_texts() {
 }
 
 #[test]
-fn stops_after_the_header_if_told() {
+fn at_depth_header_the_scanner_is_done_after_the_blank_line() {
     let mut scanner = Scanner::new(ScanDepth::Header);
     scanner.feed(b"A: b\n");
     assert!(!scanner.is_done());
@@ -389,10 +393,10 @@ fn stops_after_the_header_if_told() {
 }
 
 #[test]
-fn line_ends_make_no_difference_to_what_is_seen() {
+fn sizes_do_not_depend_on_the_stored_line_ends() {
     let sizes = |message: &[u8]| {
         let layout = scan(message);
-        let parts = layout.part.expect("structure was asked for").children;
+        let parts = layout.part.expect("the depth is Structure").children;
         let sizes = parts
             .iter()
             .map(|p| (p.header.size, p.body.size, p.body.lines));
@@ -410,7 +414,7 @@ fn line_ends_make_no_difference_to_what_is_seen() {
 }
 
 #[test]
-fn bounds_the_header_kept_but_not_the_header() {
+fn the_kept_header_is_limited_and_the_header_is_not() {
     let mut message = b"Subject: ".to_vec();
     message.resize(MAX_KEPT_HEADER + 100, b'x');
     message.extend_from_slice(b"\n\ntext");
@@ -420,7 +424,7 @@ fn bounds_the_header_kept_but_not_the_header() {
 }
 
 #[test]
-fn bounds_the_headers_of_parts() {
+fn the_kept_headers_of_parts_are_limited() {
     let header = format!("Content-Description: {}\n", "x".repeat(100_000));
     let part = format!("--a\n{header}Content-Type: image/gif\n\nx\n");
     let message = format!("{MIXED}{}--a--\n", part.repeat(30));
@@ -433,17 +437,17 @@ fn bounds_the_headers_of_parts() {
 }
 
 #[test]
-fn bounds_the_number_of_parts() {
+fn the_number_of_parts_is_limited() {
     let body = "--a\n\nx\n".repeat(2000);
     let message = format!("{MIXED}{body}--a--\nepilogue\n");
     let root = root(message.as_bytes());
     assert_eq!(root.children.len(), 999);
-    let last = root.children.last().expect("many");
+    let last = root.children.last().expect("there are 999");
     assert!(at(message.as_bytes(), last.body).ends_with(b"\n--a\n\nx"));
 }
 
 #[test]
-fn bounds_the_depth() {
+fn the_depth_of_parts_is_limited() {
     fn depth(part: &Part) -> usize {
         let message = part.message.iter().map(|message| depth(&message.part));
         let children = part.children.iter().map(depth);
@@ -459,7 +463,7 @@ fn bounds_the_depth() {
 }
 
 #[test]
-fn overlong_lines_are_content() {
+fn an_overlong_line_is_content() {
     let long = "x".repeat(100_000);
     let padded = format!("--a{}", " ".repeat(5000));
     check_mixed(
@@ -480,7 +484,7 @@ fn overlong_lines_are_content() {
     );
 }
 
-/// Messages that are mostly broken, from pieces that mean something.
+/// Returns messages, most of them broken, made of pieces that the scanner knows.
 fn messages() -> impl Strategy<Value = Vec<u8>> {
     let pieces: Vec<&[u8]> = vec![
         b"\n",
@@ -516,8 +520,8 @@ fn extents(part: &Part, out: &mut Vec<Extent>) {
     }
 }
 
-/// The tree without offsets: what a client can see of it.
-fn as_seen(part: &Part) -> Vec<(u64, u64)> {
+/// Returns sizes and line counts of all parts, which is what a client receives.
+fn sizes_of(part: &Part) -> Vec<(u64, u64)> {
     let mut all = Vec::new();
     extents(part, &mut all);
     all.iter()
@@ -557,20 +561,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn sizes_add_up(message in messages()) {
+    fn sizes_add_up_and_parts_lie_inside_each_other(message in messages()) {
         let layout = scan(&message);
         prop_assert_eq!(layout.header.size + layout.text.size, layout.whole.size);
         prop_assert_eq!(layout.header.lines + layout.text.lines, layout.whole.lines);
         prop_assert_eq!(layout.whole.size, crlf::crlf_size(&message));
         prop_assert_eq!(&layout.header_bytes[..], at(&message, layout.header));
-        let root = layout.part.as_ref().expect("structure was asked for");
+        let root = layout.part.as_ref().expect("the depth is Structure");
         check_tree(&message, root, layout.whole)?;
         let sizes = scan_in(&[&message], ScanDepth::Sizes);
         prop_assert_eq!(sizes, Layout { part: None, ..layout });
     }
 
     #[test]
-    fn every_chunking_gives_the_same_layout(message in messages(), size in 1usize..9) {
+    fn chunk_borders_make_no_difference(message in messages(), size in 1usize..9) {
         for depth in [ScanDepth::Header, ScanDepth::Sizes, ScanDepth::Structure] {
             let whole = scan_in(&[&message], depth);
             let octets: Vec<&[u8]> = message.chunks(1).collect();
@@ -581,13 +585,13 @@ proptest! {
     }
 
     #[test]
-    fn line_ends_do_not_change_what_is_seen(message in messages()) {
+    fn converted_line_ends_give_the_same_sizes(message in messages()) {
         let converted = crlf::to_crlf(&message);
-        prop_assert_eq!(as_seen(&root(&message)), as_seen(&root(&converted)));
+        prop_assert_eq!(sizes_of(&root(&message)), sizes_of(&root(&converted)));
     }
 
     #[test]
-    fn no_octets_panic(message in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn random_octets_do_not_panic_and_sizes_add_up(message in prop::collection::vec(any::<u8>(), 0..300)) {
         let layout = scan(&message);
         Envelope::parse(&layout.header_bytes);
         prop_assert_eq!(layout.header.size + layout.text.size, layout.whole.size);

@@ -148,8 +148,8 @@ impl ThreadBuilder {
         own
     }
 
-    /// Does one step of the work once all messages have been added. Passes the threads to `emit` in the
-    /// order of the response. Returns true when all threads have been passed.
+    /// Does one step of the work once all messages have been added. Passes the threads to `emit` in
+    /// the order of the response. Returns true when all threads have been passed.
     pub(crate) fn step(&mut self, emit: impl FnMut(ThreadEvent)) -> bool {
         let at = self.at;
         self.at += 1;
@@ -206,8 +206,8 @@ impl ThreadBuilder {
         let Some((index, message)) = self.message_by_date(at) else {
             return true;
         };
-        // 0 stands for the empty subject. It may also be the hash of another subject, with a chance of
-        // 1 in 2^64.
+        // 0 stands for the empty subject. It may also be the hash of another subject, with a chance
+        // of 1 in 2^64.
         let subject = message.subject.unwrap_or(0);
         let first = *self
             .subjects
@@ -232,7 +232,8 @@ impl ThreadBuilder {
         false
     }
 
-    /// Does the rest of step (3), and step (4). A dummy stands at the root where its first child would.
+    /// Does the rest of step (3), and step (4). A dummy stands at the root where its first child
+    /// would.
     fn find_root(&mut self, at: usize) -> bool {
         let Some((index, _)) = self.message_by_date(at) else {
             return true;

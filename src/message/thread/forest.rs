@@ -7,8 +7,8 @@ pub(super) enum Member {
     Dummy(u32),
 }
 
-/// What the walk over the threads meets next. A message that is the only child of the message before it
-/// follows without a `Begin`.
+/// What the walk over the threads meets next. A message that is the only child of the message
+/// before it follows without a `Begin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ThreadEvent {
     /// The start of a thread, or of one of several branches.
@@ -57,8 +57,8 @@ impl Forest {
         self.places = vec![Place::default(); messages + dummies];
     }
 
-    /// Appends a message to the children of its parent. The first child of a dummy puts the dummy at the
-    /// root.
+    /// Appends a message to the children of its parent. The first child of a dummy puts the dummy
+    /// at the root.
     pub(super) fn append(&mut self, message: u32, parent: Option<Member>) {
         let place = match parent {
             None => return self.roots.push(message),
@@ -82,7 +82,8 @@ impl Forest {
         self.roots.reverse();
     }
 
-    /// Does one step of the walk. Asks `number` for the number of a message. Returns true at the end.
+    /// Does one step of the walk. Asks `number` for the number of a message. Returns true at the
+    /// end.
     pub(super) fn walk(
         &mut self,
         number: impl Fn(u32) -> u32,

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-/// Most links followed upwards in search of a loop, before a new link is made. Only a message that comes
-/// late into a thread deeper than this can lose its link because of the limit.
+/// Most links followed upwards in search of a loop, before a new link is made. Only a message that
+/// comes late into a thread deeper than this can lose its link because of the limit.
 pub(super) const MAX_WALK: usize = 1000;
-/// Most messages and identifiers of one builder. It does not follow references for which it has no room.
+/// Most messages and identifiers of one builder. It does not follow references for which it has no
+/// room.
 pub(super) const MAX_NODES: usize = 1 << 20;
 
 /// A forest of nodes, one for each identifier and each message.
@@ -41,7 +42,8 @@ impl ReferenceLinks {
         self.nodes.len() as u32 - 1
     }
 
-    /// Returns the node of an identifier that a message refers to, or `None` if there is no room for it.
+    /// Returns the node of an identifier that a message refers to, or `None` if there is no room
+    /// for it.
     pub(super) fn referenced_node(&mut self, id: u64) -> Option<u32> {
         if let Some(&node) = self.by_id.get(&id) {
             return Some(node);
@@ -72,8 +74,8 @@ impl ReferenceLinks {
         node
     }
 
-    /// Links a child to its parent, step (1) A, unless the child has a parent already or would become its
-    /// own ancestor.
+    /// Links a child to its parent, step (1) A, unless the child has a parent already or would
+    /// become its own ancestor.
     pub(super) fn join(&mut self, parent: u32, child: u32) {
         if self.nodes[child as usize].parent.is_none() && !self.would_loop(parent, child) {
             self.nodes[child as usize].parent = Some(parent);
@@ -81,7 +83,8 @@ impl ReferenceLinks {
         }
     }
 
-    /// Links a message to its last reference, step (1) B. This replaces a link that other messages made.
+    /// Links a message to its last reference, step (1) B. This replaces a link that other messages
+    /// made.
     pub(super) fn attach(&mut self, child: u32, parent: Option<u32>) {
         self.nodes[child as usize].parent = None;
         if let Some(parent) = parent {
@@ -107,8 +110,8 @@ impl ReferenceLinks {
         true
     }
 
-    /// Returns the nearest node above that has a message, or the topmost node above. Links all nodes on
-    /// the way directly to it, so that the next walk is short.
+    /// Returns the nearest node above that has a message, or the topmost node above. Links all
+    /// nodes on the way directly to it, so that the next walk is short.
     pub(super) fn nearest_above(&mut self, node: u32) -> Option<u32> {
         let start = self.nodes[node as usize].parent?;
         let mut top = start;

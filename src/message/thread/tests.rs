@@ -1,4 +1,4 @@
-//! The rules of RFC 5256 §3, each with the smallest mailbox that shows it.
+//! Tests of the rules of RFC 5256 §3, each with the smallest mailbox that shows the rule.
 
 use super::*;
 use proptest::prelude::*;
@@ -45,13 +45,13 @@ fn references(rows: &[Row<'_>]) -> String {
 }
 
 #[test]
-fn nothing() {
+fn no_messages_make_no_threads() {
     assert_eq!(threads(Algorithm::OrderedSubject, &[]), "");
     assert_eq!(references(&[]), "");
 }
 
 #[test]
-fn ordered_subject() {
+fn ordered_subject_puts_messages_below_the_first_of_their_subject() {
     let rows = [
         (1, 50, "b", "", ""),
         (2, 20, "a", "", ""),
@@ -67,7 +67,7 @@ fn ordered_subject() {
 }
 
 #[test]
-fn a_chain_and_a_fork() {
+fn references_make_chains_and_forks() {
     let rows = [
         (2, 1, "a", "2", ""),
         (3, 2, "b", "3", ""),
@@ -83,7 +83,7 @@ fn a_chain_and_a_fork() {
 }
 
 #[test]
-fn siblings_by_date_then_number() {
+fn siblings_are_sorted_by_date_then_number() {
     let rows = [
         (1, 9, "a", "1", ""),
         (2, 8, "a", "2", "1"),
@@ -94,30 +94,30 @@ fn siblings_by_date_then_number() {
 }
 
 #[test]
-fn a_missing_parent() {
-    // One child is promoted to the root, two are kept together.
+fn a_missing_parent_keeps_two_or_more_children_together() {
+    // One child moves to the root, two stay together.
     assert_eq!(references(&[(1, 1, "a", "1", "x")]), "(1)");
     let rows = [(3, 1, "a", "3", "x"), (5, 2, "b", "5", "x")];
     assert_eq!(references(&rows), "((3)(5))");
-    // Dummies below others are not seen.
+    // Dummies below other dummies do not appear.
     let rows = [(3, 1, "a", "3", "x y z"), (5, 2, "b", "5", "x y")];
     assert_eq!(references(&rows), "((3)(5))");
     let rows = [(3, 1, "a", "3", "x 9 z"), (5, 2, "b", "5", "x y")];
     assert_eq!(references(&rows), "((3)(5))");
-    // One that is missing between two that are there.
+    // A missing message between two present ones.
     let rows = [(3, 1, "a", "3", ""), (5, 2, "b", "5", "3 y")];
     assert_eq!(references(&rows), "(3 5)");
 }
 
 #[test]
-fn the_parent_may_come_later() {
+fn a_parent_may_follow_its_child() {
     let rows = [(1, 2, "a", "1", "2"), (2, 1, "b", "2", "")];
     assert_eq!(references(&rows), "(2 1)");
 }
 
 #[test]
-fn what_a_message_says_of_itself_counts_most() {
-    // 3 says that 2 answers 1; 2 says that it answers nothing, or 4.
+fn the_references_of_a_message_override_those_of_others() {
+    // According to 3, message 2 answers 1. According to 2 itself, it answers nothing, or 4.
     let rows = [
         (1, 1, "a", "1", ""),
         (3, 3, "b", "3", "1 2"),
@@ -131,7 +131,7 @@ fn what_a_message_says_of_itself_counts_most() {
         (4, 4, "d", "4", ""),
     ];
     assert_eq!(references(&rows), "(1)(4 2 3)");
-    // The first that says something of a third is believed.
+    // The first message that links two others decides.
     let rows = [
         (1, 1, "a", "1", "x y"),
         (2, 2, "b", "2", "z y"),
@@ -141,7 +141,7 @@ fn what_a_message_says_of_itself_counts_most() {
 }
 
 #[test]
-fn loops_are_not_made() {
+fn links_make_no_loop() {
     let rows = [(1, 1, "a", "1", "1")];
     assert_eq!(references(&rows), "(1)");
     let rows = [(1, 1, "a", "1", "2"), (2, 2, "b", "2", "1")];
@@ -151,7 +151,7 @@ fn loops_are_not_made() {
 }
 
 #[test]
-fn identifiers_that_come_twice_or_not_at_all() {
+fn an_identifier_belongs_to_the_first_message_that_has_it() {
     let rows = [
         (1, 1, "a", "1", ""),
         (2, 2, "b", "1", ""),
@@ -164,12 +164,12 @@ fn identifiers_that_come_twice_or_not_at_all() {
 
 #[test]
 fn threads_of_one_subject_are_merged() {
-    // An answer goes below what it answers, whichever came first.
+    // An answer goes below the message it answers, whichever is older.
     let rows = [(1, 1, "a", "1", ""), (2, 2, "Re: a", "2", "")];
     assert_eq!(references(&rows), "(1 2)");
     let rows = [(1, 2, "Re: a", "1", ""), (2, 3, "a", "2", "")];
     assert_eq!(references(&rows), "(2 1)");
-    // Two that are alike stand side by side.
+    // Two answers, or two originals, become siblings.
     let rows = [(1, 1, "a", "1", ""), (2, 2, "a", "2", "")];
     assert_eq!(references(&rows), "((1)(2))");
     let rows = [(1, 1, "Re: a", "1", ""), (2, 2, "Re: a", "2", "")];
@@ -183,7 +183,7 @@ fn threads_of_one_subject_are_merged() {
     // The empty subject merges nothing.
     let rows = [(1, 1, "", "1", ""), (2, 2, "", "2", "")];
     assert_eq!(references(&rows), "(1)(2)");
-    // A message within a thread is not looked at.
+    // The subjects of messages inside a thread do not count.
     let rows = [
         (1, 1, "a", "1", ""),
         (2, 2, "b", "2", "1"),
@@ -193,7 +193,7 @@ fn threads_of_one_subject_are_merged() {
 }
 
 #[test]
-fn dummies_are_merged_too() {
+fn dummies_of_one_subject_are_merged() {
     let rows = [
         (1, 1, "a", "1", "x"),
         (2, 2, "b", "2", "x"),
@@ -216,7 +216,7 @@ fn a_merged_thread_moves_to_its_date() {
 }
 
 #[test]
-fn depth_is_no_recursion_and_no_square() {
+fn a_deep_thread_takes_linear_time_and_no_recursion() {
     let ids: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
     let chain = |n: u32| {
         let at = n as usize;
@@ -230,7 +230,7 @@ fn depth_is_no_recursion_and_no_square() {
     assert_eq!(references(&back), text);
 }
 
-/// The numbers of a text.
+/// Returns the numbers in a text.
 fn numbers(text: &str) -> Vec<u32> {
     let digits = text.split(|c: char| !c.is_ascii_digit());
     digits.filter_map(|number| number.parse().ok()).collect()
@@ -238,7 +238,7 @@ fn numbers(text: &str) -> Vec<u32> {
 
 proptest! {
     #[test]
-    fn every_message_comes_once(
+    fn every_message_appears_exactly_once(
         rows in prop::collection::vec((0i64..5, 0usize..6, 0usize..9, prop::collection::vec(0usize..9, 0..4)), 0..12),
     ) {
         let subjects = ["", "a", "Re: a", "b", "Re: b", "c"];

@@ -10,7 +10,8 @@
 #[derive(Debug, Default)]
 pub(crate) struct ThreadList {
     text: Vec<u8>,
-    /// True if a message number was written last, so that a space must follow before anything but `)`.
+    /// True if a message number was written last, so that a space must follow before anything but
+    /// `)`.
     is_after_number: bool,
 }
 
