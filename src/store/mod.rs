@@ -52,7 +52,7 @@ use self::maildir::lock::Owner;
 use self::maildir::uid_validity::UidValidities;
 use self::ops::folders;
 use self::sync::changes;
-use self::sync::inotify::Watch;
+use self::sync::inotify::InotifyWatches;
 use crate::types::MailboxRef;
 
 /// How the store is to behave; the same for all mailboxes.
@@ -123,7 +123,7 @@ struct Slot {
     /// When it was last opened, counted in opens.
     used: u64,
     /// Its state when [`Store::take_changed`] looked at it last.
-    state: changes::State,
+    state: changes::MailboxVersion,
 }
 
 impl Slot {
@@ -143,13 +143,13 @@ pub struct Store {
     by_dir: HashMap<PathBuf, usize>,
     opens: u64,
     last_view_id: u32,
-    watch: Option<Watch>,
+    inotify: Option<InotifyWatches>,
     /// Slots whose mailboxes may have changed since [`Store::take_changed`].
     touched: BTreeSet<usize>,
 }
 
 /// What jobs need of the store besides the mailbox they work on.
-pub(crate) struct Tools<'s> {
+pub(crate) struct StoreContext<'s> {
     owner: &'s Owner,
     names: &'s mut UniqueNames,
     validities: &'s mut UidValidities,
@@ -169,7 +169,7 @@ impl Store {
             by_dir: HashMap::new(),
             opens: 0,
             last_view_id: 0,
-            watch: None,
+            inotify: None,
             touched: BTreeSet::new(),
             settings,
         }
@@ -223,7 +223,7 @@ impl Store {
     fn open_already(&mut self, dir: &Path) -> Option<MailboxHandle> {
         let number = *self.by_dir.get(dir)?;
         let slot = self.slots[number].as_mut()?;
-        if slot.mailbox.is_void() || !slot.mailbox.is_still_there() {
+        if slot.mailbox.is_invalid() || !slot.mailbox.is_still_there() {
             self.invalidate(dir);
             return None;
         }
@@ -249,7 +249,7 @@ impl Store {
             (count, bytes) = (count - 1, bytes - memory);
         }
         for number in 0..self.slots.len() {
-            let is_useless = |slot: &Slot| !slot.is_held() && slot.mailbox.is_void();
+            let is_useless = |slot: &Slot| !slot.is_held() && slot.mailbox.is_invalid();
             if self.slots[number].as_ref().is_some_and(is_useless) {
                 self.close(number);
             }
@@ -260,7 +260,7 @@ impl Store {
         let Some(mut slot) = self.slots[number].take() else {
             return;
         };
-        slot.mailbox.save_modseqs(&self.owner);
+        slot.mailbox.save_mod_sequences(&self.owner);
         if self.by_dir.get(slot.mailbox.dir()) == Some(&number) {
             self.by_dir.remove(slot.mailbox.dir());
         }
@@ -279,16 +279,16 @@ impl Store {
         self.parts(handle).0
     }
 
-    fn parts(&mut self, handle: &MailboxHandle) -> (&mut Mailbox, Tools<'_>) {
+    fn parts(&mut self, handle: &MailboxHandle) -> (&mut Mailbox, StoreContext<'_>) {
         self.touched.insert(handle.0.slot);
         let slot = self.slots[handle.0.slot].as_mut();
         let slot = slot.expect("a slot is not emptied while a handle is out");
-        let tools = Tools {
+        let context = StoreContext {
             owner: &self.owner,
             names: &mut self.names,
             validities: &mut self.validities,
         };
-        (&mut slot.mailbox, tools)
+        (&mut slot.mailbox, context)
     }
 
     fn next_view_id(&mut self) -> u32 {

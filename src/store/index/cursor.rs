@@ -7,14 +7,14 @@ use crate::types::{NumberSet, Uid};
 
 /// Which messages a cursor visits.
 #[derive(Debug, Clone)]
-enum Wanted {
+enum CursorTarget {
     Numbers(NumberSet),
     Uids(NumberSet),
 }
 
 /// Where a cursor stands: on the record that it will look at next.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct CursorPosition {
     index: usize,
     number: u32,
     /// The table's layout and the view's knowledge for which this holds.
@@ -22,57 +22,57 @@ struct Place {
 }
 
 /// Visits messages in ascending order, each in constant time unless the view has just been told of
-/// expunges, or the mailbox was compacted: then it finds its place anew, by UID.
+/// expunges, or the mailbox was compacted: then it finds its position anew, by UID.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor {
-    wanted: Wanted,
+    wanted: CursorTarget,
     /// The UID of the last message visited, 0 before the first.
     last_uid: u32,
-    place: Option<Place>,
+    position: Option<CursorPosition>,
 }
 
 impl Cursor {
     /// Visits messages by their numbers in the view. The numbers are those that hold at the first
     /// step: do not tell the view of expunges while it runs.
     pub(crate) fn over_numbers(numbers: NumberSet) -> Self {
-        Self::new(Wanted::Numbers(numbers))
+        Self::new(CursorTarget::Numbers(numbers))
     }
 
     /// Visits messages by UID; UIDs that no message has are passed over.
     pub(crate) fn over_uids(uids: NumberSet) -> Self {
-        Self::new(Wanted::Uids(uids))
+        Self::new(CursorTarget::Uids(uids))
     }
 
-    fn new(wanted: Wanted) -> Self {
+    fn new(wanted: CursorTarget) -> Self {
         Self {
             wanted,
             last_uid: 0,
-            place: None,
+            position: None,
         }
     }
 
     /// The next message, `None` at the end.
     pub(crate) fn next(&mut self, mailbox: &Mailbox, view: &View) -> Option<MessageRef> {
-        let told = view.buried();
-        let mut at = self.locate(mailbox, told);
+        let announced = view.expunges_announced();
+        let mut at = self.locate(mailbox, announced);
         loop {
-            at = self.leap(mailbox, at, told)?;
-            while at.index < mailbox.table.published().len()
-                && !mailbox.table.counts(at.index, told)
+            at = self.leap(mailbox, at, announced)?;
+            while at.index < mailbox.records.published().len()
+                && !mailbox.records.counts(at.index, announced)
             {
                 at.index += 1;
             }
-            if at.number > view.exists() || at.index >= mailbox.table.published().len() {
+            if at.number > view.exists() || at.index >= mailbox.records.published().len() {
                 return None;
             }
-            let uid = Uid::new(mailbox.table.record(at.index).uid)?;
+            let uid = Uid::new(mailbox.records.record(at.index).uid)?;
             if self.wants(uid) {
                 self.last_uid = uid.get();
                 let found = MessageRef {
                     number: at.number,
                     uid,
                 };
-                self.place = Some(Place {
+                self.position = Some(CursorPosition {
                     index: at.index + 1,
                     number: at.number + 1,
                     ..at
@@ -83,56 +83,61 @@ impl Cursor {
     }
 
     /// Where it stands, for sure: what was remembered if it still holds, else found by UID.
-    fn locate(&self, mailbox: &Mailbox, told: u64) -> Place {
-        let valid_for = (mailbox.table.layout(), told);
-        match self.place {
-            Some(place) if place.valid_for == valid_for => place,
-            _ => place_at_uid(mailbox, self.last_uid.saturating_add(1), told),
+    fn locate(&self, mailbox: &Mailbox, announced: u64) -> CursorPosition {
+        let valid_for = (mailbox.records.layout(), announced);
+        match self.position {
+            Some(position) if position.valid_for == valid_for => position,
+            _ => position_at_uid(mailbox, self.last_uid.saturating_add(1), announced),
         }
     }
 
     /// Skips what is not wanted; `None` if nothing more is.
-    fn leap(&self, mailbox: &Mailbox, at: Place, told: u64) -> Option<Place> {
+    fn leap(
+        &self,
+        mailbox: &Mailbox,
+        at: CursorPosition,
+        announced: u64,
+    ) -> Option<CursorPosition> {
         match &self.wanted {
-            Wanted::Numbers(numbers) => {
+            CursorTarget::Numbers(numbers) => {
                 let number = numbers.next_from(at.number)?;
                 if number == at.number {
                     return Some(at);
                 }
-                let index = mailbox.table.index_of(number, told);
-                Some(Place {
+                let index = mailbox.records.index_of(number, announced);
+                Some(CursorPosition {
                     index,
                     number,
                     ..at
                 })
             }
-            Wanted::Uids(uids) => {
-                let Some(here) = mailbox.table.published().get(at.index) else {
+            CursorTarget::Uids(uids) => {
+                let Some(here) = mailbox.records.published().get(at.index) else {
                     return Some(at);
                 };
                 let uid = uids.next_from(here.uid)?;
                 if uid == here.uid {
                     return Some(at);
                 }
-                Some(place_at_uid(mailbox, uid, told))
+                Some(position_at_uid(mailbox, uid, announced))
             }
         }
     }
 
     fn wants(&self, uid: Uid) -> bool {
         match &self.wanted {
-            Wanted::Numbers(_) => true,
-            Wanted::Uids(uids) => uids.contains(uid.get()),
+            CursorTarget::Numbers(_) => true,
+            CursorTarget::Uids(uids) => uids.contains(uid.get()),
         }
     }
 }
 
-/// The place of the first record whose UID is at least `uid`.
-fn place_at_uid(mailbox: &Mailbox, uid: u32, told: u64) -> Place {
-    let index = mailbox.table.find_uid(uid).unwrap_or_else(|next| next);
-    Place {
+/// The position of the first record whose UID is at least `uid`.
+fn position_at_uid(mailbox: &Mailbox, uid: u32, announced: u64) -> CursorPosition {
+    let index = mailbox.records.find_uid(uid).unwrap_or_else(|next| next);
+    CursorPosition {
         index,
-        number: mailbox.table.number_of(index, told),
-        valid_for: (mailbox.table.layout(), told),
+        number: mailbox.records.number_of(index, announced),
+        valid_for: (mailbox.records.layout(), announced),
     }
 }

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! *Published* records are what views may be told of; the stretch grows only at its end, and so
-//! only with greater UIDs. *Listed* records stand in `dovecot-uidlist` but their file was not seen
+//! only with greater UIDs. *UidListRead* records stand in `dovecot-uidlist` but their file was not seen
 //! yet: it may be a dead line, or a file that a racing `readdir` skipped. *Strangers* are files
 //! without a UID.
 //!
@@ -40,19 +40,19 @@ pub(crate) const MAX_NAME: usize = 255;
 
 /// What is known of a record besides its name and flags; a set of bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct State(u8);
+pub(crate) struct RecordState(u8);
 
-impl State {
+impl RecordState {
     /// The file is in `new/`, not in `cur/`.
     pub(crate) const IN_NEW: Self = Self(1);
     /// Not found by a whole scan, but not yet proven gone.
-    pub(crate) const GHOST: Self = Self(2);
+    pub(crate) const MISSING: Self = Self(2);
     /// Expunged: a tombstone.
-    pub(crate) const DEAD: Self = Self(4);
-    /// Found by the running scan, or known to be there by our own doing.
-    pub(crate) const SEEN: Self = Self(8);
+    pub(crate) const EXPUNGED: Self = Self(4);
+    /// NewRecord by the running scan, or known to be there by our own doing.
+    pub(crate) const FOUND: Self = Self(8);
     /// Renamed by ourselves while the scan ran: what the scan still reads about it may be old.
-    pub(crate) const OURS: Self = Self(16);
+    pub(crate) const RENAMED_BY_US: Self = Self(16);
     /// Recent, and no read-write view has claimed it yet.
     pub(crate) const RECENT: Self = Self(32);
 
@@ -80,59 +80,59 @@ impl State {
 pub(crate) struct Record {
     /// When it came, its flags last changed, or it was expunged
     /// ([`crate::store::Mailbox::change`]).
-    pub(crate) changed: u64,
+    pub(crate) mod_sequence: u64,
     /// 0 for a stranger.
     pub(crate) uid: u32,
     name_at: u32,
     /// Octets as CRLF, if measured; [`Self::UNKNOWN_SIZE`] else.
     pub(crate) size: u32,
     /// The view whose own doing the last change of flags was, 0 if nobody's or several's.
-    pub(crate) origin: u32,
+    pub(crate) changed_by: u32,
     pub(crate) keywords: KeywordSet,
     name_length: u8,
     base_length: u8,
     pub(crate) flags: Flags,
-    pub(crate) state: State,
+    pub(crate) state: RecordState,
 }
 
 impl Record {
     pub(crate) const UNKNOWN_SIZE: u32 = u32::MAX;
 
-    pub(crate) fn is_dead(&self) -> bool {
-        self.state.has(State::DEAD)
+    pub(crate) fn is_expunged(&self) -> bool {
+        self.state.has(RecordState::EXPUNGED)
     }
 
-    pub(crate) fn is_stranger(&self) -> bool {
+    pub(crate) fn is_unassigned(&self) -> bool {
         self.uid == 0
     }
 }
 
 /// What a new record is made of.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Found<'n> {
+pub(crate) struct NewRecord<'n> {
     pub(crate) uid: u32,
     /// The whole name of the file, or only its base if the file was not seen yet.
     pub(crate) name: &'n [u8],
     pub(crate) base_length: usize,
     pub(crate) flags: Flags,
     pub(crate) keywords: KeywordSet,
-    pub(crate) state: State,
+    pub(crate) state: RecordState,
 }
 
 /// A tombstone: which record, and at which change it died.
 #[derive(Debug, Clone, Copy)]
-struct Tomb {
+struct Tombstone {
     index: u32,
     change: u64,
 }
 
 /// The arena or the numbering has no room for another record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct RecordsFull;
 
-/// What becomes of a listed record; see [`Table::settle`].
+/// What becomes of a listed record; see [`Records::settle`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum TailDecision {
     /// It is a message: views may be told.
     Publish,
     /// It is only a line in the list.
@@ -142,7 +142,7 @@ pub(crate) enum Verdict {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Table {
+pub(crate) struct Records {
     records: Vec<Record>,
     names: Vec<u8>,
     /// Bytes in `names` that no record points to.
@@ -151,13 +151,13 @@ pub(crate) struct Table {
     hasher: RandomState,
     published: usize,
     /// By index, ascending.
-    tombs: Vec<Tomb>,
+    tombstones: Vec<Tombstone>,
     /// The least and the greatest change of the tombstones; what lies outside needs no counting.
-    tomb_changes: (u64, u64),
+    tombstone_range: (u64, u64),
     layout: u32,
 }
 
-impl Table {
+impl Records {
     pub(crate) fn record(&self, index: usize) -> &Record {
         &self.records[index]
     }
@@ -181,8 +181,8 @@ impl Table {
     }
 
     /// Published messages that are alive.
-    pub(crate) fn live(&self) -> usize {
-        self.published - self.tombs.len()
+    pub(crate) fn message_count(&self) -> usize {
+        self.published - self.tombstones.len()
     }
 
     /// Grows whenever indexes of published records move; an index kept from before must be looked
@@ -201,7 +201,7 @@ impl Table {
         self.records
             .iter()
             .rev()
-            .find(|record| !record.is_stranger())
+            .find(|record| !record.is_unassigned())
             .map_or(0, |r| r.uid)
     }
 
@@ -238,20 +238,20 @@ impl Table {
 
     /// Adds a record at the very end; the caller keeps the order of the stretches (see
     /// [`Self::settle`]).
-    pub(crate) fn push(&mut self, found: &Found<'_>) -> Result<usize, Full> {
+    pub(crate) fn push(&mut self, found: &NewRecord<'_>) -> Result<usize, RecordsFull> {
         debug_assert!(self.find(&found.name[..found.base_length]).is_none());
-        let index = u32::try_from(self.records.len()).map_err(|_| Full)?;
+        let index = u32::try_from(self.records.len()).map_err(|_| RecordsFull)?;
         let (name_at, name_length) = self.store_name(found.name)?;
         grow_gently(&mut self.records, 1);
         self.records.push(Record {
-            changed: 0,
+            mod_sequence: 0,
             uid: found.uid,
             name_at,
             size: Record::UNKNOWN_SIZE,
-            origin: 0,
+            changed_by: 0,
             keywords: found.keywords,
             name_length,
-            base_length: u8::try_from(found.base_length).map_err(|_| Full)?,
+            base_length: u8::try_from(found.base_length).map_err(|_| RecordsFull)?,
             flags: found.flags,
             state: found.state,
         });
@@ -260,7 +260,7 @@ impl Table {
     }
 
     /// Puts another name of the same base in a record's place.
-    pub(crate) fn rename(&mut self, index: usize, name: &[u8]) -> Result<(), Full> {
+    pub(crate) fn rename(&mut self, index: usize, name: &[u8]) -> Result<(), RecordsFull> {
         let record = self.records[index];
         debug_assert!(name.starts_with(self.base(index)));
         let old = usize::from(record.name_length);
@@ -268,7 +268,7 @@ impl Table {
             let at = record.name_at as usize;
             self.names[at..at + name.len()].copy_from_slice(name);
             self.garbage += old - name.len();
-            self.records[index].name_length = u8::try_from(name.len()).map_err(|_| Full)?;
+            self.records[index].name_length = u8::try_from(name.len()).map_err(|_| RecordsFull)?;
         } else {
             let (name_at, name_length) = self.store_name(name)?;
             self.garbage += old;
@@ -279,9 +279,9 @@ impl Table {
         Ok(())
     }
 
-    fn store_name(&mut self, name: &[u8]) -> Result<(u32, u8), Full> {
-        let at = u32::try_from(self.names.len()).map_err(|_| Full)?;
-        let length = u8::try_from(name.len()).map_err(|_| Full)?;
+    fn store_name(&mut self, name: &[u8]) -> Result<(u32, u8), RecordsFull> {
+        let at = u32::try_from(self.names.len()).map_err(|_| RecordsFull)?;
+        let length = u8::try_from(name.len()).map_err(|_| RecordsFull)?;
         grow_gently(&mut self.names, name.len());
         self.names.extend_from_slice(name);
         Ok((at, length))
@@ -289,28 +289,30 @@ impl Table {
 
     /// Makes a published record a tombstone, or removes an unpublished one's name from the table.
     /// True if it was alive.
-    pub(crate) fn bury(&mut self, index: usize, change: u64) -> bool {
-        if self.records[index].is_dead() {
+    pub(crate) fn expunge(&mut self, index: usize, change: u64) -> bool {
+        if self.records[index].is_expunged() {
             return false;
         }
         self.unlink(index);
         let record = &mut self.records[index];
-        record.state = State::DEAD;
-        record.changed = change;
+        record.state = RecordState::EXPUNGED;
+        record.mod_sequence = change;
         debug_assert!(
             index < self.published,
             "only published records leave a tombstone"
         );
-        let tomb = Tomb {
+        let tombstone = Tombstone {
             index: index as u32,
             change,
         };
-        let at = self.tombs.partition_point(|other| other.index < tomb.index);
-        self.tombs.insert(at, tomb);
-        if self.tombs.len() == 1 {
-            self.tomb_changes = (change, change);
+        let at = self
+            .tombstones
+            .partition_point(|other| other.index < tombstone.index);
+        self.tombstones.insert(at, tombstone);
+        if self.tombstones.len() == 1 {
+            self.tombstone_range = (change, change);
         } else {
-            self.tomb_changes.1 = change;
+            self.tombstone_range.1 = change;
         }
         true
     }
@@ -318,27 +320,27 @@ impl Table {
     /// Brings the tail in order (listed ones by UID, then strangers), and decides about each listed
     /// one: publishes or drops them from the least UID on, until one has to wait. Returns the
     /// indexes of the newly published.
-    pub(crate) fn settle(
+    pub(crate) fn settle_tail(
         &mut self,
-        mut verdict: impl FnMut(&Record) -> Verdict,
+        mut verdict: impl FnMut(&Record) -> TailDecision,
     ) -> std::ops::Range<usize> {
         let first = self.published;
         let mut kept: Vec<u32> = self.tail().map(|index| index as u32).collect();
         kept.sort_unstable_by_key(|&index| {
             let record = &self.records[index as usize];
-            (record.is_stranger(), record.uid, index)
+            (record.is_unassigned(), record.uid, index)
         });
         let (mut waiting, mut published) = (false, 0);
         kept.retain(|&index| {
             let record = &self.records[index as usize];
-            waiting |= record.is_stranger();
+            waiting |= record.is_unassigned();
             if waiting {
                 return true;
             }
             let verdict = verdict(record);
-            waiting = verdict == Verdict::Wait;
-            published += usize::from(verdict == Verdict::Publish);
-            verdict != Verdict::Drop
+            waiting = verdict == TailDecision::Wait;
+            published += usize::from(verdict == TailDecision::Publish);
+            verdict != TailDecision::Drop
         });
         self.rearrange_tail(&kept);
         self.published += published;
@@ -384,8 +386,8 @@ impl Table {
     }
 
     /// Gives strangers their UIDs, in the order given, which holds the indexes of all of them.
-    pub(crate) fn number(&mut self, strangers: &[usize], mut uids: impl Iterator<Item = u32>) {
-        for &index in strangers {
+    pub(crate) fn number(&mut self, unassigned: &[usize], mut uids: impl Iterator<Item = u32>) {
+        for &index in unassigned {
             if let Some(uid) = uids.next() {
                 self.records[index].uid = uid;
             }
@@ -394,33 +396,36 @@ impl Table {
 
     /// True if it may be worth the trouble to drop some.
     pub(crate) fn has_many_tombstones(&self, least: usize) -> bool {
-        self.tombs.len() >= least.max(self.records.len() / 8).max(1)
+        self.tombstones.len() >= least.max(self.records.len() / 8).max(1)
     }
 
     /// Drops the tombstones that died no later than `told`, if that is worth the trouble: at least
     /// `least` of them and an eighth of all. Indexes move.
-    pub(crate) fn compact(&mut self, told: u64, least: usize) {
+    pub(crate) fn compact(&mut self, announced: u64, least: usize) {
         if !self.has_many_tombstones(least) {
             return;
         }
-        let (old, kept): (Vec<Tomb>, Vec<Tomb>) =
-            self.tombs.iter().partition(|tomb| tomb.change <= told);
+        let (old, kept): (Vec<Tombstone>, Vec<Tombstone>) = self
+            .tombstones
+            .iter()
+            .partition(|tombstone| tombstone.change <= announced);
         if old.len() < least.max(self.records.len() / 8) {
             return;
         }
-        let removed_before = |index: u32| old.partition_point(|tomb| tomb.index < index) as u32;
+        let removed_before =
+            |index: u32| old.partition_point(|tombstone| tombstone.index < index) as u32;
         for index in &mut self.by_base {
             *index -= removed_before(*index);
         }
-        self.tombs = kept
+        self.tombstones = kept
             .iter()
-            .map(|tomb| Tomb {
-                index: tomb.index - removed_before(tomb.index),
-                ..*tomb
+            .map(|tombstone| Tombstone {
+                index: tombstone.index - removed_before(tombstone.index),
+                ..*tombstone
             })
             .collect();
-        self.tomb_changes = kept.iter().fold((u64::MAX, 0), |(low, high), tomb| {
-            (low.min(tomb.change), high.max(tomb.change))
+        self.tombstone_range = kept.iter().fold((u64::MAX, 0), |(low, high), tombstone| {
+            (low.min(tombstone.change), high.max(tombstone.change))
         });
         self.garbage += remove_records(&mut self.records, &old);
         self.published -= old.len();
@@ -430,48 +435,53 @@ impl Table {
 
     /// How many published records before `index` a view no longer counts that knows of all deaths
     /// up to `told`.
-    fn buried_before(&self, index: usize, told: u64) -> usize {
+    fn expunged_before(&self, index: usize, announced: u64) -> usize {
         let before = self
-            .tombs
-            .partition_point(|tomb| (tomb.index as usize) < index);
-        let (low, high) = self.tomb_changes;
-        if self.tombs.is_empty() || told < low {
+            .tombstones
+            .partition_point(|tombstone| (tombstone.index as usize) < index);
+        let (low, high) = self.tombstone_range;
+        if self.tombstones.is_empty() || announced < low {
             0
-        } else if told >= high {
+        } else if announced >= high {
             before
         } else {
-            self.tombs[..before]
+            self.tombstones[..before]
                 .iter()
-                .filter(|tomb| tomb.change <= told)
+                .filter(|tombstone| tombstone.change <= announced)
                 .count()
         }
     }
 
     /// The number, from 1, of a record in a view that knows of all deaths up to `told`.
-    pub(crate) fn number_of(&self, index: usize, told: u64) -> u32 {
-        (index - self.buried_before(index, told) + 1) as u32
+    pub(crate) fn number_of(&self, index: usize, announced: u64) -> u32 {
+        (index - self.expunged_before(index, announced) + 1) as u32
     }
 
     /// The index of the record with that number, from 1; the inverse of [`Self::number_of`].
-    pub(crate) fn index_of(&self, number: u32, told: u64) -> usize {
+    pub(crate) fn index_of(&self, number: u32, announced: u64) -> usize {
         let rank = number as usize - 1;
-        let (low, high) = self.tomb_changes;
-        if self.tombs.is_empty() || told < low {
+        let (low, high) = self.tombstone_range;
+        if self.tombstones.is_empty() || announced < low {
             return rank;
         }
-        if told >= high {
-            return rank + self.tombs_within(rank);
+        if announced >= high {
+            return rank + self.tombstones_within(rank);
         }
-        let known = self.tombs.iter().filter(|tomb| tomb.change <= told);
-        known.fold(rank, |at, tomb| at + usize::from(tomb.index as usize <= at))
+        let known = self
+            .tombstones
+            .iter()
+            .filter(|tombstone| tombstone.change <= announced);
+        known.fold(rank, |at, tombstone| {
+            at + usize::from(tombstone.index as usize <= at)
+        })
     }
 
     /// How many tombstones lie before the record that has `rank` living ones before it.
-    fn tombs_within(&self, rank: usize) -> usize {
-        let (mut low, mut high) = (0, self.tombs.len());
+    fn tombstones_within(&self, rank: usize) -> usize {
+        let (mut low, mut high) = (0, self.tombstones.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.tombs[middle].index as usize - middle <= rank {
+            if self.tombstones[middle].index as usize - middle <= rank {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -481,49 +491,55 @@ impl Table {
     }
 
     /// True if a view that knows of all deaths up to `told` counts this record.
-    pub(crate) fn counts(&self, index: usize, told: u64) -> bool {
+    pub(crate) fn counts(&self, index: usize, announced: u64) -> bool {
         let record = &self.records[index];
-        !record.is_dead() || record.changed > told
+        !record.is_expunged() || record.mod_sequence > announced
     }
 
     /// The numbers, in a view that knows of all deaths up to `told`, of records at ascending
     /// indexes.
-    pub(crate) fn numbers_of(&self, indexes: &[usize], told: u64) -> NumberSet {
-        let mut tombs = self.tombs.iter().peekable();
-        let (mut buried, mut numbers) = (0, NumberSet::new());
+    pub(crate) fn numbers_of(&self, indexes: &[usize], announced: u64) -> NumberSet {
+        let mut tombstones = self.tombstones.iter().peekable();
+        let (mut expunges_announced, mut numbers) = (0, NumberSet::new());
         for &index in indexes {
-            while let Some(tomb) = tombs.next_if(|tomb| (tomb.index as usize) < index) {
-                buried += usize::from(tomb.change <= told);
+            while let Some(tombstone) =
+                tombstones.next_if(|tombstone| (tombstone.index as usize) < index)
+            {
+                expunges_announced += usize::from(tombstone.change <= announced);
             }
-            numbers.insert((index - buried + 1) as u32);
+            numbers.insert((index - expunges_announced + 1) as u32);
         }
         numbers
     }
 
     /// The first of the deaths after `told` among the records up to `last_uid`.
-    pub(crate) fn first_death_after(&self, told: u64, last_uid: u32) -> Option<u64> {
-        if self.tombs.is_empty() || self.tomb_changes.1 <= told {
+    pub(crate) fn first_expunge_after(&self, announced: u64, last_uid: u32) -> Option<u64> {
+        if self.tombstones.is_empty() || self.tombstone_range.1 <= announced {
             return None;
         }
-        let known = |tomb: &&Tomb| self.records[tomb.index as usize].uid <= last_uid;
-        let deaths = self.tombs.iter().take_while(known).map(|tomb| tomb.change);
-        deaths.filter(|&change| change > told).min()
+        let known = |tombstone: &&Tombstone| self.records[tombstone.index as usize].uid <= last_uid;
+        let deaths = self
+            .tombstones
+            .iter()
+            .take_while(known)
+            .map(|tombstone| tombstone.change);
+        deaths.filter(|&change| change > announced).min()
     }
 
     /// The deaths after `told` among the records up to `last_uid`: for each its UID, and its number
     /// once those before it were taken out.
-    pub(crate) fn expunged_after(&self, told: u64, last_uid: u32) -> Vec<(u32, u32)> {
-        if self.tombs.is_empty() || self.tomb_changes.1 <= told {
+    pub(crate) fn expunged_after(&self, announced: u64, last_uid: u32) -> Vec<(u32, u32)> {
+        if self.tombstones.is_empty() || self.tombstone_range.1 <= announced {
             return Vec::new();
         }
         let mut expunged = Vec::new();
-        for (buried, tomb) in (0..).zip(&self.tombs) {
-            let uid = self.records[tomb.index as usize].uid;
+        for (expunges_announced, tombstone) in (0..).zip(&self.tombstones) {
+            let uid = self.records[tombstone.index as usize].uid;
             if uid > last_uid {
                 break;
             }
-            if tomb.change > told {
-                expunged.push((uid, tomb.index + 1 - buried));
+            if tombstone.change > announced {
+                expunged.push((uid, tombstone.index + 1 - expunges_announced));
             }
         }
         expunged
@@ -540,7 +556,7 @@ impl Table {
         self.records.capacity() * size_of::<Record>()
             + self.names.capacity()
             + self.by_base.allocation_size()
-            + self.tombs.capacity() * size_of::<Tomb>()
+            + self.tombstones.capacity() * size_of::<Tombstone>()
     }
 
     fn link(&mut self, index: u32) {
@@ -585,8 +601,11 @@ fn base_in<'a>(names: &'a [u8], record: &Record) -> &'a [u8] {
 }
 
 /// Removes the records of the tombstones; returns how many bytes of names they had.
-fn remove_records(records: &mut Vec<Record>, tombs: &[Tomb]) -> usize {
-    let mut doomed = tombs.iter().map(|tomb| tomb.index as usize).peekable();
+fn remove_records(records: &mut Vec<Record>, tombstones: &[Tombstone]) -> usize {
+    let mut doomed = tombstones
+        .iter()
+        .map(|tombstone| tombstone.index as usize)
+        .peekable();
     let (mut index, mut bytes) = (0, 0);
     records.retain(|record| {
         let goes = doomed.next_if_eq(&index).is_some();
@@ -613,31 +632,31 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn found(uid: u32, name: &str) -> Found<'_> {
-        Found {
+    fn found(uid: u32, name: &str) -> NewRecord<'_> {
+        NewRecord {
             uid,
             name: name.as_bytes(),
             base_length: name.find(':').unwrap_or(name.len()),
             flags: Flags::NONE,
             keywords: KeywordSet::NONE,
-            state: State::SEEN,
+            state: RecordState::FOUND,
         }
     }
 
-    fn table(count: u32) -> Table {
-        let mut table = Table::default();
+    fn table(count: u32) -> Records {
+        let mut table = Records::default();
         for uid in 1..=count {
             table
                 .push(&found(uid, &format!("{uid}.x:2,")))
                 .expect("room");
         }
-        table.settle(|_| Verdict::Publish);
+        table.settle_tail(|_| TailDecision::Publish);
         table
     }
 
     #[test]
     fn a_message_costs_at_most_120_bytes() {
-        let mut table = Table::default();
+        let mut table = Records::default();
         let typical = |n: u32| {
             format!(
                 "1700{n:06}.M{:06}P{}.mail.example.org,S={n},W={}:2,S",
@@ -649,7 +668,7 @@ mod tests {
         for uid in 1..=100_000 {
             table.push(&found(uid, &typical(uid))).expect("room");
         }
-        table.settle(|_| Verdict::Publish);
+        table.settle_tail(|_| TailDecision::Publish);
         assert!(
             table.memory() <= 120 * 100_000,
             "growing: {}",
@@ -669,37 +688,41 @@ mod tests {
         let mut table = table(2);
         for (uid, seen) in [(9, true), (0, true), (5, true), (7, false)] {
             let index = table.push(&found(uid, &format!("n{uid}"))).expect("room");
-            table.record_mut(index).state.set(State::SEEN, seen);
+            table.record_mut(index).state.set(RecordState::FOUND, seen);
         }
         let careful = |record: &Record| {
-            if record.state.has(State::SEEN) {
-                Verdict::Publish
+            if record.state.has(RecordState::FOUND) {
+                TailDecision::Publish
             } else {
-                Verdict::Wait
+                TailDecision::Wait
             }
         };
-        assert_eq!(table.settle(careful), 2..3);
+        assert_eq!(table.settle_tail(careful), 2..3);
         assert_eq!(
-            (table.last_uid(), table.last_listed_uid(), table.live()),
+            (
+                table.last_uid(),
+                table.last_listed_uid(),
+                table.message_count()
+            ),
             (5, 9, 3)
         );
         for (base, index) in [("n5", 2), ("n7", 3), ("n9", 4), ("n0", 5)] {
             assert_eq!(table.find(base.as_bytes()), Some(index), "{base}");
         }
         let strict = |record: &Record| {
-            if record.state.has(State::SEEN) {
-                Verdict::Publish
+            if record.state.has(RecordState::FOUND) {
+                TailDecision::Publish
             } else {
-                Verdict::Drop
+                TailDecision::Drop
             }
         };
-        assert_eq!(table.settle(strict), 3..4);
+        assert_eq!(table.settle_tail(strict), 3..4);
         assert_eq!(
             (table.find(b"n7"), table.find(b"n9"), table.find(b"n0")),
             (None, Some(3), Some(4))
         );
         table.number(&[4], [11].into_iter());
-        assert_eq!(table.settle(strict), 4..5);
+        assert_eq!(table.settle_tail(strict), 4..5);
         assert!(table.tail().is_empty());
     }
 
@@ -718,7 +741,7 @@ mod tests {
 
     /// A view as a plain list of UIDs.
     struct Model {
-        told: u64,
+        announced: u64,
         uids: Vec<u32>,
     }
 
@@ -731,46 +754,46 @@ mod tests {
             let mut change = 1;
             let mut next_uid = 41;
             let all: Vec<u32> = (1..=40).collect();
-            let mut views = [Model { told: 1, uids: all.clone() }, Model { told: 1, uids: all }];
+            let mut views = [Model { announced: 1, uids: all.clone() }, Model { announced: 1, uids: all }];
             for (step, pick) in steps {
                 let pick = usize::from(pick);
                 match step {
-                    0 | 1 if table.live() > 0 => {
+                    0 | 1 if table.message_count() > 0 => {
                         let living: Vec<usize> = (0..table.published().len())
-                            .filter(|&index| !table.record(index).is_dead())
+                            .filter(|&index| !table.record(index).is_expunged())
                             .collect();
                         change += 1;
-                        table.bury(living[pick % living.len()], change);
+                        table.expunge(living[pick % living.len()], change);
                     }
                     2 => {
                         table.push(&found(next_uid, &format!("{next_uid}.x"))).expect("room");
-                        table.settle(|_| Verdict::Publish);
+                        table.settle_tail(|_| TailDecision::Publish);
                         next_uid += 1;
                     }
                     3 => {
                         let view = &mut views[pick % 2];
                         let last = view.uids.last().copied().unwrap_or(0);
-                        for (uid, number) in table.expunged_after(view.told, last) {
+                        for (uid, number) in table.expunged_after(view.announced, last) {
                             prop_assert_eq!(view.uids.remove(number as usize - 1), uid);
                         }
-                        view.told = change;
+                        view.announced = change;
                         let first = table.find_uid(last + 1).unwrap_or_else(|at| at);
                         let new = (first..table.published().len()).filter(|&i| table.counts(i, change));
                         view.uids.extend(new.map(|index| table.record(index).uid));
                     }
-                    _ => table.compact(views[0].told.min(views[1].told), 1),
+                    _ => table.compact(views[0].announced.min(views[1].announced), 1),
                 }
                 for view in &views {
                     let mut indexes = Vec::new();
                     for (number, &uid) in (1..).zip(&view.uids) {
-                        let index = table.index_of(number, view.told);
+                        let index = table.index_of(number, view.announced);
                         prop_assert_eq!(table.record(index).uid, uid);
-                        prop_assert_eq!(table.number_of(index, view.told), number);
+                        prop_assert_eq!(table.number_of(index, view.announced), number);
                         prop_assert_eq!(table.find_message(uid, number), Some(index));
-                        prop_assert!(table.counts(index, view.told));
+                        prop_assert!(table.counts(index, view.announced));
                         indexes.push(index);
                     }
-                    let numbers = table.numbers_of(&indexes, view.told);
+                    let numbers = table.numbers_of(&indexes, view.announced);
                     prop_assert_eq!(numbers, NumberSet::range(1, view.uids.len() as u32));
                 }
             }

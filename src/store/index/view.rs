@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::mailbox::Mailbox;
-use super::records::State;
+use super::records::RecordState;
 use crate::store::{MailboxHandle, Store};
 use crate::types::{NumberSet, Uid};
 
@@ -38,7 +38,7 @@ pub(crate) struct ViewState {
     /// The greatest UID it was told of.
     pub(crate) last_uid: Cell<u32>,
     /// The change up to which it was told of expunges.
-    pub(crate) buried: Cell<u64>,
+    pub(crate) expunges_announced: Cell<u64>,
     /// The change up to which it was told of flags.
     pub(crate) flagged: Cell<u64>,
     /// The keyword list it was told of.
@@ -109,8 +109,8 @@ impl View {
     }
 
     /// The change up to which it was told of expunges.
-    pub(crate) fn buried(&self) -> u64 {
-        self.state.buried.get()
+    pub(crate) fn expunges_announced(&self) -> u64 {
+        self.state.expunges_announced.get()
     }
 
     pub(crate) fn state(&self) -> &ViewState {
@@ -125,18 +125,18 @@ impl View {
 
 impl ViewState {
     /// Takes the messages at those indexes into the count, and claims the recent ones among them.
-    fn admit(&self, mailbox: &mut Mailbox, indexes: std::ops::Range<usize>) {
+    fn add_messages(&self, mailbox: &mut Mailbox, indexes: std::ops::Range<usize>) {
         for index in indexes {
-            let record = mailbox.table.record_mut(index);
-            if record.is_dead() && record.changed <= self.buried.get() {
+            let record = mailbox.records.record_mut(index);
+            if record.is_expunged() && record.mod_sequence <= self.expunges_announced.get() {
                 continue;
             }
             let uid = record.uid;
             self.exists.set(self.exists.get() + 1);
             self.last_uid.set(uid);
-            if record.state.has(State::RECENT) {
+            if record.state.has(RecordState::RECENT) {
                 if self.access == Access::ReadWrite {
-                    record.state.set(State::RECENT, false);
+                    record.state.set(RecordState::RECENT, false);
                 }
                 self.recent.borrow_mut().insert(uid);
                 self.recent_count.set(self.recent_count.get() + 1);
@@ -145,7 +145,7 @@ impl ViewState {
     }
 
     /// Takes a message out of the count.
-    fn dismiss(&self, uid: u32) {
+    fn remove_message(&self, uid: u32) {
         self.exists.set(self.exists.get().saturating_sub(1));
         if self.recent.borrow().contains(uid) {
             self.recent_count
@@ -155,10 +155,14 @@ impl ViewState {
 
     /// Expunges it was not told of, as numbers to send and as unique identifiers.
     fn take_expunged(&self, mailbox: &Mailbox) -> (Vec<u32>, NumberSet) {
-        let told = self.buried.replace(mailbox.change());
-        let expunged = mailbox.table.expunged_after(told, self.last_uid.get());
+        let announced = self
+            .expunges_announced
+            .replace(mailbox.highest_mod_sequence());
+        let expunged = mailbox
+            .records
+            .expunged_after(announced, self.last_uid.get());
         for &(uid, _) in &expunged {
-            self.dismiss(uid);
+            self.remove_message(uid);
         }
         let vanished = expunged.iter().map(|&(uid, _)| (uid, uid)).collect();
         let numbers = expunged.into_iter().map(|(_, number)| number).collect();
@@ -167,10 +171,12 @@ impl ViewState {
 
     /// Messages whose flags others changed since it was told last.
     fn take_flags_changed(&self, mailbox: &Mailbox) -> NumberSet {
-        let told = self.flagged.replace(mailbox.change());
-        let mut indexes = mailbox.flags_changed_after(told, self.id);
-        indexes.retain(|&index| mailbox.table.record(index).uid <= self.last_uid.get());
-        mailbox.table.numbers_of(&indexes, self.buried.get())
+        let announced = self.flagged.replace(mailbox.highest_mod_sequence());
+        let mut indexes = mailbox.flags_changed_after(announced, self.id);
+        indexes.retain(|&index| mailbox.records.record(index).uid <= self.last_uid.get());
+        mailbox
+            .records
+            .numbers_of(&indexes, self.expunges_announced.get())
     }
 }
 
@@ -185,13 +191,13 @@ impl Store {
             access,
             exists: Cell::new(0),
             last_uid: Cell::new(0),
-            buried: Cell::new(mailbox.change()),
-            flagged: Cell::new(mailbox.change()),
+            expunges_announced: Cell::new(mailbox.highest_mod_sequence()),
+            flagged: Cell::new(mailbox.highest_mod_sequence()),
             keywords: Cell::new(mailbox.keywords_version()),
             recent: RefCell::default(),
             recent_count: Cell::new(0),
         });
-        state.admit(mailbox, 0..mailbox.table.published().len());
+        state.add_messages(mailbox, 0..mailbox.records.published().len());
         mailbox.add_view(&state);
         View {
             state,
@@ -208,37 +214,38 @@ impl Store {
         };
         let mailbox = self.mailbox_mut(&view.handle);
         let state = &view.state;
-        let up_to_date = state.flagged.get() == mailbox.change()
-            && (state.buried.get() == mailbox.change() || !allow_expunge);
+        let up_to_date = state.flagged.get() == mailbox.highest_mod_sequence()
+            && (state.expunges_announced.get() == mailbox.highest_mod_sequence() || !allow_expunge);
         if up_to_date {
             return updates;
         }
         let (exists, recent) = (view.exists(), view.recent());
-        if allow_expunge && state.buried.get() != mailbox.change() {
+        if allow_expunge && state.expunges_announced.get() != mailbox.highest_mod_sequence() {
             (updates.expunged, updates.vanished) = state.take_expunged(mailbox);
         }
         let shrunk = exists - updates.expunged.len() as u32;
         let first_new = mailbox
-            .table
+            .records
             .find_uid(state.last_uid.get() + 1)
             .unwrap_or_else(|at| at);
         let known = state.last_uid.get();
         updates.flags_changed = state.take_flags_changed(mailbox);
-        state.admit(mailbox, first_new..mailbox.table.published().len());
+        state.add_messages(mailbox, first_new..mailbox.records.published().len());
         debug_assert!(state.last_uid.get() >= known);
         updates.exists = (view.exists() != shrunk).then(|| view.exists());
         updates.recent = (view.recent() != recent).then(|| view.recent());
-        mailbox.forget_told_tombstones();
+        mailbox.drop_announced_tombstones();
         updates
     }
 
     /// How many messages of a view that is up to date are recent to it or to an older view.
     pub fn count_recent(&self, view: &View, older: &View) -> u32 {
-        let table = &self.mailbox(&view.handle).table;
+        let records = &self.mailbox(&view.handle).records;
         let own = view.state.recent.borrow();
         let claimed = older.state.recent.borrow().without(&own);
-        let counted = (0..table.published().len()).filter(|&index| {
-            claimed.contains(table.record(index).uid) && table.counts(index, view.buried())
+        let counted = (0..records.published().len()).filter(|&index| {
+            claimed.contains(records.record(index).uid)
+                && records.counts(index, view.expunges_announced())
         });
         view.recent() + counted.count() as u32
     }
@@ -255,9 +262,9 @@ impl Store {
         if number == 0 || number > view.exists() {
             return None;
         }
-        let table = &self.mailbox(&view.handle).table;
-        let index = table.index_of(number, view.state.buried.get());
-        let uid = Uid::new(table.record(index).uid)?;
+        let records = &self.mailbox(&view.handle).records;
+        let index = records.index_of(number, view.state.expunges_announced.get());
+        let uid = Uid::new(records.record(index).uid)?;
         Some(MessageRef { number, uid })
     }
 }

@@ -8,12 +8,12 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::file_stamp::Stamp;
+use super::file_stamp::FileStamp;
 use super::files;
 
 /// What to do if the name of the new file is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum IfTaken {
     /// It is the rest of somebody who was cut off, which another lock has made sure of: start anew.
     Overwrite,
     /// It is a lock: fail with [`io::ErrorKind::AlreadyExists`].
@@ -22,14 +22,14 @@ pub(crate) enum Taken {
 
 /// New content on its way. Dropped before [`Self::commit`], it leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct Replacement {
+pub(crate) struct AtomicReplace {
     /// `None` once it was committed.
     file: Option<BufWriter<File>>,
     temporary: PathBuf,
     target: PathBuf,
 }
 
-impl Replacement {
+impl AtomicReplace {
     /// Opens `dir/temporary`, which is to become `dir/target`.
     ///
     /// # Errors
@@ -38,10 +38,10 @@ impl Replacement {
         dir: &Path,
         temporary: &str,
         target: &str,
-        taken: Taken,
+        taken: IfTaken,
     ) -> io::Result<Self> {
         let temporary = dir.join(temporary);
-        if taken == Taken::Overwrite {
+        if taken == IfTaken::Overwrite {
             files::remove(&temporary)?;
         }
         let file = files::create_new(&temporary, files::creation_mode(&temporary)?)?;
@@ -60,7 +60,7 @@ impl Replacement {
     pub(crate) fn commit(
         mut self,
         prepare: impl FnOnce(&File) -> io::Result<()>,
-    ) -> io::Result<Stamp> {
+    ) -> io::Result<FileStamp> {
         let buffered = self.file.take();
         let buffered = buffered.ok_or_else(|| io::Error::other("already committed"))?;
         let committed = self.finish(buffered, prepare);
@@ -74,14 +74,14 @@ impl Replacement {
         &self,
         buffered: BufWriter<File>,
         prepare: impl FnOnce(&File) -> io::Result<()>,
-    ) -> io::Result<Stamp> {
+    ) -> io::Result<FileStamp> {
         let file = buffered
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?;
         prepare(&file)?;
         file.sync_data()?;
         fs::rename(&self.temporary, &self.target)?;
-        Ok(Stamp::of(&file.metadata()?))
+        Ok(FileStamp::of(&file.metadata()?))
     }
 
     fn discard(&self) {
@@ -91,7 +91,7 @@ impl Replacement {
     }
 }
 
-impl Write for Replacement {
+impl Write for AtomicReplace {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.file {
             Some(file) => file.write(bytes),
@@ -104,7 +104,7 @@ impl Write for Replacement {
     }
 }
 
-impl Drop for Replacement {
+impl Drop for AtomicReplace {
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
             // What is still buffered is not wanted any more.
@@ -132,13 +132,15 @@ mod tests {
     fn commits_or_leaves_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path();
-        let mut dropped = Replacement::create(path, "f.tmp", "f", Taken::Fail).expect("a new file");
+        let mut dropped =
+            AtomicReplace::create(path, "f.tmp", "f", IfTaken::Fail).expect("a new file");
         dropped.write_all(b"lost").expect("written");
         assert_eq!(entries(path), ["f.tmp"]);
         drop(dropped);
         assert!(entries(path).is_empty());
 
-        let mut kept = Replacement::create(path, "f.tmp", "f", Taken::Fail).expect("a new file");
+        let mut kept =
+            AtomicReplace::create(path, "f.tmp", "f", IfTaken::Fail).expect("a new file");
         kept.write_all(b"kept").expect("written");
         let stamp = kept.commit(|_| Ok(())).expect("committed");
         assert_eq!(entries(path), ["f"]);
@@ -150,7 +152,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("f"), "old").expect("written");
         let mut new =
-            Replacement::create(dir.path(), "f.tmp", "f", Taken::Fail).expect("a new file");
+            AtomicReplace::create(dir.path(), "f.tmp", "f", IfTaken::Fail).expect("a new file");
         new.write_all(b"new").expect("written");
         assert!(new.commit(|_| Err(io::Error::other("no"))).is_err());
         assert_eq!(entries(dir.path()), ["f"]);
@@ -161,10 +163,10 @@ mod tests {
     fn a_taken_name_is_a_lock_or_a_leftover() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("f.tmp"), "whose?").expect("written");
-        let refused = Replacement::create(dir.path(), "f.tmp", "f", Taken::Fail);
+        let refused = AtomicReplace::create(dir.path(), "f.tmp", "f", IfTaken::Fail);
         let kind = refused.map(drop).map_err(|error| error.kind());
         assert_eq!(kind, Err(io::ErrorKind::AlreadyExists));
-        let taken = Replacement::create(dir.path(), "f.tmp", "f", Taken::Overwrite);
+        let taken = AtomicReplace::create(dir.path(), "f.tmp", "f", IfTaken::Overwrite);
         let stamp = taken
             .and_then(|new| new.commit(|_| Ok(())))
             .expect("committed");

@@ -12,12 +12,12 @@ use std::time::SystemTime;
 
 use crate::types::{MailboxName, MailboxRef};
 
-use super::file_stamp::Stamp;
+use super::file_stamp::FileStamp;
 use super::files;
 use super::layout::name_on_disk;
 use super::subscriptions;
-use super::subscriptions::{Edited, Subscriptions};
-use super::uid_list::{Error, Reader};
+use super::subscriptions::{Subscriptions, SubscriptionsEdit};
+use super::uid_list::{UidListError, UidListReader};
 
 const UID_FILE: &str = "courierimapuiddb";
 const SUBSCRIPTIONS_FILE: &str = "courierimapsubscribed";
@@ -25,24 +25,24 @@ const SUBSCRIPTIONS_FILE: &str = "courierimapsubscribed";
 const MAX_SIZE: u64 = 1 << 20;
 
 /// The numbers that Courier gave to the messages of the mailbox in `dir`, to be written as a list
-/// of our own ([`super::uid_list::Rewrite`]); `None` if it gave none.
+/// of our own ([`super::uid_list::UidListRewrite`]); `None` if it gave none.
 ///
 /// # Errors
-/// As [`Reader::open`].
-pub(crate) fn open_uids(dir: &Path) -> Result<Option<Reader>, Error> {
-    Reader::open_file(&dir.join(UID_FILE))
+/// As [`UidListReader::open`].
+pub(crate) fn open_uids(dir: &Path) -> Result<Option<UidListReader>, UidListError> {
+    UidListReader::open_file(&dir.join(UID_FILE))
 }
 
 /// Takes over the subscriptions of the user, if there are any of Courier's and none of Dovecot's.
 ///
 /// # Errors
 /// Whatever reading or writing fails with.
-pub(crate) fn import_subscriptions(root: &Path, wall: SystemTime) -> io::Result<Edited> {
-    if Stamp::at(&root.join(subscriptions::FILE))?.is_some() {
-        return Ok(Edited::Unchanged);
+pub(crate) fn import_subscriptions(root: &Path, wall: SystemTime) -> io::Result<SubscriptionsEdit> {
+    if FileStamp::at(&root.join(subscriptions::FILE))?.is_some() {
+        return Ok(SubscriptionsEdit::Unchanged);
     }
     let Some(names) = subscribed(root)? else {
-        return Ok(Edited::Unchanged);
+        return Ok(SubscriptionsEdit::Unchanged);
     };
     subscriptions::edit(root, wall, |all| take_over(all, names))
 }
@@ -116,20 +116,20 @@ mod tests {
         let wall = SystemTime::now();
         assert_eq!(
             import_subscriptions(root, wall).expect("ok"),
-            Edited::Unchanged
+            SubscriptionsEdit::Unchanged
         );
         let text = "INBOX\nINBOX.Café.Sub\ninbox.Old&AOk-\n#shared.all\nINBOX.\nINBOX.R&D";
         fs::write(root.join(SUBSCRIPTIONS_FILE), text).expect("written");
         assert_eq!(
             import_subscriptions(root, wall).expect("ok"),
-            Edited::Written
+            SubscriptionsEdit::Written
         );
         let written = fs::read(root.join(subscriptions::FILE)).expect("read");
         assert_eq!(written, b"V\t2\n\nINBOX\nCaf&AOk-\tSub\nOld&AOk-\nR&-D\n");
         fs::write(root.join(SUBSCRIPTIONS_FILE), "INBOX.New\n").expect("written");
         assert_eq!(
             import_subscriptions(root, wall).expect("ok"),
-            Edited::Unchanged
+            SubscriptionsEdit::Unchanged
         );
     }
 }

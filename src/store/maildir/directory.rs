@@ -30,12 +30,12 @@ const COARSE_TICK: Duration = Duration::from_secs(2);
 
 /// One of the two directories that hold messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Subdir {
     New,
     Cur,
 }
 
-impl Place {
+impl Subdir {
     /// Its name in the mailbox directory.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -57,13 +57,13 @@ impl Place {
 
 /// What a directory is and when it was changed last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DirStamp {
+pub(crate) struct DirectoryStamp {
     device: u64,
     inode: u64,
     modified: (i64, i64),
 }
 
-impl DirStamp {
+impl DirectoryStamp {
     /// Of no directory at all.
     const ABSENT: Self = Self {
         device: 0,
@@ -111,17 +111,17 @@ impl DirStamp {
 
 /// The stamps of `new/` and `cur/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamps {
-    pub(crate) new: DirStamp,
-    pub(crate) cur: DirStamp,
+pub(crate) struct DirectoryStamps {
+    pub(crate) new: DirectoryStamp,
+    pub(crate) cur: DirectoryStamp,
 }
 
-impl Stamps {
+impl DirectoryStamps {
     /// Of both directories of a mailbox, as they are now.
     pub(crate) fn of(mailbox: &Path) -> io::Result<Self> {
         Ok(Self {
-            new: DirStamp::at_or_absent(&Place::New.within(mailbox))?,
-            cur: DirStamp::at_or_absent(&Place::Cur.within(mailbox))?,
+            new: DirectoryStamp::at_or_absent(&Subdir::New.within(mailbox))?,
+            cur: DirectoryStamp::at_or_absent(&Subdir::Cur.within(mailbox))?,
         })
     }
 
@@ -141,7 +141,7 @@ impl Stamps {
     /// True if by the machine's own clock no tick that could hide a change is running any more.
     /// Good enough where nothing that was told hangs on it.
     pub(crate) fn are_old(&self, wall: SystemTime) -> bool {
-        let is_old = |stamp: &DirStamp| stamp.age(wall).is_some_and(|age| age > COARSE_TICK);
+        let is_old = |stamp: &DirectoryStamp| stamp.age(wall).is_some_and(|age| age > COARSE_TICK);
         is_old(&self.new) && is_old(&self.cur)
     }
 }
@@ -149,13 +149,13 @@ impl Stamps {
 /// Since when the directories are known to have the stamps they have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Observation {
-    pub(crate) stamps: Stamps,
+    pub(crate) stamps: DirectoryStamps,
     since: Instant,
 }
 
 impl Observation {
     /// Looks again: if the stamps are the same, the observation is as old as the first one.
-    pub(crate) fn renew(before: Option<Self>, stamps: Stamps, now: Instant) -> Self {
+    pub(crate) fn renew(before: Option<Self>, stamps: DirectoryStamps, now: Instant) -> Self {
         match before {
             Some(before) if before.stamps == stamps => before,
             _ => Self { stamps, since: now },
@@ -198,7 +198,7 @@ mod tests {
     fn an_observation_ages_only_while_nothing_moves() {
         let dir = tempfile::tempdir().expect("a directory");
         layout::create_parts(dir.path()).expect("created");
-        let mut stamps = Stamps::of(dir.path()).expect("stamps");
+        let mut stamps = DirectoryStamps::of(dir.path()).expect("stamps");
         stamps.new.modified = (100, 5);
         stamps.cur.modified = (100, 7);
         let start = Instant::now();

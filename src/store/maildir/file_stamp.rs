@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 /// the grain of the file system's clock lets anybody see: a change within the same tick that keeps
 /// the size stays hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+pub struct FileStamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -19,7 +19,7 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl FileStamp {
     /// From what `fstat` said of an open file, or `stat` of a name.
     pub fn of(status: &Metadata) -> Self {
         Self {
@@ -84,17 +84,17 @@ mod tests {
     fn tells_a_change_from_a_new_file() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("f");
-        assert_eq!(Stamp::at(&path).expect("no error"), None);
+        assert_eq!(FileStamp::at(&path).expect("no error"), None);
         fs::write(&path, "a").expect("written");
-        let first = Stamp::at(&path).expect("no error").expect("a file");
+        let first = FileStamp::at(&path).expect("no error").expect("a file");
         fs::write(&path, "ab").expect("written");
-        let grown = Stamp::at(&path).expect("no error").expect("a file");
+        let grown = FileStamp::at(&path).expect("no error").expect("a file");
         assert!(first != grown && first.is_same_file(&grown));
         assert_eq!(grown.size(), 2);
         let other = dir.path().join("g");
         fs::write(&other, "ab").expect("written");
         fs::rename(&other, &path).expect("renamed");
-        let replaced = Stamp::at(&path).expect("no error").expect("a file");
+        let replaced = FileStamp::at(&path).expect("no error").expect("a file");
         assert!(!grown.is_same_file(&replaced));
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::file_stamp::Stamp;
+use super::file_stamp::FileStamp;
 
 /// `O_NOFOLLOW`, and `O_NONBLOCK`, which means nothing to a file and everything to a named pipe.
 const FLAGS: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits() as i32;
@@ -31,11 +31,11 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<
 /// # Errors
 /// [`io::ErrorKind::InvalidData`] if it is longer than `most` octets, or whatever reading fails
 /// with.
-pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, Stamp)>> {
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, FileStamp)>> {
     let Some(file) = open(path, OpenOptions::new().read(true))? else {
         return Ok(None);
     };
-    let stamp = Stamp::of(&file.metadata()?);
+    let stamp = FileStamp::of(&file.metadata()?);
     let mut content = Vec::new();
     file.take(most + 1).read_to_end(&mut content)?;
     if content.len() as u64 > most {

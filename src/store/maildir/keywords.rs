@@ -20,8 +20,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::types::{Keyword, KeywordSet};
 
-use super::atomic_replace::{Replacement, Taken};
-use super::file_stamp::Stamp;
+use super::atomic_replace::{AtomicReplace, IfTaken};
+use super::file_stamp::FileStamp;
 use super::filename::number;
 use super::files;
 
@@ -62,7 +62,7 @@ impl KeywordTable {
     ///
     /// # Errors
     /// Whatever reading fails with.
-    pub fn read(dir: &Path) -> io::Result<(Self, Option<Stamp>)> {
+    pub fn read(dir: &Path) -> io::Result<(Self, Option<FileStamp>)> {
         Ok(match files::read(&dir.join(FILE), MAX_SIZE)? {
             Some((text, stamp)) => (Self::parse(&text), Some(stamp)),
             None => (Self::default(), None),
@@ -143,25 +143,25 @@ impl KeywordTable {
 
     /// Gives a name to each letter of `seen` that has none; true if there was one, and the table
     /// has to be written.
-    pub fn name_strays(&mut self, seen: KeywordSet) -> bool {
-        let strays: Vec<usize> = seen.iter().filter(|&i| self.names[i].is_none()).collect();
-        for &index in &strays {
+    pub fn name_unknown_letters(&mut self, seen: KeywordSet) -> bool {
+        let unknown: Vec<usize> = seen.iter().filter(|&i| self.names[i].is_none()).collect();
+        for &index in &unknown {
             let mut name = format!("unknown-{index}");
             while self.has_name(name.as_bytes()) {
                 name.push('?');
             }
             self.take_over(index, name.as_bytes());
         }
-        !strays.is_empty()
+        !unknown.is_empty()
     }
 
     /// Writes the file of the mailbox in `dir`, which has to be locked.
     ///
     /// # Errors
     /// Whatever writing fails with; the old file is then still there.
-    pub fn write(&self, dir: &Path, wall: SystemTime) -> io::Result<Stamp> {
-        let old = Stamp::at(&dir.join(FILE))?;
-        let mut new = Replacement::create(dir, TEMPORARY, FILE, Taken::Overwrite)?;
+    pub fn write(&self, dir: &Path, wall: SystemTime) -> io::Result<FileStamp> {
+        let old = FileStamp::at(&dir.join(FILE))?;
+        let mut new = AtomicReplace::create(dir, TEMPORARY, FILE, IfTaken::Overwrite)?;
         for (index, name) in self.names.iter().enumerate() {
             if let Some(name) = name {
                 write!(new, "{index} ")?;
@@ -174,7 +174,7 @@ impl KeywordTable {
 }
 
 /// The time now, or, if the old file is as late in whole seconds, a second after it.
-fn later(old: Option<Stamp>, wall: SystemTime) -> SystemTime {
+fn later(old: Option<FileStamp>, wall: SystemTime) -> SystemTime {
     let old = old.map_or(0, |stamp| u64::try_from(stamp.modified().0).unwrap_or(0));
     wall.max(SystemTime::UNIX_EPOCH + Duration::from_secs(old + 1))
 }
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn strays_are_given_a_name() {
         let mut table = KeywordTable::parse(b"0 unknown-3\n1 B\n");
-        assert!(table.name_strays(KeywordSet(0b1_1010)));
+        assert!(table.name_unknown_letters(KeywordSet(0b1_1010)));
         assert_eq!(
             names(&table),
             [
@@ -250,7 +250,7 @@ mod tests {
                 (4, "unknown-4")
             ]
         );
-        assert!(!table.name_strays(KeywordSet(0b1_1011)));
+        assert!(!table.name_unknown_letters(KeywordSet(0b1_1011)));
     }
 
     #[test]

@@ -7,13 +7,13 @@
 //! are written, messages are removed, or flags change (for which they are not insisted on: see
 //! `crate::store::ops::flags`). Reading needs no lock, and delivering into `new/` needs none.
 //!
-//! A lock that is held is no reason to sleep: [`MailboxLock::try_acquire`] says no, and [`Retry`]
+//! A lock that is held is no reason to sleep: [`MailboxLock::try_acquire`] says no, and [`LockRetry`]
 //! says when to ask again.
 //!
 //! When is a dotlock stale? If it is of this host and its process is gone, at once (but it must be
 //! two seconds old: it may be just being written). If its process lives, never. If it is of another
 //! host, or does not say whose it is, nobody can be asked; then it is stale when for two minutes
-//! neither it nor the list has changed ([`Waiting`] remembers since when), because a holder at work
+//! neither it nor the list has changed ([`ForeignLockAge`] remembers since when), because a holder at work
 //! touches it every ten seconds.
 
 use std::fs::File;
@@ -25,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
-use super::file_stamp::Stamp;
+use super::file_stamp::FileStamp;
 use super::filename::number;
 use super::files;
 use super::uid_list;
@@ -58,8 +58,8 @@ pub(crate) struct Owner {
 /// one try to the next and from one client to the next; a client gives up long before two minutes
 /// are over.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Waiting {
-    seen: Option<(Stamp, Option<Stamp>, Instant)>,
+pub(crate) struct ForeignLockAge {
+    seen: Option<(FileStamp, Option<FileStamp>, Instant)>,
 }
 
 /// A file that exists as long as this value does.
@@ -67,7 +67,7 @@ pub(crate) struct Waiting {
 pub(crate) struct DotLock {
     path: PathBuf,
     file: File,
-    stamp: Stamp,
+    stamp: FileStamp,
     touched: Instant,
 }
 
@@ -89,7 +89,7 @@ impl MailboxLock {
     pub(crate) fn try_acquire(
         dir: &Path,
         owner: &Owner,
-        waiting: &mut Waiting,
+        waiting: &mut ForeignLockAge,
         (now, wall): (Instant, SystemTime),
     ) -> io::Result<Option<Self>> {
         let Some(advisory) = try_advisory(dir)? else {
@@ -150,12 +150,12 @@ impl DotLock {
         path: &Path,
         protected: &Path,
         owner: &Owner,
-        waiting: &mut Waiting,
+        waiting: &mut ForeignLockAge,
         (now, wall): (Instant, SystemTime),
     ) -> io::Result<Option<Self>> {
         match files::create_new(path, files::creation_mode(path)?) {
             Ok(file) => {
-                *waiting = Waiting::default();
+                *waiting = ForeignLockAge::default();
                 Self::fill(path, file, owner, now).map(Some)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -182,7 +182,7 @@ impl DotLock {
             Ok(status) => Ok(Self {
                 path: path.to_path_buf(),
                 file,
-                stamp: Stamp::of(&status),
+                stamp: FileStamp::of(&status),
                 touched: now,
             }),
             Err(error) => {
@@ -201,7 +201,7 @@ impl DotLock {
     }
 
     fn release(&self) -> io::Result<()> {
-        match Stamp::at(&self.path)? {
+        match FileStamp::at(&self.path)? {
             Some(stamp) if stamp.is_same_file(&self.stamp) => files::remove(&self.path),
             _ => Err(io::Error::other("somebody took it away")),
         }
@@ -228,7 +228,7 @@ fn is_stale(
     path: &Path,
     protected: &Path,
     owner: &Owner,
-    waiting: &mut Waiting,
+    waiting: &mut ForeignLockAge,
     (now, wall): (Instant, SystemTime),
 ) -> io::Result<bool> {
     let Some((stamp, text)) = look_at(path)? else {
@@ -240,14 +240,14 @@ fn is_stale(
     Ok(match holder(&text, owner) {
         Holder::Gone => true,
         Holder::Alive => false,
-        Holder::Unknown => waiting.is_over(stamp, Stamp::at(protected)?, now),
+        Holder::Unknown => waiting.is_over(stamp, FileStamp::at(protected)?, now),
     })
 }
 
 /// The lock and its text; no text if it may not be read or is too long. `None` if it has gone
 /// meanwhile.
-fn look_at(path: &Path) -> io::Result<Option<(Stamp, String)>> {
-    let Some(stamp) = Stamp::at(path)? else {
+fn look_at(path: &Path) -> io::Result<Option<(FileStamp, String)>> {
+    let Some(stamp) = FileStamp::at(path)? else {
         return Ok(None);
     };
     let text = match files::read(path, MAX_TEXT) {
@@ -277,8 +277,8 @@ fn holder(text: &str, owner: &Owner) -> Holder {
     }
 }
 
-impl Waiting {
-    fn is_over(&mut self, lock: Stamp, protected: Option<Stamp>, now: Instant) -> bool {
+impl ForeignLockAge {
+    fn is_over(&mut self, lock: FileStamp, protected: Option<FileStamp>, now: Instant) -> bool {
         match self.seen {
             Some((seen_lock, seen_protected, since))
                 if (seen_lock, seen_protected) == (lock, protected) =>
@@ -295,12 +295,12 @@ impl Waiting {
 
 /// When to try again to take a lock, and when to give up.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Retry {
+pub(crate) struct LockRetry {
     pause: Duration,
     deadline: Instant,
 }
 
-impl Retry {
+impl LockRetry {
     const FIRST_PAUSE: Duration = Duration::from_millis(5);
     const LONGEST_PAUSE: Duration = Duration::from_millis(250);
     const PATIENCE: Duration = Duration::from_secs(30);
@@ -336,7 +336,7 @@ mod tests {
     struct Rig {
         dir: tempfile::TempDir,
         owner: Owner,
-        waiting: Waiting,
+        waiting: ForeignLockAge,
         now: Instant,
         wall: SystemTime,
     }
@@ -349,13 +349,13 @@ mod tests {
                     pid: PID,
                     host: "vm".into(),
                 },
-                waiting: Waiting::default(),
+                waiting: ForeignLockAge::default(),
                 now: Instant::now(),
                 wall: SystemTime::now(),
             }
         }
 
-        fn pass(&mut self, seconds: u64) {
+        fn advance(&mut self, seconds: u64) {
             self.now += Duration::from_secs(seconds);
             self.wall += Duration::from_secs(seconds);
         }
@@ -422,7 +422,7 @@ mod tests {
         );
         held.expect("a lock all the same");
         rig.foreign("");
-        rig.pass(60);
+        rig.advance(60);
         assert!(rig.acquire().is_none(), "an empty one is a lock");
         assert_eq!(holder("", &rig.owner), Holder::Unknown);
     }
@@ -441,10 +441,10 @@ mod tests {
         for pid in [dead_pid(), PID] {
             let mut rig = Rig::new();
             rig.foreign(&format!("{pid}:vm"));
-            rig.pass(1);
+            rig.advance(1);
             assert!(rig.acquire().is_none());
             assert!(rig.dotlock().exists(), "it may be just being written");
-            rig.pass(2);
+            rig.advance(2);
             assert!(
                 rig.acquire().is_none(),
                 "removed now, taken at the next try"
@@ -458,7 +458,7 @@ mod tests {
         let mut rig = Rig::new();
         rig.foreign(&format!("{}:vm", std::process::id()));
         for _ in 0..100 {
-            rig.pass(100);
+            rig.advance(100);
             assert!(rig.acquire().is_none());
         }
         assert!(rig.dotlock().exists());
@@ -476,14 +476,14 @@ mod tests {
         ] {
             let mut rig = Rig::new();
             rig.foreign(text);
-            rig.pass(3);
+            rig.advance(3);
             assert!(rig.acquire().is_none());
-            rig.pass(120);
+            rig.advance(120);
             assert!(
                 rig.acquire().is_none() && rig.dotlock().exists(),
                 "{text:?}"
             );
-            rig.pass(1);
+            rig.advance(1);
             assert!(
                 rig.acquire().is_none() && !rig.dotlock().exists(),
                 "{text:?}"
@@ -495,14 +495,14 @@ mod tests {
     fn a_stranger_at_work_is_left_alone() {
         let mut rig = Rig::new();
         rig.foreign("77:elsewhere");
-        rig.pass(3);
+        rig.advance(3);
         assert!(rig.acquire().is_none());
-        rig.pass(100);
+        rig.advance(100);
         fs::write(rig.dir.path().join(uid_list::FILE), "3 V1 N1\n").expect("written");
         assert!(rig.acquire().is_none());
-        rig.pass(100);
+        rig.advance(100);
         assert!(rig.acquire().is_none() && rig.dotlock().exists());
-        rig.pass(21);
+        rig.advance(21);
         assert!(rig.acquire().is_none() && !rig.dotlock().exists());
     }
 
@@ -522,16 +522,16 @@ mod tests {
         let mut rig = Rig::new();
         let mut lock = rig.acquire().expect("the lock");
         let modified = |rig: &Rig| {
-            Stamp::at(&rig.dotlock())
+            FileStamp::at(&rig.dotlock())
                 .expect("ok")
                 .expect("it")
                 .modified()
         };
         let first = modified(&rig);
-        rig.pass(9);
+        rig.advance(9);
         lock.touch((rig.now, rig.wall)).expect("ok");
         assert_eq!(modified(&rig), first);
-        rig.pass(1);
+        rig.advance(1);
         lock.touch((rig.now, rig.wall)).expect("ok");
         assert!(modified(&rig) > first);
     }
@@ -539,7 +539,7 @@ mod tests {
     #[test]
     fn retries_ever_more_slowly_and_gives_up() {
         let start = Instant::now();
-        let mut retry = Retry::new(start);
+        let mut retry = LockRetry::new(start);
         let (mut now, mut pauses) = (start, Vec::new());
         while let Some(next) = retry.next(now) {
             pauses.push((next - now).as_micros());

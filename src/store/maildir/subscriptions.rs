@@ -20,8 +20,8 @@ use std::time::{Duration, SystemTime};
 use crate::types::MailboxRef;
 use crate::types::mailbox_name::BBOARD_PREFIX;
 
-use super::atomic_replace::{Replacement, Taken};
-use super::file_stamp::Stamp;
+use super::atomic_replace::{AtomicReplace, IfTaken};
+use super::file_stamp::FileStamp;
 use super::files;
 use super::layout;
 
@@ -49,12 +49,12 @@ const ESCAPE: u8 = 1;
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subscriptions {
-    version: Version,
+    version: SubscriptionsVersion,
     entries: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
+enum SubscriptionsVersion {
     One,
     Two,
 }
@@ -69,7 +69,7 @@ struct Entry {
 
 /// What became of an [`edit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Edited {
+pub(crate) enum SubscriptionsEdit {
     /// It is on disk now.
     Written,
     /// There was nothing to change.
@@ -84,7 +84,7 @@ impl Subscriptions {
     ///
     /// # Errors
     /// Whatever reading fails with.
-    pub(crate) fn read(root: &Path) -> io::Result<(Self, Option<Stamp>)> {
+    pub(crate) fn read(root: &Path) -> io::Result<(Self, Option<FileStamp>)> {
         let found = files::read(&root.join(FILE), MAX_SIZE)?;
         Ok(found.map_or_else(
             || (Self::parse(HEADER), None),
@@ -94,8 +94,8 @@ impl Subscriptions {
 
     fn parse(text: &[u8]) -> Self {
         let (version, lines) = match text.strip_prefix(HEADER) {
-            Some(lines) => (Version::Two, lines),
-            None => (Version::One, text),
+            Some(lines) => (SubscriptionsVersion::Two, lines),
+            None => (SubscriptionsVersion::One, text),
         };
         let lines = lines.split(|&b| b == b'\n').filter(|line| !line.is_empty());
         let entries = lines.map(|line| Entry {
@@ -138,7 +138,7 @@ impl Subscriptions {
     }
 
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        if self.version == Version::Two {
+        if self.version == SubscriptionsVersion::Two {
             out.write_all(HEADER)?;
         }
         for entry in &self.entries {
@@ -158,33 +158,33 @@ pub(crate) fn edit(
     root: &Path,
     wall: SystemTime,
     change: impl FnOnce(&mut Subscriptions) -> bool,
-) -> io::Result<Edited> {
-    let mut new = match Replacement::create(root, LOCK, FILE, Taken::Fail) {
+) -> io::Result<SubscriptionsEdit> {
+    let mut new = match AtomicReplace::create(root, LOCK, FILE, IfTaken::Fail) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             remove_stale(root, wall)?;
-            return Ok(Edited::Busy);
+            return Ok(SubscriptionsEdit::Busy);
         }
         created => created?,
     };
     let (mut subscriptions, _) = Subscriptions::read(root)?;
     if !change(&mut subscriptions) {
-        return Ok(Edited::Unchanged);
+        return Ok(SubscriptionsEdit::Unchanged);
     }
     subscriptions.write(&mut new)?;
     new.commit(|_| Ok(()))?;
-    Ok(Edited::Written)
+    Ok(SubscriptionsEdit::Written)
 }
 
 fn remove_stale(root: &Path, wall: SystemTime) -> io::Result<()> {
     let lock = root.join(LOCK);
-    if Stamp::at(&lock)?.is_some_and(|stamp| stamp.age(wall) > STALE) {
+    if FileStamp::at(&lock)?.is_some_and(|stamp| stamp.age(wall) > STALE) {
         log::warn!("removing the stale lock {}", lock.display());
         files::remove(&lock)?;
     }
     Ok(())
 }
 
-impl Version {
+impl SubscriptionsVersion {
     /// ```text
     /// line = name / level *(TAB level)        ; version 1, version 2
     /// ```
@@ -357,13 +357,13 @@ mod tests {
             edit(root, wall, |all| all.set(&name, true)).expect("no error")
         };
         assert_eq!(Subscriptions::read(root).expect("ok").1, None);
-        assert_eq!(subscribe("A.B"), Edited::Written);
-        assert_eq!(subscribe("A.B"), Edited::Unchanged);
+        assert_eq!(subscribe("A.B"), SubscriptionsEdit::Written);
+        assert_eq!(subscribe("A.B"), SubscriptionsEdit::Unchanged);
         assert_eq!(fs::read(root.join(FILE)).expect("read"), b"V\t2\n\nA\tB\n");
         assert!(!root.join(LOCK).exists());
 
         fs::write(root.join(FILE), "A.B\n").expect("written");
-        assert_eq!(subscribe("C.D"), Edited::Written);
+        assert_eq!(subscribe("C.D"), SubscriptionsEdit::Written);
         assert_eq!(fs::read(root.join(FILE)).expect("read"), b"A.B\nC.D\n");
     }
 
@@ -377,8 +377,14 @@ mod tests {
             let wall = wall + Duration::from_secs(seconds);
             edit(root, wall, |all| all.set(&personal("A"), true)).expect("no error")
         };
-        assert_eq!((try_at(0), try_at(29)), (Edited::Busy, Edited::Busy));
+        assert_eq!(
+            (try_at(0), try_at(29)),
+            (SubscriptionsEdit::Busy, SubscriptionsEdit::Busy)
+        );
         assert!(root.join(LOCK).exists());
-        assert_eq!((try_at(32), try_at(32)), (Edited::Busy, Edited::Written));
+        assert_eq!(
+            (try_at(32), try_at(32)),
+            (SubscriptionsEdit::Busy, SubscriptionsEdit::Written)
+        );
     }
 }

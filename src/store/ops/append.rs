@@ -5,7 +5,7 @@ use std::fs::{File, FileTimes};
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use super::deliver::{Delivery, Ready, Temporary};
+use super::deliver::{Delivery, ReadyFile, TemporaryFile};
 use crate::budget::{Budget, COST_SYNC, Step, Why};
 use crate::ready;
 use crate::store::maildir::files::{create_new, creation_mode};
@@ -23,24 +23,24 @@ const BUFFER: usize = 64 * 1024;
 pub(crate) struct AppendMessages {
     handle: MailboxHandle,
     /// The one that is being received.
-    message: Option<Message>,
+    message: Option<IncomingMessage>,
     /// Those before it, flushed to disk.
-    ready: Vec<Ready>,
-    stage: Stage,
+    ready: Vec<ReadyFile>,
+    stage: AppendStage,
 }
 
 #[derive(Debug)]
-struct Message {
+struct IncomingMessage {
     file: File,
-    temporary: Temporary,
+    temporary: TemporaryFile,
     unique: String,
     flags: FlagList,
     date: Option<DateTime>,
-    text: Text,
+    text: TextConverter,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum AppendStage {
     Flush,
     Load(SyncMailbox),
     Deliver(Box<Delivery>),
@@ -60,9 +60,9 @@ impl AppendMessages {
     ) -> Result<Self, StoreError> {
         Ok(Self {
             handle: handle.clone(),
-            message: Some(Message::begin(store, handle, flags, date, wall)?),
+            message: Some(IncomingMessage::begin(store, handle, flags, date, wall)?),
             ready: Vec::new(),
-            stage: Stage::Flush,
+            stage: AppendStage::Flush,
         })
     }
 
@@ -79,7 +79,13 @@ impl AppendMessages {
         wall: SystemTime,
     ) -> Result<(), StoreError> {
         self.finish_message()?;
-        self.message = Some(Message::begin(store, &self.handle, flags, date, wall)?);
+        self.message = Some(IncomingMessage::begin(
+            store,
+            &self.handle,
+            flags,
+            date,
+            wall,
+        )?);
         Ok(())
     }
 
@@ -118,29 +124,29 @@ impl AppendMessages {
     ) -> Step<Result<(UidValidity, NumberSet), StoreError>> {
         loop {
             match &mut self.stage {
-                Stage::Flush => {
+                AppendStage::Flush => {
                     if let Err(error) = self.finish_message() {
                         return Step::Done(Err(error));
                     }
-                    self.stage = Stage::Load(SyncMailbox::new(self.handle.clone()));
+                    self.stage = AppendStage::Load(SyncMailbox::new(self.handle.clone()));
                     budget.spend(COST_SYNC);
                     if budget.is_spent() {
                         return Step::Yield(Why::Budget);
                     }
                 }
-                Stage::Load(sync) => {
-                    if !store.mailbox(&self.handle).disk.loaded {
+                AppendStage::Load(sync) => {
+                    if !store.mailbox(&self.handle).sync_state.loaded {
                         if let Err(error) = ready!(sync.step(store, budget)) {
                             return Step::Done(Err(error));
                         }
                     }
                     let ready = std::mem::take(&mut self.ready);
                     let delivery = Delivery::new(store.mailbox(&self.handle), ready);
-                    self.stage = Stage::Deliver(Box::new(delivery));
+                    self.stage = AppendStage::Deliver(Box::new(delivery));
                 }
-                Stage::Deliver(delivery) => {
-                    let (mailbox, mut tools) = store.parts(&self.handle);
-                    let delivered = ready!(delivery.step(mailbox, &mut tools, budget));
+                AppendStage::Deliver(delivery) => {
+                    let (mailbox, mut context) = store.parts(&self.handle);
+                    let delivered = ready!(delivery.step(mailbox, &mut context, budget));
                     let validity = mailbox.uid_validity();
                     return Step::Done(delivered.map(|uids| {
                         let uids = uids.iter().map(|uid| (uid.get(), uid.get()));
@@ -152,7 +158,7 @@ impl AppendMessages {
     }
 }
 
-impl Message {
+impl IncomingMessage {
     fn begin(
         store: &mut Store,
         handle: &MailboxHandle,
@@ -160,11 +166,11 @@ impl Message {
         date: Option<DateTime>,
         wall: SystemTime,
     ) -> Result<Self, StoreError> {
-        let (mailbox, tools) = store.parts(handle);
+        let (mailbox, context) = store.parts(handle);
         if !mailbox.is_writable() {
             return Err(StoreError::ReadOnly);
         }
-        let unique = tools.names.next(wall);
+        let unique = context.names.next(wall);
         let path = mailbox.dir().join(layout::TMP).join(&unique);
         let created = creation_mode(&path).and_then(|mode| create_new(&path, mode));
         let file = created.map_err(|error| match error.kind() {
@@ -173,11 +179,11 @@ impl Message {
         })?;
         Ok(Self {
             file,
-            temporary: Temporary { path },
+            temporary: TemporaryFile { path },
             unique,
             flags,
             date,
-            text: Text::default(),
+            text: TextConverter::default(),
         })
     }
 
@@ -196,7 +202,7 @@ impl Message {
     }
 
     /// Flushes it to disk, with its date, and closes the file.
-    fn finish(mut self) -> Result<Ready, StoreError> {
+    fn finish(mut self) -> Result<ReadyFile, StoreError> {
         self.text.end();
         self.write_out()?;
         let failed = StoreError::io("delivering a message");
@@ -206,7 +212,7 @@ impl Message {
         }
         self.file.sync_all().map_err(failed)?;
         let name = filename::with_sizes(&self.unique, self.text.stored, self.text.on_the_wire);
-        Ok(Ready {
+        Ok(ReadyFile {
             file: self.temporary,
             name: name.into_bytes(),
             flags: self.flags.system.without(Flags::RECENT),
@@ -217,7 +223,7 @@ impl Message {
 
 /// Turns CRLF into LF, as Maildirs have it, and counts octets in both forms.
 #[derive(Debug, Default)]
-struct Text {
+struct TextConverter {
     buffer: Vec<u8>,
     /// A CR that may belong to the LF that comes next.
     has_cr: bool,
@@ -228,7 +234,7 @@ struct Text {
     on_the_wire: u64,
 }
 
-impl Text {
+impl TextConverter {
     fn add(&mut self, mut bytes: &[u8]) {
         while let Some(&first) = bytes.first() {
             if self.has_cr {
@@ -273,7 +279,7 @@ mod tests {
     use super::*;
 
     fn stored(chunks: &[&[u8]]) -> (Vec<u8>, u64, u64) {
-        let mut text = Text::default();
+        let mut text = TextConverter::default();
         for chunk in chunks {
             text.add(chunk);
         }

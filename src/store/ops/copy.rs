@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::deliver::{Delivery, Ready, Temporary};
+use super::deliver::{Delivery, ReadyFile, TemporaryFile};
 use crate::budget::{Budget, COST_OPEN, COST_READ_16K, COST_SYNC, Step, Why};
 use crate::ready;
 use crate::store::index::mailbox::Mailbox;
@@ -20,13 +20,13 @@ use crate::store::index::view::View;
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
 use crate::store::sync::sync_mailbox::SyncMailbox;
-use crate::store::sync::uid_list::FindListed;
+use crate::store::sync::uid_list::FindUsedNames;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Keyword, NumberSet, Uid};
 
 /// How often a file may have moved under us before the copy fails.
 const MOST_TRIES: u32 = 3;
-/// Octets copied at a time.
+/// OctetCopy copied at a time.
 const CHUNK: usize = 64 * 1024;
 
 /// Copies messages of a view.
@@ -37,37 +37,37 @@ pub(crate) struct CopyMessages {
     uids: NumberSet,
     last_uid: u32,
     destination: MailboxHandle,
-    stage: Stage,
+    stage: CopyStage,
     tries: u32,
     copied: Vec<Uid>,
-    ready: Vec<Ready>,
+    ready: Vec<ReadyFile>,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum CopyStage {
     Load(SyncMailbox),
     Take,
-    Octets(Box<Octets>),
+    Octets(Box<OctetCopy>),
     /// A file was not where it should be.
     Resync(SyncMailbox),
-    Names(Box<FindListed>),
+    Names(Box<FindUsedNames>),
     Deliver(Box<Delivery>),
 }
 
 /// A copy octet by octet that is going on.
 #[derive(Debug)]
-struct Octets {
+struct OctetCopy {
     from: File,
     to: File,
     status: Metadata,
-    done: Taken,
+    done: CopiedFile,
 }
 
 /// A message that was copied to `tmp/`.
 #[derive(Debug)]
-struct Taken {
+struct CopiedFile {
     uid: Uid,
-    ready: Ready,
+    ready: ReadyFile,
 }
 
 impl CopyMessages {
@@ -86,7 +86,7 @@ impl CopyMessages {
 
     pub(crate) fn of(source: MailboxHandle, uids: NumberSet, destination: MailboxHandle) -> Self {
         Self {
-            stage: Stage::Load(SyncMailbox::new(destination.clone())),
+            stage: CopyStage::Load(SyncMailbox::new(destination.clone())),
             source,
             uids,
             last_uid: 0,
@@ -109,25 +109,29 @@ impl CopyMessages {
     ) -> Step<Result<Vec<(Uid, Uid)>, StoreError>> {
         loop {
             let next = match &mut self.stage {
-                Stage::Load(_) if store.mailbox(&self.destination).disk.loaded => self.begin(store),
-                Stage::Load(sync) => {
+                CopyStage::Load(_) if store.mailbox(&self.destination).sync_state.loaded => {
+                    self.begin(store)
+                }
+                CopyStage::Load(sync) => {
                     ready!(sync.step(store, budget)).and_then(|()| self.begin(store))
                 }
-                Stage::Resync(sync) => ready!(sync.step(store, budget)).map(|()| Stage::Take),
-                Stage::Take => self.take(store, budget),
-                Stage::Octets(octets) => match octets.copy_some(budget) {
+                CopyStage::Resync(sync) => {
+                    ready!(sync.step(store, budget)).map(|()| CopyStage::Take)
+                }
+                CopyStage::Take => self.take(store, budget),
+                CopyStage::Octets(octets) => match octets.copy_some(budget) {
                     Ok(false) => return Step::Yield(Why::Budget),
                     Ok(true) => Ok(self.octets_done()),
                     Err(error) => Err(error),
                 },
-                Stage::Names(finding) => {
+                CopyStage::Names(finding) => {
                     let mailbox = store.mailbox(&self.destination);
                     let found = ready!(finding.step(mailbox, budget));
                     found.map(|listed| self.rename_those(&listed, store, budget))
                 }
-                Stage::Deliver(delivery) => {
-                    let (mailbox, mut tools) = store.parts(&self.destination);
-                    let uids = ready!(delivery.step(mailbox, &mut tools, budget));
+                CopyStage::Deliver(delivery) => {
+                    let (mailbox, mut context) = store.parts(&self.destination);
+                    let uids = ready!(delivery.step(mailbox, &mut context, budget));
                     let copied = std::mem::take(&mut self.copied);
                     return Step::Done(uids.map(|uids| copied.into_iter().zip(uids).collect()));
                 }
@@ -146,47 +150,51 @@ impl CopyMessages {
     }
 
     /// Nothing is put into the destination, not even for a moment, if it must not be written to.
-    fn begin(&self, store: &Store) -> Result<Stage, StoreError> {
+    fn begin(&self, store: &Store) -> Result<CopyStage, StoreError> {
         if store.mailbox(&self.destination).is_writable() {
-            Ok(Stage::Take)
+            Ok(CopyStage::Take)
         } else {
             Err(StoreError::ReadOnly)
         }
     }
 
     /// Copies the next message to the destination's `tmp/`.
-    fn take(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Result<Stage, StoreError> {
+    fn take(
+        &mut self,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Result<CopyStage, StoreError> {
         let source = store.mailbox(&self.source);
-        if source.is_void() {
+        if source.is_invalid() {
             return Err(StoreError::Invalidated);
         }
         let Some(index) = self.next_index(source) else {
             return Ok(self.names(store));
         };
-        let record = source.table.record(index);
+        let record = source.records.record(index);
         let uid = Uid::new(record.uid)
-            .filter(|_| !record.is_dead())
+            .filter(|_| !record.is_expunged())
             .ok_or(StoreError::Gone)?;
         let from = source.path(index);
-        let (name, flags) = (source.table.name(index).to_vec(), record.flags);
+        let (name, flags) = (source.records.name(index).to_vec(), record.flags);
         let keywords = keyword_names(source, index);
         budget.spend(2 * COST_OPEN);
-        let (destination, tools) = store.parts(&self.destination);
-        let unique = tools.names.next(budget.wall());
+        let (destination, context) = store.parts(&self.destination);
+        let unique = context.names.next(budget.wall());
         let path = destination.dir().join(layout::TMP).join(unique);
         let (begun, file) = match begin_copy(&from, path) {
             Ok(begun) => begun,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.tries < MOST_TRIES => {
                 self.tries += 1;
-                store.mailbox_mut(&self.source).suspect();
-                return Ok(Stage::Resync(SyncMailbox::new(self.source.clone())));
+                store.mailbox_mut(&self.source).request_check();
+                return Ok(CopyStage::Resync(SyncMailbox::new(self.source.clone())));
             }
             Err(error) => return Err(StoreError::from_io("copying a message", error)),
         };
         self.tries = 0;
-        let done = Taken {
+        let done = CopiedFile {
             uid,
-            ready: Ready {
+            ready: ReadyFile {
                 file,
                 name,
                 flags,
@@ -194,11 +202,11 @@ impl CopyMessages {
             },
         };
         match begun {
-            Begun::Linked => {
+            CopyStart::Linked => {
                 self.keep(done);
-                Ok(Stage::Take)
+                Ok(CopyStage::Take)
             }
-            Begun::Octets(from, to, status) => Ok(Stage::Octets(Box::new(Octets {
+            CopyStart::Octets(from, to, status) => Ok(CopyStage::Octets(Box::new(OctetCopy {
                 from,
                 to,
                 status,
@@ -209,40 +217,40 @@ impl CopyMessages {
 
     fn next_index(&self, source: &Mailbox) -> Option<usize> {
         let mut index = source
-            .table
+            .records
             .find_uid(self.last_uid + 1)
             .unwrap_or_else(|next| next);
         loop {
-            let uid = source.table.published().get(index)?.uid;
+            let uid = source.records.published().get(index)?.uid;
             let wanted = self.uids.next_from(uid)?;
             if wanted == uid {
                 return Some(index);
             }
-            index = source.table.find_uid(wanted).unwrap_or_else(|next| next);
+            index = source.records.find_uid(wanted).unwrap_or_else(|next| next);
         }
     }
 
-    fn keep(&mut self, taken: Taken) {
+    fn keep(&mut self, taken: CopiedFile) {
         self.last_uid = taken.uid.get();
         self.copied.push(taken.uid);
         self.ready.push(taken.ready);
     }
 
-    fn octets_done(&mut self) -> Stage {
-        if let Stage::Octets(octets) = std::mem::replace(&mut self.stage, Stage::Take) {
+    fn octets_done(&mut self) -> CopyStage {
+        if let CopyStage::Octets(octets) = std::mem::replace(&mut self.stage, CopyStage::Take) {
             self.keep(octets.done);
         }
-        Stage::Take
+        CopyStage::Take
     }
 
     /// All are taken: which names must not be used?
-    fn names(&self, store: &Store) -> Stage {
+    fn names(&self, store: &Store) -> CopyStage {
         let mailbox = store.mailbox(&self.destination);
         let bases = self
             .ready
             .iter()
             .map(|ready| filename::base(&ready.name).to_vec());
-        Stage::Names(Box::new(FindListed::new(mailbox, bases.collect())))
+        CopyStage::Names(Box::new(FindUsedNames::new(mailbox, bases.collect())))
     }
 
     /// Gives fresh names to those whose base is taken, and hands all over to be delivered.
@@ -251,39 +259,39 @@ impl CopyMessages {
         listed: &HashSet<Vec<u8>>,
         store: &mut Store,
         budget: &Budget<'_>,
-    ) -> Stage {
-        let (mailbox, tools) = store.parts(&self.destination);
+    ) -> CopyStage {
+        let (mailbox, context) = store.parts(&self.destination);
         for ready in &mut self.ready {
             let base = filename::base(&ready.name);
-            if listed.contains(base) || mailbox.table.find(base).is_some() {
-                ready.rename(tools.names, budget.wall());
+            if listed.contains(base) || mailbox.records.find(base).is_some() {
+                ready.rename(context.names, budget.wall());
             }
         }
         let ready = std::mem::take(&mut self.ready);
-        Stage::Deliver(Box::new(Delivery::new(mailbox, ready)))
+        CopyStage::Deliver(Box::new(Delivery::new(mailbox, ready)))
     }
 }
 
 fn keyword_names(mailbox: &Mailbox, index: usize) -> Vec<Keyword> {
-    let set = mailbox.table.record(index).keywords;
+    let set = mailbox.records.record(index).keywords;
     set.iter()
         .filter_map(|bit| mailbox.keywords().get(bit).cloned())
         .collect()
 }
 
 /// What came of the first try.
-enum Begun {
+enum CopyStart {
     Linked,
     Octets(File, File, Metadata),
 }
 
 /// Links a message to a new name in `tmp/`, or opens both if it has to be copied octet by octet.
-fn begin_copy(from: &Path, path: PathBuf) -> io::Result<(Begun, Temporary)> {
+fn begin_copy(from: &Path, path: PathBuf) -> io::Result<(CopyStart, TemporaryFile)> {
     let status = fs::symlink_metadata(from)?;
     let is_ours = status.is_file() && status.uid() == rustix::process::geteuid().as_raw();
     if is_ours {
         match fs::hard_link(from, &path) {
-            Ok(()) => return Ok((Begun::Linked, Temporary { path })),
+            Ok(()) => return Ok((CopyStart::Linked, TemporaryFile { path })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
             // Too many links, another file system, or one without links.
             Err(_) => {}
@@ -295,10 +303,10 @@ fn begin_copy(from: &Path, path: PathBuf) -> io::Result<(Begun, Temporary)> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let to = create_new(&path, creation_mode(&path)?)?;
-    Ok((Begun::Octets(file, to, status), Temporary { path }))
+    Ok((CopyStart::Octets(file, to, status), TemporaryFile { path }))
 }
 
-impl Octets {
+impl OctetCopy {
     /// True when all is copied and flushed.
     fn copy_some(&mut self, budget: &mut Budget<'_>) -> Result<bool, StoreError> {
         let failed = StoreError::io("copying a message");

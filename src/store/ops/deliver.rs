@@ -12,24 +12,24 @@ use std::time::SystemTime;
 use crate::budget::{Budget, COST_SYNC, COST_SYSCALL, Step, Why};
 use crate::ready;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::directory::{Place, flush_directory, rename_onto_nothing};
+use crate::store::maildir::directory::{Subdir, flush_directory, rename_onto_nothing};
 use crate::store::maildir::filename;
 use crate::store::maildir::filename::UniqueNames;
 use crate::store::maildir::lock::MailboxLock;
-use crate::store::sync::lock_wait::Locking;
+use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::reconcile::next_uids;
 use crate::store::sync::scan::fresh_base;
-use crate::store::sync::uid_list::{Listed, ReadList, RewriteList};
-use crate::store::{StoreError, Tools};
+use crate::store::sync::uid_list::{ReadUidList, RewriteUidList, UidListRead};
+use crate::store::{StoreContext, StoreError};
 use crate::types::{Flags, Keyword, KeywordSet, Uid};
 
 /// A file in `tmp/`, removed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Temporary {
+pub(crate) struct TemporaryFile {
     pub(crate) path: PathBuf,
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         // It is gone if it was delivered.
         let _ = fs::remove_file(&self.path);
@@ -38,15 +38,15 @@ impl Drop for Temporary {
 
 /// A message that lies ready.
 #[derive(Debug)]
-pub(crate) struct Ready {
-    pub(crate) file: Temporary,
+pub(crate) struct ReadyFile {
+    pub(crate) file: TemporaryFile,
     /// What it is to be called, with the info part it had elsewhere, if any.
     pub(crate) name: Vec<u8>,
     pub(crate) flags: Flags,
     pub(crate) keywords: Vec<Keyword>,
 }
 
-impl Ready {
+impl ReadyFile {
     /// Gives it a base that no file has.
     pub(crate) fn rename(&mut self, names: &mut UniqueNames, wall: SystemTime) {
         let base = filename::base(&self.name);
@@ -59,29 +59,29 @@ impl Ready {
 /// Delivers messages that lie ready.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    stage: Stage,
+    stage: DeliveryStage,
     lock: Option<MailboxLock>,
     /// The mailbox.
     dir: PathBuf,
-    ready: Vec<Ready>,
+    ready: Vec<ReadyFile>,
     /// Those that are in their place, but not in the list.
-    moved: Vec<(Place, Vec<u8>)>,
+    moved: Vec<(Subdir, Vec<u8>)>,
 }
 
 #[derive(Debug)]
-enum Stage {
-    Lock(Locking),
-    Read(ReadList),
-    Rewrite(RewriteList),
+enum DeliveryStage {
+    Lock(LockWait),
+    Read(ReadUidList),
+    Rewrite(RewriteUidList),
     Move,
     Flush,
     Number,
 }
 
 impl Delivery {
-    pub(crate) fn new(mailbox: &Mailbox, ready: Vec<Ready>) -> Self {
+    pub(crate) fn new(mailbox: &Mailbox, ready: Vec<ReadyFile>) -> Self {
         Self {
-            stage: Stage::Lock(Locking::default()),
+            stage: DeliveryStage::Lock(LockWait::default()),
             lock: None,
             dir: mailbox.dir().to_path_buf(),
             ready,
@@ -93,19 +93,19 @@ impl Delivery {
     pub(crate) fn step(
         &mut self,
         mailbox: &mut Mailbox,
-        tools: &mut Tools<'_>,
+        context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Step<Result<Vec<Uid>, StoreError>> {
         loop {
-            match ready!(self.advance(mailbox, tools, budget)) {
-                Ok(Next::Stage(next)) => self.stage = *next,
-                Ok(Next::Done(uids)) => {
+            match ready!(self.advance(mailbox, context, budget)) {
+                Ok(DeliveryNext::Stage(next)) => self.stage = *next,
+                Ok(DeliveryNext::Done(uids)) => {
                     self.lock = None;
                     return Step::Done(Ok(uids));
                 }
                 Err(error) => {
                     self.take_back();
-                    mailbox.suspect();
+                    mailbox.request_check();
                     self.lock = None;
                     return Step::Done(Err(error));
                 }
@@ -119,40 +119,42 @@ impl Delivery {
     fn advance(
         &mut self,
         mailbox: &mut Mailbox,
-        tools: &mut Tools<'_>,
+        context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<Next, StoreError>> {
+    ) -> Step<Result<DeliveryNext, StoreError>> {
         let next = match &mut self.stage {
-            Stage::Lock(locking) => {
-                ready!(locking.step(mailbox, tools.owner, budget)).map(|lock| {
+            DeliveryStage::Lock(lock_wait) => {
+                ready!(lock_wait.step(mailbox, context.owner, budget)).map(|lock| {
                     self.lock = Some(lock);
-                    Stage::Read(ReadList::default())
+                    DeliveryStage::Read(ReadUidList::default())
                 })
             }
-            Stage::Read(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
-                let is_fit = listed == Listed::Whole && !mailbox.list_needs_rewrite();
+            DeliveryStage::Read(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
+                let is_fit = listed == UidListRead::Whole && !mailbox.uid_list_needs_rewrite();
                 if is_fit {
-                    Stage::Move
+                    DeliveryStage::Move
                 } else {
-                    Stage::Rewrite(RewriteList::default())
+                    DeliveryStage::Rewrite(RewriteUidList::default())
                 }
             }),
-            Stage::Rewrite(rewriting) => {
-                ready!(rewriting.step(mailbox, tools, budget)).map(|()| Stage::Move)
+            DeliveryStage::Rewrite(rewriting) => {
+                ready!(rewriting.step(mailbox, context, budget)).map(|()| DeliveryStage::Move)
             }
-            Stage::Move => self.move_some(mailbox, tools, budget),
-            Stage::Flush => self.flush(mailbox, budget),
-            Stage::Number => return Step::Done(self.number(mailbox, budget).map(Next::Done)),
+            DeliveryStage::Move => self.move_some(mailbox, context, budget),
+            DeliveryStage::Flush => self.flush(mailbox, budget),
+            DeliveryStage::Number => {
+                return Step::Done(self.number(mailbox, budget).map(DeliveryNext::Done));
+            }
         };
-        Step::Done(next.map(|stage| Next::Stage(Box::new(stage))))
+        Step::Done(next.map(|stage| DeliveryNext::Stage(Box::new(stage))))
     }
 
     fn move_some(
         &mut self,
         mailbox: &mut Mailbox,
-        tools: &mut Tools<'_>,
+        context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
-    ) -> Result<Stage, StoreError> {
+    ) -> Result<DeliveryStage, StoreError> {
         while let Some(ready) = self.ready.get_mut(self.moved.len()) {
             let keywords = if ready.keywords.is_empty() {
                 KeywordSet::NONE
@@ -160,33 +162,37 @@ impl Delivery {
                 // What there is no letter left for cannot be kept.
                 mailbox.define(&ready.keywords, budget)?
             };
-            if mailbox.table.find(filename::base(&ready.name)).is_some() {
+            if mailbox.records.find(filename::base(&ready.name)).is_some() {
                 // Another process has delivered under that name since the name was chosen.
-                ready.rename(tools.names, budget.wall());
+                ready.rename(context.names, budget.wall());
             }
-            let (place, name) = destination(mailbox, ready, keywords);
-            let target = place.file(mailbox.dir(), &name);
+            let (subdir, name) = destination(mailbox, ready, keywords);
+            let target = subdir.file(mailbox.dir(), &name);
             rename_onto_nothing(&ready.file.path, &target)
                 .map_err(StoreError::io("delivering a message"))?;
-            mailbox.hearing.expect_arrival(place, &name);
-            self.moved.push((place, name));
+            mailbox.watch.expect_arrival(subdir, &name);
+            self.moved.push((subdir, name));
             budget.spend(COST_SYSCALL);
             if budget.is_spent() {
-                return Ok(Stage::Move);
+                return Ok(DeliveryStage::Move);
             }
         }
-        Ok(Stage::Flush)
+        Ok(DeliveryStage::Flush)
     }
 
-    fn flush(&self, mailbox: &Mailbox, budget: &mut Budget<'_>) -> Result<Stage, StoreError> {
-        for place in [Place::New, Place::Cur] {
-            if self.moved.iter().any(|&(used, _)| used == place) {
-                flush_directory(&place.within(mailbox.dir()))
+    fn flush(
+        &self,
+        mailbox: &Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Result<DeliveryStage, StoreError> {
+        for subdir in [Subdir::New, Subdir::Cur] {
+            if self.moved.iter().any(|&(used, _)| used == subdir) {
+                flush_directory(&subdir.within(mailbox.dir()))
                     .map_err(StoreError::io("delivering a message"))?;
                 budget.spend(COST_SYNC);
             }
         }
-        Ok(Stage::Number)
+        Ok(DeliveryStage::Number)
     }
 
     fn number(
@@ -197,20 +203,20 @@ impl Delivery {
         let uids = next_uids(mailbox, self.moved.len())?;
         let bases = self.moved.iter().map(|(_, name)| filename::base(name));
         let lines = uids.iter().copied().zip(bases);
-        mailbox.list.append(&self.dir, lines)?;
+        mailbox.uid_list.append(&self.dir, lines)?;
         budget.spend(COST_SYNC);
-        mailbox.modseqs.set_clock(budget.now(), budget.wall());
-        for (&uid, (place, name)) in uids.iter().zip(self.moved.drain(..)) {
+        mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
+        for (&uid, (subdir, name)) in uids.iter().zip(self.moved.drain(..)) {
             let full = |_| StoreError::Limit("the mailbox is full");
-            mailbox.delivered(uid, place, &name).map_err(full)?;
+            mailbox.delivered(uid, subdir, &name).map_err(full)?;
         }
         Ok(uids)
     }
 
     /// Removes what is in its place and not in the list.
     fn take_back(&mut self) {
-        for (place, name) in self.moved.drain(..) {
-            if let Err(error) = fs::remove_file(place.file(&self.dir, &name)) {
+        for (subdir, name) in self.moved.drain(..) {
+            if let Err(error) = fs::remove_file(subdir.file(&self.dir, &name)) {
                 log::warn!(
                     "{}: cannot take back a message: {error}",
                     self.dir.display()
@@ -228,20 +234,20 @@ impl Drop for Delivery {
 }
 
 /// What comes after a stage.
-enum Next {
-    Stage(Box<Stage>),
+enum DeliveryNext {
+    Stage(Box<DeliveryStage>),
     Done(Vec<Uid>),
 }
 
 /// A message without flags goes to `new/`, where others expect the news; unless a session would
 /// only have to move it on.
-fn destination(mailbox: &Mailbox, ready: &Ready, keywords: KeywordSet) -> (Place, Vec<u8>) {
+fn destination(mailbox: &Mailbox, ready: &ReadyFile, keywords: KeywordSet) -> (Subdir, Vec<u8>) {
     let is_plain = ready.flags.is_empty() && keywords.is_empty();
     let has_info = memchr::memchr(b':', &ready.name).is_some();
     if is_plain && !has_info && !mailbox.has_writer() {
-        return (Place::New, ready.name.clone());
+        return (Subdir::New, ready.name.clone());
     }
     let mut name = Vec::new();
     filename::with_flags(&ready.name, ready.flags, keywords, &mut name);
-    (Place::Cur, name)
+    (Subdir::Cur, name)
 }

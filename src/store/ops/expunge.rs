@@ -10,9 +10,9 @@ use crate::budget::{Budget, COST_SYSCALL, RECORDS_PER_UNIT, Step, Why};
 use crate::ready;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::lock::MailboxLock;
-use crate::store::sync::lock_wait::Locking;
-use crate::store::sync::uid_list::{Listed, ReadList, RewriteList};
-use crate::store::{MailboxHandle, Store, StoreError, Tools};
+use crate::store::sync::lock_wait::LockWait;
+use crate::store::sync::uid_list::{ReadUidList, RewriteUidList, UidListRead};
+use crate::store::{MailboxHandle, Store, StoreContext, StoreError};
 use crate::types::{Flags, NumberSet};
 
 /// Removes deleted messages.
@@ -22,7 +22,7 @@ pub(crate) struct ExpungeMessages {
     uids: Option<NumberSet>,
     /// Remove messages whether marked or not.
     unmarked_too: bool,
-    stage: Stage,
+    stage: ExpungeStage,
     lock: Option<MailboxLock>,
     /// The UID of the last message looked at.
     last_uid: u32,
@@ -30,12 +30,12 @@ pub(crate) struct ExpungeMessages {
 }
 
 #[derive(Debug)]
-enum Stage {
+enum ExpungeStage {
     Begin,
-    Lock(Locking),
+    Lock(LockWait),
     Remove,
-    Relist(ReadList),
-    Rewrite(RewriteList),
+    Relist(ReadUidList),
+    Rewrite(RewriteUidList),
     Ended,
 }
 
@@ -46,7 +46,7 @@ impl ExpungeMessages {
             handle,
             uids,
             unmarked_too: false,
-            stage: Stage::Begin,
+            stage: ExpungeStage::Begin,
             lock: None,
             last_uid: 0,
             removed: 0,
@@ -71,15 +71,15 @@ impl ExpungeMessages {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Step<Result<u32, StoreError>> {
-        let (mailbox, mut tools) = store.parts(&self.handle);
-        if mailbox.is_void() {
+        let (mailbox, mut context) = store.parts(&self.handle);
+        if mailbox.is_invalid() {
             return Step::Done(Err(StoreError::Invalidated));
         }
-        while !matches!(self.stage, Stage::Ended) {
-            match ready!(self.advance(mailbox, &mut tools, budget)) {
+        while !matches!(self.stage, ExpungeStage::Ended) {
+            match ready!(self.advance(mailbox, &mut context, budget)) {
                 Ok(next) => self.stage = next,
                 Err(error) => {
-                    (self.lock, self.stage) = (None, Stage::Ended);
+                    (self.lock, self.stage) = (None, ExpungeStage::Ended);
                     return Step::Done(Err(error));
                 }
             }
@@ -91,75 +91,74 @@ impl ExpungeMessages {
     fn advance(
         &mut self,
         mailbox: &mut Mailbox,
-        tools: &mut Tools<'_>,
+        context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<Stage, StoreError>> {
+    ) -> Step<Result<ExpungeStage, StoreError>> {
         if let Some(lock) = &mut self.lock {
             // Whether others see that we are alive is not worth failing for.
             let _ = lock.touch((budget.now(), budget.wall()));
         }
         Step::Done(match &mut self.stage {
-            Stage::Begin => {
-                mailbox.modseqs.set_clock(budget.now(), budget.wall());
+            ExpungeStage::Begin => {
+                mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
                 Ok(self.begin(mailbox))
             }
-            Stage::Lock(locking) => {
-                ready!(locking.step(mailbox, tools.owner, budget)).map(|lock| {
+            ExpungeStage::Lock(lock_wait) => ready!(lock_wait.step(mailbox, context.owner, budget))
+                .map(|lock| {
                     self.lock = Some(lock);
-                    Stage::Remove
-                })
-            }
-            Stage::Remove => ready!(self.remove(mailbox, budget)),
-            Stage::Relist(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
-                if listed == Listed::Whole {
-                    Stage::Rewrite(RewriteList::default())
+                    ExpungeStage::Remove
+                }),
+            ExpungeStage::Remove => ready!(self.remove(mailbox, budget)),
+            ExpungeStage::Relist(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
+                if listed == UidListRead::Whole {
+                    ExpungeStage::Rewrite(RewriteUidList::default())
                 } else {
-                    Stage::Ended
+                    ExpungeStage::Ended
                 }
             }),
-            Stage::Rewrite(rewriting) => {
-                if let Err(error) = ready!(rewriting.step(mailbox, tools, budget)) {
+            ExpungeStage::Rewrite(rewriting) => {
+                if let Err(error) = ready!(rewriting.step(mailbox, context, budget)) {
                     log::warn!(
                         "{}: cannot rewrite the uid list: {error}",
                         mailbox.dir().display()
                     );
                 }
-                Ok(Stage::Ended)
+                Ok(ExpungeStage::Ended)
             }
-            Stage::Ended => Ok(Stage::Ended),
+            ExpungeStage::Ended => Ok(ExpungeStage::Ended),
         })
     }
 
     fn is_wanted(&self, mailbox: &Mailbox, index: usize) -> bool {
-        let record = mailbox.table.record(index);
+        let record = mailbox.records.record(index);
         let is_marked = self.unmarked_too || record.flags.contains(Flags::DELETED);
         let is_named = || {
             self.uids
                 .as_ref()
                 .is_none_or(|uids| uids.contains(record.uid))
         };
-        !record.is_dead() && is_marked && is_named()
+        !record.is_expunged() && is_marked && is_named()
     }
 
     /// Takes no lock for nothing.
-    fn begin(&self, mailbox: &Mailbox) -> Stage {
-        let mut indexes = 0..mailbox.table.published().len();
+    fn begin(&self, mailbox: &Mailbox) -> ExpungeStage {
+        let mut indexes = 0..mailbox.records.published().len();
         if mailbox.is_writable() && !indexes.any(|index| self.is_wanted(mailbox, index)) {
-            return Stage::Ended;
+            return ExpungeStage::Ended;
         }
-        Stage::Lock(Locking::default())
+        ExpungeStage::Lock(LockWait::default())
     }
 
     fn remove(
         &mut self,
         mailbox: &mut Mailbox,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<Stage, StoreError>> {
+    ) -> Step<Result<ExpungeStage, StoreError>> {
         let first = mailbox
-            .table
+            .records
             .find_uid(self.last_uid + 1)
             .unwrap_or_else(|next| next);
-        for index in first..mailbox.table.published().len() {
+        for index in first..mailbox.records.published().len() {
             if self.is_wanted(mailbox, index) {
                 match remove_file(mailbox, index) {
                     Ok(was_there) => self.removed += u32::from(was_there),
@@ -170,14 +169,14 @@ impl ExpungeMessages {
             if index as u32 % RECORDS_PER_UNIT == 0 {
                 budget.spend(1);
             }
-            self.last_uid = mailbox.table.record(index).uid;
+            self.last_uid = mailbox.records.record(index).uid;
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);
             }
         }
-        Step::Done(Ok(match mailbox.list_is_mostly_dead() {
-            true => Stage::Relist(ReadList::default()),
-            false => Stage::Ended,
+        Step::Done(Ok(match mailbox.uid_list_is_mostly_stale() {
+            true => ExpungeStage::Relist(ReadUidList::default()),
+            false => ExpungeStage::Ended,
         }))
     }
 }
@@ -186,13 +185,13 @@ impl ExpungeMessages {
 fn remove_file(mailbox: &mut Mailbox, index: usize) -> Result<bool, StoreError> {
     match fs::remove_file(mailbox.path(index)) {
         Ok(()) => {
-            let (place, name) = (mailbox.place(index), mailbox.table.name(index).to_vec());
-            mailbox.hearing.expect_removal(place, &name);
-            mailbox.bury(index);
+            let (subdir, name) = (mailbox.subdir(index), mailbox.records.name(index).to_vec());
+            mailbox.watch.expect_removal(subdir, &name);
+            mailbox.expunge(index);
             Ok(true)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            mailbox.suspect();
+            mailbox.request_check();
             Ok(false)
         }
         Err(error) => Err(StoreError::from_io("removing a message", error)),

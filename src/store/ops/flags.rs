@@ -14,10 +14,10 @@ use crate::ready;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::MAX_NAME;
 use crate::store::index::view::{Access, MessageRef, View};
-use crate::store::maildir::directory::{Place, rename_onto_nothing};
+use crate::store::maildir::directory::{Subdir, rename_onto_nothing};
 use crate::store::maildir::filename;
 use crate::store::maildir::lock::{MailboxLock, Owner};
-use crate::store::sync::lock_wait::Locking;
+use crate::store::sync::lock_wait::LockWait;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{FlagOperation, Flags, Keyword, KeywordSet};
 
@@ -65,7 +65,7 @@ impl Store {
         let Some(index) = mailbox.index_of(message) else {
             return (Flags::NONE, KeywordSet::NONE);
         };
-        let record = mailbox.table.record(index);
+        let record = mailbox.records.record(index);
         let is_recent = view.has_recent(message.uid);
         let session = if is_recent {
             Flags::RECENT
@@ -87,22 +87,22 @@ impl Store {
         change: &FlagChange,
         budget: &mut Budget<'_>,
     ) -> Result<bool, StoreError> {
-        let (mailbox, tools) = self.parts(view.handle());
-        if mailbox.is_void() {
+        let (mailbox, context) = self.parts(view.handle());
+        if mailbox.is_invalid() {
             return Err(StoreError::Invalidated);
         }
         if view.access() == Access::ReadOnly || !mailbox.is_writable() {
             return Err(StoreError::ReadOnly);
         }
-        let index = mailbox.living(message).ok_or(StoreError::Gone)?;
-        let record = mailbox.table.record(index);
+        let index = mailbox.index_of_existing(message).ok_or(StoreError::Gone)?;
+        let record = mailbox.records.record(index);
         let before = (record.flags, record.keywords);
         let (flags, keywords) = change.apply(before.0, before.1);
         if (flags, keywords) == before {
             return Ok(false);
         }
-        let _lock = mailbox.try_lock_for_flags(tools.owner, budget)?;
-        mailbox.modseqs.set_clock(budget.now(), budget.wall());
+        let _lock = mailbox.try_lock_for_flags(context.owner, budget)?;
+        mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
         budget.spend(COST_SYSCALL);
         mailbox.rename_for(index, flags, keywords)?;
         mailbox.note_flags(index, flags, keywords, Some(view.state()));
@@ -113,7 +113,7 @@ impl Store {
     pub fn first_unseen(&self, view: &View) -> Option<u32> {
         let mailbox = self.mailbox(view.handle());
         let index = unseen(mailbox, view).next()?;
-        Some(mailbox.table.number_of(index, view.buried()))
+        Some(mailbox.records.number_of(index, view.expunges_announced()))
     }
 
     /// How many messages are not seen.
@@ -139,24 +139,26 @@ fn flagged<'m, F: Fn(Flags) -> bool>(
     view: &View,
     are_such: F,
 ) -> impl Iterator<Item = usize> + use<'m, F> {
-    let (told, last_uid) = (view.buried(), view.last_uid());
-    let published = mailbox.table.published().iter().enumerate();
+    let (announced, last_uid) = (view.expunges_announced(), view.last_uid());
+    let published = mailbox.records.published().iter().enumerate();
     published
         .take_while(move |(_, record)| record.uid <= last_uid)
-        .filter(move |(index, record)| are_such(record.flags) && mailbox.table.counts(*index, told))
+        .filter(move |(index, record)| {
+            are_such(record.flags) && mailbox.records.counts(*index, announced)
+        })
         .map(|(index, _)| index)
 }
 
 impl Mailbox {
     /// Where the record of a message stands, gone or not.
     pub(crate) fn index_of(&self, message: &MessageRef) -> Option<usize> {
-        self.table.find_message(message.uid.get(), message.number)
+        self.records.find_message(message.uid.get(), message.number)
     }
 
     /// The same for one that is not known to be gone.
-    pub(crate) fn living(&self, message: &MessageRef) -> Option<usize> {
+    pub(crate) fn index_of_existing(&self, message: &MessageRef) -> Option<usize> {
         let index = self.index_of(message)?;
-        (!self.table.record(index).is_dead()).then_some(index)
+        (!self.records.record(index).is_expunged()).then_some(index)
     }
 
     /// Takes the lock, or does without it if it was not to be had for long enough.
@@ -167,10 +169,10 @@ impl Mailbox {
     ) -> Result<Option<MailboxLock>, StoreError> {
         let (now, dir) = (budget.now(), self.dir().to_path_buf());
         budget.spend(COST_OPEN);
-        match MailboxLock::try_acquire(&dir, owner, &mut self.waiting, (now, budget.wall())) {
+        match MailboxLock::try_acquire(&dir, owner, &mut self.foreign_lock, (now, budget.wall())) {
             Ok(None) if self.may_wait(now) => Err(StoreError::Busy(now + RETRY)),
             Ok(Some(lock)) => {
-                self.waits_since = None;
+                self.flag_lock_waits_since = None;
                 Ok(Some(lock))
             }
             Ok(None) => Ok(None),
@@ -183,8 +185,8 @@ impl Mailbox {
 
     fn may_wait(&mut self, now: Instant) -> bool {
         let forgotten = |since: &Instant| now.saturating_duration_since(*since) > FORGOTTEN;
-        self.waits_since = self.waits_since.filter(|since| !forgotten(since));
-        let since = *self.waits_since.get_or_insert(now);
+        self.flag_lock_waits_since = self.flag_lock_waits_since.filter(|since| !forgotten(since));
+        let since = *self.flag_lock_waits_since.get_or_insert(now);
         now.saturating_duration_since(since) < PATIENCE
     }
 
@@ -196,19 +198,19 @@ impl Mailbox {
         keywords: KeywordSet,
     ) -> Result<(), StoreError> {
         let mut name = Vec::with_capacity(MAX_NAME);
-        filename::with_flags(self.table.name(index), flags, keywords, &mut name);
+        filename::with_flags(self.records.name(index), flags, keywords, &mut name);
         if name.len() > MAX_NAME {
             return Err(StoreError::Limit("the message has no room for more flags"));
         }
-        match rename_onto_nothing(&self.path(index), &Place::Cur.file(self.dir(), &name)) {
+        match rename_onto_nothing(&self.path(index), &Subdir::Cur.file(self.dir(), &name)) {
             Ok(()) => {
-                self.renamed(index, Place::Cur, &name);
+                self.renamed(index, Subdir::Cur, &name);
                 Ok(())
             }
             Err(error) => {
                 use io::ErrorKind::{AlreadyExists, NotFound};
                 if matches!(error.kind(), NotFound | AlreadyExists) {
-                    self.suspect();
+                    self.request_check();
                     return Err(StoreError::Gone);
                 }
                 Err(StoreError::from_io("changing flags", error))
@@ -222,7 +224,7 @@ impl Mailbox {
 pub(crate) struct DefineKeywords {
     handle: MailboxHandle,
     names: Vec<Keyword>,
-    locking: Locking,
+    lock_wait: LockWait,
 }
 
 impl DefineKeywords {
@@ -231,7 +233,7 @@ impl DefineKeywords {
         Self {
             handle,
             names,
-            locking: Locking::default(),
+            lock_wait: LockWait::default(),
         }
     }
 
@@ -245,11 +247,11 @@ impl DefineKeywords {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Step<Result<KeywordSet, StoreError>> {
-        let (mailbox, tools) = store.parts(&self.handle);
+        let (mailbox, context) = store.parts(&self.handle);
         if let Some(known) = known(mailbox, &self.names) {
             return Step::Done(Ok(known));
         }
-        let locked = ready!(self.locking.step(mailbox, tools.owner, budget));
+        let locked = ready!(self.lock_wait.step(mailbox, context.owner, budget));
         budget.spend(COST_SYNC);
         Step::Done(locked.and_then(|_lock| {
             mailbox.read_keywords()?;

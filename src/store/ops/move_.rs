@@ -25,11 +25,11 @@ pub(crate) struct MoveMessages {
     /// UIDs in the source and in the destination.
     copied: Vec<(Uid, Uid)>,
     tries: u32,
-    stage: Stage,
+    stage: MoveStage,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum MoveStage {
     Copy(Box<CopyMessages>),
     Remove(Box<ExpungeMessages>),
     Resync(SyncMailbox),
@@ -65,7 +65,7 @@ impl MoveMessages {
             destination,
             copied: Vec::new(),
             tries: 0,
-            stage: Stage::Copy(Box::new(copy)),
+            stage: MoveStage::Copy(Box::new(copy)),
         }
     }
 
@@ -73,20 +73,20 @@ impl MoveMessages {
     pub(crate) fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<MoveOutcome> {
         loop {
             let next = match &mut self.stage {
-                Stage::Copy(_) if !store.mailbox(&self.source).is_writable() => {
+                MoveStage::Copy(_) if !store.mailbox(&self.source).is_writable() => {
                     Err(StoreError::ReadOnly)
                 }
-                Stage::Copy(copy) => ready!(copy.step(store, budget)).map(|copied| {
+                MoveStage::Copy(copy) => ready!(copy.step(store, budget)).map(|copied| {
                     self.copied = copied;
                     Some(self.remove())
                 }),
-                Stage::Remove(expunge) => {
+                MoveStage::Remove(expunge) => {
                     ready!(expunge.step(store, budget)).and_then(|_| self.removed(store))
                 }
-                Stage::Resync(sync) => {
+                MoveStage::Resync(sync) => {
                     ready!(sync.step(store, budget)).map(|()| Some(self.remove()))
                 }
-                Stage::Undo(expunge, _) => {
+                MoveStage::Undo(expunge, _) => {
                     if let Err(error) = ready!(expunge.step(store, budget)) {
                         let dir = store.mailbox(&self.destination).dir().display();
                         log::warn!("{dir}: copies of messages not moved remain: {error}");
@@ -106,15 +106,15 @@ impl MoveMessages {
     }
 
     /// Removes the originals, marked as deleted or not.
-    fn remove(&self) -> Stage {
+    fn remove(&self) -> MoveStage {
         let originals = self.copied.iter().map(|&(from, _)| one(from)).collect();
-        Stage::Remove(Box::new(ExpungeMessages::moved(
+        MoveStage::Remove(Box::new(ExpungeMessages::moved(
             self.source.clone(),
             originals,
         )))
     }
 
-    fn removed(&mut self, store: &Store) -> Result<Option<Stage>, StoreError> {
+    fn removed(&mut self, store: &Store) -> Result<Option<MoveStage>, StoreError> {
         if !self
             .copied
             .iter()
@@ -126,10 +126,12 @@ impl MoveMessages {
         if self.tries == MOST_TRIES {
             return Err(StoreError::InUse);
         }
-        Ok(Some(Stage::Resync(SyncMailbox::new(self.source.clone()))))
+        Ok(Some(MoveStage::Resync(SyncMailbox::new(
+            self.source.clone(),
+        ))))
     }
 
-    fn undo(&self, store: &Store, error: StoreError) -> Stage {
+    fn undo(&self, store: &Store, error: StoreError) -> MoveStage {
         let source = store.mailbox(&self.source);
         let is_seen = |&&(uid, _): &&(Uid, Uid)| {
             let index = self.index(store, uid);
@@ -138,14 +140,14 @@ impl MoveMessages {
         let left = self.copied.iter().filter(is_seen);
         let copies = left.map(|&(_, to)| one(to)).collect();
         let undo = ExpungeMessages::moved(self.destination.clone(), copies);
-        Stage::Undo(Box::new(undo), error)
+        MoveStage::Undo(Box::new(undo), error)
     }
 
     /// Where a message is in the source, if it still is.
     fn index(&self, store: &Store, uid: Uid) -> Option<usize> {
-        let table = &store.mailbox(&self.source).table;
+        let table = &store.mailbox(&self.source).records;
         let index = table.find_uid(uid.get()).ok()?;
-        (!table.record(index).is_dead()).then_some(index)
+        (!table.record(index).is_expunged()).then_some(index)
     }
 
     fn finish(&mut self, store: &Store) -> MoveOutcome {
@@ -154,7 +156,7 @@ impl MoveMessages {
         // If it is stepped again, there is nothing to be done.
         let ended = self.remove();
         let result = match std::mem::replace(&mut self.stage, ended) {
-            Stage::Undo(_, error) => Err(error),
+            MoveStage::Undo(_, error) => Err(error),
             _ => Ok(()),
         };
         MoveOutcome { uids, result }

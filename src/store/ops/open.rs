@@ -44,7 +44,7 @@ impl Store {
         message: &MessageRef,
     ) -> Result<MessageFile, StoreError> {
         let mailbox = self.mailbox_mut(view.handle());
-        let index = mailbox.living(message).ok_or(StoreError::Gone)?;
+        let index = mailbox.index_of_existing(message).ok_or(StoreError::Gone)?;
         // A pipe that somebody has put there must not keep us waiting for its other end.
         let no_wait = rustix::fs::OFlags::NONBLOCK.bits() as i32;
         let opened = OpenOptions::new()
@@ -52,7 +52,7 @@ impl Store {
             .custom_flags(no_wait)
             .open(mailbox.path(index));
         let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
-        let (status, file) = opened.map_err(|error| mailbox.missed(error))?;
+        let (status, file) = opened.map_err(|error| mailbox.file_error(error))?;
         if !status.is_file() {
             return Err(StoreError::Refused("this message is not a file"));
         }
@@ -70,8 +70,9 @@ impl Store {
         message: &MessageRef,
     ) -> Result<MessageStat, StoreError> {
         let mailbox = self.mailbox_mut(view.handle());
-        let index = mailbox.living(message).ok_or(StoreError::Gone)?;
-        let status = fs::metadata(mailbox.path(index)).map_err(|error| mailbox.missed(error))?;
+        let index = mailbox.index_of_existing(message).ok_or(StoreError::Gone)?;
+        let status =
+            fs::metadata(mailbox.path(index)).map_err(|error| mailbox.file_error(error))?;
         Ok(mailbox.stat(index, &status))
     }
 
@@ -79,7 +80,7 @@ impl Store {
     pub fn known_size(&self, view: &View, message: &MessageRef) -> Option<u64> {
         let mailbox = self.mailbox(view.handle());
         let index = mailbox.index_of(message)?;
-        measured(mailbox.table.record(index))
+        measured(mailbox.records.record(index))
     }
 
     /// RFC822.SIZE, if it was measured before or the file's name says it
@@ -93,7 +94,7 @@ impl Store {
     pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
         let mailbox = self.mailbox_mut(view.handle());
         if let Some(index) = mailbox.index_of(message) {
-            let record = mailbox.table.record_mut(index);
+            let record = mailbox.records.record_mut(index);
             record.size = u32::try_from(size).unwrap_or(Record::UNKNOWN_SIZE);
         }
     }
@@ -111,14 +112,14 @@ impl Mailbox {
     }
 
     fn size_hint(&self, index: usize) -> Option<u64> {
-        let named = || filename::sizes(self.table.base(index)).1;
-        measured(self.table.record(index)).or_else(named)
+        let named = || filename::sizes(self.records.base(index)).1;
+        measured(self.records.record(index)).or_else(named)
     }
 
     /// Sorts the error of a file that should be there, and remembers to look again.
-    fn missed(&mut self, error: io::Error) -> StoreError {
+    fn file_error(&mut self, error: io::Error) -> StoreError {
         if error.kind() == io::ErrorKind::NotFound {
-            self.suspect();
+            self.request_check();
         }
         StoreError::from_io("reading a message", error)
     }

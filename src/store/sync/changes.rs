@@ -17,18 +17,18 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What changes with every change that a view can be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct MailboxVersion {
     change: u64,
     keywords: u32,
-    is_void: bool,
+    is_invalid: bool,
 }
 
 impl Mailbox {
-    pub(crate) fn state(&self) -> State {
-        State {
-            change: self.change(),
+    pub(crate) fn state(&self) -> MailboxVersion {
+        MailboxVersion {
+            change: self.highest_mod_sequence(),
             keywords: self.keywords_version(),
-            is_void: self.is_void(),
+            is_invalid: self.is_invalid(),
         }
     }
 }
@@ -54,8 +54,8 @@ impl Store {
     /// kernel tells of all changes and the last look left nothing open.
     pub fn next_check(&self, handle: &MailboxHandle, now: Instant) -> Option<Instant> {
         let mailbox = self.mailbox(handle);
-        let is_told = mailbox.hearing.is_watching() && mailbox.disk.ghosts == 0;
-        let rests = mailbox.is_void() || is_told && mailbox.is_quiet(false);
+        let is_told = mailbox.watch.is_watching() && mailbox.sync_state.missing == 0;
+        let rests = mailbox.is_invalid() || is_told && mailbox.is_quiet(false);
         (!rests).then(|| now + LOOK_EVERY)
     }
 
@@ -63,6 +63,6 @@ impl Store {
     /// [`SyncMailbox`](crate::store::SyncMailbox) would find nothing.
     pub fn may_have_changed(&mut self, handle: &MailboxHandle, budget: &mut Budget<'_>) -> bool {
         let mailbox = self.mailbox_mut(handle);
-        mailbox.is_void() || !mailbox.is_up_to_date(false, budget)
+        mailbox.is_invalid() || !mailbox.is_up_to_date(false, budget)
     }
 }

@@ -1,4 +1,4 @@
-//! Hearing of changes from the kernel: one inotify instance for the whole process.
+//! WatchState of changes from the kernel: one inotify instance for the whole process.
 //!
 //! The kernel tells of every change, our own included, before the system call that made it returns.
 //! So each mailbox keeps a short list of what it is about to hear of its own doing; anything else
@@ -18,11 +18,11 @@ use std::time::Instant;
 use inotify::{Event, EventMask, Inotify, WatchDescriptor, WatchMask};
 
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::directory::Place;
+use crate::store::maildir::directory::Subdir;
 use crate::store::{MailboxHandle, Store};
 
 /// What is watched of a mailbox.
-const PLACES: [Place; 2] = [Place::New, Place::Cur];
+const PLACES: [Subdir; 2] = [Subdir::New, Subdir::Cur];
 /// Own changes that may be unheard at a time; beyond them the mailbox is scanned again.
 const MOST_EXPECTED: usize = 8192;
 /// Room for the events of one read.
@@ -46,17 +46,17 @@ const REMOTE: [u32; 11] = [
 
 /// The process's inotify instance, and what it watches.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct InotifyWatches {
     inotify: Inotify,
-    slots: HashMap<WatchDescriptor, (usize, Place)>,
+    slots: HashMap<WatchDescriptor, (usize, Subdir)>,
 }
 
 /// What one mailbox hears.
 #[derive(Debug, Default)]
-pub(crate) struct Hearing {
+pub(crate) struct WatchState {
     watches: Vec<WatchDescriptor>,
     /// Counts what was heard that was not our own doing.
-    heard: u64,
+    foreign_changes: u64,
     /// Until when silence is trusted.
     trusted_until: Option<Instant>,
     /// Our own changes that were not heard of yet, oldest first, as hashes.
@@ -66,16 +66,16 @@ pub(crate) struct Hearing {
 
 /// What can happen to a name in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Happening {
+enum NameEvent {
     Left,
     Came,
     Removed,
 }
 
-impl Hearing {
+impl WatchState {
     /// Grows with every change that somebody else has made.
-    pub(crate) fn heard(&self) -> u64 {
-        self.heard
+    pub(crate) fn foreign_changes(&self) -> u64 {
+        self.foreign_changes
     }
 
     /// True if the kernel tells of changes, in both directories.
@@ -93,36 +93,36 @@ impl Hearing {
     }
 
     /// We have renamed a file within the mailbox.
-    pub(crate) fn expect_rename(&mut self, from: (Place, &[u8]), to: (Place, &[u8])) {
-        self.expect(Happening::Left, from.0, from.1);
-        self.expect(Happening::Came, to.0, to.1);
+    pub(crate) fn expect_rename(&mut self, from: (Subdir, &[u8]), to: (Subdir, &[u8])) {
+        self.expect(NameEvent::Left, from.0, from.1);
+        self.expect(NameEvent::Came, to.0, to.1);
     }
 
     /// We have moved a file into the mailbox.
-    pub(crate) fn expect_arrival(&mut self, place: Place, name: &[u8]) {
-        self.expect(Happening::Came, place, name);
+    pub(crate) fn expect_arrival(&mut self, subdir: Subdir, name: &[u8]) {
+        self.expect(NameEvent::Came, subdir, name);
     }
 
     /// We have removed a file.
-    pub(crate) fn expect_removal(&mut self, place: Place, name: &[u8]) {
-        self.expect(Happening::Removed, place, name);
+    pub(crate) fn expect_removal(&mut self, subdir: Subdir, name: &[u8]) {
+        self.expect(NameEvent::Removed, subdir, name);
     }
 
-    fn expect(&mut self, what: Happening, place: Place, name: &[u8]) {
+    fn expect(&mut self, what: NameEvent, subdir: Subdir, name: &[u8]) {
         if !self.is_watching() {
             return;
         }
         if self.expected.len() == MOST_EXPECTED {
             self.expected.clear();
-            self.heard += 1;
+            self.foreign_changes += 1;
         }
-        let expected = self.hasher.hash_one((what, place.name(), name));
+        let expected = self.hasher.hash_one((what, subdir.name(), name));
         self.expected.push_back(expected);
     }
 
     /// True if it was somebody else's doing.
-    fn hear(&mut self, what: Happening, place: Place, name: &[u8]) -> bool {
-        let heard = self.hasher.hash_one((what, place.name(), name));
+    fn hear(&mut self, what: NameEvent, subdir: Subdir, name: &[u8]) -> bool {
+        let heard = self.hasher.hash_one((what, subdir.name(), name));
         match self.expected.iter().position(|&expected| expected == heard) {
             Some(at) => {
                 // The kernel keeps the order; what should have come before will not come any more.
@@ -130,7 +130,7 @@ impl Hearing {
                 false
             }
             None => {
-                self.heard += 1;
+                self.foreign_changes += 1;
                 true
             }
         }
@@ -139,7 +139,7 @@ impl Hearing {
     /// Events were lost, or the directory itself went.
     fn lose(&mut self) {
         self.expected.clear();
-        self.heard += 1;
+        self.foreign_changes += 1;
     }
 }
 
@@ -152,7 +152,7 @@ impl Store {
     /// # Errors
     /// There is no instance to be had. The store goes on by looking at time stamps.
     pub fn start_watching(&mut self) -> io::Result<()> {
-        self.watch = Some(Watch {
+        self.inotify = Some(InotifyWatches {
             inotify: Inotify::init()?,
             slots: HashMap::new(),
         });
@@ -170,7 +170,7 @@ impl Store {
 
     /// The descriptor to poll for reading.
     pub fn inotify_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.watch.as_ref().map(|watch| watch.inotify.as_fd())
+        self.inotify.as_ref().map(|watch| watch.inotify.as_fd())
     }
 
     /// Takes what the kernel has to tell. Returns the mailboxes that changed by somebody else's
@@ -178,7 +178,7 @@ impl Store {
     pub fn poll_inotify(&mut self) -> Vec<MailboxHandle> {
         let mut changed: Vec<usize> = Vec::new();
         let mut buffer = [0; BUFFER];
-        while let Some(watch) = &mut self.watch {
+        while let Some(watch) = &mut self.inotify {
             let Ok(events) = watch.inotify.read_events(&mut buffer) else {
                 break;
             };
@@ -187,14 +187,14 @@ impl Store {
                     changed.extend(lose_all(&mut self.slots));
                     continue;
                 }
-                let Some(&(number, place)) = watch.slots.get(&event.wd) else {
+                let Some(&(number, subdir)) = watch.slots.get(&event.wd) else {
                     continue;
                 };
                 if event.mask.contains(EventMask::IGNORED) {
                     watch.slots.remove(&event.wd);
                 }
                 let slot = self.slots.get_mut(number).and_then(Option::as_mut);
-                if slot.is_some_and(|slot| tell(&mut slot.mailbox.hearing, place, &event)) {
+                if slot.is_some_and(|slot| tell(&mut slot.mailbox.watch, subdir, &event)) {
                     changed.push(number);
                 }
             }
@@ -211,27 +211,27 @@ impl Store {
 
     /// Begins to watch a mailbox, if that is any good.
     pub(crate) fn watch_mailbox(&mut self, handle: &MailboxHandle) {
-        let Some(mut watch) = self.watch.take() else {
+        let Some(mut watch) = self.inotify.take() else {
             return;
         };
         let mailbox = self.mailbox_mut(handle);
         if !is_remote(mailbox.dir()) {
             if let Err(error) = watch.add(mailbox, handle.0.slot) {
                 log::debug!("{}: cannot be watched: {error}", mailbox.dir().display());
-                watch.remove(&mut mailbox.hearing);
+                watch.remove(&mut mailbox.watch);
             }
         }
-        self.watch = Some(watch);
+        self.inotify = Some(watch);
     }
 
     pub(crate) fn unwatch_mailbox(&mut self, mailbox: &mut Mailbox) {
-        if let Some(watch) = &mut self.watch {
-            watch.remove(&mut mailbox.hearing);
+        if let Some(watch) = &mut self.inotify {
+            watch.remove(&mut mailbox.watch);
         }
     }
 }
 
-impl Watch {
+impl InotifyWatches {
     fn add(&mut self, mailbox: &mut Mailbox, slot: usize) -> io::Result<()> {
         let mask = WatchMask::CREATE
             | WatchMask::DELETE
@@ -240,50 +240,50 @@ impl Watch {
             | WatchMask::DELETE_SELF
             | WatchMask::MOVE_SELF
             | WatchMask::ONLYDIR;
-        for place in PLACES {
-            let path = place.within(mailbox.dir());
+        for subdir in PLACES {
+            let path = subdir.within(mailbox.dir());
             let descriptor = self.inotify.watches().add(path, mask)?;
             if self.slots.contains_key(&descriptor) {
                 return Err(io::Error::other("it is another mailbox's directory, too"));
             }
-            self.slots.insert(descriptor.clone(), (slot, place));
-            mailbox.hearing.watches.push(descriptor);
+            self.slots.insert(descriptor.clone(), (slot, subdir));
+            mailbox.watch.watches.push(descriptor);
         }
         // Whatever happened before it was watched has to be found by a scan.
-        mailbox.hearing.heard += 1;
+        mailbox.watch.foreign_changes += 1;
         Ok(())
     }
 
-    fn remove(&mut self, hearing: &mut Hearing) {
-        for descriptor in hearing.watches.drain(..) {
+    fn remove(&mut self, watch: &mut WatchState) {
+        for descriptor in watch.watches.drain(..) {
             self.slots.remove(&descriptor);
             // The kernel has removed it already if the directory is gone.
             let _ = self.inotify.watches().remove(descriptor);
         }
-        hearing.lose();
+        watch.lose();
     }
 }
 
 /// True if the event was somebody else's doing.
-fn tell(hearing: &mut Hearing, place: Place, event: &Event<&OsStr>) -> bool {
+fn tell(watch: &mut WatchState, subdir: Subdir, event: &Event<&OsStr>) -> bool {
     let name = event.name.map_or(&b""[..], OsStr::as_bytes);
     let what = if event.mask.contains(EventMask::MOVED_FROM) {
-        Happening::Left
+        NameEvent::Left
     } else if event
         .mask
         .intersects(EventMask::MOVED_TO | EventMask::CREATE)
     {
-        Happening::Came
+        NameEvent::Came
     } else if event.mask.contains(EventMask::DELETE) {
-        Happening::Removed
+        NameEvent::Removed
     } else {
         // The directory itself has gone or moved, and with it the watch.
-        hearing.watches.retain(|descriptor| *descriptor != event.wd);
-        hearing.trusted_until = None;
-        hearing.lose();
+        watch.watches.retain(|descriptor| *descriptor != event.wd);
+        watch.trusted_until = None;
+        watch.lose();
         return true;
     };
-    hearing.hear(what, place, name)
+    watch.hear(what, subdir, name)
 }
 
 fn lose_all(slots: &mut [Option<crate::store::Slot>]) -> Vec<usize> {
@@ -291,9 +291,9 @@ fn lose_all(slots: &mut [Option<crate::store::Slot>]) -> Vec<usize> {
     for (number, slot) in slots.iter_mut().enumerate() {
         if let Some(slot) = slot
             .as_mut()
-            .filter(|slot| slot.mailbox.hearing.is_watching())
+            .filter(|slot| slot.mailbox.watch.is_watching())
         {
-            slot.mailbox.hearing.lose();
+            slot.mailbox.watch.lose();
             watched.push(number);
         }
     }

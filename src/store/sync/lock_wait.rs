@@ -1,4 +1,4 @@
-//! Waiting for a mailbox's lock without standing still.
+//! ForeignLockAge for a mailbox's lock without standing still.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::store::StoreError;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::lock::{MailboxLock, Owner, Retry};
+use crate::store::maildir::lock::{LockRetry, MailboxLock, Owner};
 
 /// Tries to take a lock, again and again.
 #[derive(Debug, Default)]
-pub(crate) struct Locking {
-    waiting: Option<(Retry, Instant)>,
+pub(crate) struct LockWait {
+    waiting: Option<(LockRetry, Instant)>,
     /// Give up after this time, if that is before the time that is set for all.
     patience: Option<Duration>,
 }
 
-impl Locking {
+impl LockWait {
     /// For work that may as well be done later.
     pub(crate) fn with_patience(patience: Duration) -> Self {
         Self {
@@ -36,11 +36,13 @@ impl Locking {
             return Step::Done(Err(StoreError::ReadOnly));
         }
         let now = budget.now();
-        let (retry, since) = self.waiting.get_or_insert_with(|| (Retry::new(now), now));
+        let (retry, since) = self
+            .waiting
+            .get_or_insert_with(|| (LockRetry::new(now), now));
         budget.spend(COST_OPEN);
         let dir = mailbox.dir().to_path_buf();
         let times = (now, budget.wall());
-        match MailboxLock::try_acquire(&dir, owner, &mut mailbox.waiting, times) {
+        match MailboxLock::try_acquire(&dir, owner, &mut mailbox.foreign_lock, times) {
             Ok(Some(lock)) => {
                 self.waiting = None;
                 Step::Done(Ok(lock))

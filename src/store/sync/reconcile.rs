@@ -30,20 +30,20 @@
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::lock_wait::Locking;
+use super::lock_wait::LockWait;
 use super::scan;
-use super::scan::{Scan, Scanned};
-use super::uid_list::{Listed, ReadList, RewriteList};
+use super::scan::{Scan, ScanResult};
+use super::uid_list::{ReadUidList, RewriteUidList, UidListRead};
 use crate::budget::{Budget, COST_OPEN, COST_SYNC, COST_SYSCALL, RECORDS_PER_UNIT, Step, Why};
 use crate::ready;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::index::records::State;
-use crate::store::maildir::directory::{Observation, Stamps};
+use crate::store::index::records::RecordState;
+use crate::store::maildir::directory::{DirectoryStamps, Observation};
 use crate::store::maildir::filename;
 use crate::store::maildir::keywords::KeywordTable;
 use crate::store::maildir::lock::MailboxLock;
 use crate::store::maildir::tmp_cleanup;
-use crate::store::{StoreError, Tools};
+use crate::store::{StoreContext, StoreError};
 use crate::types::{KeywordSet, Uid, UidValidity};
 
 /// Scans in one pass.
@@ -56,56 +56,56 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A pass that is going on. It is shared: all sessions that want to know wait for the same one, and
 /// it ends, locks and all, with the last of them.
 #[derive(Debug)]
-pub(crate) struct Pass {
-    stage: Stage,
+pub(crate) struct Reconcile {
+    stage: ReconcileStage,
     /// Files may move from `new/` to `cur/`.
     moves: bool,
     lock: Option<MailboxLock>,
-    listed: Listed,
+    listed: UidListRead,
     scans: u32,
     /// The last scan left no doubt.
     is_conclusive: bool,
-    /// Listed files that were not seen are taken for dead lines.
+    /// UidListRead files that were not seen are taken for dead lines.
     drops_unseen: bool,
     /// After the lock is taken, scan again.
     scans_again: bool,
     letters: KeywordSet,
     /// What was heard and suspected before the last scan.
-    cleared: (u32, u64),
-    before: Option<Stamps>,
+    checked: (u32, u64),
+    before: Option<DirectoryStamps>,
     /// When the last scan began.
     began: SystemTime,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum ReconcileStage {
     Begin,
-    List(ReadList),
+    List(ReadUidList),
     Rescan,
     Scan(Scan, bool),
     Hold(Instant),
-    Lock(Locking),
-    Relist(ReadList),
+    Lock(LockWait),
+    Relist(ReadUidList),
     Verify(usize),
-    Rewrite(RewriteList),
+    Rewrite(RewriteUidList),
     Number(Option<Vec<usize>>),
     Publish,
     Ended,
 }
 
-impl Pass {
+impl Reconcile {
     pub(crate) fn new(moves: bool) -> Self {
         Self {
-            stage: Stage::Begin,
+            stage: ReconcileStage::Begin,
             moves,
             lock: None,
-            listed: Listed::Whole,
+            listed: UidListRead::Whole,
             scans: 0,
             is_conclusive: false,
             drops_unseen: false,
             scans_again: false,
             letters: KeywordSet::NONE,
-            cleared: (0, 0),
+            checked: (0, 0),
             before: None,
             began: SystemTime::UNIX_EPOCH,
         }
@@ -113,13 +113,13 @@ impl Pass {
 
     /// True once it has come to its end, well or not.
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.stage, Stage::Ended)
+        matches!(self.stage, ReconcileStage::Ended)
     }
 
     pub(crate) fn step(
         &mut self,
         mailbox: &mut Mailbox,
-        tools: &mut Tools<'_>,
+        context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
         while !self.has_ended() {
@@ -127,7 +127,7 @@ impl Pass {
                 // Whether others see that we are alive is not worth failing for.
                 let _ = lock.touch((budget.now(), budget.wall()));
             }
-            match ready!(self.advance(mailbox, tools, budget)) {
+            match ready!(self.advance(mailbox, context, budget)) {
                 Ok(next) => self.stage = next,
                 Err(error) => {
                     // A pass meets only directories by name: if one is gone, so is the mailbox.
@@ -137,9 +137,9 @@ impl Pass {
                         error
                     };
                     if matches!(error, StoreError::Invalidated) {
-                        mailbox.make_void();
+                        mailbox.invalidate();
                     }
-                    (self.stage, self.lock) = (Stage::Ended, None);
+                    (self.stage, self.lock) = (ReconcileStage::Ended, None);
                     return Step::Done(Err(error));
                 }
             }
@@ -153,57 +153,63 @@ impl Pass {
     fn advance(
         &mut self,
         mailbox: &mut Mailbox,
-        tools: &mut Tools<'_>,
+        context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<Stage, StoreError>> {
+    ) -> Step<Result<ReconcileStage, StoreError>> {
         let next = match &mut self.stage {
-            Stage::Begin => self.begin(mailbox, budget),
-            Stage::List(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
+            ReconcileStage::Begin => self.begin(mailbox, budget),
+            ReconcileStage::List(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
                 self.listed = listed;
-                Stage::Rescan
+                ReconcileStage::Rescan
             }),
-            Stage::Rescan => self.rescan(mailbox, budget),
-            Stage::Scan(scan, is_ripe) => {
+            ReconcileStage::Rescan => self.rescan(mailbox, budget),
+            ReconcileStage::Scan(scan, is_ripe) => {
                 let is_ripe = *is_ripe;
                 let scanned = ready!(scan.step(mailbox, budget));
-                scanned.and_then(|scanned| self.judge(mailbox, &scanned, is_ripe, tools, budget))
+                scanned.and_then(|scanned| self.judge(mailbox, &scanned, is_ripe, context, budget))
             }
-            Stage::Hold(until) => {
+            ReconcileStage::Hold(until) => {
                 if budget.now() < *until {
                     return Step::Yield(Why::Until(*until));
                 }
                 Ok(self.confirm(mailbox))
             }
-            Stage::Lock(locking) => {
-                let locked = ready!(locking.step(mailbox, tools.owner, budget));
+            ReconcileStage::Lock(lock_wait) => {
+                let locked = ready!(lock_wait.step(mailbox, context.owner, budget));
                 self.locked(mailbox, locked)
             }
-            Stage::Relist(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
-                self.listed = listed;
-                if self.scans_again {
-                    Stage::Rescan
-                } else {
-                    Stage::Verify(mailbox.table.tail().start)
-                }
-            }),
-            Stage::Verify(from) => {
+            ReconcileStage::Relist(reading) => {
+                ready!(reading.step(mailbox, budget)).map(|listed| {
+                    self.listed = listed;
+                    if self.scans_again {
+                        ReconcileStage::Rescan
+                    } else {
+                        ReconcileStage::Verify(mailbox.records.tail().start)
+                    }
+                })
+            }
+            ReconcileStage::Verify(from) => {
                 let from = *from;
                 self.verify(mailbox, from, budget)
             }
-            Stage::Rewrite(rewriting) => {
-                let rewritten = ready!(rewriting.step(mailbox, tools, budget));
-                self.or_without_news(mailbox, rewritten.map(|()| Stage::Number(None)))
+            ReconcileStage::Rewrite(rewriting) => {
+                let rewritten = ready!(rewriting.step(mailbox, context, budget));
+                self.or_keep_old_state(mailbox, rewritten.map(|()| ReconcileStage::Number(None)))
             }
-            Stage::Number(strangers) => {
-                let strangers = strangers.take();
-                self.number(mailbox, strangers, budget)
+            ReconcileStage::Number(unassigned) => {
+                let unassigned = unassigned.take();
+                self.number(mailbox, unassigned, budget)
             }
-            Stage::Publish | Stage::Ended => Ok(self.publish(mailbox)),
+            ReconcileStage::Publish | ReconcileStage::Ended => Ok(self.publish(mailbox)),
         };
         Step::Done(next)
     }
 
-    fn begin(&self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<Stage, StoreError> {
+    fn begin(
+        &self,
+        mailbox: &mut Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Result<ReconcileStage, StoreError> {
         if !mailbox.is_still_there() {
             return Err(StoreError::Invalidated);
         }
@@ -211,46 +217,51 @@ impl Pass {
             crate::store::maildir::layout::create_parts(mailbox.dir())
                 .map_err(StoreError::io("opening the mailbox"))?;
         }
-        if mailbox.is_writable() && !mailbox.disk.loaded {
+        if mailbox.is_writable() && !mailbox.sync_state.loaded {
             tmp_cleanup::clean_tmp(mailbox.dir(), budget.wall());
         }
-        mailbox.modseqs.set_clock(budget.now(), budget.wall());
-        if !mailbox.disk.loaded {
-            mailbox.read_modseqs();
+        mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
+        if !mailbox.sync_state.loaded {
+            mailbox.read_mod_sequences();
             budget.spend(COST_OPEN);
         }
         // Strangers of a pass that nobody waited for any more.
-        mailbox.table.retain_tail(|record| !record.is_stranger());
+        mailbox
+            .records
+            .retain_tail(|record| !record.is_unassigned());
         mailbox.read_keywords()?;
         budget.spend(2 * COST_OPEN);
-        Ok(Stage::List(ReadList::default()))
+        Ok(ReconcileStage::List(ReadUidList::default()))
     }
 
     fn rescan(
         &mut self,
         mailbox: &mut Mailbox,
         budget: &mut Budget<'_>,
-    ) -> Result<Stage, StoreError> {
-        self.cleared = (mailbox.disk.suspicions, mailbox.hearing.heard());
+    ) -> Result<ReconcileStage, StoreError> {
+        self.checked = (
+            mailbox.sync_state.check_requests,
+            mailbox.watch.foreign_changes(),
+        );
         self.began = budget.wall();
         let now = budget.now();
         let failed = StoreError::io("reading the mailbox");
         let scan = Scan::new(mailbox, self.moves || mailbox.has_writer()).map_err(failed)?;
-        let observation = Observation::renew(mailbox.disk.observation, scan.before(), now);
-        mailbox.disk.observation = Some(observation);
-        budget.spend(COST_OPEN + mailbox.table.len() as u32 / RECORDS_PER_UNIT);
-        Ok(Stage::Scan(scan, observation.ripens() <= now))
+        let observation = Observation::renew(mailbox.sync_state.observation, scan.before(), now);
+        mailbox.sync_state.observation = Some(observation);
+        budget.spend(COST_OPEN + mailbox.records.len() as u32 / RECORDS_PER_UNIT);
+        Ok(ReconcileStage::Scan(scan, observation.ripens() <= now))
     }
 
     /// Decides what a scan means, and what has to be done next.
     fn judge(
         &mut self,
         mailbox: &mut Mailbox,
-        scanned: &Scanned,
+        scanned: &ScanResult,
         is_ripe: bool,
-        tools: &mut Tools<'_>,
+        context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
-    ) -> Result<Stage, StoreError> {
+    ) -> Result<ReconcileStage, StoreError> {
         if mailbox.is_writable() && scanned.before.is_any_absent() {
             return Err(StoreError::Invalidated);
         }
@@ -258,26 +269,27 @@ impl Pass {
         self.letters = scanned.letters;
         self.before = Some(scanned.before);
         let observation =
-            Observation::renew(mailbox.disk.observation, scanned.before, budget.now());
-        mailbox.disk.observation = Some(observation);
+            Observation::renew(mailbox.sync_state.observation, scanned.before, budget.now());
+        mailbox.sync_state.observation = Some(observation);
         self.is_conclusive = is_ripe && scanned.is_steady;
-        let mut is_doubtful = settle_all_twice(mailbox, scanned, tools, budget);
+        let mut is_doubtful = resolve_duplicates(mailbox, scanned, context, budget);
         self.drops_unseen = self.is_conclusive
             || self.scans >= MOST_SCANS
-            || scanned.is_steady && self.saw_all(mailbox);
-        let may_bury = self.is_conclusive && (self.lock.is_some() || !mailbox.is_writable());
-        let has_ghosts = look_for_ghosts(mailbox, may_bury) > 0;
-        let has_unseen = !self.drops_unseen && tail_has(mailbox, |state| !state.has(State::SEEN));
-        budget.spend(mailbox.table.len() as u32 / RECORDS_PER_UNIT);
-        is_doubtful |= has_ghosts || has_unseen;
+            || scanned.is_steady && self.has_seen_all(mailbox);
+        let may_expunge = self.is_conclusive && (self.lock.is_some() || !mailbox.is_writable());
+        let has_missing = handle_missing(mailbox, may_expunge) > 0;
+        let has_unseen =
+            !self.drops_unseen && tail_has(mailbox, |state| !state.has(RecordState::FOUND));
+        budget.spend(mailbox.records.len() as u32 / RECORDS_PER_UNIT);
+        is_doubtful |= has_missing || has_unseen;
         if is_doubtful && self.scans < MOST_SCANS {
             let ripens = mailbox
-                .disk
+                .sync_state
                 .observation
                 .map_or_else(|| budget.now(), |seen| seen.ripens());
             self.scans_again = true;
             return Ok(if ripens > budget.now() {
-                Stage::Hold(ripens)
+                ReconcileStage::Hold(ripens)
             } else {
                 self.confirm(mailbox)
             });
@@ -288,30 +300,30 @@ impl Pass {
 
     /// True if the last scan has seen all that is there, provided that the directories still are as
     /// they were before it. Sure enough for a mailbox of which nobody was told anything yet.
-    fn saw_all(&self, mailbox: &Mailbox) -> bool {
+    fn has_seen_all(&self, mailbox: &Mailbox) -> bool {
         let were_old = self.before.is_some_and(|before| before.are_old(self.began));
-        were_old && !mailbox.disk.loaded
+        were_old && !mailbox.sync_state.loaded
     }
 
     /// Scan again: with the lock, if we may take it. It is not held while waiting.
-    fn confirm(&mut self, mailbox: &Mailbox) -> Stage {
+    fn confirm(&mut self, mailbox: &Mailbox) -> ReconcileStage {
         if !mailbox.is_writable() {
-            return Stage::List(ReadList::default());
+            return ReconcileStage::List(ReadUidList::default());
         }
         self.lock = None;
-        Stage::Lock(locking(mailbox))
+        ReconcileStage::Lock(lock_wait(mailbox))
     }
 
-    fn after_scans(&self, mailbox: &Mailbox) -> Stage {
-        let has_work = has_strangers(mailbox)
-            || has_strays(mailbox, self.letters)
-            || self.listed != Listed::Whole
-            || !mailbox.disk.loaded && mailbox.list_needs_rewrite();
+    fn after_scans(&self, mailbox: &Mailbox) -> ReconcileStage {
+        let has_work = has_unassigned(mailbox)
+            || has_unknown_letters(mailbox, self.letters)
+            || self.listed != UidListRead::Whole
+            || !mailbox.sync_state.loaded && mailbox.uid_list_needs_rewrite();
         match (has_work, mailbox.is_writable(), self.lock.is_some()) {
-            (false, _, _) => Stage::Publish,
-            (true, true, false) => Stage::Lock(locking(mailbox)),
-            (true, true, true) => Stage::Verify(mailbox.table.tail().start),
-            (true, false, _) => Stage::Number(None),
+            (false, _, _) => ReconcileStage::Publish,
+            (true, true, false) => ReconcileStage::Lock(lock_wait(mailbox)),
+            (true, true, true) => ReconcileStage::Verify(mailbox.records.tail().start),
+            (true, false, _) => ReconcileStage::Number(None),
         }
     }
 
@@ -319,18 +331,18 @@ impl Pass {
         &mut self,
         mailbox: &Mailbox,
         locked: Result<MailboxLock, StoreError>,
-    ) -> Result<Stage, StoreError> {
+    ) -> Result<ReconcileStage, StoreError> {
         match locked {
             Ok(lock) => {
                 self.lock = Some(lock);
-                Ok(Stage::Relist(ReadList::default()))
+                Ok(ReconcileStage::Relist(ReadUidList::default()))
             }
             Err(StoreError::Invalidated) => Err(StoreError::Invalidated),
             // What is in the list can be told all the same, be the disk full or the lock taken.
-            Err(error) if mailbox.disk.loaded || self.can_do_without(mailbox, &error) => {
+            Err(error) if mailbox.sync_state.loaded || self.can_do_without(mailbox, &error) => {
                 log::debug!("{}: no lock: {error}", mailbox.dir().display());
                 self.is_conclusive = false;
-                Ok(Stage::Publish)
+                Ok(ReconcileStage::Publish)
             }
             Err(error) => Err(error),
         }
@@ -338,7 +350,7 @@ impl Pass {
 
     /// True if the mailbox can be opened although it cannot be written to just now.
     fn can_do_without(&self, mailbox: &Mailbox, error: &StoreError) -> bool {
-        let has_list = self.listed == Listed::Whole && !mailbox.has_no_validity();
+        let has_list = self.listed == UidListRead::Whole && !mailbox.has_no_validity();
         has_list && !matches!(error, StoreError::InUse)
     }
 
@@ -349,55 +361,59 @@ impl Pass {
         mailbox: &mut Mailbox,
         from: usize,
         budget: &mut Budget<'_>,
-    ) -> Result<Stage, StoreError> {
+    ) -> Result<ReconcileStage, StoreError> {
         let is_untouched = |mailbox: &Mailbox| {
-            Stamps::of(mailbox.dir()).is_ok_and(|stamps| self.before == Some(stamps))
+            DirectoryStamps::of(mailbox.dir()).is_ok_and(|stamps| self.before == Some(stamps))
         };
-        if !(self.saw_all(mailbox) && is_untouched(mailbox)) {
-            if let Some(next) = look_at_strangers(mailbox, from, budget)? {
-                return Ok(Stage::Verify(next));
+        if !(self.has_seen_all(mailbox) && is_untouched(mailbox)) {
+            if let Some(next) = check_unassigned_files(mailbox, from, budget)? {
+                return Ok(ReconcileStage::Verify(next));
             }
         }
         mailbox
-            .table
-            .retain_tail(|record| !record.is_stranger() || record.state.has(State::SEEN));
+            .records
+            .retain_tail(|record| !record.is_unassigned() || record.state.has(RecordState::FOUND));
         let prepared = self.prepare(mailbox, budget);
-        self.or_without_news(mailbox, prepared)
+        self.or_keep_old_state(mailbox, prepared)
     }
 
     /// Under the lock, before strangers are numbered: names for stray letters, and a list to append
     /// to.
-    fn prepare(&self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<Stage, StoreError> {
-        if has_strays(mailbox, self.letters) {
+    fn prepare(
+        &self,
+        mailbox: &mut Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Result<ReconcileStage, StoreError> {
+        if has_unknown_letters(mailbox, self.letters) {
             mailbox.read_keywords()?;
             let mut table: KeywordTable = mailbox.keywords().clone();
-            if table.name_strays(self.letters) {
+            if table.name_unknown_letters(self.letters) {
                 mailbox.write_keywords(table, budget.wall())?;
                 budget.spend(COST_SYNC);
             }
         }
-        let is_unfit = self.listed != Listed::Whole || mailbox.list_needs_rewrite();
-        if is_unfit || mailbox.disk.loaded && mailbox.list_is_mostly_dead() {
-            return Ok(Stage::Rewrite(RewriteList::default()));
+        let is_unfit = self.listed != UidListRead::Whole || mailbox.uid_list_needs_rewrite();
+        if is_unfit || mailbox.sync_state.loaded && mailbox.uid_list_is_mostly_stale() {
+            return Ok(ReconcileStage::Rewrite(RewriteUidList::default()));
         }
-        Ok(Stage::Number(None))
+        Ok(ReconcileStage::Number(None))
     }
 
     /// A session that knows the mailbox can go on without its news if the disk does not take them.
-    fn or_without_news(
+    fn or_keep_old_state(
         &mut self,
         mailbox: &Mailbox,
-        next: Result<Stage, StoreError>,
-    ) -> Result<Stage, StoreError> {
+        next: Result<ReconcileStage, StoreError>,
+    ) -> Result<ReconcileStage, StoreError> {
         match next {
             Err(StoreError::Invalidated) => Err(StoreError::Invalidated),
-            Err(error) if mailbox.disk.loaded => {
+            Err(error) if mailbox.sync_state.loaded => {
                 log::warn!(
                     "{}: cannot number new messages: {error}",
                     mailbox.dir().display()
                 );
                 self.is_conclusive = false;
-                Ok(Stage::Publish)
+                Ok(ReconcileStage::Publish)
             }
             next => next,
         }
@@ -408,23 +424,23 @@ impl Pass {
     fn number(
         &mut self,
         mailbox: &mut Mailbox,
-        strangers: Option<Vec<usize>>,
+        unassigned: Option<Vec<usize>>,
         budget: &mut Budget<'_>,
-    ) -> Result<Stage, StoreError> {
+    ) -> Result<ReconcileStage, StoreError> {
         if !mailbox.is_writable() {
             number_in_memory(mailbox, budget);
-            return Ok(Stage::Publish);
+            return Ok(ReconcileStage::Publish);
         }
-        let mut strangers = strangers.unwrap_or_else(|| in_order(mailbox));
-        let rest = strangers.split_off(strangers.len().min(NUMBERED_AT_ONCE));
-        if strangers.is_empty() {
-            return Ok(Stage::Publish);
+        let mut unassigned = unassigned.unwrap_or_else(|| in_order(mailbox));
+        let rest = unassigned.split_off(unassigned.len().min(NUMBERED_AT_ONCE));
+        if unassigned.is_empty() {
+            return Ok(ReconcileStage::Publish);
         }
-        let uids = next_uids(mailbox, strangers.len())?;
-        let (dir, table) = (mailbox.dir().to_path_buf(), &mailbox.table);
-        let bases = strangers.iter().map(|&index| table.base(index));
+        let uids = next_uids(mailbox, unassigned.len())?;
+        let (dir, table) = (mailbox.dir().to_path_buf(), &mailbox.records);
+        let bases = unassigned.iter().map(|&index| table.base(index));
         let lines = uids.iter().copied().zip(bases);
-        let written = mailbox.list.append(&dir, lines);
+        let written = mailbox.uid_list.append(&dir, lines);
         budget.spend(COST_SYNC);
         if let Err(error) = written {
             log::warn!(
@@ -432,80 +448,80 @@ impl Pass {
                 mailbox.dir().display()
             );
             self.is_conclusive = false;
-            return Ok(Stage::Publish);
+            return Ok(ReconcileStage::Publish);
         }
         mailbox
-            .table
-            .number(&strangers, uids.iter().map(|uid| uid.get()));
+            .records
+            .number(&unassigned, uids.iter().map(|uid| uid.get()));
         Ok(if rest.is_empty() {
-            Stage::Publish
+            ReconcileStage::Publish
         } else {
-            Stage::Number(Some(rest))
+            ReconcileStage::Number(Some(rest))
         })
     }
 
-    fn publish(&mut self, mailbox: &mut Mailbox) -> Stage {
-        if mailbox.disk.loaded {
+    fn publish(&mut self, mailbox: &mut Mailbox) -> ReconcileStage {
+        if mailbox.sync_state.loaded {
             mailbox.publish(self.drops_unseen);
         } else {
-            mailbox.begin_modseqs();
+            mailbox.begin_mod_sequences();
             mailbox.publish(self.drops_unseen);
-            mailbox.end_modseqs();
-            mailbox.table.shrink();
+            mailbox.end_mod_sequences();
+            mailbox.records.shrink();
         }
-        let disk = &mut mailbox.disk;
-        disk.loaded = true;
-        disk.known = self.before;
-        disk.settled = self.is_conclusive;
-        disk.cleared = self.cleared;
+        let sync_state = &mut mailbox.sync_state;
+        sync_state.loaded = true;
+        sync_state.known = self.before;
+        sync_state.settled = self.is_conclusive;
+        sync_state.checked = self.checked;
         let in_new = mailbox
-            .table
+            .records
             .published()
             .iter()
-            .filter(|record| record.state.has(State::IN_NEW));
-        mailbox.disk.in_new = in_new.count() as u32;
+            .filter(|record| record.state.has(RecordState::IN_NEW));
+        mailbox.sync_state.in_new = in_new.count() as u32;
         self.lock = None;
-        Stage::Ended
+        ReconcileStage::Ended
     }
 }
 
-fn locking(mailbox: &Mailbox) -> Locking {
-    if mailbox.disk.loaded {
-        Locking::with_patience(PATIENCE)
+fn lock_wait(mailbox: &Mailbox) -> LockWait {
+    if mailbox.sync_state.loaded {
+        LockWait::with_patience(PATIENCE)
     } else {
-        Locking::default()
+        LockWait::default()
     }
 }
 
-fn tail_has(mailbox: &Mailbox, wanted: impl Fn(State) -> bool) -> bool {
+fn tail_has(mailbox: &Mailbox, wanted: impl Fn(RecordState) -> bool) -> bool {
     mailbox
-        .table
+        .records
         .tail()
-        .any(|index| wanted(mailbox.table.record(index).state))
+        .any(|index| wanted(mailbox.records.record(index).state))
 }
 
-fn has_strangers(mailbox: &Mailbox) -> bool {
+fn has_unassigned(mailbox: &Mailbox) -> bool {
     mailbox
-        .table
+        .records
         .tail()
-        .any(|index| mailbox.table.record(index).is_stranger())
+        .any(|index| mailbox.records.record(index).is_unassigned())
 }
 
 /// True if file names bear letters that no keyword is known for.
-fn has_strays(mailbox: &Mailbox, letters: KeywordSet) -> bool {
-    mailbox.keywords().clone().name_strays(letters)
+fn has_unknown_letters(mailbox: &Mailbox, letters: KeywordSet) -> bool {
+    mailbox.keywords().clone().name_unknown_letters(letters)
 }
 
 /// Looks into all that was met twice; true if another scan is needed.
-fn settle_all_twice(
+fn resolve_duplicates(
     mailbox: &mut Mailbox,
-    scanned: &Scanned,
-    tools: &mut Tools<'_>,
+    scanned: &ScanResult,
+    context: &mut StoreContext<'_>,
     budget: &mut Budget<'_>,
 ) -> bool {
     let mut scans_again = false;
-    for met in &scanned.twice {
-        match scan::settle_twice(mailbox, met, tools.names, budget.wall()) {
+    for met in &scanned.duplicates {
+        match scan::resolve_duplicate(mailbox, met, context.names, budget.wall()) {
             Ok(again) => scans_again |= again,
             Err(error) => log::warn!(
                 "{}: two files of one name: {error}",
@@ -518,43 +534,43 @@ fn settle_all_twice(
 }
 
 /// Marks, or buries, the published messages that were not seen; returns how many are ghosts now.
-fn look_for_ghosts(mailbox: &mut Mailbox, may_bury: bool) -> u32 {
-    let mut ghosts = 0;
-    for index in 0..mailbox.table.published().len() {
-        let record = mailbox.table.record_mut(index);
-        if record.is_dead() || record.state.has(State::SEEN) {
+fn handle_missing(mailbox: &mut Mailbox, may_expunge: bool) -> u32 {
+    let mut missing = 0;
+    for index in 0..mailbox.records.published().len() {
+        let record = mailbox.records.record_mut(index);
+        if record.is_expunged() || record.state.has(RecordState::FOUND) {
             continue;
         }
-        if may_bury {
-            mailbox.bury(index);
+        if may_expunge {
+            mailbox.expunge(index);
         } else {
-            record.state.set(State::GHOST, true);
-            ghosts += 1;
+            record.state.set(RecordState::MISSING, true);
+            missing += 1;
         }
     }
-    mailbox.disk.ghosts = ghosts;
-    ghosts
+    mailbox.sync_state.missing = missing;
+    missing
 }
 
 /// Marks the strangers that have gone; returns where to go on.
-fn look_at_strangers(
+fn check_unassigned_files(
     mailbox: &mut Mailbox,
     from: usize,
     budget: &mut Budget<'_>,
 ) -> Result<Option<usize>, StoreError> {
-    for index in from..mailbox.table.len() {
-        if !mailbox.table.record(index).is_stranger() {
+    for index in from..mailbox.records.len() {
+        if !mailbox.records.record(index).is_unassigned() {
             continue;
         }
         match std::fs::symlink_metadata(mailbox.path(index)) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 mailbox
-                    .table
+                    .records
                     .record_mut(index)
                     .state
-                    .set(State::SEEN, false);
-                mailbox.suspect();
+                    .set(RecordState::FOUND, false);
+                mailbox.request_check();
             }
             Err(error) => return Err(StoreError::from_io("looking at a new message", error)),
         }
@@ -568,17 +584,17 @@ fn look_at_strangers(
 
 /// Indexes of the strangers, in the order in which they are to be numbered.
 fn in_order(mailbox: &Mailbox) -> Vec<usize> {
-    let table = &mailbox.table;
-    let mut strangers: Vec<((u64, u64), usize)> = table
+    let table = &mailbox.records;
+    let mut unassigned: Vec<((u64, u64), usize)> = table
         .tail()
-        .filter(|&index| table.record(index).is_stranger())
+        .filter(|&index| table.record(index).is_unassigned())
         .map(|index| (filename::uid_order_key(table.base(index)), index))
         .collect();
-    strangers.sort_unstable_by(|(key_a, a), (key_b, b)| {
+    unassigned.sort_unstable_by(|(key_a, a), (key_b, b)| {
         let by_name = || filename::uid_order(table.base(*a), table.base(*b));
         key_a.cmp(key_b).then_with(by_name)
     });
-    strangers.into_iter().map(|(_, index)| index).collect()
+    unassigned.into_iter().map(|(_, index)| index).collect()
 }
 
 /// The next unused UIDs.
@@ -598,26 +614,26 @@ fn number_in_memory(mailbox: &mut Mailbox, budget: &Budget<'_>) {
         .wall()
         .duration_since(std::time::SystemTime::UNIX_EPOCH);
     let seconds = u32::try_from(seconds.unwrap_or_default().as_secs()).unwrap_or(u32::MAX);
-    if !mailbox.disk.loaded && mailbox.has_no_validity() {
+    if !mailbox.sync_state.loaded && mailbox.has_no_validity() {
         // Numbers that hold for now only must not be taken for those of another day.
         if let Some(validity) = UidValidity::new(seconds.max(1)) {
             mailbox.accept_validity(validity);
         }
     }
-    let strangers = in_order(mailbox);
-    if let Ok(uids) = next_uids(mailbox, strangers.len()) {
+    let unassigned = in_order(mailbox);
+    if let Ok(uids) = next_uids(mailbox, unassigned.len()) {
         mailbox
-            .table
-            .number(&strangers, uids.iter().map(|uid| uid.get()));
+            .records
+            .number(&unassigned, uids.iter().map(|uid| uid.get()));
     }
     let letters = letters_in_use(mailbox);
     let mut table = mailbox.keywords().clone();
-    if table.name_strays(letters) {
+    if table.name_unknown_letters(letters) {
         mailbox.set_keywords(table);
     }
 }
 
 fn letters_in_use(mailbox: &Mailbox) -> KeywordSet {
-    let records = (0..mailbox.table.len()).map(|index| mailbox.table.record(index));
+    let records = (0..mailbox.records.len()).map(|index| mailbox.records.record(index));
     records.fold(KeywordSet::NONE, |all, record| all.with(record.keywords))
 }

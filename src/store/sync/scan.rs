@@ -22,72 +22,74 @@ use crate::budget::{
 };
 use crate::store::StoreError;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::index::records::{Found, State};
-use crate::store::maildir::directory::{DirStamp, Place, Stamps, rename_onto_nothing};
+use crate::store::index::records::{NewRecord, RecordState};
+use crate::store::maildir::directory::{
+    DirectoryStamp, DirectoryStamps, Subdir, rename_onto_nothing,
+};
 use crate::store::maildir::filename;
 use crate::store::maildir::filename::UniqueNames;
 use crate::types::{Flags, KeywordSet};
 
 /// Names met twice that are looked into after one scan; more wait for the next one.
-const MOST_TWICE: usize = 256;
+const MOST_DUPLICATES: usize = 256;
 /// Two links to one message are let be for that long: somebody may be about to remove one.
 const LINK_GRACE: Duration = Duration::from_secs(30);
 
 /// One scan of both directories.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    stage: Stage,
+    stage: ScanStage,
     /// Files may move from `new/` to `cur/`.
     moves: bool,
     /// The next record to look at for that.
     to_move: usize,
-    scanned: Scanned,
+    scanned: ScanResult,
 }
 
 #[derive(Debug)]
-enum Stage {
-    Open(Place),
-    Read(Place, Dir),
+enum ScanStage {
+    Open(Subdir),
+    Read(Subdir, Dir),
     Move,
 }
 
 /// What a scan found, besides what it noted in the records.
 #[derive(Debug)]
-pub(crate) struct Scanned {
+pub(crate) struct ScanResult {
     /// The stamps of the directories before they were read.
-    pub(crate) before: Stamps,
+    pub(crate) before: DirectoryStamps,
     /// They were the same afterwards.
     pub(crate) is_steady: bool,
     /// Keywords that occur.
     pub(crate) letters: KeywordSet,
     /// Files with a base that another file has.
-    pub(crate) twice: Vec<(Place, Vec<u8>)>,
+    pub(crate) duplicates: Vec<(Subdir, Vec<u8>)>,
 }
 
 impl Scan {
     /// Begins a scan: no record is seen yet.
     pub(crate) fn new(mailbox: &mut Mailbox, moves: bool) -> io::Result<Self> {
-        for index in 0..mailbox.table.len() {
-            let state = &mut mailbox.table.record_mut(index).state;
-            state.set(State::SEEN, false);
-            state.set(State::OURS, false);
+        for index in 0..mailbox.records.len() {
+            let state = &mut mailbox.records.record_mut(index).state;
+            state.set(RecordState::FOUND, false);
+            state.set(RecordState::RENAMED_BY_US, false);
         }
-        mailbox.disk.moving_failed = false;
+        mailbox.sync_state.moving_failed = false;
         Ok(Self {
-            stage: Stage::Open(Place::New),
+            stage: ScanStage::Open(Subdir::New),
             moves: moves && mailbox.is_writable(),
             to_move: 0,
-            scanned: Scanned {
-                before: Stamps::of(mailbox.dir())?,
+            scanned: ScanResult {
+                before: DirectoryStamps::of(mailbox.dir())?,
                 is_steady: false,
                 letters: KeywordSet::NONE,
-                twice: Vec::new(),
+                duplicates: Vec::new(),
             },
         })
     }
 
     /// The stamps of the directories when it began.
-    pub(crate) fn before(&self) -> Stamps {
+    pub(crate) fn before(&self) -> DirectoryStamps {
         self.scanned.before
     }
 
@@ -96,16 +98,16 @@ impl Scan {
         &mut self,
         mailbox: &mut Mailbox,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<Scanned, StoreError>> {
+    ) -> Step<Result<ScanResult, StoreError>> {
         loop {
             let ended = match &mut self.stage {
-                Stage::Open(place) => {
+                ScanStage::Open(subdir) => {
                     budget.spend(COST_OPEN);
-                    let place = *place;
-                    self.open(mailbox, place)
+                    let subdir = *subdir;
+                    self.open(mailbox, subdir)
                 }
-                Stage::Read(..) => self.read_some(mailbox, budget),
-                Stage::Move => Ok(self.move_some(mailbox, budget)),
+                ScanStage::Read(..) => self.read_some(mailbox, budget),
+                ScanStage::Move => Ok(self.move_some(mailbox, budget)),
             };
             match ended {
                 Ok(true) => return Step::Done(self.end(mailbox)),
@@ -119,40 +121,40 @@ impl Scan {
     }
 
     /// The stamp is taken before the first entry is read: a change after that must show.
-    fn open(&mut self, mailbox: &Mailbox, place: Place) -> io::Result<bool> {
-        let path = place.within(mailbox.dir());
+    fn open(&mut self, mailbox: &Mailbox, subdir: Subdir) -> io::Result<bool> {
+        let path = subdir.within(mailbox.dir());
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !mailbox.is_writable() => {
-                return Ok(self.leave(place));
+                return Ok(self.leave(subdir));
             }
             opened => opened?,
         };
-        let stamp = DirStamp::of(&file.metadata()?);
-        match place {
-            Place::New => self.scanned.before.new = stamp,
-            Place::Cur => self.scanned.before.cur = stamp,
+        let stamp = DirectoryStamp::of(&file.metadata()?);
+        match subdir {
+            Subdir::New => self.scanned.before.new = stamp,
+            Subdir::Cur => self.scanned.before.cur = stamp,
         }
-        self.stage = Stage::Read(place, Dir::new(OwnedFd::from(file))?);
+        self.stage = ScanStage::Read(subdir, Dir::new(OwnedFd::from(file))?);
         Ok(false)
     }
 
     /// Goes on to what comes after a directory; true at the end.
-    fn leave(&mut self, place: Place) -> bool {
-        self.stage = match (place, self.moves) {
-            (Place::New, true) => Stage::Move,
-            _ => Stage::Open(Place::Cur),
+    fn leave(&mut self, subdir: Subdir) -> bool {
+        self.stage = match (subdir, self.moves) {
+            (Subdir::New, true) => ScanStage::Move,
+            _ => ScanStage::Open(Subdir::Cur),
         };
-        place == Place::Cur
+        subdir == Subdir::Cur
     }
 
     fn read_some(&mut self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> io::Result<bool> {
         for _ in 0..ENTRIES_PER_UNIT {
-            let Stage::Read(place, dir) = &mut self.stage else {
+            let ScanStage::Read(subdir, dir) = &mut self.stage else {
                 return Ok(false);
             };
-            let place = *place;
+            let subdir = *subdir;
             let Some(entry) = dir.read() else {
-                return Ok(self.leave(place));
+                return Ok(self.leave(subdir));
             };
             let entry = entry?;
             let may_be_mail = matches!(
@@ -161,63 +163,63 @@ impl Scan {
             );
             let name = entry.file_name().to_bytes();
             if may_be_mail && is_mail_name(name) {
-                self.found(mailbox, place, name);
+                self.found(mailbox, subdir, name);
             }
         }
         budget.spend(1);
         Ok(false)
     }
 
-    fn found(&mut self, mailbox: &mut Mailbox, place: Place, name: &[u8]) {
+    fn found(&mut self, mailbox: &mut Mailbox, subdir: Subdir, name: &[u8]) {
         let (flags, keywords) = filename::flags(name);
         self.scanned.letters = self.scanned.letters.with(keywords);
         let base = filename::base(name);
-        let Some(index) = mailbox.table.find(base) else {
-            add_stranger(mailbox, place, name, (flags, keywords));
+        let Some(index) = mailbox.records.find(base) else {
+            add_unassigned(mailbox, subdir, name, (flags, keywords));
             return;
         };
-        let state = mailbox.table.record(index).state;
-        if state.has(State::OURS) {
+        let state = mailbox.records.record(index).state;
+        if state.has(RecordState::RENAMED_BY_US) {
             return;
         }
-        if !state.has(State::SEEN) {
-            met(mailbox, index, place, name);
-        } else if (mailbox.place(index), mailbox.table.name(index)) != (place, name)
-            && self.scanned.twice.len() < MOST_TWICE
+        if !state.has(RecordState::FOUND) {
+            note_found_file(mailbox, index, subdir, name);
+        } else if (mailbox.subdir(index), mailbox.records.name(index)) != (subdir, name)
+            && self.scanned.duplicates.len() < MOST_DUPLICATES
         {
-            self.scanned.twice.push((place, name.to_vec()));
+            self.scanned.duplicates.push((subdir, name.to_vec()));
         }
     }
 
     /// Moves files that were met in `new/` to `cur/`. Always false: `cur/` is still to be read.
     fn move_some(&mut self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> bool {
         let end = mailbox
-            .table
+            .records
             .len()
             .min(self.to_move + RECORDS_PER_UNIT as usize);
         for index in self.to_move..end {
-            let record = mailbox.table.record(index);
-            if record.state.has(State::IN_NEW) && record.state.has(State::SEEN) {
+            let record = mailbox.records.record(index);
+            if record.state.has(RecordState::IN_NEW) && record.state.has(RecordState::FOUND) {
                 move_to_cur(mailbox, index);
                 budget.spend(COST_SYSCALL);
             }
         }
         self.to_move = end;
         budget.spend(1);
-        if end == mailbox.table.len() {
-            self.stage = Stage::Open(Place::Cur);
+        if end == mailbox.records.len() {
+            self.stage = ScanStage::Open(Subdir::Cur);
         }
         false
     }
 
-    fn end(&mut self, mailbox: &Mailbox) -> Result<Scanned, StoreError> {
+    fn end(&mut self, mailbox: &Mailbox) -> Result<ScanResult, StoreError> {
         let failed = StoreError::io("reading the mailbox");
-        let after = Stamps::of(mailbox.dir()).map_err(failed)?;
-        Ok(Scanned {
+        let after = DirectoryStamps::of(mailbox.dir()).map_err(failed)?;
+        Ok(ScanResult {
             before: self.scanned.before,
             is_steady: self.scanned.before == after,
             letters: self.scanned.letters,
-            twice: std::mem::take(&mut self.scanned.twice),
+            duplicates: std::mem::take(&mut self.scanned.duplicates),
         })
     }
 }
@@ -230,17 +232,17 @@ fn is_mail_name(name: &[u8]) -> bool {
 }
 
 /// A file that no list has a number for yet.
-fn add_stranger(
+fn add_unassigned(
     mailbox: &mut Mailbox,
-    place: Place,
+    subdir: Subdir,
     name: &[u8],
     (flags, keywords): (Flags, KeywordSet),
 ) {
-    let state = State::SEEN
-        .with(State::IN_NEW, place == Place::New)
-        .with(State::RECENT, is_arrival(mailbox, place));
+    let state = RecordState::FOUND
+        .with(RecordState::IN_NEW, subdir == Subdir::New)
+        .with(RecordState::RECENT, is_arrival(mailbox, subdir));
     let base_length = filename::base(name).len();
-    let stranger = Found {
+    let unassigned = NewRecord {
         uid: 0,
         name,
         base_length,
@@ -248,57 +250,57 @@ fn add_stranger(
         keywords,
         state,
     };
-    if mailbox.table.push(&stranger).is_err() {
+    if mailbox.records.push(&unassigned).is_err() {
         log::warn!("{}: too many messages", mailbox.dir().display());
     }
 }
 
 /// Recent is what lies in `new/`, and what turned up while a session was looking.
-fn is_arrival(mailbox: &Mailbox, place: Place) -> bool {
-    place == Place::New || mailbox.disk.loaded && mailbox.has_viewer()
+fn is_arrival(mailbox: &Mailbox, subdir: Subdir) -> bool {
+    subdir == Subdir::New || mailbox.sync_state.loaded && mailbox.has_viewer()
 }
 
 /// A file whose base is known was met.
-pub(crate) fn met(mailbox: &mut Mailbox, index: usize, place: Place, name: &[u8]) {
-    let is_published = index < mailbox.table.published().len();
-    let is_recent = !is_published && is_arrival(mailbox, place);
-    if mailbox.table.name(index) != name {
+pub(crate) fn note_found_file(mailbox: &mut Mailbox, index: usize, subdir: Subdir, name: &[u8]) {
+    let is_published = index < mailbox.records.published().len();
+    let is_recent = !is_published && is_arrival(mailbox, subdir);
+    if mailbox.records.name(index) != name {
         // The arena is bounded far beyond what a directory can hold.
-        let _ = mailbox.table.rename(index, name);
+        let _ = mailbox.records.rename(index, name);
     }
     let (flags, keywords) = filename::flags(name);
-    let record = mailbox.table.record_mut(index);
-    record.state.set(State::SEEN, true);
-    record.state.set(State::GHOST, false);
-    record.state.set(State::IN_NEW, place == Place::New);
+    let record = mailbox.records.record_mut(index);
+    record.state.set(RecordState::FOUND, true);
+    record.state.set(RecordState::MISSING, false);
+    record.state.set(RecordState::IN_NEW, subdir == Subdir::New);
     if is_published {
         mailbox.note_flags(index, flags, keywords, None);
     } else {
         (record.flags, record.keywords) = (flags, keywords);
-        let recent = record.state.has(State::RECENT) || is_recent;
-        record.state.set(State::RECENT, recent);
+        let recent = record.state.has(RecordState::RECENT) || is_recent;
+        record.state.set(RecordState::RECENT, recent);
     }
 }
 
 /// Moves one file. If somebody else has moved it already, `cur/` will show.
 fn move_to_cur(mailbox: &mut Mailbox, index: usize) {
-    let mut name = mailbox.table.name(index).to_vec();
-    let from = Place::New.file(mailbox.dir(), &name);
+    let mut name = mailbox.records.name(index).to_vec();
+    let from = Subdir::New.file(mailbox.dir(), &name);
     if memchr::memchr(b':', &name).is_none() {
         name.extend_from_slice(b":2,");
     }
-    match rename_onto_nothing(&from, &Place::Cur.file(mailbox.dir(), &name)) {
-        Ok(()) => mailbox.renamed(index, Place::Cur, &name),
+    match rename_onto_nothing(&from, &Subdir::Cur.file(mailbox.dir(), &name)) {
+        Ok(()) => mailbox.renamed(index, Subdir::Cur, &name),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             mailbox
-                .table
+                .records
                 .record_mut(index)
                 .state
-                .set(State::SEEN, false);
+                .set(RecordState::FOUND, false);
         }
         Err(error) => {
             log::debug!("{}: cannot move to cur: {error}", from.display());
-            mailbox.disk.moving_failed = true;
+            mailbox.sync_state.moving_failed = true;
         }
     }
 }
@@ -309,21 +311,21 @@ fn move_to_cur(mailbox: &mut Mailbox, index: usize) {
 /// Most often the file was renamed while the directory was read, and only one of the two names is
 /// there. If both are: two links to one file are one message, of which the older name is removed
 /// after a while; two files are two messages, and the second gets a name of its own.
-pub(crate) fn settle_twice(
+pub(crate) fn resolve_duplicate(
     mailbox: &mut Mailbox,
-    (place, name): &(Place, Vec<u8>),
+    (subdir, name): &(Subdir, Vec<u8>),
     names: &mut UniqueNames,
     wall: SystemTime,
 ) -> io::Result<bool> {
-    let Some(index) = mailbox.table.find(filename::base(name)) else {
+    let Some(index) = mailbox.records.find(filename::base(name)) else {
         return Ok(true);
     };
-    let other = place.file(mailbox.dir(), name);
+    let other = subdir.file(mailbox.dir(), name);
     let Some(second) = status(&other)? else {
         return Ok(false);
     };
     let Some(first) = status(&mailbox.path(index))? else {
-        met(mailbox, index, *place, name);
+        note_found_file(mailbox, index, *subdir, name);
         return Ok(false);
     };
     if mailbox.path(index) == other || !mailbox.is_writable() {
@@ -343,7 +345,7 @@ pub(crate) fn settle_twice(
     let base = filename::base(name);
     let mut fresh = fresh_base(names, base, wall);
     fresh.extend_from_slice(&name[base.len()..]);
-    rename_onto_nothing(&other, &place.file(mailbox.dir(), &fresh))?;
+    rename_onto_nothing(&other, &subdir.file(mailbox.dir(), &fresh))?;
     Ok(true)
 }
 

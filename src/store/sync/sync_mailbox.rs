@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::reconcile::Pass;
+use super::reconcile::Reconcile;
 use crate::budget::{Budget, COST_SYSCALL, Step};
 use crate::ready;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::view::Access;
-use crate::store::maildir::directory::{Observation, Stamps};
+use crate::store::maildir::directory::{DirectoryStamps, Observation};
 use crate::store::{MailboxHandle, Store, StoreError};
 
 /// How long the kernel is trusted to tell of changes before the mailbox is looked at all the same.
@@ -21,7 +21,7 @@ pub(crate) struct SyncMailbox {
     handle: MailboxHandle,
     /// A read-write view is about to be opened.
     moves: bool,
-    pass: Option<Rc<RefCell<Pass>>>,
+    reconcile: Option<Rc<RefCell<Reconcile>>>,
     /// The pass began after we had asked: what it finds is new enough.
     is_ours: bool,
 }
@@ -33,7 +33,7 @@ impl SyncMailbox {
         Self {
             handle,
             moves: false,
-            pass: None,
+            reconcile: None,
             is_ours: false,
         }
     }
@@ -57,19 +57,19 @@ impl SyncMailbox {
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
-        let (mailbox, mut tools) = store.parts(&self.handle);
+        let (mailbox, mut context) = store.parts(&self.handle);
         loop {
-            if mailbox.is_void() {
+            if mailbox.is_invalid() {
                 return Step::Done(Err(StoreError::Invalidated));
             }
-            let pass = match &self.pass {
-                Some(pass) => pass.clone(),
+            let reconcile = match &self.reconcile {
+                Some(reconcile) => reconcile.clone(),
                 None if mailbox.is_up_to_date(self.moves, budget) => return Step::Done(Ok(())),
                 None => self.join(mailbox),
             };
-            let result = ready!(pass.borrow_mut().step(mailbox, &mut tools, budget));
-            self.pass = None;
-            drop(pass);
+            let result = ready!(reconcile.borrow_mut().step(mailbox, &mut context, budget));
+            self.reconcile = None;
+            drop(reconcile);
             if self.is_ours || result.is_err() {
                 return Step::Done(result);
             }
@@ -77,16 +77,17 @@ impl SyncMailbox {
     }
 
     /// Takes part in the pass that is going on, or starts one.
-    fn join(&mut self, mailbox: &mut Mailbox) -> Rc<RefCell<Pass>> {
+    fn join(&mut self, mailbox: &mut Mailbox) -> Rc<RefCell<Reconcile>> {
         let running = mailbox
-            .pass
+            .reconcile
             .upgrade()
-            .filter(|pass| !pass.borrow().has_ended());
+            .filter(|reconcile| !reconcile.borrow().has_ended());
         self.is_ours = running.is_none();
-        let pass = running.unwrap_or_else(|| Rc::new(RefCell::new(Pass::new(self.moves))));
-        mailbox.pass = Rc::downgrade(&pass);
-        self.pass = Some(pass.clone());
-        pass
+        let reconcile =
+            running.unwrap_or_else(|| Rc::new(RefCell::new(Reconcile::new(self.moves))));
+        mailbox.reconcile = Rc::downgrade(&reconcile);
+        self.reconcile = Some(reconcile.clone());
+        reconcile
     }
 }
 
@@ -97,7 +98,7 @@ impl Mailbox {
         if !self.is_quiet(moves) {
             return false;
         }
-        if self.disk.ghosts == 0 && self.hearing.is_trusted(budget.now()) {
+        if self.sync_state.missing == 0 && self.watch.is_trusted(budget.now()) {
             return true;
         }
         budget.spend(2 * COST_SYSCALL);
@@ -106,23 +107,24 @@ impl Mailbox {
 
     /// True if nothing is known that a pass would have to look into.
     pub(crate) fn is_quiet(&self, moves: bool) -> bool {
-        let disk = &self.disk;
+        let sync_state = &self.sync_state;
         let wants_to_move = self.is_writable() && (moves || self.has_writer());
-        disk.loaded
-            && disk.cleared == (disk.suspicions, self.hearing.heard())
-            && self.table.tail().is_empty()
-            && !(wants_to_move && disk.in_new > 0 && !disk.moving_failed)
+        sync_state.loaded
+            && sync_state.checked == (sync_state.check_requests, self.watch.foreign_changes())
+            && self.records.tail().is_empty()
+            && !(wants_to_move && sync_state.in_new > 0 && !sync_state.moving_failed)
     }
 
     fn looks_unchanged(&mut self, now: Instant) -> bool {
-        if self.hearing.is_watching() && self.disk.ghosts == 0 {
-            self.hearing.trust_until(now + TRUST);
+        if self.watch.is_watching() && self.sync_state.missing == 0 {
+            self.watch.trust_until(now + TRUST);
             return self.is_still_there();
         }
-        let Ok(stamps) = Stamps::of(self.dir()) else {
+        let Ok(stamps) = DirectoryStamps::of(self.dir()) else {
             return false;
         };
-        self.disk.observation = Some(Observation::renew(self.disk.observation, stamps, now));
-        self.disk.settled && self.disk.known == Some(stamps)
+        self.sync_state.observation =
+            Some(Observation::renew(self.sync_state.observation, stamps, now));
+        self.sync_state.settled && self.sync_state.known == Some(stamps)
     }
 }

@@ -7,14 +7,15 @@ use std::time::SystemTime;
 
 use crate::budget::{Budget, COST_OPEN, COST_SYNC, RECORDS_PER_UNIT, Step, Why};
 use crate::store::index::mailbox::Mailbox;
-use crate::store::index::records::{Found, State, Verdict};
+use crate::store::index::records::{NewRecord, RecordState, TailDecision};
 use crate::store::maildir::courier;
-use crate::store::maildir::file_stamp::Stamp;
+use crate::store::maildir::file_stamp::FileStamp;
 use crate::store::maildir::uid_list;
 use crate::store::maildir::uid_list::{
-    Appended, Error, Guid, Header, Position, Reader, Record, Rewrite,
+    Guid, UidListAppend, UidListError, UidListHeader, UidListPosition, UidListReader,
+    UidListRecord, UidListRewrite,
 };
-use crate::store::{StoreError, Tools};
+use crate::store::{StoreContext, StoreError};
 use crate::types::{Flags, KeywordSet, Uid};
 
 /// Records handled between two looks at the budget.
@@ -28,10 +29,10 @@ const TOLERATED_DEAD_LINES: usize = 64;
 
 /// What is known of the list on disk.
 #[derive(Debug, Default)]
-pub(crate) struct List {
+pub(crate) struct UidListState {
     /// Up to where it was read.
-    position: Option<Position>,
-    header: Option<Header>,
+    position: Option<UidListPosition>,
+    header: Option<UidListHeader>,
     /// Records in it, dead ones included.
     lines: usize,
     /// It must not be appended to as it is.
@@ -42,7 +43,7 @@ pub(crate) struct List {
 
 /// What reading the list found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listed {
+pub(crate) enum UidListRead {
     /// All of it was read.
     Whole,
     /// There is none.
@@ -51,7 +52,7 @@ pub(crate) enum Listed {
     Damaged,
 }
 
-impl List {
+impl UidListState {
     pub(crate) fn next(&self) -> u32 {
         self.next
     }
@@ -75,16 +76,16 @@ impl List {
         let records = lines.into_iter().map(|(uid, base)| {
             last = uid.get();
             count += 1;
-            Record::new(uid, base)
+            UidListRecord::new(uid, base)
         });
         match uid_list::append(dir, position, records).map_err(failed)? {
-            Appended::Done(position) => {
+            UidListAppend::Done(position) => {
                 self.position = Some(position);
                 self.lines += count;
                 self.next = self.next.max(last.saturating_add(1));
                 Ok(())
             }
-            Appended::Moved => {
+            UidListAppend::Moved => {
                 self.position = None;
                 Err(StoreError::InUse)
             }
@@ -94,26 +95,26 @@ impl List {
 
 /// Reading what is new in the list.
 #[derive(Debug, Default)]
-pub(crate) struct ReadList {
-    reader: Option<Reader>,
+pub(crate) struct ReadUidList {
+    reader: Option<UidListReader>,
 }
 
-impl ReadList {
+impl ReadUidList {
     pub(crate) fn step(
         &mut self,
         mailbox: &mut Mailbox,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<Listed, StoreError>> {
+    ) -> Step<Result<UidListRead, StoreError>> {
         if self.reader.is_none() {
             match start(mailbox) {
                 Ok(Some(reader)) => self.reader = Some(reader),
-                Ok(None) => return Step::Done(Ok(Listed::Whole)),
-                Err(stop) => return Step::Done(stop.settle(mailbox)),
+                Ok(None) => return Step::Done(Ok(UidListRead::Whole)),
+                Err(stop) => return Step::Done(stop.settle_tail(mailbox)),
             }
             budget.spend(COST_OPEN);
         }
         let Some(reader) = &mut self.reader else {
-            return Step::Done(Ok(Listed::Whole));
+            return Step::Done(Ok(UidListRead::Whole));
         };
         loop {
             let mut left = BATCH;
@@ -123,39 +124,39 @@ impl ReadList {
                 Ok(true) => break,
                 Ok(false) if budget.is_spent() => return Step::Yield(Why::Budget),
                 Ok(false) => {}
-                Err(stop) => return Step::Done(stop.settle(mailbox)),
+                Err(stop) => return Step::Done(stop.settle_tail(mailbox)),
             }
         }
-        let list = &mut mailbox.list;
+        let list = &mut mailbox.uid_list;
         list.is_flawed |= reader.needs_rewrite();
         list.next = list.next.max(reader.next_uid());
         list.position = Some(reader.position());
         self.reader = None;
-        Step::Done(Ok(Listed::Whole))
+        Step::Done(Ok(UidListRead::Whole))
     }
 }
 
 /// Why reading does not go on.
-enum Stop {
-    Ended(Listed),
+enum ReadStop {
+    Ended(UidListRead),
     Failed(StoreError),
 }
 
-impl Stop {
+impl ReadStop {
     /// What it means for the mailbox. After damage it is not known which numbers are in use: a
     /// mailbox whose numbers were told to nobody yet gets others altogether, else some are left
     /// out.
-    fn settle(self, mailbox: &mut Mailbox) -> Result<Listed, StoreError> {
+    fn settle_tail(self, mailbox: &mut Mailbox) -> Result<UidListRead, StoreError> {
         let listed = match self {
             Self::Ended(listed) => listed,
             Self::Failed(error) => return Err(error),
         };
-        if listed == Listed::Damaged {
-            mailbox.list.position = None;
-            if mailbox.disk.loaded {
-                mailbox.list.next = mailbox.uid_next().saturating_add(LEFT_OUT);
+        if listed == UidListRead::Damaged {
+            mailbox.uid_list.position = None;
+            if mailbox.sync_state.loaded {
+                mailbox.uid_list.next = mailbox.uid_next().saturating_add(LEFT_OUT);
             } else {
-                mailbox.list = List::default();
+                mailbox.uid_list = UidListState::default();
                 mailbox.forget_validity();
                 mailbox.unlist_tail();
             }
@@ -164,64 +165,70 @@ impl Stop {
     }
 }
 
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
+impl From<UidListError> for ReadStop {
+    fn from(error: UidListError) -> Self {
         match error {
-            Error::Io(error) => Self::Failed(StoreError::from_io("reading the uid list", error)),
-            Error::Line { .. } | Error::File(_) => Self::Ended(Listed::Damaged),
+            UidListError::Io(error) => {
+                Self::Failed(StoreError::from_io("reading the uid list", error))
+            }
+            UidListError::Line { .. } | UidListError::File(_) => Self::Ended(UidListRead::Damaged),
         }
     }
 }
 
 /// Opens the list where there may be something new; `None` if there is nothing.
-fn start(mailbox: &mut Mailbox) -> Result<Option<Reader>, Stop> {
+fn start(mailbox: &mut Mailbox) -> Result<Option<UidListReader>, ReadStop> {
     let dir = mailbox.dir().to_path_buf();
-    if let Some(position) = &mailbox.list.position {
-        let stamp = Stamp::at(&dir.join(uid_list::FILE)).map_err(Error::Io)?;
+    if let Some(position) = &mailbox.uid_list.position {
+        let stamp = FileStamp::at(&dir.join(uid_list::FILE)).map_err(UidListError::Io)?;
         if stamp.as_ref() == Some(position.stamp()) {
             return Ok(None);
         }
-        if let Some(reader) = Reader::resume(&dir, position)? {
+        if let Some(reader) = UidListReader::resume(&dir, position)? {
             return Ok(Some(reader));
         }
     }
-    let opened = Reader::open(&dir);
-    let (next, header) = (mailbox.list.next, mailbox.list.header.take());
-    mailbox.list = List {
+    let opened = UidListReader::open(&dir);
+    let (next, header) = (mailbox.uid_list.next, mailbox.uid_list.header.take());
+    mailbox.uid_list = UidListState {
         next,
         header,
-        ..List::default()
+        ..UidListState::default()
     };
     mailbox.unlist_tail();
     let reader = match opened? {
         Some(reader) => reader,
-        None if mailbox.disk.loaded => return Err(Stop::Ended(Listed::Missing)),
+        None if mailbox.sync_state.loaded => return Err(ReadStop::Ended(UidListRead::Missing)),
         // Courier's list is in an older version of the format, so it counts as one to be rewritten.
-        None => courier::open_uids(&dir)?.ok_or(Stop::Ended(Listed::Missing))?,
+        None => courier::open_uids(&dir)?.ok_or(ReadStop::Ended(UidListRead::Missing))?,
     };
     if !mailbox.accept_validity(reader.header().validity) {
-        return Err(Stop::Failed(StoreError::Invalidated));
+        return Err(ReadStop::Failed(StoreError::Invalidated));
     }
-    mailbox.list.header = Some(reader.header().clone());
+    mailbox.uid_list.header = Some(reader.header().clone());
     Ok(Some(reader))
 }
 
 /// Reads at most `left` records; true at the end of the list.
-fn read_some(mailbox: &mut Mailbox, reader: &mut Reader, left: &mut u32) -> Result<bool, Stop> {
+fn read_some(
+    mailbox: &mut Mailbox,
+    reader: &mut UidListReader,
+    left: &mut u32,
+) -> Result<bool, ReadStop> {
     while *left > 0 {
         *left -= 1;
         match reader.next() {
             Ok(None) => return Ok(true),
             Ok(Some(record)) => {
-                mailbox.list.lines += 1;
+                mailbox.uid_list.lines += 1;
                 mailbox.listed(record.uid, record.base());
             }
-            Err(Error::Line { number, fault }) => {
+            Err(UidListError::Line { number, fault }) => {
                 log::warn!(
                     "{}: line {number} of the uid list: {fault}",
                     mailbox.dir().display()
                 );
-                mailbox.list.is_flawed = true;
+                mailbox.uid_list.is_flawed = true;
             }
             Err(error) => return Err(error.into()),
         }
@@ -232,12 +239,12 @@ fn read_some(mailbox: &mut Mailbox, reader: &mut Reader, left: &mut u32) -> Resu
 impl Mailbox {
     /// Takes note of a line of the list.
     fn listed(&mut self, uid: Uid, base: &[u8]) {
-        let Some(index) = self.table.find(base) else {
+        let Some(index) = self.records.find(base) else {
             self.list_unknown(uid.get(), base);
             return;
         };
-        let (known, greatest) = (self.table.record(index).uid, self.table.last_uid());
-        let is_published = index < self.table.published().len();
+        let (known, greatest) = (self.records.record(index).uid, self.records.last_uid());
+        let is_published = index < self.records.published().len();
         if known == uid.get() || uid.get() <= greatest {
             // Old news; or a file that came back, whose old number views have passed: it needs a
             // new one.
@@ -247,34 +254,34 @@ impl Mailbox {
             // Somebody took the file for gone and come back, and gave it another number.
             self.supersede(index, uid.get());
         } else {
-            self.table.record_mut(index).uid = uid.get();
+            self.records.record_mut(index).uid = uid.get();
         }
     }
 
     fn list_unknown(&mut self, uid: u32, base: &[u8]) {
-        if uid <= self.table.last_uid() || base.is_empty() {
+        if uid <= self.records.last_uid() || base.is_empty() {
             return;
         }
-        let candidate = Found {
+        let candidate = NewRecord {
             uid,
             name: base,
             base_length: base.len(),
             flags: Flags::NONE,
             keywords: KeywordSet::NONE,
-            state: State::default(),
+            state: RecordState::default(),
         };
         // A name longer than any file can have is a dead line.
-        let _ = self.table.push(&candidate);
+        let _ = self.records.push(&candidate);
     }
 
     /// A message known by one number turns out to have a greater one.
     fn supersede(&mut self, index: usize, uid: u32) {
-        let old = *self.table.record(index);
-        let name = self.table.name(index).to_vec();
-        let base_length = self.table.base(index).len();
-        self.bury(index);
+        let old = *self.records.record(index);
+        let name = self.records.name(index).to_vec();
+        let base_length = self.records.base(index).len();
+        self.expunge(index);
         let (flags, keywords, state) = (old.flags, old.keywords, old.state);
-        let _ = self.table.push(&Found {
+        let _ = self.records.push(&NewRecord {
             uid,
             name: &name,
             base_length,
@@ -286,43 +293,46 @@ impl Mailbox {
 
     /// The list is read anew: what stands in the tail has to be found in it again.
     fn unlist_tail(&mut self) {
-        self.table
-            .retain_tail(|record| record.state.has(State::SEEN));
-        for index in self.table.tail() {
-            self.table.record_mut(index).uid = 0;
+        self.records
+            .retain_tail(|record| record.state.has(RecordState::FOUND));
+        for index in self.records.tail() {
+            self.records.record_mut(index).uid = 0;
         }
     }
 
     /// True if the list has to be rewritten before a line may be added.
-    pub(crate) fn list_needs_rewrite(&self) -> bool {
-        !self.list.takes_lines()
+    pub(crate) fn uid_list_needs_rewrite(&self) -> bool {
+        !self.uid_list.takes_lines()
     }
 
     /// True if so much of the list is dead that it is worth rewriting.
-    pub(crate) fn list_is_mostly_dead(&self) -> bool {
-        let dead = self.list.lines.saturating_sub(self.table.live());
-        dead > TOLERATED_DEAD_LINES && dead > self.list.lines / 4
+    pub(crate) fn uid_list_is_mostly_stale(&self) -> bool {
+        let dead = self
+            .uid_list
+            .lines
+            .saturating_sub(self.records.message_count());
+        dead > TOLERATED_DEAD_LINES && dead > self.uid_list.lines / 4
     }
 }
 
 /// Writing the whole list anew, under the lock: what is left of the old one, or else what memory
 /// holds.
 #[derive(Debug, Default)]
-pub(crate) struct RewriteList {
-    work: Option<(Rewrite, Option<Reader>)>,
+pub(crate) struct RewriteUidList {
+    work: Option<(UidListRewrite, Option<UidListReader>)>,
     next_record: usize,
     lines: usize,
 }
 
-impl RewriteList {
+impl RewriteUidList {
     pub(crate) fn step(
         &mut self,
         mailbox: &mut Mailbox,
-        tools: &mut Tools<'_>,
+        context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
         if self.work.is_none() {
-            match begin_rewrite(mailbox, tools, budget.wall()) {
+            match begin_rewrite(mailbox, context, budget.wall()) {
                 Ok(work) => self.work = Some(work),
                 Err(error) => return Step::Done(Err(error)),
             }
@@ -348,9 +358,9 @@ impl RewriteList {
             .commit()
             .map_err(StoreError::io("writing the uid list"));
         Step::Done(committed.map(|position| {
-            mailbox.list.position = Some(position);
-            mailbox.list.is_flawed = false;
-            mailbox.list.lines = self.lines;
+            mailbox.uid_list.position = Some(position);
+            mailbox.uid_list.is_flawed = false;
+            mailbox.uid_list.lines = self.lines;
         }))
     }
 
@@ -362,29 +372,29 @@ impl RewriteList {
         let lines = &mut self.lines;
         if let Some(old) = old {
             let copied = rewrite.copy(old, COPIED_AT_ONCE, |record| {
-                let found = mailbox.table.find(record.base());
+                let found = mailbox.records.find(record.base());
                 let is_alive =
-                    found.is_some_and(|at| mailbox.table.record(at).uid == record.uid.get());
+                    found.is_some_and(|at| mailbox.records.record(at).uid == record.uid.get());
                 *lines += usize::from(is_alive);
                 is_alive
             });
             return copied.map_err(|error| match error {
-                Error::Io(error) => failed(error),
+                UidListError::Io(error) => failed(error),
                 _ => StoreError::Invalidated,
             });
         }
-        let end = mailbox.table.len().min(self.next_record + COPIED_AT_ONCE);
+        let end = mailbox.records.len().min(self.next_record + COPIED_AT_ONCE);
         for index in self.next_record..end {
-            let record = mailbox.table.record(index);
-            if let Some(uid) = Uid::new(record.uid).filter(|_| !record.is_dead()) {
+            let record = mailbox.records.record(index);
+            if let Some(uid) = Uid::new(record.uid).filter(|_| !record.is_expunged()) {
                 rewrite
-                    .put(&Record::new(uid, mailbox.table.base(index)))
+                    .put(&UidListRecord::new(uid, mailbox.records.base(index)))
                     .map_err(&failed)?;
                 *lines += 1;
             }
         }
         self.next_record = end;
-        Ok(end == mailbox.table.len())
+        Ok(end == mailbox.records.len())
     }
 }
 
@@ -392,61 +402,61 @@ impl RewriteList {
 /// read.
 fn begin_rewrite(
     mailbox: &mut Mailbox,
-    tools: &mut Tools<'_>,
+    context: &mut StoreContext<'_>,
     wall: SystemTime,
-) -> Result<(Rewrite, Option<Reader>), StoreError> {
+) -> Result<(UidListRewrite, Option<UidListReader>), StoreError> {
     let failed = StoreError::io("writing the uid list");
     let dir = mailbox.dir().to_path_buf();
-    let mut header = match mailbox.list.header.clone() {
+    let mut header = match mailbox.uid_list.header.clone() {
         Some(header) => header,
         None => {
-            let validity = tools.validities.next(mailbox.root(), wall);
+            let validity = context.validities.next(mailbox.root(), wall);
             let guid = Guid::random().map_err(&failed)?;
-            Header::new(validity, guid)
+            UidListHeader::new(validity, guid)
         }
     };
     header.next = mailbox.uid_next();
     // What memory holds is written in the order in which it stands there.
-    mailbox.table.settle(|_| Verdict::Wait);
-    let old = match mailbox.list.position {
-        Some(_) => Reader::open(&dir).ok().flatten(),
+    mailbox.records.settle_tail(|_| TailDecision::Wait);
+    let old = match mailbox.uid_list.position {
+        Some(_) => UidListReader::open(&dir).ok().flatten(),
         None => None,
     };
-    let rewrite = Rewrite::begin(&dir, &header).map_err(failed)?;
+    let rewrite = UidListRewrite::begin(&dir, &header).map_err(failed)?;
     if !mailbox.accept_validity(header.validity) {
         return Err(StoreError::Invalidated);
     }
-    mailbox.list.header = Some(header);
+    mailbox.uid_list.header = Some(header);
     Ok((rewrite, old))
 }
 
 /// What becomes of the tail when the list and the directories were read: files that were seen are
 /// published in the order of their numbers; a listed one that was not seen makes all behind it
 /// wait, or is dropped.
-pub(crate) fn verdict(state: State, drop_unseen: bool) -> Verdict {
-    if state.has(State::SEEN) {
-        Verdict::Publish
+pub(crate) fn verdict(state: RecordState, drop_unseen: bool) -> TailDecision {
+    if state.has(RecordState::FOUND) {
+        TailDecision::Publish
     } else if drop_unseen {
-        Verdict::Drop
+        TailDecision::Drop
     } else {
-        Verdict::Wait
+        TailDecision::Wait
     }
 }
 
 /// Looks for base names among the dead lines of the list; the living are in the table anyway.
 #[derive(Debug)]
-pub(crate) struct FindListed {
+pub(crate) struct FindUsedNames {
     wanted: HashSet<Vec<u8>>,
     found: HashSet<Vec<u8>>,
     /// `None` if there are no dead lines to look through.
-    reader: Option<Reader>,
+    reader: Option<UidListReader>,
 }
 
-impl FindListed {
+impl FindUsedNames {
     pub(crate) fn new(mailbox: &Mailbox, wanted: HashSet<Vec<u8>>) -> Self {
-        let has_dead_lines = mailbox.list.lines > mailbox.table.live();
+        let has_dead_lines = mailbox.uid_list.lines > mailbox.records.message_count();
         // A list that cannot be read now is read, or replaced, when something is delivered.
-        let open = || Reader::open(mailbox.dir()).ok().flatten();
+        let open = || UidListReader::open(mailbox.dir()).ok().flatten();
         let reader = has_dead_lines.then(open).flatten();
         Self {
             wanted,
@@ -467,12 +477,12 @@ impl FindListed {
                     Ok(Some(record)) if self.wanted.contains(record.base()) => {
                         self.found.insert(record.base().to_vec());
                     }
-                    Ok(Some(_)) | Err(Error::Line { .. }) => {}
-                    Ok(None) | Err(Error::File(_)) => {
+                    Ok(Some(_)) | Err(UidListError::Line { .. }) => {}
+                    Ok(None) | Err(UidListError::File(_)) => {
                         self.reader = None;
                         break;
                     }
-                    Err(Error::Io(error)) => {
+                    Err(UidListError::Io(error)) => {
                         log::warn!("{}: {error}", mailbox.dir().display());
                         return Step::Done(Err(StoreError::from_io("reading the uid list", error)));
                     }

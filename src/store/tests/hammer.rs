@@ -213,8 +213,8 @@ impl Writer {
             count += 1;
             assert_eq!(message.number, count);
             let uid = message.uid.get();
-            let index = mailbox.table.find_uid(uid).expect("a record");
-            let base = mailbox.table.base(index).to_vec();
+            let index = mailbox.records.find_uid(uid).expect("a record");
+            let base = mailbox.records.base(index).to_vec();
             let known = seen.uid_of.entry(base.clone()).or_insert(uid);
             assert_eq!(
                 *known,

@@ -116,7 +116,7 @@ impl World {
                 .without(Flags::RECENT);
             let uid = message.uid.get();
             client.flags.insert(uid, flags);
-            let table = &self.store.mailbox(&self.handle).table;
+            let table = &self.store.mailbox(&self.handle).records;
             let base = table.base(table.find_uid(uid).expect("a record")).to_vec();
             assert_eq!(
                 *self.base_of.entry(uid).or_insert_with(|| base.clone()),

@@ -175,9 +175,9 @@ fn messages_that_came_and_went_before_a_crash_are_gone() {
     let names = [rig.names("cur"), rig.names("new")].concat();
     let name = names.iter().find(|name| name.contains("host"));
     let name = name.expect("the new one");
-    let place = ["cur", "new"].map(|place| format!("{place}/{name}"));
-    let place = place.iter().find(|path| rig.root().join(path).exists());
-    rig.remove(place.expect("its place"));
+    let subdir = ["cur", "new"].map(|subdir| format!("{subdir}/{name}"));
+    let subdir = subdir.iter().find(|path| rig.root().join(path).exists());
+    rig.remove(subdir.expect("its subdir"));
     let session = rig.inbox();
     assert_eq!(session.vanished(told), numbers(&[5]));
 }

@@ -89,7 +89,7 @@ fn what_cannot_be_removed_is_not_copied_either() {
         pid: 1,
         host: "elsewhere".into(),
     };
-    let waiting = &mut lock::Waiting::default();
+    let waiting = &mut lock::ForeignLockAge::default();
     let times = (std::time::Instant::now(), std::time::SystemTime::now());
     let held = lock::MailboxLock::try_acquire(rig.root(), &owner, waiting, times).expect("ok");
     let (moved, uids) = move_to_work(&rig, &mut inbox, &[1, 2], || {});
@@ -111,7 +111,7 @@ fn a_copy_whose_original_cannot_be_seen_stays() {
                 pid: 1,
                 host: "elsewhere".into(),
             };
-            let waiting = &mut lock::Waiting::default();
+            let waiting = &mut lock::ForeignLockAge::default();
             let times = (std::time::Instant::now(), std::time::SystemTime::now());
             held = Some(lock::MailboxLock::try_acquire(
                 rig.root(),

@@ -84,13 +84,13 @@ fn a_cursor_finds_its_place_after_compaction() {
     let first = cursor.next(session.store.mailbox(&session.handle), &session.view);
     assert_eq!(first.map(|message| message.number), Some(150));
     session.expunge(&rig).expect("expunged");
-    let layout = session.store.mailbox(&session.handle).table.layout();
+    let layout = session.store.mailbox(&session.handle).records.layout();
     assert_eq!(
         session.store.updates(&session.view, true).expunged.len(),
         200
     );
     assert_ne!(
-        session.store.mailbox(&session.handle).table.layout(),
+        session.store.mailbox(&session.handle).records.layout(),
         layout,
         "compacted"
     );

@@ -1,4 +1,4 @@
-//! Hearing of what happens to a mailbox.
+//! WatchState of what happens to a mailbox.
 
 use std::fs;
 use std::time::Duration;
@@ -370,7 +370,7 @@ fn a_held_lock_is_waited_for_but_not_for_ever() {
         host: "elsewhere".into(),
     };
     let times = (std::time::Instant::now(), std::time::SystemTime::now());
-    let waiting = &mut lock::Waiting::default();
+    let waiting = &mut lock::ForeignLockAge::default();
     let held = lock::MailboxLock::try_acquire(rig.root(), &owner, waiting, times).expect("ok");
     let mut store = rig.store();
     let handle = store
@@ -418,7 +418,7 @@ fn sessions_share_a_pass_and_its_lock_ends_with_them() {
     drop(two);
     assert!(!rig.root().join("dovecot-uidlist.lock").exists());
     rig.sync(&mut store, &handle).expect("synced");
-    assert_eq!(store.mailbox(&handle).table.live(), 1);
+    assert_eq!(store.mailbox(&handle).records.message_count(), 1);
 }
 
 #[test]
@@ -448,7 +448,10 @@ fn a_file_that_goes_before_it_is_numbered_is_no_message() {
             step
         })
         .expect("synced");
-        assert_eq!((goes, store.mailbox(&handle).table.live()), (None, left));
+        assert_eq!(
+            (goes, store.mailbox(&handle).records.message_count()),
+            (None, left)
+        );
         assert_eq!(rig.listed(".").len(), left);
     }
 }

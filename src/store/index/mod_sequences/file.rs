@@ -19,7 +19,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::vanished::Vanished;
-use crate::store::maildir::atomic_replace::{Replacement, Taken};
+use crate::store::maildir::atomic_replace::{AtomicReplace, IfTaken};
 use crate::store::maildir::files;
 use crate::types::{Flags, KeywordSet, NumberSet};
 
@@ -47,7 +47,7 @@ pub(in crate::store) struct Snapshot {
 pub(super) struct Run {
     pub(super) first: u32,
     pub(super) last: u32,
-    pub(super) modseq: u64,
+    pub(super) mod_sequence: u64,
     pub(super) flags: Flags,
     pub(super) keywords: KeywordSet,
 }
@@ -58,8 +58,8 @@ impl Snapshot {
         match self.runs.last_mut() {
             Some(run)
                 if run.last.checked_add(1) == Some(message.first)
-                    && (run.modseq, run.flags, run.keywords)
-                        == (message.modseq, message.flags, message.keywords) =>
+                    && (run.mod_sequence, run.flags, run.keywords)
+                        == (message.mod_sequence, message.flags, message.keywords) =>
             {
                 run.last = message.last;
             }
@@ -68,12 +68,12 @@ impl Snapshot {
     }
 
     /// The mod-sequence of a message, if it has the flags now that it had then.
-    pub(super) fn modseq(&self, uid: u32, flags: Flags, keywords: KeywordSet) -> Option<u64> {
+    pub(super) fn mod_sequence(&self, uid: u32, flags: Flags, keywords: KeywordSet) -> Option<u64> {
         let run = self
             .runs
             .get(self.runs.partition_point(|run| run.last < uid))?;
         let holds = run.first <= uid && (run.flags, run.keywords) == (flags, keywords);
-        holds.then_some(run.modseq)
+        holds.then_some(run.mod_sequence)
     }
 
     /// The messages that were there.
@@ -102,7 +102,7 @@ impl Snapshot {
 
     /// Puts it into the file.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
-        let mut file = Replacement::create(dir, TEMPORARY, FILE, Taken::Overwrite)?;
+        let mut file = AtomicReplace::create(dir, TEMPORARY, FILE, IfTaken::Overwrite)?;
         let inode = std::fs::symlink_metadata(dir.join(TEMPORARY))?.ino();
         file.write_all(&self.encode(inode))?;
         file.commit(|_| Ok(())).map(|_| ())
@@ -130,7 +130,7 @@ impl Snapshot {
         for run in &self.runs {
             write_number(out, (run.first - before).into());
             write_number(out, (run.last - run.first).into());
-            write_number(out, self.highest - run.modseq);
+            write_number(out, self.highest - run.mod_sequence);
             write_number(out, run.flags.bits().into());
             write_number(out, run.keywords.0.into());
             before = run.last;
@@ -166,7 +166,7 @@ impl Snapshot {
             snapshot.runs.push(Run {
                 first,
                 last,
-                modseq: snapshot.highest.checked_sub(numbers.next()?)?,
+                mod_sequence: snapshot.highest.checked_sub(numbers.next()?)?,
                 flags: Flags::from_bits(u8::try_from(numbers.next()?).ok()?),
                 keywords: KeywordSet(numbers.next_u32()?),
             });
@@ -217,11 +217,11 @@ impl Numbers<'_> {
 mod tests {
     use super::*;
 
-    fn run(first: u32, last: u32, modseq: u64, flags: Flags) -> Run {
+    fn run(first: u32, last: u32, mod_sequence: u64, flags: Flags) -> Run {
         Run {
             first,
             last,
-            modseq,
+            mod_sequence,
             flags,
             keywords: KeywordSet(5),
         }
@@ -287,13 +287,16 @@ mod tests {
     #[test]
     fn a_mod_sequence_holds_for_the_same_flags_only() {
         let snapshot = snapshot();
-        let modseq = |uid, flags| snapshot.modseq(uid, flags, KeywordSet(5));
-        assert_eq!(modseq(2, Flags::SEEN), Some(7));
-        assert_eq!(modseq(2, Flags::NONE), None);
-        assert_eq!(modseq(3, Flags::SEEN), None, "there was none");
-        assert_eq!(modseq(6, Flags::NONE), Some(8));
-        assert_eq!(modseq(7, Flags::NONE), None);
-        assert_eq!(snapshot.modseq(6, Flags::NONE, KeywordSet::NONE), None);
+        let mod_sequence = |uid, flags| snapshot.mod_sequence(uid, flags, KeywordSet(5));
+        assert_eq!(mod_sequence(2, Flags::SEEN), Some(7));
+        assert_eq!(mod_sequence(2, Flags::NONE), None);
+        assert_eq!(mod_sequence(3, Flags::SEEN), None, "there was none");
+        assert_eq!(mod_sequence(6, Flags::NONE), Some(8));
+        assert_eq!(mod_sequence(7, Flags::NONE), None);
+        assert_eq!(
+            snapshot.mod_sequence(6, Flags::NONE, KeywordSet::NONE),
+            None
+        );
         assert_eq!(snapshot.uids().ranges(), [(1, 2), (4, 6)]);
     }
 

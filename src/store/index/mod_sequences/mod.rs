@@ -73,68 +73,69 @@ impl ModSequences {
 
     /// What the file says of a message; only while the mailbox is being loaded.
     pub(crate) fn carried(&self, uid: u32, flags: Flags, keywords: KeywordSet) -> Option<u64> {
-        self.carried.as_ref()?.modseq(uid, flags, keywords)
+        self.carried.as_ref()?.mod_sequence(uid, flags, keywords)
     }
 }
 
 impl Mailbox {
     /// Before its directories are read for the first time: what comes to light after that must
     /// count as changed.
-    pub(crate) fn read_modseqs(&mut self) {
-        self.modseqs.carried = Snapshot::read(self.dir()).map(Box::new);
+    pub(crate) fn read_mod_sequences(&mut self) {
+        self.mod_sequences.carried = Snapshot::read(self.dir()).map(Box::new);
     }
 
     /// Before its messages are published for the first time, when its UIDVALIDITY is known.
-    pub(crate) fn begin_modseqs(&mut self) {
+    pub(crate) fn begin_mod_sequences(&mut self) {
         let validity = self.uid_validity().get();
-        self.modseqs
+        self.mod_sequences
             .carried
             .take_if(|carried| carried.validity != validity);
-        if let Some(carried) = &self.modseqs.carried {
+        if let Some(carried) = &self.mod_sequences.carried {
             let highest = carried.highest;
-            self.raise_change(highest);
+            self.raise_mod_sequence(highest);
         }
     }
 
     /// After its messages were published for the first time: what was carried over has served.
-    pub(crate) fn end_modseqs(&mut self) {
-        let Some(carried) = self.modseqs.carried.take() else {
-            let change = self.bump();
-            self.modseqs.vanished = Vanished::since(change);
+    pub(crate) fn end_mod_sequences(&mut self) {
+        let Some(carried) = self.mod_sequences.carried.take() else {
+            let change = self.next_mod_sequence();
+            self.mod_sequences.vanished = Vanished::since(change);
             return;
         };
-        self.modseqs.wanted.set(true);
+        self.mod_sequences.wanted.set(true);
         let known = carried.uids();
         let since = NumberSet::range(carried.uid_next, self.uid_next() - 1);
         let gone = known
             .with(&since)
-            .without(&self.uids_counted(self.change()));
+            .without(&self.uids_counted(self.highest_mod_sequence()));
         let highest = carried.highest;
-        self.modseqs.vanished = carried.vanished;
+        self.mod_sequences.vanished = carried.vanished;
         if gone.len() > REMEMBERED as u64 {
-            let change = self.bump();
-            self.modseqs.vanished = Vanished::since(change);
+            let change = self.next_mod_sequence();
+            self.mod_sequences.vanished = Vanished::since(change);
         } else if !gone.is_empty() {
-            let change = self.bump();
+            let change = self.next_mod_sequence();
             gone.iter()
-                .for_each(|uid| self.modseqs.vanished.push(change, uid));
+                .for_each(|uid| self.mod_sequences.vanished.push(change, uid));
         }
-        self.modseqs.saved = Some(highest);
+        self.mod_sequences.saved = Some(highest);
     }
 
     /// The UIDs of all messages that are there, told to anybody or not, and of those that somebody
     /// counts who knows of all deaths up to `told`.
-    fn uids_counted(&self, told: u64) -> NumberSet {
-        let counted = (0..self.table.len()).filter(|&index| self.table.counts(index, told));
-        let records = counted.map(|index| self.table.record(index));
-        let numbered = records.filter(|record| !record.is_stranger());
+    fn uids_counted(&self, announced: u64) -> NumberSet {
+        let counted =
+            (0..self.records.len()).filter(|&index| self.records.counts(index, announced));
+        let records = counted.map(|index| self.records.record(index));
+        let numbered = records.filter(|record| !record.is_unassigned());
         numbered.map(|record| (record.uid, record.uid)).collect()
     }
 
     /// Flags have changed: what the file says is no longer to be believed, not even if they change
     /// back. Another process may have written one meanwhile, so it is always tried.
-    pub(crate) fn disown_saved_modseqs(&mut self) {
-        self.modseqs.saved = None;
+    pub(crate) fn discard_saved_mod_sequences(&mut self) {
+        self.mod_sequences.saved = None;
         if !self.is_writable() {
             return;
         }
@@ -147,12 +148,12 @@ impl Mailbox {
 
     /// Writes the file, if it is worth it and the lock is to be had at once: without it clients
     /// have a little more to compare.
-    pub(crate) fn save_modseqs(&mut self, owner: &Owner) {
-        let is_wanted = self.modseqs.wanted.get();
-        let is_known = self.disk.loaded && !self.is_void() && !self.has_no_validity();
-        let is_saved = self.modseqs.saved == Some(self.change());
+    pub(crate) fn save_mod_sequences(&mut self, owner: &Owner) {
+        let is_wanted = self.mod_sequences.wanted.get();
+        let is_known = self.sync_state.loaded && !self.is_invalid() && !self.has_no_validity();
+        let is_saved = self.mod_sequences.saved == Some(self.highest_mod_sequence());
         let Some(times) = self
-            .modseqs
+            .mod_sequences
             .times
             .filter(|_| is_wanted && is_known && !is_saved)
         else {
@@ -162,16 +163,16 @@ impl Mailbox {
             return;
         }
         let dir = self.dir().to_path_buf();
-        match MailboxLock::try_acquire(&dir, owner, &mut self.waiting, times) {
-            Ok(Some(_lock)) => self.write_modseqs(&dir),
+        match MailboxLock::try_acquire(&dir, owner, &mut self.foreign_lock, times) {
+            Ok(Some(_lock)) => self.write_mod_sequences(&dir),
             Ok(None) => {}
             Err(error) => log::debug!("{}: mod-sequences not kept: {error}", dir.display()),
         }
     }
 
-    fn write_modseqs(&mut self, dir: &Path) {
+    fn write_mod_sequences(&mut self, dir: &Path) {
         match self.snapshot().write(dir) {
-            Ok(()) => self.modseqs.saved = Some(self.change()),
+            Ok(()) => self.mod_sequences.saved = Some(self.highest_mod_sequence()),
             Err(error) => {
                 log::warn!("{}: mod-sequences not kept: {error}", dir.display());
                 let _ = files::remove(&dir.join(FILE));
@@ -183,16 +184,16 @@ impl Mailbox {
         let mut snapshot = Snapshot {
             validity: self.uid_validity().get(),
             uid_next: self.uid_next(),
-            highest: self.change(),
-            vanished: self.modseqs.vanished.clone(),
+            highest: self.highest_mod_sequence(),
+            vanished: self.mod_sequences.vanished.clone(),
             runs: Vec::new(),
         };
-        let published = self.table.published().iter();
-        for record in published.filter(|record| !record.is_dead()) {
+        let published = self.records.published().iter();
+        for record in published.filter(|record| !record.is_expunged()) {
             snapshot.push(Run {
                 first: record.uid,
                 last: record.uid,
-                modseq: record.changed,
+                mod_sequence: record.mod_sequence,
                 flags: record.flags,
                 keywords: record.keywords,
             });
@@ -206,9 +207,9 @@ impl Store {
     /// last one.
     pub fn mod_sequence(&self, view: &View, message: &MessageRef) -> u64 {
         let mailbox = self.mailbox(view.handle());
-        mailbox.modseqs.wanted.set(true);
+        mailbox.mod_sequences.wanted.set(true);
         let index = mailbox.index_of(message);
-        index.map_or(1, |index| mailbox.table.record(index).changed)
+        index.map_or(1, |index| mailbox.records.record(index).mod_sequence)
     }
 
     /// The mod-sequence up to which a view was told of all changes: the mailbox's greatest one, or
@@ -216,20 +217,20 @@ impl Store {
     /// its connection now must hear of them when it comes back (RFC 7162 §3.2).
     pub fn announced_mod_sequence(&self, view: &View) -> u64 {
         let mailbox = self.mailbox(view.handle());
-        mailbox.modseqs.wanted.set(true);
+        mailbox.mod_sequences.wanted.set(true);
         let death = mailbox
-            .table
-            .first_death_after(view.buried(), view.last_uid());
-        let untold = [death, mailbox.first_untold_flags(view.state())];
+            .records
+            .first_expunge_after(view.expunges_announced(), view.last_uid());
+        let untold = [death, mailbox.first_unannounced_flags(view.state())];
         let first = untold.into_iter().flatten().min();
-        first.map_or_else(|| mailbox.change(), |change| change - 1)
+        first.map_or_else(|| mailbox.highest_mod_sequence(), |change| change - 1)
     }
 
     /// True if the view was not told of all expunges.
     pub fn has_pending_expunges(&self, view: &View) -> bool {
-        let table = &self.mailbox(view.handle()).table;
+        let table = &self.mailbox(view.handle()).records;
         table
-            .first_death_after(view.buried(), view.last_uid())
+            .first_expunge_after(view.expunges_announced(), view.last_uid())
             .is_some()
     }
 
@@ -237,20 +238,23 @@ impl Store {
     /// the view was told of it. If that is forgotten: all that are not there (RFC 7162 §3.2.6).
     pub fn vanished(&self, view: &View, after: u64, known: &NumberSet) -> NumberSet {
         let mailbox = self.mailbox(view.handle());
-        let history = mailbox.modseqs.vanished.between(after, view.buried());
+        let history = mailbox
+            .mod_sequences
+            .vanished
+            .between(after, view.expunges_announced());
         if let Some(vanished) = history {
             return vanished.intersection(known);
         }
         let assigned = NumberSet::range(1, mailbox.uid_next() - 1);
         known
             .intersection(&assigned)
-            .without(&mailbox.uids_counted(view.buried()))
+            .without(&mailbox.uids_counted(view.expunges_announced()))
     }
 
     /// Writes down what is only in memory, before the end.
     fn save_all(&mut self) {
         for slot in self.slots.iter_mut().flatten() {
-            slot.mailbox.save_modseqs(&self.owner);
+            slot.mailbox.save_mod_sequences(&self.owner);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use super::Error;
+use super::UidListError;
 
 /// How much of the file is in memory at a time.
 const BUFFER: usize = 64 * 1024;
@@ -43,14 +43,14 @@ impl Lines {
     /// The next whole line; `None` if there is no further one yet.
     ///
     /// # Errors
-    /// [`Error::File`] if a line does not fit into the buffer.
-    pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
+    /// [`UidListError::File`] if a line does not fit into the buffer.
+    pub(super) fn next(&mut self) -> Result<Option<Line>, UidListError> {
         loop {
             if let Some(length) = memchr::memchr(b'\n', &self.buffer[self.ahead.clone()]) {
                 return Ok(Some(self.take(length)));
             }
             if self.ahead.len() == self.buffer.len() {
-                return Err(Error::File("a line has no end"));
+                return Err(UidListError::File("a line has no end"));
             }
             if self.fill()? == 0 {
                 return Ok(None);

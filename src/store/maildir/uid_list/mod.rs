@@ -13,8 +13,8 @@
 //! 2 G1700000001.X.host :1795392450.M59815P3494.vm
 //! ```
 //!
-//! The first line is the [`Header`], every other one a [`Record`]. Records are in strictly
-//! ascending order; each may carry keys (a capital letter and a value) before the colon. Version 1,
+//! The first line is the [`UidListHeader`], every other one a [`UidListRecord`]. Records are in strictly
+//! ascending order; each may carry keys (a capital letter and a value) before the colon. UidListVersion 1,
 //! `1 <validity> <next>` and then `<uid> <base>`, is what Courier writes in a file of another name
 //! and what Dovecot 1.0 wrote; it is read, never written.
 //!
@@ -22,28 +22,28 @@
 //!
 //! *It is read without a lock* while another program appends to it or puts a new one in its place.
 //! So a last line without its line feed is not there yet, and a reader that continues
-//! ([`Reader::resume`]) has to make sure that it looks at the same file.
+//! ([`UidListReader::resume`]) has to make sure that it looks at the same file.
 //!
 //! *The header is older than the records.* Appending leaves it alone, so its `N` is a floor: the
-//! next number is the greater of `N` and the last record's plus one ([`Reader::next_uid`]).
+//! next number is the greater of `N` and the last record's plus one ([`UidListReader::next_uid`]).
 //!
 //! *Records outlive their messages.* Expunging a message leaves its record until the next rewrite.
 //! That is what keeps the number from being used again, and it is harmless as long as the name does
-//! not come back; [`Reader`] shows every record, and whoever has seen the directory knows which are
+//! not come back; [`UidListReader`] shows every record, and whoever has seen the directory knows which are
 //! alive.
 //!
 //! *Damage must cost as little as possible.* Dovecot throws the whole list away for one bad line,
 //! and all later messages get new numbers. Here a line that holds no record is passed over
-//! ([`Error::Line`]): only the message it was about gets a new number, and as nobody knows which
+//! ([`UidListError::Line`]): only the message it was about gets a new number, and as nobody knows which
 //! number it had, one is skipped for every such line. Only if the header is no header, or if a line
-//! has no end ([`Error::File`]), nothing is known about the numbers in use any more, and the
+//! has no end ([`UidListError::File`]), nothing is known about the numbers in use any more, and the
 //! mailbox needs a new UIDVALIDITY. Either way the file is rewritten before Dovecot sees it:
-//! [`Reader::needs_rewrite`].
+//! [`UidListReader::needs_rewrite`].
 //!
 //! # Changing it
 //!
 //! Both ways need the lock ([`super::lock::MailboxLock`]), held since before the file was last
-//! read. [`append`] adds lines with one write behind a whole last line; [`Rewrite`] makes a new
+//! read. [`append`] adds lines with one write behind a whole last line; [`UidListRewrite`] makes a new
 //! file.
 
 mod lines;
@@ -56,8 +56,8 @@ use std::io;
 
 use crate::types::{Uid, UidValidity};
 
-pub(crate) use reader::{Position, Reader};
-pub(crate) use writer::{Appended, Rewrite, append};
+pub(crate) use reader::{UidListPosition, UidListReader};
+pub(crate) use writer::{UidListAppend, UidListRewrite, append};
 
 use super::filename;
 
@@ -70,11 +70,11 @@ pub(crate) const MAX_LINE: usize = 4096;
 
 /// The first line: what holds for the whole mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct UidListHeader {
     /// `V`: the value that says which numbering this is.
     pub validity: UidValidity,
     /// `N`: no number from here on has been used up to when the header was written; see
-    /// [`Reader::next_uid`] for what holds now.
+    /// [`UidListReader::next_uid`] for what holds now.
     pub next: u32,
     /// `G`: the mailbox's own identifier; `None` if the file has none, or none that can be read.
     pub guid: Option<Guid>,
@@ -88,7 +88,7 @@ pub(crate) struct Guid(pub [u8; 16]);
 
 /// One line: the number of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record<'a> {
+pub(crate) struct UidListRecord<'a> {
     /// The number.
     pub uid: Uid,
     /// The keys, each with the space before it, as they were found; empty for most.
@@ -99,7 +99,7 @@ pub(crate) struct Record<'a> {
 
 /// Why a list could not be read as it is.
 #[derive(Debug)]
-pub(crate) enum Error {
+pub(crate) enum UidListError {
     /// Reading failed.
     Io(io::Error),
     /// This line (counted from where reading began, the header being line 1 of a whole file) holds
@@ -115,7 +115,7 @@ pub(crate) enum Error {
     File(&'static str),
 }
 
-impl Header {
+impl UidListHeader {
     /// Of a new mailbox.
     pub(crate) fn new(validity: UidValidity, guid: Guid) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Header {
     }
 }
 
-impl<'a> Record<'a> {
+impl<'a> UidListRecord<'a> {
     /// A record without keys.
     pub(crate) fn new(uid: Uid, base: &'a [u8]) -> Self {
         Self {
@@ -188,7 +188,7 @@ impl fmt::Debug for Guid {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for UidListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
@@ -198,7 +198,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
+impl std::error::Error for UidListError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
@@ -207,7 +207,7 @@ impl std::error::Error for Error {
     }
 }
 
-impl From<io::Error> for Error {
+impl From<io::Error> for UidListError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }

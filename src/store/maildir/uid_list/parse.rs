@@ -2,12 +2,12 @@
 
 use crate::types::{Uid, UidValidity};
 
-use super::{Guid, Header, MAX_LINE, Record};
+use super::{Guid, MAX_LINE, UidListHeader, UidListRecord};
 use crate::store::maildir::filename::number;
 
 /// Which of the two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
+pub(super) enum UidListVersion {
     /// Courier's, and Dovecot's before 1.1.
     One,
     /// Dovecot's.
@@ -20,22 +20,22 @@ pub(super) type Fault = &'static str;
 /// ```text
 /// header = "3" 1*(SP field) / "1" SP validity SP next
 /// ```
-pub(super) fn header(line: &[u8]) -> Result<(Version, Header), Fault> {
+pub(super) fn header(line: &[u8]) -> Result<(UidListVersion, UidListHeader), Fault> {
     match line {
-        [b'3', b' ', fields @ ..] => Ok((Version::Three, header_3(fields)?)),
-        [b'1', b' ', fields @ ..] => Ok((Version::One, header_1(fields)?)),
+        [b'3', b' ', fields @ ..] => Ok((UidListVersion::Three, header_3(fields)?)),
+        [b'1', b' ', fields @ ..] => Ok((UidListVersion::One, header_1(fields)?)),
         _ => Err("the version of the list is unknown"),
     }
 }
 
-fn header_1(fields: &[u8]) -> Result<Header, Fault> {
+fn header_1(fields: &[u8]) -> Result<UidListHeader, Fault> {
     let mut fields = fields.split(|&b| b == b' ');
     let mut next_number = || fields.next().and_then(number);
     let validity = next_number()
         .and_then(UidValidity::new)
         .ok_or(NO_VALIDITY)?;
     let next = next_number().filter(|&n| n > 0).ok_or(NO_NEXT)?;
-    Ok(Header {
+    Ok(UidListHeader {
         validity,
         next,
         guid: None,
@@ -47,7 +47,7 @@ fn header_1(fields: &[u8]) -> Result<Header, Fault> {
 /// field = "V" validity / "N" next / "G" 32HEXDIG / key value
 /// ```
 /// A `G` that is not as it should be is left out, because nothing hangs on it but itself.
-fn header_3(fields: &[u8]) -> Result<Header, Fault> {
+fn header_3(fields: &[u8]) -> Result<UidListHeader, Fault> {
     let (mut uid_validity, mut next, mut guid, mut rest) = (None, None, None, Vec::new());
     for field in fields.split(|&b| b == b' ') {
         match field {
@@ -61,7 +61,7 @@ fn header_3(fields: &[u8]) -> Result<Header, Fault> {
             }
         }
     }
-    Ok(Header {
+    Ok(UidListHeader {
         validity: uid_validity.ok_or(NO_VALIDITY)?,
         next: next.ok_or(NO_NEXT)?,
         guid,
@@ -76,7 +76,7 @@ const NO_NEXT: Fault = "the header has no next number";
 /// record = uid *(SP key) SP ":" name      ; version 3
 /// record = uid SP name                    ; version 1
 /// ```
-pub(super) fn record(line: &[u8], version: Version) -> Result<Record<'_>, Fault> {
+pub(super) fn record(line: &[u8], version: UidListVersion) -> Result<UidListRecord<'_>, Fault> {
     if line.len() > MAX_LINE {
         return Err("the line is too long");
     }
@@ -84,8 +84,8 @@ pub(super) fn record(line: &[u8], version: Version) -> Result<Record<'_>, Fault>
     let (uid, rest) = line.split_at(space);
     let uid = number(uid).and_then(Uid::new).ok_or("there is no number")?;
     let (keys, name) = match version {
-        Version::One => (&[][..], &rest[1..]),
-        Version::Three => {
+        UidListVersion::One => (&[][..], &rest[1..]),
+        UidListVersion::Three => {
             let name = memchr::memmem::find(rest, b" :").ok_or("there is no name")?;
             (&rest[..name], &rest[name + 2..])
         }
@@ -94,7 +94,7 @@ pub(super) fn record(line: &[u8], version: Version) -> Result<Record<'_>, Fault>
     if name.is_empty() || name[0] == b':' || memchr::memchr2(b'/', b'\r', name).is_some() {
         return Err("the name is no name of a file");
     }
-    Ok(Record { uid, keys, name })
+    Ok(UidListRecord { uid, keys, name })
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
     fn header_as_dovecot_writes_it() {
         let line = format!("3 V1795392071 N1 G{GUID}");
         let (version, header) = header(line.as_bytes()).expect("a header");
-        assert_eq!(version, Version::Three);
+        assert_eq!(version, UidListVersion::Three);
         assert_eq!((header.validity.get(), header.next), (1_795_392_071, 1));
         assert_eq!(header.guid.expect("a guid").to_string(), GUID);
         assert!(header.rest.is_empty());
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn header_of_courier() {
         let (version, header) = header(b"1 795392309 4").expect("a header");
-        assert_eq!(version, Version::One);
+        assert_eq!(version, UidListVersion::One);
         assert_eq!((header.validity.get(), header.next), (795_392_309, 4));
     }
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn records() {
-        let three = |line: &'static [u8]| record(line, Version::Three);
+        let three = |line: &'static [u8]| record(line, UidListVersion::Three);
         let plain = three(b"13 :1700000020.Y.host,S=5").expect("a record");
         assert_eq!((plain.uid.get(), plain.keys), (13, &b""[..]));
         assert_eq!(plain.name, b"1700000020.Y.host,S=5");
@@ -167,7 +167,7 @@ mod tests {
         let merged = three(b"13 :17000013 :1700000020.Y.host").expect("two torn lines");
         assert_eq!(merged.base(), b"17000013 ");
 
-        let one = record(b"1 1700000000.A.host", Version::One).expect("a record");
+        let one = record(b"1 1700000000.A.host", UidListVersion::One).expect("a record");
         assert_eq!((one.uid.get(), one.name), (1, &b"1700000000.A.host"[..]));
     }
 
@@ -189,9 +189,12 @@ mod tests {
             "1:a",
             " 1 :a",
         ] {
-            assert!(record(bad.as_bytes(), Version::Three).is_err(), "{bad:?}");
+            assert!(
+                record(bad.as_bytes(), UidListVersion::Three).is_err(),
+                "{bad:?}"
+            );
         }
         let long = format!("1 :{}", "x".repeat(MAX_LINE));
-        assert!(record(long.as_bytes(), Version::Three).is_err());
+        assert!(record(long.as_bytes(), UidListVersion::Three).is_err());
     }
 }

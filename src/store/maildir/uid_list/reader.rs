@@ -5,19 +5,19 @@ use std::path::Path;
 
 use super::lines::{Line, Lines};
 use super::parse;
-use super::parse::{Fault, Version};
-use super::{Error, FILE, Header, Record};
-use crate::store::maildir::file_stamp::Stamp;
+use super::parse::{Fault, UidListVersion};
+use super::{FILE, UidListError, UidListHeader, UidListRecord};
+use crate::store::maildir::file_stamp::FileStamp;
 use crate::store::maildir::files;
 
 /// Shows the records of a list one after the other, without keeping any: at most 64 KiB of the file
 /// are in memory. It may be put aside between any two calls of [`Self::next`].
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct UidListReader {
     lines: Lines,
-    version: Version,
-    header: Header,
-    stamp: Stamp,
+    version: UidListVersion,
+    header: UidListHeader,
+    stamp: FileStamp,
     /// The greatest number seen, 0 before the first.
     last: u32,
     /// Where the line of that number starts.
@@ -30,31 +30,31 @@ pub(crate) struct Reader {
     is_flawed: bool,
 }
 
-/// Where a reader stopped, always right behind a whole line; what [`Reader::resume`] and
+/// Where a reader stopped, always right behind a whole line; what [`UidListReader::resume`] and
 /// [`super::append`] go on from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(super) stamp: Stamp,
-    pub(super) header: Header,
+pub(crate) struct UidListPosition {
+    pub(super) stamp: FileStamp,
+    pub(super) header: UidListHeader,
     pub(super) offset: u64,
     pub(super) last: u32,
     pub(super) last_start: u64,
 }
 
-impl Position {
+impl UidListPosition {
     /// The stamp of the file when it was opened for reading, or after the lines were written. If
     /// the file still has it, there is nothing new to read.
-    pub(crate) fn stamp(&self) -> &Stamp {
+    pub(crate) fn stamp(&self) -> &FileStamp {
         &self.stamp
     }
 }
 
-impl Reader {
+impl UidListReader {
     /// Opens the list of the mailbox in `dir` and reads its header; `None` if there is no list.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::File`] if the header is damaged or of an unknown version.
-    pub(crate) fn open(dir: &Path) -> Result<Option<Self>, Error> {
+    /// [`UidListError::Io`], or [`UidListError::File`] if the header is damaged or of an unknown version.
+    pub(crate) fn open(dir: &Path) -> Result<Option<Self>, UidListError> {
         Self::open_file(&dir.join(FILE))
     }
 
@@ -62,7 +62,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub(crate) fn open_file(path: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn open_file(path: &Path) -> Result<Option<Self>, UidListError> {
         let file = files::open(path, OpenOptions::new().read(true))?;
         file.map(Self::new).transpose()
     }
@@ -72,21 +72,26 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub(crate) fn resume(dir: &Path, position: &Position) -> Result<Option<Self>, Error> {
+    pub(crate) fn resume(
+        dir: &Path,
+        position: &UidListPosition,
+    ) -> Result<Option<Self>, UidListError> {
         let Some(mut reader) = Self::open(dir)? else {
             return Ok(None);
         };
         Ok(reader.go_to(position)?.then_some(reader))
     }
 
-    fn new(file: File) -> Result<Self, Error> {
-        let stamp = Stamp::of(&file.metadata()?);
+    fn new(file: File) -> Result<Self, UidListError> {
+        let stamp = FileStamp::of(&file.metadata()?);
         let mut lines = Lines::new(file);
-        let line = lines.next()?.ok_or(Error::File("the header is missing"))?;
-        let (version, header) = parse::header(lines.text(&line)).map_err(Error::File)?;
+        let line = lines
+            .next()?
+            .ok_or(UidListError::File("the header is missing"))?;
+        let (version, header) = parse::header(lines.text(&line)).map_err(UidListError::File)?;
         Ok(Self {
             last_start: lines.offset(),
-            is_flawed: version != Version::Three || header.guid.is_none(),
+            is_flawed: version != UidListVersion::Three || header.guid.is_none(),
             lines,
             version,
             header,
@@ -99,7 +104,7 @@ impl Reader {
 
     /// An inode number alone proves little: a new file may be given the number of the one that was
     /// just replaced. So the header and the last record must be where they were, too.
-    fn go_to(&mut self, position: &Position) -> Result<bool, Error> {
+    fn go_to(&mut self, position: &UidListPosition) -> Result<bool, UidListError> {
         let is_same = self.stamp.is_same_file(&position.stamp)
             && self.stamp.size() >= position.offset
             && self.header == position.header;
@@ -113,7 +118,7 @@ impl Reader {
         Ok(position.last == 0 || self.finds_again(position.last)?)
     }
 
-    fn finds_again(&mut self, last: u32) -> Result<bool, Error> {
+    fn finds_again(&mut self, last: u32) -> Result<bool, UidListError> {
         let Some(line) = self.lines.next()? else {
             return Ok(false);
         };
@@ -124,9 +129,9 @@ impl Reader {
     /// The next record; `None` behind the last whole line.
     ///
     /// # Errors
-    /// After [`Error::Line`] go on; after any other stop.
+    /// After [`UidListError::Line`] go on; after any other stop.
     #[allow(clippy::should_implement_trait)] // It lends what it returns, which no `Iterator` can.
-    pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<UidListRecord<'_>>, UidListError> {
         while let Some(line) = self.lines.next()? {
             match self.judge(&line) {
                 Ok(true) => {
@@ -150,7 +155,7 @@ impl Reader {
         if uid <= self.last {
             return Err("the numbers are not in order");
         }
-        if self.version == Version::One && uid >= self.header.next {
+        if self.version == UidListVersion::One && uid >= self.header.next {
             return Err("the number is beyond the next one");
         }
         self.is_flawed |= has_flaw;
@@ -160,15 +165,15 @@ impl Reader {
         Ok(true)
     }
 
-    fn pass_over(&mut self, fault: Fault) -> Error {
+    fn pass_over(&mut self, fault: Fault) -> UidListError {
         self.is_flawed = true;
         self.lost = self.lost.saturating_add(1);
         let number = self.lines.number();
-        Error::Line { number, fault }
+        UidListError::Line { number, fault }
     }
 
     /// The first line.
-    pub(crate) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &UidListHeader {
         &self.header
     }
 
@@ -187,8 +192,8 @@ impl Reader {
     }
 
     /// Where it stands.
-    pub(crate) fn position(&self) -> Position {
-        Position {
+    pub(crate) fn position(&self) -> UidListPosition {
+        UidListPosition {
             stamp: self.stamp,
             header: self.header.clone(),
             offset: self.lines.offset(),

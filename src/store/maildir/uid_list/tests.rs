@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use super::*;
-use crate::store::maildir::file_stamp::Stamp;
+use crate::store::maildir::file_stamp::FileStamp;
 
 const GUID: &str = "a8e4143b4782036b5f32000083ecc375";
 
@@ -45,29 +45,31 @@ impl Rig {
             .expect("added");
     }
 
-    fn open(&self) -> Reader {
-        Reader::open(self.dir()).expect("readable").expect("a list")
+    fn open(&self) -> UidListReader {
+        UidListReader::open(self.dir())
+            .expect("readable")
+            .expect("a list")
     }
 
     /// Reads to the end, faults left out but counted.
-    fn read(&self) -> (Read, usize, Reader) {
+    fn read(&self) -> (Read, usize, UidListReader) {
         rest(self.open())
     }
 }
 
-fn rest(mut reader: Reader) -> (Read, usize, Reader) {
+fn rest(mut reader: UidListReader) -> (Read, usize, UidListReader) {
     let (mut records, mut faults) = (Vec::new(), 0);
     loop {
         match reader.next() {
             Ok(Some(record)) => records.push(show(&record)),
             Ok(None) => return (records, faults, reader),
-            Err(Error::Line { .. }) => faults += 1,
+            Err(UidListError::Line { .. }) => faults += 1,
             Err(error) => panic!("{error}"),
         }
     }
 }
 
-fn show(record: &Record<'_>) -> (u32, String, String) {
+fn show(record: &UidListRecord<'_>) -> (u32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (record.uid.get(), text(record.keys), text(record.base()))
 }
@@ -76,8 +78,8 @@ fn uids(records: &Read) -> Vec<u32> {
     records.iter().map(|record| record.0).collect()
 }
 
-fn record(uid: u32, base: &[u8]) -> Record<'_> {
-    Record::new(Uid::new(uid).expect("a number"), base)
+fn record(uid: u32, base: &[u8]) -> UidListRecord<'_> {
+    UidListRecord::new(Uid::new(uid).expect("a number"), base)
 }
 
 #[test]
@@ -99,7 +101,7 @@ fn reads_what_dovecot_writes() {
 #[test]
 fn no_list_is_no_error() {
     let dir = tempfile::tempdir().expect("a directory");
-    assert!(Reader::open(dir.path()).expect("no error").is_none());
+    assert!(UidListReader::open(dir.path()).expect("no error").is_none());
 }
 
 #[test]
@@ -115,11 +117,11 @@ fn line_ends() {
 #[test]
 fn what_is_no_list() {
     for bad in ["", "3 V5 N9", "x\n", "2 V1 N1\n", "3 N9\n", "\n1 :a\n"] {
-        let opened = Reader::open(Rig::new(bad).dir());
-        assert!(matches!(opened, Err(Error::File(_))), "{bad:?}");
+        let opened = UidListReader::open(Rig::new(bad).dir());
+        assert!(matches!(opened, Err(UidListError::File(_))), "{bad:?}");
     }
     let endless = Rig::new([format!("3 V5 N9\n1 :{}", "x".repeat(100_000))].concat());
-    assert!(matches!(endless.open().next(), Err(Error::File(_))));
+    assert!(matches!(endless.open().next(), Err(UidListError::File(_))));
 }
 
 #[test]
@@ -157,7 +159,7 @@ fn goes_on_where_it_stopped() {
     let rig = Rig::new(DOVECOT);
     let position = rig.read().2.position();
     let resume = || {
-        Reader::resume(rig.dir(), &position)
+        UidListReader::resume(rig.dir(), &position)
             .expect("readable")
             .map(rest)
     };
@@ -187,7 +189,7 @@ fn stops_anywhere() {
         for _ in 0..stop {
             records.extend(reader.next().expect("readable").as_ref().map(show));
         }
-        let resumed = Reader::resume(rig.dir(), &reader.position()).expect("readable");
+        let resumed = UidListReader::resume(rig.dir(), &reader.position()).expect("readable");
         records.extend(rest(resumed.expect("the same list")).0);
         assert_eq!(records, whole);
     }
@@ -198,7 +200,7 @@ fn sees_that_it_is_another_list() {
     let rig = Rig::new(DOVECOT);
     let position = rig.read().2.position();
     let resumes = || {
-        Reader::resume(rig.dir(), &position)
+        UidListReader::resume(rig.dir(), &position)
             .expect("readable")
             .is_some()
     };
@@ -227,21 +229,21 @@ fn appends_and_goes_on_from_there() {
     for (uid, line) in [(5, "5 G1.old Xyz :5.h\n"), (9, "9 G1.old Xyz :9.h\n")] {
         let before = rig.text();
         let base = format!("{uid}.h");
-        let new = Record {
+        let new = UidListRecord {
             keys,
             ..record(uid, base.as_bytes())
         };
-        let Appended::Done(end) = append(rig.dir(), &position, [new]).expect("written") else {
+        let UidListAppend::Done(end) = append(rig.dir(), &position, [new]).expect("written") else {
             panic!("moved");
         };
         assert_eq!(rig.text(), before + line);
         position = end;
     }
     assert_eq!(
-        Stamp::at(&rig.dir().join(FILE)).expect("ok"),
+        FileStamp::at(&rig.dir().join(FILE)).expect("ok"),
         Some(*position.stamp())
     );
-    let resumed = Reader::resume(rig.dir(), &position)
+    let resumed = UidListReader::resume(rig.dir(), &position)
         .expect("readable")
         .expect("the list");
     let (records, _, reader) = rest(resumed);
@@ -256,7 +258,7 @@ fn appends_to_a_list_without_records() {
     let new = [record(1, b"a"), record(2, b"b:2,S")];
     assert!(matches!(
         append(rig.dir(), &position, new),
-        Ok(Appended::Done(_))
+        Ok(UidListAppend::Done(_))
     ));
     assert_eq!(rig.text(), format!("3 V5 N1 G{GUID}\n1 :a\n2 :b\n"));
 }
@@ -269,11 +271,11 @@ fn does_not_append_behind_what_it_has_not_read() {
     for more in ["5 :unseen\n", "6 :torn"] {
         rig.add(more);
         let before = rig.text();
-        assert_eq!(try_append(), Appended::Moved);
+        assert_eq!(try_append(), UidListAppend::Moved);
         assert_eq!(rig.text(), before);
     }
     fs::remove_file(rig.dir().join(FILE)).expect("removed");
-    assert_eq!(try_append(), Appended::Moved);
+    assert_eq!(try_append(), UidListAppend::Moved);
 }
 
 #[test]
@@ -299,7 +301,7 @@ fn rewrites_in_steps() {
     let mut header = rig.open().header().clone();
     header.next = 11;
     let mut old = rig.open();
-    let mut rewrite = Rewrite::begin(rig.dir(), &header).expect("begun");
+    let mut rewrite = UidListRewrite::begin(rig.dir(), &header).expect("begun");
     let mut steps = 1;
     while !rewrite
         .copy(&mut old, 2, |record| record.uid.get() != 2)
@@ -320,7 +322,7 @@ fn rewrites_in_steps() {
     assert_eq!(reader.position(), position);
     assert!(!reader.needs_rewrite());
     assert!(
-        Reader::resume(rig.dir(), &position)
+        UidListReader::resume(rig.dir(), &position)
             .expect("readable")
             .is_some()
     );
@@ -330,7 +332,7 @@ fn rewrites_in_steps() {
 fn a_rewrite_that_is_dropped_never_was() {
     let rig = Rig::new(DOVECOT);
     let header = rig.open().header().clone();
-    let mut rewrite = Rewrite::begin(rig.dir(), &header).expect("begun");
+    let mut rewrite = UidListRewrite::begin(rig.dir(), &header).expect("begun");
     rewrite.put(&record(1, b"x")).expect("put");
     drop(rewrite);
     assert_eq!(rig.text(), DOVECOT);
@@ -341,11 +343,11 @@ fn a_rewrite_that_is_dropped_never_was() {
 fn the_first_version_becomes_the_third() {
     let rig = Rig::new("1 795392309 4\n1 1700000000.A.host\n3 1700000001.B.host\n");
     let mut old = rig.open();
-    let header = Header {
+    let header = UidListHeader {
         next: 4,
         ..old.header().clone()
     };
-    let mut rewrite = Rewrite::begin(rig.dir(), &header).expect("begun");
+    let mut rewrite = UidListRewrite::begin(rig.dir(), &header).expect("begun");
     assert!(rewrite.copy(&mut old, 100, |_| true).expect("copied"));
     rewrite.commit().expect("committed");
     let text = rig.text();
@@ -360,8 +362,8 @@ fn many_records() {
     let rig = Rig::new("");
     fs::remove_file(rig.dir().join(FILE)).expect("removed");
     let validity = UidValidity::new(7).expect("a number");
-    let header = Header::new(validity, Guid::random().expect("random"));
-    let mut rewrite = Rewrite::begin(rig.dir(), &header).expect("begun");
+    let header = UidListHeader::new(validity, Guid::random().expect("random"));
+    let mut rewrite = UidListRewrite::begin(rig.dir(), &header).expect("begun");
     let base = |uid: u32| format!("17{uid:08}.M{}P1.host,S=1,W=2", uid * 7);
     for uid in 1..=20_000 {
         rewrite
@@ -375,7 +377,7 @@ fn many_records() {
         .map(|(uid, base)| record(uid, base.as_bytes()));
     assert!(matches!(
         append(rig.dir(), &position, new),
-        Ok(Appended::Done(_))
+        Ok(UidListAppend::Done(_))
     ));
     let (records, faults, reader) = rig.read();
     assert_eq!(
@@ -397,8 +399,8 @@ mod hostile {
             let rig = Rig::new(format!("3 V5 N1 G{GUID}\n{}\n", lines.join("\n")));
             let (records, _, reader) = rig.read();
             prop_assert!(records.windows(2).all(|pair| pair[0].0 < pair[1].0));
-            let header = Header { next: reader.next_uid(), ..reader.header().clone() };
-            let mut rewrite = Rewrite::begin(rig.dir(), &header).expect("begun");
+            let header = UidListHeader { next: reader.next_uid(), ..reader.header().clone() };
+            let mut rewrite = UidListRewrite::begin(rig.dir(), &header).expect("begun");
             prop_assert!(rewrite.copy(&mut rig.open(), 100, |_| true).expect("copied"));
             let position = rewrite.commit().expect("committed");
             let (again, faults, reader) = rig.read();

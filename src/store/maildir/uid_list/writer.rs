@@ -5,10 +5,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::reader::Position;
-use super::{Error, FILE, Guid, Header, Reader, Record};
-use crate::store::maildir::atomic_replace::{Replacement, Taken};
-use crate::store::maildir::file_stamp::Stamp;
+use super::reader::UidListPosition;
+use super::{FILE, Guid, UidListError, UidListHeader, UidListReader, UidListRecord};
+use crate::store::maildir::atomic_replace::{AtomicReplace, IfTaken};
+use crate::store::maildir::file_stamp::FileStamp;
 use crate::store::maildir::files;
 
 /// Name of the new file while it is being written; whoever holds the lock owns it.
@@ -16,15 +16,15 @@ const TEMPORARY: &str = "dovecot-uidlist.tmp";
 
 /// What became of an [`append`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Appended {
+pub(crate) enum UidListAppend {
     /// The lines are on disk, and this is where they end.
-    Done(Position),
+    Done(UidListPosition),
     /// The file is not as it was at that position, or does not end there: read on under the lock,
-    /// and if there is nothing more to read ([`Reader::needs_rewrite`]), rewrite.
+    /// and if there is nothing more to read ([`UidListReader::needs_rewrite`]), rewrite.
     Moved,
 }
 
-/// Adds records behind `position`, where a [`Reader`] has found the end of the list under the lock
+/// Adds records behind `position`, where a [`UidListReader`] has found the end of the list under the lock
 /// that is still held. One write, one flush. The numbers must ascend and be greater than all
 /// before.
 ///
@@ -34,11 +34,11 @@ pub(crate) enum Appended {
 /// lines are in the file, but each of them is whole: read on from `position`.
 pub(crate) fn append<'a>(
     dir: &Path,
-    position: &Position,
-    records: impl IntoIterator<Item = Record<'a>>,
-) -> io::Result<Appended> {
+    position: &UidListPosition,
+    records: impl IntoIterator<Item = UidListRecord<'a>>,
+) -> io::Result<UidListAppend> {
     let Some(mut file) = open_end(dir, position)? else {
-        return Ok(Appended::Moved);
+        return Ok(UidListAppend::Moved);
     };
     let mut end = position.clone();
     let mut lines = Vec::new();
@@ -51,15 +51,15 @@ pub(crate) fn append<'a>(
     write_whole_lines(&mut file, position.offset, &lines)?;
     file.sync_data()?;
     end.offset += lines.len() as u64;
-    end.stamp = Stamp::of(&file.metadata()?);
-    Ok(Appended::Done(end))
+    end.stamp = FileStamp::of(&file.metadata()?);
+    Ok(UidListAppend::Done(end))
 }
 
-fn open_end(dir: &Path, position: &Position) -> io::Result<Option<File>> {
+fn open_end(dir: &Path, position: &UidListPosition) -> io::Result<Option<File>> {
     let Some(mut file) = files::open(&dir.join(FILE), OpenOptions::new().write(true))? else {
         return Ok(None);
     };
-    let stamp = Stamp::of(&file.metadata()?);
+    let stamp = FileStamp::of(&file.metadata()?);
     if !stamp.is_same_file(&position.stamp) || stamp.size() != position.offset {
         return Ok(None);
     }
@@ -100,34 +100,34 @@ fn cut(file: &File, start: u64, written: &[u8], error: io::Error) -> io::Error {
 
 /// A new list on its way; dropped before [`Self::commit`], it leaves the old one as it is.
 #[derive(Debug)]
-pub(crate) struct Rewrite {
-    new: Replacement,
+pub(crate) struct UidListRewrite {
+    new: AtomicReplace,
     line: Vec<u8>,
-    header: Header,
+    header: UidListHeader,
     offset: u64,
     last: u32,
     last_start: u64,
 }
 
-impl Rewrite {
-    /// Starts a list with that header. Its `next` must be the true one ([`Reader::next_uid`], or
+impl UidListRewrite {
+    /// Starts a list with that header. Its `next` must be the true one ([`UidListReader::next_uid`], or
     /// more); if it has no GUID it gets one.
     ///
     /// # Errors
     /// Whatever creating or writing the file fails with.
-    pub(crate) fn begin(dir: &Path, header: &Header) -> io::Result<Self> {
+    pub(crate) fn begin(dir: &Path, header: &UidListHeader) -> io::Result<Self> {
         let mut header = header.clone();
         let guid = header.guid.map_or_else(Guid::random, Ok)?;
         header.guid = Some(guid);
         let mut rewrite = Self {
-            new: Replacement::create(dir, TEMPORARY, FILE, Taken::Overwrite)?,
+            new: AtomicReplace::create(dir, TEMPORARY, FILE, IfTaken::Overwrite)?,
             line: Vec::new(),
             header,
             offset: 0,
             last: 0,
             last_start: 0,
         };
-        let Header {
+        let UidListHeader {
             validity,
             next,
             rest,
@@ -146,7 +146,7 @@ impl Rewrite {
     /// # Errors
     /// Whatever writing fails with, or [`io::ErrorKind::InvalidInput`] if its number is not greater
     /// than the last one's.
-    pub(crate) fn put(&mut self, record: &Record<'_>) -> io::Result<()> {
+    pub(crate) fn put(&mut self, record: &UidListRecord<'_>) -> io::Result<()> {
         check_order(self.last, record)?;
         self.last = record.uid.get();
         self.last_start = self.offset;
@@ -161,15 +161,15 @@ impl Rewrite {
     /// Whatever reading or writing fails with.
     pub(crate) fn copy(
         &mut self,
-        old: &mut Reader,
+        old: &mut UidListReader,
         most: usize,
-        mut keep: impl FnMut(&Record<'_>) -> bool,
-    ) -> Result<bool, Error> {
+        mut keep: impl FnMut(&UidListRecord<'_>) -> bool,
+    ) -> Result<bool, UidListError> {
         for _ in 0..most {
             match old.next() {
                 Ok(None) => return Ok(true),
                 Ok(Some(record)) if keep(&record) => self.put(&record)?,
-                Ok(Some(_)) | Err(Error::Line { .. }) => {}
+                Ok(Some(_)) | Err(UidListError::Line { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -180,9 +180,9 @@ impl Rewrite {
     ///
     /// # Errors
     /// Whatever writing, flushing or renaming fails with; the old list is then still there.
-    pub(crate) fn commit(self) -> io::Result<Position> {
+    pub(crate) fn commit(self) -> io::Result<UidListPosition> {
         let stamp = self.new.commit(|_| Ok(()))?;
-        Ok(Position {
+        Ok(UidListPosition {
             stamp,
             header: self.header,
             offset: self.offset,
@@ -199,7 +199,7 @@ impl Rewrite {
     }
 }
 
-fn check_order(last: u32, record: &Record<'_>) -> io::Result<()> {
+fn check_order(last: u32, record: &UidListRecord<'_>) -> io::Result<()> {
     if record.uid.get() > last {
         return Ok(());
     }
@@ -208,7 +208,7 @@ fn check_order(last: u32, record: &Record<'_>) -> io::Result<()> {
 }
 
 /// `uid *(SP key) SP ":" base LF`; the base only, whatever the old file had behind it.
-fn write_record(record: &Record<'_>, out: &mut Vec<u8>) {
+fn write_record(record: &UidListRecord<'_>, out: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _ = write!(out, "{}", record.uid);
     for key in record.valid_keys() {

@@ -15,11 +15,11 @@ use crate::types::MailboxName;
 pub(crate) struct DeleteMailbox {
     account: Account,
     name: MailboxName,
-    stage: Stage,
+    stage: DeleteStage,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum DeleteStage {
     /// What somebody began to delete and did not finish goes first.
     Clear(Removal),
     Rename,
@@ -33,7 +33,7 @@ impl DeleteMailbox {
         Self {
             account,
             name,
-            stage: Stage::Clear(Removal::of(trash)),
+            stage: DeleteStage::Clear(Removal::of(trash)),
         }
     }
 
@@ -55,15 +55,15 @@ impl DeleteMailbox {
         let failed = StoreError::io("deleting the mailbox");
         loop {
             match &mut self.stage {
-                Stage::Clear(removal) => match ready!(removal.step(budget)) {
-                    Ok(()) => self.stage = Stage::Rename,
+                DeleteStage::Clear(removal) => match ready!(removal.step(budget)) {
+                    Ok(()) => self.stage = DeleteStage::Rename,
                     Err(error) => return Step::Done(Err(failed(error))),
                 },
-                Stage::Rename => match self.rename(store) {
-                    Ok(trash) => self.stage = Stage::Remove(Removal::of(trash)),
+                DeleteStage::Rename => match self.rename(store) {
+                    Ok(trash) => self.stage = DeleteStage::Remove(Removal::of(trash)),
                     Err(error) => return Step::Done(Err(error)),
                 },
-                Stage::Remove(removal) => {
+                DeleteStage::Remove(removal) => {
                     if let Err(error) = ready!(removal.step(budget)) {
                         // It is deleted all the same; the rest goes with the next one.
                         log::warn!("cannot remove a deleted mailbox: {error}");

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use maildir::{Maildir, MaildirError};
 
-use crate::store::maildir::file_stamp::Stamp;
+use crate::store::maildir::file_stamp::FileStamp;
 use crate::store::maildir::subscriptions;
 use crate::store::maildir::subscriptions::Subscriptions;
 use crate::store::maildir::{courier, layout};
@@ -114,7 +114,7 @@ impl Store {
     pub fn subscriptions(&self, account: &Account) -> Result<Vec<MailboxRef>, StoreError> {
         let failed = StoreError::io("reading the subscriptions");
         let file = account.root.join(subscriptions::FILE);
-        if Stamp::at(&file).map_err(&failed)?.is_none() {
+        if FileStamp::at(&file).map_err(&failed)?.is_none() {
             if let Some(names) = courier::subscribed(&account.root).map_err(&failed)? {
                 return Ok(names.into_iter().map(MailboxRef::Personal).collect());
             }
@@ -128,7 +128,7 @@ impl Store {
         if let Some(number) = self.by_dir.remove(dir) {
             self.touched.insert(number);
             if let Some(slot) = &mut self.slots[number] {
-                slot.mailbox.make_void();
+                slot.mailbox.invalidate();
             }
         }
     }

@@ -17,11 +17,11 @@ pub(crate) struct RenameMailbox {
     account: Account,
     from: MailboxName,
     to: MailboxName,
-    stage: Stage,
+    stage: RenameStage,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum RenameStage {
     Begin,
     /// The stages of INBOX.
     Sync(SyncMailbox, MailboxHandle),
@@ -35,7 +35,7 @@ impl RenameMailbox {
             account,
             from,
             to,
-            stage: Stage::Begin,
+            stage: RenameStage::Begin,
         }
     }
 
@@ -50,16 +50,16 @@ impl RenameMailbox {
     ) -> Step<Result<(), StoreError>> {
         loop {
             let next = match &mut self.stage {
-                Stage::Begin if self.from.is_inbox() => self.begin_inbox(store),
-                Stage::Begin => {
+                RenameStage::Begin if self.from.is_inbox() => self.begin_inbox(store),
+                RenameStage::Begin => {
                     budget.spend(2 * COST_SYSCALL);
                     return Step::Done(self.rename_tree(store));
                 }
-                Stage::Sync(sync, to) => {
+                RenameStage::Sync(sync, to) => {
                     let to = to.clone();
                     ready!(sync.step(store, budget)).and_then(|()| self.move_inbox(store, to))
                 }
-                Stage::Move(moving) => {
+                RenameStage::Move(moving) => {
                     return Step::Done(ready!(moving.step(store, budget)).result);
                 }
             };
@@ -70,21 +70,23 @@ impl RenameMailbox {
         }
     }
 
-    fn begin_inbox(&self, store: &mut Store) -> Result<Stage, StoreError> {
+    fn begin_inbox(&self, store: &mut Store) -> Result<RenameStage, StoreError> {
         store.create(&self.account, &self.to)?;
         let to = store.open(&self.account, &MailboxRef::Personal(self.to.clone()))?;
         let inbox = self.inbox(store)?;
-        Ok(Stage::Sync(SyncMailbox::new(inbox), to))
+        Ok(RenameStage::Sync(SyncMailbox::new(inbox), to))
     }
 
     fn inbox(&self, store: &mut Store) -> Result<MailboxHandle, StoreError> {
         store.open(&self.account, &MailboxRef::Personal(MailboxName::inbox()))
     }
 
-    fn move_inbox(&self, store: &mut Store, to: MailboxHandle) -> Result<Stage, StoreError> {
+    fn move_inbox(&self, store: &mut Store, to: MailboxHandle) -> Result<RenameStage, StoreError> {
         let inbox = self.inbox(store)?;
         let all = living_uids(store, &inbox);
-        Ok(Stage::Move(Box::new(MoveMessages::of(inbox, all, to))))
+        Ok(RenameStage::Move(Box::new(MoveMessages::of(
+            inbox, all, to,
+        ))))
     }
 
     fn rename_tree(&self, store: &mut Store) -> Result<(), StoreError> {
@@ -141,9 +143,9 @@ impl RenameMailbox {
 }
 
 fn living_uids(store: &Store, handle: &MailboxHandle) -> NumberSet {
-    let records = store.mailbox(handle).table.published().iter();
+    let records = store.mailbox(handle).records.published().iter();
     records
-        .filter(|record| !record.is_dead())
+        .filter(|record| !record.is_expunged())
         .map(|record| (record.uid, record.uid))
         .collect()
 }

@@ -2,9 +2,9 @@
 
 use crate::budget::{Budget, COST_SYNC, Step, Why};
 use crate::store::maildir::courier;
-use crate::store::maildir::lock::Retry;
+use crate::store::maildir::lock::LockRetry;
 use crate::store::maildir::subscriptions;
-use crate::store::maildir::subscriptions::Edited;
+use crate::store::maildir::subscriptions::SubscriptionsEdit;
 use crate::store::{Account, Store, StoreError};
 use crate::types::MailboxRef;
 
@@ -14,7 +14,7 @@ pub(crate) struct SubscribeMailbox {
     account: Account,
     name: MailboxRef,
     on: bool,
-    retry: Option<Retry>,
+    retry: Option<LockRetry>,
 }
 
 impl SubscribeMailbox {
@@ -45,14 +45,14 @@ impl SubscribeMailbox {
         let imported =
             super::create_root(root).and_then(|()| courier::import_subscriptions(root, wall));
         let edited = imported.and_then(|imported| match imported {
-            Edited::Busy => Ok(Edited::Busy),
+            SubscriptionsEdit::Busy => Ok(SubscriptionsEdit::Busy),
             _ => subscriptions::edit(root, wall, |all| all.set(&self.name, self.on)),
         });
         budget.spend(COST_SYNC);
         match edited {
-            Ok(Edited::Busy) => {
+            Ok(SubscriptionsEdit::Busy) => {
                 let now = budget.now();
-                let retry = self.retry.get_or_insert_with(|| Retry::new(now));
+                let retry = self.retry.get_or_insert_with(|| LockRetry::new(now));
                 match retry.next(now) {
                     Some(at) => Step::Yield(Why::Until(at)),
                     None => Step::Done(Err(StoreError::InUse)),
