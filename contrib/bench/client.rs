@@ -1,10 +1,10 @@
-//! A client that is good enough to measure with: it sends a command and reads up to the tagged response.
+//! A client for measurements: it sends a command and reads up to the tagged response.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Whoever does not answer for this long is broken.
+/// A server that does not answer for this long is broken.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Client {
@@ -38,7 +38,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Connects, speaks IMAP4rev1, logs in, selects INBOX and waits for changes (RFC 2177).
+    /// Connects, climbs to IMAP4rev1, logs in, selects INBOX and waits for changes (RFC 2177).
     pub(crate) fn idler(address: SocketAddr, user: &str) -> io::Result<Self> {
         let mut client = Self::connect(address)?;
         client.ask("CAPABILITY")?;
@@ -49,13 +49,13 @@ impl Client {
         Ok(client)
     }
 
-    /// Sends a command whose answer nobody reads.
+    /// Sends a command without reading the response.
     pub(crate) fn send(&mut self, command: &str) -> io::Result<()> {
         self.tag += 1;
         write!(self.stream.get_mut(), "b{} {command}\r\n", self.tag)
     }
 
-    /// Sends a command and reads its answer; the command must succeed. Returns how long it took.
+    /// Sends a command that must succeed, reads the response, and returns how long it took.
     pub(crate) fn ask(&mut self, command: &str) -> io::Result<Duration> {
         let start = Instant::now();
         self.send(command)?;
@@ -72,13 +72,13 @@ impl Client {
         }
     }
 
-    /// Reads up to a line that begins so.
+    /// Reads up to a line with this beginning.
     pub(crate) fn hear(&mut self, beginning: &[u8]) -> io::Result<()> {
         while !self.line()?.starts_with(beginning) {}
         Ok(())
     }
 
-    /// One line of a response, and past the literal that it announces.
+    /// Reads one line of a response, and skips the literal that it announces.
     fn line(&mut self) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         if self.stream.read_until(b'\n', &mut line)? == 0 {

@@ -1,11 +1,12 @@
-//! Makes a Maildir that looks like somebody's: the same octets for the same number of messages, always.
+//! Makes a Maildir that resembles a person's mail: always the same octets for the same number of
+//! messages.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// The sizes spread around this one as those of real mail do: the logarithm is about normal.
+/// The median size. Sizes are spread as those of real mail are: their logarithm is about normal.
 const MEDIAN_SIZE: f64 = 8.0 * 1024.0;
 const SPREAD: f64 = 1.2;
 const LARGEST: usize = 200 * 1024;
@@ -39,7 +40,7 @@ const TOPICS: [&str; 6] = [
 
 /// Fills the Maildir at `dir`, which must not exist, with `count` messages.
 pub(crate) fn maildir(dir: &Path, count: u64) -> io::Result<()> {
-    // Whoever finds the directory finds it whole.
+    // The directory gets its name when it is complete.
     let unfinished = dir.with_extension("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished)?;
@@ -76,7 +77,7 @@ fn flags(dice: &mut Dice) -> &'static str {
     }
 }
 
-/// A message of a random size: text, text and HTML, or text with an attachment.
+/// Makes a message of a random size: text, text and HTML, or text with an attachment.
 fn message(number: u64, dice: &mut Dice) -> Vec<u8> {
     let size = dice.size();
     let mut out = header(number, dice).into_bytes();
@@ -154,7 +155,7 @@ fn attachment(out: &mut Vec<u8>, size: usize, dice: &mut Dice) {
     out.extend_from_slice(b"--=_mix--\n");
 }
 
-/// Lines of words until `out` is `size` octets long.
+/// Writes lines of words until `out` is `size` octets long.
 fn text(out: &mut Vec<u8>, size: usize, dice: &mut Dice) {
     let mut column = 0;
     while out.len() < size {
@@ -167,7 +168,7 @@ fn text(out: &mut Vec<u8>, size: usize, dice: &mut Dice) {
     out.push(b'\n');
 }
 
-/// A sequence of numbers that look random (splitmix64).
+/// A pseudorandom sequence of numbers (splitmix64).
 struct Dice(u64);
 
 impl Dice {
@@ -187,7 +188,8 @@ impl Dice {
         &table[self.below(table.len() as u64) as usize]
     }
 
-    /// The sum of twelve even numbers in 0..1 is nearly normal, around 6 with deviation 1.
+    /// Returns a size. The sum of twelve uniform numbers in 0..1 is nearly normal, around 6 with
+    /// deviation 1.
     fn size(&mut self) -> usize {
         let sum: f64 = (0..12)
             .map(|_| self.below(1 << 20) as f64 / f64::from(1 << 20))

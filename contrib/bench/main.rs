@@ -1,14 +1,15 @@
-//! Measures imap2d as its clients and its machine feel it, beside another server if there is one.
+//! Measures speed and memory of imap2d, and of another server for comparison if one is named.
 //!
 //! ```text
 //! cargo build --release
 //! cargo run --release --example bench -- all target/release/imap2d --peer dovecot
 //! ```
 //!
-//! The servers are real processes that are spoken to over loopback. The Maildirs are made once, below
-//! `--area`, and kept for the next run; what a server wrote beside the mail is removed before each start.
-//! Figures of two servers are comparable when they come from the same run. Run it as root, or the memory
-//! of processes that hide theirs is not seen and `strace` sees nothing.
+//! The servers are real processes, reached over the loopback interface. The Maildirs are generated
+//! once, below `--area`, and kept for the next run; what a server wrote beside the mail is removed
+//! before each start. Figures of two servers are comparable when they come from the same run. Run it
+//! as root: otherwise it cannot see the memory of processes that hide theirs, and `strace` sees
+//! nothing.
 
 mod client;
 mod generate;
@@ -29,7 +30,7 @@ const USAGE: &str = "usage: bench generate DIR N          make a Maildir of N me
   startup    time to the greeting, memory of an idle server, size of the program
   idle       memory for each further client with a mailbox selected (N sessions; 10 and N messages)
   news       1, N/4 and N sessions in IDLE: memory; wake-ups and (by strace) system calls while nothing
-             happens; time until all hear of a delivery
+             happens; time until all receive a delivery
   select     memory and time for a mailbox of N messages
   search     time for commands that go over 10000 messages
   fairness   how long a NOOP takes beside a SEARCH TEXT and a client that does not read
@@ -80,7 +81,7 @@ fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// imap2d, and the peer if one is asked for.
+/// Returns imap2d, and the peer if one is asked for.
 fn benches(binary: PathBuf, options: &[String]) -> Result<Vec<Bench>, Box<dyn Error>> {
     let option = |name: &str| {
         let at = options.iter().position(|option| option == name)?;
@@ -106,7 +107,7 @@ fn benches(binary: PathBuf, options: &[String]) -> Result<Vec<Bench>, Box<dyn Er
     Ok(benches)
 }
 
-/// Prints the figures of one measurement, one a line.
+/// Prints the figures of one measurement, one per line.
 fn report(title: &str, measurement: Measurement, benches: &[Bench]) -> io::Result<()> {
     let ours = measurement(&benches[0])?;
     let peer = benches.get(1).map(measurement).transpose()?;
@@ -130,8 +131,8 @@ fn report(title: &str, measurement: Measurement, benches: &[Bench]) -> io::Resul
     Ok(())
 }
 
-/// Two thousand clients need more descriptors than a shell allows by default, and std cannot ask for them;
-/// a shell can, so this program starts itself again behind one.
+/// Two thousand clients need more descriptors than a shell allows by default, and std cannot raise
+/// the limit. A shell can, so this program starts itself again through one.
 fn raise_descriptor_limit(args: &[String]) -> Result<(), Box<dyn Error>> {
     const MARK: &str = "IMAP2D_BENCH_LIMIT_RAISED";
     if env::var_os(MARK).is_some() {

@@ -1,4 +1,4 @@
-//! The measurements. Each returns figures; `main` prints them beside those of the peer.
+//! The measurements. Each returns figures, and `main` prints them beside those of the peer.
 
 use crate::client::Client;
 use crate::generate;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a server may be busy after its last client has come.
+/// How long a server may be busy after its last client has connected.
 const SETTLING: Duration = Duration::from_secs(3);
 
 /// A figure, its unit, and the most it may be.
@@ -36,7 +36,7 @@ impl Figures {
         });
     }
 
-    /// The last one added is to be no more than this.
+    /// Sets the limit of the figure that was added last.
     fn at_most(&mut self, limit: f64) {
         if let Some(last) = self.0.last_mut() {
             last.limit = Some(limit);
@@ -44,10 +44,11 @@ impl Figures {
     }
 }
 
-/// What is measured, where, and how large.
+/// The program to measure, the place of the Maildirs, and the size of the test.
 pub(crate) struct Bench {
     pub(crate) program: Program,
-    /// Maildirs that are made once and kept: `area/mail/m10` holds ten messages.
+    /// The directory of the Maildirs, which are generated once and kept: `area/mail/m10` holds ten
+    /// messages.
     pub(crate) area: PathBuf,
     pub(crate) sessions: u32,
     pub(crate) large: u64,
@@ -55,7 +56,8 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Starts the program with a mailbox of that many messages, which no server has seen before.
+    /// Starts the program with a mailbox of that many messages, without the files that servers left
+    /// there.
     fn start(&self, messages: u64) -> io::Result<(Server, String)> {
         let user = format!("m{messages}");
         let maildir = self.area.join("mail").join(&user);
@@ -68,7 +70,8 @@ impl Bench {
         Ok((self.program.start(&self.area)?, user))
     }
 
-    /// From the start of the process to the greeting; what it takes then.
+    /// Measures the time from the start of the process to the greeting, and the memory at that
+    /// moment.
     pub(crate) fn startup(&self) -> io::Result<Figures> {
         let mut times = Vec::new();
         for _ in 0..11 {
@@ -99,7 +102,7 @@ impl Bench {
         Ok(figures)
     }
 
-    /// What a session that has a mailbox selected costs above the first.
+    /// Measures the memory of a session with a selected mailbox, beyond the first session.
     pub(crate) fn idle(&self) -> io::Result<Figures> {
         let mut figures = Figures::default();
         for messages in [10, self.large] {
@@ -122,8 +125,8 @@ impl Bench {
         Ok(figures)
     }
 
-    /// What sessions in IDLE cost while nothing happens, and how soon they hear of something: one, a quarter
-    /// of all, and all of them.
+    /// Measures what sessions in IDLE cost while nothing happens, and how soon they receive a
+    /// change: one session, a quarter of all, and all of them.
     pub(crate) fn news(&self) -> io::Result<Figures> {
         let mut figures = Figures::default();
         let quarter = 2.max(self.sessions / 4);
@@ -150,7 +153,7 @@ impl Bench {
             figures.add(format!("private per session, {who} in IDLE"), value, "KiB");
             figures.at_most(16.0);
         }
-        // Whatever logging in has started comes to its end before that.
+        // Processes that the logins have started end before that.
         thread::sleep(SETTLING);
         let time = Duration::from_secs(self.seconds);
         let before = server.wake_ups();
@@ -168,7 +171,7 @@ impl Bench {
         let mut times = times.collect::<io::Result<Vec<_>>>()?;
         let slowest = quantile(&mut times, 100);
         figures.add(
-            format!("delivery heard, {who} in IDLE, max of 10"),
+            format!("delivery announced, {who} in IDLE, max of 10"),
             slowest,
             "ms",
         );
@@ -176,7 +179,7 @@ impl Bench {
         Ok(())
     }
 
-    /// What a large mailbox costs when it is selected, in memory and in time.
+    /// Measures the memory and the time that SELECT of a large mailbox takes.
     pub(crate) fn select(&self) -> io::Result<Figures> {
         let (server, user) = self.start(self.large)?;
         let idle = server.memory();
@@ -205,7 +208,7 @@ impl Bench {
         Ok(figures)
     }
 
-    /// How long whole-mailbox commands take.
+    /// Measures commands on a whole mailbox.
     pub(crate) fn search(&self) -> io::Result<Figures> {
         let (server, user) = self.start(10_000)?;
         let mut client = Client::reader(server.address, &user)?;
@@ -225,8 +228,8 @@ impl Bench {
         Ok(figures)
     }
 
-    /// What a third client feels while one searches all texts, again and again, and another fetches
-    /// everything and reads nothing.
+    /// Measures the delay of a third client while one searches all texts, again and again, and
+    /// another fetches everything and reads nothing.
     pub(crate) fn fairness(&self) -> io::Result<Figures> {
         let (server, user) = self.start(10_000)?;
         let mut third = Client::reader(server.address, &user)?;
@@ -263,7 +266,7 @@ impl Bench {
         Ok(figures)
     }
 
-    /// A NOOP every 5 ms.
+    /// Sends a NOOP every 5 ms and measures the responses.
     fn noops(&self, client: &mut Client) -> io::Result<Vec<Duration>> {
         let end = Instant::now() + Duration::from_secs(self.seconds);
         let mut times = Vec::new();
@@ -275,7 +278,7 @@ impl Bench {
     }
 }
 
-/// Delivers a message that makes `count` of them; returns when all clients have heard of it.
+/// Delivers the message number `count`; returns when all clients have received its EXISTS.
 fn deliver(maildir: &Path, count: u32, clients: &mut [Client]) -> io::Result<Duration> {
     let name = format!("{count}.delivered");
     let unfinished = maildir.join("tmp").join(&name);
@@ -289,7 +292,7 @@ fn deliver(maildir: &Path, count: u32, clients: &mut [Client]) -> io::Result<Dur
     Ok(start.elapsed())
 }
 
-/// Removes what servers have written into a Maildir beside the mail.
+/// Removes the files that servers have written into a Maildir beside the mail.
 fn forget(maildir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(maildir)? {
         let entry = entry?;
@@ -308,7 +311,7 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// The smallest time that so many per cent of all are not above, in milliseconds.
+/// Returns the quantile of some times, in milliseconds.
 fn quantile(times: &mut [Duration], per_cent: usize) -> f64 {
     times.sort_unstable();
     let index = (times.len() * per_cent).div_ceil(100).saturating_sub(1);

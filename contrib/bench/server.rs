@@ -1,4 +1,4 @@
-//! The servers that are measured, and what they cost.
+//! The servers that are measured, and what they use of memory and time.
 
 use crate::client::Client;
 use std::fs;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// How long a server may take to greet.
 const START: Duration = Duration::from_secs(10);
 
-/// What to measure.
+/// The program to measure.
 #[derive(Clone)]
 pub(crate) enum Program {
     /// imap2d, at this path.
@@ -30,7 +30,7 @@ impl Program {
         }
     }
 
-    /// The octets of the program, where it is one file.
+    /// Returns the size of the program in octets, if it is one file.
     pub(crate) fn size(&self) -> Option<u64> {
         match self {
             Self::Imap2d(path) => fs::metadata(path).ok().map(|status| status.len()),
@@ -38,7 +38,7 @@ impl Program {
         }
     }
 
-    /// Starts the program over the Maildirs `area/mail/USER`. Every user's password is `secret`.
+    /// Starts the program on the Maildirs `area/mail/USER`. Every user's password is `secret`.
     pub(crate) fn start(&self, area: &Path) -> io::Result<Server> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
@@ -104,14 +104,14 @@ fn imap2d(path: &Path, area: &Path, address: SocketAddr) -> io::Result<Command> 
     Ok(command)
 }
 
-/// Whose the mail is.
+/// The owner of the mail.
 struct Owner {
     user: u32,
     group: u32,
 }
 
-/// Finds whose the mail is. What root has generated is given to nobody, because neither server opens mail
-/// as root.
+/// Finds the owner of the mail. Mail that root has generated is given to the user nobody, because
+/// neither server opens mail as root.
 fn owner(area: &Path) -> io::Result<Owner> {
     let status = fs::metadata(area)?;
     if status.uid() != 0 {
@@ -152,18 +152,18 @@ fn dovecot(area: &Path, port: u16) -> io::Result<Command> {
     Ok(command)
 }
 
-/// A running server; it is stopped when dropped.
+/// A running server; it is stopped when the value is dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// From the start of the process to the greeting.
+    /// The time from the start of the process to the greeting.
     pub(crate) start_up: Duration,
 }
 
 impl Server {
-    /// What all processes of the server take now.
+    /// Returns the memory of all processes of the server.
     pub(crate) fn memory(&self) -> Memory {
-        // Whatever is still being done for the last command ends before that.
+        // Work that the last command has started ends before that.
         thread::sleep(Duration::from_millis(500));
         let mut sum = Memory::default();
         for process in descendants(self.child.id()) {
@@ -174,12 +174,13 @@ impl Server {
         sum
     }
 
-    /// What the process takes that was started first.
+    /// Returns the memory of the process that was started first.
     pub(crate) fn first_process(&self) -> Memory {
         Memory::of(self.child.id())
     }
 
-    /// How often its processes have gone to sleep so far, and so have been woken.
+    /// Returns how often its processes have gone to sleep so far, which is how often they have been
+    /// woken.
     pub(crate) fn wake_ups(&self) -> f64 {
         let sleeps = |process| {
             let status = format!("/proc/{process}/status");
@@ -188,8 +189,8 @@ impl Server {
         descendants(self.child.id()).into_iter().map(sleeps).sum()
     }
 
-    /// How many system calls its processes make in that time, by `strace`, if there is one and it may trace
-    /// them.
+    /// Counts the system calls of its processes in that time with `strace`, if it is installed and
+    /// may trace them.
     pub(crate) fn system_calls(&self, time: Duration) -> io::Result<Option<f64>> {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-c", "-o", "/dev/stdout"]);
@@ -209,7 +210,7 @@ impl Server {
             .status()?;
         let table = strace.wait_with_output()?.stdout;
         let table = String::from_utf8_lossy(&table);
-        // Where nothing was called there is no table.
+        // Without any system call there is no table.
         let total = table.lines().find(|line| line.ends_with(" total"));
         let calls = total.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
         Ok(Some(calls.unwrap_or(0.0)))
@@ -218,7 +219,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // std can only kill, which is impolite to a server with children.
+        // std can only kill, and a server with children needs SIGTERM to end them.
         let pid = self.child.id().to_string();
         let asked = Command::new("kill").arg(pid).status();
         if !asked.is_ok_and(|status| status.success()) {
@@ -233,7 +234,7 @@ impl Drop for Server {
 pub(crate) struct Memory {
     /// `VmRSS`: with the pages of the program file and of libraries, counted once a process.
     pub(crate) resident: f64,
-    /// What nobody shares: `Private_Clean` and `Private_Dirty`.
+    /// Pages of this process only: `Private_Clean` and `Private_Dirty`.
     pub(crate) private: f64,
 }
 
@@ -247,7 +248,7 @@ impl Memory {
     }
 }
 
-/// The sum of some fields of a file of `/proc`.
+/// Returns the sum of some fields of a file of `/proc`.
 fn sum_of(path: &str, fields: &[&str]) -> f64 {
     let text = fs::read_to_string(path).unwrap_or_default();
     let wanted = text
@@ -258,7 +259,7 @@ fn sum_of(path: &str, fields: &[&str]) -> f64 {
         .sum()
 }
 
-/// A process and all that come from it.
+/// Returns a process and all its descendants.
 fn descendants(root: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
         .into_iter()
@@ -266,7 +267,7 @@ fn descendants(root: u32) -> Vec<u32> {
         .filter_map(|entry| {
             let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // The name in parentheses may hold anything; state and parent follow it.
+            // The name in parentheses may contain any octet; state and parent follow it.
             let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
             Some((pid, parent))
         })

@@ -1,4 +1,4 @@
-//! `alpine`, keys and screen: the mail program that descends from the first of this protocol.
+//! `alpine`, by keys and screen. It descends from Pine, an early client of this protocol.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::support::terminal::Terminal;
 
 in_both_dialects![
     reads_saves_and_expunges,
-    hears_of_new_mail,
+    notices_new_mail,
     opens_another_folder
 ];
 
 /// The program on its screen, with its INBOX open.
 struct Rig {
     terminal: Terminal,
-    // After the terminal, so that alpine ends before its server.
+    // Declared after the terminal, so that alpine ends before its server.
     relay: Relay,
     _server: TestServer,
     site: Site,
@@ -65,7 +65,8 @@ impl Rig {
         self.terminal.press(key);
     }
 
-    /// Saves the message on the screen to a folder that does not exist; alpine deletes it then.
+    /// Saves the message on the screen to a folder that does not exist; alpine then marks the
+    /// message as deleted.
     fn save_to_new_folder(&self, folder: &str) {
         self.press("s");
         self.see("to folder [");
@@ -74,11 +75,11 @@ impl Rig {
         self.press("Enter");
         self.see("doesn't exist.  Create?");
         self.press("y");
-        // The line that tells of it does not stay.
+        // The status line with the confirmation does not stay.
         self.see(" ALL DEL");
     }
 
-    /// Answers a question, whatever the program proposes.
+    /// Answers a question, and replaces the answer that the program proposes.
     fn answer(&self, question: &str, text: &str) {
         self.see(question);
         for key in ["C-a", "C-k"] {
@@ -96,7 +97,7 @@ impl Rig {
 
 fn settings(port: u16, home: &Path) -> String {
     let host = format!("{{127.0.0.1:{port}/imap/notls/user={USER}}}");
-    // A version above any release keeps the news screen away.
+    // A version above any release suppresses the news screen.
     format!(
         "personal-name=Joe\nuser-domain=example.org\nlast-version-used=9.99\n\
          inbox-path={host}INBOX\nfolder-collections=Mail {host}[]\n\
@@ -162,7 +163,7 @@ fn reads_saves_and_expunges(dialect: Dialect) {
     assert_eq!(copy.contents(), message("subject 1", "1", "The text of 1."));
 }
 
-fn hears_of_new_mail(dialect: Dialect) {
+fn notices_new_mail(dialect: Dialect) {
     let Some(rig) = Rig::open(dialect, fill) else {
         return;
     };
@@ -219,10 +220,10 @@ fn opens_another_folder(dialect: Dialect) {
     assert_eq!(rig.site.maildir().entries().len(), 3);
 }
 
-/// The mailbox of 1200 messages: order and threads of the server's making, a selection that it searches
-/// for, flags, and a message moved to a folder that has a name with an accent.
+/// A mailbox of 1200 messages: the server sorts and threads them, alpine selects by a search, sets
+/// flags, and moves a message to a folder with an accent in its name.
 #[test]
-fn works_on_a_large_mailbox() {
+fn alpine_works_on_a_large_mailbox() {
     let Some(rig) = Rig::open(Dialect::Automatic, large_account::fill) else {
         return;
     };
@@ -244,7 +245,7 @@ fn works_on_a_large_mailbox() {
         });
         rig.relay.assert_said(command, answer);
     }
-    // A lone semicolon would be tmux's own.
+    // tmux would treat a single semicolon as its own.
     rig.press("\\;");
     for (question, key) in [("SELECT criteria", "t"), ("Select based on", "s")] {
         rig.see(question);
@@ -269,14 +270,14 @@ fn works_on_a_large_mailbox() {
     assert_eq!(mail.entries().len(), INBOX.messages - 1);
 }
 
-/// As alpine writes a number.
+/// Returns a number in alpine's notation.
 fn with_comma(number: usize) -> String {
     format!("{},{:03}", number / 1000, number % 1000)
 }
 
-/// Names that are not ASCII it takes in modified UTF-7 only, but shows them as they are meant.
+/// alpine accepts names that are not ASCII in modified UTF-7 only, but displays them decoded.
 #[test]
-fn manages_folders() {
+fn alpine_manages_folders() {
     let Some(rig) = Rig::open(Dialect::Automatic, fill) else {
         return;
     };
@@ -303,9 +304,9 @@ fn manages_folders() {
     rig.quit();
 }
 
-/// What it sends it keeps in a folder; and it goes on after its connection was lost.
+/// It saves what it sends in a folder, and continues after its connection was lost.
 #[test]
-fn keeps_what_it_sends_and_survives_a_lost_connection() {
+fn alpine_saves_what_it_sends_and_survives_a_lost_connection() {
     let prepare = |mail: &Maildir| {
         fill(mail);
         mail.folder(SENT);
@@ -341,7 +342,7 @@ fn keeps_what_it_sends_and_survives_a_lost_connection() {
     rig.quit();
 }
 
-/// Where copies of sent messages go.
+/// The folder for copies of sent messages.
 const SENT: &str = "Sent";
 
 /// How long an effect may take to reach the disk.

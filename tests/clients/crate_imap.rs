@@ -1,5 +1,5 @@
-//! One visit to an account by the crate `imap`; the module `libraries` says what each visit has to do
-//! and to print.
+//! One visit to an account by the crate `imap`. The module `libraries` describes what each visit
+//! does and prints.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use imap::types::{Flag, UnsolicitedResponse};
 
 use crate::support::site::{PASSWORD, USER};
 
-/// How long a visitor stays to hear of everything.
+/// How long a visitor waits for all changes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Makes a visit and returns its lines.
@@ -50,7 +50,7 @@ impl Visitor {
         self.lines.push(words.join("\t"));
     }
 
-    /// The UID of the message with an identity.
+    /// Returns the UID of the message with an identity.
     fn the(&mut self, id: &str) -> imap::Result<String> {
         let found = self.session.uid_search(format!("HEADER X-Id {id}"))?;
         assert_eq!(found.len(), 1, "{id} is found");
@@ -63,12 +63,12 @@ impl Visitor {
     fn look(&mut self, directory: &Path) -> imap::Result<()> {
         let names = self.session.list(Some(""), Some("*"))?;
         for name in names.iter() {
-            // Its type for attributes is not public.
+            // The crate's type for attributes is not public.
             if format!("{:?}", name.attributes()).contains("NoSelect") {
                 continue;
             }
             let name = name.name();
-            // `1:*` is an error where there is no message (RFC 3501 §9).
+            // `1:*` is an error in an empty mailbox (RFC 3501 §9).
             if self.session.examine(name)?.exists == 0 {
                 continue;
             }
@@ -97,7 +97,7 @@ impl Visitor {
         for (what, query) in [
             ("unseen", "UNSEEN"),
             ("flagged", "OR FLAGGED SUBJECT \"no such\""),
-            // The crate has no literals and no 8-bit strings in searches.
+            // The crate supports no literals and no 8-bit strings in searches.
             ("text", "TEXT \"aus \""),
         ] {
             let count = self.session.search(query)?.len().to_string();
@@ -193,7 +193,7 @@ impl Visitor {
     }
 }
 
-/// How many kinds of news there are to hear.
+/// How many kinds of changes the visitor waits for.
 const KINDS: usize = 3;
 
 fn kind(told: &UnsolicitedResponse) -> Option<&'static str> {

@@ -1,4 +1,4 @@
-//! `curl`, which takes an IMAP4rev1 server for granted: it runs in the automatic dialect only.
+//! `curl`. It expects an IMAP4rev1 server and is tested in the automatic dialect only.
 
 use super::LIMIT;
 use super::large_account::{self, CREATED, DRAFTS, INBOX, RENAMED};
@@ -15,7 +15,7 @@ struct Rig {
 }
 
 impl Rig {
-    /// A mailbox with a read and an unread message, and a folder.
+    /// Creates a mailbox with a read and an unread message, and a folder.
     fn new() -> Option<Self> {
         let site = Site::new();
         let mail = site.maildir();
@@ -29,7 +29,7 @@ impl Rig {
         Self::over(site)
     }
 
-    /// An account of the usual size.
+    /// Creates a large account.
     fn with_account() -> Option<Self> {
         let site = Site::new();
         large_account::fill(&site.maildir());
@@ -53,7 +53,7 @@ impl Rig {
         run(&mut command, LIMIT)
     }
 
-    /// Sends a command of the user's own in INBOX.
+    /// Sends a command with `--request`, in INBOX.
     fn send(&self, command: &str) -> String {
         self.get("INBOX", &["-X", command])
     }
@@ -64,7 +64,7 @@ impl Rig {
 }
 
 #[test]
-fn lists_mailboxes() {
+fn curl_lists_mailboxes() {
     let Some(rig) = Rig::new() else { return };
     let listing = rig.get("", &[]);
     let lines: Vec<&str> = listing.lines().collect();
@@ -81,7 +81,7 @@ fn lists_mailboxes() {
 }
 
 #[test]
-fn fetches_whole_messages_and_parts() {
+fn curl_fetches_whole_messages_and_parts() {
     let Some(rig) = Rig::new() else { return };
     let old = String::from_utf8(with_crlf(&message("an old one", "old", "has been read")));
     assert_eq!(rig.get("INBOX;MAILINDEX=1", &[]), old.expect("ASCII"));
@@ -103,7 +103,7 @@ fn fetches_whole_messages_and_parts() {
 }
 
 #[test]
-fn fails_where_there_is_no_such_thing() {
+fn curl_fails_for_missing_mailboxes_and_messages() {
     let Some(rig) = Rig::new() else { return };
     assert!(!rig.run("INBOX;MAILINDEX=9", &[]).status.success());
     assert!(!rig.run("Nowhere;MAILINDEX=1", &[]).status.success());
@@ -111,7 +111,7 @@ fn fails_where_there_is_no_such_thing() {
 }
 
 #[test]
-fn sends_commands_of_its_user() {
+fn curl_sends_commands_of_its_user() {
     let Some(rig) = Rig::new() else { return };
     let flags = rig.get("INBOX", &["-X", "FETCH 1 (UID FLAGS)"]);
     assert!(flags.contains("* 1 FETCH (UID 1 FLAGS (\\Seen"), "{flags}");
@@ -127,7 +127,7 @@ fn sends_commands_of_its_user() {
 }
 
 #[test]
-fn searches() {
+fn curl_searches() {
     let Some(rig) = Rig::new() else { return };
     assert_eq!(rig.get("INBOX?SUBJECT%20old", &[]).trim(), "* SEARCH 1");
     assert_eq!(rig.get("INBOX?UNSEEN", &[]).trim(), "* SEARCH 2");
@@ -138,7 +138,7 @@ fn searches() {
 }
 
 #[test]
-fn uploads_a_message() {
+fn curl_uploads_a_message() {
     let Some(rig) = Rig::new() else { return };
     let text = "one line\n".repeat(20_000);
     let sent = message("an upload", "upload", &text);
@@ -153,15 +153,15 @@ fn uploads_a_message() {
     assert!(stored.flags.is_empty() || stored.flags == "S", "{stored:?}");
 }
 
-/// Every message of a folder over one connection, to files.
+/// curl fetches every message of a folder over one connection, into files.
 #[test]
-fn fetches_a_folder() {
+fn curl_fetches_a_folder() {
     let Some(rig) = Rig::with_account() else {
         return;
     };
     let files = rig.site.home().join("#1.eml");
     let files = files.to_str().expect("a path in ASCII");
-    // The name travels as it is on the wire, its `&` escaped.
+    // The name is in the form it has on the wire, with its `&` escaped.
     let path = format!("Entw%26APw-rfe;UID=[1-{}]", DRAFTS.messages);
     rig.get(&path, &["--output", files]);
     assert_eq!(rig.server.log().matches("login granted").count(), 1);
@@ -181,7 +181,7 @@ fn fetches_a_folder() {
 }
 
 #[test]
-fn sees_a_large_mailbox_and_what_is_new_in_it() {
+fn curl_lists_a_large_mailbox_and_its_new_messages() {
     let Some(rig) = Rig::with_account() else {
         return;
     };
@@ -190,7 +190,7 @@ fn sees_a_large_mailbox_and_what_is_new_in_it() {
     let numbers = numbers.map_or(0, |numbers| numbers.split(' ').count());
     let flagged = (1..=INBOX.messages).filter(|number| number % 10 == 0);
     assert_eq!(numbers, flagged.count());
-    // It gives up on many more lines at once.
+    // curl fails if there are many more lines at once.
     let last = rig.send("FETCH 1151:* (UID FLAGS)");
     assert_eq!(last.matches(" FETCH (UID ").count(), INBOX.messages - 1150);
     rig.site
@@ -203,7 +203,7 @@ fn sees_a_large_mailbox_and_what_is_new_in_it() {
 }
 
 #[test]
-fn moves_a_message() {
+fn curl_moves_a_message() {
     let Some(rig) = Rig::new() else { return };
     let moved = rig.send("UID MOVE 1 Lists.rust");
     assert!(
@@ -216,7 +216,7 @@ fn moves_a_message() {
 }
 
 #[test]
-fn manages_folders() {
+fn curl_manages_folders() {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -230,9 +230,9 @@ fn manages_folders() {
     assert!(RENAMED.if_on_server(&mail).is_none());
 }
 
-/// Whatever else a user may have heard of.
+/// Extension commands that a user may send.
 #[test]
-fn sends_extended_commands() {
+fn curl_sends_extension_commands() {
     let Some(rig) = Rig::new() else { return };
     for (command, answer) in [
         ("SORT (REVERSE ARRIVAL) UTF-8 ALL", "* SORT 2 1\r\n"),

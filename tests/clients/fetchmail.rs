@@ -1,8 +1,8 @@
-//! `fetchmail`: takes mail away, counts what EXPUNGE says, and trusts the literal's size.
+//! `fetchmail`. It downloads mail, counts EXPUNGE responses, and relies on the size of literals.
 //!
-//! Since its release 6.4 a BAD to CAPABILITY no longer makes it speak IMAP2: it goes on as if to an RFC
-//! 1730 server, with `FETCH n RFC822.TEXT.PEEK` and `STORE n +FLAGS.SILENT`. So these two have to be
-//! understood in the pinned IMAP2 dialect also.
+//! Since release 6.4 it no longer falls back to IMAP2 when CAPABILITY is answered BAD: it continues
+//! as with an RFC 1730 server, with `FETCH n RFC822.TEXT.PEEK` and `STORE n +FLAGS.SILENT`. So the
+//! pinned IMAP2 dialect has to accept these two as well.
 
 use std::process::Command;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
 in_both_dialects![
-    takes_the_mail_away,
-    leaves_the_mail_there,
+    downloads_and_deletes_the_mail,
+    downloads_and_keeps_the_mail,
     fetches_only_what_is_new
 ];
 
@@ -40,13 +40,13 @@ impl Rig {
         })
     }
 
-    /// One poll with these user options.
+    /// Runs one poll with these user options.
     fn poll(&self, options: &str) -> Finished {
         run(&mut self.command(self.server.port(), options), LIMIT)
     }
 
     fn command(&self, port: u16, options: &str) -> Command {
-        // The shell that runs the delivery program lends its process number as a file name.
+        // `$$` in the file name is the process number of the shell that runs the delivery program.
         let delivery = format!("cat > {}/$$", self.site.path("fetched").display());
         let file = self.site.write_home(
             "fetchmailrc",
@@ -67,7 +67,7 @@ impl Rig {
         command
     }
 
-    /// What has been delivered, sorted.
+    /// Returns the delivered messages, sorted.
     fn fetched(&self) -> Vec<String> {
         let listing = std::fs::read_dir(self.site.path("fetched")).expect("readdir");
         let mut texts: Vec<String> = listing
@@ -79,7 +79,7 @@ impl Rig {
     }
 }
 
-/// Messages that a careless literal count would tear.
+/// Messages that a client with a wrong literal size would tear apart.
 fn samples() -> Vec<Vec<u8>> {
     vec![
         message("first", "1", "a single line"),
@@ -92,7 +92,7 @@ fn samples() -> Vec<Vec<u8>> {
     ]
 }
 
-/// The sample `text` is in `fetched`, but for header fields that fetchmail adds.
+/// Asserts that `sample` is in `fetched`, apart from header fields that fetchmail adds.
 fn assert_fetched(fetched: &[String], sample: &[u8]) {
     let sample = String::from_utf8_lossy(sample);
     let (header, text) = sample.split_once("\n\n").expect("a sample has a header");
@@ -112,7 +112,7 @@ fn assert_fetched(fetched: &[String], sample: &[u8]) {
     assert_eq!(fetched_text.trim_end(), text.trim_end());
 }
 
-fn takes_the_mail_away(dialect: Dialect) {
+fn downloads_and_deletes_the_mail(dialect: Dialect) {
     let Some(rig) = Rig::new(dialect) else { return };
     for sample in samples() {
         rig.site.maildir().deliver(&sample);
@@ -127,7 +127,7 @@ fn takes_the_mail_away(dialect: Dialect) {
     assert_eq!(rig.site.maildir().entries(), [], "{poll}");
 }
 
-fn leaves_the_mail_there(dialect: Dialect) {
+fn downloads_and_keeps_the_mail(dialect: Dialect) {
     let Some(rig) = Rig::new(dialect) else { return };
     for sample in samples() {
         rig.site.maildir().deliver(&sample);
@@ -146,7 +146,7 @@ fn leaves_the_mail_there(dialect: Dialect) {
     }
 }
 
-/// The second poll must ask for unseen messages only and find nothing (exit code 1: no mail).
+/// The second poll asks only for unseen messages and finds none (exit code 1: no mail).
 fn fetches_only_what_is_new(dialect: Dialect) {
     let Some(rig) = Rig::new(dialect) else { return };
     rig.site.maildir().deliver(&samples()[0]);
@@ -158,9 +158,10 @@ fn fetches_only_what_is_new(dialect: Dialect) {
     assert_eq!(rig.fetched().len(), 2);
 }
 
-/// All of an account in one poll, from folders that it names as they are on the wire; nothing the next time.
+/// One poll downloads the whole account, from folders named as they are on the wire; the next poll
+/// finds nothing.
 #[test]
-fn takes_a_large_account_away() {
+fn fetchmail_downloads_a_large_account() {
     let Some(rig) = Rig::new(Dialect::Automatic) else {
         return;
     };
@@ -168,7 +169,7 @@ fn takes_a_large_account_away() {
     large_account::fill(&mail);
     let folders = FOLDERS.map(|folder| format!("\"{}\"", folder.encoded));
     let batch = rig.site.path("batch");
-    // Into one file, because a process for each message takes its time.
+    // Into one file: a process for each message would be slow.
     let options = format!(
         "folder {} fetchall no keep expunge 100 bsmtp {}",
         folders.join(","),
@@ -193,9 +194,10 @@ fn takes_a_large_account_away() {
     assert_eq!(rig.poll(&options).status.code(), Some(1), "no mail");
 }
 
-/// In IDLE it fetches what comes while it waits; another session's message as well as a delivery.
+/// In IDLE it fetches messages as they arrive, whether another session appends them or they are
+/// delivered.
 #[test]
-fn waits_for_mail_in_idle() {
+fn fetchmail_waits_for_mail_in_idle() {
     let Some(rig) = Rig::new(Dialect::Automatic) else {
         return;
     };
@@ -226,5 +228,5 @@ fn waits_for_mail_in_idle() {
     }
 }
 
-/// How soon fetchmail has what came in IDLE: no poll of its own would be so soon.
+/// How soon fetchmail must have fetched a message that arrived in IDLE: sooner than its next poll.
 const SOON: Duration = Duration::from_secs(10);

@@ -1,4 +1,5 @@
-//! `getmail`: fetches, remembers by UID what it has, and deletes when asked to.
+//! `getmail`. It fetches mail, remembers by UID which messages it has, and can delete them on the
+//! server.
 
 use std::process::Command;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// Delivers to its argument. getmail 6 misses the end of a child that is faster than itself and waits for it
-/// until a timeout, so that a delivery has to linger.
+/// Writes the message to a file in the directory of its argument. getmail 6 misses the exit of a
+/// child that is faster than itself and waits until a timeout, so the delivery sleeps.
 const DELIVERY: &str = "cat >$0/$$ && sleep 0.3";
 
 struct Rig {
@@ -39,7 +40,8 @@ impl Rig {
         })
     }
 
-    /// Fetches from these mailboxes, in Python's syntax, with these lines in the section of options.
+    /// Fetches from these mailboxes, given in Python's syntax, with these lines in the section of
+    /// options.
     fn fetch(&self, mailboxes: &str, retriever: &str, options: &str) -> Vec<String> {
         let destination = format!(
             "type = MDA_external\npath = /bin/sh\narguments = (\"-c\", \"{DELIVERY}\", \"{}/new\")",
@@ -71,12 +73,12 @@ impl Rig {
         command
     }
 
-    /// Delivers without a program.
+    /// Returns the configuration of a delivery that runs no program.
     fn maildir(&self) -> String {
         format!("type = Maildir\npath = {}/", self.fetched.path().display())
     }
 
-    /// The identities of what has been delivered, which is taken away.
+    /// Returns the identities of the delivered messages, and removes these.
     fn take_fetched(&self) -> Vec<String> {
         let contents = contents(&self.fetched);
         for entry in self.fetched.entries() {
@@ -86,10 +88,10 @@ impl Rig {
     }
 }
 
-/// How many messages the folder has that it fetches, each with a delivery of its own.
+/// How many messages are in the folder that it delivers one by one.
 const FEW: usize = 12;
 
-/// A folder of its own in the account.
+/// Creates a folder with few messages in the account.
 fn few(mail: &Maildir) -> Maildir {
     let folder = mail.folder(CREATED.encoded);
     for number in 1..=FEW {
@@ -99,7 +101,7 @@ fn few(mail: &Maildir) -> Maildir {
 }
 
 #[test]
-fn fetches_what_is_new() {
+fn getmail_fetches_new_messages() {
     let Some(rig) = Rig::new() else { return };
     let mail = rig.site.maildir();
     let folder = few(&mail);
@@ -114,7 +116,7 @@ fn fetches_what_is_new() {
 }
 
 #[test]
-fn takes_the_mail_away() {
+fn getmail_deletes_what_it_has_fetched() {
     let Some(rig) = Rig::new() else { return };
     let mail = rig.site.maildir();
     let folder = few(&mail);
@@ -122,16 +124,16 @@ fn takes_the_mail_away() {
     assert_eq!(fetch("").len(), FEW);
     assert_eq!(folder.entries(), []);
     folder.deliver(&large_account::sample("late", 7));
-    // Away from here may mean to another mailbox, whose name it does not encode.
+    // "Delete" can also mean to move to another mailbox, whose name getmail does not encode.
     assert_eq!(fetch("move_on_delete = Lists.R&-D\n"), ["late"]);
     assert_eq!(folder.entries(), []);
     let kept = LIST.on_server(&mail).the(&header("late"));
     assert_eq!(body(&kept), sample_text(7));
 }
 
-/// So many of a large mailbox at once, because it takes its time over each, and the next time the next.
+/// getmail is slow with each message, so it fetches a limited number of a large mailbox per run.
 #[test]
-fn fetches_a_large_account_by_parts() {
+fn getmail_fetches_a_large_account_in_parts() {
     let Some(rig) = Rig::new() else { return };
     let names = FOLDERS.map(|folder| format!("\"{}\"", folder.name));
     let mailboxes = format!("mailboxes = ({})", names.join(", "));
@@ -146,12 +148,12 @@ fn fetches_a_large_account_by_parts() {
     }
 }
 
-/// How many messages are fetched at once.
+/// How many messages one run fetches.
 const PART: usize = 50;
 
-/// In IDLE it fetches what comes while it waits.
+/// In IDLE it fetches messages as they arrive.
 #[test]
-fn waits_for_mail_in_idle() {
+fn getmail_waits_for_mail_in_idle() {
     let Some(rig) = Rig::new() else { return };
     let folder = rig.site.maildir().folder(LATE.encoded);
     let relay = Relay::to(rig.server.address());
@@ -176,5 +178,6 @@ fn waits_for_mail_in_idle() {
     }
 }
 
-/// How soon getmail has what came in IDLE: it would wait for five minutes by itself.
+/// How soon getmail must have fetched a message that arrived in IDLE: without a notification it
+/// waits for five minutes.
 const SOON: Duration = Duration::from_secs(20);

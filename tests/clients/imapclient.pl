@@ -1,4 +1,4 @@
-# One visit to an account by Mail::IMAPClient; libraries.rs says what each visit has to do and to print.
+# One visit to an account by Mail::IMAPClient; libraries.rs describes what each visit does and prints.
 #
 #     perl imapclient.pl PORT USER PASSWORD VISIT DIRECTORY
 
@@ -15,7 +15,7 @@ my $imap = Mail::IMAPClient->new(
 ) or die "no log in: $@";
 $| = 1;
 
-# The result of a call, which must have succeeded.
+# Returns the result of a call, which must have succeeded.
 sub good {
     my ($result, $what) = @_;
     defined $result or die "the server refuses $what: " . ($imap->LastError // 'it is silent');
@@ -26,7 +26,7 @@ sub tell_test { print join("\t", @_), "\n" }
 
 sub letters { join '', sort map { $letter{$_} // () } split ' ', shift }
 
-# The UID of the message with an identity.
+# Returns the UID of the message with an identity.
 sub the {
     my @found = $imap->search('HEADER', 'X-Id', $imap->Quote(shift));
     @found == 1 or die 'found: ' . @found;
@@ -86,7 +86,7 @@ sub arrange {
     tell_test('threads', join '', map { '(' . thread($_) . ')' } @$threads);
 }
 
-# The members of a thread, as RFC 5256 writes them.
+# Returns the members of a thread in the notation of RFC 5256.
 sub thread {
     my $text = '';
     for my $member (@{ +shift }) {
@@ -96,7 +96,7 @@ sub thread {
     return $text;
 }
 
-# Stays until it has heard of a new message, of a flag and of an expunged message.
+# Waits for a new message, a changed flag and an expunged message.
 sub watch {
     my $idles = $imap->has_capability('IDLE');
     good($imap->select('INBOX'), 'SELECT');
@@ -116,7 +116,7 @@ sub watch {
     the('watched');
 }
 
-# What a server has to say that cannot say it by itself.
+# Makes a server without IDLE report changes.
 sub news {
     sleep 0.05;
     good($imap->noop, 'NOOP');

@@ -1,5 +1,5 @@
-// One visit to an account by imapflow; libraries.rs says what each visit has to do and to print,
-// extensions.rs those that only imapflow makes.
+// One visit to an account by imapflow; libraries.rs describes what each visit does and prints,
+// imapflow.rs those that only imapflow makes.
 //
 //     IMAPFLOW=DIRECTORY node imapflow.mjs PORT USER PASSWORD VISIT DIRECTORY
 //

@@ -1,11 +1,11 @@
-//! What `imapflow` alone makes of the extensions: it comes back with QRESYNC and hears of everything in
+//! Extensions that only `imapflow` uses: QRESYNC when it reconnects, and changes that arrive in
 //! IDLE. Its visits, beside those of the module `libraries`:
 //!
-//! - `leave`: it remembers how far it has come with INBOX;
-//! - `resume`: it opens INBOX again and prints what it is told about the time between, `changed UID FLAGS`
-//!   and `vanished UID EARLIER`;
-//! - `listen`: it makes the file `ready` and prints nine changes as it hears of them, `heard WHAT MILLIS`, by
-//!   the clock of the system; of flags only `\Flagged`.
+//! - `leave`: remembers the state of INBOX;
+//! - `resume`: opens INBOX again and prints the changes in between, `changed UID FLAGS` and
+//!   `vanished UID EARLIER`;
+//! - `listen`: creates the file `ready` and prints nine changes as it receives them, `heard WHAT
+//!   MILLIS`, with the time of the system's clock; of flags only `\Flagged`.
 
 use std::fs;
 use std::thread;
@@ -20,26 +20,27 @@ use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::Site;
 
-/// What the visitor is told about, the server having been stopped and started anew: exactly what has changed.
+/// After a restart of the server, the client receives exactly what has changed.
 #[test]
 fn imapflow_resumes_with_qresync() {
-    let Some((mut told, commands)) = resumed(TestServer::stop) else {
+    let Some((mut received, commands)) = resumed(TestServer::stop) else {
         return;
     };
-    told.sort();
+    received.sort();
     let vanished = [20, 30, 31, 40].map(|uid| format!("vanished\t{uid}\ttrue"));
-    assert_eq!(told[..2], ["changed\t4\tFRS", "changed\t5\tF"]);
-    assert_eq!(told[2..], vanished);
+    assert_eq!(received[..2], ["changed\t4\tFRS", "changed\t5\tF"]);
+    assert_eq!(received[2..], vanished);
     assert!(!commands.contains("FETCH"), "it needs no more");
 }
 
-/// A server that was killed has lost its mod-sequences, and tells too much rather than too little.
+/// A server that was killed has lost its mod-sequences, and reports too much rather than too
+/// little.
 #[test]
 fn imapflow_resumes_after_a_crash() {
-    let Some((told, _)) = resumed(drop) else {
+    let Some((received, _)) = resumed(drop) else {
         return;
     };
-    let messages = told.iter().filter(|line| line.starts_with("changed\t"));
+    let messages = received.iter().filter(|line| line.starts_with("changed\t"));
     assert_eq!(messages.count(), INBOX.messages - 4);
     let vanished = [20, 30, 31, 40].map(|uid| format!("vanished\t{uid}\ttrue"));
     for line in vanished
@@ -47,12 +48,15 @@ fn imapflow_resumes_after_a_crash() {
         .map(String::as_str)
         .chain(["changed\t4\tFRS", "changed\t5\tF"])
     {
-        assert!(told.iter().any(|told| told == line), "{line:?} is not told");
+        assert!(
+            received.iter().any(|received| received == line),
+            "{line:?} was not received"
+        );
     }
 }
 
-/// The visitor leaves; a session and another program change the mailbox; the server ends; the visitor comes
-/// back with one command (RFC 7162 §3.2.5). Returns what it was told and what it said.
+/// The client leaves; another session and another program change the mailbox; the server ends; the
+/// client resumes with one command (RFC 7162 §3.2.5). Returns the client's lines and its commands.
 fn resumed(end: impl FnOnce(TestServer)) -> Option<(Vec<String>, String)> {
     let imapflow = Library::imapflow()?;
     let site = Site::new();
@@ -70,23 +74,23 @@ fn resumed(end: impl FnOnce(TestServer)) -> Option<(Vec<String>, String)> {
     fs::remove_file(mail.the(&INBOX.header(40)).path).expect("another program may");
     let server = TestServer::start(&site, &[]);
     let relay = Relay::to(server.address());
-    let told = imapflow.visit(relay.port(), "resume", &site.home());
+    let received = imapflow.visit(relay.port(), "resume", &site.home());
     relay.assert_said(
         " ENABLE CONDSTORE UTF8=ACCEPT QRESYNC",
         "* ENABLED CONDSTORE ",
     );
     let vanished = "* VANISHED (EARLIER) 20,30:31,40\r\n";
     relay.assert_said(" SELECT INBOX (QRESYNC (", vanished);
-    Some((told, relay.commands()))
+    Some((received, relay.commands()))
 }
 
-/// How long news may take.
+/// How long an update may take.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// New mail, flags and expunged messages of another session arrive within a second. Of three of each the
-/// middle one counts: the machine may have other things to do for once.
+/// The client receives new mail, flags and expunges of another session within a second. Of three
+/// changes of each kind the middle time counts, because the machine may be busy once.
 #[test]
-fn imapflow_hears_of_others_at_once() {
+fn imapflow_receives_changes_of_others_at_once() {
     let Some(imapflow) = Library::imapflow() else {
         return;
     };
@@ -119,7 +123,7 @@ fn imapflow_hears_of_others_at_once() {
     }
 }
 
-/// Makes one change of each kind; returns them with the times when they were begun.
+/// Makes one change of each kind; returns them with the times when they began.
 fn changes(session: &mut Client, round: usize) -> [(&'static str, Duration); 3] {
     let text = large_account::sample(&format!("late-{round}"), round);
     let appended = now();
@@ -140,7 +144,7 @@ fn changes(session: &mut Client, round: usize) -> [(&'static str, Duration); 3] 
     ]
 }
 
-/// The time of the system's clock.
+/// Returns the time of the system's clock.
 fn now() -> Duration {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.expect("after 1970")

@@ -1,4 +1,4 @@
-"""One visit to an account by imaplib; libraries.rs says what each visit has to do and to print.
+"""One visit to an account by imaplib; libraries.rs describes what each visit does and prints.
 
     python3 imaplib_client.py PORT USER PASSWORD VISIT DIRECTORY
 """
@@ -108,7 +108,7 @@ def arrange(imap, _directory):
 
 
 def watch(imap, directory):
-    """Stays until it has heard of a new message, of a flag and of an expunged message."""
+    """Waits for a new message, a changed flag and an expunged message."""
     good(imap.select("INBOX"))
     number = int(good(imap.search(None, "HEADER", "X-Id", "inbox-0011"))[0])
     imap.response("EXISTS")

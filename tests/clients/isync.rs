@@ -12,11 +12,11 @@ use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// How isync 1.4 fails wherever APPEND does not tell the UID: it does not expect the answer to its own
-/// search for the message. The next run finds it by the journal.
-const UPLOADED_BLINDLY: &str = "received extraneous data in FETCH response";
+/// The error of isync 1.4 when the response to APPEND does not contain the UID: it does not expect
+/// the result of its own search for the message. The next run finds the message by the journal.
+const UPLOADED_WITHOUT_UID: &str = "received extraneous data in FETCH response";
 
-/// What it always says, and what it says after it was cut off.
+/// The warning that it always prints, and the one that it prints after its connection was broken.
 const EXPECTED: [&str; 2] = ["*** IMAP Warning *** Password is", "Warning: lost track of"];
 
 /// The program, with a full account.
@@ -26,7 +26,7 @@ pub(super) struct Mbsync {
     server: TestServer,
     near: Maildir,
     site: Site,
-    /// Lines for the section of the account.
+    /// Lines for the account section of the configuration.
     options: &'static str,
 }
 
@@ -81,7 +81,7 @@ impl TwoWays for Mbsync {
         let mut finished = run(&mut command, LIMIT);
         // It stops at the first folder.
         for _ in FOLDERS {
-            if finished.errors.contains(UPLOADED_BLINDLY) {
+            if finished.errors.contains(UPLOADED_WITHOUT_UID) {
                 finished = run(&mut command, LIMIT);
             }
         }
@@ -91,13 +91,14 @@ impl TwoWays for Mbsync {
         assert!(lines.all(is_expected), "{finished}");
     }
 
-    /// Since 1.5 names are recoded.
+    /// Since 1.5 it decodes folder names.
     fn near(&self, folder: &Folder) -> Option<Maildir> {
         let by_name = || self.near.existing_folder(folder.name);
         folder.if_on_server(&self.near).or_else(by_name)
     }
 
-    /// Without the file `maildirfolder`, for which mbsync would never remove the directory.
+    /// Creates a folder without the file `maildirfolder`, with which mbsync would never remove the
+    /// directory.
     fn make_near(&self, folder: &Folder) -> Maildir {
         let path = self.near.path().join(format!(".{}", folder.encoded));
         Maildir::create(&path, None)
@@ -124,17 +125,17 @@ impl TwoWays for Mbsync {
 }
 
 #[test]
-fn syncs_with_uidplus() {
+fn mbsync_syncs_with_uidplus() {
     let Some(mut rig) = Mbsync::new(Site::new(), "") else {
         return;
     };
     syncs(&mut rig);
     rig.relay.assert_said("+}\r\n", "[APPENDUID ");
-    removed_folders_travel(&rig);
+    removed_folders_are_synchronised(&rig);
 }
 
 #[test]
-fn syncs_without_uidplus() {
+fn mbsync_syncs_without_uidplus() {
     let options = "DisableExtensions UIDPLUS LITERAL+";
     let Some(mut rig) = Mbsync::new(Site::new(), options) else {
         return;
@@ -144,8 +145,8 @@ fn syncs_without_uidplus() {
     assert!(commands.contains(" APPEND ") && !commands.contains("+}\r\n"));
 }
 
-/// Mail is never removed with its folder: it has to be empty first.
-fn removed_folders_travel(rig: &Mbsync) {
+/// mbsync removes only empty folders, never mail with its folder.
+fn removed_folders_are_synchronised(rig: &Mbsync) {
     let [near, far] = rig.sides(&CREATED);
     fs::remove_file(far.the(&header("created-1")).path).expect("it is there");
     rig.sync();

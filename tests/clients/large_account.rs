@@ -1,4 +1,4 @@
-//! An account of the size that people have: three thousand messages in folders of several languages.
+//! A large account: three thousand messages in folders with names in several languages.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,31 +9,31 @@ use crate::support::maildir::{Entry, Maildir, message};
 /// A mailbox of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Folder {
-    /// As people write it.
+    /// Its name as the user writes it.
     pub(super) name: &'static str,
-    /// As it is on the wire and on disk: modified UTF-7 (RFC 3501 §5.1.3).
+    /// Its name on the wire and on disk: modified UTF-7 (RFC 3501 §5.1.3).
     pub(super) encoded: &'static str,
-    /// What the identities of its messages start with, and how many there are.
+    /// The prefix of the identities of its messages, and their number.
     id: &'static str,
     pub(super) messages: usize,
 }
 
-/// The mailbox that everybody has.
+/// The mailbox that every account has.
 pub(super) const INBOX: Folder = folder("INBOX", "INBOX", "inbox", 1_200);
-/// One with an accent.
+/// A name with an accent.
 pub(super) const DRAFTS: Folder = folder("Entwürfe", "Entw&APw-rfe", "draft", 300);
-/// One in a script of its own.
+/// A name in another script.
 pub(super) const TRIP: Folder = folder("台北", "&U,BTFw-", "trip", 500);
-/// One below another.
+/// A mailbox below another one.
 pub(super) const LIST: Folder = folder("Lists.R&D", "Lists.R&-D", "list", 1_000);
-/// All of them.
+/// All mailboxes of the account.
 pub(super) const FOLDERS: [Folder; 4] = [INBOX, DRAFTS, TRIP, LIST];
 
-/// One that a test makes.
+/// A mailbox that tests create.
 pub(super) const CREATED: Folder = folder("Été", "&AMk-t&AOk-", "", 0);
-/// What becomes of its name.
+/// The name that tests rename a mailbox to.
 pub(super) const RENAMED: Folder = folder("Überall", "&ANw-berall", "", 0);
-/// One more.
+/// Another mailbox that tests create.
 pub(super) const LATE: Folder = folder("Made.Late", "Made.Late", "", 0);
 
 const fn folder(
@@ -51,16 +51,17 @@ const fn folder(
 }
 
 impl Folder {
-    /// Its directory in the mail of the server.
+    /// Returns its directory in the mail of the server.
     ///
     /// # Panics
-    /// When there is none.
+    ///
+    /// If it does not exist.
     pub(super) fn on_server(&self, mail: &Maildir) -> Maildir {
         let found = self.if_on_server(mail);
         found.unwrap_or_else(|| panic!("the server has no folder {}", self.name))
     }
 
-    /// Its directory in the mail of the server, if it is there.
+    /// Returns its directory in the mail of the server, if it exists.
     pub(super) fn if_on_server(&self, mail: &Maildir) -> Option<Maildir> {
         if *self == INBOX {
             Some(mail.clone())
@@ -69,23 +70,24 @@ impl Folder {
         }
     }
 
-    /// The identity of one of its messages.
+    /// Returns the identity of one of its messages.
     pub(super) fn id(&self, number: usize) -> String {
         format!("{}-{number:04}", self.id)
     }
 
-    /// What [`Maildir::the`] finds that message by.
+    /// Returns the text by which [`Maildir::the`] finds that message.
     pub(super) fn header(&self, number: usize) -> String {
         header(&self.id(number))
     }
 }
 
-/// The header field that tells a message from all others.
+/// Returns the header field that distinguishes a message from all others.
 pub(super) fn header(id: &str) -> String {
     format!("X-Id: {id}\n")
 }
 
-/// The flag letters of the message with this number: the third are unread, every tenth is flagged.
+/// Returns the flag letters of the message with this number: every third is unread, every tenth is
+/// flagged.
 pub(super) fn flags(number: usize) -> &'static str {
     match (number % 3, number % 10) {
         (0, 0) => "F",
@@ -109,14 +111,14 @@ pub(super) fn fill(mail: &Maildir) {
     }
 }
 
-/// How long ago the messages came.
+/// The age of the messages.
 const AGE: Duration = Duration::from_secs(86_400 * 30);
 
-/// What tells the character set of a text.
+/// The header fields that declare the character set of a text.
 const EIGHT_BIT: &str = "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\
      Content-Transfer-Encoding: 8bit";
 
-/// A message.
+/// Returns a message.
 pub(super) fn sample(id: &str, number: usize) -> Vec<u8> {
     let text = sample_text(number);
     let text = text.trim_end_matches('\n');
@@ -127,8 +129,8 @@ pub(super) fn sample(id: &str, number: usize) -> Vec<u8> {
     }
 }
 
-/// The text of the message with this number: some are longer, some have lines that a careless client
-/// trips over.
+/// Returns the text of the message with this number: some are longer, some have lines that a
+/// careless client misreads.
 pub(super) fn sample_text(number: usize) -> String {
     match number % 50 {
         7 => "A line among many.\n".repeat(2_000),
@@ -138,17 +140,18 @@ pub(super) fn sample_text(number: usize) -> String {
     }
 }
 
-/// The text of a message without its header, to which some clients add.
+/// Returns the text of a message without its header, to which some clients add fields.
 pub(super) fn body(entry: &Entry) -> String {
     let text = entry.text();
     let (_, body) = text.split_once("\n\n").expect("a sample has a header");
     body.to_owned()
 }
 
-/// The messages of a directory by identity, with their flags: in a form to compare two stores by.
+/// Returns the messages of a directory by identity, with their flags, to compare two directories.
 ///
 /// # Panics
-/// When a message is there twice.
+///
+/// If a message exists twice.
 pub(super) fn contents(maildir: &Maildir) -> BTreeMap<String, String> {
     loop {
         if let Some(contents) = contents_at_once(maildir) {
@@ -157,7 +160,8 @@ pub(super) fn contents(maildir: &Maildir) -> BTreeMap<String, String> {
     }
 }
 
-/// As [`contents`], unless a file gets another name meanwhile: then it may be missed or listed twice.
+/// Does the same as [`contents`], but returns `None` if a message is missed or listed twice because
+/// its file is renamed meanwhile.
 fn contents_at_once(maildir: &Maildir) -> Option<BTreeMap<String, String>> {
     let entries = maildir.entries();
     if entries.windows(2).any(|pair| pair[0].base == pair[1].base) {

@@ -1,19 +1,19 @@
-//! The libraries that people script their mail with: Python's `imaplib`, Perl's `Mail::IMAPClient`,
+//! The libraries that people use in their scripts: Python's `imaplib`, Perl's `Mail::IMAPClient`,
 //! Node's `imapflow` and Rust's `imap`.
 //!
-//! Each makes the same visits to the same account, in a small program of its own beside this file, and
-//! prints one line for everything that it sees, its words between tabs:
+//! Each makes the same visits to the same account, in a small program of its own beside this file,
+//! and prints one line for everything that it receives, its words separated by tabs:
 //!
-//! - `look`: all mailboxes and messages, `message NAME IDENTITY FLAGS`, and three whole messages into
-//!   files of their identity;
-//! - `change`: three searches, `found WHAT COUNT`, then flags, a deletion, a move, a copy, an upload,
-//!   and folders made, renamed, subscribed and deleted;
-//! - `arrange`: the mailbox `Talk`, whatever of it the library can: `sorted UIDS`, `threads THREADS`, and
-//!   `counted FIRST COUNT`, of an extended search;
-//! - `watch`: it makes the file `ready` and stays until it has been told of what others do then,
-//!   `heard WHAT`.
+//! - `look`: all mailboxes and messages, `message NAME IDENTITY FLAGS`, and three whole messages
+//!   into files named after their identity;
+//! - `change`: three searches, `found WHAT COUNT`, then flags, a deletion, a move, a copy, an
+//!   upload, and folders created, renamed, subscribed and deleted;
+//! - `arrange`: the mailbox `Talk`, as far as the library supports it: `sorted UIDS`, `threads
+//!   THREADS`, and `counted FIRST COUNT`, of an extended search;
+//! - `watch`: creates the file `ready` and waits for the changes that others make then, `heard
+//!   WHAT`.
 //!
-//! They use what the server offers, such as MOVE and IDLE, and do without what it does not.
+//! They use what the server offers, such as MOVE and IDLE, and do without what it does not offer.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,20 +32,20 @@ use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// A library and how to use it.
+/// A library and how to run its program.
 #[derive(Debug, Clone)]
 pub(super) enum Library {
-    /// A program that is given its script and then the visit.
+    /// A program, and the script that it runs.
     Script(Program, &'static str),
     /// In this process.
     Imap,
 }
 
-/// Where `.ci/run` puts what comes from npm.
+/// Where `.ci/run` installs packages from npm.
 const IMAPFLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/imapflow");
 
 impl Library {
-    /// Python's own.
+    /// Python's library.
     pub(super) fn imaplib() -> Option<Self> {
         Self::script("python3", "imaplib_client.py")
     }
@@ -61,7 +61,7 @@ impl Library {
         Self::script("perl", "imapclient.pl")
     }
 
-    /// From npm.
+    /// The library from npm.
     pub(super) fn imapflow() -> Option<Self> {
         if !Path::new(IMAPFLOW).is_dir() {
             not_run("imapflow");
@@ -74,7 +74,7 @@ impl Library {
         Some(Self::Script(Program::find(program)?, script))
     }
 
-    /// Makes a visit, with a directory for files; returns the lines that it printed.
+    /// Makes a visit, with a directory for files, and returns the lines that it printed.
     pub(super) fn visit(&self, port: u16, visit: &str, directory: &Path) -> Vec<String> {
         let Self::Script(program, script) = self else {
             return crate_imap::visit(port, visit, directory);
@@ -132,26 +132,27 @@ with_each![
     ];
 ];
 
-/// What the visit `arrange` has to print, and what has to pass over the relay for it.
+/// What the visit `arrange` has to print, and what client and server have to send for it.
 struct Arranged {
     line: &'static str,
     command: &'static str,
     answer: &'static str,
 }
 
-/// By subject, which is the same without `Re:`, then by date (RFC 5256 §2.1).
+/// By subject, without `Re:`, then by date (RFC 5256 §2.1).
 const SORTED: Arranged = Arranged {
     line: "sorted\t5 1 3 2 4",
     command: " UID SORT (SUBJECT DATE) UTF-8 ALL",
     answer: "* SORT 5 1 3 2 4\r\n",
 };
-/// By what answers what; what answers the same, and who began, by date.
+/// Each message below the one that it answers; answers to the same message, and the threads, by
+/// date.
 const THREADS: Arranged = Arranged {
     line: "threads\t(5)(1 (2 3)(4))",
     command: " UID THREAD REFERENCES UTF-8 ALL",
     answer: "* THREAD (5)(1 (2 3)(4))\r\n",
 };
-/// Not the messages, but how many they are (RFC 4731).
+/// Only the number of the messages (RFC 4731).
 const COUNTED: Arranged = Arranged {
     line: "counted\t1\t4",
     command: " UID SEARCH RETURN (MIN COUNT) SUBJECT pears",
@@ -199,7 +200,7 @@ fn visits(library: &Library, arranged: &[Arranged], used: &[(&str, &str)]) {
     look(&site, &visit("look"));
 }
 
-/// What the library sees is what lies on the disk.
+/// The library sees what is on the disk.
 fn look(site: &Site, seen: &[String]) {
     let mut mailboxes: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
     for line in seen {
@@ -236,7 +237,7 @@ fn assert_found(found: &[String]) {
     assert_eq!(found, expected);
 }
 
-/// What the visit `change` has to leave on the disk.
+/// Asserts what the visit `change` has to leave on the disk.
 pub(super) fn assert_changed(mail: &Maildir) {
     let inbox = contents(mail);
     assert_eq!(inbox["inbox-0004"], "FRS");
@@ -278,7 +279,7 @@ pub(super) fn assert_changed(mail: &Maildir) {
     );
 }
 
-/// Others change the mailbox under a visitor who stays.
+/// Other programs change the mailbox while the visitor waits.
 fn watch(site: &Site, visit: impl FnOnce() -> Vec<String> + Send) {
     let mail = site.maildir();
     let ready = site.home().join("ready");

@@ -1,4 +1,4 @@
-//! `mailutil`, c-client's own tool (Debian `uw-mailutils`).
+//! `mailutil`, the tool of c-client (Debian `uw-mailutils`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,7 +19,7 @@ in_both_dialects![
     transfers_a_hierarchy,
 ];
 
-/// It asks for the password on its terminal, so that it needs one.
+/// It asks for the password on a terminal. This script gives it one.
 const TERMINAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/password.exp");
 
 /// The program, a server in the dialect, and the mail.
@@ -27,7 +27,7 @@ struct Rig {
     mailutil: Program,
     expect: Program,
     dialect: Dialect,
-    // Before the site, so that the server has gone when its files go.
+    // Declared before the site, so that the server ends before its files are deleted.
     server: TestServer,
     site: Site,
 }
@@ -47,7 +47,7 @@ impl Rig {
         })
     }
 
-    /// A mailbox on the server, as c-client writes it.
+    /// Returns the name of a mailbox on the server in c-client's notation.
     fn name(&self, mailbox: &str) -> String {
         format!(
             "{{127.0.0.1:{}/imap/notls/user={USER}}}{mailbox}",
@@ -65,7 +65,7 @@ impl Rig {
             .env("IMAP_PASSWORD", PASSWORD)
             .env("HOME", self.site.home());
         let finished = run(&mut command, LIMIT);
-        // c-client warns of servers that announce in clear text to take passwords.
+        // c-client warns about servers that accept passwords without TLS.
         assert!(!finished.text().contains("SECURITY"), "{finished}");
         finished
     }
@@ -79,8 +79,7 @@ impl Rig {
         found.unwrap_or_else(|| panic!("there is no folder {name}"))
     }
 
-    /// What a message's flags become in a copy: IMAP2 has no way to append with flags, so that
-    /// c-client drops them.
+    /// Returns the flags that a copy has: IMAP2 cannot append with flags, so c-client drops them.
     fn flags_of_copy(&self, flags: &'static str) -> &'static str {
         match self.dialect {
             Dialect::Imap2 => "",
@@ -88,7 +87,7 @@ impl Rig {
         }
     }
 
-    /// Three messages of different state.
+    /// Creates three messages with different flags.
     fn fill(&self, mailbox: &Maildir) {
         let age = Duration::from_secs(86_400);
         mailbox.put(&message("plain", "plain", "one line"), "", age);
@@ -104,7 +103,7 @@ impl Rig {
         );
     }
 
-    /// Asserts that the three of [`Self::fill`] have arrived whole.
+    /// Asserts that the three messages of [`Self::fill`] have arrived complete.
     fn assert_copied(&self, source: &Maildir, copies: &Maildir) {
         assert_eq!(copies.entries().len(), 3);
         for (id, flags) in [("plain", ""), ("seen", "S"), ("flagged", "FRS")] {
@@ -188,7 +187,7 @@ fn moves_messages(dialect: Dialect) {
     assert_eq!(self::texts(&rig.folder("Moved")), texts);
 }
 
-/// The messages of a mailbox, whatever their files are called.
+/// Returns the messages of a mailbox, whatever the names of their files.
 fn texts(mailbox: &Maildir) -> BTreeSet<String> {
     mailbox.entries().iter().map(|entry| entry.text()).collect()
 }
@@ -198,7 +197,7 @@ fn prunes_by_criteria(dialect: Dialect) {
     rig.fill(&rig.mail());
     rig.mail().deliver(&message("two words", "new", "just now"));
     let inbox = rig.name("INBOX");
-    // Its exit code says nothing: it is 1 whatever happens.
+    // Its exit code is always 1.
     let none = rig.run("prune", &[&inbox, "subject \"no such\""]);
     assert!(none.text().contains("No matching messages"), "{none}");
     assert_eq!(rig.mail().entries().len(), 4);

@@ -1,8 +1,8 @@
-//! Real mail programs, headless, against the real binary: the reason why the server exists.
+//! Real mail programs, without a screen of their own, against the real binary.
 //!
-//! Each scenario runs twice where the program can speak both ways: in the pinned IMAP2 dialect, where
-//! CAPABILITY is answered BAD and the programs fall back to what they knew in 1992, and in the automatic
-//! one, where they climb to IMAP4rev1. What they did is read back from the disk.
+//! Where the program can speak both, each scenario runs twice: in the pinned IMAP2 dialect, where
+//! CAPABILITY is answered BAD and the programs fall back to the protocol of 1992, and in the
+//! automatic dialect, where they climb to IMAP4rev1. The tests read the results from the disk.
 
 mod alpine;
 mod crate_imap;
@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use crate::support::maildir::Entry;
 
-/// How long one run of a client may take: far more than it needs, far less than a hung CI job.
+/// How long one run of a client may take: far longer than it needs, far shorter than a CI job may
+/// hang.
 const LIMIT: Duration = Duration::from_secs(240);
 
 /// How the server is started.
@@ -32,12 +33,12 @@ const LIMIT: Duration = Duration::from_secs(240);
 enum Dialect {
     /// `--dialect imap2`
     Imap2,
-    /// As it is by default.
+    /// The default.
     Automatic,
 }
 
 impl Dialect {
-    /// The server's arguments.
+    /// Returns the server's arguments.
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Imap2 => &["--dialect", "imap2"],
@@ -46,7 +47,7 @@ impl Dialect {
     }
 }
 
-/// Makes one test in each dialect of every scenario, a `fn(Dialect)` of the module.
+/// Defines one test in each dialect for every scenario, which is a `fn(Dialect)` of the module.
 macro_rules! in_both_dialects {
     ($($scenario:ident),+ $(,)?) => {
         mod imap2 {
@@ -65,7 +66,7 @@ macro_rules! in_both_dialects {
 }
 use in_both_dialects;
 
-/// Gives a message other flags, as a program that works in the Maildir itself does: by another name.
+/// Changes the flags of a message as another program does in the Maildir: by renaming the file.
 fn set_flags(entry: &Entry, letters: &str) {
     let mailbox = entry.path.ancestors().nth(2);
     let name = format!("cur/{}:2,{letters}", entry.base);

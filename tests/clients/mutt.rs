@@ -1,5 +1,5 @@
-//! `mutt` and `neomutt` on a screen, with a header cache: reading, marking, moving, searching, and what
-//! the cache makes of changes while they were away.
+//! `mutt` and `neomutt` on a screen, with a header cache: reading, flagging, moving, searching, and
+//! updating the cache after changes while they were not connected.
 
 use std::fs;
 
@@ -34,8 +34,8 @@ macro_rules! in_both {
 }
 in_both![
     reads_marks_and_moves,
-    hears_of_changes,
-    hears_of_changes_in_idle,
+    notices_changes,
+    notices_changes_in_idle,
     resumes_by_vanished,
     resumes_by_mod_sequence,
     resumes_by_flags,
@@ -44,7 +44,7 @@ in_both![
     manages_folders,
 ];
 
-/// A server with the account, and a program that may open it again and again.
+/// A server with the account, and a program that can be started repeatedly.
 pub(super) struct Rig {
     program: Program,
     tmux: Program,
@@ -88,7 +88,7 @@ impl Rig {
         })
     }
 
-    /// Opens a mailbox and waits until it shows how many messages there are.
+    /// Opens a mailbox and waits until it shows this number of messages.
     pub(super) fn open(&self, mailbox: &str, messages: usize) -> Screen {
         let file = self.site.write_home("muttrc", &self.settings);
         let program = self.program.command();
@@ -117,7 +117,7 @@ impl Rig {
     }
 }
 
-/// The program while it runs.
+/// The running program.
 pub(super) struct Screen(Terminal);
 
 impl Screen {
@@ -129,7 +129,7 @@ impl Screen {
         self.0.press(key);
     }
 
-    /// Answers a question, whatever the program proposes.
+    /// Answers a question, and replaces the answer that the program proposes.
     fn answer(&self, question: &str, text: &str) {
         self.see(question);
         self.press("C-u");
@@ -137,14 +137,14 @@ impl Screen {
         self.press("Enter");
     }
 
-    /// Goes to the message with an identity, and does something with it by a key.
+    /// Goes to the message with an identity, and presses a key.
     pub(super) fn at(&self, id: &str, key: &str) {
         self.press("/");
         self.answer("Search for:", &format!("~s {id}"));
         self.press(key);
     }
 
-    /// Shows only what matches, and waits until that is so many.
+    /// Shows only the messages that match, and waits until their number is `messages`.
     fn limit(&self, pattern: &str, messages: usize) {
         self.press("l");
         self.answer("messages matching:", pattern);
@@ -157,7 +157,7 @@ impl Screen {
     }
 }
 
-/// The flags of a message once they are what they should be.
+/// Waits until a message has exactly these flags.
 pub(super) fn flags_become(maildir: &Maildir, id: &str, flags: &str) {
     until(&format!("{id} has the flags {flags:?}"), SOON, || {
         let now = contents(maildir);
@@ -191,21 +191,21 @@ fn reads_marks_and_moves(name: &str) {
     assert_eq!(moved.contents(), large_account::sample(&INBOX.id(7), 7));
     let copy = TRIP.on_server(&mail).the(&INBOX.header(8));
     assert_eq!(copy.contents(), large_account::sample(&INBOX.id(8), 8));
-    // This one the server has to search for.
+    // For this message the server has to search.
     let hits = (1..=INBOX.messages).filter(|number| number % 50 == 9);
     screen.limit("=b aus", hits.count());
     screen.limit("all", INBOX.messages - 2);
     screen.quit();
 }
 
-fn hears_of_changes(name: &str) {
+fn notices_changes(name: &str) {
     if let Some(rig) = Rig::new(name) {
         watches(&rig);
         assert!(!rig.relay.commands().contains(" IDLE\r\n"));
     }
 }
 
-fn hears_of_changes_in_idle(name: &str) {
+fn notices_changes_in_idle(name: &str) {
     let Some(mut rig) = Rig::new(name) else {
         return;
     };
@@ -234,7 +234,8 @@ fn watches(rig: &Rig) {
     screen.quit();
 }
 
-/// Both do without `SELECT … (QRESYNC …)` and ask for what has vanished when they fetch (RFC 7162 §3.2.6).
+/// Both do not use `SELECT … (QRESYNC …)`; they ask for the vanished messages when they fetch (RFC
+/// 7162 §3.2.6).
 fn resumes_by_vanished(name: &str) {
     let Some(mut rig) = Rig::new(name) else {
         return;
@@ -246,7 +247,7 @@ fn resumes_by_vanished(name: &str) {
     relay.assert_said(" VANISHED)\r\n", "* VANISHED (EARLIER) 1,100\r\n");
 }
 
-/// Without QRESYNC they ask for what has changed (RFC 7162 §3.1.4).
+/// Without QRESYNC they ask for the changes (RFC 7162 §3.1.4).
 fn resumes_by_mod_sequence(name: &str) {
     let Some(mut rig) = Rig::new(name) else {
         return;
@@ -256,7 +257,7 @@ fn resumes_by_mod_sequence(name: &str) {
     rig.relay.assert_said(" (CHANGEDSINCE ", " MODSEQ (");
 }
 
-/// And without either for all flags.
+/// Without either they ask for all flags.
 fn resumes_by_flags(name: &str) {
     let Some(mut rig) = Rig::new(name) else {
         return;
@@ -265,7 +266,7 @@ fn resumes_by_flags(name: &str) {
     assert!(!rig.relay.commands().contains("CONDSTORE"));
 }
 
-/// Closes a mailbox that others change then, and opens it again.
+/// Closes a mailbox, changes it, and opens it again.
 fn resumes_from_its_cache(rig: &mut Rig, settings: &str) {
     rig.settings.push_str(settings);
     let mail = rig.mail();
@@ -285,7 +286,7 @@ fn resumes_from_its_cache(rig: &mut Rig, settings: &str) {
     screen.see(&format!("Flagged={flagged}"));
     screen.press("End");
     screen.see("subject late");
-    // Nothing that is cached stands for another message.
+    // No cached header stands for another message.
     for id in ["draft-0002", "draft-0099", "draft-0101", "draft-0300"] {
         screen.at(id, "Enter");
         screen.see(&format!("Message-ID: <{id}@example.org>"));
@@ -294,7 +295,7 @@ fn resumes_from_its_cache(rig: &mut Rig, settings: &str) {
     screen.quit();
 }
 
-/// A letter is put aside, taken up again and sent, with a copy for another folder.
+/// A message is postponed, edited again and sent, with a copy in another folder.
 fn sends_and_postpones(name: &str) {
     let Some(mut rig) = Rig::new(name) else {
         return;

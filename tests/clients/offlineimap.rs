@@ -1,4 +1,5 @@
-//! `offlineimap`, whose UIDs of uploaded messages come from UIDPLUS or from a search for its own header.
+//! `offlineimap`. It learns the UIDs of uploaded messages by UIDPLUS or by a search for its own
+//! header field.
 
 use super::LIMIT;
 use super::large_account::{self, Folder};
@@ -79,7 +80,7 @@ impl TwoWays for OfflineImap {
 }
 
 #[test]
-fn syncs_both_ways() {
+fn offlineimap_syncs_both_ways() {
     let Some(offlineimap) = Program::find("offlineimap") else {
         return;
     };

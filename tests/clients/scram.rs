@@ -1,4 +1,5 @@
-//! Logins that send no password: `gsasl` of GNU SASL, and `mbsync` by Cyrus SASL (Debian `libsasl2-modules`).
+//! Logins that send no password: `gsasl` of GNU SASL, and `mbsync` with Cyrus SASL (Debian
+//! `libsasl2-modules`).
 
 use std::fs;
 
@@ -9,10 +10,10 @@ use crate::support::program::{Finished, Program, run};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// Clear text, where no password may come.
+/// Without TLS, on a connection where the server accepts no password.
 const NO_PASSWORDS: &[&str] = &["--plaintext-login", "never"];
 
-/// A hash, from which SCRAM cannot be judged.
+/// A password hash that cannot be used for SCRAM.
 const HASHED: &str =
     "{SHA256-CRYPT}$5$rounds=1000$saltsalt$0000000000000000000000000000000000000000000";
 
@@ -27,7 +28,7 @@ fn gsasl(gsasl: &Program, server: &TestServer, user: &str, password: &str) -> Fi
 }
 
 #[test]
-fn gsasl_knows_the_server_and_is_known() {
+fn gsasl_and_the_server_authenticate_each_other() {
     let Some(program) = Program::find("gsasl") else {
         return;
     };
@@ -79,9 +80,10 @@ fn mbsync_fetches_mail_without_sending_a_password() {
     assert_eq!(fetched.count(), 1);
 }
 
-/// What is offered follows the list of users, without a restart.
+/// The server offers SCRAM when all users of the passwd-file can use it; it follows changes without
+/// a restart.
 #[test]
-fn it_is_offered_where_everybody_can_use_it() {
+fn scram_is_offered_if_all_users_can_use_it() {
     let site = Site::new();
     let server = TestServer::start(&site, &[]);
     let offers = || {
@@ -91,7 +93,7 @@ fn it_is_offered_where_everybody_can_use_it() {
     assert!(offers());
     let before = fs::read_to_string(site.users()).expect("the passwd-file");
     fs::write(site.users(), format!("{before}ann:{HASHED}\n")).expect("written");
-    // It is looked at when somebody logs in.
+    // The server looks at the passwd-file when a client logs in.
     server.login();
     assert!(!offers());
     let mut client: Client = server.connect();

@@ -1,4 +1,5 @@
-//! Several at once on one account: two clients, one beside a delivery agent, one beside Dovecot.
+//! Several programs on one account at the same time: two clients, a client and a delivery agent, a
+//! client and Dovecot.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,9 +14,9 @@ use crate::support::dovecot::Dovecot;
 use crate::support::maildir::Maildir;
 use crate::support::site::Site;
 
-/// What one does is seen on the other's screen, which says so without being asked.
+/// Changes by one client appear on the other's screen without a key press.
 #[test]
-fn neomutt_and_imaplib() {
+fn neomutt_sees_the_changes_of_imaplib() {
     let Some(rig) = Rig::new("neomutt") else {
         return;
     };
@@ -39,7 +40,7 @@ fn neomutt_and_imaplib() {
     assert_eq!(mail.holding(&INBOX.header(9)), []);
 }
 
-/// mbsync works on the account while `others` do, again and again, and then once more alone.
+/// mbsync runs again and again while `others` change the account, and then once more alone.
 fn sync_beside(rig: &Mbsync, others: impl FnOnce() + Send) {
     let finished = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -58,7 +59,7 @@ fn sync_beside(rig: &Mbsync, others: impl FnOnce() + Send) {
 }
 
 #[test]
-fn mbsync_and_imaplib() {
+fn mbsync_runs_beside_imaplib() {
     let Some(rig) = Mbsync::new(Site::new(), "") else {
         return;
     };
@@ -73,7 +74,7 @@ fn mbsync_and_imaplib() {
 }
 
 #[test]
-fn mbsync_and_deliveries() {
+fn mbsync_runs_beside_deliveries() {
     let Some(rig) = Mbsync::new(Site::new(), "") else {
         return;
     };
@@ -84,7 +85,7 @@ fn mbsync_and_deliveries() {
     }
 }
 
-/// How many messages each mailbox gets.
+/// How many messages each mailbox receives.
 const DELIVERIES: usize = 50;
 
 fn deliver(mailboxes: &[Maildir]) {
@@ -96,9 +97,9 @@ fn deliver(mailboxes: &[Maildir]) {
     }
 }
 
-/// An agent that numbers what it delivers.
+/// Dovecot's delivery agent assigns UIDs to what it delivers.
 #[test]
-fn mbsync_and_dovecots_delivery_agent() {
+fn mbsync_runs_beside_dovecots_delivery_agent() {
     let Some(rig) = Mbsync::new(Site::with_dovecot(), "") else {
         return;
     };
@@ -115,9 +116,9 @@ fn mbsync_and_dovecots_delivery_agent() {
     assert_eq!(inbox.len(), INBOX.messages + DELIVERIES);
 }
 
-/// Dovecot's user changes the mail under mbsync, which talks to us: no UID may change by that.
+/// Dovecot's client changes the mail while mbsync speaks to imap2d: no UID may change.
 #[test]
-fn mbsync_and_dovecot() {
+fn mbsync_runs_beside_dovecot() {
     let Some(rig) = Mbsync::new(Site::with_dovecot(), "") else {
         return;
     };

@@ -1,4 +1,5 @@
-//! What programs that keep two sides equal have to do: the server's mail, and a Maildir of the user's.
+//! The scenario for programs that synchronise two sides: the mail of the server, and a Maildir of
+//! the user.
 
 use std::fs;
 
@@ -9,33 +10,33 @@ use crate::support::maildir::Maildir;
 use crate::support::server::TestServer;
 use crate::support::site::Site;
 
-/// How much of the account passes before the line is cut: a part of the first folder, or so.
+/// How many octets pass before the connection breaks: about the size of a part of the first folder.
 pub(super) const SOME_MAIL: usize = 150_000;
 
-/// Such a program, with an account to work on.
+/// A program that synchronises both sides, with an account to work on.
 pub(super) trait TwoWays {
-    /// One run over all folders.
+    /// Runs it once over all folders.
     fn sync(&self);
 
-    /// The user's directory of a folder.
+    /// Returns the user's directory of a folder.
     fn near(&self, folder: &Folder) -> Option<Maildir>;
 
-    /// Makes a folder at the user's side.
+    /// Creates a folder on the user's side.
     fn make_near(&self, folder: &Folder) -> Maildir;
 
     /// The mail host.
     fn site(&self) -> &Site;
 
-    /// Its server.
+    /// The server of the mail host.
     fn server(&self) -> &TestServer;
 
-    /// Starts the server anew.
+    /// Restarts the server.
     fn restart(&mut self);
 
-    /// One run over all folders whose connection is cut in the midst.
+    /// Runs it once over all folders; the connection breaks on the way.
     fn sync_in_vain(&self);
 
-    /// Both directories of a folder, the user's first.
+    /// Returns both directories of a folder, the user's first.
     fn sides(&self, folder: &Folder) -> [Maildir; 2] {
         let near = self.near(folder);
         let near = near.unwrap_or_else(|| panic!("{} has not come", folder.name));
@@ -50,7 +51,7 @@ pub(super) trait TwoWays {
         }
     }
 
-    /// The names of all message files on both sides.
+    /// Returns the names of all message files on both sides.
     fn listing(&self) -> Vec<String> {
         let sides = FOLDERS.map(|folder| self.sides(&folder));
         let entries = sides.iter().flatten().flat_map(Maildir::entries);
@@ -60,20 +61,20 @@ pub(super) trait TwoWays {
     }
 }
 
-/// The life of the account, from the first run on.
+/// Runs the whole scenario, from the first synchronisation on.
 pub(super) fn syncs(rig: &mut impl TwoWays) {
     rig.sync_in_vain();
     rig.sync();
     rig.assert_equal();
     let [near, _] = rig.sides(&INBOX);
     assert_eq!(contents(&near).len(), INBOX.messages);
-    nothing_is_left_to_do(rig);
-    changes_travel(rig);
-    new_folders_travel(rig);
+    a_second_run_changes_nothing(rig);
+    changes_are_synchronised(rig);
+    new_folders_are_synchronised(rig);
 }
 
-/// A second run, and one against a server that has been started anew, change no file.
-fn nothing_is_left_to_do(rig: &mut impl TwoWays) {
+/// A second run, and a run after a restart of the server, change no file.
+fn a_second_run_changes_nothing(rig: &mut impl TwoWays) {
     let before = rig.listing();
     rig.sync();
     assert_eq!(rig.listing(), before);
@@ -82,8 +83,8 @@ fn nothing_is_left_to_do(rig: &mut impl TwoWays) {
     assert_eq!(rig.listing(), before);
 }
 
-/// New mail, flags and deletions from either side reach the other in one run.
-fn changes_travel(rig: &impl TwoWays) {
+/// One run transfers new mail, flags and deletions of either side to the other.
+fn changes_are_synchronised(rig: &impl TwoWays) {
     let [near, far] = rig.sides(&INBOX);
     far.deliver(&large_account::sample("far-new", 1));
     near.deliver(&large_account::sample("near-new", 2));
@@ -112,21 +113,21 @@ fn changes_travel(rig: &impl TwoWays) {
     }
     let trip = contents(&far_trip);
     assert!(!trip.contains_key("trip-0007") && !trip.contains_key("trip-0008"));
-    // The header may have got a field of the program's own.
+    // The program may have added a header field.
     let text = |maildir: &Maildir, id| body(&maildir.the(&header(id)));
     assert_eq!(text(&near_list, "trip-0008"), sample_text(8));
     assert_eq!(text(&far_drafts, "trip-0007"), sample_text(7));
 }
 
-/// Moves a message as a program of the user does, under a name of its own in the other directory.
+/// Moves a message as a user's program does, to another name in the other directory.
 fn moved(from: &Maildir, to: &Maildir, id: &str) {
     let entry = from.the(&header(id));
     to.deliver(&entry.contents());
     fs::remove_file(entry.path).expect("it was there");
 }
 
-/// A folder made at either side is made at the other.
-fn new_folders_travel(rig: &impl TwoWays) {
+/// A folder that is created on either side is created on the other.
+fn new_folders_are_synchronised(rig: &impl TwoWays) {
     let mail = rig.site().maildir();
     rig.make_near(&CREATED)
         .deliver(&large_account::sample("created-1", 1));

@@ -1,4 +1,4 @@
-//! What an operator and a service manager say to a running server, and hear from it.
+//! How an operator and a service manager control a running server, and what it reports to them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -20,7 +20,7 @@ fn until_logged(server: &TestServer, text: &str) {
     until(text, LIMIT, || server.log().contains(text).then_some(()));
 }
 
-/// A server that reads this option file.
+/// Starts a server that reads this option file.
 fn configured(site: &Site, text: &str) -> TestServer {
     let config = site.path("imap2d.conf");
     fs::write(&config, text).expect("the option file");
@@ -28,11 +28,11 @@ fn configured(site: &Site, text: &str) -> TestServer {
 }
 
 #[test]
-fn a_hang_up_has_the_options_read_again() {
+fn a_hangup_makes_the_server_read_its_options_again() {
     let site = Site::new();
     let server = configured(&site, "plaintext-login loopback\n");
     let mut before = server.login();
-    // As editors do it: another file takes its place.
+    // An editor replaces the file by another one.
     let change = |text: &str| {
         fs::write(site.path("edited"), text).expect("the option file");
         fs::rename(site.path("edited"), site.path("imap2d.conf")).expect("renamed");
@@ -77,9 +77,9 @@ fn first_line(stream: &mut TcpStream) -> String {
     line
 }
 
-/// systemd's side of `Type=notify`.
+/// The service manager's side of systemd's `Type=notify`.
 #[test]
-fn the_service_manager_is_told() {
+fn the_service_manager_is_notified() {
     let site = site();
     let path = site.path("home/notify");
     let manager = UnixDatagram::bind(&path).expect("a socket");
@@ -90,24 +90,24 @@ fn the_service_manager_is_told() {
         .args(["--listen", "127.0.0.1:0"])
         .stderr(Stdio::null());
     let mut server = Process::start(command.env("NOTIFY_SOCKET", &path));
-    let heard = || {
+    let received = || {
         let mut text = [0; 256];
         let length = manager.recv(&mut text).expect("a datagram");
         String::from_utf8_lossy(&text[..length]).into_owned()
     };
-    assert_eq!(heard(), "READY=1");
-    assert_eq!(heard(), "STATUS=Clients: 0");
+    assert_eq!(received(), "READY=1");
+    assert_eq!(received(), "STATUS=Clients: 0");
     server.signal(Signal::HUP);
-    assert!(heard().starts_with("RELOADING=1\nMONOTONIC_USEC="));
-    assert_eq!(heard(), "READY=1");
+    assert!(received().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(received(), "READY=1");
     server.signal(Signal::TERM);
-    assert_eq!(heard(), "STOPPING=1");
+    assert_eq!(received(), "STOPPING=1");
     assert!(server.end(LIMIT).success());
 }
 
-/// A client that reads nothing does not keep it.
+/// A client that reads nothing does not delay the end of the server.
 #[test]
-fn it_ends_within_five_seconds() {
+fn the_server_exits_within_five_seconds() {
     for signal in [Signal::TERM, Signal::INT] {
         let site = site();
         endless_message(&site);
@@ -125,7 +125,7 @@ fn it_ends_within_five_seconds() {
     }
 }
 
-/// More than the kernel takes for a client.
+/// Delivers a message that is larger than the kernel's buffers for a connection.
 fn endless_message(site: &Site) {
     site.maildir().deliver(b"Subject: large\n\n");
     let file = site.maildir().the("Subject: large").path;
@@ -134,7 +134,7 @@ fn endless_message(site: &Site) {
     grown.expect("a file with a hole");
 }
 
-/// Descriptor 2 is a socket under systemd too, but no client's.
+/// Under systemd descriptor 2 is a socket, as under inetd, but not a client's.
 #[test]
 fn the_journal_gets_priorities() {
     let site = site();

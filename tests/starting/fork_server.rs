@@ -1,4 +1,4 @@
-//! `--wait` as root: every client has a process of its own.
+//! `--wait` as root: each client gets a process of its own.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,17 +14,18 @@ use crate::support::program::until;
 use crate::support::server;
 use crate::support::site::{PASSWORD, Site, USER};
 
-struct Door {
+struct ForkServer {
     process: Process,
     address: SocketAddr,
     site: Site,
     _socket: TcpListener,
 }
 
-/// The server as root, for system users: the passwd-file says whose the mail is. Nothing if we are not root.
-fn door(arguments: &[&str]) -> Option<Door> {
+/// Starts the server as root, for system users; the passwd-file names the owner of the mail.
+/// Returns `None` if the test does not run as root.
+fn fork_server(arguments: &[&str]) -> Option<ForkServer> {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT RUN: to serve everybody as themselves, imap2d has to be root");
+        eprintln!("NOT RUN: only root can serve each user as that user");
         return None;
     }
     let site = site();
@@ -34,7 +35,7 @@ fn door(arguments: &[&str]) -> Option<Door> {
     let mut command = server::command(&site);
     command.arg("--wait").args(arguments);
     command.stdin(socket).stderr(Stdio::null());
-    Some(Door {
+    Some(ForkServer {
         process: Process::start(&mut command),
         address,
         site,
@@ -42,14 +43,14 @@ fn door(arguments: &[&str]) -> Option<Door> {
     })
 }
 
-impl Door {
+impl ForkServer {
     fn login(&self) -> Client {
         let mut client = Client::connect(self.address);
         client.ok(&format!("LOGIN {USER} {PASSWORD}"));
         client
     }
 
-    /// The processes of the sessions.
+    /// Returns the processes of the sessions.
     fn sessions(&self) -> Vec<Pid> {
         let pid = self.process.pid();
         let path = format!("/proc/{pid}/task/{pid}/children");
@@ -62,56 +63,61 @@ impl Door {
 
 #[test]
 fn each_client_has_a_process() {
-    let Some(mut door) = door(&[]) else { return };
-    let (mut first, mut second, mut third) = (door.login(), door.login(), door.login());
-    let sessions = door.sessions();
+    let Some(mut server) = fork_server(&[]) else {
+        return;
+    };
+    let (mut first, mut second, mut third) = (server.login(), server.login(), server.login());
+    let sessions = server.sessions();
     assert_eq!(sessions.len(), 3);
-    // One of them dies; nobody else notices.
+    // One of them dies; the other clients do not notice.
     rustix::process::kill_process(sessions[1], Signal::KILL).expect("it is ours");
     assert!(second.is_closed());
     until("its end", LIMIT, || {
-        (door.sessions().len() == 2).then_some(())
+        (server.sessions().len() == 2).then_some(())
     });
     for alive in [&mut first, &mut third] {
         alive.ok("SELECT INBOX");
     }
-    converse(connect(door.address));
-    door.process.signal(Signal::TERM);
+    converse(connect(server.address));
+    server.process.signal(Signal::TERM);
     for alive in [&mut first, &mut third] {
         assert!(alive.response().starts_with(b"* BYE"));
     }
-    assert!(door.process.end(LIMIT).success());
-    drop(door.site);
+    assert!(server.process.end(LIMIT).success());
+    drop(server.site);
 }
 
-/// Who has logged in does not count: the process is theirs by then.
+/// A client that has logged in does not count: its process belongs to its user then.
 #[test]
-fn only_so_many_of_one_address_may_wait_to_log_in() {
-    let Some(door) = door(&["--max-per-address", "2"]) else {
+fn unauthenticated_clients_of_one_address_are_limited() {
+    let Some(server) = fork_server(&["--max-per-address", "2"]) else {
         return;
     };
-    let _friends = [door.login(), door.login()];
-    let _guests = [Client::connect(door.address), Client::connect(door.address)];
+    let _friends = [server.login(), server.login()];
+    let _guests = [
+        Client::connect(server.address),
+        Client::connect(server.address),
+    ];
     let mut refusal = String::new();
-    let mut refused = BufReader::new(connect(door.address));
+    let mut refused = BufReader::new(connect(server.address));
     refused.read_line(&mut refusal).expect("a line");
     assert!(refusal.starts_with("* BYE Too many"), "{refusal}");
 }
 
 #[test]
-fn only_so_many_are_let_in() {
-    let Some(door) = door(&["--max-connections", "2"]) else {
+fn the_number_of_clients_is_limited() {
+    let Some(server) = fork_server(&["--max-connections", "2"]) else {
         return;
     };
     for _ in 0..3 {
-        let clients = [door.login(), door.login()];
+        let clients = [server.login(), server.login()];
         let mut refusal = String::new();
-        let mut refused = BufReader::new(connect(door.address));
+        let mut refused = BufReader::new(connect(server.address));
         refused.read_line(&mut refusal).expect("a line");
         assert!(refusal.starts_with("* BYE Too many"), "{refusal}");
         drop(clients);
         until("their ends", LIMIT, || {
-            door.sessions().is_empty().then_some(())
+            server.sessions().is_empty().then_some(())
         });
     }
 }

@@ -1,4 +1,4 @@
-//! inetd and xinetd, which hand the listening socket down or one connection.
+//! inetd and xinetd, which pass the server either the listening socket or one connection.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +11,8 @@ use crate::support::program::{Program, until};
 use crate::support::server;
 use crate::support::site::Site;
 
-/// The program and the arguments of the server, the program's name first as inetd wants it.
+/// Returns the path of the server and its arguments, which start with the program's name, as inetd
+/// needs it.
 fn command_line(site: &Site, mode: &str) -> (String, String) {
     let command = server::command_of_owner(site);
     let arguments: Vec<_> = command
@@ -25,18 +26,16 @@ fn command_line(site: &Site, mode: &str) -> (String, String) {
     )
 }
 
-/// Both become the user in their configuration.
-fn as_root() -> bool {
+/// Returns true if the test runs as root. Both programs become the user in their configuration.
+fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!(
-            "NOT RUN: inetd becomes the user in its configuration, so that this test needs root"
-        );
+        eprintln!("NOT RUN: inetd must be started as root");
     }
     root
 }
 
-/// The processes that serve the site, found by their arguments.
+/// Returns the processes that serve the site, found by their arguments.
 fn servers(site: &Site) -> Vec<Pid> {
     let users = site.users().display().to_string();
     let is_one = |arguments: &str| arguments.contains(&users) && arguments.contains("\0--wait");
@@ -51,7 +50,8 @@ fn servers(site: &Site) -> Vec<Pid> {
         .collect()
 }
 
-/// A process serves all who come, ends when nobody does, and is followed by another.
+/// One process serves all clients and exits when it has none; inetd starts another for the next
+/// client.
 fn serves_again_and_again(site: &Site, address: SocketAddr) {
     let serve_two = || {
         converse(connect(address));
@@ -74,11 +74,11 @@ fn serves_again_and_again(site: &Site, address: SocketAddr) {
 }
 
 #[test]
-fn openbsd_inetd_waits() {
+fn openbsd_inetd_passes_the_listening_socket() {
     let Some(program) = Program::find("inetd") else {
         return;
     };
-    if !as_root() {
+    if !is_root() {
         return;
     }
     let site = site();
@@ -93,7 +93,7 @@ fn openbsd_inetd_waits() {
     serves_again_and_again(&site, address);
 }
 
-/// xinetd in the foreground, with one service.
+/// Starts xinetd in the foreground, with one service.
 fn xinetd(program: &Program, site: &Site, address: SocketAddr, mode: &str, wait: &str) -> Process {
     let (binary, arguments) = command_line(site, mode);
     let service = format!(
@@ -118,7 +118,7 @@ fn xinetd_starts_one_process_per_client() {
     let Some(program) = Program::find("xinetd") else {
         return;
     };
-    if !as_root() {
+    if !is_root() {
         return;
     }
     let site = site();
@@ -129,11 +129,11 @@ fn xinetd_starts_one_process_per_client() {
 }
 
 #[test]
-fn xinetd_waits() {
+fn xinetd_passes_the_listening_socket() {
     let Some(program) = Program::find("xinetd") else {
         return;
     };
-    if !as_root() {
+    if !is_root() {
         return;
     }
     let site = site();

@@ -1,5 +1,5 @@
-//! The ways to be started by others, each tried with the program that does it: `tests/inetd_and_preauth.rs` has
-//! descriptors 0 and 1, here are those who listen for us.
+//! The server started by other programs that listen or connect for it, each test with the real
+//! program. `tests/inetd_and_preauth.rs` has the sessions on descriptors 0 and 1.
 
 mod control;
 mod fork_server;
@@ -19,23 +19,23 @@ use crate::support::maildir::message;
 use crate::support::program::until;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// How long anything here may take that is not waiting for a time to pass.
+/// How long anything here may take that does not wait for a timeout.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The program ends when it has had no client for 30 s; it gets some more, on a machine with much to do.
+/// The server exits 30 s after its last client; it gets more on a busy machine.
 const IDLE_LIMIT: Duration = Duration::from_secs(120);
 
 /// The text of the one message of [`site`].
 const TEXT: &str = "Hello from afar.";
 
-/// A mail host with one message, of a user without rights.
+/// Creates a mail host with one message that belongs to an unprivileged user.
 fn site() -> Site {
     let site = Site::of_a_user();
     site.maildir().deliver(&message("Greetings", "one", TEXT));
     site
 }
 
-/// A process that is killed when it is dropped.
+/// A process that is killed when the value is dropped.
 struct Process(Child);
 
 impl Process {
@@ -52,7 +52,7 @@ impl Process {
         rustix::process::kill_process(self.pid(), signal).expect("it is ours");
     }
 
-    /// How it ended, by itself.
+    /// Waits until it exits without being killed, and returns its exit status.
     fn end(&mut self, limit: Duration) -> ExitStatus {
         until("the end of the process", limit, || {
             self.0.try_wait().expect("a child can be waited for")
@@ -67,22 +67,21 @@ impl Drop for Process {
     }
 }
 
-/// Connects as soon as somebody listens there.
+/// Connects as soon as a process listens there.
 fn connect(address: SocketAddr) -> TcpStream {
-    let stream = until("somebody to listen", LIMIT, || {
-        TcpStream::connect(address).ok()
-    });
+    let stream = until("a listener", LIMIT, || TcpStream::connect(address).ok());
     stream.set_read_timeout(Some(LIMIT)).expect("a time-out");
     stream
 }
 
-/// A client reads one message and leaves.
+/// Logs in, reads one message and logs out.
 fn converse(stream: TcpStream) {
-    check(&told(stream, b""), "* OK ");
+    check(&responses(stream, b""), "* OK ");
 }
 
-/// What a client gets to hear who says this first, then logs in, reads one message and leaves.
-fn told(mut stream: TcpStream, first: &[u8]) -> String {
+/// Sends `first`, then logs in, reads one message and logs out. Returns everything that the server
+/// sends.
+fn responses(mut stream: TcpStream, first: &[u8]) -> String {
     let then = format!(
         "a1 LOGIN {USER} {PASSWORD}\r\na2 SELECT INBOX\r\na3 FETCH 1 RFC822.TEXT\r\na4 LOGOUT\r\n"
     );

@@ -1,4 +1,4 @@
-//! Behind a proxy: the client is who the proxy says it is.
+//! Behind a proxy: the PROXY header names the client.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,17 +6,17 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{LIMIT, Process, TEXT, check, connect, converse, free_address, site, told};
+use super::{LIMIT, Process, TEXT, check, connect, converse, free_address, responses, site};
 use crate::support::program::{Program, until};
 use crate::support::server::{self, TestServer};
 use crate::support::site::Site;
 
-/// Somebody far away, who may not send a password in clear text.
-const STRANGER: &[u8] = b"PROXY TCP4 192.0.2.9 192.0.2.1 4000 143\r\n";
+/// A remote client, which may not send a password without TLS.
+const REMOTE: &[u8] = b"PROXY TCP4 192.0.2.9 192.0.2.1 4000 143\r\n";
 const REFUSAL: &str = "a1 NO A password may not be sent";
 
-/// Somebody far away, who has come to the proxy under TLS: version 2, with that in it.
-const SAFE_STRANGER: &[u8] =
+/// A remote client that is connected to the proxy with TLS: a version 2 header that says so.
+const REMOTE_WITH_TLS: &[u8] =
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14\xc0\0\x02\x09\xc0\0\x02\x01\x0f\xa0\0\x8f\
     \x20\0\x05\x01\0\0\0\0";
 
@@ -24,7 +24,8 @@ fn server(site: &Site, proxy: &str) -> TestServer {
     TestServer::start(site, &["--proxy-protocol", proxy])
 }
 
-/// HAProxy in front of the server, on an address for each of these lines of its configuration.
+/// Starts HAProxy in front of the server, with an address for each of these lines of its
+/// configuration.
 fn haproxy(
     program: &Program,
     site: &Site,
@@ -50,13 +51,13 @@ fn haproxy(
 }
 
 #[test]
-fn haproxy_says_who_the_client_is() {
+fn haproxy_names_the_client() {
     let Some(program) = Program::find("haproxy") else {
         return;
     };
     let site = site();
     let server = server(&site, "127.0.0.1");
-    // HAProxy itself may say that a client comes from elsewhere.
+    // HAProxy itself may say that a client has another address.
     let near = "tcp-request connection set-src ipv4(127.0.0.3)";
     let far = "tcp-request connection set-src ipv4(192.0.2.9)";
     let fronts = [
@@ -74,46 +75,46 @@ fn haproxy_says_who_the_client_is() {
         (server.log().matches(granted).count() == 2).then_some(())
     });
     for far in &addresses[2..] {
-        let answers = told(connect(*far), b"");
+        let answers = responses(connect(*far), b"");
         assert!(answers.contains(REFUSAL), "{answers}");
     }
 }
 
-/// A proxy on this machine does not make everybody local.
+/// Behind a proxy on this machine clients are not local.
 #[test]
-fn the_client_counts_and_not_the_proxy() {
+fn the_address_of_the_client_counts() {
     let site = site();
     let server = server(&site, "127.0.0.0/8");
-    let answers = told(connect(server.address()), STRANGER);
+    let answers = responses(connect(server.address()), REMOTE);
     assert!(
         answers.starts_with("* OK") && answers.contains(REFUSAL),
         "{answers}"
     );
-    let answers = told(connect(server.address()), b"PROXY UNKNOWN\r\n");
-    assert!(answers.contains(REFUSAL), "nobody knows: {answers}");
+    let answers = responses(connect(server.address()), b"PROXY UNKNOWN\r\n");
+    assert!(answers.contains(REFUSAL), "unknown client: {answers}");
     let near = b"PROXY TCP4 127.0.0.1 127.0.0.1 4000 143\r\n";
-    check(&told(connect(server.address()), near), "* OK");
+    check(&responses(connect(server.address()), near), "* OK");
     let under_tls = connect(server.address());
-    check(&told(under_tls, SAFE_STRANGER), "* OK");
+    check(&responses(under_tls, REMOTE_WITH_TLS), "* OK");
 }
 
 #[test]
-fn a_header_may_come_in_pieces() {
+fn a_header_may_arrive_in_pieces() {
     let site = site();
     let server = server(&site, "127.0.0.1");
     let mut client = connect(server.address());
     client.set_nodelay(true).expect("an option");
-    for piece in SAFE_STRANGER.chunks(5) {
+    for piece in REMOTE_WITH_TLS.chunks(5) {
         client.write_all(piece).expect("a connection");
         std::thread::sleep(Duration::from_millis(5));
     }
-    check(&told(client, b""), "* OK");
+    check(&responses(client, b""), "* OK");
 }
 
-/// A proxy that says nothing, and one that says something else, is not served; and a header from anybody
-/// else is no command.
+/// The server does not serve a proxy that sends no header or something else, and a header from any
+/// other client is no command.
 #[test]
-fn headers_are_for_proxies() {
+fn only_trusted_proxies_send_headers() {
     let site = site();
     let server = server(&site, "127.0.0.1");
     let begun = Instant::now();
@@ -124,13 +125,13 @@ fn headers_are_for_proxies() {
     let mut greeting = Vec::new();
     let _ = wrong.read_to_end(&mut greeting);
     assert_eq!(greeting, b"");
-    let mut heard = String::new();
-    silent.read_to_string(&mut heard).expect("an end");
-    assert_eq!(heard, "");
+    let mut received = String::new();
+    silent.read_to_string(&mut received).expect("an end");
+    assert_eq!(received, "");
     assert!(begun.elapsed() >= Duration::from_secs(4), "it has a while");
 
     let server = self::server(&site, "127.0.0.2");
-    let answers = told(connect(server.address()), STRANGER);
+    let answers = responses(connect(server.address()), REMOTE);
     let mut lines = answers.lines();
     assert!(lines.next().is_some_and(|line| line.starts_with("* OK")));
     assert!(
@@ -144,7 +145,7 @@ fn headers_are_for_proxies() {
 #[test]
 fn under_inetd() {
     let site = site();
-    for (header, is_let_in) in [(STRANGER, false), (SAFE_STRANGER, true)] {
+    for (header, is_let_in) in [(REMOTE, false), (REMOTE_WITH_TLS, true)] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
         let ours = TcpStream::connect(listener.local_addr().expect("its address"));
         let theirs = OwnedFd::from(listener.accept().expect("a connection").0);
@@ -154,7 +155,7 @@ fn under_inetd() {
         let child = command.stdout(theirs).spawn();
         drop(command);
         let mut process = Process(child.expect("the server"));
-        let answers = told(ours.expect("a connection"), header);
+        let answers = responses(ours.expect("a connection"), header);
         assert_eq!(answers.contains(TEXT), is_let_in, "{answers}");
         assert_eq!(answers.contains(REFUSAL), !is_let_in, "{answers}");
         assert!(process.end(LIMIT).success());

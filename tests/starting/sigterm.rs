@@ -1,4 +1,5 @@
-//! SIGTERM in the middle of a change: it is whole, or it has not begun, however the server was started.
+//! SIGTERM during a change: the change is complete or has not begun, however the server was
+//! started.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -14,10 +15,10 @@ use crate::support::maildir::message;
 use crate::support::server;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// Enough to be caught in the middle of copying them.
+/// Enough that the signal arrives while they are being copied.
 const MESSAGES: usize = 1500;
 
-/// How long after the command the signal comes.
+/// The delays between the command and the signal.
 const MOMENTS: [Duration; 4] = [
     Duration::ZERO,
     Duration::from_millis(20),
@@ -25,7 +26,7 @@ const MOMENTS: [Duration; 4] = [
     Duration::from_millis(200),
 ];
 
-/// A way to be started; gives a server, and a client that has logged in.
+/// Starts a server in one way; returns it, and a client that has logged in.
 type Start = fn(&Site) -> (Process, Client);
 
 const WAYS: [Start; 3] = [daemon, wait, inetd];
@@ -64,7 +65,8 @@ fn login(mut client: Client) -> Client {
     client
 }
 
-/// A command is sent, then the signal; the server says good-bye and ends. True if the command was answered OK.
+/// Sends a command and then the signal; the server says BYE and exits. Returns true if the command
+/// was answered OK.
 fn interrupt((mut server, mut client): (Process, Client), command: &[u8], after: Duration) -> bool {
     client.send(command);
     std::thread::sleep(after);
@@ -93,7 +95,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn a_copy_is_whole_or_undone() {
+fn an_interrupted_copy_is_complete_or_undone() {
     for start in WAYS {
         let site = site();
         for moment in MOMENTS {
@@ -113,7 +115,7 @@ fn a_copy_is_whole_or_undone() {
 }
 
 #[test]
-fn half_a_message_is_none() {
+fn an_interrupted_append_leaves_no_message() {
     for start in WAYS {
         let site = Site::of_a_user();
         site.maildir().folder("Copies");

@@ -1,4 +1,4 @@
-//! Over ssh: no listener, no password, one session that is logged in already.
+//! Over ssh: no listener, no password, one session that is already logged in.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::support::program::{Program, run};
 use crate::support::server;
 use crate::support::site::{Site, USER};
 
-/// A host that is reached by ssh, with a key that opens it, as the user who runs the tests.
+/// A host with sshd and a key for it. sshd runs as the user who runs the tests.
 struct Host {
     site: Site,
     address: SocketAddr,
@@ -42,7 +42,8 @@ impl Host {
         let address = free_address();
         let config = configuration(&site, address);
         if rustix::process::geteuid().is_root() {
-            // Where sshd wants to be when it is nobody; Debian makes it when the service starts.
+            // The directory that sshd needs for its unprivileged process; on Debian it is created
+            // when the service starts.
             fs::create_dir_all("/run/sshd").expect("mkdir");
             let mode = fs::Permissions::from_mode(0o755);
             fs::set_permissions("/run/sshd", mode).expect("chmod");
@@ -62,7 +63,7 @@ impl Host {
         })
     }
 
-    /// The words of a command that runs the server there.
+    /// Returns the words of a command that runs the server on the host.
     fn tunnel(&self) -> Vec<String> {
         let option = |text: &str| ["-o".to_string(), text.to_string()];
         let mut words = vec![self.ssh.path().display().to_string(), "-q".into()];
@@ -99,7 +100,7 @@ fn configuration(site: &Site, address: SocketAddr) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_session_over_ssh() {
+fn a_session_runs_over_ssh() {
     let Some(host) = Host::start() else { return };
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     let theirs = OwnedFd::from(theirs);
@@ -117,9 +118,9 @@ fn a_session_over_ssh() {
     assert!(ssh.end(LIMIT).success());
 }
 
-/// mbsync, with the line of `contrib/ssh.md`.
+/// mbsync, with the configuration line of `contrib/ssh.md`.
 #[test]
-fn mbsync_by_a_tunnel() {
+fn mbsync_runs_the_server_over_ssh() {
     let Some(mbsync) = Program::find("mbsync") else {
         return;
     };

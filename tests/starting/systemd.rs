@@ -1,4 +1,4 @@
-//! Socket activation, by the program that systemd has to try it with.
+//! Socket activation, with `systemd-socket-activate`, systemd's own program to test it.
 
 use std::process::Stdio;
 
@@ -7,7 +7,8 @@ use crate::support::program::Program;
 use crate::support::server;
 use crate::support::site::Site;
 
-/// `systemd-socket-activate` listens at these addresses and becomes the server when somebody connects.
+/// Starts `systemd-socket-activate`, which listens at these addresses and becomes the server when a
+/// client connects.
 fn activate(program: &Program, site: &Site, addresses: &[String]) -> Process {
     let server = server::command_of_owner(site);
     let mut command = program.command();
@@ -20,9 +21,9 @@ fn activate(program: &Program, site: &Site, addresses: &[String]) -> Process {
     Process::start(&mut command)
 }
 
-/// Any number of sockets; all are served by the one process, which ends when nobody comes.
+/// The one process serves all sockets, and exits when it has no client.
 #[test]
-fn sockets_are_handed_down() {
+fn activated_sockets_are_served() {
     let Some(program) = Program::find("systemd-socket-activate") else {
         return;
     };

@@ -1,4 +1,4 @@
-//! `--wait`: a listening socket as descriptor 0, from a parent that is the test itself.
+//! `--wait`: a listening socket as descriptor 0. The parent process is the test.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use crate::support::program::run;
 use crate::support::server;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// The server, the address, and our own copy of the socket, as inetd keeps one.
+/// Starts the server. Returns it, its address, and our own copy of the socket, as inetd keeps one.
 fn start(site: &Site) -> (Process, SocketAddr, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = listener.local_addr().expect("its address");
@@ -23,7 +23,7 @@ fn start(site: &Site) -> (Process, SocketAddr, TcpListener) {
 }
 
 #[test]
-fn one_process_serves_all() {
+fn one_process_serves_all_clients() {
     let site = site();
     let (mut server, address, _kept) = start(&site);
     let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(address)).collect();
@@ -41,9 +41,10 @@ fn one_process_serves_all() {
     assert!(server.end(LIMIT).success());
 }
 
-/// Whoever comes when it has gone is served by the next process: the socket is not ours.
+/// The next process serves a client that connects after this one has exited: the socket stays open
+/// in the parent.
 #[test]
-fn it_ends_when_nobody_comes() {
+fn the_process_exits_when_no_client_connects() {
     let site = site();
     let (mut server, address, _kept) = start(&site);
     converse(connect(address));

@@ -1,4 +1,4 @@
-//! Several certificates, new ones and old ones.
+//! Several certificates, replaced certificates, expired certificates.
 
 use std::fs;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::support::program::until;
 use crate::support::server::TestServer;
 use crate::support::site::Site;
 
-/// What a client says whose name for the server is that.
+/// Returns true if a client that asks for this name gets a certificate for it.
 fn asks_for(secured: &Secured, server: &TestServer, name: &str) -> bool {
     let authority = secured.authority.file(&secured.site);
     let address = format!("localhost:{}", port(server, Way::Implicit));
@@ -32,7 +32,7 @@ fn asks_for(secured: &Secured, server: &TestServer, name: &str) -> bool {
 }
 
 #[test]
-fn a_client_is_shown_the_one_it_asks_for() {
+fn a_client_gets_the_certificate_of_the_name_it_asks_for() {
     let secured = Secured::new(Site::new());
     secured.certify("second.", &["mail.example", "imap.example"]);
     secured.certify("wild.", &["*.example.org"]);
@@ -48,7 +48,7 @@ fn a_client_is_shown_the_one_it_asks_for() {
 }
 
 #[test]
-fn one_that_changes_is_read_again_and_one_that_is_broken_is_not_used() {
+fn a_changed_certificate_is_read_again_if_it_is_valid() {
     let secured = Secured::new(Site::new());
     let server = secured.serve(&[""]);
     assert!(asks_for(&secured, &server, "localhost"));
@@ -74,7 +74,7 @@ fn one_that_changes_is_read_again_and_one_that_is_broken_is_not_used() {
         "{log}"
     );
 
-    // Asked for, nobody has to connect first.
+    // SIGHUP reads them at once, before any client connects.
     secured.certify("", &["fourth.example"]);
     let before = server.log().matches("was read again").count();
     server.signal(Signal::HUP);
@@ -85,7 +85,7 @@ fn one_that_changes_is_read_again_and_one_that_is_broken_is_not_used() {
 }
 
 #[test]
-fn the_log_tells_of_the_end() {
+fn the_expiry_of_a_certificate_is_logged() {
     let secured = Secured::new(Site::new());
     let soon = SystemTime::now() + Duration::from_secs(3 * 24 * 60 * 60 + 60);
     let ((year, month, day), _) = DateTime::from(soon).parts();
@@ -115,7 +115,7 @@ fn the_log_tells_of_the_end() {
 }
 
 #[test]
-fn what_is_no_tls_is_in_the_log() {
+fn a_client_without_tls_is_logged() {
     use std::io::{Read, Write};
     let secured = Secured::new(Site::new());
     let server = secured.serve(&[""]);

@@ -1,5 +1,6 @@
-//! Logins by SCRAM that are bound to the TLS they came in by (RFC 5802 §6): by what both ends have made of the
-//! handshake (RFC 9266), and by the certificate (RFC 5929 §4). Who passes such a login on is not let in.
+//! SCRAM logins that are bound to their TLS connection (RFC 5802 §6): by keying material exported
+//! from the handshake (RFC 9266), and by the certificate (RFC 5929 §4). The server refuses such a
+//! login on any other connection.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -54,7 +55,7 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Logs in by SCRAM-SHA-256-PLUS; how the server answers.
+/// Logs in by SCRAM-SHA-256-PLUS, and returns the server's response.
 fn log_in(client: &mut Client, kind: &str, binding: &[u8]) -> String {
     let header = format!("p={kind},,");
     let first = format!("n={USER},r=fyko+d2lbbFgONRv9qkxdawL");
@@ -130,7 +131,7 @@ fn a_login_is_bound_to_its_connection() {
     let answer = log_in(&mut client, "tls-server-end-point", &hash);
     assert!(answer.starts_with("a1 OK"), "{answer}");
 
-    // What was made for one connection is nothing in another.
+    // The binding of one connection is not valid on another.
     let elsewhere = exported(&connect(&secured, &server));
     let answer = log_in(&mut connect(&secured, &server), "tls-exporter", &elsewhere);
     assert!(answer.starts_with("a1 NO"), "{answer}");

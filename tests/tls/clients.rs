@@ -1,4 +1,4 @@
-//! Every client on both ways into TLS, each told to check the certificate.
+//! Every client with both ways into TLS. Each verifies the certificate.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::support::program::{Finished, Program, not_run, run};
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// Makes two tests of every client: a function that takes a rig.
+/// Defines two tests for every client, which is a function that takes a rig.
 macro_rules! both_ways {
     ($($client:ident),+ $(,)?) => {
         mod implicit {
@@ -58,7 +58,7 @@ impl Rig {
         file.to_str().expect("a path in ASCII").to_owned()
     }
 
-    /// One of the two, as the client calls it.
+    /// Returns the value for this way into TLS.
     fn either<T>(&self, implicit: T, upgraded: T) -> T {
         match self.way {
             Way::Implicit => implicit,
@@ -80,7 +80,7 @@ fn openssl(rig: &Rig) {
         let text = finished.success();
         assert!(text.contains(TEXT) && text.contains("a4 OK"), "{finished}");
     }
-    // What is older is not spoken.
+    // The server does not speak older versions.
     let arguments = ["-connect", &address, "-CAfile", &authority, "-tls1_1"];
     let old = s_client(rig.site(), &arguments, &visit());
     assert!(old.is_some_and(|finished| !finished.status.success()));
@@ -108,7 +108,7 @@ fn curl(rig: &Rig) {
         let text = ask(&["--ssl-reqd", "--cacert", &authority, "--tls-max", version]).success();
         assert_eq!(text.trim_end(), TEXT);
     }
-    // It has to be told whom to trust.
+    // It has to be given the authority.
     assert!(!ask(&["--ssl-reqd"]).status.success());
 }
 

@@ -1,4 +1,4 @@
-//! Connections that others have accepted: `--inetd` and `--wait`.
+//! Connections that another program has accepted: `--inetd` and `--wait`, with TLS.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -9,7 +9,8 @@ use crate::support::program::{Finished, Program, run};
 use crate::support::server;
 use crate::support::site::{PASSWORD, Site, USER};
 
-/// Where a connection is TLS from the start, on an address of the loopback network that nobody else uses.
+/// An address with the port where TLS starts at once, on an address of the loopback network that no
+/// other program uses.
 const IMAPS: ([u8; 4], u16) = ([127, 3, 50, 1], 993);
 
 fn command(secured: &Secured, mode: &str) -> Command {
@@ -48,7 +49,7 @@ fn assert_text(finished: &Finished) {
     assert_eq!(finished.success().trim_end(), TEXT);
 }
 
-/// Accepts one connection, hands it to a process, and lets curl speak to that.
+/// Accepts one connection, passes it to a server process, and lets curl speak to that.
 fn inetd(listener: &TcpListener, scheme: &str) {
     let secured = Secured::new(Site::of_a_user());
     let address = listener.local_addr().expect("an address");
@@ -77,16 +78,16 @@ fn inetd_and_starttls() {
     inetd(&TcpListener::bind("127.0.0.1:0").expect("a port"), "imap");
 }
 
-/// The listener at port 993, if we may have it.
+/// Returns the listener at port 993, or `None` if the test may not listen there.
 fn imaps() -> Option<TcpListener> {
     let listener = TcpListener::bind(SocketAddr::from(IMAPS));
     if listener.is_err() {
-        eprintln!("NOT RUN: port 993 is for root");
+        eprintln!("NOT RUN: only root can listen at port 993");
     }
     listener.ok()
 }
 
-/// A process that is killed when it is dropped.
+/// A process that is killed when the value is dropped.
 struct Process(Child);
 
 impl Drop for Process {

@@ -1,6 +1,6 @@
-//! TLS with the real binary: other people's clients on both ways into it, several certificates, new ones, old
-//! ones, and what inetd and others hand down. Certificates are made here, by an authority of our own that the
-//! clients are told to trust.
+//! TLS with the real binary: other programs as clients with both ways into TLS, several
+//! certificates, replaced and expired ones, and connections accepted by inetd. The tests make the
+//! certificates with an authority of their own, which the clients trust.
 
 mod certificates;
 mod channel_binding;
@@ -25,19 +25,19 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The text of the one message.
 const TEXT: &str = "Hello from afar.";
 
-/// The options that make no difference between clients that are near and far.
+/// The option that treats local and remote clients alike.
 const NEVER_CLEAR: &str = "--plaintext-login=never";
 
 /// The two ways into TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// From the start.
+    /// From the start of the connection.
     Implicit,
-    /// By STARTTLS.
+    /// After STARTTLS.
     Upgraded,
 }
 
-/// An authority, and what it has certified.
+/// A certificate authority, and the certificates that it issues.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -54,14 +54,14 @@ impl Authority {
         Self { issuer }
     }
 
-    /// The file that clients are to trust.
+    /// Returns the file with the authority's certificate, for clients.
     fn file(&self, site: &Site) -> PathBuf {
         let file = site.path("authority.pem");
         fs::write(&file, self.issuer.as_ref().pem()).expect("written");
         file
     }
 
-    /// A chain and its key, in PEM.
+    /// Issues a certificate; returns its chain and key, in PEM.
     fn certify(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> [String; 2] {
         let subjects: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(subjects).expect("names");
@@ -74,7 +74,8 @@ impl Authority {
     }
 }
 
-/// A site with one message, an authority, and a certificate for this host in `cert.pem` and `key.pem`.
+/// A site with one message, an authority, and a certificate for this host in `cert.pem` and
+/// `key.pem`.
 struct Secured {
     site: Site,
     authority: Authority,
@@ -89,7 +90,7 @@ impl Secured {
         secured
     }
 
-    /// Puts a certificate and its key into files whose names begin with that.
+    /// Writes a certificate and its key into files whose names begin with `prefix`.
     fn certify(&self, prefix: &str, names: &[&str]) {
         self.put(prefix, self.authority.certify(names, |_| {}));
     }
@@ -101,7 +102,7 @@ impl Secured {
         }
     }
 
-    /// The options that name one certificate.
+    /// Returns the options that name one certificate.
     fn options(&self, prefix: &str) -> [String; 2] {
         [("cert", "cert.pem"), ("key", "key.pem")].map(|(what, name)| {
             let path = self.site.path(&format!("{prefix}{name}"));
@@ -109,7 +110,7 @@ impl Secured {
         })
     }
 
-    /// A server with listeners of both kinds and these certificates.
+    /// Starts a server with listeners of both kinds and these certificates.
     fn serve(&self, prefixes: &[&str]) -> TestServer {
         let certificates = prefixes.iter().flat_map(|prefix| self.options(prefix));
         let certificates: Vec<String> = certificates.collect();
@@ -120,7 +121,7 @@ impl Secured {
     }
 }
 
-/// The port for that way into TLS.
+/// Returns the port for that way into TLS.
 fn port(server: &TestServer, way: Way) -> u16 {
     match way {
         Way::Upgraded => server.port(),
@@ -133,10 +134,11 @@ fn port(server: &TestServer, way: Way) -> u16 {
     }
 }
 
-/// `openssl s_client` with these arguments, which says `commands` and stays until the server hangs up.
+/// Runs `openssl s_client` with these arguments. It sends `commands`, and stays until the server
+/// closes the connection.
 fn s_client(site: &Site, arguments: &[&str], commands: &str) -> Option<Finished> {
     let openssl = Program::find("openssl")?;
-    // All of it at once would be read before the handshake is over, in one record or another.
+    // Sent all at once, they would be read before the handshake is over, in one record or another.
     let script = site.write_home("commands", commands);
     let mut command = Command::new("sh");
     command
@@ -148,7 +150,7 @@ fn s_client(site: &Site, arguments: &[&str], commands: &str) -> Option<Finished>
     Some(run(&mut command, LIMIT))
 }
 
-/// Logs in, reads the message, and leaves.
+/// Returns the commands that log in, read the message, and log out.
 fn visit() -> String {
     format!(
         "a1 LOGIN {USER} {PASSWORD}\r\na2 SELECT INBOX\r\na3 FETCH 1 RFC822.TEXT\r\na4 LOGOUT\r\n"
