@@ -3,21 +3,15 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-/// A process that is killed when the value is dropped.
-struct Running(Child);
+use crate::support::processes::Process;
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+/// How long the demo may take to answer, and to exit.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sends one command and returns all lines up to its tagged response.
 fn answer(client: &mut BufReader<TcpStream>, command: &str) -> Vec<String> {
@@ -35,17 +29,6 @@ fn answer(client: &mut BufReader<TcpStream>, command: &str) -> Vec<String> {
     }
 }
 
-/// Waits up to 10 s for the process to exit, and returns its exit status.
-fn ended(demo: &mut Child) -> ExitStatus {
-    for _ in 0..400 {
-        if let Some(status) = demo.try_wait().expect("it is our child") {
-            return status;
-        }
-        thread::sleep(Duration::from_millis(25));
-    }
-    panic!("the demo does not exit");
-}
-
 #[test]
 fn the_demo_serves_its_mail_and_deletes_it_at_the_end() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
@@ -60,9 +43,9 @@ fn serves_until(signal: Signal) {
     command
         .env("TMPDIR", temporary.path())
         .stdout(Stdio::piped());
-    let mut demo = Running(command.spawn().expect("it runs"));
-
-    let mut printed = BufReader::new(demo.0.stdout.take().expect("it is piped"));
+    let mut child = command.spawn().expect("it runs");
+    let mut printed = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut demo = Process::from(child);
     let mut first = String::new();
     printed.read_line(&mut first).expect("it prints");
     let address = first
@@ -72,8 +55,7 @@ fn serves_until(signal: Signal) {
     assert_eq!(fs::read_dir(&temporary).expect("listed").count(), 1);
 
     let stream = TcpStream::connect(address).expect("it listens");
-    let patience = Some(Duration::from_secs(20));
-    stream.set_read_timeout(patience).expect("set");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
     let mut client = BufReader::new(stream);
     let mut greeting = String::new();
     client.read_line(&mut greeting).expect("greeted");
@@ -89,8 +71,7 @@ fn serves_until(signal: Signal) {
     ));
     assert!(holds(&answer(&mut client, "BBOARD announce"), "* 2 EXISTS"));
 
-    let process = Pid::from_child(&demo.0);
-    kill_process(process, signal).expect("it still runs");
-    assert!(ended(&mut demo.0).success(), "{signal:?}");
+    demo.signal(signal);
+    assert!(demo.end(PATIENCE).success(), "{signal:?}");
     assert_eq!(fs::read_dir(&temporary).expect("listed").count(), 0);
 }

@@ -3,15 +3,16 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::maildir::message;
+use crate::support::processes::is_root_to;
 use crate::support::program::{Program, run};
-use crate::support::server;
+use crate::support::server::{self, free_address};
 use crate::support::site::{PASSWORD, Site, USER};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -128,12 +129,11 @@ fn openbsd_inetd_starts_a_session() {
     let Some(program) = Program::find("inetd") else {
         return;
     };
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT RUN: inetd must be started as root");
+    if !is_root_to("start inetd") {
         return;
     }
     let site = site();
-    let port = free_port();
+    let address = free_address();
     let binary = server::command(&site)
         .get_program()
         .to_string_lossy()
@@ -143,7 +143,7 @@ fn openbsd_inetd_starts_a_session() {
         site.users().display(),
         site.path("mail/%u").display()
     );
-    let line = format!("127.0.0.1:{port} stream tcp nowait root {binary} imap2d {arguments}\n");
+    let line = format!("{address} stream tcp nowait root {binary} imap2d {arguments}\n");
     let config = site.path("inetd.conf");
     fs::write(&config, line).expect("the configuration");
     let mut inetd = program
@@ -153,7 +153,7 @@ fn openbsd_inetd_starts_a_session() {
         .spawn()
         .expect("inetd");
     let mut client = crate::support::program::until("inetd to listen", LIMIT, || {
-        TcpStream::connect(("127.0.0.1", port)).ok()
+        TcpStream::connect(address).ok()
     });
     client.set_read_timeout(Some(LIMIT)).expect("a timeout");
     client
@@ -195,9 +195,4 @@ fn answers(child: Child) -> String {
     let output = child.wait_with_output().expect("its end");
     assert!(output.status.success(), "{:?}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::imap::{Client, Status};
 use crate::support::maildir::message;
-use crate::support::processes::children;
+use crate::support::processes::{children, is_root_to};
 use crate::support::program::{Program, until};
 use crate::support::server::{TestServer, bare_command};
 use crate::support::site::{PASSWORD, Site, USER};
@@ -140,8 +140,7 @@ fn a_program_that_hangs_delays_its_own_login_only() {
 /// When root starts the program, it becomes another user, and so does the process of the session.
 #[test]
 fn the_session_becomes_the_user_that_the_program_became() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT RUN: only root can become another user");
+    if !is_root_to("become another user") {
         return;
     }
     let owner = 65_534;

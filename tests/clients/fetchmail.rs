@@ -4,13 +4,14 @@
 //! as with an RFC 1730 server, with `FETCH n RFC822.TEXT.PEEK` and `STORE n +FLAGS.SILENT`. So the
 //! pinned IMAP2 dialect has to accept these two as well.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::large_account::{self, DRAFTS, FOLDERS, Folder};
 use super::{Dialect, LIMIT, in_both_dialects};
 use crate::support::maildir::message;
-use crate::support::program::{Finished, Program, run, start, until};
+use crate::support::processes::Process;
+use crate::support::program::{Finished, Program, run, until};
 use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
@@ -204,7 +205,11 @@ fn fetchmail_waits_for_mail_in_idle() {
     let drafts = rig.site.maildir().folder(DRAFTS.encoded);
     let relay = Relay::to(rig.server.address());
     let options = format!("idle keep folder \"{}\"", DRAFTS.encoded);
-    let _fetchmail = start(&mut rig.command(relay.port(), &options));
+    let _fetchmail = Process::start(
+        rig.command(relay.port(), &options)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null()),
+    );
     let idles = |times| {
         until("it waits", LIMIT, || {
             (relay.commands().matches(" IDLE\r\n").count() == times).then_some(())

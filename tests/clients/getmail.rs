@@ -1,7 +1,7 @@
 //! `getmail`. It fetches mail, remembers by UID which messages it has, and can delete them on the
 //! server.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::LIMIT;
@@ -9,7 +9,8 @@ use super::large_account::{
     self, CREATED, FOLDERS, INBOX, LATE, LIST, body, contents, header, sample_text,
 };
 use crate::support::maildir::Maildir;
-use crate::support::program::{Program, run, start, until};
+use crate::support::processes::Process;
+use crate::support::program::{Program, run, until};
 use crate::support::relay::Relay;
 use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
@@ -164,7 +165,12 @@ fn getmail_waits_for_mail_in_idle() {
         &rig.maildir(),
         "read_all = false\n",
     );
-    let _getmail = start(rig.command().args(["--idle", LATE.name]));
+    let _getmail = Process::start(
+        rig.command()
+            .args(["--idle", LATE.name])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null()),
+    );
     for number in 1..=2 {
         until("it waits", LIMIT, || {
             (relay.commands().matches(" IDLE\r\n").count() == number).then_some(())

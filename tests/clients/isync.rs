@@ -4,12 +4,11 @@ use std::fs;
 use std::process::Command;
 
 use super::LIMIT;
-use super::large_account::{self, CREATED, FOLDERS, Folder, header};
-use super::two_way_sync::{SOME_MAIL, TwoWays, syncs};
+use super::large_account::{CREATED, FOLDERS, Folder, header};
+use super::served_account::ServedAccount;
+use super::two_way_sync::{TwoWays, syncs};
 use crate::support::maildir::Maildir;
-use crate::support::program::{Program, run};
-use crate::support::relay::Relay;
-use crate::support::server::TestServer;
+use crate::support::program::{Finished, Program, run};
 use crate::support::site::{PASSWORD, Site, USER};
 
 /// The error of isync 1.4 when the response to APPEND does not contain the UID: it does not expect
@@ -22,10 +21,8 @@ const EXPECTED: [&str; 2] = ["*** IMAP Warning *** Password is", "Warning: lost 
 /// The program, with a full account.
 pub(super) struct Mbsync {
     mbsync: Program,
-    relay: Relay,
-    server: TestServer,
+    account: ServedAccount,
     near: Maildir,
-    site: Site,
     /// Lines for the account section of the configuration.
     options: &'static str,
 }
@@ -35,14 +32,10 @@ impl Mbsync {
         let mbsync = Program::find("mbsync")?;
         let near = Maildir::create(&site.home().join("near"), None);
         fs::create_dir(site.home().join("state")).expect("mkdir");
-        large_account::fill(&site.maildir());
-        let server = TestServer::start(&site, &[]);
         Some(Self {
             mbsync,
-            relay: Relay::to(server.address()),
-            server,
+            account: ServedAccount::new(site),
             near,
-            site,
             options,
         })
     }
@@ -56,33 +49,35 @@ impl Mbsync {
              MaildirStore near\nInbox {near}\nSubFolders Maildir++\n\n\
              Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nRemove Both\n\
              Expunge Both\nSyncState {state}/\n",
-            port = self.relay.port(),
+            port = self.account.relay.port(),
             options = self.options,
             near = self.near.path().display(),
-            state = self.site.home().join("state").display(),
+            state = self.account.site.home().join("state").display(),
         )
     }
 
     fn command(&self) -> Command {
-        let file = self.site.write_home("mbsyncrc", &self.configuration());
+        let file = self
+            .account
+            .site
+            .write_home("mbsyncrc", &self.configuration());
         let mut command = self.mbsync.command();
         command
             .arg("-c")
             .arg(file)
             .args(["-V", "all"])
-            .env("HOME", self.site.home());
+            .env("HOME", self.account.site.home());
         command
     }
 }
 
 impl TwoWays for Mbsync {
     fn sync(&self) {
-        let mut command = self.command();
-        let mut finished = run(&mut command, LIMIT);
+        let mut finished = self.run();
         // It stops at the first folder.
         for _ in FOLDERS {
             if finished.errors.contains(UPLOADED_WITHOUT_UID) {
-                finished = run(&mut command, LIMIT);
+                finished = self.run();
             }
         }
         finished.success();
@@ -104,23 +99,16 @@ impl TwoWays for Mbsync {
         Maildir::create(&path, None)
     }
 
-    fn site(&self) -> &Site {
-        &self.site
+    fn run(&self) -> Finished {
+        run(&mut self.command(), LIMIT)
     }
 
-    fn server(&self) -> &TestServer {
-        &self.server
+    fn account(&self) -> &ServedAccount {
+        &self.account
     }
 
-    fn restart(&mut self) {
-        self.server = TestServer::start(&self.site, &[]);
-        self.relay = Relay::to(self.server.address());
-    }
-
-    fn sync_in_vain(&self) {
-        self.relay.cut_after(SOME_MAIL);
-        let finished = run(&mut self.command(), LIMIT);
-        assert!(!finished.status.success(), "{finished}");
+    fn account_mut(&mut self) -> &mut ServedAccount {
+        &mut self.account
     }
 }
 
@@ -130,7 +118,7 @@ fn mbsync_syncs_with_uidplus() {
         return;
     };
     syncs(&mut rig);
-    rig.relay.assert_said("+}\r\n", "[APPENDUID ");
+    rig.account.relay.assert_said("+}\r\n", "[APPENDUID ");
     removed_folders_are_synchronised(&rig);
 }
 
@@ -141,7 +129,7 @@ fn mbsync_syncs_without_uidplus() {
         return;
     };
     syncs(&mut rig);
-    let commands = rig.relay.commands();
+    let commands = rig.account.relay.commands();
     assert!(commands.contains(" APPEND ") && !commands.contains("+}\r\n"));
 }
 

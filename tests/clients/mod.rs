@@ -17,6 +17,7 @@ mod mailutil;
 mod mutt;
 mod offlineimap;
 mod scram;
+mod served_account;
 mod simultaneous;
 mod two_way_sync;
 

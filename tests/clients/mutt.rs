@@ -4,12 +4,11 @@
 use std::fs;
 
 use super::large_account::{self, CREATED, DRAFTS, INBOX, RENAMED, TRIP, contents};
+use super::served_account::ServedAccount;
 use super::set_flags;
 
 use crate::support::maildir::Maildir;
 use crate::support::program::{Program, until};
-use crate::support::relay::Relay;
-use crate::support::server::TestServer;
 use crate::support::site::{PASSWORD, Site, USER};
 use crate::support::terminal::Terminal;
 
@@ -49,22 +48,17 @@ pub(super) struct Rig {
     program: Program,
     tmux: Program,
     settings: String,
-    relay: Relay,
-    pub(super) server: TestServer,
-    pub(super) site: Site,
+    pub(super) account: ServedAccount,
 }
 
 impl Rig {
     pub(super) fn new(name: &str) -> Option<Self> {
         let program = Program::find(name)?;
         let tmux = Program::find("tmux")?;
-        let site = Site::new();
-        large_account::fill(&site.maildir());
-        let server = TestServer::start(&site, &[]);
-        let cache = site.home().join("cache");
+        let account = ServedAccount::new(Site::new());
+        let cache = account.site.home().join("cache");
         fs::create_dir(&cache).expect("mkdir");
-        let relay = Relay::to(server.address());
-        let url = format!("imap://{USER}@127.0.0.1:{}", relay.port());
+        let url = format!("imap://{USER}@127.0.0.1:{}", account.relay.port());
         let settings = format!(
             "set imap_user = {USER}\nset imap_pass = {PASSWORD}\nset ssl_starttls = no\n\
              set ssl_force_tls = no\nset folder = {url}/\nset spoolfile = {url}/INBOX\n\
@@ -82,29 +76,27 @@ impl Rig {
             program,
             tmux,
             settings,
-            relay,
-            server,
-            site,
+            account,
         })
     }
 
     /// Opens a mailbox and waits until it shows this number of messages.
     pub(super) fn open(&self, mailbox: &str, messages: usize) -> Screen {
-        let file = self.site.write_home("muttrc", &self.settings);
+        let file = self.account.site.write_home("muttrc", &self.settings);
         let program = self.program.command();
         let command = format!(
             "{} -n -F {} -f 'imap://{USER}@127.0.0.1:{}/{mailbox}' 2>{}",
             program.get_program().to_string_lossy(),
             file.display(),
-            self.relay.port(),
-            self.site.home().join("errors").display(),
+            self.account.relay.port(),
+            self.account.site.home().join("errors").display(),
         );
         let terminal = Terminal::run(
             self.tmux.clone(),
-            self.site.path("tmux"),
+            self.account.site.path("tmux"),
             &command,
             |command| {
-                command.env("HOME", self.site.home());
+                command.env("HOME", self.account.site.home());
             },
         );
         let screen = Screen(terminal);
@@ -113,7 +105,7 @@ impl Rig {
     }
 
     fn mail(&self) -> Maildir {
-        self.site.maildir()
+        self.account.site.maildir()
     }
 }
 
@@ -201,7 +193,7 @@ fn reads_marks_and_moves(name: &str) {
 fn notices_changes(name: &str) {
     if let Some(rig) = Rig::new(name) {
         watches(&rig);
-        assert!(!rig.relay.commands().contains(" IDLE\r\n"));
+        assert!(!rig.account.relay.commands().contains(" IDLE\r\n"));
     }
 }
 
@@ -211,7 +203,7 @@ fn notices_changes_in_idle(name: &str) {
     };
     rig.settings.push_str("set imap_idle = yes\n");
     watches(&rig);
-    rig.relay.assert_said(" IDLE\r\nDONE\r\n", "\r\n+ ");
+    rig.account.relay.assert_said(" IDLE\r\nDONE\r\n", "\r\n+ ");
 }
 
 /// Shows a mailbox that others change meanwhile.
@@ -241,7 +233,7 @@ fn resumes_by_vanished(name: &str) {
         return;
     };
     resumes_from_its_cache(&mut rig, "");
-    let relay = &rig.relay;
+    let relay = &rig.account.relay;
     relay.assert_said("ENABLE QRESYNC", "* ENABLED QRESYNC");
     relay.assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
     relay.assert_said(" VANISHED)\r\n", "* VANISHED (EARLIER) 1,100\r\n");
@@ -253,8 +245,12 @@ fn resumes_by_mod_sequence(name: &str) {
         return;
     };
     resumes_from_its_cache(&mut rig, "set imap_qresync = no\n");
-    rig.relay.assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
-    rig.relay.assert_said(" (CHANGEDSINCE ", " MODSEQ (");
+    rig.account
+        .relay
+        .assert_said(" (CONDSTORE)\r\n", "[HIGHESTMODSEQ ");
+    rig.account
+        .relay
+        .assert_said(" (CHANGEDSINCE ", " MODSEQ (");
 }
 
 /// Without either they ask for all flags.
@@ -263,7 +259,7 @@ fn resumes_by_flags(name: &str) {
         return;
     };
     resumes_from_its_cache(&mut rig, "set imap_qresync = no\nset imap_condstore = no\n");
-    assert!(!rig.relay.commands().contains("CONDSTORE"));
+    assert!(!rig.account.relay.commands().contains("CONDSTORE"));
 }
 
 /// Closes a mailbox, changes it, and opens it again.
@@ -272,14 +268,14 @@ fn resumes_from_its_cache(rig: &mut Rig, settings: &str) {
     let mail = rig.mail();
     let drafts = DRAFTS.on_server(&mail);
     rig.open(DRAFTS.name, DRAFTS.messages).quit();
-    let cached = fs::read_dir(rig.site.home().join("cache")).expect("readdir");
+    let cached = fs::read_dir(rig.account.site.home().join("cache")).expect("readdir");
     assert_ne!(cached.count(), 0, "there is a cache");
     drafts.deliver(&large_account::sample("late", 1));
     set_flags(&drafts.the(&DRAFTS.header(2)), "FS");
     for number in [1, 100] {
         fs::remove_file(drafts.the(&DRAFTS.header(number)).path).expect("another program may");
     }
-    rig.relay.forget();
+    rig.account.relay.forget();
     let screen = rig.open(DRAFTS.name, DRAFTS.messages - 1);
     let stored = contents(&drafts);
     let flagged = stored.values().filter(|flags| flags.contains('F')).count();
@@ -301,6 +297,7 @@ fn sends_and_postpones(name: &str) {
         return;
     };
     let editor = rig
+        .account
         .site
         .write_home("editor", "echo 'Grüße aus Wien' >>\"$1\"\n");
     rig.settings.push_str(&format!(
@@ -344,12 +341,12 @@ fn survives_a_lost_connection(name: &str) {
         return;
     };
     let screen = rig.open("INBOX", INBOX.messages);
-    rig.relay.cut();
+    rig.account.relay.cut();
     rig.mail().deliver(&large_account::sample("late", 1));
     if name == "neomutt" {
         // It connects again but does not open the mailbox.
         until("it is back", SOON, || {
-            let logins = rig.server.log().matches("login granted").count();
+            let logins = rig.account.server.log().matches("login granted").count();
             (logins == 2).then_some(())
         });
         screen.press("c");

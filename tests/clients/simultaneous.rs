@@ -23,9 +23,13 @@ fn neomutt_sees_the_changes_of_imaplib() {
     let Some(imaplib) = Library::imaplib() else {
         return;
     };
-    let mail = rig.site.maildir();
+    let mail = rig.account.site.maildir();
     let screen = rig.open("INBOX", INBOX.messages);
-    imaplib.visit(rig.server.port(), "change", &rig.site.home());
+    imaplib.visit(
+        rig.account.server.port(),
+        "change",
+        &rig.account.site.home(),
+    );
     assert_changed(&mail);
     screen.see(&format!("All={} ", INBOX.messages - 1));
     let flagged = contents(&mail)
@@ -66,11 +70,11 @@ fn mbsync_runs_beside_imaplib() {
     let Some(imaplib) = Library::imaplib() else {
         return;
     };
-    let (port, home) = (rig.server().port(), rig.site().home());
+    let (port, home) = (rig.account().server.port(), rig.account().site.home());
     sync_beside(&rig, || {
         imaplib.visit(port, "change", &home);
     });
-    assert_changed(&rig.site().maildir());
+    assert_changed(&rig.account().site.maildir());
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn mbsync_runs_beside_deliveries() {
     let Some(rig) = Mbsync::new(Site::new(), "") else {
         return;
     };
-    let mailboxes = FOLDERS.map(|folder| folder.on_server(&rig.site().maildir()));
+    let mailboxes = FOLDERS.map(|folder| folder.on_server(&rig.account().site.maildir()));
     sync_beside(&rig, || deliver(&mailboxes));
     for (folder, mailbox) in FOLDERS.iter().zip(&mailboxes) {
         assert_eq!(contents(mailbox).len(), folder.messages + DELIVERIES);
@@ -103,16 +107,16 @@ fn mbsync_runs_beside_dovecots_delivery_agent() {
     let Some(rig) = Mbsync::new(Site::with_dovecot(), "") else {
         return;
     };
-    let Some(dovecot) = Dovecot::find(rig.site()) else {
+    let Some(dovecot) = Dovecot::find(&rig.account().site) else {
         return;
     };
     sync_beside(&rig, || {
         for number in 1..=DELIVERIES {
             let message = large_account::sample(&format!("late-{number:04}"), number);
-            dovecot.deliver(rig.site(), &message);
+            dovecot.deliver(&rig.account().site, &message);
         }
     });
-    let inbox = contents(&INBOX.on_server(&rig.site().maildir()));
+    let inbox = contents(&INBOX.on_server(&rig.account().site.maildir()));
     assert_eq!(inbox.len(), INBOX.messages + DELIVERIES);
 }
 
@@ -122,14 +126,14 @@ fn mbsync_runs_beside_dovecot() {
     let Some(rig) = Mbsync::new(Site::with_dovecot(), "") else {
         return;
     };
-    let Some(dovecot) = Dovecot::find(rig.site()) else {
+    let Some(dovecot) = Dovecot::find(&rig.account().site) else {
         return;
     };
     rig.sync();
     let [near, far] = rig.sides(&INBOX);
     let before = near.the(&INBOX.header(100)).path;
     sync_beside(&rig, || {
-        let mut session = dovecot.session(rig.site());
+        let mut session = dovecot.session(&rig.account().site);
         let client = &mut session.client;
         client.ok("SELECT INBOX");
         client.ok("UID STORE 1:20 +FLAGS.SILENT (\\Flagged)");

@@ -5,17 +5,17 @@ use std::fs;
 
 use super::large_account::{self, CREATED, DRAFTS, FOLDERS, Folder, INBOX, LATE, LIST, TRIP};
 use super::large_account::{body, contents, header, sample_text};
+use super::served_account::ServedAccount;
 use super::set_flags;
 use crate::support::maildir::Maildir;
-use crate::support::server::TestServer;
-use crate::support::site::Site;
+use crate::support::program::Finished;
 
 /// How many octets pass before the connection breaks: about the size of a part of the first folder.
-pub(super) const SOME_MAIL: usize = 150_000;
+const SOME_MAIL: usize = 150_000;
 
 /// A program that synchronises both sides, with an account to work on.
 pub(super) trait TwoWays {
-    /// Runs it once over all folders.
+    /// Runs it once over all folders. It must succeed.
     fn sync(&self);
 
     /// Returns the user's directory of a folder.
@@ -24,23 +24,27 @@ pub(super) trait TwoWays {
     /// Creates a folder on the user's side.
     fn make_near(&self, folder: &Folder) -> Maildir;
 
-    /// The mail host.
-    fn site(&self) -> &Site;
+    /// Runs it once over all folders, whether it succeeds or fails.
+    fn run(&self) -> Finished;
 
-    /// The server of the mail host.
-    fn server(&self) -> &TestServer;
+    /// Returns the account.
+    fn account(&self) -> &ServedAccount;
 
-    /// Restarts the server.
-    fn restart(&mut self);
+    /// Returns the account, to restart its server.
+    fn account_mut(&mut self) -> &mut ServedAccount;
 
     /// Runs it once over all folders; the connection breaks on the way.
-    fn sync_in_vain(&self);
+    fn sync_in_vain(&self) {
+        self.account().relay.cut_after(SOME_MAIL);
+        let finished = self.run();
+        assert!(!finished.status.success(), "{finished}");
+    }
 
     /// Returns both directories of a folder, the user's first.
     fn sides(&self, folder: &Folder) -> [Maildir; 2] {
         let near = self.near(folder);
         let near = near.unwrap_or_else(|| panic!("{} has not come", folder.name));
-        [near, folder.on_server(&self.site().maildir())]
+        [near, folder.on_server(&self.account().site.maildir())]
     }
 
     /// Asserts that both sides have the same messages with the same flags.
@@ -78,7 +82,7 @@ fn a_second_run_changes_nothing(rig: &mut impl TwoWays) {
     let before = rig.listing();
     rig.sync();
     assert_eq!(rig.listing(), before);
-    rig.restart();
+    rig.account_mut().restart();
     rig.sync();
     assert_eq!(rig.listing(), before);
 }
@@ -128,7 +132,7 @@ fn moved(from: &Maildir, to: &Maildir, id: &str) {
 
 /// A folder that is created on either side is created on the other.
 fn new_folders_are_synchronised(rig: &impl TwoWays) {
-    let mail = rig.site().maildir();
+    let mail = rig.account().site.maildir();
     rig.make_near(&CREATED)
         .deliver(&large_account::sample("created-1", 1));
     mail.folder(LATE.encoded)

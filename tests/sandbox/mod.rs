@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::support::imap::{Client, Status};
 use crate::support::maildir::message;
+use crate::support::processes::is_root_to;
 use crate::support::program::{run, until};
 use crate::support::server::{self, TestServer};
 use crate::support::site::{PASSWORD, Site, USER};
@@ -35,11 +36,7 @@ fn the_test_backdoor_reaches_nothing() {
 }
 
 fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("NOT RUN: only root can become another user");
-    }
-    root
+    is_root_to("become another user")
 }
 
 /// A server of one client, and that client.

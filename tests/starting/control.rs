@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{LIMIT, Process, connect, site};
+use super::{LIMIT, connect, site};
 use crate::support::imap::Status;
+use crate::support::processes::Process;
 use crate::support::program::until;
 use crate::support::server::{self, TestServer};
 use crate::support::site::Site;

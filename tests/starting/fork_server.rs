@@ -8,8 +8,9 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal};
 
-use super::{LIMIT, Process, connect, converse, site};
+use super::{LIMIT, connect, converse, site};
 use crate::support::imap::Client;
+use crate::support::processes::{Process, is_root_to};
 use crate::support::program::until;
 use crate::support::server;
 use crate::support::site::{PASSWORD, Site, USER};
@@ -24,8 +25,7 @@ struct ForkServer {
 /// Starts the server as root, for system users; the passwd-file names the owner of the mail.
 /// Returns `None` if the test does not run as root.
 fn fork_server(arguments: &[&str]) -> Option<ForkServer> {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT RUN: only root can serve each user as that user");
+    if !is_root_to("serve each user as that user") {
         return None;
     }
     let site = site();

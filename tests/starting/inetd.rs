@@ -6,9 +6,11 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal};
 
-use super::{IDLE_LIMIT, Process, connect, converse, free_address, site};
+use super::{IDLE_LIMIT, connect, converse, site};
+use crate::support::processes::{Process, is_root_to};
 use crate::support::program::{Program, until};
 use crate::support::server;
+use crate::support::server::free_address;
 use crate::support::site::Site;
 
 /// Returns the path of the server and its arguments, which start with the program's name, as inetd
@@ -24,15 +26,6 @@ fn command_line(site: &Site, mode: &str) -> (String, String) {
         command.get_program().to_string_lossy().into_owned(),
         arguments,
     )
-}
-
-/// Returns true if the test runs as root. Both programs become the user in their configuration.
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("NOT RUN: inetd must be started as root");
-    }
-    root
 }
 
 /// Returns the processes that serve the site, found by their arguments.
@@ -78,7 +71,7 @@ fn openbsd_inetd_passes_the_listening_socket() {
     let Some(program) = Program::find("inetd") else {
         return;
     };
-    if !is_root() {
+    if !is_root_to("start inetd") {
         return;
     }
     let site = site();
@@ -93,8 +86,14 @@ fn openbsd_inetd_passes_the_listening_socket() {
     serves_again_and_again(&site, address);
 }
 
-/// Starts xinetd in the foreground, with one service.
-fn xinetd(program: &Program, site: &Site, address: SocketAddr, mode: &str, wait: &str) -> Process {
+/// Starts xinetd in the foreground, with one service at the address that is returned. Returns
+/// `None` if the test cannot run.
+fn xinetd(site: &Site, mode: &str, wait: &str) -> Option<(Process, SocketAddr)> {
+    let program = Program::find("xinetd")?;
+    if !is_root_to("start inetd") {
+        return None;
+    }
+    let address = free_address();
     let (binary, arguments) = command_line(site, mode);
     let service = format!(
         "service imap2\n{{\n type = UNLISTED\n bind = {}\n port = {}\n socket_type = stream\n \
@@ -110,34 +109,22 @@ fn xinetd(program: &Program, site: &Site, address: SocketAddr, mode: &str, wait:
         .args(["-dontfork", "-pidfile"])
         .arg(site.path("xinetd.pid"));
     command.arg("-f").arg(&config).stderr(Stdio::null());
-    Process::start(&mut command)
+    Some((Process::start(&mut command), address))
 }
 
 #[test]
 fn xinetd_starts_one_process_per_client() {
-    let Some(program) = Program::find("xinetd") else {
-        return;
-    };
-    if !is_root() {
-        return;
-    }
     let site = site();
-    let address = free_address();
-    let _xinetd = xinetd(&program, &site, address, "--inetd", "no");
-    converse(connect(address));
-    converse(connect(address));
+    if let Some((_xinetd, address)) = xinetd(&site, "--inetd", "no") {
+        converse(connect(address));
+        converse(connect(address));
+    }
 }
 
 #[test]
 fn xinetd_passes_the_listening_socket() {
-    let Some(program) = Program::find("xinetd") else {
-        return;
-    };
-    if !is_root() {
-        return;
-    }
     let site = site();
-    let address = free_address();
-    let _xinetd = xinetd(&program, &site, address, "--wait", "yes");
-    serves_again_and_again(&site, address);
+    if let Some((_xinetd, address)) = xinetd(&site, "--wait", "yes") {
+        serves_again_and_again(&site, address);
+    }
 }

@@ -11,8 +11,7 @@ mod systemd;
 mod wait;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::support::maildir::message;
@@ -33,38 +32,6 @@ fn site() -> Site {
     let site = Site::of_a_user();
     site.maildir().deliver(&message("Greetings", "one", TEXT));
     site
-}
-
-/// A process that is killed when the value is dropped.
-struct Process(Child);
-
-impl Process {
-    fn start(command: &mut Command) -> Self {
-        let child = command.stdout(Stdio::null()).spawn();
-        Self(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
-    }
-
-    fn pid(&self) -> rustix::process::Pid {
-        rustix::process::Pid::from_child(&self.0)
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(self.pid(), signal).expect("it is ours");
-    }
-
-    /// Waits until it exits without being killed, and returns its exit status.
-    fn end(&mut self, limit: Duration) -> ExitStatus {
-        until("the end of the process", limit, || {
-            self.0.try_wait().expect("a child can be waited for")
-        })
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// Connects as soon as a process listens there.
@@ -97,9 +64,4 @@ fn check(answers: &str, greeting: &str) {
     for part in [TEXT, "a3 OK", "* BYE", "a4 OK"] {
         assert!(answers.contains(part), "no {part:?} in:\n{answers}");
     }
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
 }

@@ -6,8 +6,10 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{LIMIT, Process, TEXT, check, connect, converse, free_address, responses, site};
+use super::{LIMIT, TEXT, check, connect, converse, responses, site};
+use crate::support::processes::Process;
 use crate::support::program::{Program, until};
+use crate::support::server::free_address;
 use crate::support::server::{self, TestServer};
 use crate::support::site::Site;
 
@@ -154,7 +156,7 @@ fn under_inetd() {
         command.stdin(theirs.try_clone().expect("a descriptor"));
         let child = command.stdout(theirs).spawn();
         drop(command);
-        let mut process = Process(child.expect("the server"));
+        let mut process = Process::from(child.expect("the server"));
         let answers = responses(ours.expect("a connection"), header);
         assert_eq!(answers.contains(TEXT), is_let_in, "{answers}");
         assert_eq!(answers.contains(REFUSAL), !is_let_in, "{answers}");

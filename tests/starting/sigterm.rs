@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{LIMIT, Process, connect};
+use super::{LIMIT, connect};
 use crate::support::imap::Client;
 use crate::support::maildir::message;
+use crate::support::processes::Process;
 use crate::support::server;
+use crate::support::server::free_address;
 use crate::support::site::{PASSWORD, Site, USER};
 
 /// Enough that the signal arrives while they are being copied.
@@ -32,7 +34,7 @@ type Start = fn(&Site) -> (Process, Client);
 const WAYS: [Start; 3] = [daemon, wait, inetd];
 
 fn daemon(site: &Site) -> (Process, Client) {
-    let address = super::free_address();
+    let address = free_address();
     let mut command = server::command_of_owner(site);
     command.args(["--listen", &address.to_string()]);
     let process = Process::start(command.stderr(Stdio::null()));
@@ -56,7 +58,7 @@ fn inetd(site: &Site) -> (Process, Client) {
     command.arg("--inetd").stderr(Stdio::null());
     command.stdin(theirs.try_clone().expect("a descriptor"));
     let child = command.stdout(theirs).spawn().expect("the server");
-    (Process(child), login(Client::over(ours)))
+    (Process::from(child), login(Client::over(ours)))
 }
 
 fn login(mut client: Client) -> Client {

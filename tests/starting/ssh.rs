@@ -8,11 +8,13 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{LIMIT, Process, TEXT, connect, free_address};
+use super::{LIMIT, TEXT, connect};
 use crate::support::imap::Client;
 use crate::support::maildir::{Maildir, message};
+use crate::support::processes::Process;
 use crate::support::program::{Program, run};
 use crate::support::server;
+use crate::support::server::free_address;
 use crate::support::site::{Site, USER};
 
 /// A host with sshd and a key for it. sshd runs as the user who runs the tests.
@@ -108,7 +110,7 @@ fn a_session_runs_over_ssh() {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).stderr(Stdio::null());
     command.stdin(theirs.try_clone().expect("a descriptor"));
-    let mut ssh = Process(command.stdout(theirs).spawn().expect("ssh"));
+    let mut ssh = Process::from(command.stdout(theirs).spawn().expect("ssh"));
     drop(command);
     let mut client = Client::over(ours);
     let greeting = format!("{:?}", client.greeting());

@@ -2,9 +2,11 @@
 
 use std::process::Stdio;
 
-use super::{IDLE_LIMIT, Process, connect, converse, free_address, site};
+use super::{IDLE_LIMIT, connect, converse, site};
+use crate::support::processes::Process;
 use crate::support::program::Program;
 use crate::support::server;
+use crate::support::server::free_address;
 use crate::support::site::Site;
 
 /// Starts `systemd-socket-activate`, which listens at these addresses and becomes the server when a

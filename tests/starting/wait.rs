@@ -6,8 +6,9 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use super::{IDLE_LIMIT, LIMIT, Process, connect, converse, site};
+use super::{IDLE_LIMIT, LIMIT, connect, converse, site};
 use crate::support::imap::Client;
+use crate::support::processes::Process;
 use crate::support::program::run;
 use crate::support::server;
 use crate::support::site::{PASSWORD, Site, USER};

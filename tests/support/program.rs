@@ -141,32 +141,6 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Finished {
     finished
 }
 
-/// A program that runs beside the test; it is killed when the value is dropped.
-#[derive(Debug)]
-pub(crate) struct Background(Child);
-
-/// Starts a command that neither reads nor prints anything.
-///
-/// # Panics
-///
-/// If it cannot be started.
-pub(crate) fn start(command: &mut Command) -> Background {
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    Background(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        // It may already have exited.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Waits for a child, and kills it if it does not end within `limit`.
 fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + limit;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -166,6 +166,12 @@ pub(crate) fn command_of_owner(site: &Site) -> Command {
     let mut command = Command::new(site.runnable(&binary()));
     site.as_owner(&mut command);
     with_options(command, site)
+}
+
+/// Returns an address of the loopback interface with a port that was free a moment ago.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
 }
 
 /// Returns a command that runs the binary without options.

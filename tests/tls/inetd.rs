@@ -2,9 +2,10 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use super::{LIMIT, NEVER_CLEAR, Secured, TEXT};
+use crate::support::processes::Process;
 use crate::support::program::{Finished, Program, run};
 use crate::support::server;
 use crate::support::site::{PASSWORD, Site, USER};
@@ -87,16 +88,6 @@ fn imaps() -> Option<TcpListener> {
     listener.ok()
 }
 
-/// A process that is killed when the value is dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn port_993_is_tls_from_the_start() {
     let Some(listener) = imaps() else { return };
@@ -107,7 +98,7 @@ fn port_993_is_tls_from_the_start() {
     let child = command(&secured, "--wait")
         .stdin(OwnedFd::from(listener))
         .spawn();
-    let _process = Process(child.expect("a process"));
+    let _process = Process::from(child.expect("a process"));
     if let Some(mut curl) = curl(&secured, "imaps", address) {
         assert_text(&run(&mut curl, LIMIT));
     }
