@@ -1,11 +1,28 @@
-//! imap2d from the outside: the real binary driven by real programs and by a client of our own, and
-//! sessions on a real Maildir with a clock that stands still.
+//! The integration tests. They run the real binary, drive it with programs of other projects and with
+//! a client of our own, and check the repository itself.
+//!
+//! | what is under test | modules |
+//! | --- | --- |
+//! | the protocol, octet by octet, with a clock that the test moves | `transcripts`, played by `session_rig` |
+//! | one session over TCP; large messages; the wire log | `tcp_session`, `gigabyte_message`, `wire_log` |
+//! | mail programs and libraries as clients | `clients`; with TLS: `tls` |
+//! | other writers in the Maildir, one after another or at once | `other_programs`, `dovecot`, `concurrent_writers`, `qresync` |
+//! | logins and passwords | `login`, `password_hashes`, `checkpassword`, `fail2ban` |
+//! | how the server is started and controlled | `starting`, `inetd_and_preauth`, `demo` |
+//! | what its processes may do | `sandbox` |
+//! | the command line and its documents | `program`, `shell_completion`, `documents`, `packages` |
+//! | the source: imports, names, words, sizes | `layering`, which reads it by `source` |
+//!
+//! `support` has what all share: a mail host's files, a server, a client, other programs.
+//!
+//! A test that needs a program which is not installed, or root, prints `NOT RUN: ...` and passes,
+//! unless `IMAP2D_REAL_CLIENTS=required` is set, as in `.ci/run`.
 
 mod checkpassword;
 mod clients;
 mod concurrent_writers;
-mod conversation;
 mod demo;
+mod documents;
 mod dovecot;
 mod fail2ban;
 mod gigabyte_message;
@@ -14,7 +31,6 @@ mod layering;
 mod login;
 mod other_programs;
 mod packages;
-mod papers;
 mod password_hashes;
 mod program;
 mod qresync;
@@ -24,6 +40,7 @@ mod shell_completion;
 mod source;
 mod starting;
 mod support;
+mod tcp_session;
 #[cfg(feature = "tls")]
 mod tls;
 mod transcripts;

@@ -1,5 +1,4 @@
-//! Reads the source of imap2d, so that tests can hold it to its rules and measure it: `layering`
-//! and `prose` are the rules, `figures` are the measures.
+//! Reads the source of imap2d, so that `layering` can hold it to its rules and measure it.
 
 mod figures;
 mod files;

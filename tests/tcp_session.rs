@@ -8,7 +8,7 @@ use crate::support::site::Site;
 use crate::support::view::View;
 
 #[test]
-fn from_greeting_to_logout() {
+fn a_session_runs_from_greeting_to_logout() {
     let site = Site::new();
     for id in ["one", "two", "three"] {
         site.maildir().deliver(&message(id, id, "some text"));
