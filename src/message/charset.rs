@@ -77,7 +77,7 @@ impl Charset {
 }
 
 /// Decodes a text that arrives in chunks to UTF-8.
-pub(crate) struct CharsetDecoder {
+pub(super) struct CharsetDecoder {
     /// Decoder of the encoding, or `None` if the text is not decoded.
     decoder: Option<Decoder>,
     /// True if the encoding contains ASCII and all octets until now were below 0x80, so that they

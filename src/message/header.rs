@@ -70,7 +70,7 @@ fn add_range(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
 /// Returns a value on one line, without its line ends and the blanks around it (RFC 5322 §2.2.3).
 /// The blanks at the folds stay. The result has no CR, LF or NUL, because IMAP strings may not
 /// contain a NUL.
-pub(crate) fn unfold(value: &[u8]) -> Vec<u8> {
+pub(super) fn unfold(value: &[u8]) -> Vec<u8> {
     let kept = value.iter().filter(|b| !matches!(b, b'\r' | b'\n' | 0));
     let line: Vec<u8> = kept.copied().collect();
     line.trim_ascii().to_vec()

@@ -10,7 +10,7 @@
 use super::header;
 
 /// Most references returned of one message: the last ones, which are the nearest ancestors.
-pub(crate) const MAX_REFERENCES: usize = 100;
+const MAX_REFERENCES: usize = 100;
 
 /// Returns the identifier of the message with this header.
 pub(crate) fn parse_own(block: &[u8]) -> Option<Vec<u8>> {

@@ -12,7 +12,7 @@ use super::casefold::fold_case;
 
 /// Longest string that a search accepts, in octets. No human types a longer one, and the finder
 /// keeps as many octets between two chunks as the string has.
-pub(crate) const MAX_NEEDLE: usize = 8 * 1024;
+const MAX_NEEDLE: usize = 8 * 1024;
 
 /// Searches for one string in the texts of a message. [`reset`](Self::reset) prepares it for
 /// another message.
@@ -20,7 +20,7 @@ pub(crate) const MAX_NEEDLE: usize = 8 * 1024;
 pub(crate) struct SubstringFinder {
     needle: memmem::Finder<'static>,
     /// The last octets of the text until now, in which a match may have begun: at most one octet
-    /// less than the needle has.
+    /// fewer than the string has.
     tail: Vec<u8>,
     found: bool,
 }

@@ -18,7 +18,7 @@ use crate::message::tokens::{self, Token, Tokenizer, Word};
 /// Most addresses parsed of one field. The longest header that the scanner keeps has room for about
 /// as many real addresses. Without the limit, a hostile header could make the server keep a hundred
 /// octets for every two octets of the header.
-pub(crate) const MAX_ADDRESSES: usize = 8192;
+pub(super) const MAX_ADDRESSES: usize = 8192;
 
 /// One address, or the start or end of a group (RFC 1064 p. 16, RFC 3501 §7.4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
