@@ -27,7 +27,7 @@ fn list(rig: &Rig, store: &Store) -> Vec<String> {
 
 #[test]
 fn creates_lists_renames_and_deletes() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         let mut store = rig.store();
         for text in ["Work", "Work.2024", "Work.2024.May", "Workshop"] {
             store.create(&rig.account, &name(text)).expect("created");
@@ -98,12 +98,12 @@ fn a_deleted_mailbox_is_another_one_when_it_comes_back() {
 
 #[test]
 fn renaming_inbox_moves_its_messages() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     rig.put("cur", "1.a.h:2,S", "a");
     rig.put("cur", "2.b.h:2,T", "b");
     let mut session = rig.inbox();
     rename(&rig, &mut session.store, "INBOX", "Old").expect("renamed");
-    assert_eq!(session.news(&rig).expunged, [1, 1]);
+    assert_eq!(session.sync_and_update(&rig).expunged, [1, 1]);
     assert_eq!(rig.names(".Old/cur"), ["1.a.h:2,S", "2.b.h:2,T"]);
     assert!(rig.names("cur").is_empty());
 }

@@ -1,16 +1,16 @@
-//! Tests of the store as a whole, on Maildirs in a temporary directory, under a clock that moves
-//! when told to. Two stores on one Maildir are as good as two processes: locks belong to open
+//! Tests of the store as a whole, on Maildirs in a temporary directory, with a clock that only the
+//! test moves. Two stores on one Maildir behave like two processes, because locks belong to open
 //! files.
 
+mod append_copy_expunge;
+mod change_notices;
+mod concurrent_writers;
 mod folders;
-mod foreign;
-mod hammer;
-mod interleaved;
-mod jobs;
-mod model;
-mod modseqs;
-mod moving;
-mod news;
-mod numbers;
+mod interleaved_jobs;
+mod maildir_oddities;
+mod mod_sequences;
+mod move_messages;
+mod random_model;
 mod rig;
-mod syncing;
+mod sequence_numbers;
+mod sync;

@@ -23,7 +23,7 @@ pub(crate) struct Rig {
     pub(crate) clock: FakeClock,
     /// Units of each step; `None` for no bound.
     pub(crate) units: Option<u32>,
-    stirs: Cell<u64>,
+    touches: Cell<u64>,
     stores: Cell<u32>,
 }
 
@@ -60,13 +60,13 @@ impl Rig {
             account,
             clock: FakeClock::new(SystemTime::now()),
             units: None,
-            stirs: Cell::new(0),
+            touches: Cell::new(0),
             stores: Cell::new(0),
         }
     }
 
     /// Steps get one unit of work each.
-    pub(crate) fn frugal() -> Self {
+    pub(crate) fn with_small_steps() -> Self {
         Self {
             units: Some(1),
             ..Self::new()
@@ -143,9 +143,9 @@ impl Rig {
     }
 
     /// Makes a change of the directories show in their time stamps, however fast the test is.
-    pub(crate) fn stir(&self, dir: &Path) {
-        self.stirs.set(self.stirs.get() + 1);
-        let time = SystemTime::now() + Duration::from_nanos(self.stirs.get() * 1_000_001);
+    pub(crate) fn touch_directories(&self, dir: &Path) {
+        self.touches.set(self.touches.get() + 1);
+        let time = SystemTime::now() + Duration::from_nanos(self.touches.get() * 1_000_001);
         for part in ["new", "cur"] {
             let opened = File::open(dir.join(part)).expect("a directory");
             opened.set_modified(time).expect("stirred");
@@ -161,17 +161,17 @@ impl Rig {
     pub(crate) fn put(&self, part: &str, name: &str, text: &str) {
         let path = self.root().join(part).join(name);
         fs::write(&path, text).expect("written");
-        self.stir(self.root());
+        self.touch_directories(self.root());
     }
 
     pub(crate) fn rename(&self, from: &str, to: &str) {
         fs::rename(self.root().join(from), self.root().join(to)).expect("renamed");
-        self.stir(self.root());
+        self.touch_directories(self.root());
     }
 
     pub(crate) fn remove(&self, path: &str) {
         fs::remove_file(self.root().join(path)).expect("removed");
-        self.stir(self.root());
+        self.touch_directories(self.root());
     }
 
     pub(crate) fn read(&self, path: &str) -> String {
@@ -246,7 +246,7 @@ impl Session {
     }
 
     /// What the session is told, with expunges allowed, after a sync.
-    pub(crate) fn news(&mut self, rig: &Rig) -> Updates {
+    pub(crate) fn sync_and_update(&mut self, rig: &Rig) -> Updates {
         self.sync(rig);
         self.store.updates(&self.view, true)
     }

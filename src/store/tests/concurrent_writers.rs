@@ -22,11 +22,11 @@ const TIME: Duration = Duration::from_millis(1500);
 
 /// What all have seen and done.
 #[derive(Default)]
-struct Seen {
+struct History {
     uid_of: HashMap<Vec<u8>, u32>,
     base_of: HashMap<u32, Vec<u8>>,
     /// Texts that were marked to be expunged.
-    doomed: Vec<String>,
+    to_expunge: Vec<String>,
     /// Texts that were delivered for sure.
     delivered: Vec<String>,
 }
@@ -86,19 +86,19 @@ impl Writer {
         }
     }
 
-    fn work(&mut self, seen: &Mutex<Seen>) {
+    fn act(&mut self, history: &Mutex<History>) {
         match self.dice.roll(10) {
-            0 | 1 => self.append(seen),
+            0 | 1 => self.append(history),
             2 => self.copy(),
-            3 => self.doom(seen),
+            3 => self.mark_deleted(history),
             4 => drop(self.expunge()),
             5 | 6 => self.move_one(),
             _ => self.flag(),
         }
-        self.look(seen);
+        self.check(history);
     }
 
-    fn append(&mut self, seen: &Mutex<Seen>) {
+    fn append(&mut self, history: &Mutex<History>) {
         self.count += 1;
         let text = format!("{}-{}", self.name, self.count);
         let wall = SystemClock.wall();
@@ -115,7 +115,7 @@ impl Writer {
         let mut append = begun.expect("begun");
         append.write(text.as_bytes()).expect("written");
         drive(|budget| append.step(&mut self.store, budget)).expect("appended");
-        seen.lock().expect("sound").delivered.push(text);
+        history.lock().expect("sound").delivered.push(text);
     }
 
     fn copy(&mut self) {
@@ -150,13 +150,13 @@ impl Writer {
     }
 
     /// Notes what is going to be deleted, before anybody can.
-    fn doom(&mut self, seen: &Mutex<Seen>) {
+    fn mark_deleted(&mut self, history: &Mutex<History>) {
         let Some(message) = self.pick() else { return };
         let Ok(opened) = self.store.open_message(&self.view, &message) else {
             return;
         };
         let text = std::io::read_to_string(opened.file).expect("text");
-        seen.lock().expect("sound").doomed.push(text);
+        history.lock().expect("sound").to_expunge.push(text);
         self.change(&message, Flags::DELETED);
     }
 
@@ -194,7 +194,7 @@ impl Writer {
         drive(|budget| expunge.step(&mut self.store, budget)).expect("expunged")
     }
 
-    fn look(&mut self, seen: &Mutex<Seen>) {
+    fn check(&mut self, history: &Mutex<History>) {
         self.store.poll_inotify();
         let mut sync = SyncMailbox::new(self.handle.clone());
         drive(|budget| sync.step(&mut self.store, budget)).expect("synced");
@@ -207,7 +207,7 @@ impl Writer {
         );
         let mailbox = self.store.mailbox(&self.handle);
         let mut cursor = Cursor::over_numbers(NumberSet::range(1, self.view.exists()));
-        let mut seen = seen.lock().expect("sound");
+        let mut history = history.lock().expect("sound");
         let mut count = 0;
         while let Some(message) = cursor.next(mailbox, &self.view) {
             count += 1;
@@ -215,14 +215,14 @@ impl Writer {
             let uid = message.uid.get();
             let index = mailbox.records.find_uid(uid).expect("a record");
             let base = mailbox.records.base(index).to_vec();
-            let known = seen.uid_of.entry(base.clone()).or_insert(uid);
+            let known = history.uid_of.entry(base.clone()).or_insert(uid);
             assert_eq!(
                 *known,
                 uid,
                 "two numbers for {}",
                 String::from_utf8_lossy(&base)
             );
-            let known = seen.base_of.entry(uid).or_insert_with(|| base.clone());
+            let known = history.base_of.entry(uid).or_insert_with(|| base.clone());
             assert_eq!(*known, base, "two messages with number {uid}");
         }
         assert_eq!(count, self.view.exists());
@@ -230,7 +230,7 @@ impl Writer {
 }
 
 /// A delivery agent, and a user agent that changes flags without asking anybody.
-fn foreigner(root: &Path, seen: &Mutex<Seen>, until: Instant) {
+fn run_other_program(root: &Path, history: &Mutex<History>, until: Instant) {
     let mut dice = Dice(4711);
     let mut count = 0;
     while Instant::now() < until {
@@ -241,7 +241,7 @@ fn foreigner(root: &Path, seen: &Mutex<Seen>, until: Instant) {
             fs::write(root.join("tmp").join(&name), &text).expect("written");
             fs::rename(root.join("tmp").join(&name), root.join("new").join(&name))
                 .expect("delivered");
-            seen.lock().expect("sound").delivered.push(text);
+            history.lock().expect("sound").delivered.push(text);
         } else {
             let entries: Vec<PathBuf> = fs::read_dir(root.join("cur"))
                 .expect("read")
@@ -277,27 +277,27 @@ fn nothing_is_lost_and_no_number_lies() {
         root: dir.path().join("Maildir"),
         bboards: None,
     };
-    let seen = Arc::new(Mutex::new(Seen::default()));
+    let history = Arc::new(Mutex::new(History::default()));
     let until = Instant::now() + TIME;
     drop(Writer::new(&account, 9));
     let threads: Vec<_> = (0..3)
         .map(|name| {
-            let (account, seen) = (account.clone(), seen.clone());
+            let (account, history) = (account.clone(), history.clone());
             thread::spawn(move || {
                 let mut writer = Writer::new(&account, name);
                 while Instant::now() < until {
-                    writer.work(&seen);
+                    writer.act(&history);
                 }
             })
         })
         .collect();
-    foreigner(&account.root, &seen, until);
+    run_other_program(&account.root, &history, until);
     for thread in threads {
         thread.join().expect("no panic");
     }
     thread::sleep(Duration::from_millis(30));
     let mut last = Writer::new(&account, 8);
-    last.look(&seen);
+    last.check(&history);
     let mut texts = Vec::new();
     for number in 1..=last.view.exists() {
         let message = last.store.message(&last.view, number).expect("a message");
@@ -307,11 +307,15 @@ fn nothing_is_lost_and_no_number_lies() {
             .expect("it is there");
         texts.push(std::io::read_to_string(opened.file).expect("text"));
     }
-    let seen = seen.lock().expect("sound");
-    assert!(seen.delivered.len() > 20, "only {}", seen.delivered.len());
-    for text in &seen.delivered {
+    let history = history.lock().expect("sound");
+    assert!(
+        history.delivered.len() > 20,
+        "only {}",
+        history.delivered.len()
+    );
+    for text in &history.delivered {
         assert!(
-            texts.contains(text) || seen.doomed.contains(text),
+            texts.contains(text) || history.to_expunge.contains(text),
             "lost: {text}"
         );
     }

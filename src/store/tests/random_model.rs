@@ -1,4 +1,4 @@
-//! Random doings of several sessions, of two processes, and of programs that know nothing of them,
+//! Random actions of several sessions, of two processes, and of programs that know nothing of them,
 //! against a model that is a plain list of messages. What lies on disk in the end is read by the
 //! `maildir` crate, which shares no line with us.
 //!
@@ -17,7 +17,7 @@ use crate::types::{FlagOperation, Flags, KeywordSet};
 const SESSIONS: usize = 4;
 
 #[derive(Debug, Clone)]
-enum Doing {
+enum Action {
     Append(usize, u8),
     /// Session, message, operation, flags; and whether somebody else is faster.
     Store(usize, usize, u8, u8, bool),
@@ -32,11 +32,11 @@ enum Doing {
     Reopen(usize),
 }
 
-fn doing() -> impl Strategy<Value = Doing> {
+fn any_action() -> impl Strategy<Value = Action> {
     let session = 0..SESSIONS;
     let nth = 0..40_usize;
     prop_oneof![
-        (session.clone(), any::<u8>()).prop_map(|(s, f)| Doing::Append(s, f)),
+        (session.clone(), any::<u8>()).prop_map(|(s, f)| Action::Append(s, f)),
         (
             session.clone(),
             nth.clone(),
@@ -44,14 +44,14 @@ fn doing() -> impl Strategy<Value = Doing> {
             any::<u8>(),
             any::<bool>()
         )
-            .prop_map(|(s, n, o, f, race)| Doing::Store(s, n, o, f, race)),
-        (session.clone(), nth.clone()).prop_map(|(s, n)| Doing::Copy(s, n)),
-        session.clone().prop_map(Doing::Expunge),
-        (any::<bool>(), any::<u8>()).prop_map(|(c, f)| Doing::Arrive(c, f)),
-        (nth.clone(), any::<u8>()).prop_map(|(n, f)| Doing::Rename(n, f)),
-        nth.prop_map(Doing::Delete),
-        (session.clone(), any::<bool>()).prop_map(|(s, e)| Doing::Look(s, e)),
-        session.prop_map(Doing::Reopen),
+            .prop_map(|(s, n, o, f, race)| Action::Store(s, n, o, f, race)),
+        (session.clone(), nth.clone()).prop_map(|(s, n)| Action::Copy(s, n)),
+        session.clone().prop_map(Action::Expunge),
+        (any::<bool>(), any::<u8>()).prop_map(|(c, f)| Action::Arrive(c, f)),
+        (nth.clone(), any::<u8>()).prop_map(|(n, f)| Action::Rename(n, f)),
+        nth.prop_map(Action::Delete),
+        (session.clone(), any::<bool>()).prop_map(|(s, e)| Action::Look(s, e)),
+        session.prop_map(Action::Reopen),
     ]
 }
 
@@ -103,8 +103,12 @@ fn letters(flags: Flags) -> String {
 }
 
 impl World {
-    fn new(is_frugal: bool) -> Self {
-        let rig = if is_frugal { Rig::frugal() } else { Rig::new() };
+    fn new(has_small_steps: bool) -> Self {
+        let rig = if has_small_steps {
+            Rig::with_small_steps()
+        } else {
+            Rig::new()
+        };
         let mut world = Self {
             sessions: Vec::new(),
             caches: Vec::new(),
@@ -223,19 +227,19 @@ impl World {
         Some((at as u32 + 1, uids[at]))
     }
 
-    fn run(&mut self, doing: &Doing) {
-        match *doing {
-            Doing::Append(number, bits) => self.append(number, some_flags(bits)),
-            Doing::Store(number, nth, operation, bits, race) => {
+    fn run(&mut self, action: &Action) {
+        match *action {
+            Action::Append(number, bits) => self.append(number, some_flags(bits)),
+            Action::Store(number, nth, operation, bits, race) => {
                 self.store(number, nth, operation, some_flags(bits), race);
             }
-            Doing::Copy(number, nth) => self.copy(number, nth),
-            Doing::Expunge(number) => self.expunge(number),
-            Doing::Arrive(to_cur, bits) => self.arrive(to_cur, some_flags(bits)),
-            Doing::Rename(nth, bits) => self.rename(nth, some_flags(bits)),
-            Doing::Delete(nth) => self.delete(nth),
-            Doing::Look(number, allow_expunge) => self.look(number, allow_expunge),
-            Doing::Reopen(number) => {
+            Action::Copy(number, nth) => self.copy(number, nth),
+            Action::Expunge(number) => self.expunge(number),
+            Action::Arrive(to_cur, bits) => self.arrive(to_cur, some_flags(bits)),
+            Action::Rename(nth, bits) => self.rename(nth, some_flags(bits)),
+            Action::Delete(nth) => self.delete(nth),
+            Action::Look(number, allow_expunge) => self.look(number, allow_expunge),
+            Action::Reopen(number) => {
                 self.sessions[number] = self.open(number);
                 self.believe_all(number);
             }
@@ -425,12 +429,12 @@ proptest! {
 
     #[test]
     fn what_sessions_are_told_is_the_truth(
-        doings in prop::collection::vec(doing(), 1..60),
-        is_frugal in any::<bool>(),
+        actions in prop::collection::vec(any_action(), 1..60),
+        has_small_steps in any::<bool>(),
     ) {
-        let mut world = World::new(is_frugal);
-        for doing in &doings {
-            world.run(doing);
+        let mut world = World::new(has_small_steps);
+        for action in &actions {
+            world.run(action);
         }
         world.end();
     }

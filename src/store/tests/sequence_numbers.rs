@@ -32,7 +32,7 @@ fn cursors_visit_numbers_and_uids() {
     let mut other = session.store.view(&session.handle, Access::ReadOnly);
     session.expunge(&rig).expect("expunged");
     // One view is told, the other is not.
-    assert_eq!(session.news(&rig).expunged, [2, 4, 4]);
+    assert_eq!(session.sync_and_update(&rig).expunged, [2, 4, 4]);
     let told = [(1, 1), (2, 3), (3, 4), (4, 7), (5, 8), (6, 9), (7, 10)];
     assert_eq!(
         visit(&session, Cursor::over_numbers(NumberSet::range(1, 100))),
@@ -96,7 +96,7 @@ fn a_cursor_finds_its_place_after_compaction() {
     );
     assert_eq!(visit(&session, cursor), [(50, 250), (51, 251), (200, 400)]);
     assert_eq!(session.uids(), (201..=400).collect::<Vec<_>>());
-    assert!(session.news(&rig).is_empty());
+    assert!(session.sync_and_update(&rig).is_empty());
 }
 
 #[test]

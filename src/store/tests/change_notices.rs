@@ -37,7 +37,7 @@ fn what_is_done_here_is_told_once() {
     session.expunge(&rig).expect("expunged");
     assert!(has_changed(&mut session));
     rig.deliver("2.b.h", "b");
-    session.news(&rig);
+    session.sync_and_update(&rig);
     assert!(has_changed(&mut session));
 }
 
@@ -78,12 +78,12 @@ fn a_mailbox_is_looked_at_again_unless_the_kernel_tells_of_it() {
     let mut session = rig.inbox();
     let again = rig.clock.now() + Duration::from_secs(1);
     assert_eq!(next(&session), Some(again), "nobody tells this store");
-    rig.stir(rig.root());
+    rig.touch_directories(rig.root());
     session.sync(&rig);
     rig.clock.advance(Duration::from_secs(3));
     session.sync(&rig);
     assert!(!may_have_changed(&rig, &mut session));
     rig.deliver("3.c.h", "c");
-    rig.stir(rig.root());
+    rig.touch_directories(rig.root());
     assert!(may_have_changed(&rig, &mut session));
 }

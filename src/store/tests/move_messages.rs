@@ -17,7 +17,7 @@ fn begin(rig: &Rig) -> Session {
     ] {
         rig.append(&mut inbox, text, flags);
     }
-    inbox.news(rig);
+    inbox.sync_and_update(rig);
     let work = MailboxName::new(b"Work").expect("a name");
     inbox.store.create(&rig.account, &work).expect("created");
     inbox
@@ -46,12 +46,12 @@ fn in_work(rig: &Rig) -> usize {
 
 #[test]
 fn moves_what_is_named_deleted_or_not() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         let mut inbox = begin(&rig);
         let (moved, uids) = move_to_work(&rig, &mut inbox, &[1, 2, 4], || {});
         assert!(moved.result.is_ok(), "{moved:?}");
         assert_eq!(uids, [(1, 1), (2, 2), (4, 3)]);
-        assert_eq!(inbox.news(&rig).expunged, [1, 1, 2]);
+        assert_eq!(inbox.sync_and_update(&rig).expunged, [1, 1, 2]);
         assert_eq!(inbox.uids(), [3]);
         let mut work = rig.open(rig.store(), "Work", Access::ReadOnly);
         assert_eq!(work.uids(), [1, 2, 3]);
@@ -63,7 +63,7 @@ fn moves_what_is_named_deleted_or_not() {
 
 #[test]
 fn an_original_that_is_renamed_meanwhile_is_still_moved() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     let mut inbox = begin(&rig);
     let mut renamed = false;
     let flag_it = || {
@@ -83,7 +83,7 @@ fn an_original_that_is_renamed_meanwhile_is_still_moved() {
 
 #[test]
 fn what_cannot_be_removed_is_not_copied_either() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     let mut inbox = begin(&rig);
     let owner = lock::Owner {
         pid: 1,
@@ -96,13 +96,13 @@ fn what_cannot_be_removed_is_not_copied_either() {
     assert!(matches!(moved.result, Err(StoreError::InUse)), "{moved:?}");
     assert!(uids.is_empty());
     drop(held);
-    assert!(inbox.news(&rig).expunged.is_empty());
+    assert!(inbox.sync_and_update(&rig).expunged.is_empty());
     assert_eq!((inbox.uids().len(), in_work(&rig)), (4, 0));
 }
 
 #[test]
 fn a_copy_whose_original_cannot_be_seen_stays() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     let mut inbox = begin(&rig);
     let mut held = None;
     let interfere = || {

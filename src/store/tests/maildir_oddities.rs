@@ -9,7 +9,7 @@ use crate::types::{FlagOperation, Flags};
 
 #[test]
 fn odd_entries_are_ignored_or_served() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         fs::create_dir(rig.root().join("cur/directory")).expect("created");
         for odd in [".hidden", ":2,S", "line\nfeed", "carriage\rreturn"] {
             rig.put("cur", odd, "odd");
@@ -19,7 +19,7 @@ fn odd_entries_are_ignored_or_served() {
         rig.put("cur", "2.x.h:1,exp", "x");
         rig.put("new", "3.seen.h:2,S", "s");
         symlink("nowhere", rig.root().join("cur/4.link.h:2,")).expect("linked");
-        rig.stir(rig.root());
+        rig.touch_directories(rig.root());
         let mut session = rig.inbox();
         assert_eq!(session.view.exists(), 5);
         let mut gone = 0;
@@ -33,7 +33,7 @@ fn odd_entries_are_ignored_or_served() {
         }
         assert_eq!(gone, 1, "the dangling link");
         assert!(rig.names("cur").contains(&"3.seen.h:2,S".to_string()));
-        assert!(session.news(&rig).is_empty());
+        assert!(session.sync_and_update(&rig).is_empty());
     }
 }
 
@@ -43,13 +43,13 @@ fn two_files_of_one_name_are_two_messages() {
     rig.put("cur", "1.a.h:2,", "one");
     rig.put("cur", "1.a.h:2,S", "two");
     let mut session = rig.inbox();
-    session.news(&rig);
+    session.sync_and_update(&rig);
     assert_eq!(session.view.exists(), 2);
     let mut texts = [session.text(1), session.text(2)];
     texts.sort();
     assert_eq!(texts, ["one", "two"]);
     assert_eq!(rig.names("cur").len(), 2);
-    assert!(session.news(&rig).is_empty());
+    assert!(session.sync_and_update(&rig).is_empty());
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_flag_change_never_overwrites_another_file() {
     rig.put("cur", "1.a.h:2,S", "two");
     let stored = session.store_flags(&rig, 1, FlagOperation::Add, Flags::SEEN);
     assert!(matches!(stored, Err(StoreError::Gone)), "{stored:?}");
-    session.news(&rig);
+    session.sync_and_update(&rig);
     assert_eq!(session.view.exists(), 2);
     let mut texts = [session.text(1), session.text(2)];
     texts.sort();
@@ -76,12 +76,12 @@ fn two_links_to_one_file_are_one_message() {
         rig.root().join("cur/1.a.h:2,S"),
     )
     .expect("linked");
-    rig.stir(rig.root());
+    rig.touch_directories(rig.root());
     let mut session = rig.inbox();
     assert_eq!(session.view.exists(), 1);
     rig.clock.advance(std::time::Duration::from_secs(60));
-    rig.stir(rig.root());
-    session.news(&rig);
+    rig.touch_directories(rig.root());
+    session.sync_and_update(&rig);
     assert_eq!(session.view.exists(), 1);
     assert_eq!(session.text(1), "one");
     let left = rig.names("cur").len() + rig.names("new").len();
@@ -100,8 +100,8 @@ fn flags_changed_by_others_are_found_and_kept() {
     rig.rename("cur/1.a.h:2,PS", "cur/1.a.h:2,FPS");
     let stored = session.store_flags(&rig, 1, FlagOperation::Add, Flags::DRAFT);
     assert!(matches!(stored, Err(StoreError::Gone)));
-    let news = session.news(&rig);
-    assert_eq!(news.flags_changed.iter().collect::<Vec<_>>(), [1]);
+    let updates = session.sync_and_update(&rig);
+    assert_eq!(updates.flags_changed.iter().collect::<Vec<_>>(), [1]);
     assert!(
         session
             .store_flags(&rig, 1, FlagOperation::Add, Flags::DRAFT)
@@ -121,7 +121,7 @@ fn flags_changed_by_others_are_found_and_kept() {
 
 #[test]
 fn couriers_numbers_are_taken_over() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     rig.put("cur", "1.a.h:2,S", "a");
     rig.put("cur", "2.b.h:2,", "b");
     fs::write(

@@ -27,13 +27,13 @@ fn rig() -> Rig {
 }
 
 impl Session {
-    fn modseq(&self, number: u32) -> u64 {
+    fn mod_sequence(&self, number: u32) -> u64 {
         self.store.mod_sequence(&self.view, &self.message(number))
     }
 
-    fn modseqs(&self) -> Vec<u64> {
+    fn mod_sequences(&self) -> Vec<u64> {
         (1..=self.view.exists())
-            .map(|number| self.modseq(number))
+            .map(|number| self.mod_sequence(number))
             .collect()
     }
 
@@ -49,13 +49,13 @@ impl Session {
     fn flag(&mut self, rig: &Rig, number: u32) -> u64 {
         self.store_flags(rig, number, FlagOperation::Add, Flags::FLAGGED)
             .expect("stored");
-        self.modseq(number)
+        self.mod_sequence(number)
     }
 
     fn unflag(&mut self, rig: &Rig, number: u32) -> u64 {
         self.store_flags(rig, number, FlagOperation::Remove, Flags::FLAGGED)
             .expect("stored");
-        self.modseq(number)
+        self.mod_sequence(number)
     }
 }
 
@@ -66,20 +66,25 @@ fn every_change_has_a_greater_one() {
     let first = session.highest();
     let micros = rig.clock_micros();
     assert!(first.abs_diff(micros) < 1_000_000, "it is from the clock");
-    assert!(session.modseqs().iter().all(|&modseq| modseq <= first));
+    assert!(
+        session
+            .mod_sequences()
+            .iter()
+            .all(|&mod_sequence| mod_sequence <= first)
+    );
     let flagged = session.flag(&rig, 3);
     assert!(flagged > first && session.highest() == flagged);
     assert_eq!(session.flag(&rig, 3), flagged, "nothing changed");
     rig.rename("cur/1.a.h:2,", "cur/1.a.h:2,R");
-    session.news(&rig);
-    let foreign = session.modseq(1);
+    session.sync_and_update(&rig);
+    let foreign = session.mod_sequence(1);
     assert!(foreign > flagged && session.highest() == foreign);
     rig.deliver("5.e.h", "e");
-    session.news(&rig);
-    assert!(session.modseq(5) > foreign && session.highest() == session.modseq(5));
+    session.sync_and_update(&rig);
+    assert!(session.mod_sequence(5) > foreign && session.highest() == session.mod_sequence(5));
     rig.remove("cur/4.d.h:2,");
     let before = session.highest();
-    session.news(&rig);
+    session.sync_and_update(&rig);
     assert!(session.highest() > before);
     assert_eq!(session.vanished(before), numbers(&[4]));
     assert_eq!(session.vanished(session.highest()), numbers(&[]));
@@ -90,25 +95,28 @@ fn they_are_kept_when_the_mailbox_is_closed() {
     let rig = rig();
     let mut session = rig.inbox();
     session.flag(&rig, 3);
-    let (modseqs, highest) = (session.modseqs(), session.highest());
+    let (mod_sequences, highest) = (session.mod_sequences(), session.highest());
     drop(session);
     assert!(rig.root().join(FILE).exists());
     let session = rig.inbox();
-    assert_eq!((session.modseqs(), session.highest()), (modseqs, highest));
+    assert_eq!(
+        (session.mod_sequences(), session.highest()),
+        (mod_sequences, highest)
+    );
 }
 
 #[test]
 fn what_changed_while_it_was_closed_is_new() {
     let rig = rig();
     let session = rig.inbox();
-    let (modseqs, highest) = (session.modseqs(), session.highest());
+    let (mod_sequences, highest) = (session.mod_sequences(), session.highest());
     drop(session);
     rig.rename("cur/2.b.h:2,S", "cur/2.b.h:2,");
     rig.remove("cur/4.d.h:2,");
     rig.deliver("5.e.h", "e");
     let session = rig.inbox();
-    let now = session.modseqs();
-    assert_eq!([now[0], now[2]], [modseqs[0], modseqs[2]]);
+    let now = session.mod_sequences();
+    assert_eq!([now[0], now[2]], [mod_sequences[0], mod_sequences[2]]);
     assert!(now[1] > highest && now[3] > highest);
     assert_eq!(session.uids(), [1, 2, 3, 5]);
     assert_eq!(session.vanished(highest), numbers(&[4]));
@@ -116,8 +124,8 @@ fn what_changed_while_it_was_closed_is_new() {
 
 #[test]
 fn a_lost_or_damaged_file_makes_everything_new() {
-    type Spoil = fn(&Rig);
-    let ways: [Spoil; 3] = [
+    type Damage = fn(&Rig);
+    let ways: [Damage; 3] = [
         |rig| rig.remove(FILE),
         |rig| fs::write(rig.root().join(FILE), "imap2d-modseq 1\nrubbish").expect("written"),
         |rig| {
@@ -127,16 +135,21 @@ fn a_lost_or_damaged_file_makes_everything_new() {
             fs::rename(copy, rig.root().join(FILE)).expect("renamed");
         },
     ];
-    for spoil in ways {
+    for damage in ways {
         let rig = rig();
         let session = rig.inbox();
         let highest = session.highest();
         drop(session);
-        spoil(&rig);
+        damage(&rig);
         rig.clock.advance(INSTANT);
         rig.remove("cur/4.d.h:2,");
         let session = rig.inbox();
-        assert!(session.modseqs().iter().all(|&modseq| modseq > highest));
+        assert!(
+            session
+                .mod_sequences()
+                .iter()
+                .all(|&mod_sequence| mod_sequence > highest)
+        );
         assert_eq!(
             session.vanished(highest),
             numbers(&[4]),
@@ -158,7 +171,7 @@ fn after_a_crash_everything_is_new() {
     std::mem::forget(session);
     rig.clock.advance(INSTANT);
     let session = rig.inbox();
-    assert!(session.modseq(3) > told);
+    assert!(session.mod_sequence(3) > told);
 }
 
 #[test]
@@ -168,7 +181,7 @@ fn messages_that_came_and_went_before_a_crash_are_gone() {
     let mut session = rig.inbox();
     let uid = rig.append(&mut session, "new\n", Flags::NONE);
     assert_eq!(uid.get(), 5);
-    session.news(&rig);
+    session.sync_and_update(&rig);
     let told = session.highest();
     std::mem::forget(session);
     rig.clock.advance(INSTANT);
@@ -192,7 +205,7 @@ fn the_history_of_expunges_is_kept() {
             .store_flags(&rig, number, FlagOperation::Add, Flags::DELETED)
             .expect("stored");
         session.expunge(&rig).expect("expunged");
-        session.news(&rig);
+        session.sync_and_update(&rig);
     }
     let end = session.highest();
     assert_eq!(session.vanished(start), numbers(&[1, 4]));
@@ -236,15 +249,18 @@ fn flags_that_were_not_told_yet_lower_what_was_told() {
         Step::Done(changed)
     };
     assert!(rig.drive(seen).expect("changed"));
-    assert!(session.modseq(3) > before);
+    assert!(session.mod_sequence(3) > before);
     assert_eq!(
         session.store.announced_mod_sequence(&other),
-        session.modseq(3)
+        session.mod_sequence(3)
     );
-    assert!(session.highest() < session.modseq(3), "it was not told");
+    assert!(
+        session.highest() < session.mod_sequence(3),
+        "it was not told"
+    );
     let updates = session.store.updates(&session.view, false);
     assert_eq!(updates.flags_changed, numbers(&[3]));
-    assert_eq!(session.highest(), session.modseq(3));
+    assert_eq!(session.highest(), session.mod_sequence(3));
 }
 
 #[test]
@@ -252,9 +268,9 @@ fn two_processes_never_go_back() {
     let rig = rig();
     let (mut one, mut two) = (rig.inbox(), rig.inbox());
     let flagged = one.flag(&rig, 1);
-    rig.stir(rig.root());
-    two.news(&rig);
-    assert!(two.modseq(1) > 0 && two.highest() >= two.modseq(1));
+    rig.touch_directories(rig.root());
+    two.sync_and_update(&rig);
+    assert!(two.mod_sequence(1) > 0 && two.highest() >= two.mod_sequence(1));
     drop(two);
     let unflagged = one.unflag(&rig, 1);
     assert!(unflagged > flagged);
@@ -263,7 +279,7 @@ fn two_processes_never_go_back() {
         "what the other one wrote is old"
     );
     drop(one);
-    assert_eq!(rig.inbox().modseq(1), unflagged);
+    assert_eq!(rig.inbox().mod_sequence(1), unflagged);
 }
 
 #[test]
@@ -289,7 +305,7 @@ fn what_comes_before_the_mailbox_is_read_has_a_greater_one() {
     rig.append_to(&mut store, &handle, "new\n", FlagList::default())
         .expect("appended");
     let session = rig.open(store, "INBOX", Access::ReadWrite);
-    assert!(session.modseq(1) > highest);
+    assert!(session.mod_sequence(1) > highest);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn create(rig: &Rig, name: &str) {
 
 #[test]
 fn appends_with_flags_date_and_sizes() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         let mut store = rig.store();
         let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
         let flags = FlagList {
@@ -51,7 +51,7 @@ fn appends_with_flags_date_and_sizes() {
         assert!(rig.names("tmp").is_empty());
         let mut session = rig.inbox();
         assert_eq!(session.uids(), [1]);
-        assert!(session.news(&rig).is_empty());
+        assert!(session.sync_and_update(&rig).is_empty());
     }
 }
 
@@ -67,13 +67,13 @@ fn a_plain_message_goes_to_new_unless_a_session_looks() {
     assert_eq!(session.view.recent(), 1);
     rig.append(&mut session, "b", Flags::NONE);
     assert_eq!((rig.names("new").len(), rig.names("cur").len()), (0, 2));
-    let news = session.news(&rig);
-    assert_eq!((news.exists, news.recent), (Some(2), Some(2)));
+    let updates = session.sync_and_update(&rig);
+    assert_eq!((updates.exists, updates.recent), (Some(2), Some(2)));
 }
 
 #[test]
 fn several_messages_appear_together() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         let mut session = rig.inbox();
         rig.append(&mut session, "first", Flags::NONE);
         let (flags, wall) = (FlagList::default(), rig.clock.wall());
@@ -99,7 +99,7 @@ fn several_messages_appear_together() {
         let mut append = begin(&mut session);
         let appended = rig.drive(|budget| append.step(&mut session.store, budget));
         assert_eq!(appended.expect("appended").1, numbers(&[2, 3]));
-        assert_eq!(session.news(&rig).exists, Some(3));
+        assert_eq!(session.sync_and_update(&rig).exists, Some(3));
         assert_eq!(
             (session.text(2), session.text(3)),
             ("second".into(), "third\n".into())
@@ -139,7 +139,7 @@ fn what_is_not_delivered_leaves_nothing() {
 
 #[test]
 fn a_client_that_leaves_in_the_middle_leaves_nothing() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     let mut session = rig.inbox();
     for steps in 0..40 {
         let (flags, wall) = (FlagList::default(), rig.clock.wall());
@@ -178,12 +178,12 @@ fn numbers_are_one_sequence_for_all_writers() {
     for _ in 0..3 {
         uids.push(rig.append(&mut one, "1", Flags::NONE).get());
         rig.deliver(&format!("{}.x.h", uids.len()), "d");
-        two.news(&rig);
+        two.sync_and_update(&rig);
         uids.push(rig.append(&mut two, "2", Flags::SEEN).get());
     }
     assert_eq!(uids, [1, 3, 4, 6, 7, 9]);
-    one.news(&rig);
-    two.news(&rig);
+    one.sync_and_update(&rig);
+    two.sync_and_update(&rig);
     assert_eq!(
         (one.uids(), two.uids()),
         ((1..=9).collect(), (1..=9).collect())
@@ -192,7 +192,7 @@ fn numbers_are_one_sequence_for_all_writers() {
 
 #[test]
 fn copies_are_links_with_flags_date_and_keywords() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         create(&rig, "Work");
         fs::write(rig.root().join("dovecot-keywords"), "0 One\n1 Two\n").expect("written");
         fs::write(rig.root().join(".Work/dovecot-keywords"), "0 Two\n").expect("written");
@@ -224,7 +224,7 @@ fn copies_within_one_mailbox_get_fresh_names() {
         session.copy(&rig, numbers(&[1]), "INBOX").expect("copied"),
         [(1, 2)]
     );
-    assert_eq!(session.news(&rig).exists, Some(2));
+    assert_eq!(session.sync_and_update(&rig).exists, Some(2));
     assert!(
         rig.names("cur")
             .iter()
@@ -276,7 +276,7 @@ fn a_copy_is_all_or_nothing() {
 
 #[test]
 fn expunges_what_is_marked_and_only_that() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         for name in ["1.a.h:2,T", "2.b.h:2,", "3.c.h:2,T", "4.d.h:2,T"] {
             rig.put("cur", name, name);
         }
@@ -285,7 +285,7 @@ fn expunges_what_is_marked_and_only_that() {
         rig.rename("cur/3.c.h:2,T", "cur/3.c.h:2,");
         assert_eq!(session.expunge(&rig).expect("expunged"), 2);
         assert_eq!(session.view.exists(), 4);
-        assert_eq!(session.news(&rig).expunged, [1, 3]);
+        assert_eq!(session.sync_and_update(&rig).expunged, [1, 3]);
         assert_eq!(session.uids(), [2, 3]);
         assert_eq!(rig.names("cur"), ["2.b.h:2,", "3.c.h:2,"]);
         assert_eq!(rig.listed(".").len(), 4, "dead lines stay");
@@ -294,7 +294,7 @@ fn expunges_what_is_marked_and_only_that() {
 
 #[test]
 fn a_list_that_is_mostly_dead_is_rewritten() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     for number in 100..300 {
         let flags = if number % 2 == 0 { "T" } else { "" };
         rig.put("cur", &format!("{number}.x.h:2,{flags}"), "x");
@@ -306,7 +306,7 @@ fn a_list_that_is_mostly_dead_is_rewritten() {
         rig.read("dovecot-uidlist").contains(" N201 "),
         "N is true after a rewrite"
     );
-    session.news(&rig);
+    session.sync_and_update(&rig);
     assert_eq!(
         session.uids(),
         (1..=200).filter(|uid| uid % 2 == 0).collect::<Vec<_>>()

@@ -20,7 +20,7 @@ fn dovecot_mailbox(rig: &Rig) {
 
 #[test]
 fn opens_what_dovecot_left() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         dovecot_mailbox(&rig);
         rig.deliver("70.C.h", "c");
         rig.deliver("60.D.h", "d");
@@ -57,7 +57,7 @@ fn opens_what_dovecot_left() {
 
 #[test]
 fn a_new_mailbox_gets_a_list_and_keeps_it() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     rig.deliver("2.b.h", "b");
     rig.deliver("1.a.h", "a");
     let session = rig.inbox();
@@ -76,7 +76,7 @@ fn a_new_mailbox_gets_a_list_and_keeps_it() {
 
 #[test]
 fn arrivals_flags_and_deaths_reach_every_session() {
-    for rig in [Rig::new(), Rig::frugal()] {
+    for rig in [Rig::new(), Rig::with_small_steps()] {
         for name in ["1.a.h", "2.b.h", "3.c.h"] {
             rig.deliver(name, name);
         }
@@ -88,10 +88,10 @@ fn arrivals_flags_and_deaths_reach_every_session() {
         for session in [&mut one, &mut two] {
             session.sync(&rig);
             assert_eq!(session.view.exists(), 3, "numbers move when told only");
-            let news = session.store.updates(&session.view, true);
-            assert_eq!(news.expunged, [2]);
-            assert_eq!(news.exists, Some(3));
-            assert_eq!(news.flags_changed.iter().collect::<Vec<_>>(), [1]);
+            let updates = session.store.updates(&session.view, true);
+            assert_eq!(updates.expunged, [2]);
+            assert_eq!(updates.exists, Some(3));
+            assert_eq!(updates.flags_changed.iter().collect::<Vec<_>>(), [1]);
             assert_eq!(session.uids(), [1, 3, 4]);
             assert!(session.store.updates(&session.view, true).is_empty());
         }
@@ -117,8 +117,8 @@ fn a_file_that_comes_back_in_time_is_no_other_message() {
     rig.rename("tmp/elsewhere", "cur/1.a.h:2,S");
     rig.drive(|budget| sync.step(&mut session.store, budget))
         .expect("synced");
-    let news = session.store.updates(&session.view, true);
-    assert!(news.expunged.is_empty());
+    let updates = session.store.updates(&session.view, true);
+    assert!(updates.expunged.is_empty());
     assert_eq!(
         (session.uids(), session.flags(1)),
         (vec![1], Flags::SEEN.with(Flags::RECENT))
@@ -134,7 +134,7 @@ fn a_directory_that_will_not_hold_still_declares_nobody_gone() {
     rig.remove("cur/1.a.h:2,");
     let mut sync = SyncMailbox::new(session.handle.clone());
     rig.drive(|budget| {
-        rig.stir(rig.root());
+        rig.touch_directories(rig.root());
         sync.step(&mut session.store, budget)
     })
     .expect("it ends all the same");
@@ -142,7 +142,7 @@ fn a_directory_that_will_not_hold_still_declares_nobody_gone() {
     let message = session.message(1);
     let opened = session.store.open_message(&session.view, &message);
     assert!(matches!(opened, Err(StoreError::Gone)));
-    assert_eq!(session.news(&rig).expunged, [1]);
+    assert_eq!(session.sync_and_update(&rig).expunged, [1]);
 }
 
 #[test]
@@ -152,9 +152,9 @@ fn an_expunged_file_that_returns_is_a_new_message() {
     rig.deliver("2.b.h", "b");
     let mut session = rig.inbox();
     rig.rename("cur/1.a.h:2,", "tmp/elsewhere");
-    assert_eq!(session.news(&rig).expunged, [1]);
+    assert_eq!(session.sync_and_update(&rig).expunged, [1]);
     rig.rename("tmp/elsewhere", "cur/1.a.h:2,");
-    assert_eq!(session.news(&rig).exists, Some(2));
+    assert_eq!(session.sync_and_update(&rig).exists, Some(2));
     assert_eq!(session.uids(), [2, 3]);
     drop(session);
     assert_eq!(rig.inbox().uids(), [2, 3], "the later number holds");
@@ -167,7 +167,7 @@ fn a_lost_list_is_written_anew_while_somebody_remembers() {
     let mut session = rig.inbox();
     rig.remove("dovecot-uidlist");
     rig.deliver("91.E.h", "e");
-    session.news(&rig);
+    session.sync_and_update(&rig);
     assert_eq!(session.uids(), [3, 5, 10]);
     let list = rig.read("dovecot-uidlist");
     assert!(
@@ -211,7 +211,7 @@ fn a_list_that_is_none_costs_the_numbering_but_not_while_it_is_known() {
     assert_ne!(validity.get(), 77);
     fs::write(rig.root().join("dovecot-uidlist"), "rubbish").expect("written");
     rig.deliver("95.n.h", "n");
-    session.news(&rig);
+    session.sync_and_update(&rig);
     assert_eq!(
         session.store.mailbox(&session.handle).uid_validity(),
         validity
@@ -255,9 +255,9 @@ fn a_number_given_by_somebody_else_is_taken_over() {
         format!("{list}7 :1.a.h\n"),
     )
     .expect("written");
-    rig.stir(rig.root());
-    let news = session.news(&rig);
-    assert_eq!((news.expunged, session.uids()), (vec![1], vec![7]));
+    rig.touch_directories(rig.root());
+    let updates = session.sync_and_update(&rig);
+    assert_eq!((updates.expunged, session.uids()), (vec![1], vec![7]));
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn view_of(
 
 #[test]
 fn read_only_writes_nothing() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     dovecot_mailbox(&rig);
     rig.deliver("95.n.h", "n");
     fs::remove_dir(rig.root().join("tmp")).expect("removed");
@@ -350,15 +350,18 @@ fn read_only_writes_nothing() {
             )
             .is_err()
     );
-    assert!(session.news(&rig).is_empty());
+    assert!(session.sync_and_update(&rig).is_empty());
     drop(session);
     assert_eq!(rig.snapshot(), before);
     // It hears of changes all the same.
     let mut session = rig.open(rig.read_only_store(), "INBOX", Access::ReadOnly);
     rig.remove("cur/30.A.h:2,F");
     rig.deliver("96.n.h", "n");
-    let news = session.news(&rig);
-    assert_eq!((news.expunged, session.uids()), (vec![1], vec![5, 10, 11]));
+    let updates = session.sync_and_update(&rig);
+    assert_eq!(
+        (updates.expunged, session.uids()),
+        (vec![1], vec![5, 10, 11])
+    );
 }
 
 #[test]
@@ -381,17 +384,17 @@ fn a_held_lock_is_waited_for_but_not_for_ever() {
     drop(held.expect("free"));
     rig.sync(&mut store, &handle).expect("synced");
     let mut session = rig.inbox();
-    // One that knows the mailbox goes on without the news.
+    // One that knows the mailbox goes on without the updates.
     let held = lock::MailboxLock::try_acquire(rig.root(), &owner, waiting, times).expect("ok");
     rig.deliver("2.b.h", "b");
-    assert!(session.news(&rig).is_empty());
+    assert!(session.sync_and_update(&rig).is_empty());
     drop(held);
-    assert_eq!(session.news(&rig).exists, Some(2));
+    assert_eq!(session.sync_and_update(&rig).exists, Some(2));
 }
 
 #[test]
 fn sessions_share_a_pass_and_its_lock_ends_with_them() {
-    let rig = Rig::frugal();
+    let rig = Rig::with_small_steps();
     rig.deliver("1.a.h", "a");
     let mut store = rig.store();
     let handle = store
@@ -424,7 +427,7 @@ fn sessions_share_a_pass_and_its_lock_ends_with_them() {
 #[test]
 fn a_file_that_goes_before_it_is_numbered_is_no_message() {
     for goes in [false, true] {
-        let rig = Rig::frugal();
+        let rig = Rig::with_small_steps();
         rig.put("cur", "1.a.h:2,", "a");
         rig.put("cur", "2.b.h:2,", "b");
         for part in ["new", "cur"] {
@@ -467,7 +470,7 @@ fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
     session.store.poll_inotify();
     session.sync(&rig);
     session.sync(&rig);
-    // Our own renames and deliveries are not news.
+    // Our own renames and deliveries are not updates.
     session
         .store_flags(
             &rig,
@@ -484,7 +487,7 @@ fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
     session.sync(&rig);
     assert!(!session.flags(2).contains(Flags::FLAGGED));
     assert_eq!(session.store.poll_inotify(), [session.handle.clone()]);
-    let news = session.news(&rig);
-    assert_eq!(news.expunged, [1]);
+    let updates = session.sync_and_update(&rig);
+    assert_eq!(updates.expunged, [1]);
     assert!(session.flags(1).contains(Flags::FLAGGED));
 }

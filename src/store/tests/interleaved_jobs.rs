@@ -24,7 +24,7 @@ enum Job {
 }
 
 #[derive(Debug, Clone)]
-enum Doing {
+enum Action {
     Sync,
     Append(bool),
     Copy(u32),
@@ -35,16 +35,16 @@ enum Doing {
     Leave,
 }
 
-fn doing() -> impl Strategy<Value = Doing> {
+fn any_action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        3 => Just(Doing::Sync),
-        2 => any::<bool>().prop_map(Doing::Append),
-        2 => any::<u32>().prop_map(Doing::Copy),
-        1 => Just(Doing::Expunge),
-        3 => (any::<u32>(), 0..3u8).prop_map(|(n, f)| Doing::Mark(n, f)),
-        2 => Just(Doing::Deliver),
-        2 => any::<usize>().prop_map(Doing::Rename),
-        1 => Just(Doing::Leave),
+        3 => Just(Action::Sync),
+        2 => any::<bool>().prop_map(Action::Append),
+        2 => any::<u32>().prop_map(Action::Copy),
+        1 => Just(Action::Expunge),
+        3 => (any::<u32>(), 0..3u8).prop_map(|(n, f)| Action::Mark(n, f)),
+        2 => Just(Action::Deliver),
+        2 => any::<usize>().prop_map(Action::Rename),
+        1 => Just(Action::Leave),
     ]
 }
 
@@ -149,12 +149,12 @@ impl World {
         self.clients.insert(number, client);
     }
 
-    fn start(&mut self, number: usize, doing: &Doing) {
+    fn start(&mut self, number: usize, action: &Action) {
         self.count += 1;
         let text = format!("text {:05}", self.count);
-        let job = match *doing {
-            Doing::Sync => Some(Job::Sync(SyncMailbox::new(self.handle.clone()))),
-            Doing::Append(is_seen) => {
+        let job = match *action {
+            Action::Sync => Some(Job::Sync(SyncMailbox::new(self.handle.clone()))),
+            Action::Append(is_seen) => {
                 let system = if is_seen { Flags::SEEN } else { Flags::NONE };
                 let flags = FlagList {
                     system,
@@ -166,7 +166,7 @@ impl World {
                 append.write(text.as_bytes()).expect("written");
                 Some(Job::Append(Box::new(append)))
             }
-            Doing::Copy(pick) => {
+            Action::Copy(pick) => {
                 let view = &self.clients[number].view;
                 let first = pick.checked_rem(view.exists()).map(|n| n + 1).unwrap_or(0);
                 let message = self.store.message(view, first);
@@ -175,24 +175,24 @@ impl World {
                     Job::Copy(Box::new(CopyMessages::new(view, uids, self.handle.clone())))
                 })
             }
-            Doing::Expunge => Some(Job::Expunge(Box::new(ExpungeMessages::new(
+            Action::Expunge => Some(Job::Expunge(Box::new(ExpungeMessages::new(
                 self.handle.clone(),
                 None,
             )))),
-            Doing::Mark(pick, flag) => {
+            Action::Mark(pick, flag) => {
                 self.mark(number, pick, flag);
                 None
             }
-            Doing::Deliver => {
+            Action::Deliver => {
                 self.rig
                     .deliver(&format!("17000{:05}.f.h", self.count), &text);
                 None
             }
-            Doing::Rename(pick) => {
+            Action::Rename(pick) => {
                 self.rename(pick);
                 None
             }
-            Doing::Leave => {
+            Action::Leave => {
                 self.clients[number].job = None;
                 None
             }
@@ -292,7 +292,7 @@ impl World {
             assert!(steps < 100_000, "they wait for each other");
         }
         self.rig.clock.advance(Duration::from_secs(1));
-        self.rig.stir(self.rig.root());
+        self.rig.touch_directories(self.rig.root());
         for number in 0..SESSIONS {
             self.store.poll_inotify();
             self.rig
@@ -333,12 +333,12 @@ proptest! {
 
     #[test]
     fn any_order_of_steps_comes_to_the_truth(
-        doings in prop::collection::vec((doing(), 0..SESSIONS, prop::collection::vec(0..SESSIONS, 0..30)), 1..40),
+        actions in prop::collection::vec((any_action(), 0..SESSIONS, prop::collection::vec(0..SESSIONS, 0..30)), 1..40),
         is_watched in any::<bool>(),
     ) {
         let mut world = World::new(is_watched);
-        for (doing, number, steps) in &doings {
-            world.start(*number, doing);
+        for (action, number, steps) in &actions {
+            world.start(*number, action);
             for &number in steps {
                 world.step(number);
             }
