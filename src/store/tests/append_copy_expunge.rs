@@ -1,10 +1,10 @@
-//! Delivering, copying, expunging.
+//! Tests of APPEND, COPY, EXPUNGE and the definition of keywords.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::rig::{Rig, mailbox, numbers};
+use super::rig::{Rig, Session, mailbox, numbers};
 use crate::budget::{Budget, Clock, Step};
 use crate::store::{AppendMessages, DefineKeywords, StoreError};
 use crate::types::{DateTime, FlagList, Flags, Keyword, KeywordSet, MailboxName};
@@ -19,7 +19,7 @@ fn create(rig: &Rig, name: &str) {
 }
 
 #[test]
-fn appends_with_flags_date_and_sizes() {
+fn an_appended_message_has_flags_date_and_sizes() {
     for rig in [Rig::new(), Rig::with_small_steps()] {
         let mut store = rig.store();
         let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
@@ -56,7 +56,7 @@ fn appends_with_flags_date_and_sizes() {
 }
 
 #[test]
-fn a_plain_message_goes_to_new_unless_a_session_looks() {
+fn a_message_without_flags_goes_to_new_unless_a_session_has_the_mailbox_open() {
     let rig = Rig::new();
     let mut store = rig.store();
     let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
@@ -72,7 +72,7 @@ fn a_plain_message_goes_to_new_unless_a_session_looks() {
 }
 
 #[test]
-fn several_messages_appear_together() {
+fn the_messages_of_one_append_appear_together() {
     for rig in [Rig::new(), Rig::with_small_steps()] {
         let mut session = rig.inbox();
         rig.append(&mut session, "first", Flags::NONE);
@@ -81,7 +81,7 @@ fn several_messages_appear_together() {
             system: Flags::SEEN,
             keywords: vec![keyword("Work")],
         };
-        let begin = |session: &mut super::rig::Session| {
+        let begin = |session: &mut Session| {
             let store = &mut session.store;
             let mut append =
                 AppendMessages::begin(store, &session.handle, flags.clone(), None, wall)
@@ -110,10 +110,10 @@ fn several_messages_appear_together() {
 }
 
 #[test]
-fn what_is_not_delivered_leaves_nothing() {
+fn an_append_that_fails_leaves_no_file() {
     let rig = Rig::new();
     let mut session = rig.inbox();
-    let begin = |session: &mut super::rig::Session| {
+    let begin = |session: &mut Session| {
         let (flags, wall) = (FlagList::default(), rig.clock.wall());
         AppendMessages::begin(&mut session.store, &session.handle, flags, None, wall)
             .expect("begun")
@@ -123,13 +123,13 @@ fn what_is_not_delivered_leaves_nothing() {
     assert_eq!(rig.names("tmp").len(), 1);
     drop(append);
     assert!(rig.names("tmp").is_empty());
-    // A list that cannot be read or written: the message is taken back.
+    // The uid list can neither be read nor written: the append removes the message again.
     fs::remove_file(rig.root().join("dovecot-uidlist")).expect("removed");
     fs::create_dir(rig.root().join("dovecot-uidlist")).expect("created");
     let mut append = begin(&mut session);
     append.write(b"whole").expect("written");
     rig.drive(|budget| append.step(&mut session.store, budget))
-        .expect_err("no list");
+        .expect_err("the uid list is a directory");
     drop(append);
     for part in ["tmp", "new", "cur"] {
         assert!(rig.names(part).is_empty(), "{part}");
@@ -138,7 +138,7 @@ fn what_is_not_delivered_leaves_nothing() {
 }
 
 #[test]
-fn a_client_that_leaves_in_the_middle_leaves_nothing() {
+fn a_client_that_disconnects_during_an_append_leaves_no_file() {
     let rig = Rig::with_small_steps();
     let mut session = rig.inbox();
     for steps in 0..40 {
@@ -167,11 +167,11 @@ fn a_client_that_leaves_in_the_middle_leaves_nothing() {
             return;
         }
     }
-    panic!("it never ends");
+    panic!("the append is not done after 40 steps");
 }
 
 #[test]
-fn numbers_are_one_sequence_for_all_writers() {
+fn all_writers_share_one_sequence_of_uids() {
     let rig = Rig::new();
     let (mut one, mut two) = (rig.inbox(), rig.inbox());
     let mut uids = Vec::new();
@@ -191,7 +191,7 @@ fn numbers_are_one_sequence_for_all_writers() {
 }
 
 #[test]
-fn copies_are_links_with_flags_date_and_keywords() {
+fn a_copy_is_a_hard_link_with_the_flags_and_keywords() {
     for rig in [Rig::new(), Rig::with_small_steps()] {
         create(&rig, "Work");
         fs::write(rig.root().join("dovecot-keywords"), "0 One\n1 Two\n").expect("written");
@@ -207,7 +207,7 @@ fn copies_are_links_with_flags_date_and_keywords() {
         assert_eq!(rig.read(".Work/dovecot-keywords"), "0 Two\n1 One\n");
         let inode = |path: &str| fs::metadata(rig.root().join(path)).expect("a status").ino();
         assert_eq!(inode("cur/1.a.h:2,FPSab"), inode(".Work/cur/1.a.h:2,FPSab"));
-        // Again: the base names are taken now.
+        // The second copy needs a base name of its own.
         let copied = session.copy(&rig, numbers(&[1]), "Work").expect("copied");
         assert_eq!(copied, [(1, 3)]);
         assert_eq!(rig.names(".Work/cur").len(), 3);
@@ -216,7 +216,7 @@ fn copies_are_links_with_flags_date_and_keywords() {
 }
 
 #[test]
-fn copies_within_one_mailbox_get_fresh_names() {
+fn a_copy_inside_one_mailbox_gets_a_new_base_name() {
     let rig = Rig::new();
     rig.put("cur", "1.a.h,S=1,W=1:2,S", "a");
     let mut session = rig.inbox();
@@ -237,7 +237,7 @@ fn copies_within_one_mailbox_get_fresh_names() {
 }
 
 #[test]
-fn a_dead_line_keeps_its_name_from_being_used_again() {
+fn the_base_name_of_an_expunged_message_is_not_reused() {
     let rig = Rig::new();
     create(&rig, "Work");
     let list = "3 V7 N1 Ga8e4143b4782036b5f32000083ecc375\n4 :1.a.h\n";
@@ -258,7 +258,7 @@ fn a_copy_is_all_or_nothing() {
     rig.put("cur", "1.a.h:2,", "a");
     rig.put("cur", "2.b.h:2,", "b");
     let mut session = rig.inbox();
-    // Renamed meanwhile: found again.
+    // Another program renames one: the copy finds it again.
     rig.rename("cur/2.b.h:2,", "cur/2.b.h:2,S");
     assert_eq!(
         session
@@ -275,25 +275,29 @@ fn a_copy_is_all_or_nothing() {
 }
 
 #[test]
-fn expunges_what_is_marked_and_only_that() {
+fn expunge_removes_only_messages_that_are_marked_on_disk() {
     for rig in [Rig::new(), Rig::with_small_steps()] {
         for name in ["1.a.h:2,T", "2.b.h:2,", "3.c.h:2,T", "4.d.h:2,T"] {
             rig.put("cur", name, name);
         }
         let mut session = rig.inbox();
-        // Somebody takes a mark off, and we have not heard of it yet.
+        // Another program removes a mark, and the store has not read the directory yet.
         rig.rename("cur/3.c.h:2,T", "cur/3.c.h:2,");
         assert_eq!(session.expunge(&rig).expect("expunged"), 2);
         assert_eq!(session.view.exists(), 4);
         assert_eq!(session.sync_and_update(&rig).expunged, [1, 3]);
         assert_eq!(session.uids(), [2, 3]);
         assert_eq!(rig.names("cur"), ["2.b.h:2,", "3.c.h:2,"]);
-        assert_eq!(rig.listed(".").len(), 4, "dead lines stay");
+        assert_eq!(
+            rig.listed(".").len(),
+            4,
+            "the lines of expunged messages stay"
+        );
     }
 }
 
 #[test]
-fn a_list_that_is_mostly_dead_is_rewritten() {
+fn a_uid_list_with_many_lines_of_expunged_messages_is_rewritten() {
     let rig = Rig::with_small_steps();
     for number in 100..300 {
         let flags = if number % 2 == 0 { "T" } else { "" };
@@ -304,7 +308,7 @@ fn a_list_that_is_mostly_dead_is_rewritten() {
     assert_eq!(rig.listed(".").len(), 100);
     assert!(
         rig.read("dovecot-uidlist").contains(" N201 "),
-        "N is true after a rewrite"
+        "N is the next UID after a rewrite"
     );
     session.sync_and_update(&rig);
     assert_eq!(
@@ -330,7 +334,7 @@ fn keywords_are_defined_once_and_at_most_26() {
     assert_eq!(
         rig.read("dovecot-keywords"),
         "0 A\n1 B\n2 C\n",
-        "all or none"
+        "all keywords of a command or none"
     );
     assert!(session.store.updates(&session.view, true).keywords_changed);
 }

@@ -1,4 +1,4 @@
-//! Telling those who wait that there may be something to hear.
+//! Tests of the notices by which sessions in IDLE learn that a mailbox may have changed.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn may_have_changed(rig: &Rig, session: &mut Session) -> bool {
     session.store.may_have_changed(&session.handle, &mut budget)
 }
 
-/// True if the mailbox is told to have changed.
+/// Returns true if the store reports that the mailbox has changed.
 fn has_changed(session: &mut Session) -> bool {
     let changed = session.store.take_changed();
     assert!(changed.iter().all(|mailbox| *mailbox == session.handle));
@@ -20,7 +20,7 @@ fn has_changed(session: &mut Session) -> bool {
 }
 
 #[test]
-fn what_is_done_here_is_told_once() {
+fn a_change_by_this_store_is_reported_once() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     let mut session = rig.inbox();
@@ -31,7 +31,7 @@ fn what_is_done_here_is_told_once() {
         .expect("stored");
     assert!(has_changed(&mut session));
     session.sync(&rig);
-    assert!(!has_changed(&mut session), "nothing was found");
+    assert!(!has_changed(&mut session), "the sync found no change");
     rig.append(&mut session, "new", Flags::NONE);
     assert!(has_changed(&mut session));
     session.expunge(&rig).expect("expunged");
@@ -42,7 +42,7 @@ fn what_is_done_here_is_told_once() {
 }
 
 #[test]
-fn a_mailbox_that_was_deleted_has_changed() {
+fn a_deleted_mailbox_has_changed() {
     let rig = Rig::new();
     let mut store = rig.store();
     let name = MailboxName::new(b"Work").expect("a name");
@@ -57,27 +57,34 @@ fn a_mailbox_that_was_deleted_has_changed() {
 }
 
 #[test]
-fn a_mailbox_is_looked_at_again_unless_the_kernel_tells_of_it() {
+fn a_mailbox_has_a_next_check_unless_inotify_watches_it() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     let mut store = rig.store();
-    store.start_watching().expect("an instance");
+    store.start_watching().expect("an inotify instance");
     let mut session = rig.open(store, "INBOX", Access::ReadWrite);
     let next = |session: &Session| session.store.next_check(&session.handle, rig.clock.now());
     session.store.poll_inotify();
     session.sync(&rig);
     assert_eq!(next(&session), None);
     rig.clock.advance(Duration::from_secs(3600));
-    assert_eq!(next(&session), None, "no matter how long ago");
+    assert_eq!(
+        next(&session),
+        None,
+        "the kernel reports changes, so that time does not matter"
+    );
     rig.deliver("2.b.h", "b");
     session.store.poll_inotify();
-    assert!(next(&session).is_some(), "something was left open");
+    assert!(
+        next(&session).is_some(),
+        "the delivery has not been read yet"
+    );
     session.sync(&rig);
     assert_eq!(next(&session), None);
 
     let mut session = rig.inbox();
     let again = rig.clock.now() + Duration::from_secs(1);
-    assert_eq!(next(&session), Some(again), "nobody tells this store");
+    assert_eq!(next(&session), Some(again), "this store does not watch");
     rig.touch_directories(rig.root());
     session.sync(&rig);
     rig.clock.advance(Duration::from_secs(3));

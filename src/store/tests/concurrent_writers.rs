@@ -1,6 +1,6 @@
-//! Several writers at once on one Maildir, each with a store of its own, under the real clock; and
-//! one that knows nothing of locks. Whatever they do: no message is lost, none has two numbers, no
-//! number has two messages.
+//! A test with several writers at once on one Maildir, each with a store of its own, under the real
+//! clock, and with one program that ignores locks. No message is lost, no message has two UIDs, and
+//! no UID has two messages.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,19 +18,21 @@ use crate::types::{
     FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet,
 };
 
+/// Duration of the test.
 const TIME: Duration = Duration::from_millis(1500);
 
-/// What all have seen and done.
+/// What all writers have read and done.
 #[derive(Default)]
 struct History {
     uid_of: HashMap<Vec<u8>, u32>,
     base_of: HashMap<u32, Vec<u8>>,
-    /// Texts that were marked to be expunged.
+    /// Texts of messages with \Deleted, which any writer may expunge.
     to_expunge: Vec<String>,
-    /// Texts that were delivered for sure.
+    /// Texts of messages whose delivery succeeded.
     delivered: Vec<String>,
 }
 
+/// A linear congruential generator.
 struct Dice(u64);
 
 impl Dice {
@@ -69,7 +71,7 @@ impl Writer {
     fn new(account: &Account, name: usize) -> Self {
         let mut store = Store::new(Settings::new(format!("host{name}"), std::process::id()));
         if name == 1 {
-            store.start_watching().expect("an instance");
+            store.start_watching().expect("an inotify instance");
         }
         let inbox = MailboxRef::Personal(MailboxName::inbox());
         let handle = store.open(account, &inbox).expect("opened");
@@ -115,7 +117,11 @@ impl Writer {
         let mut append = begun.expect("begun");
         append.write(text.as_bytes()).expect("written");
         drive(|budget| append.step(&mut self.store, budget)).expect("appended");
-        history.lock().expect("sound").delivered.push(text);
+        history
+            .lock()
+            .expect("no writer panicked")
+            .delivered
+            .push(text);
     }
 
     fn copy(&mut self) {
@@ -128,7 +134,7 @@ impl Writer {
         }
     }
 
-    /// To the mailbox itself, which is as good as any other.
+    /// Moves a message to the mailbox itself, which works like a move to any other.
     fn move_one(&mut self) {
         let Some(message) = self.pick() else { return };
         let uids = NumberSet::range(message.uid.get(), message.uid.get());
@@ -149,14 +155,19 @@ impl Writer {
         self.store.message(&self.view, number)
     }
 
-    /// Notes what is going to be deleted, before anybody can.
+    /// Notes the text of a message, and then marks it, so that no writer can expunge it before the
+    /// note.
     fn mark_deleted(&mut self, history: &Mutex<History>) {
         let Some(message) = self.pick() else { return };
         let Ok(opened) = self.store.open_message(&self.view, &message) else {
             return;
         };
         let text = std::io::read_to_string(opened.file).expect("text");
-        history.lock().expect("sound").to_expunge.push(text);
+        history
+            .lock()
+            .expect("no writer panicked")
+            .to_expunge
+            .push(text);
         self.change(&message, Flags::DELETED);
     }
 
@@ -207,7 +218,7 @@ impl Writer {
         );
         let mailbox = self.store.mailbox(&self.handle);
         let mut cursor = Cursor::over_numbers(NumberSet::range(1, self.view.exists()));
-        let mut history = history.lock().expect("sound");
+        let mut history = history.lock().expect("no writer panicked");
         let mut count = 0;
         while let Some(message) = cursor.next(mailbox, &self.view) {
             count += 1;
@@ -219,17 +230,17 @@ impl Writer {
             assert_eq!(
                 *known,
                 uid,
-                "two numbers for {}",
+                "two UIDs for {}",
                 String::from_utf8_lossy(&base)
             );
             let known = history.base_of.entry(uid).or_insert_with(|| base.clone());
-            assert_eq!(*known, base, "two messages with number {uid}");
+            assert_eq!(*known, base, "two messages with UID {uid}");
         }
         assert_eq!(count, self.view.exists());
     }
 }
 
-/// A delivery agent, and a user agent that changes flags without asking anybody.
+/// Delivers messages like a delivery agent, and changes flags like a user agent that takes no lock.
 fn run_other_program(root: &Path, history: &Mutex<History>, until: Instant) {
     let mut dice = Dice(4711);
     let mut count = 0;
@@ -241,7 +252,11 @@ fn run_other_program(root: &Path, history: &Mutex<History>, until: Instant) {
             fs::write(root.join("tmp").join(&name), &text).expect("written");
             fs::rename(root.join("tmp").join(&name), root.join("new").join(&name))
                 .expect("delivered");
-            history.lock().expect("sound").delivered.push(text);
+            history
+                .lock()
+                .expect("no writer panicked")
+                .delivered
+                .push(text);
         } else {
             let entries: Vec<PathBuf> = fs::read_dir(root.join("cur"))
                 .expect("read")
@@ -271,7 +286,7 @@ fn run_other_program(root: &Path, history: &Mutex<History>, until: Instant) {
 }
 
 #[test]
-fn nothing_is_lost_and_no_number_lies() {
+fn concurrent_writers_lose_no_message_and_never_reuse_a_uid() {
     let dir = tempfile::tempdir().expect("a directory");
     let account = Account {
         root: dir.path().join("Maildir"),
@@ -304,13 +319,13 @@ fn nothing_is_lost_and_no_number_lies() {
         let opened = last
             .store
             .open_message(&last.view, &message)
-            .expect("it is there");
+            .expect("the message has a file");
         texts.push(std::io::read_to_string(opened.file).expect("text"));
     }
-    let history = history.lock().expect("sound");
+    let history = history.lock().expect("no writer panicked");
     assert!(
         history.delivered.len() > 20,
-        "only {}",
+        "only {} deliveries",
         history.delivered.len()
     );
     for text in &history.delivered {

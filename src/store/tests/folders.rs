@@ -1,4 +1,4 @@
-//! The tree of mailboxes.
+//! Tests of the tree of mailboxes: CREATE, DELETE, RENAME, LIST and subscriptions.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn list(rig: &Rig, store: &Store) -> Vec<String> {
 }
 
 #[test]
-fn creates_lists_renames_and_deletes() {
+fn mailboxes_are_created_listed_renamed_and_deleted() {
     for rig in [Rig::new(), Rig::with_small_steps()] {
         let mut store = rig.store();
         for text in ["Work", "Work.2024", "Work.2024.May", "Workshop"] {
@@ -69,13 +69,13 @@ fn creates_lists_renames_and_deletes() {
             delete(&rig, &mut store, "INBOX"),
             Err(StoreError::Refused(_))
         ));
-        rename(&rig, &mut store, "Old", "New").expect("its children were there");
+        rename(&rig, &mut store, "Old", "New").expect("renamed, since it has children");
         assert!(!rig.root().join("..DOVECOT-TRASHED").exists());
     }
 }
 
 #[test]
-fn a_deleted_mailbox_is_another_one_when_it_comes_back() {
+fn a_mailbox_created_again_has_another_uid_validity() {
     let rig = Rig::new();
     let mut store = rig.store();
     store.create(&rig.account, &name("X")).expect("created");
@@ -109,7 +109,7 @@ fn renaming_inbox_moves_its_messages() {
 }
 
 #[test]
-fn boards_are_mailboxes_of_their_own() {
+fn bulletin_boards_are_listed_opened_and_subscribed() {
     let rig = Rig::new();
     let tree = rig.account.bboards.clone().expect("a tree");
     fs::create_dir_all(tree.join("general/new")).expect("created");
@@ -132,7 +132,7 @@ fn boards_are_mailboxes_of_their_own() {
 
 /// Some clients subscribe to INBOX before they open it.
 #[test]
-fn who_has_no_mail_yet_can_subscribe() {
+fn a_user_without_a_maildir_can_subscribe() {
     let rig = Rig::new();
     fs::remove_dir_all(rig.root()).expect("removed");
     let store = rig.store();
@@ -146,7 +146,7 @@ fn who_has_no_mail_yet_can_subscribe() {
 }
 
 #[test]
-fn couriers_subscriptions_are_shown_and_taken_over() {
+fn the_subscriptions_of_courier_are_read_and_then_copied() {
     let rig = Rig::new();
     fs::write(
         rig.root().join("courierimapsubscribed"),
@@ -167,7 +167,7 @@ fn couriers_subscriptions_are_shown_and_taken_over() {
 }
 
 #[test]
-fn mailboxes_that_nobody_holds_are_forgotten_in_time() {
+fn mailboxes_without_a_handle_are_dropped_and_can_be_opened_again() {
     let rig = Rig::new();
     let mut store = rig.store();
     for number in 0..100 {

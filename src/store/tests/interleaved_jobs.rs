@@ -1,5 +1,5 @@
-//! Jobs of several sessions of one process on one mailbox, stepped in any order, one unit of work
-//! at a time, while other programs deliver and change flags.
+//! A test with jobs of several sessions of one process on one mailbox, stepped in random order with
+//! a budget of one unit, while other programs deliver messages and change flags.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,6 +32,7 @@ enum Action {
     Mark(u32, u8),
     Deliver,
     Rename(usize),
+    /// The client disconnects: its job is dropped.
     Leave,
 }
 
@@ -48,9 +49,11 @@ fn any_action() -> impl Strategy<Value = Action> {
     ]
 }
 
+/// A session, and what its client knows.
 struct Client {
     view: View,
     job: Option<Job>,
+    /// Flags of each message that the client knows, by UID.
     flags: BTreeMap<u32, Flags>,
 }
 
@@ -72,7 +75,7 @@ impl World {
         }
         let mut store = rig.store();
         if is_watched {
-            store.start_watching().expect("an instance");
+            store.start_watching().expect("an inotify instance");
         }
         let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
         let mut world = Self {
@@ -101,12 +104,12 @@ impl World {
             job: None,
             flags: BTreeMap::new(),
         };
-        self.learn(&mut client, 1);
+        self.fetch(&mut client, 1);
         client
     }
 
-    /// The client asks for the messages from a number on.
-    fn learn(&mut self, client: &mut Client, from: u32) {
+    /// Fetches UIDs and flags of the messages from a sequence number on.
+    fn fetch(&mut self, client: &mut Client, from: u32) {
         for number in from..=client.view.exists() {
             let message = self.store.message(&client.view, number).expect("a message");
             let flags = self
@@ -126,7 +129,7 @@ impl World {
         }
     }
 
-    fn tell(&mut self, number: usize) {
+    fn update(&mut self, number: usize) {
         let mut client = self.clients.remove(number);
         let uids: Vec<u32> = client.flags.keys().copied().collect();
         let mut uids: Vec<u32> = uids;
@@ -135,7 +138,7 @@ impl World {
             client.flags.remove(&uids.remove(number as usize - 1));
         }
         let first_new = uids.len() as u32 + 1;
-        self.learn(&mut client, first_new);
+        self.fetch(&mut client, first_new);
         for number in updates.flags_changed.iter() {
             let message = self.store.message(&client.view, number).expect("a message");
             let flags = self
@@ -251,7 +254,7 @@ impl World {
         }
     }
 
-    /// One unit of one job. True if there was anything to do.
+    /// Steps the job of a client with a budget of one unit. Returns false if it has no job.
     fn step(&mut self, number: usize) -> bool {
         let clock = &self.rig.clock;
         let store = &mut self.store;
@@ -262,9 +265,9 @@ impl World {
         };
         let step = match job {
             Job::Sync(job) => job.step(store, &mut budget),
-            Job::Append(job) => dropped(job.step(store, &mut budget)),
-            Job::Copy(job) => dropped(job.step(store, &mut budget)),
-            Job::Expunge(job) => dropped(job.step(store, &mut budget)),
+            Job::Append(job) => without_value(job.step(store, &mut budget)),
+            Job::Copy(job) => without_value(job.step(store, &mut budget)),
+            Job::Expunge(job) => without_value(job.step(store, &mut budget)),
         };
         match step {
             Step::Done(result) => {
@@ -273,10 +276,10 @@ impl World {
                     "{result:?}"
                 );
                 self.clients[number].job = None;
-                self.tell(number);
+                self.update(number);
             }
             Step::Yield(Why::Until(at)) => {
-                // Only as much as is asked for, and not always at once.
+                // At most as long as the job wants to wait, and often less.
                 let wait = at.saturating_duration_since(clock.now());
                 clock.advance(wait.min(Duration::from_millis(3)));
             }
@@ -289,7 +292,7 @@ impl World {
         let mut steps = 0;
         while (0..SESSIONS).filter(|&number| self.step(number)).count() > 0 {
             steps += 1;
-            assert!(steps < 100_000, "they wait for each other");
+            assert!(steps < 100_000, "the jobs wait for each other");
         }
         self.rig.clock.advance(Duration::from_secs(1));
         self.rig.touch_directories(self.rig.root());
@@ -298,13 +301,13 @@ impl World {
             self.rig
                 .sync(&mut self.store, &self.handle)
                 .expect("synced");
-            self.tell(number);
+            self.update(number);
         }
         let mut disk: Vec<String> = self.rig.names("cur");
         disk.extend(self.rig.names("new"));
         disk.sort();
         for client in &self.clients {
-            let mut believed: Vec<String> = Vec::new();
+            let mut known: Vec<String> = Vec::new();
             for (uid, flags) in &client.flags {
                 let mut name = Vec::new();
                 crate::store::maildir::filename::with_flags(
@@ -313,10 +316,10 @@ impl World {
                     KeywordSet::NONE,
                     &mut name,
                 );
-                believed.push(String::from_utf8(name).expect("ASCII"));
+                known.push(String::from_utf8(name).expect("ASCII"));
             }
-            believed.sort();
-            assert_eq!(believed, disk);
+            known.sort();
+            assert_eq!(known, disk);
         }
         assert!(self.rig.names("tmp").is_empty());
         assert!(!self.rig.root().join("dovecot-uidlist.lock").exists());
@@ -332,7 +335,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_order_of_steps_comes_to_the_truth(
+    fn in_any_order_of_steps_all_clients_end_with_the_state_on_disk(
         actions in prop::collection::vec((any_action(), 0..SESSIONS, prop::collection::vec(0..SESSIONS, 0..30)), 1..40),
         is_watched in any::<bool>(),
     ) {
@@ -347,8 +350,8 @@ proptest! {
     }
 }
 
-/// A step of any job, without what the job results in.
-fn dropped<T>(step: Step<Result<T, StoreError>>) -> Step<Result<(), StoreError>> {
+/// Returns the step of a job without the value of the result.
+fn without_value<T>(step: Step<Result<T, StoreError>>) -> Step<Result<(), StoreError>> {
     match step {
         Step::Done(result) => Step::Done(result.map(drop)),
         Step::Yield(why) => Step::Yield(why),

@@ -1,4 +1,4 @@
-//! Maildirs as they really are.
+//! Tests with the odd entries, names and foreign files of real Maildirs.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -31,14 +31,14 @@ fn odd_entries_are_ignored_or_served() {
                 Err(error) => panic!("{error}"),
             }
         }
-        assert_eq!(gone, 1, "the dangling link");
+        assert_eq!(gone, 1, "the dangling link has no file");
         assert!(rig.names("cur").contains(&"3.seen.h:2,S".to_string()));
         assert!(session.sync_and_update(&rig).is_empty());
     }
 }
 
 #[test]
-fn two_files_of_one_name_are_two_messages() {
+fn two_files_with_one_base_name_are_two_messages() {
     let rig = Rig::new();
     rig.put("cur", "1.a.h:2,", "one");
     rig.put("cur", "1.a.h:2,S", "two");
@@ -89,7 +89,7 @@ fn two_links_to_one_file_are_one_message() {
 }
 
 #[test]
-fn flags_changed_by_others_are_found_and_kept() {
+fn flags_that_another_program_changed_are_found_and_kept() {
     let rig = Rig::new();
     rig.put("cur", "1.a.h:2,P", "a");
     let mut session = rig.inbox();
@@ -115,12 +115,12 @@ fn flags_changed_by_others_are_found_and_kept() {
     );
     assert!(
         session.store.updates(&session.view, true).is_empty(),
-        "one's own doing is no news"
+        "a session gets no update of its own change"
     );
 }
 
 #[test]
-fn couriers_numbers_are_taken_over() {
+fn the_uids_of_courier_are_adopted() {
     let rig = Rig::with_small_steps();
     rig.put("cur", "1.a.h:2,S", "a");
     rig.put("cur", "2.b.h:2,", "b");

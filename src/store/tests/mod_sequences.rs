@@ -1,4 +1,4 @@
-//! Mod-sequences from one life of a store to the next.
+//! Tests of mod-sequences, in one store and from one store to the next.
 
 use std::fs;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::store::{Access, FlagChange, MessageRef};
 use crate::types::{FlagList, FlagOperation, Flags, NumberSet, Uid};
 
 const FILE: &str = "imap2d-modseq";
-/// No clock stands still between two lives of a process.
+/// Time between two stores, since no clock stands still between two processes.
 const INSTANT: Duration = Duration::from_millis(1);
 
-/// A mailbox with messages 1 to 4, the second one seen.
+/// Returns a mailbox with messages 1 to 4, of which the second has \Seen.
 fn rig() -> Rig {
     let rig = Rig::new();
     for (name, text) in [
@@ -60,12 +60,15 @@ impl Session {
 }
 
 #[test]
-fn every_change_has_a_greater_one() {
+fn every_change_has_a_greater_mod_sequence() {
     let rig = rig();
     let mut session = rig.inbox();
     let first = session.highest();
     let micros = rig.clock_micros();
-    assert!(first.abs_diff(micros) < 1_000_000, "it is from the clock");
+    assert!(
+        first.abs_diff(micros) < 1_000_000,
+        "the first mod-sequence is the time"
+    );
     assert!(
         session
             .mod_sequences()
@@ -74,7 +77,7 @@ fn every_change_has_a_greater_one() {
     );
     let flagged = session.flag(&rig, 3);
     assert!(flagged > first && session.highest() == flagged);
-    assert_eq!(session.flag(&rig, 3), flagged, "nothing changed");
+    assert_eq!(session.flag(&rig, 3), flagged, "the flag was set already");
     rig.rename("cur/1.a.h:2,", "cur/1.a.h:2,R");
     session.sync_and_update(&rig);
     let foreign = session.mod_sequence(1);
@@ -91,7 +94,7 @@ fn every_change_has_a_greater_one() {
 }
 
 #[test]
-fn they_are_kept_when_the_mailbox_is_closed() {
+fn mod_sequences_are_kept_when_the_mailbox_is_closed() {
     let rig = rig();
     let mut session = rig.inbox();
     session.flag(&rig, 3);
@@ -106,7 +109,7 @@ fn they_are_kept_when_the_mailbox_is_closed() {
 }
 
 #[test]
-fn what_changed_while_it_was_closed_is_new() {
+fn changes_while_the_mailbox_was_closed_have_new_mod_sequences() {
     let rig = rig();
     let session = rig.inbox();
     let (mod_sequences, highest) = (session.mod_sequences(), session.highest());
@@ -123,13 +126,13 @@ fn what_changed_while_it_was_closed_is_new() {
 }
 
 #[test]
-fn a_lost_or_damaged_file_makes_everything_new() {
+fn after_a_lost_or_damaged_file_all_mod_sequences_are_new() {
     type Damage = fn(&Rig);
     let ways: [Damage; 3] = [
         |rig| rig.remove(FILE),
         |rig| fs::write(rig.root().join(FILE), "imap2d-modseq 1\nrubbish").expect("written"),
         |rig| {
-            // A backup that is put back.
+            // A user restores the file from a backup.
             let copy = rig.root().join("copy");
             fs::copy(rig.root().join(FILE), &copy).expect("copied");
             fs::rename(copy, rig.root().join(FILE)).expect("renamed");
@@ -153,46 +156,49 @@ fn a_lost_or_damaged_file_makes_everything_new() {
         assert_eq!(
             session.vanished(highest),
             numbers(&[4]),
-            "all that is not there"
+            "all UIDs without a message"
         );
         assert_eq!(session.vanished(session.highest()), numbers(&[]));
     }
 }
 
 #[test]
-fn after_a_crash_everything_is_new() {
+fn after_a_crash_changed_messages_have_new_mod_sequences() {
     let rig = rig();
     rig.inbox().highest();
     let mut session = rig.inbox();
     session.flag(&rig, 3);
     // Changed back, so that the flags alone do not show it.
-    let told = session.unflag(&rig, 3);
-    assert!(!rig.root().join(FILE).exists(), "it tells of older flags");
+    let announced = session.unflag(&rig, 3);
+    assert!(
+        !rig.root().join(FILE).exists(),
+        "the file would describe older flags"
+    );
     std::mem::forget(session);
     rig.clock.advance(INSTANT);
     let session = rig.inbox();
-    assert!(session.mod_sequence(3) > told);
+    assert!(session.mod_sequence(3) > announced);
 }
 
 #[test]
-fn messages_that_came_and_went_before_a_crash_are_gone() {
+fn a_message_that_came_and_went_around_a_crash_has_vanished() {
     let rig = rig();
     rig.inbox().highest();
     let mut session = rig.inbox();
     let uid = rig.append(&mut session, "new\n", Flags::NONE);
     assert_eq!(uid.get(), 5);
     session.sync_and_update(&rig);
-    let told = session.highest();
+    let announced = session.highest();
     std::mem::forget(session);
     rig.clock.advance(INSTANT);
     let names = [rig.names("cur"), rig.names("new")].concat();
     let name = names.iter().find(|name| name.contains("host"));
-    let name = name.expect("the new one");
+    let name = name.expect("the new message has a file");
     let subdir = ["cur", "new"].map(|subdir| format!("{subdir}/{name}"));
     let subdir = subdir.iter().find(|path| rig.root().join(path).exists());
-    rig.remove(subdir.expect("its subdir"));
+    rig.remove(subdir.expect("the file is in cur or new"));
     let session = rig.inbox();
-    assert_eq!(session.vanished(told), numbers(&[5]));
+    assert_eq!(session.vanished(announced), numbers(&[5]));
 }
 
 #[test]
@@ -217,7 +223,7 @@ fn the_history_of_expunges_is_kept() {
 }
 
 #[test]
-fn expunges_held_back_lower_what_was_told() {
+fn held_back_expunges_limit_the_announced_mod_sequence() {
     let rig = rig();
     let mut session = rig.inbox();
     rig.remove("cur/1.a.h:2,");
@@ -227,7 +233,11 @@ fn expunges_held_back_lower_what_was_told() {
     assert!(session.store.has_pending_expunges(&session.view));
     let flagged = session.flag(&rig, 3);
     assert!(flagged > session.highest() && session.highest() == before);
-    assert_eq!(session.vanished(1), numbers(&[]), "it still has a number");
+    assert_eq!(
+        session.vanished(1),
+        numbers(&[]),
+        "the message still has a sequence number"
+    );
     let updates = session.store.updates(&session.view, true);
     assert_eq!(
         (updates.expunged, updates.vanished),
@@ -237,7 +247,7 @@ fn expunges_held_back_lower_what_was_told() {
 }
 
 #[test]
-fn flags_that_were_not_told_yet_lower_what_was_told() {
+fn unannounced_flag_changes_limit_the_announced_mod_sequence() {
     let rig = rig();
     let mut session = rig.inbox();
     let before = session.highest();
@@ -256,7 +266,7 @@ fn flags_that_were_not_told_yet_lower_what_was_told() {
     );
     assert!(
         session.highest() < session.mod_sequence(3),
-        "it was not told"
+        "the change was not announced"
     );
     let updates = session.store.updates(&session.view, false);
     assert_eq!(updates.flags_changed, numbers(&[3]));
@@ -264,7 +274,7 @@ fn flags_that_were_not_told_yet_lower_what_was_told() {
 }
 
 #[test]
-fn two_processes_never_go_back() {
+fn mod_sequences_of_two_processes_never_decrease() {
     let rig = rig();
     let (mut one, mut two) = (rig.inbox(), rig.inbox());
     let flagged = one.flag(&rig, 1);
@@ -276,14 +286,14 @@ fn two_processes_never_go_back() {
     assert!(unflagged > flagged);
     assert!(
         !rig.root().join(FILE).exists(),
-        "what the other one wrote is old"
+        "the file of the other process is outdated"
     );
     drop(one);
     assert_eq!(rig.inbox().mod_sequence(1), unflagged);
 }
 
 #[test]
-fn nothing_is_written_if_nobody_asks() {
+fn no_file_is_written_if_no_session_asks_for_mod_sequences() {
     let rig = rig();
     let mut session = rig.inbox();
     session
@@ -294,7 +304,7 @@ fn nothing_is_written_if_nobody_asks() {
 }
 
 #[test]
-fn what_comes_before_the_mailbox_is_read_has_a_greater_one() {
+fn a_message_appended_before_the_first_sync_has_a_greater_mod_sequence() {
     let rig = Rig::new();
     let session = rig.inbox();
     let highest = session.highest();
@@ -309,7 +319,7 @@ fn what_comes_before_the_mailbox_is_read_has_a_greater_one() {
 }
 
 #[test]
-fn nothing_is_written_read_only() {
+fn a_read_only_store_writes_no_file() {
     let rig = rig();
     rig.inbox().highest();
     let before = rig.snapshot();
@@ -320,11 +330,11 @@ fn nothing_is_written_read_only() {
 }
 
 #[test]
-fn a_message_that_is_not_there_has_the_least_one() {
+fn a_missing_message_has_mod_sequence_1() {
     let session = rig().inbox();
-    let nobody = MessageRef {
+    let missing = MessageRef {
         number: 1,
         uid: Uid::new(99).expect("a UID"),
     };
-    assert_eq!(session.store.mod_sequence(&session.view, &nobody), 1);
+    assert_eq!(session.store.mod_sequence(&session.view, &missing), 1);
 }

@@ -1,4 +1,4 @@
-//! Moving messages: a message is in one place, whatever comes between.
+//! Tests of MOVE: a message is in exactly one mailbox, whatever other programs do meanwhile.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::rig::{Rig, Session, mailbox, numbers};
 use crate::store::{Access, MoveMessages, MoveOutcome, StoreError, lock};
 use crate::types::{Flags, MailboxName};
 
-/// INBOX with four messages, the third of which is deleted, and an empty Work.
+/// Returns INBOX with four messages, the third of which has \Deleted, and creates an empty Work.
 fn begin(rig: &Rig) -> Session {
     let mut inbox = rig.inbox();
     for (text, flags) in [
@@ -23,7 +23,8 @@ fn begin(rig: &Rig) -> Session {
     inbox
 }
 
-/// Moves to Work, with something done before each step; returns the UIDs too.
+/// Moves messages to Work, and calls `meanwhile` before each step. Returns the outcome, and the old
+/// and new UIDs.
 fn move_to_work(
     rig: &Rig,
     inbox: &mut Session,
@@ -45,7 +46,7 @@ fn in_work(rig: &Rig) -> usize {
 }
 
 #[test]
-fn moves_what_is_named_deleted_or_not() {
+fn move_moves_the_named_messages_with_or_without_deleted() {
     for rig in [Rig::new(), Rig::with_small_steps()] {
         let mut inbox = begin(&rig);
         let (moved, uids) = move_to_work(&rig, &mut inbox, &[1, 2, 4], || {});
@@ -62,11 +63,11 @@ fn moves_what_is_named_deleted_or_not() {
 }
 
 #[test]
-fn an_original_that_is_renamed_meanwhile_is_still_moved() {
+fn an_original_that_another_program_renames_is_still_moved() {
     let rig = Rig::with_small_steps();
     let mut inbox = begin(&rig);
     let mut renamed = false;
-    let flag_it = || {
+    let rename_second = || {
         if in_work(&rig) == 2 && !renamed {
             let cur = rig.names("cur");
             let name = cur.iter().find(|name| name.ends_with(":2,S"));
@@ -75,14 +76,14 @@ fn an_original_that_is_renamed_meanwhile_is_still_moved() {
             renamed = true;
         }
     };
-    let (moved, uids) = move_to_work(&rig, &mut inbox, &[2, 4], flag_it);
+    let (moved, uids) = move_to_work(&rig, &mut inbox, &[2, 4], rename_second);
     assert!(moved.result.is_ok() && renamed, "{moved:?}");
     assert_eq!(uids, [(2, 1), (4, 2)]);
     assert_eq!((rig.names("cur").len(), in_work(&rig)), (2, 2));
 }
 
 #[test]
-fn what_cannot_be_removed_is_not_copied_either() {
+fn no_copy_stays_if_the_originals_cannot_be_removed() {
     let rig = Rig::with_small_steps();
     let mut inbox = begin(&rig);
     let owner = lock::Owner {
@@ -101,7 +102,7 @@ fn what_cannot_be_removed_is_not_copied_either() {
 }
 
 #[test]
-fn a_copy_whose_original_cannot_be_seen_stays() {
+fn a_copy_stays_if_its_original_has_disappeared() {
     let rig = Rig::with_small_steps();
     let mut inbox = begin(&rig);
     let mut held = None;
@@ -130,7 +131,7 @@ fn a_copy_whose_original_cannot_be_seen_stays() {
 }
 
 #[test]
-fn nothing_comes_of_nothing_and_of_a_missing_one() {
+fn a_move_of_no_message_or_of_a_missing_one_moves_nothing() {
     let rig = Rig::new();
     let mut inbox = begin(&rig);
     let (moved, uids) = move_to_work(&rig, &mut inbox, &[], || {});

@@ -1,9 +1,9 @@
-//! Random actions of several sessions, of two processes, and of programs that know nothing of them,
-//! against a model that is a plain list of messages. What lies on disk in the end is read by the
-//! `maildir` crate, which shares no line with us.
+//! A test with random actions of several sessions, each with a store of its own, and of other
+//! programs, against a model that is a plain list of messages. At the end the `maildir` crate reads
+//! the directory; it shares no code with the store.
 //!
-//! Each session of the model is a client with a cache: it believes only what it is told. After a
-//! sync and the updates, what it believes must be the truth.
+//! Each session has a client with a cache, which changes only by updates. After a sync and the
+//! updates, the cache must equal the model.
 
 use std::collections::BTreeMap;
 
@@ -19,16 +19,16 @@ const SESSIONS: usize = 4;
 #[derive(Debug, Clone)]
 enum Action {
     Append(usize, u8),
-    /// Session, message, operation, flags; and whether somebody else is faster.
+    /// Session, message, operation, flags, and whether another program renames a file just before.
     Store(usize, usize, u8, u8, bool),
     Copy(usize, usize),
     Expunge(usize),
-    /// Delivery to `new/`, or, as a user agent does, to `cur/`.
+    /// Delivery to `new/`, or to `cur/` as a user agent does.
     Arrive(bool, u8),
     Rename(usize, u8),
     Delete(usize),
-    /// A sync, and updates with or without expunges.
-    Look(usize, bool),
+    /// A sync and its updates, with or without expunges.
+    Update(usize, bool),
     Reopen(usize),
 }
 
@@ -50,19 +50,19 @@ fn any_action() -> impl Strategy<Value = Action> {
         (any::<bool>(), any::<u8>()).prop_map(|(c, f)| Action::Arrive(c, f)),
         (nth.clone(), any::<u8>()).prop_map(|(n, f)| Action::Rename(n, f)),
         nth.prop_map(Action::Delete),
-        (session.clone(), any::<bool>()).prop_map(|(s, e)| Action::Look(s, e)),
+        (session.clone(), any::<bool>()).prop_map(|(s, e)| Action::Update(s, e)),
         session.prop_map(Action::Reopen),
     ]
 }
 
-/// A message that is there.
+/// A message of the model.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Item {
     text: String,
     letters: String,
 }
 
-/// What a client believes.
+/// What a client knows.
 #[derive(Default)]
 struct Cache {
     uids: Vec<u32>,
@@ -74,7 +74,7 @@ struct World {
     sessions: Vec<Session>,
     caches: Vec<Cache>,
     items: Vec<Item>,
-    /// The texts of all UIDs that anybody was ever told.
+    /// Text of each UID that was announced to any client.
     texts: BTreeMap<u32, String>,
     count: u32,
 }
@@ -121,7 +121,7 @@ impl World {
             let session = world.open(number);
             world.sessions.push(session);
             world.caches.push(Cache::default());
-            world.believe_all(number);
+            world.fetch_all(number);
         }
         world
     }
@@ -129,7 +129,7 @@ impl World {
     fn open(&self, number: usize) -> Session {
         let mut store = self.rig.store();
         if number == 1 {
-            store.start_watching().expect("an instance");
+            store.start_watching().expect("an inotify instance");
         }
         let access = if number == 3 {
             Access::ReadOnly
@@ -139,8 +139,8 @@ impl World {
         self.rig.open(store, "INBOX", access)
     }
 
-    /// A client that has just opened the mailbox asks for everything.
-    fn believe_all(&mut self, number: usize) {
+    /// Fetches all messages, as a client does that has just opened the mailbox.
+    fn fetch_all(&mut self, number: usize) {
         let session = &mut self.sessions[number];
         let cache = &mut self.caches[number];
         cache.uids = session.uids();
@@ -163,8 +163,8 @@ impl World {
         self.sessions[number].sync(&self.rig);
     }
 
-    /// What a session does at the end of a command: it tells its client.
-    fn look(&mut self, number: usize, allow_expunge: bool) {
+    /// Syncs and applies the updates to the cache, as at the end of a command.
+    fn update(&mut self, number: usize, allow_expunge: bool) {
         self.sync(number);
         let session = &mut self.sessions[number];
         let cache = &mut self.caches[number];
@@ -197,30 +197,30 @@ impl World {
         }
     }
 
-    /// What the client believes is the truth.
+    /// Asserts that the cache of a client equals the model.
     fn check(&mut self, number: usize) {
         let session = &mut self.sessions[number];
         let cache = &self.caches[number];
         assert_eq!(session.view.exists() as usize, cache.uids.len());
         assert!(session.view.recent() <= session.view.exists());
-        let mut believed = Vec::new();
+        let mut known_items = Vec::new();
         for (n, &uid) in (1..).zip(&cache.uids) {
             assert_eq!(session.message(n).uid.get(), uid);
             let text = session.text(n);
             let known = self.texts.entry(uid).or_insert_with(|| text.clone());
             assert_eq!(*known, text, "UID {uid} is another message now");
-            believed.push(Item {
+            known_items.push(Item {
                 text,
                 letters: letters(cache.flags[&uid]),
             });
         }
-        let mut truth = self.items.clone();
-        believed.sort();
-        truth.sort();
-        assert_eq!(believed, truth, "session {number}");
+        let mut expected = self.items.clone();
+        known_items.sort();
+        expected.sort();
+        assert_eq!(known_items, expected, "session {number}");
     }
 
-    /// A message of a session, and the item that it is, if that is still there.
+    /// Returns sequence number and UID of the `nth` message that the client knows.
     fn pick(&self, number: usize, nth: usize) -> Option<(u32, u32)> {
         let uids = &self.caches[number].uids;
         let at = nth.checked_rem(uids.len())?;
@@ -238,10 +238,10 @@ impl World {
             Action::Arrive(to_cur, bits) => self.arrive(to_cur, some_flags(bits)),
             Action::Rename(nth, bits) => self.rename(nth, some_flags(bits)),
             Action::Delete(nth) => self.delete(nth),
-            Action::Look(number, allow_expunge) => self.look(number, allow_expunge),
+            Action::Update(number, allow_expunge) => self.update(number, allow_expunge),
             Action::Reopen(number) => {
                 self.sessions[number] = self.open(number);
-                self.believe_all(number);
+                self.fetch_all(number);
             }
         }
     }
@@ -260,7 +260,7 @@ impl World {
         });
     }
 
-    /// Names in `cur/` with what is in the files.
+    /// Returns the names in `cur/` with the texts of the files.
     fn files(&self) -> Vec<(String, String)> {
         let names = self.rig.names("cur").into_iter();
         names
@@ -300,7 +300,8 @@ impl World {
         }
     }
 
-    /// The flags that the files have are the truth; which files there are is not up to them.
+    /// Takes the flags of the files into the model. The files themselves must be those of the
+    /// model.
     fn reread(&mut self) {
         let mut now = self.on_disk();
         now.sort();
@@ -386,7 +387,7 @@ impl World {
         }
     }
 
-    /// What an independent reader finds.
+    /// Returns the messages that the `maildir` crate finds.
     fn on_disk(&self) -> Vec<Item> {
         let maildir = Maildir::from(self.rig.root().to_path_buf());
         let entries = maildir.list_new().chain(maildir.list_cur());
@@ -399,20 +400,20 @@ impl World {
             .collect()
     }
 
-    /// All sessions hear of everything; the disk holds just that; and a new process sees the same.
+    /// Asserts that all caches, the disk and a new process agree after a last update.
     fn end(mut self) {
         for number in 0..SESSIONS {
-            self.look(number, true);
+            self.update(number, true);
         }
-        let (mut disk, mut truth) = (self.on_disk(), self.items.clone());
+        let (mut disk, mut expected) = (self.on_disk(), self.items.clone());
         disk.sort();
-        truth.sort();
-        assert_eq!(disk, truth);
+        expected.sort();
+        assert_eq!(disk, expected);
         let uids = self.caches[0].uids.clone();
         assert!(self.caches.iter().all(|cache| cache.uids == uids));
         self.sessions[0] = self.open(0);
-        self.believe_all(0);
-        assert_eq!(self.caches[0].uids, uids, "the numbers are on disk");
+        self.fetch_all(0);
+        assert_eq!(self.caches[0].uids, uids, "the UIDs are on disk");
         let listed: Vec<u32> = self
             .rig
             .listed(".")
@@ -428,7 +429,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_sessions_are_told_is_the_truth(
+    fn the_updates_of_all_sessions_lead_to_the_state_on_disk(
         actions in prop::collection::vec(any_action(), 1..60),
         has_small_steps in any::<bool>(),
     ) {

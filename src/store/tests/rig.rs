@@ -1,5 +1,5 @@
-//! What the tests share: a user with a Maildir, a clock, and other programs that change the
-//! Maildir.
+//! The shared test code: a user with a Maildir, a clock, and the changes that other programs make
+//! to the Maildir.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -17,20 +17,23 @@ use crate::types::{
     FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet, Uid,
 };
 
+/// A user with a Maildir in a temporary directory, and a clock that only the test moves.
 pub(crate) struct Rig {
     _dir: tempfile::TempDir,
     pub(crate) account: Account,
     pub(crate) clock: FakeClock,
-    /// Units of each step; `None` for no bound.
+    /// Budget of each step in units, or `None` for an unlimited budget.
     pub(crate) units: Option<u32>,
+    /// Number of calls of [`Rig::touch_directories`].
     touches: Cell<u64>,
+    /// Number of stores made until now.
     stores: Cell<u32>,
 }
 
-/// A path, its size, and when its content and its entry were changed.
-type Touched = (PathBuf, u64, (i64, i64), (i64, i64));
+/// A path, its size, and the times when its content and its inode changed.
+type PathState = (PathBuf, u64, (i64, i64), (i64, i64));
 
-/// A store with a mailbox open in it.
+/// A store and a view of one open mailbox.
 pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) handle: MailboxHandle,
@@ -65,7 +68,7 @@ impl Rig {
         }
     }
 
-    /// Steps get one unit of work each.
+    /// Returns a rig whose steps have a budget of one unit each.
     pub(crate) fn with_small_steps() -> Self {
         Self {
             units: Some(1),
@@ -73,7 +76,8 @@ impl Rig {
         }
     }
 
-    /// Another process would have a number of its own; here it has a host of its own.
+    /// Returns a store that stands for another process. It has a host name of its own, since it
+    /// cannot have a process number of its own.
     pub(crate) fn store(&self) -> Store {
         self.stores.set(self.stores.get() + 1);
         let host = format!("host{}", self.stores.get());
@@ -87,13 +91,15 @@ impl Rig {
         })
     }
 
-    /// What the clock says, in microseconds since 1970.
+    /// Returns the time of the clock in microseconds since 1970.
     pub(crate) fn clock_micros(&self) -> u64 {
         let time = self.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
-        u64::try_from(time.expect("after 1970").as_micros()).expect("soon after 1970")
+        u64::try_from(time.expect("the clock is after 1970").as_micros())
+            .expect("the clock is before the year 586512")
     }
 
-    /// Steps something until it is done, letting time pass as it asks for.
+    /// Steps a job until it is done. Advances the clock by the time for which the job wants to
+    /// wait.
     pub(crate) fn drive<T>(&self, mut step: impl FnMut(&mut Budget<'_>) -> Step<T>) -> T {
         for _ in 0..1_000_000 {
             let mut budget = match self.units {
@@ -109,7 +115,7 @@ impl Rig {
                 Step::Yield(_) => {}
             }
         }
-        panic!("it never ends");
+        panic!("the job is not done after 1000000 steps");
     }
 
     pub(crate) fn sync(&self, store: &mut Store, handle: &MailboxHandle) -> Result<(), StoreError> {
@@ -142,22 +148,23 @@ impl Rig {
         &self.account.root
     }
 
-    /// Makes a change of the directories show in their time stamps, however fast the test is.
+    /// Sets the modification times of `new/` and `cur/` to a new value, so that a change shows even
+    /// if the test is faster than the clock of the file system.
     pub(crate) fn touch_directories(&self, dir: &Path) {
         self.touches.set(self.touches.get() + 1);
         let time = SystemTime::now() + Duration::from_nanos(self.touches.get() * 1_000_001);
         for part in ["new", "cur"] {
             let opened = File::open(dir.join(part)).expect("a directory");
-            opened.set_modified(time).expect("stirred");
+            opened.set_modified(time).expect("the time is set");
         }
     }
 
-    /// What a delivery agent does.
+    /// Delivers a message to `new/`, as a delivery agent does.
     pub(crate) fn deliver(&self, name: &str, text: &str) {
         self.put("new", name, text);
     }
 
-    /// Puts a file into a directory of the root.
+    /// Writes a file into a directory of the Maildir.
     pub(crate) fn put(&self, part: &str, name: &str, text: &str) {
         let path = self.root().join(part).join(name);
         fs::write(&path, text).expect("written");
@@ -178,7 +185,7 @@ impl Rig {
         fs::read_to_string(self.root().join(path)).expect("read")
     }
 
-    /// Names in a directory of the root, sorted.
+    /// Returns the names in a directory of the Maildir, sorted.
     pub(crate) fn names(&self, part: &str) -> Vec<String> {
         let entries = fs::read_dir(self.root().join(part)).expect("a directory");
         let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
@@ -189,7 +196,7 @@ impl Rig {
         names
     }
 
-    /// The lines of the uid list, without the header: UIDs and base names.
+    /// Returns UID and base name of each line of the uid list, without its header.
     pub(crate) fn listed(&self, dir: &str) -> Vec<(u32, String)> {
         let text = self.read(&format!("{dir}/dovecot-uidlist"));
         let line = |line: &str| {
@@ -221,18 +228,18 @@ impl Rig {
             .map(|(_, uids)| uids.iter().last().and_then(Uid::new).expect("one message"))
     }
 
-    /// All files and directories, with what would show that they were touched.
-    pub(crate) fn snapshot(&self) -> Vec<Touched> {
+    /// Returns the state of all files and directories, which any write changes.
+    pub(crate) fn snapshot(&self) -> Vec<PathState> {
         let mut found = Vec::new();
-        let mut todo = vec![self.root().parent().expect("a parent").to_path_buf()];
-        while let Some(path) = todo.pop() {
+        let mut unvisited = vec![self.root().parent().expect("a parent").to_path_buf()];
+        while let Some(path) = unvisited.pop() {
             let status = fs::symlink_metadata(&path).expect("a status");
             let modified = (status.mtime(), status.mtime_nsec());
             let changed = (status.ctime(), status.ctime_nsec());
             found.push((path.clone(), status.size(), modified, changed));
             if status.is_dir() {
                 let entries = fs::read_dir(&path).expect("a directory");
-                todo.extend(entries.map(|entry| entry.expect("an entry").path()));
+                unvisited.extend(entries.map(|entry| entry.expect("an entry").path()));
             }
         }
         found.sort();
@@ -245,7 +252,7 @@ impl Session {
         rig.sync(&mut self.store, &self.handle).expect("synced");
     }
 
-    /// What the session is told, with expunges allowed, after a sync.
+    /// Syncs the mailbox, and returns the updates for the session, expunges included.
     pub(crate) fn sync_and_update(&mut self, rig: &Rig) -> Updates {
         self.sync(rig);
         self.store.updates(&self.view, true)

@@ -1,4 +1,4 @@
-//! Message numbers: cursors, tombstones, and what a message costs.
+//! Tests of sequence numbers: views, cursors, tombstones and updates.
 
 use super::rig::{Rig, Session, numbers};
 use crate::store::{Access, Cursor};
@@ -21,7 +21,7 @@ fn visit(session: &Session, mut cursor: Cursor) -> Vec<(u32, u32)> {
 }
 
 #[test]
-fn cursors_visit_numbers_and_uids() {
+fn cursors_visit_the_numbers_and_uids_of_their_view() {
     let rig = Rig::new();
     let mut session = mailbox_of(&rig, 10);
     for number in [2, 5, 6] {
@@ -31,16 +31,16 @@ fn cursors_visit_numbers_and_uids() {
     }
     let mut other = session.store.view(&session.handle, Access::ReadOnly);
     session.expunge(&rig).expect("expunged");
-    // One view is told, the other is not.
+    // One view takes the expunges, the other does not yet.
     assert_eq!(session.sync_and_update(&rig).expunged, [2, 4, 4]);
-    let told = [(1, 1), (2, 3), (3, 4), (4, 7), (5, 8), (6, 9), (7, 10)];
+    let updated = [(1, 1), (2, 3), (3, 4), (4, 7), (5, 8), (6, 9), (7, 10)];
     assert_eq!(
         visit(&session, Cursor::over_numbers(NumberSet::range(1, 100))),
-        told
+        updated
     );
     assert_eq!(
         visit(&session, Cursor::over_uids(NumberSet::range(1, u32::MAX))),
-        told
+        updated
     );
     assert_eq!(
         visit(&session, Cursor::over_uids(numbers(&[2, 3, 6, 9]))),
@@ -51,10 +51,10 @@ fn cursors_visit_numbers_and_uids() {
         [(3, 4), (7, 10)]
     );
     std::mem::swap(&mut session.view, &mut other);
-    let untold: Vec<(u32, u32)> = (1..=10).map(|number| (number, number)).collect();
+    let unchanged: Vec<(u32, u32)> = (1..=10).map(|number| (number, number)).collect();
     assert_eq!(
         visit(&session, Cursor::over_numbers(NumberSet::range(1, 10))),
-        untold
+        unchanged
     );
     assert_eq!(
         visit(&session, Cursor::over_uids(numbers(&[5, 6, 11]))),
@@ -62,7 +62,7 @@ fn cursors_visit_numbers_and_uids() {
     );
     assert!(
         session.store.updates(&session.view, false).is_empty(),
-        "held back"
+        "expunges are held back"
     );
     assert_eq!(session.view.exists(), 10);
     assert_eq!(
@@ -72,7 +72,7 @@ fn cursors_visit_numbers_and_uids() {
 }
 
 #[test]
-fn a_cursor_finds_its_place_after_compaction() {
+fn a_cursor_keeps_its_place_when_tombstones_are_removed() {
     let rig = Rig::new();
     let mut session = mailbox_of(&rig, 400);
     for number in 1..=200 {
@@ -92,7 +92,7 @@ fn a_cursor_finds_its_place_after_compaction() {
     assert_ne!(
         session.store.mailbox(&session.handle).records.layout(),
         layout,
-        "compacted"
+        "the tombstones are gone"
     );
     assert_eq!(visit(&session, cursor), [(50, 250), (51, 251), (200, 400)]);
     assert_eq!(session.uids(), (201..=400).collect::<Vec<_>>());
@@ -100,7 +100,7 @@ fn a_cursor_finds_its_place_after_compaction() {
 }
 
 #[test]
-fn flag_changes_beyond_the_log_are_told_all_the_same() {
+fn flag_changes_beyond_the_change_log_reach_other_views() {
     let rig = Rig::new();
     let mut session = mailbox_of(&rig, 1500);
     let other = session.store.view(&session.handle, Access::ReadWrite);
@@ -116,14 +116,14 @@ fn flag_changes_beyond_the_log_are_told_all_the_same() {
             .flags_changed
             .is_empty()
     );
-    let told = session.store.updates(&other, true).flags_changed;
-    assert_eq!(told, NumberSet::range(1, 1400));
+    let changed = session.store.updates(&other, true).flags_changed;
+    assert_eq!(changed, NumberSet::range(1, 1400));
     assert_eq!(session.store.first_unseen(&other), Some(1401));
     assert_eq!(session.store.count_unseen(&other), 100);
 }
 
 #[test]
-fn what_two_sessions_do_to_one_message_is_told_to_both() {
+fn each_of_two_sessions_gets_the_flag_change_of_the_other() {
     let rig = Rig::new();
     let mut session = mailbox_of(&rig, 1);
     let other = session.store.view(&session.handle, Access::ReadWrite);
@@ -135,7 +135,7 @@ fn what_two_sessions_do_to_one_message_is_told_to_both() {
         .store_flags(&rig, 1, FlagOperation::Add, Flags::FLAGGED)
         .expect("stored");
     for view in [&own, &session.view] {
-        let told = session.store.updates(view, true).flags_changed;
-        assert_eq!(told, NumberSet::range(1, 1));
+        let changed = session.store.updates(view, true).flags_changed;
+        assert_eq!(changed, NumberSet::range(1, 1));
     }
 }

@@ -1,15 +1,16 @@
-//! WatchState of what happens to a mailbox.
+//! Tests of the sync: what the store learns of changes that other programs and stores make.
 
 use std::fs;
 use std::time::Duration;
 
-use super::rig::{Rig, Session};
+use super::rig::{Rig, Session, mailbox, numbers};
 use crate::budget::{Budget, Step, Why};
 use crate::store::{Access, StoreError, SyncMailbox, lock};
 use crate::types::{FlagOperation, Flags, KeywordSet};
 
 const GUID: &str = "Ga8e4143b4782036b5f32000083ecc375";
 
+/// Makes INBOX a Maildir with the files of Dovecot: two messages, and the line of an expunged one.
 fn dovecot_mailbox(rig: &Rig) {
     let list = format!("3 V77 N1 {GUID} Qx\n3 :30.A.h\n5 Gabc :50.B.h\n9 :90.dead.h\n");
     fs::write(rig.root().join("dovecot-uidlist"), list).expect("written");
@@ -19,7 +20,7 @@ fn dovecot_mailbox(rig: &Rig) {
 }
 
 #[test]
-fn opens_what_dovecot_left() {
+fn a_maildir_of_dovecot_keeps_uids_flags_and_keywords() {
     for rig in [Rig::new(), Rig::with_small_steps()] {
         dovecot_mailbox(&rig);
         rig.deliver("70.C.h", "c");
@@ -28,11 +29,15 @@ fn opens_what_dovecot_left() {
         assert_eq!(
             session.uids(),
             [3, 5, 10, 11],
-            "dead lines keep their numbers"
+            "the UIDs of expunged messages are not reused"
         );
         let mailbox = session.store.mailbox(&session.handle);
         assert_eq!((mailbox.uid_validity().get(), mailbox.uid_next()), (77, 12));
-        assert_eq!(session.text(3), "d", "in the order of their names");
+        assert_eq!(
+            session.text(3),
+            "d",
+            "deliveries are numbered in the order of their names"
+        );
         assert_eq!(session.flags(1), Flags::FLAGGED);
         let (flags, keywords) = session.store.flags(&session.view, &session.message(2));
         assert_eq!((flags, keywords), (Flags::SEEN, KeywordSet(0b11)));
@@ -45,7 +50,7 @@ fn opens_what_dovecot_left() {
         let list = rig.read("dovecot-uidlist");
         assert!(
             list.starts_with(&format!("3 V77 N1 {GUID} Qx\n")),
-            "appended to: {list}"
+            "the header is unchanged: {list}"
         );
         assert!(
             list.ends_with("9 :90.dead.h\n10 :60.D.h\n11 :70.C.h\n"),
@@ -56,7 +61,7 @@ fn opens_what_dovecot_left() {
 }
 
 #[test]
-fn a_new_mailbox_gets_a_list_and_keeps_it() {
+fn a_new_mailbox_gets_a_uid_list_and_keeps_it() {
     let rig = Rig::with_small_steps();
     rig.deliver("2.b.h", "b");
     rig.deliver("1.a.h", "a");
@@ -75,7 +80,7 @@ fn a_new_mailbox_gets_a_list_and_keeps_it() {
 }
 
 #[test]
-fn arrivals_flags_and_deaths_reach_every_session() {
+fn arrivals_flag_changes_and_expunges_reach_every_session() {
     for rig in [Rig::new(), Rig::with_small_steps()] {
         for name in ["1.a.h", "2.b.h", "3.c.h"] {
             rig.deliver(name, name);
@@ -87,7 +92,11 @@ fn arrivals_flags_and_deaths_reach_every_session() {
         rig.deliver("4.d.h", "d");
         for session in [&mut one, &mut two] {
             session.sync(&rig);
-            assert_eq!(session.view.exists(), 3, "numbers move when told only");
+            assert_eq!(
+                session.view.exists(),
+                3,
+                "sequence numbers change only with the updates"
+            );
             let updates = session.store.updates(&session.view, true);
             assert_eq!(updates.expunged, [2]);
             assert_eq!(updates.exists, Some(3));
@@ -99,7 +108,7 @@ fn arrivals_flags_and_deaths_reach_every_session() {
 }
 
 #[test]
-fn a_file_that_comes_back_in_time_is_no_other_message() {
+fn a_file_that_returns_before_the_second_look_is_the_same_message() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     let mut session = rig.inbox();
@@ -111,7 +120,7 @@ fn a_file_that_comes_back_in_time_is_no_other_message() {
     let step = sync.step(&mut session.store, &mut budget);
     assert!(
         matches!(step, Step::Yield(Why::Until(_))),
-        "one miss proves nothing: {step:?}"
+        "one missed readdir proves nothing: {step:?}"
     );
     assert!(session.store.updates(&session.view, true).is_empty());
     rig.rename("tmp/elsewhere", "cur/1.a.h:2,S");
@@ -126,7 +135,7 @@ fn a_file_that_comes_back_in_time_is_no_other_message() {
 }
 
 #[test]
-fn a_directory_that_will_not_hold_still_declares_nobody_gone() {
+fn no_message_is_gone_while_the_directory_keeps_changing() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     rig.deliver("2.b.h", "b");
@@ -137,7 +146,7 @@ fn a_directory_that_will_not_hold_still_declares_nobody_gone() {
         rig.touch_directories(rig.root());
         sync.step(&mut session.store, budget)
     })
-    .expect("it ends all the same");
+    .expect("the sync ends nevertheless");
     assert!(session.store.updates(&session.view, true).is_empty());
     let message = session.message(1);
     let opened = session.store.open_message(&session.view, &message);
@@ -157,11 +166,11 @@ fn an_expunged_file_that_returns_is_a_new_message() {
     assert_eq!(session.sync_and_update(&rig).exists, Some(2));
     assert_eq!(session.uids(), [2, 3]);
     drop(session);
-    assert_eq!(rig.inbox().uids(), [2, 3], "the later number holds");
+    assert_eq!(rig.inbox().uids(), [2, 3], "the later UID counts");
 }
 
 #[test]
-fn a_lost_list_is_written_anew_while_somebody_remembers() {
+fn a_lost_uid_list_is_written_again_while_a_session_is_open() {
     let rig = Rig::new();
     dovecot_mailbox(&rig);
     let mut session = rig.inbox();
@@ -179,7 +188,7 @@ fn a_lost_list_is_written_anew_while_somebody_remembers() {
 }
 
 #[test]
-fn a_damaged_line_costs_its_message_only() {
+fn a_damaged_line_changes_the_uid_of_its_message_only() {
     let rig = Rig::new();
     let list = format!("3 V77 N1 {GUID}\n3 :30.A.h\ngarbage\n8 :50.B.h\n9 :60.C");
     fs::write(rig.root().join("dovecot-uidlist"), list).expect("written");
@@ -196,7 +205,7 @@ fn a_damaged_line_costs_its_message_only() {
 }
 
 #[test]
-fn a_list_that_is_none_costs_the_numbering_but_not_while_it_is_known() {
+fn an_invalid_uid_list_changes_uid_validity_unless_a_session_is_open() {
     let rig = Rig::new();
     dovecot_mailbox(&rig);
     let long = "x".repeat(200_000);
@@ -222,7 +231,7 @@ fn a_list_that_is_none_costs_the_numbering_but_not_while_it_is_known() {
 }
 
 #[test]
-fn another_numbering_or_another_directory_ends_the_session() {
+fn another_uid_validity_invalidates_the_session() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     let mut session = rig.inbox();
@@ -236,7 +245,7 @@ fn another_numbering_or_another_directory_ends_the_session() {
     assert!(matches!(result, Err(StoreError::Invalidated)), "{result:?}");
     let handle = session
         .store
-        .open(&rig.account, &super::rig::mailbox("INBOX"))
+        .open(&rig.account, &mailbox("INBOX"))
         .expect("opened");
     assert_ne!(handle, session.handle);
     rig.sync(&mut session.store, &handle).expect("synced");
@@ -244,11 +253,11 @@ fn another_numbering_or_another_directory_ends_the_session() {
 }
 
 #[test]
-fn a_number_given_by_somebody_else_is_taken_over() {
+fn a_uid_that_another_program_gave_is_adopted() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     let mut session = rig.inbox();
-    // Dovecot took the file for one that came back.
+    // Dovecot gives a file that disappeared and returned a new UID.
     let list = rig.read("dovecot-uidlist");
     fs::write(
         rig.root().join("dovecot-uidlist"),
@@ -261,7 +270,7 @@ fn a_number_given_by_somebody_else_is_taken_over() {
 }
 
 #[test]
-fn stray_letters_get_names() {
+fn a_keyword_letter_without_a_name_gets_one() {
     let rig = Rig::new();
     fs::write(rig.root().join("dovecot-keywords"), "0 One\n").expect("written");
     rig.put("cur", "1.a.h:2,Sac", "a");
@@ -272,16 +281,16 @@ fn stray_letters_get_names() {
 }
 
 #[test]
-fn recent_is_claimed_once() {
+fn only_the_first_read_write_session_gets_recent() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
-    let looker = rig.open(rig.store(), "INBOX", Access::ReadOnly);
+    let reader = rig.open(rig.store(), "INBOX", Access::ReadOnly);
     assert_eq!(
-        (looker.view.recent(), rig.names("new").len()),
+        (reader.view.recent(), rig.names("new").len()),
         (1, 1),
-        "EXAMINE moves nothing"
+        "EXAMINE moves no file"
     );
-    drop(looker);
+    drop(reader);
     let mut store = rig.store();
     let first = rig.open(
         std::mem::replace(&mut store, rig.store()),
@@ -306,10 +315,10 @@ fn recent_is_claimed_once() {
     assert_eq!((view.recent(), second.view.recent()), (1, 0));
     second.sync(&rig);
     let third = rig.inbox();
-    assert_eq!(third.view.recent(), 0, "moved to cur");
+    assert_eq!(third.view.recent(), 0, "the message has moved to cur");
 }
 
-/// A second view on the same mailbox of the same store; the store is not used after.
+/// Returns a second view of the mailbox, and drops the store.
 fn view_of(
     mut store: crate::store::Store,
     handle: &crate::store::MailboxHandle,
@@ -318,7 +327,7 @@ fn view_of(
 }
 
 #[test]
-fn read_only_writes_nothing() {
+fn a_read_only_store_writes_nothing_but_sees_changes() {
     let rig = Rig::with_small_steps();
     dovecot_mailbox(&rig);
     rig.deliver("95.n.h", "n");
@@ -333,9 +342,9 @@ fn read_only_writes_nothing() {
     let stored = session.store_flags(&rig, 1, FlagOperation::Add, Flags::SEEN);
     assert!(matches!(stored, Err(StoreError::ReadOnly)));
     assert!(matches!(session.expunge(&rig), Err(StoreError::ReadOnly)));
-    // One that is known already, and one that has to be looked at first.
+    // A destination that the store has read already, and one that it has to read first.
     for destination in ["INBOX", "Other"] {
-        let copied = session.copy(&rig, super::rig::numbers(&[3]), destination);
+        let copied = session.copy(&rig, numbers(&[3]), destination);
         assert!(
             matches!(copied, Err(StoreError::ReadOnly)),
             "{destination}: {copied:?}"
@@ -353,7 +362,7 @@ fn read_only_writes_nothing() {
     assert!(session.sync_and_update(&rig).is_empty());
     drop(session);
     assert_eq!(rig.snapshot(), before);
-    // It hears of changes all the same.
+    // The read-only store still sees changes.
     let mut session = rig.open(rig.read_only_store(), "INBOX", Access::ReadOnly);
     rig.remove("cur/30.A.h:2,F");
     rig.deliver("96.n.h", "n");
@@ -365,7 +374,7 @@ fn read_only_writes_nothing() {
 }
 
 #[test]
-fn a_held_lock_is_waited_for_but_not_for_ever() {
+fn a_sync_waits_for_a_lock_until_its_deadline() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     let owner = lock::Owner {
@@ -376,15 +385,13 @@ fn a_held_lock_is_waited_for_but_not_for_ever() {
     let waiting = &mut lock::ForeignLockAge::default();
     let held = lock::MailboxLock::try_acquire(rig.root(), &owner, waiting, times).expect("ok");
     let mut store = rig.store();
-    let handle = store
-        .open(&rig.account, &super::rig::mailbox("INBOX"))
-        .expect("opened");
+    let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
     let result = rig.sync(&mut store, &handle);
     assert!(matches!(result, Err(StoreError::InUse)), "{result:?}");
     drop(held.expect("free"));
     rig.sync(&mut store, &handle).expect("synced");
     let mut session = rig.inbox();
-    // One that knows the mailbox goes on without the updates.
+    // A session with the mailbox open continues without the changes.
     let held = lock::MailboxLock::try_acquire(rig.root(), &owner, waiting, times).expect("ok");
     rig.deliver("2.b.h", "b");
     assert!(session.sync_and_update(&rig).is_empty());
@@ -393,13 +400,11 @@ fn a_held_lock_is_waited_for_but_not_for_ever() {
 }
 
 #[test]
-fn sessions_share_a_pass_and_its_lock_ends_with_them() {
+fn two_syncs_share_one_pass_and_the_last_one_releases_its_lock() {
     let rig = Rig::with_small_steps();
     rig.deliver("1.a.h", "a");
     let mut store = rig.store();
-    let handle = store
-        .open(&rig.account, &super::rig::mailbox("INBOX"))
-        .expect("opened");
+    let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
     let (mut one, mut two) = (
         SyncMailbox::new(handle.clone()),
         SyncMailbox::new(handle.clone()),
@@ -414,7 +419,7 @@ fn sessions_share_a_pass_and_its_lock_ends_with_them() {
     }
     assert!(
         rig.root().join("dovecot-uidlist.lock").exists(),
-        "no lock was ever taken"
+        "the sync took no lock"
     );
     drop(one);
     assert!(rig.root().join("dovecot-uidlist.lock").exists());
@@ -425,8 +430,8 @@ fn sessions_share_a_pass_and_its_lock_ends_with_them() {
 }
 
 #[test]
-fn a_file_that_goes_before_it_is_numbered_is_no_message() {
-    for goes in [false, true] {
+fn a_file_that_disappears_before_it_has_a_uid_is_not_a_message() {
+    for disappears in [false, true] {
         let rig = Rig::with_small_steps();
         rig.put("cur", "1.a.h:2,", "a");
         rig.put("cur", "2.b.h:2,", "b");
@@ -436,23 +441,21 @@ fn a_file_that_goes_before_it_is_numbered_is_no_message() {
             dir.set_modified(long_ago).expect("set");
         }
         let mut store = rig.store();
-        let handle = store
-            .open(&rig.account, &super::rig::mailbox("INBOX"))
-            .expect("opened");
+        let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
         let mut sync = SyncMailbox::for_open(handle.clone(), Access::ReadOnly);
         let lock = rig.root().join("dovecot-uidlist.lock");
-        let mut goes = Some("cur/1.a.h:2,").filter(|_| goes);
-        let left = 2 - usize::from(goes.is_some());
+        let mut to_remove = Some("cur/1.a.h:2,").filter(|_| disappears);
+        let left = 2 - usize::from(disappears);
         rig.drive(|budget| {
             let step = sync.step(&mut store, budget);
-            if let Some(path) = goes.take_if(|_| lock.exists()) {
+            if let Some(path) = to_remove.take_if(|_| lock.exists()) {
                 rig.remove(path);
             }
             step
         })
         .expect("synced");
         assert_eq!(
-            (goes, store.mailbox(&handle).records.message_count()),
+            (to_remove, store.mailbox(&handle).records.message_count()),
             (None, left)
         );
         assert_eq!(rig.listed(".").len(), left);
@@ -460,17 +463,17 @@ fn a_file_that_goes_before_it_is_numbered_is_no_message() {
 }
 
 #[test]
-fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
+fn a_watched_mailbox_is_read_only_after_changes_by_other_programs() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
     rig.deliver("2.b.h", "b");
     let mut store = rig.store();
-    store.start_watching().expect("an instance");
+    store.start_watching().expect("an inotify instance");
     let mut session = rig.open(store, "INBOX", Access::ReadWrite);
     session.store.poll_inotify();
     session.sync(&rig);
     session.sync(&rig);
-    // Our own renames and deliveries are not updates.
+    // The renames and deliveries of the store itself are not reported.
     session
         .store_flags(
             &rig,
@@ -482,7 +485,7 @@ fn a_watched_mailbox_is_trusted_and_knows_its_own_doing() {
     rig.append(&mut session, "new", Flags::NONE);
     session.expunge(&rig).expect("expunged");
     assert!(session.store.poll_inotify().is_empty());
-    // Nobody looks until the kernel has told.
+    // The sync reads no directory before the kernel has reported a change.
     rig.rename("cur/2.b.h:2,", "cur/2.b.h:2,F");
     session.sync(&rig);
     assert!(!session.flags(2).contains(Flags::FLAGGED));
