@@ -87,13 +87,11 @@ const MAX_COMMENT_COLUMNS: usize = 100;
 
 /// What is still broken, by room, with room for moves and renames: a count may only shrink. At the
 /// end all these lists are empty, and deleted.
-const FILES_BESIDE_THEIR_FOLDER: &[(&str, usize)] =
-    &[("message", 4), ("protocol", 1), ("session", 1)];
+const FILES_BESIDE_THEIR_FOLDER: &[(&str, usize)] = &[("message", 4), ("protocol", 1)];
 const FILES_IN_CIRCLES: &[(&str, usize)] = &[
     ("options", 3),
     ("protocol", 20),
     ("server", 30),
-    ("session", 60),
     ("store", 45),
 ];
 const LONG_COMMENT_LINES: &[(&str, usize)] = &[
@@ -108,7 +106,6 @@ const LONG_COMMENT_LINES: &[(&str, usize)] = &[
     ("program", 8),
     ("protocol", 104),
     ("server", 324),
-    ("session", 258),
     ("store", 363),
     ("types", 18),
 ];
@@ -124,32 +121,12 @@ const UNWANTED_WORDS: &[(&str, usize)] = &[
     ("program", 6),
     ("protocol", 24),
     ("server", 969),
-    ("session", 291),
+    ("session", 5),
     ("store", 657),
 ];
 
 /// The commands that no file of `session/commands` is named after yet; to be empty.
-const HIDDEN_COMMANDS: &[&str] = &[
-    "bboard",
-    "capability",
-    "check",
-    "close",
-    "create",
-    "delete",
-    "examine",
-    "logout",
-    "lsub",
-    "move",
-    "noop",
-    "partial",
-    "rename",
-    "sort",
-    "subscribe",
-    "thread",
-    "uid",
-    "unselect",
-    "unsubscribe",
-];
+const HIDDEN_COMMANDS: &[&str] = &[];
 
 /// Runs one rule over all files and shows every place that breaks it.
 fn check(rule: impl Fn(&SourceFile) -> Vec<String>) {

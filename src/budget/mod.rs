@@ -153,6 +153,16 @@ pub(crate) enum Step<T> {
     Yield(Why),
 }
 
+impl<T, E> Step<Result<T, E>> {
+    /// Converts the error of a job that failed.
+    pub(crate) fn map_err<F>(self, convert: impl FnOnce(E) -> F) -> Step<Result<T, F>> {
+        match self {
+            Self::Done(result) => Step::Done(result.map_err(convert)),
+            Self::Yield(why) => Step::Yield(why),
+        }
+    }
+}
+
 /// Unwraps a [`Step::Done`], or returns the [`Step::Yield`] from the enclosing function.
 #[macro_export]
 macro_rules! ready {
@@ -160,6 +170,18 @@ macro_rules! ready {
         match $step {
             $crate::budget::Step::Done(value) => value,
             $crate::budget::Step::Yield(why) => return $crate::budget::Step::Yield(why),
+        }
+    };
+}
+
+/// Unwraps the `Ok` of a [`Step::Done`]. Returns the error, or the [`Step::Yield`], from the enclosing
+/// function, whose error type the error is converted to.
+#[macro_export]
+macro_rules! try_ready {
+    ($step:expr) => {
+        match $crate::ready!($step) {
+            Ok(value) => value,
+            Err(error) => return $crate::budget::Step::Done(Err(From::from(error))),
         }
     };
 }

@@ -1,48 +1,52 @@
-//! What a session says differently once its client has shown to know mod-sequences (RFC 7162).
+//! What a session sends differently once its client has shown that it knows mod-sequences (RFC
+//! 7162).
 
-use super::core::Core;
-use super::job::Cx;
+use super::job::Context;
+use super::state::SessionState;
 use crate::protocol::{Code, Status};
 use crate::store::MessageRef;
 
-/// The client has sent a command that only makes sense to somebody who knows mod-sequences: from now on it
-/// is told them unasked, beginning with the one of the mailbox that is selected (RFC 7162 §3.1).
-pub(super) fn enable(cx: &mut Cx<'_, '_>) {
-    if !cx.core.enabled.condstore {
-        cx.core.enabled.condstore = true;
-        tell_highest(cx);
+/// Takes note that the client knows mod-sequences, because it has sent a command that has to do
+/// with them. From now on the session reports them unasked, beginning with the one of the selected
+/// mailbox (RFC 7162 §3.1).
+pub(super) fn enable(cx: &mut Context<'_, '_>) {
+    if !cx.state.enabled.condstore {
+        cx.state.enabled.condstore = true;
+        announce_highest_modseq(cx);
     }
 }
 
-/// Tells up to where the client has been told of all changes, which is less than the mailbox's
-/// mod-sequence if it cannot be told of an expunge just now (RFC 7162 §3.2).
-pub(super) fn tell_highest(cx: &mut Cx<'_, '_>) {
-    if let Some(code) = highest(cx) {
+/// Writes the mod-sequence up to which the client knows all changes. It is less than that of the
+/// mailbox while an expunge cannot be reported (RFC 7162 §3.2).
+pub(super) fn announce_highest_modseq(cx: &mut Context<'_, '_>) {
+    if let Some(code) = highest_modseq(cx) {
         let text = "The highest mod-sequence";
-        cx.core.encoder().untagged(Status::Ok, Some(code), text);
+        cx.state.encoder().untagged(Status::Ok, Some(code), text);
     }
 }
 
-/// That as a response code.
-pub(super) fn highest(cx: &Cx<'_, '_>) -> Option<Code<'static>> {
-    let view = cx.core.view()?;
+/// Returns the same as a response code.
+pub(super) fn highest_modseq(cx: &Context<'_, '_>) -> Option<Code<'static>> {
+    let view = cx.state.view()?;
     Some(Code::HighestModSeq(cx.store.announced_mod_sequence(view)))
 }
 
-/// The item `MODSEQ (n)`.
-pub(super) fn encode_modseq(cx: &mut Cx<'_, '_>, message: &MessageRef) {
-    let Some(view) = cx.core.view() else { return };
+/// Writes the item `MODSEQ (n)`.
+pub(super) fn encode_modseq(cx: &mut Context<'_, '_>, message: &MessageRef) {
+    let Some(view) = cx.state.view() else { return };
     let modseq = cx.store.mod_sequence(view, message);
-    let mut encoder = cx.core.encoder();
+    let mut encoder = cx.state.encoder();
     encoder.raw("MODSEQ (").number(modseq).raw(")");
 }
 
-/// After a selected mailbox was left for another one: data that follow are of the latter. It is told
-/// whether the client has shown to know mod-sequences or not (RFC 7162 §3.2.11).
-pub(super) fn tell_closed(core: &mut Core) {
-    if core.selected.is_some() && core.dialect.sends_status_codes() {
+/// Writes the CLOSED code if a mailbox is selected, which another one is about to replace: later
+/// responses are about the new one. Clients get it whether they know mod-sequences or not (RFC 7162
+/// §3.2.11).
+pub(super) fn announce_closed(state: &mut SessionState) {
+    if state.selected.is_some() && state.dialect.sends_status_codes() {
         let text = "The mailbox selected before";
-        core.encoder()
+        state
+            .encoder()
             .untagged(Status::Ok, Some(Code::Closed), text);
     }
 }

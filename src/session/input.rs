@@ -1,48 +1,51 @@
-//! From the framer's events to tasks: which literal is taken, which is streamed to a file, which is
-//! refused, and what becomes of a command that is too long.
+//! From framer events to tasks: which literal is kept in memory, which is streamed to a file, which
+//! is refused, and what becomes of a command that is too long.
 //!
-//! A refused literal whose client does not wait for an answer comes all the same and is read over (RFC 7888 §4). But
-//! whoever announces more than any message may have would have to send all of that before the next
-//! command is heard, and looks like a server that hangs meanwhile: that ends the session.
+//! A client that does not wait for an answer sends a refused literal all the same, and the session
+//! reads over it (RFC 7888 §4). But a client that announces more than any message may have would
+//! have to send all of that before its next command is read, and the server would seem to hang
+//! meanwhile: that ends the session.
+
+use zeroize::Zeroizing;
 
 use super::commands;
 use super::commands::append::Appending;
-use super::core::Core;
-use super::job::{Reply, Task};
+use super::reply::Reply;
+use super::state::SessionState;
+use super::task::Task;
 use super::utf8;
 use crate::budget::Budget;
 use crate::protocol::framer::{Event, Framer, Offer};
 use crate::protocol::{ParseError, Request, Status, parse_append, parse_request, reject_command};
 use crate::store::Store;
-use zeroize::Zeroizing;
 
 /// The longest command before login: a password may be long, nothing else is.
 const LIMIT_BEFORE_LOGIN: usize = 8 * 1024;
-/// The longest command afterwards, its literals included; a message to append is not part of it.
+/// The longest command after login, its literals included, but without a message to append.
 const LIMIT: usize = 64 * 1024;
-/// How much longer than the longest message a refused literal may be and still be read over: about as
-/// much as comes in while the answer is on its way to a client that is fast and far away.
+/// How much longer than the longest message a refused literal may be and still be read over: about
+/// as much as a fast client far away sends while the answer is on its way.
 const READ_OVER: u64 = 64 << 20;
 
-/// Stands where the tag would be if the command has none.
+/// Stands where the tag would be if a command has none.
 const UNTAGGED: &[u8] = b"*";
 
 /// The input side of a session.
 pub(super) struct Input {
     pub(super) framer: Framer,
-    /// The client sends no more.
+    /// Whether the client sends no more.
     pub(super) ended: bool,
-    /// The message that is being received.
+    /// The APPEND whose message is being received.
     appending: Option<Appending>,
 }
 
-/// What the next event comes to.
+/// What the next framer event led to.
 pub(super) enum Next {
     /// A command to carry out.
     Task(Box<Task>),
-    /// Something was done; ask again.
+    /// Some work; call again.
     Progress,
-    /// The framer needs input.
+    /// Nothing: the framer needs input.
     Nothing,
 }
 
@@ -53,6 +56,7 @@ impl Next {
 }
 
 impl Input {
+    /// Makes the input side of a client that has not logged in.
     pub(super) fn new() -> Self {
         Self {
             framer: Framer::new(LIMIT_BEFORE_LOGIN),
@@ -61,19 +65,20 @@ impl Input {
         }
     }
 
-    /// Forgets what has come and is no command yet.
+    /// Discards input that is no whole command yet.
     pub(super) fn discard(&mut self) {
         self.framer = Framer::new(LIMIT_BEFORE_LOGIN);
     }
 
-    /// Lets commands be as long as a client that has logged in may make them.
+    /// Allows commands as long as a client that has logged in may send them.
     pub(super) fn raise_limit(&mut self) {
         self.framer.set_limit(LIMIT);
     }
 
+    /// Handles the next framer event.
     pub(super) fn next(
         &mut self,
-        core: &mut Core,
+        state: &mut SessionState,
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Next {
@@ -91,20 +96,20 @@ impl Input {
                 let text = Zeroizing::new(text);
                 Next::task(match self.appending.take() {
                     Some(appending) => {
-                        core.note_line(&text);
+                        state.log_line(&text);
                         appending.into_task(&text)
                     }
                     None => {
-                        core.note_command(&text);
-                        start(&text, core)
+                        state.log_command(&text);
+                        start(&text, state)
                     }
                 })
             }
-            Event::Offer(offer) => self.literal_offered(offer, core, store, budget),
+            Event::Offer(offer) => self.handle_offer(offer, state, store, budget),
             Event::TooLong { text } => {
-                core.note_line(&text);
+                state.log_line(&text);
                 Next::task(match self.appending.take() {
-                    // The tag went by before the message: this is only what follows that.
+                    // The tag came before the message: this is only what follows the message.
                     Some(appending) => appending.into_task(&text),
                     None => refuse(reject_command(&text, "Command line too long")),
                 })
@@ -112,15 +117,16 @@ impl Input {
         }
     }
 
-    /// The line that a command waits for. No such line has a literal or is long.
-    pub(super) fn next_line(&mut self, core: &mut Core) -> Option<Zeroizing<Vec<u8>>> {
+    /// Returns the line that a command waits for, if it has arrived. A line with a literal, or one
+    /// that is too long, is as good as an empty one: no command expects it.
+    pub(super) fn next_line(&mut self, state: &mut SessionState) -> Option<Zeroizing<Vec<u8>>> {
         match self.framer.next_event() {
             Event::Command(text) => {
-                core.note_line(&text);
+                state.log_line(&text);
                 Some(text.into())
             }
-            Event::Offer(offer) if is_endless(offer, core) => {
-                self.give_up(core);
+            Event::Offer(offer) if is_endless(offer, state) => {
+                self.give_up(state);
                 None
             }
             Event::Offer(_) => {
@@ -132,33 +138,20 @@ impl Input {
         }
     }
 
-    /// A literal is either a message to append, which is streamed, or an argument (RFC 1064 p. 18), which
-    /// is kept in memory if it fits.
-    fn literal_offered(
+    /// Handles an announced literal. It is either a message to append, which is streamed, or an
+    /// argument (RFC 1064 p. 18), which is kept in memory if it fits.
+    fn handle_offer(
         &mut self,
         offer: Offer,
-        core: &mut Core,
+        state: &mut SessionState,
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Next {
-        if is_endless(offer, core) {
-            self.give_up(core);
+        if is_endless(offer, state) {
+            self.give_up(state);
             return Next::Progress;
         }
-        let appending = match self.appending.take() {
-            Some(appending) => {
-                core.note_line(self.framer.text());
-                Some(appending.another(self.framer.text(), offer.size, core, store, budget))
-            }
-            None => parse_append(self.framer.text()).map(|arguments| {
-                core.note_command(self.framer.text());
-                match arguments {
-                    Ok(arguments) => Appending::begin(arguments, offer.size, core, store, budget),
-                    Err(refusal) => Err(Box::new(refuse(refusal))),
-                }
-            }),
-        };
-        if let Some(appending) = appending {
+        if let Some(appending) = self.offered_message(offer, state, store, budget) {
             match appending {
                 Ok(appending) => self.appending = Some(appending),
                 Err(task) => {
@@ -170,39 +163,61 @@ impl Input {
         } else if offer.fits {
             self.framer.accept_literal();
         } else {
-            core.note_command(self.framer.text());
+            state.log_command(self.framer.text());
             let task = refuse(reject_command(self.framer.text(), "Literal too long"));
             self.framer.refuse_literal();
             return Next::task(task);
         }
         if offer.synchronizing {
-            core.encoder().continuation("Ready for the literal");
+            state.encoder().continuation("Ready for the literal");
         }
         Next::Progress
     }
 
-    /// Ends the session at a literal that nobody can wait for. Its command is answered like any other.
-    fn give_up(&self, core: &mut Core) {
+    /// Begins to receive the message of an APPEND; `None` if the announced literal is no message.
+    fn offered_message(
+        &mut self,
+        offer: Offer,
+        state: &mut SessionState,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Option<Result<Appending, Box<Task>>> {
+        if let Some(appending) = self.appending.take() {
+            state.log_line(self.framer.text());
+            return Some(appending.another(self.framer.text(), offer.size, state, store, budget));
+        }
+        let arguments = parse_append(self.framer.text())?;
+        state.log_command(self.framer.text());
+        Some(match arguments {
+            Ok(arguments) => Appending::begin(arguments, offer.size, state, store, budget),
+            Err(refusal) => Err(Box::new(refuse(refusal))),
+        })
+    }
+
+    /// Ends the session at a literal that is too long to read over. Its command is answered like
+    /// any other.
+    fn give_up(&self, state: &mut SessionState) {
         let text = "Literal too long";
         let tag = match &self.appending {
             Some(appending) => Some(appending.tag().to_vec()),
             None => reject_command(self.framer.text(), text).tag,
         };
         let tag = tag.as_deref().unwrap_or(UNTAGGED);
-        core.encoder().tagged(tag, Status::Bad, None, text);
+        state.encoder().tagged(tag, Status::Bad, None, text);
         let farewell = "The rest of that command is not waited for";
-        core.encoder().untagged(Status::Bye, None, farewell);
-        core.finish();
+        state.encoder().untagged(Status::Bye, None, farewell);
+        state.finish();
     }
 }
 
-/// True if nobody can wait for the end of a literal that is refused.
-fn is_endless(offer: Offer, core: &Core) -> bool {
-    !offer.synchronizing && offer.size > core.config.max_message.saturating_add(READ_OVER)
+/// True if a literal, once refused, would be too long to read over.
+fn is_endless(offer: Offer, state: &SessionState) -> bool {
+    !offer.synchronizing && offer.size > state.config.max_message.saturating_add(READ_OVER)
 }
 
-/// Parses a command, lets the dialect climb, and checks it against the state.
-fn start(text: &[u8], core: &mut Core) -> Task {
+/// Parses a command, lets the dialect climb, and checks that the command is legal in the session's
+/// state.
+fn start(text: &[u8], state: &mut SessionState) -> Task {
     let Request {
         tag,
         command,
@@ -213,11 +228,11 @@ fn start(text: &[u8], core: &mut Core) -> Task {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
-    let admitted = core.admit(level, client_level, states);
-    match admitted.and_then(|()| utf8::check(text, &command, core)) {
+    let admitted = state.admit(level, client_level, states);
+    match admitted.and_then(|()| utf8::check(text, &command, state)) {
         Ok(()) => {
-            core.tag.clone_from(&tag);
-            Task::new(tag, commands::job(command, core))
+            state.tag.clone_from(&tag);
+            Task::new(tag, commands::job(command, state))
         }
         Err(reply) => Task::reply(tag, reply),
     }

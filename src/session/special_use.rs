@@ -1,19 +1,17 @@
-//! Which mailbox has which special use (RFC 6154): by its name, and by nothing else.
+//! The mailboxes with special uses (RFC 6154), which have them by their names alone.
 //!
-//! A use could be given to any mailbox that a client names, if there were a place to remember it. There
-//! is none: a Maildir has no room for it, and a file of our own would be the one thing about a user's mail
-//! that could not be rebuilt when it is lost. So each use has a list of names, in order of preference, and
-//! the first of them that exists has it. The lists are those that mail programs have made common, unless
-//! the operator says otherwise. CREATE with USE succeeds where the new mailbox has the use then.
+//! A client could give a use to any mailbox, if there were a place to store it. There is none: a
+//! Maildir has no room for it, and a file of our own would be the one thing about a user's mail
+//! that could not be rebuilt when it is lost. So each use has a list of names, in order of
+//! preference, and the first of them that exists has the use. The lists are those that mail
+//! programs have made common, unless the operator configures others. CREATE with USE succeeds if
+//! the new mailbox has the use afterwards.
 
 use std::collections::BTreeMap;
 
-use crate::budget::{Budget, COST_SYNC, Step, Why};
-use crate::ready;
-use crate::store::{Account, Store, StoreError, SubscribeMailbox};
-use crate::types::{MailboxName, MailboxRef, SpecialUse};
+use crate::types::{MailboxName, SpecialUse};
 
-/// The names by which mailboxes are known for what they are, unless the operator says otherwise.
+/// The common names for each use, the preferred one first.
 const COMMON: [(SpecialUse, &[&str]); 5] = [
     (SpecialUse::Archive, &["Archive", "Archives"]),
     (SpecialUse::Drafts, &["Drafts", "Draft"]),
@@ -49,13 +47,13 @@ impl Default for SpecialUses {
 }
 
 impl SpecialUses {
-    /// The common names, but for the uses for which there are others. An empty name is none: it leaves the
-    /// use to nobody.
-    pub fn new(said: impl IntoIterator<Item = (SpecialUse, String)>) -> Self {
-        let said: Vec<(SpecialUse, String)> = said.into_iter().collect();
+    /// Returns the common names, except for the uses for which the operator has configured others.
+    /// An empty name leaves the use without a mailbox.
+    pub fn new(configured: impl IntoIterator<Item = (SpecialUse, String)>) -> Self {
+        let configured: Vec<(SpecialUse, String)> = configured.into_iter().collect();
         let mut special_uses = Self::default();
         for (used, names) in &mut special_uses.0 {
-            let others = said.iter().filter(|(other, _)| other == used);
+            let others = configured.iter().filter(|(other, _)| other == used);
             if others.clone().next().is_some() {
                 let others = others.map(|(_, name)| name.clone());
                 *names = others.filter(|name| !name.is_empty()).collect();
@@ -64,7 +62,7 @@ impl SpecialUses {
         special_uses
     }
 
-    /// The mailboxes among those that have a use, with their uses.
+    /// Returns those of the mailboxes that have a use, with their uses.
     pub(super) fn holders<'n>(
         &self,
         mailboxes: impl IntoIterator<Item = &'n MailboxName>,
@@ -83,7 +81,7 @@ impl SpecialUses {
         holders
     }
 
-    /// True if a mailbox of that name would have all those uses beside the others.
+    /// True if a new mailbox `name` would have all those uses beside the `others`.
     pub(super) fn would_hold(
         &self,
         name: &MailboxName,
@@ -96,8 +94,8 @@ impl SpecialUses {
             .all(|used| held.is_some_and(|held| held.contains(used)))
     }
 
-    /// The preferred mailboxes, one for each use that has any.
-    fn preferred(&self) -> Vec<MailboxName> {
+    /// Returns the preferred mailboxes, one for each use that has any.
+    pub(super) fn preferred(&self) -> Vec<MailboxName> {
         let first = self.0.iter().filter_map(|(_, names)| names.first());
         let mut all: Vec<MailboxName> = first
             .filter_map(|name| MailboxName::new(name.as_bytes()).ok())
@@ -109,80 +107,9 @@ impl SpecialUses {
     }
 }
 
-/// Mail programs do not agree on the case of these names.
+/// Folds the case of a name: mail programs do not agree on it.
 fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
-}
-
-/// Creates the preferred mailboxes for a user who has none but INBOX, and subscribes to them. That is what
-/// is meant by somebody's first login: nothing has to be remembered for it, and who has mailboxes has
-/// arranged them to their liking.
-pub(super) struct Furnish {
-    account: Account,
-    /// Those to create, the last one first.
-    left: Option<Vec<MailboxName>>,
-    subscribing: Option<SubscribeMailbox>,
-}
-
-impl Furnish {
-    pub(super) fn new(account: Account) -> Self {
-        Self {
-            account,
-            left: None,
-            subscribing: None,
-        }
-    }
-
-    /// To be stepped until done. What cannot be created is logged: it is no reason not to let the user in.
-    pub(super) fn step(
-        &mut self,
-        special_uses: &SpecialUses,
-        store: &mut Store,
-        budget: &mut Budget<'_>,
-    ) -> Step<()> {
-        loop {
-            if let Some(subscribing) = &mut self.subscribing {
-                note(ready!(subscribing.step(store, budget)));
-                self.subscribing = None;
-            }
-            if budget.is_spent() {
-                return Step::Yield(Why::Budget);
-            }
-            let account = &self.account;
-            let left = self
-                .left
-                .get_or_insert_with(|| missing(special_uses, account, store));
-            let Some(name) = left.pop() else {
-                return Step::Done(());
-            };
-            note(store.create(account, &name));
-            budget.spend(COST_SYNC);
-            let name = MailboxRef::Personal(name);
-            self.subscribing = Some(SubscribeMailbox::new(account.clone(), name, true));
-        }
-    }
-}
-
-fn missing(special_uses: &SpecialUses, account: &Account, store: &Store) -> Vec<MailboxName> {
-    match store.list(account) {
-        Ok(names) if !store.settings().read_only && names.iter().all(MailboxName::is_inbox) => {
-            special_uses.preferred().into_iter().rev().collect()
-        }
-        Ok(_) => Vec::new(),
-        Err(error) => {
-            note(Err(error));
-            Vec::new()
-        }
-    }
-}
-
-fn note(result: Result<(), StoreError>) {
-    if let Err(error) = result {
-        log::warn!(
-            "a mailbox for a special use could not be made: {}",
-            error.in_full()
-        );
-    }
 }
 
 #[cfg(test)]
@@ -203,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_exists_has_the_use() {
+    fn the_first_name_that_exists_has_the_use() {
         let special_uses = SpecialUses::default();
         let holds = |mailboxes: &[&str]| holder(&special_uses, Sent, mailboxes);
         assert_eq!(
@@ -216,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn others_instead_of_the_common_ones() {
+    fn configured_names_replace_the_common_ones() {
         let special_uses = SpecialUses::new([
             (Sent, "Gesendet".to_owned()),
             (Sent, "Alt.Gesendet".to_owned()),
@@ -250,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_is_not_taken_from_another() {
+    fn a_new_mailbox_does_not_take_the_use_of_another() {
         let special_uses = SpecialUses::default();
         let would = |name: &str, uses: &[SpecialUse], others: &[&str]| {
             special_uses.would_hold(&names(&[name])[0], uses, &names(others))

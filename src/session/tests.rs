@@ -3,9 +3,12 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use super::machine::READ_TIMEOUT;
+use super::output::Output;
 use super::*;
-use crate::budget::{Clock as _, FakeClock};
-use crate::store::Settings;
+use crate::budget::{Budget, Clock as _, FakeClock};
+use crate::protocol::Dialect;
+use crate::store::{Account, Settings, Store};
 
 const MAX_MESSAGE: u64 = 1000;
 
@@ -191,8 +194,8 @@ fn an_idle_client_that_does_not_read_is_owed_one_list_of_changes() {
         root: home.path().to_owned(),
         bboards: None,
     };
-    let [mut idler, mut other] = ["idler", "other"].map(|name| {
-        let (config, now) = (talk.session.core.config.clone(), talk.clock.now());
+    let [mut idling, mut other] = ["idling", "other"].map(|name| {
+        let (config, now) = (talk.session.state.config.clone(), talk.clock.now());
         let peer = Peer {
             name: name.to_owned(),
             may_log_in: false,
@@ -201,29 +204,29 @@ fn an_idle_client_that_does_not_read_is_owed_one_list_of_changes() {
         let (user, account) = ("ann".to_owned(), account.clone());
         Session::preauthenticated(config, peer, user, account, now)
     });
-    for session in [&mut idler, &mut other] {
+    for session in [&mut idling, &mut other] {
         shout(&mut talk, session, "a SELECT INBOX\r\n");
     }
-    shout(&mut talk, &mut idler, "b IDLE\r\n");
-    assert!(idler.idle_mailbox().is_some());
-    let before = idler.core.output.unsent();
+    shout(&mut talk, &mut idling, "b IDLE\r\n");
+    assert!(idling.idle_mailbox().is_some());
+    let before = idling.state.output.unsent();
     for round in 0..1000 {
         let sign = ["+", "-"][round % 2];
         let command = format!("c{round} STORE 1 {sign}FLAGS (\\Flagged)\r\n");
         shout(&mut talk, &mut other, &command);
-        idler.handle_mailbox_change();
-        shout(&mut talk, &mut idler, "");
-        other.core.output = super::output::Output::default();
+        idling.handle_mailbox_change();
+        shout(&mut talk, &mut idling, "");
+        other.state.output = Output::default();
     }
-    assert_eq!(idler.core.output.unsent(), before);
-    assert_eq!(idler.turn(), Turn::OutputFull);
+    assert_eq!(idling.state.output.unsent(), before);
+    assert_eq!(idling.turn(), Turn::OutputFull);
     let now = talk.clock.now();
-    idler.consume(usize::MAX, now);
-    shout(&mut talk, &mut idler, "");
-    assert_eq!(idler.poll_output(), b"* 1 FETCH (FLAGS ())\r\n");
-    talk.clock.advance(DEAF_TIME);
-    idler.handle_timeout(talk.clock.now());
-    assert!(idler.is_broken(), "its patience is over");
+    idling.consume(usize::MAX, now);
+    shout(&mut talk, &mut idling, "");
+    assert_eq!(idling.poll_output(), b"* 1 FETCH (FLAGS ())\r\n");
+    talk.clock.advance(READ_TIMEOUT);
+    idling.handle_timeout(talk.clock.now());
+    assert!(idling.is_broken(), "its patience is over");
 }
 
 #[test]
@@ -241,7 +244,7 @@ fn a_message_with_no_room_for_flags_does_not_keep_the_others_from_theirs() {
         root: home.path().to_owned(),
         bboards: None,
     };
-    talk.session.core.log_in("ann", account);
+    talk.session.state.log_in("ann", account);
     let mut session = std::mem::replace(&mut talk.session, Talk::new().session);
     shout(
         &mut talk,

@@ -1,21 +1,22 @@
-//! What comes in differently once the client has enabled `UTF8=ACCEPT` (RFC 6855). What goes out is a matter
-//! of the [dialect](crate::protocol::Dialect::names_in_utf8).
+//! What a session reads differently once the client has enabled `UTF8=ACCEPT` (RFC 6855). What it
+//! sends differently is a matter of the [dialect](crate::protocol::Dialect::names_in_utf8).
 
 use std::borrow::Cow;
 
-use super::core::Core;
-use super::job::{Cx, Reply};
+use super::job::Context;
+use super::reply::Reply;
+use super::state::SessionState;
 use crate::protocol::Command;
 use crate::types::mutf7;
 
-/// Switches it on.
-pub(super) fn enable(cx: &mut Cx<'_, '_>) {
-    cx.core.dialect.accept_utf8();
+/// Enables `UTF8=ACCEPT`.
+pub(super) fn enable(cx: &mut Context<'_, '_>) {
+    cx.state.dialect.accept_utf8();
 }
 
-/// The reply to a command that makes no sense in UTF-8.
-pub(super) fn check(text: &[u8], command: &Command, core: &Core) -> Result<(), Reply> {
-    if !core.dialect.names_in_utf8() {
+/// Fails if `UTF8=ACCEPT` is enabled and the command does not conform to it.
+pub(super) fn check(text: &[u8], command: &Command, state: &SessionState) -> Result<(), Reply> {
+    if !state.dialect.names_in_utf8() {
         return Ok(());
     }
     if std::str::from_utf8(text).is_err() {
@@ -30,11 +31,11 @@ pub(super) fn check(text: &[u8], command: &Command, core: &Core) -> Result<(), R
     }
 }
 
-/// The name of a mailbox in modified UTF-7. As long as UTF-8 is not enabled a client writes it like that
-/// itself; afterwards `&` is a character like any other.
-pub(super) fn name<'n>(name: &'n [u8], core: &Core) -> Cow<'n, [u8]> {
+/// Returns the name of a mailbox in modified UTF-7. As long as `UTF8=ACCEPT` is not enabled,
+/// clients write names in it themselves; afterwards `&` is a character like any other.
+pub(super) fn encoded_name<'n>(name: &'n [u8], state: &SessionState) -> Cow<'n, [u8]> {
     match std::str::from_utf8(name) {
-        Ok(text) if core.dialect.names_in_utf8() => Cow::Owned(mutf7::encode(text).into()),
+        Ok(text) if state.dialect.names_in_utf8() => Cow::Owned(mutf7::encode(text).into()),
         _ => Cow::Borrowed(name),
     }
 }

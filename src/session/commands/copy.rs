@@ -1,105 +1,73 @@
 //! COPY and UID COPY (RFC 1064 p. 11, RFC 3501 §6.4.7, RFC 4315 §3).
 //!
-//! All messages are copied or none. The older the dialect, the more it does besides: RFC 1064 makes the
-//! mailbox if it is missing, sends a COPY line for each message, and marks the originals `\Seen`; the
-//! flags of a copy are those its original had before.
+//! Either all messages are copied or none. Older dialects do more: by RFC 1064 the server creates
+//! the destination if it is missing, sends a COPY response for each message, and marks the
+//! originals `\Seen`. The flags of a copy are those that its original had before.
 
+use super::uid_collector::UidCollector;
+use super::{destination, mailbox_argument, uid};
 use crate::budget::{COST_SYSCALL, Step};
-use crate::protocol::{Code, CopyArguments, Status};
-use crate::ready;
-use crate::session::core::Core;
-use crate::session::job::{Cx, EachMessage, Job, Reply, Retry};
-use crate::session::untagged::write_flags;
-use crate::store::{CopyMessages, FlagChange, MailboxHandle, MessageRef, Store, StoreError};
-use crate::types::{MailboxRef, NumberSet, Uid};
+use crate::protocol::CopyArguments;
+use crate::session::each_message::EachMessage;
+use crate::session::job::{Context, Job, Outcome};
+use crate::session::message_data::write_flags;
+use crate::session::rename_retry::RenameRetry;
+use crate::session::reply::Reply;
+use crate::session::state::SessionState;
+use crate::store::{CopyMessages, FlagChange, MailboxHandle, MessageRef, StoreError};
+use crate::types::{MailboxRef, NumberSet};
+use crate::{ready, try_ready};
 
 struct CopyJob {
     uid: bool,
     set: NumberSet,
     to: MailboxRef,
-    stage: Stage,
+    stage: CopyStage,
 }
 
-enum Stage {
-    Collect(Collect),
+enum CopyStage {
+    Collect(UidCollector),
     Copy(CopyMessages, MailboxHandle),
-    /// Telling of each copy, and marking the original as read.
-    Mark(EachMessage, Retry, Reply),
-}
-
-/// Finding out which messages are meant.
-pub(super) struct Collect {
-    each: EachMessage,
-    uids: NumberSet,
-}
-
-impl Collect {
-    /// By message numbers, or by unique identifiers.
-    pub(super) fn new(set: NumberSet, by_uid: bool) -> Self {
-        Self {
-            each: EachMessage::new(set, by_uid),
-            uids: NumberSet::new(),
-        }
-    }
-
-    /// Ends with the unique identifiers of those that there are.
-    pub(super) fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<NumberSet> {
-        while let Some(message) = ready!(self.each.current(cx)) {
-            self.uids.insert(message.uid.get());
-            self.each.advance(cx, 1);
-        }
-        Step::Done(std::mem::take(&mut self.uids))
-    }
+    /// The COPY responses are being written and the originals marked as seen; then comes the reply.
+    Mark(EachMessage, RenameRetry, Reply),
 }
 
 /// Copies a set of messages.
-pub(super) fn job(arguments: &CopyArguments, core: &Core) -> Box<dyn Job> {
-    let &CopyArguments { uid, ref set, .. } = arguments;
-    let to = match super::mailbox_argument(&arguments.mailbox, core) {
-        Ok(to) => to,
-        Err(reply) => return super::answered(reply),
-    };
-    match super::fetch::numbers(uid, set, core) {
-        Ok(set) => {
-            let stage = Stage::Collect(Collect::new(set.clone(), uid));
-            Box::new(CopyJob {
-                uid,
-                set,
-                to,
-                stage,
-            })
-        }
-        Err(reply) => super::answered(reply),
-    }
+pub(super) fn job(arguments: &CopyArguments, state: &SessionState) -> Result<Box<dyn Job>, Reply> {
+    let to = mailbox_argument::any(&arguments.mailbox, state)?;
+    let set = uid::resolve(arguments.uid, &arguments.set, state)?;
+    Ok(Box::new(CopyJob {
+        uid: arguments.uid,
+        stage: CopyStage::Collect(UidCollector::new(set.clone(), arguments.uid)),
+        set,
+        to,
+    }))
 }
 
 impl Job for CopyJob {
-    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+    fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
         loop {
             match &mut self.stage {
-                Stage::Collect(collect) => {
-                    let uids = ready!(collect.step(cx));
+                CopyStage::Collect(collector) => {
+                    let uids = ready!(collector.step(cx));
                     match self.begin(uids, cx) {
-                        Ok((copy, to)) => self.stage = Stage::Copy(copy, to),
-                        Err(reply) => return Step::Done(reply),
+                        Ok(stage) => self.stage = stage,
+                        Err(reply) => return Step::Done(Err(reply)),
                     }
                 }
-                Stage::Copy(copy, to) => {
-                    let copied = match ready!(copy.step(cx.store, cx.budget)) {
-                        Ok(copied) => copied,
-                        Err(error) => return Step::Done(Reply::refused(&error)),
-                    };
+                CopyStage::Copy(copy, to) => {
+                    let copied = try_ready!(copy.step(cx.store, cx.budget));
                     let mut reply = Reply::ok("COPY completed");
-                    reply.code = copy_uid(&copied, to, cx.store);
+                    reply.code = destination::copy_uid(&copied, to, cx.store);
                     let each = EachMessage::new(self.set.clone(), self.uid);
-                    self.stage = Stage::Mark(each, Retry::default(), reply);
+                    self.stage = CopyStage::Mark(each, RenameRetry::default(), reply);
                 }
-                Stage::Mark(each, retry, reply) => {
+                CopyStage::Mark(each, retry, reply) => {
                     while let Some(message) = ready!(each.current(cx)) {
                         ready!(mark(&message, retry, cx));
                         each.advance(cx, COST_SYSCALL);
                     }
-                    return Step::Done(std::mem::replace(reply, Reply::ok("")));
+                    return Step::Done(Ok(std::mem::replace(reply, Reply::ok(""))));
                 }
             }
         }
@@ -107,69 +75,20 @@ impl Job for CopyJob {
 }
 
 impl CopyJob {
-    fn begin(
-        &self,
-        uids: NumberSet,
-        cx: &mut Cx<'_, '_>,
-    ) -> Result<(CopyMessages, MailboxHandle), Reply> {
-        let handle = open_or_create(&self.to, cx.core.dialect.copy_creates_mailbox(), cx)?;
-        let Some(view) = cx.core.view() else {
-            return Err(Reply::bad("Select a mailbox first"));
-        };
-        Ok((CopyMessages::new(view, uids, handle.clone()), handle))
+    fn begin(&self, uids: NumberSet, cx: &mut Context<'_, '_>) -> Result<CopyStage, Reply> {
+        let to = destination::open(&self.to, cx.state.dialect.copy_creates_mailbox(), cx)?;
+        let view = cx.state.view().ok_or_else(Reply::nothing_selected)?;
+        Ok(CopyStage::Copy(
+            CopyMessages::new(view, uids, to.clone()),
+            to,
+        ))
     }
 }
 
-/// RFC 4315 §3: which copy is of which message, as both sets ascend. Nothing if nothing was copied.
-pub(super) fn copy_uid(
-    copied: &[(Uid, Uid)],
-    to: &MailboxHandle,
-    store: &Store,
-) -> Option<Code<'static>> {
-    let range = |uid: Uid| (uid.get(), uid.get());
-    let sources = copied.iter().map(|&(uid, _)| range(uid)).collect();
-    let copies = copied.iter().map(|&(_, uid)| range(uid)).collect();
-    let validity = store.mailbox(to).uid_validity();
-    (!copied.is_empty()).then_some(Code::CopyUid(validity, sources, copies))
-}
-
-/// Opens the mailbox that is to take messages. One that is missing is made, or else the client is told
-/// that it may make it: by a code in the tagged NO (RFC 3501 §6.4.7), to IMAP2bis clients by an untagged
-/// OK as well (RFC 1732 p. 4).
-pub(super) fn open_or_create(
-    name: &MailboxRef,
-    create: bool,
-    cx: &mut Cx<'_, '_>,
-) -> Result<MailboxHandle, Reply> {
-    let Some(account) = cx.core.account() else {
-        return Err(Reply::bad("Log in first"));
-    };
-    let mut opened = cx.store.open(account, name);
-    if let (Err(StoreError::NotFound), true, MailboxRef::Personal(own)) = (&opened, create, name) {
-        opened = cx
-            .store
-            .create(account, own)
-            .and_then(|()| cx.store.open(account, name));
-    }
-    opened.map_err(|error| match (error, name) {
-        // Boards cannot be created, and so it is not said that they can (RFC 3501 §6.3.11).
-        (StoreError::NotFound, MailboxRef::Personal(_)) => try_create(cx.core),
-        (error, _) => Reply::refused(&error),
-    })
-}
-
-fn try_create(core: &mut Core) -> Reply {
-    let text = "There is no such mailbox; it may be created";
-    if core.dialect.tells_trycreate_untagged() {
-        core.encoder()
-            .untagged(Status::Ok, Some(Code::TryCreate), text);
-    }
-    Reply::no(text).with_code(Code::TryCreate)
-}
-
-/// RFC 1064 p. 11: a COPY line, and `\Seen` on the original if the mailbox may be changed.
-fn mark(message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<()> {
-    if cx.core.dialect.copy_marks_seen() && cx.core.may_write() {
+/// Writes a COPY response for the message, and marks the original `\Seen` if the mailbox may be
+/// changed (RFC 1064 p. 11).
+fn mark(message: &MessageRef, retry: &mut RenameRetry, cx: &mut Context<'_, '_>) -> Step<()> {
+    if cx.state.dialect.copy_marks_seen() && cx.state.may_write() {
         let changed = ready!(retry.step(cx, |store, view, budget| {
             store.change_flags(view, message, &FlagChange::SEEN, budget)
         }));
@@ -177,14 +96,15 @@ fn mark(message: &MessageRef, retry: &mut Retry, cx: &mut Cx<'_, '_>) -> Step<()
             Ok(true) => write_flags(cx, message),
             Ok(false) | Err(StoreError::Gone) => {}
             Err(error) => log::warn!(
-                "{}: a copied message was not marked: {}",
-                cx.core.whose(),
+                "{}: COPY could not mark message {} as seen: {}",
+                cx.state.whose(),
+                message.uid.get(),
                 error.in_full()
             ),
         }
     }
-    if cx.core.dialect.reports_copy() {
-        cx.core.encoder().copied(message.number);
+    if cx.state.dialect.reports_copy() {
+        cx.state.encoder().copied(message.number);
     }
     Step::Done(())
 }

@@ -1,82 +1,85 @@
-//! FIND MAILBOXES and BBOARDS (RFC 1176 p. 12-13, with ALL. of IMAP2bis, RFC 2062 p. 1-2): the names there
-//! are, and the names that are subscribed.
+//! FIND MAILBOXES and FIND BBOARDS (RFC 1176 p. 12-13; with ALL., RFC 2062 p. 1-2): the names that
+//! exist, and the names that the user is subscribed to.
 
-use super::names;
+use super::{mailbox_argument, mailbox_names};
 use crate::budget::{Step, Why};
 use crate::protocol::{FindArguments, MailboxKind, Pattern};
-use crate::session::core::Core;
-use crate::session::job::{Cx, Job, Reply};
+use crate::session::job::{Context, Job, Outcome};
 use crate::session::output::HIGH_WATER;
-use crate::session::untagged::Occasion;
+use crate::session::reply::Reply;
+use crate::session::state::SessionState;
+use crate::session::update_policy::UpdatePolicy;
 use crate::store::StoreError;
 use crate::types::MailboxRef;
 
-/// The job: finds the names once, and tells them as the output has room.
-struct Find {
-    what: MailboxKind,
+/// Finds the names in one go, and writes them as the output has room.
+struct FindJob {
+    kind: MailboxKind,
     all: bool,
     pattern: Pattern,
+    /// The names that are not written yet, once they were found.
     found: Option<std::vec::IntoIter<String>>,
 }
 
-/// FIND of one kind: of all there are, or of those subscribed to.
+/// Finds names of one kind: all that exist, or those that the user is subscribed to.
 pub(super) fn job(arguments: &FindArguments) -> Box<dyn Job> {
-    Box::new(Find {
-        what: arguments.kind,
+    Box::new(FindJob {
+        kind: arguments.kind,
         all: arguments.all,
         pattern: Pattern::find(&arguments.pattern),
         found: None,
     })
 }
 
-impl Job for Find {
-    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+impl Job for FindJob {
+    fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
         if self.found.is_none() {
-            match self.names(cx) {
+            match self.find(cx) {
                 Ok(names) => self.found = Some(names.into_iter()),
-                Err(error) => return Step::Done(Reply::refused(&error)),
+                Err(error) => return Step::Done(Err(error.into())),
             }
         }
-        while cx.core.output.unsent() < HIGH_WATER {
+        while cx.state.output.unsent() < HIGH_WATER {
             let Some(name) = self.found.as_mut().and_then(Iterator::next) else {
-                return Step::Done(Reply::ok("FIND completed").on(Occasion::Nothing));
+                let reply = Reply::ok("FIND completed");
+                return Step::Done(Ok(reply.with_updates(UpdatePolicy::Nothing)));
             };
-            match self.what {
-                MailboxKind::Mailbox => cx.core.encoder().mailbox(&name),
-                MailboxKind::Bboard => cx.core.encoder().bboard(&name),
+            match self.kind {
+                MailboxKind::Mailbox => cx.state.encoder().mailbox(&name),
+                MailboxKind::Bboard => cx.state.encoder().bboard(&name),
             };
         }
         Step::Yield(Why::OutputFull)
     }
 }
 
-impl Find {
-    /// RFC 1176 knows no subscriptions: its FIND MAILBOXES means every name but INBOX (p. 12). In
-    /// IMAP2bis that is what ALL. is for, INBOX included.
-    fn names(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<String>, StoreError> {
-        let all = self.all || cx.core.dialect.finds_unsubscribed_mailboxes();
-        let found = match (self.what, all) {
-            (MailboxKind::Mailbox, true) => names::personal(cx)?,
-            (MailboxKind::Bboard, true) => names::boards(cx)?,
-            (_, false) => names::subscribed(cx)?,
+impl FindJob {
+    /// Returns the names that match. RFC 1176 knows no subscriptions: its FIND MAILBOXES means
+    /// every name but INBOX (p. 12). IMAP2bis has ALL. for that, which includes INBOX.
+    fn find(&self, cx: &mut Context<'_, '_>) -> Result<Vec<String>, StoreError> {
+        let all = self.all || cx.state.dialect.finds_unsubscribed_mailboxes();
+        let found = match (self.kind, all) {
+            (MailboxKind::Mailbox, true) => mailbox_names::personal(cx)?,
+            (MailboxKind::Bboard, true) => mailbox_names::boards(cx)?,
+            (_, false) => mailbox_names::subscribed(cx)?,
         };
-        let with_inbox = self.all || !cx.core.dialect.finds_unsubscribed_mailboxes();
+        let with_inbox = self.all || !cx.state.dialect.finds_unsubscribed_mailboxes();
         let names = found
             .into_iter()
-            .filter_map(|name| self.shown(&name, cx.core));
+            .filter_map(|name| self.shown(&name, cx.state));
         Ok(names
             .filter(|name| with_inbox || name != "INBOX")
             .filter(|name| self.pattern.matches(name.as_bytes()))
             .collect())
     }
 
-    /// The name as FIND shows it, if it is of the kind that is looked for.
-    fn shown(&self, name: &MailboxRef, core: &Core) -> Option<String> {
-        match (self.what, name) {
+    /// Returns the name as FIND shows it, if it is of the kind that the client asks for.
+    fn shown(&self, name: &MailboxRef, state: &SessionState) -> Option<String> {
+        match (self.kind, name) {
             (MailboxKind::Mailbox, MailboxRef::Personal(_)) => {
-                Some(super::name_on_wire(name, core))
+                Some(mailbox_argument::shown(name, state))
             }
-            // A board is found by its own name, for BBOARD to be told.
+            // A board is shown by its bare name, which BBOARD takes.
             (MailboxKind::Bboard, MailboxRef::Bboard(name)) => Some(name.to_string()),
             _ => None,
         }

@@ -1,29 +1,29 @@
-//! ID (RFC 2971): who is who, for the log and for those who look for faults.
+//! ID (RFC 2971): client and server name their programs, for the log and for debugging.
 
 use crate::protocol::IdFields;
-use crate::session::core::Core;
-use crate::session::job::Reply;
-use crate::session::untagged::Occasion;
+use crate::session::reply::Reply;
+use crate::session::state::SessionState;
+use crate::session::update_policy::UpdatePolicy;
 
-/// What the server says of itself.
+/// What the server says about itself.
 const FIELDS: &[(&str, &str)] = &[
     ("name", env!("CARGO_PKG_NAME")),
     ("version", env!("CARGO_PKG_VERSION")),
 ];
 
-/// Longest text that is logged of what a client says of itself.
+/// Octets that are logged of what a client says about itself.
 const MAX_LOGGED: usize = 300;
 
-/// Notes what the client says of itself, and answers in kind. Nothing depends on what it is (§3).
-pub(super) fn id(fields: &IdFields, core: &mut Core) -> Reply {
+/// Logs what the client says about itself, and answers in kind. Nothing else depends on it (§3).
+pub(super) fn reply(fields: &IdFields, state: &mut SessionState) -> Reply {
     if !fields.is_empty() {
-        log::info!("{}: is {}", core.peer.name, in_one_line(fields));
+        log::info!("{}: the client is {}", state.whose(), in_one_line(fields));
     }
-    core.encoder().id(FIELDS);
-    Reply::ok("ID completed").on(Occasion::Nothing)
+    state.encoder().id(FIELDS);
+    Reply::ok("ID completed").with_updates(UpdatePolicy::Nothing)
 }
 
-/// All fields that have a value, in ASCII.
+/// Returns all fields that have a value, in ASCII.
 fn in_one_line(fields: &IdFields) -> String {
     let with_value = fields
         .iter()

@@ -1,92 +1,108 @@
-//! IDLE (RFC 2177): the client is told of changes as they happen, until it sends DONE.
+//! IDLE (RFC 2177): the server reports changes as they happen, until the client sends DONE.
 //!
-//! The session does not know when its mailbox changes: whoever runs it watches the mailbox and says so
-//! ([`handle_mailbox_change`](crate::session::Session::handle_mailbox_change)). Then the mailbox is looked at, and what is
-//! new is told as at the end of any command, but only once the client has taken everything that was told
-//! before. A client that does not read thus gets one longer list of changes later on, instead of a queue
-//! that grows.
+//! The session does not know when its mailbox changes: the server watches the mailbox and calls
+//! [`handle_mailbox_change`](crate::session::Session::handle_mailbox_change). Then the session
+//! compares the mailbox with the disk, and writes what has changed as at the end of any command,
+//! but only once the client has taken everything that was written before. So a client that does not
+//! read gets one longer list of changes later on, instead of a queue that grows.
 
 use crate::budget::{Step, Why};
 use crate::ready;
-use crate::session::job::{Cx, Job, Reply};
-use crate::session::untagged::{Occasion, Teller};
+use crate::session::job::{Context, Job, Outcome};
+use crate::session::reply::Reply;
+use crate::session::state::IdleState;
+use crate::session::update_policy::UpdatePolicy;
+use crate::session::updates::UpdateWriter;
 use crate::store::{StoreError, SyncMailbox};
 
 /// The line that ends the command (RFC 2177 §4).
 const DONE: &[u8] = b"DONE";
 
-/// Waits for changes, and for the client.
-#[derive(Default)]
-pub(super) struct Idle {
-    stage: Stage,
+struct IdleJob {
+    stage: IdleStage,
 }
 
-#[derive(Default)]
-enum Stage {
-    #[default]
+enum IdleStage {
     Begin,
+    /// Waits for a change of the mailbox, or for DONE.
     Wait,
-    Look(SyncMailbox),
-    Tell(Teller),
+    /// Compares the mailbox with the disk.
+    Sync(SyncMailbox),
+    /// Writes what has changed.
+    Updates(UpdateWriter),
 }
 
-impl Job for Idle {
-    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+/// Waits for changes of the mailbox, and for the client.
+pub(super) fn job() -> Box<dyn Job> {
+    Box::new(IdleJob {
+        stage: IdleStage::Begin,
+    })
+}
+
+impl Job for IdleJob {
+    fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
         loop {
             self.stage = match &mut self.stage {
-                Stage::Begin => {
-                    cx.core.encoder().continuation("idling");
-                    (cx.core.idles, cx.core.has_news) = (true, true);
-                    Stage::Wait
+                IdleStage::Begin => {
+                    cx.state.encoder().continuation("idling");
+                    cx.state.idle = IdleState::Changed;
+                    IdleStage::Wait
                 }
-                Stage::Wait => match cx.core.take_line() {
+                IdleStage::Wait => match cx.state.pending.take_line() {
                     Some(line) => return Step::Done(end(&line, cx)),
-                    None => Stage::Look(ready!(news(cx))),
+                    None => IdleStage::Sync(ready!(await_change(cx))),
                 },
-                Stage::Look(sync) => match ready!(sync.step(cx.store, cx.budget)) {
-                    Err(StoreError::Invalidated) => return Step::Done(lose(cx)),
+                IdleStage::Sync(sync) => match ready!(sync.step(cx.store, cx.budget)) {
+                    Err(StoreError::Invalidated) => return Step::Done(Err(end_invalidated(cx))),
                     Err(error) => {
-                        // The client hears of it when the command ends, and so does the operator.
-                        log::debug!("{}: {}", cx.core.whose(), error.in_full());
-                        Stage::Wait
+                        // The end of the command compares once more, and logs the error as a
+                        // warning.
+                        log::debug!(
+                            "{}: IDLE could not compare the mailbox with the disk: {}",
+                            cx.state.whose(),
+                            error.in_full()
+                        );
+                        IdleStage::Wait
                     }
-                    Ok(()) => Stage::Tell(Teller::new(Occasion::Changes)),
+                    Ok(()) => IdleStage::Updates(UpdateWriter::new(UpdatePolicy::All)),
                 },
-                Stage::Tell(teller) => {
-                    ready!(teller.step(cx));
-                    Stage::Wait
+                IdleStage::Updates(updates) => {
+                    ready!(updates.step(cx));
+                    IdleStage::Wait
                 }
             };
         }
     }
 }
 
-/// A look at the mailbox, as soon as there is a reason for it and the client has read what there was.
-fn news(cx: &mut Cx<'_, '_>) -> Step<SyncMailbox> {
-    let mailbox = cx.core.view().map(|view| view.handle().clone());
-    match mailbox.filter(|_| cx.core.has_news) {
+/// Waits until the mailbox may have changed and the client has read all output. Done with the
+/// comparison with the disk.
+fn await_change(cx: &mut Context<'_, '_>) -> Step<SyncMailbox> {
+    let mailbox = cx.state.view().map(|view| view.handle().clone());
+    match mailbox.filter(|_| cx.state.idle == IdleState::Changed) {
         None => Step::Yield(Why::Line),
-        Some(_) if cx.core.output.unsent() > 0 => Step::Yield(Why::OutputFull),
+        Some(_) if cx.state.output.unsent() > 0 => Step::Yield(Why::OutputFull),
         Some(mailbox) => {
-            cx.core.has_news = false;
+            cx.state.idle = IdleState::Unchanged;
             Step::Done(SyncMailbox::new(mailbox))
         }
     }
 }
 
-/// RFC 2177 §3: DONE, in letters of any case, ends it well. A command that came instead is not carried
-/// out, since nobody can tell whether it was meant as one.
-fn end(line: &[u8], cx: &mut Cx<'_, '_>) -> Reply {
-    cx.core.idles = false;
+/// Ends the command: with OK if the line is DONE, in letters of any case (RFC 2177 §3). A command
+/// that came instead is not carried out, since it is uncertain whether the client meant it as one.
+fn end(line: &[u8], cx: &mut Context<'_, '_>) -> Outcome {
+    cx.state.idle = IdleState::Off;
     if line.eq_ignore_ascii_case(DONE) {
-        Reply::ok("IDLE terminated")
+        Ok(Reply::ok("IDLE terminated"))
     } else {
-        Reply::bad("Only DONE ends IDLE")
+        Err(Reply::bad("Only DONE ends IDLE"))
     }
 }
 
-/// The mailbox is gone; the answer, which looks at it once more, is followed by a BYE.
-fn lose(cx: &mut Cx<'_, '_>) -> Reply {
-    cx.core.idles = false;
+/// Ends the command because the mailbox was deleted or replaced. The comparison with the disk
+/// before the reply finds the same, and BYE follows the reply.
+fn end_invalidated(cx: &mut Context<'_, '_>) -> Reply {
+    cx.state.idle = IdleState::Off;
     Reply::no("The mailbox is no longer there")
 }

@@ -1,16 +1,16 @@
-//! NAMESPACE (RFC 2342): where a user's own mailboxes are, and where those of all.
+//! NAMESPACE (RFC 2342): the prefixes of mailbox names.
 
-use crate::session::core::Core;
-use crate::session::job::Reply;
+use crate::session::reply::Reply;
+use crate::session::state::SessionState;
+use crate::types::mailbox_name::BBOARD_PREFIX;
 
-/// A user's own mailboxes have the prefix that the operator chose, if any; bulletin boards, if there are any,
-/// have theirs.
-pub(super) fn namespace(core: &mut Core) -> Reply {
-    let has_boards = core
-        .account()
-        .is_some_and(|account| account.bboards.is_some());
-    let shared = has_boards.then_some(super::BBOARD_PREFIX);
-    let personal = core.config.namespace_prefix;
-    core.encoder().namespace(personal, shared);
+/// Announces the prefix of the user's own mailboxes, which the operator may have chosen, and that
+/// of the bulletin boards, if there are any.
+pub(super) fn reply(state: &mut SessionState) -> Reply {
+    let account = state.account();
+    let has_boards = account.is_some_and(|account| account.bboards.is_some());
+    let shared = has_boards.then_some(BBOARD_PREFIX);
+    let personal = state.config.namespace_prefix;
+    state.encoder().namespace(personal, shared);
     Reply::ok("NAMESPACE completed")
 }

@@ -1,5 +1,5 @@
-//! AUTHENTICATE SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 7677): the messages go to and fro between the client and
-//! whoever can judge them.
+//! AUTHENTICATE SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 7677): the session passes the messages
+//! between the client and the server's auth worker.
 //!
 //! ```text
 //! C: a AUTHENTICATE SCRAM-SHA-256 [client-first]     S: +
@@ -9,133 +9,111 @@
 //! S: a OK
 //! ```
 //!
-//! IMAP has no place for the last message in its OK; so it is one more challenge, with an empty response
-//! (RFC 4422 §3.6).
+//! IMAP has no place for the server's final message in its OK; so it is one more challenge, with an
+//! empty response (RFC 4422 §3.6).
 
+use super::{login_verdict, mechanisms, sasl_response};
 use crate::auth::scram::{ChannelBinding, ClientFirst};
 use crate::budget::Step;
 use crate::protocol::{Code, Mechanism, Secret};
-use crate::ready;
-use crate::session::core::Core;
-use crate::session::job::{Cx, Job, Reply};
-use crate::session::untagged::Occasion;
-use crate::session::{LoginRequest, LoginVerdict, ScramExchange, TlsInfo};
+use crate::session::job::{Context, Job, Outcome};
+use crate::session::login_request::{LoginRequest, LoginVerdict, ScramExchange};
+use crate::session::reply::Reply;
+use crate::session::state::SessionState;
+use crate::session::update_policy::UpdatePolicy;
 use crate::store::Account;
+use crate::{ready, try_ready};
 
-use super::authenticate::{hear, refused};
-use super::login;
-
-struct Scram {
+struct ScramJob {
+    /// Whether the mechanism is the one with channel binding.
     plus: bool,
+    /// The channel bindings of the connection.
     channels: Vec<ChannelBinding>,
-    /// The first message, if it came with the command.
+    /// The client's first message, if it came with the command.
     initial: Option<Secret>,
-    stage: Stage,
+    stage: ScramStage,
 }
 
-enum Stage {
+enum ScramStage {
     Begin,
-    HearFirst,
-    /// The first message waits for its answer.
-    AwaitChallenge(ScramExchange),
-    HearFinal(ScramExchange, String),
-    AwaitVerdict,
-    /// The client may yet find that it does not know us.
-    HearEnd {
+    /// The client's first message has to come.
+    ClientFirst,
+    /// The server has to answer the client's first message.
+    ServerFirst(ScramExchange),
+    /// The client's final message has to come, in answer to this message of the server.
+    ClientFinal(ScramExchange, String),
+    /// The server has to verify the client's final message.
+    Verdict,
+    /// The client has to accept the server's final message: it may find that the server does not
+    /// know its secret.
+    Acceptance {
         user: String,
         account: Account,
     },
 }
 
-/// Whether a client can use that mechanism over this connection.
-pub(super) fn is_offered(mechanism: Mechanism, core: &Core) -> bool {
-    let is_known = match mechanism {
-        Mechanism::ScramSha256 => true,
-        Mechanism::ScramSha256Plus => !channels(core.peer.tls.as_deref()).is_empty(),
-        Mechanism::Plain | Mechanism::Login => false,
-    };
-    core.peer.offers_scram && is_known
-}
-
-/// Has the client prove who it is. The mechanism is one that is offered.
-pub(super) fn job(mechanism: Mechanism, initial: Option<Secret>, core: &Core) -> Box<dyn Job> {
-    Box::new(Scram {
+/// Lets the client prove who it is by `mechanism`, which is one of SCRAM and is offered.
+pub(super) fn job(
+    mechanism: Mechanism,
+    initial: Option<Secret>,
+    state: &SessionState,
+) -> Box<dyn Job> {
+    Box::new(ScramJob {
         plus: mechanism == Mechanism::ScramSha256Plus,
-        channels: channels(core.peer.tls.as_deref()),
+        channels: mechanisms::channel_bindings(state.peer.tls.as_deref()),
         initial,
-        stage: Stage::Begin,
+        stage: ScramStage::Begin,
     })
 }
 
-/// What a login can be bound to (RFC 5802 §6).
-fn channels(tls: Option<&TlsInfo>) -> Vec<ChannelBinding> {
-    let named = |name: &str, data: &[u8]| ChannelBinding {
-        name: name.into(),
-        data: data.to_vec(),
-    };
-    let Some(tls) = tls else {
-        return Vec::new();
-    };
-    let exporter = tls.exporter.map(|data| named("tls-exporter", &data));
-    let end_point = tls.end_point.as_deref();
-    let end_point = end_point.map(|data| named("tls-server-end-point", data));
-    exporter.into_iter().chain(end_point).collect()
-}
-
-impl Job for Scram {
-    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
+impl Job for ScramJob {
+    fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
         loop {
-            match ready!(self.advance(cx)) {
-                Ok(stage) => self.stage = stage,
-                Err(reply) => return Step::Done(reply),
-            }
+            self.stage = match &mut self.stage {
+                ScramStage::Begin => match self.initial.take() {
+                    Some(message) => try_ready!(self.begin(message.expose(), cx)),
+                    None => {
+                        cx.state.encoder().challenge("");
+                        ScramStage::ClientFirst
+                    }
+                },
+                ScramStage::ClientFirst => {
+                    let message = try_ready!(sasl_response::receive(cx));
+                    try_ready!(self.begin(&message, cx))
+                }
+                ScramStage::ServerFirst(exchange) => try_ready!(challenge(exchange, cx)),
+                ScramStage::ClientFinal(exchange, server_first) => {
+                    let message = try_ready!(sasl_response::receive(cx));
+                    let exchange = ScramExchange {
+                        rest: Some((std::mem::take(server_first), message)),
+                        ..exchange.clone()
+                    };
+                    login_verdict::request(cx.state, LoginRequest::Scram(exchange));
+                    ScramStage::Verdict
+                }
+                ScramStage::Verdict => try_ready!(prove(cx)),
+                ScramStage::Acceptance { user, account } => {
+                    try_ready!(sasl_response::receive(cx));
+                    let account = account.clone();
+                    return Step::Done(Ok(login_verdict::grant(cx.state, user, account)));
+                }
+            };
         }
     }
 }
 
-/// The next stage, or how it ended.
-type Next = Result<Stage, Reply>;
-
-impl Scram {
-    fn advance(&mut self, cx: &mut Cx<'_, '_>) -> Step<Next> {
-        Step::Done(match &mut self.stage {
-            Stage::Begin => match self.initial.take() {
-                Some(message) => self.begin(message.expose(), cx.core),
-                None => {
-                    cx.core.encoder().challenge("");
-                    Ok(Stage::HearFirst)
-                }
-            },
-            Stage::HearFirst => {
-                let message = ready!(hear(cx)).map_err(refused);
-                message.and_then(|message| self.begin(&message, cx.core))
+impl ScramJob {
+    /// Passes the client's first message to the server. It is parsed here too, so that the auth
+    /// worker is not asked about a message that is not one of SCRAM.
+    fn begin(&self, message: &[u8], cx: &mut Context<'_, '_>) -> Step<Result<ScramStage, Reply>> {
+        let first = match ClientFirst::parse(message, self.plus, &self.channels) {
+            Ok(first) => first,
+            Err(error) => {
+                let text = format!("The first message of SCRAM is refused: {error}");
+                let reply = Reply::no(text).with_code(Code::AuthenticationFailed);
+                return Step::Done(Err(reply.with_updates(UpdatePolicy::Nothing)));
             }
-            Stage::AwaitChallenge(exchange) => {
-                challenge(exchange, ready!(login::verdict(cx.core)), cx.core)
-            }
-            Stage::HearFinal(exchange, server_first) => {
-                let message = ready!(hear(cx)).map_err(refused);
-                let server_first = std::mem::take(server_first);
-                message.map(|message| ask_for_verdict(exchange, server_first, message, cx.core))
-            }
-            Stage::AwaitVerdict => prove(ready!(login::verdict(cx.core)), cx.core),
-            Stage::HearEnd { user, account } => {
-                let end = ready!(hear(cx)).map_err(refused);
-                Err(end.map_or_else(
-                    |reply| reply,
-                    |_| login::granted(cx.core, user, account.clone()),
-                ))
-            }
-        })
-    }
-
-    /// The first message is looked at here, so that nobody is asked about what is none.
-    fn begin(&self, message: &[u8], core: &mut Core) -> Next {
-        let first = ClientFirst::parse(message, self.plus, &self.channels).map_err(|error| {
-            Reply::no(format!("The first message of SCRAM is refused: {error}"))
-                .with_code(Code::AuthenticationFailed)
-                .on(Occasion::Nothing)
-        })?;
+        };
         let exchange = ScramExchange {
             user: first.user().as_bytes().to_vec(),
             plus: self.plus,
@@ -143,49 +121,39 @@ impl Scram {
             client_first: message.to_vec(),
             rest: None,
         };
-        login::ask(core, LoginRequest::Scram(exchange.clone()));
-        Ok(Stage::AwaitChallenge(exchange))
+        login_verdict::request(cx.state, LoginRequest::Scram(exchange.clone()));
+        Step::Done(Ok(ScramStage::ServerFirst(exchange)))
     }
 }
 
-/// The first message was answered.
-fn challenge(exchange: &ScramExchange, verdict: LoginVerdict, core: &mut Core) -> Next {
-    match verdict {
-        LoginVerdict::Challenge(message) => {
-            core.encoder().challenge(&message);
-            Ok(Stage::HearFinal(exchange.clone(), message))
-        }
-        // Nobody has proved anything yet.
-        LoginVerdict::Granted { .. } => Err(login::not_granted(core, LoginVerdict::Denied)),
-        other => Err(login::not_granted(core, other)),
-    }
-}
-
-fn ask_for_verdict(
+/// Waits for the server's first message, and sends it.
+fn challenge(
     exchange: &ScramExchange,
-    server_first: String,
-    client_final: Vec<u8>,
-    core: &mut Core,
-) -> Stage {
-    let exchange = ScramExchange {
-        rest: Some((server_first, client_final)),
-        ..exchange.clone()
-    };
-    login::ask(core, LoginRequest::Scram(exchange));
-    Stage::AwaitVerdict
+    cx: &mut Context<'_, '_>,
+) -> Step<Result<ScramStage, Reply>> {
+    Step::Done(match ready!(login_verdict::await_verdict(cx.state)) {
+        LoginVerdict::Challenge(message) => {
+            cx.state.encoder().challenge(&message);
+            Ok(ScramStage::ClientFinal(exchange.clone(), message))
+        }
+        // The client has not proved anything yet.
+        LoginVerdict::Granted { .. } => Err(login_verdict::refuse(cx.state, LoginVerdict::Denied)),
+        other => Err(login_verdict::refuse(cx.state, other)),
+    })
 }
 
-/// The client has proved who it is; now it is our turn.
-fn prove(verdict: LoginVerdict, core: &mut Core) -> Next {
-    match verdict {
+/// Waits for the verdict, and sends the server's final message: the client has proved who it is,
+/// and now the server does.
+fn prove(cx: &mut Context<'_, '_>) -> Step<Result<ScramStage, Reply>> {
+    Step::Done(match ready!(login_verdict::await_verdict(cx.state)) {
         LoginVerdict::Granted {
             user,
             account,
             server_final: Some(message),
         } => {
-            core.encoder().challenge(&message);
-            Ok(Stage::HearEnd { user, account })
+            cx.state.encoder().challenge(&message);
+            Ok(ScramStage::Acceptance { user, account })
         }
-        other => Err(login::not_granted(core, other)),
-    }
+        other => Err(login_verdict::refuse(cx.state, other)),
+    })
 }

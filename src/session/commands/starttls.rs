@@ -1,18 +1,19 @@
-//! STARTTLS (RFC 3501 §6.2.1). The command only says that the client is about to begin TLS; whoever has
-//! the socket does the handshake.
+//! STARTTLS (RFC 3501 §6.2.1). The command only announces that the client is about to begin TLS;
+//! the server has the socket and does the handshake.
 
-use crate::session::core::Core;
-use crate::session::job::Reply;
-use crate::session::untagged::Occasion;
+use crate::session::pending::Pending;
+use crate::session::reply::Reply;
+use crate::session::state::SessionState;
+use crate::session::update_policy::UpdatePolicy;
 
-/// Lets TLS begin behind the answer.
-pub(super) fn starttls(core: &mut Core) -> Reply {
-    if core.peer.tls.is_some() {
+/// Lets the handshake begin behind the reply.
+pub(super) fn reply(state: &mut SessionState) -> Reply {
+    if state.peer.tls.is_some() {
         return Reply::bad("TLS is on already");
     }
-    if !core.may_start_tls() {
+    if !state.may_start_tls() {
         return Reply::bad("There is no TLS here");
     }
-    core.starts_tls = true;
-    Reply::ok("Begin TLS now").on(Occasion::Nothing)
+    state.pending = Pending::Tls;
+    Reply::ok("Begin TLS now").with_updates(UpdatePolicy::Nothing)
 }

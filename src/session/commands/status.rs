@@ -1,94 +1,91 @@
-//! STATUS (RFC 3501 §6.3.10; APPENDLIMIT of RFC 7889, SIZE of RFC 8438, DELETED of RFC 9051 §6.3.11):
-//! the counts of a mailbox without selecting it.
+//! STATUS (RFC 3501 §6.3.10; APPENDLIMIT of RFC 7889, SIZE of RFC 8438, DELETED of RFC 9051
+//! §6.3.11): the counts of a mailbox without selecting it.
 
-use super::size::Size;
+use super::mailbox_argument;
+use super::mailbox_size::MailboxSize;
 use crate::budget::Step;
 use crate::protocol::{StatusArguments, StatusItem};
-use crate::ready;
 use crate::session::condstore;
-use crate::session::core::Core;
-use crate::session::job::{Cx, Job, Reply};
+use crate::session::job::{Context, Job, Outcome};
+use crate::session::reply::Reply;
+use crate::session::state::SessionState;
 use crate::store::{Access, MailboxHandle, StoreError, SyncMailbox, View};
 use crate::types::MailboxRef;
+use crate::{ready, try_ready};
 
-struct Status {
+struct StatusJob {
     name: MailboxRef,
-    facts: Facts,
+    status: MailboxStatus,
 }
 
-/// Looks at the mailbox that the argument names.
-pub(super) fn job(arguments: StatusArguments, core: &Core) -> Box<dyn Job> {
-    match super::mailbox_argument(&arguments.mailbox, core) {
-        Ok(name) => Box::new(Status {
-            facts: Facts::new(name.clone(), arguments.items),
-            name,
-        }),
-        Err(reply) => super::answered(reply),
+/// Finds out the status of the mailbox that the argument names.
+pub(super) fn job(arguments: StatusArguments, state: &SessionState) -> Result<Box<dyn Job>, Reply> {
+    let name = mailbox_argument::any(&arguments.mailbox, state)?;
+    Ok(Box::new(StatusJob {
+        status: MailboxStatus::new(name.clone(), arguments.items),
+        name,
+    }))
+}
+
+impl Job for StatusJob {
+    fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
+        let values = try_ready!(self.status.step(cx));
+        let name = mailbox_argument::shown(&self.name, cx.state);
+        cx.state.encoder().status_line(&name, &values);
+        Step::Done(Ok(Reply::ok("STATUS completed")))
     }
 }
 
-impl Job for Status {
-    fn step(&mut self, cx: &mut Cx<'_, '_>) -> Step<Reply> {
-        Step::Done(match ready!(self.facts.step(cx)) {
-            Ok(facts) => {
-                let name = super::name_on_wire(&self.name, cx.core);
-                cx.core.encoder().status_line(&name, &facts);
-                Reply::ok("STATUS completed")
-            }
-            Err(error) => Reply::refused(&error),
-        })
-    }
-}
-
-/// Finding out the facts of one mailbox: it is compared with the disk, counted and, if need be, measured.
-pub(super) struct Facts {
+/// The status of one mailbox, which STATUS and LIST with RETURN (STATUS) find out. The mailbox is
+/// compared with the disk, counted and, if the client asks for its size, measured.
+pub(super) struct MailboxStatus {
     name: MailboxRef,
     items: Vec<StatusItem>,
-    stage: Stage,
+    stage: StatusStage,
 }
 
-enum Stage {
-    Unopened,
-    Syncing(MailboxHandle, SyncMailbox),
-    Measuring(View, Box<Size>),
+enum StatusStage {
+    Begin,
+    Sync(MailboxHandle, SyncMailbox),
+    Measure(View, Box<MailboxSize>),
 }
 
-impl Facts {
+impl MailboxStatus {
+    /// Begins to find out `items` of the mailbox.
     pub(super) fn new(name: MailboxRef, items: Vec<StatusItem>) -> Self {
         Self {
             name,
             items,
-            stage: Stage::Unopened,
+            stage: StatusStage::Begin,
         }
     }
 
-    /// To be stepped until done.
+    /// Goes on; done with the items and their values.
     pub(super) fn step(
         &mut self,
-        cx: &mut Cx<'_, '_>,
+        cx: &mut Context<'_, '_>,
     ) -> Step<Result<Vec<(StatusItem, u64)>, StoreError>> {
         loop {
             self.stage = match &mut self.stage {
-                Stage::Unopened => match open(&self.name, &self.items, cx) {
+                StatusStage::Begin => match open(&self.name, &self.items, cx) {
                     Ok(handle) => {
                         let sync = SyncMailbox::for_open(handle.clone(), Access::ReadOnly);
-                        Stage::Syncing(handle, sync)
+                        StatusStage::Sync(handle, sync)
                     }
                     Err(error) => return Step::Done(Err(error)),
                 },
-                Stage::Syncing(handle, sync) => match ready!(sync.step(cx.store, cx.budget)) {
-                    Ok(()) => {
-                        Stage::Measuring(cx.store.view(handle, Access::ReadOnly), Box::default())
-                    }
-                    Err(error) => return Step::Done(Err(error)),
-                },
-                Stage::Measuring(view, size) => {
+                StatusStage::Sync(handle, sync) => {
+                    try_ready!(sync.step(cx.store, cx.budget));
+                    let view = cx.store.view(handle, Access::ReadOnly);
+                    StatusStage::Measure(view, Box::new(MailboxSize::new()))
+                }
+                StatusStage::Measure(view, size) => {
                     let octets = match self.items.contains(&StatusItem::Size) {
                         true => ready!(size.step(view, cx)),
                         false => 0,
                     };
-                    let fact = |&item| (item, value(item, view, octets, cx));
-                    return Step::Done(Ok(self.items.iter().map(fact).collect()));
+                    let valued = |&item| (item, value(item, view, octets, cx));
+                    return Step::Done(Ok(self.items.iter().map(valued).collect()));
                 }
             }
         }
@@ -98,20 +95,20 @@ impl Facts {
 fn open(
     name: &MailboxRef,
     items: &[StatusItem],
-    cx: &mut Cx<'_, '_>,
+    cx: &mut Context<'_, '_>,
 ) -> Result<MailboxHandle, StoreError> {
     if items.contains(&StatusItem::HighestModSeq) {
         condstore::enable(cx);
     }
-    let account = cx.core.account().ok_or(StoreError::NotFound)?;
+    let account = cx.state.account().ok_or(StoreError::NotFound)?;
     cx.store.open(account, name)
 }
 
-/// One fact, as the view has it, which was opened a moment ago.
-fn value(item: StatusItem, view: &View, octets: u64, cx: &Cx<'_, '_>) -> u64 {
+/// Returns the value of an item. `octets` is the size of the mailbox, if the client asks for it.
+fn value(item: StatusItem, view: &View, octets: u64, cx: &Context<'_, '_>) -> u64 {
     let mailbox = cx.store.mailbox(view.handle());
     let count = match item {
-        StatusItem::AppendLimit => cx.core.config.append_limit(),
+        StatusItem::AppendLimit => cx.state.config.append_limit(),
         StatusItem::Deleted => cx.store.count_deleted(view),
         StatusItem::HighestModSeq => return cx.store.announced_mod_sequence(view),
         StatusItem::Messages => view.exists(),
@@ -124,9 +121,9 @@ fn value(item: StatusItem, view: &View, octets: u64, cx: &Cx<'_, '_>) -> u64 {
     count.into()
 }
 
-/// Messages that are recent to nobody yet, and in the selected mailbox those that are so to this session:
-/// it has claimed them (RFC 3501 §2.3.2).
-fn recent(view: &View, cx: &Cx<'_, '_>) -> u32 {
-    let selected = cx.core.view().filter(|own| own.handle() == view.handle());
+/// Returns the count of messages that no session has claimed as recent yet. In the selected mailbox
+/// they are those that this session has claimed (RFC 3501 §2.3.2).
+fn recent(view: &View, cx: &Context<'_, '_>) -> u32 {
+    let selected = cx.state.view().filter(|own| own.handle() == view.handle());
     selected.map_or_else(|| view.recent(), |own| cx.store.count_recent(view, own))
 }

@@ -1,4 +1,4 @@
-//! BINARY and BINARY.SIZE (RFC 3516): parts as they were before they were encoded for transfer.
+//! BINARY and BINARY.SIZE (RFC 3516): parts with their transfer encoding undone.
 
 use std::fs::File;
 use std::io;
@@ -6,84 +6,88 @@ use std::rc::Rc;
 
 use crate::budget::{Budget, Step};
 use crate::message::{Extent, Layout, TransferEncoding, find_part};
-use crate::ready;
-use crate::session::decoded::{Cut, Decoded, Measure};
+use crate::session::output::{DecodedLength, DecodedRange, DecodedText};
+use crate::try_ready;
 
 /// What is sent of a decoded text.
-pub(super) enum Binary {
+pub(super) enum BinaryContent {
     /// How many octets it has.
     Size(u64),
-    /// Octets of it, if there are any so far behind its start, and whether the octet 0 may be among them.
-    Octets(Option<(Cut, bool)>),
+    /// No octets: the client wants those from beyond its end.
+    Empty,
+    /// Octets of it, and whether the octet 0 may be among them.
+    Octets { range: DecodedRange, has_nul: bool },
 }
 
-/// A text that is first counted, then read up to where the client wants it from.
+/// A text that is decoded once to be counted, and once more up to the first octet that the client
+/// wants.
 pub(super) struct Decoding {
-    measure: Measure,
+    length: DecodedLength,
+    /// Octets, and whether one of them is 0; once they were counted.
     counted: Option<(u64, bool)>,
-    /// `None` if only the size is wanted.
-    cut: Option<Cut>,
-    /// The first octet that is wanted, and how many at most.
-    range: (u64, u64),
+    /// `None` if the client wants only the size.
+    range: Option<DecodedRange>,
+    /// The first octet that the client wants, and how many at most.
+    wanted: (u64, u64),
 }
 
 impl Decoding {
-    /// To count it.
-    pub(super) fn size(file: &Rc<File>, extent: &Extent, transfer: TransferEncoding) -> Self {
-        let decoded = Decoded::new(Rc::clone(file), extent, transfer);
+    /// Begins to count the text.
+    pub(super) fn size(file: &Rc<File>, extent: &Extent, encoding: TransferEncoding) -> Self {
+        let text = DecodedText::new(Rc::clone(file), extent, encoding);
         Self {
-            measure: Measure::new(decoded, u64::MAX),
+            length: DecodedLength::new(text, u64::MAX),
             counted: None,
-            cut: None,
-            range: (0, u64::MAX),
+            range: None,
+            wanted: (0, u64::MAX),
         }
     }
 
-    /// To send it, or a part of it.
+    /// Begins to decode the text, or part of it, to be sent.
     pub(super) fn octets(
         file: &Rc<File>,
         extent: &Extent,
-        transfer: TransferEncoding,
+        encoding: TransferEncoding,
         partial: Option<(u32, u32)>,
     ) -> Self {
-        let decoded = || Decoded::new(Rc::clone(file), extent, transfer);
+        let text = || DecodedText::new(Rc::clone(file), extent, encoding);
         let (first, most) = partial.map_or((0, u64::MAX), |(first, most)| {
             (u64::from(first), u64::from(most))
         });
         Self {
-            measure: Measure::new(decoded(), first.saturating_add(most)),
+            length: DecodedLength::new(text(), first.saturating_add(most)),
             counted: None,
-            cut: Some(Cut::new(decoded(), first)),
-            range: (first, most),
+            range: Some(DecodedRange::new(text(), first)),
+            wanted: (first, most),
         }
     }
 
-    /// To be stepped until done.
-    pub(super) fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<Binary>> {
+    /// Decodes on; done with what is to be sent.
+    pub(super) fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<BinaryContent>> {
         let (octets, has_nul) = match self.counted {
             Some(counted) => counted,
-            None => match ready!(self.measure.step(budget)) {
-                Ok(counted) => *self.counted.insert(counted),
-                Err(error) => return Step::Done(Err(error)),
-            },
+            None => *self.counted.insert(try_ready!(self.length.step(budget))),
         };
-        let Some(cut) = &mut self.cut else {
-            return Step::Done(Ok(Binary::Size(octets)));
-        };
-        let (first, most) = self.range;
+        let (first, most) = self.wanted;
         let wanted = octets.saturating_sub(first).min(most);
-        if wanted == 0 {
-            return Step::Done(Ok(Binary::Octets(None)));
+        match &mut self.range {
+            None => return Step::Done(Ok(BinaryContent::Size(octets))),
+            Some(range) if wanted > 0 => try_ready!(range.seek(budget)),
+            Some(_) => self.range = None,
         }
-        let sought = ready!(cut.seek(budget));
-        let cut = self.cut.take().map(|cut| (cut.of(wanted), has_nul));
-        Step::Done(sought.map(|()| Binary::Octets(cut)))
+        Step::Done(Ok(match self.range.take() {
+            Some(range) => BinaryContent::Octets {
+                range: range.with_length(wanted),
+                has_nul,
+            },
+            None => BinaryContent::Empty,
+        }))
     }
 }
 
-/// How a part is encoded; `None` if nobody knows. The message itself is not, and neither is what is made
-/// of parts (RFC 2045 §6.4).
-pub(super) fn transfer(layout: &Layout, numbers: &[u32]) -> Option<TransferEncoding> {
+/// Returns the transfer encoding of a part; `None` if it is unknown. The message itself has none,
+/// and neither has a part that consists of parts (RFC 2045 §6.4).
+pub(super) fn transfer_encoding(layout: &Layout, numbers: &[u32]) -> Option<TransferEncoding> {
     let root = layout.part.as_ref().filter(|_| !numbers.is_empty());
     let Some(part) = root.and_then(|root| find_part(root, numbers)) else {
         return Some(TransferEncoding::Identity);
@@ -91,9 +95,9 @@ pub(super) fn transfer(layout: &Layout, numbers: &[u32]) -> Option<TransferEncod
     if part.is_multipart() || part.message.is_some() {
         return Some(TransferEncoding::Identity);
     }
-    let transfer = TransferEncoding::named(&part.encoding);
+    let encoding = TransferEncoding::named(&part.encoding);
     let is_plain = |name: &&str| part.encoding.eq_ignore_ascii_case(name.as_bytes());
     let is_known =
-        transfer != TransferEncoding::Identity || ["7bit", "8bit", "binary"].iter().any(is_plain);
-    is_known.then_some(transfer)
+        encoding != TransferEncoding::Identity || ["7bit", "8bit", "binary"].iter().any(is_plain);
+    is_known.then_some(encoding)
 }

@@ -1,122 +1,62 @@
-//! What a FETCH needs of one message before its response can be written.
+//! What a FETCH finds out of one message before it writes the response.
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
-use super::binary::{Binary, Decoding, transfer};
-use super::structure;
-use crate::budget::{COST_OPEN, COST_READ_16K, COST_SYSCALL, Step};
-use crate::message::{
-    Envelope, Extent, Layout, MAX_KEPT_HEADER, ScanDepth, SectionKind, find_section, header,
-    to_crlf,
-};
-use crate::protocol::{Encoder, FetchItem, Section, SectionText};
-use crate::ready;
-use crate::session::job::{Cx, Retry};
-use crate::session::output::FileRange;
-use crate::session::reader::{Locate, Reader, unreadable};
+use super::binary::{BinaryContent, Decoding, transfer_encoding};
+use super::{header_fields, item, structure};
+use crate::budget::{COST_OPEN, COST_SYSCALL, Step};
+use crate::message::{Envelope, Layout, ScanDepth};
+use crate::protocol::{Encoder, FetchItem, SectionText};
+use crate::session::job::Context;
+use crate::session::layout_reader::{LayoutReader, unreadable};
+use crate::session::output::{FileRange, Window};
+use crate::session::range_locator::RangeLocator;
+use crate::session::rename_retry::RenameRetry;
 use crate::store::{MessageRef, MessageStat, StoreError};
 use crate::types::DateTime;
+use crate::{ready, try_ready};
 
-/// The text that an item stands for.
+/// The text of an item.
 pub(super) enum Content {
     /// Part of the file.
     Range(FileRange),
-    /// Put together from it.
+    /// Octets that were put together from the file.
     Bytes(Vec<u8>),
     /// Part of the file, decoded.
-    Binary(Binary),
-    /// There is no such part.
-    Nothing,
+    Binary(BinaryContent),
+    /// The message has no such part.
+    Missing,
 }
 
 /// What is known of the message so far.
 pub(super) struct Gathered {
     needs_date: bool,
     needs_size: bool,
+    /// How deep the file has to be scanned; `None` if not at all.
     depth: Option<ScanDepth>,
     date: Option<DateTime>,
     size: Option<u64>,
-    reading: Option<(Rc<File>, Reader)>,
+    /// The open file, and its scan in progress.
+    reading: Option<(Rc<File>, LayoutReader)>,
+    /// The open file, and what the scan has found.
     layout: Option<(Rc<File>, Layout)>,
-    /// One for each item that is a text, in their order.
+    /// The texts so far, one for each item that is a text, in their order.
     contents: Vec<Content>,
-    locating: Option<Locate>,
+    /// The search for the next text in the file.
+    locating: Option<RangeLocator>,
+    /// The decoding of the next text.
     decoding: Option<Decoding>,
 }
 
-/// How deep the message has to be looked into for an item; `None`: not at all.
-fn depth(item: &FetchItem) -> Option<ScanDepth> {
-    match item {
-        FetchItem::Envelope | FetchItem::Rfc822Header => Some(ScanDepth::Header),
-        FetchItem::Rfc822 { .. } | FetchItem::Rfc822Text { .. } => Some(ScanDepth::Sizes),
-        FetchItem::Body | FetchItem::BodyStructure => Some(ScanDepth::Structure),
-        FetchItem::Section(section)
-        | FetchItem::Binary(section)
-        | FetchItem::BinarySize(section)
-            if !section.part.is_empty() =>
-        {
-            Some(ScanDepth::Structure)
-        }
-        FetchItem::Binary(_) | FetchItem::BinarySize(_) => Some(ScanDepth::Sizes),
-        FetchItem::Section(section) => match section.text {
-            SectionText::All | SectionText::Text => Some(ScanDepth::Sizes),
-            _ => Some(ScanDepth::Header),
-        },
-        _ => None,
-    }
-}
-
-/// The section that an item names, of those that are texts.
-fn wanted(item: &FetchItem) -> Option<(&[u32], SectionKind)> {
-    match item {
-        FetchItem::Rfc822 { .. } => Some((&[], SectionKind::All)),
-        FetchItem::Rfc822Header => Some((&[], SectionKind::Header)),
-        FetchItem::Rfc822Text { .. } => Some((&[], SectionKind::Text)),
-        FetchItem::Section(section)
-        | FetchItem::Binary(section)
-        | FetchItem::BinarySize(section) => Some((&section.part, what(&section.text))),
-        _ => None,
-    }
-}
-
-fn what(text: &SectionText) -> SectionKind {
-    match text {
-        SectionText::All => SectionKind::All,
-        SectionText::Header | SectionText::HeaderFields { .. } | SectionText::Part0 => {
-            SectionKind::Header
-        }
-        SectionText::Text => SectionKind::Text,
-        SectionText::Mime => SectionKind::Mime,
-    }
-}
-
-/// Where the text of an item lies; `None` if the message has no such part, or the part no such thing.
-fn extent(layout: &Layout, item: &FetchItem) -> Option<Extent> {
-    let (part, what) = wanted(item)?;
-    let found = find_section(layout, part, what);
-    match item {
-        FetchItem::Section(Section {
-            text: SectionText::Part0,
-            ..
-        }) => found.or_else(|| find_section(layout, part, SectionKind::Mime)),
-        _ => found,
-    }
-}
-
-/// True if the item is a text, sent as a literal.
-pub(super) fn is_text(item: &FetchItem) -> bool {
-    wanted(item).is_some()
-}
-
 impl Gathered {
+    /// Begins with a message of which `items` are wanted.
     pub(super) fn new(items: &[FetchItem]) -> Self {
         Self {
             needs_date: items.contains(&FetchItem::InternalDate),
             needs_size: items.contains(&FetchItem::Rfc822Size),
-            depth: items.iter().filter_map(depth).max(),
+            depth: items.iter().filter_map(item::depth).max(),
             date: None,
             size: None,
             reading: None,
@@ -127,70 +67,59 @@ impl Gathered {
         }
     }
 
-    /// Goes on gathering. `partial` cuts every text, as PARTIAL asks.
+    /// Goes on; done when the response can be written. `partial` cuts every text, as PARTIAL asks.
     pub(super) fn step(
         &mut self,
         message: &MessageRef,
         items: &[FetchItem],
         partial: Option<(u32, u32)>,
-        retry: &mut Retry,
-        cx: &mut Cx<'_, '_>,
+        retry: &mut RenameRetry,
+        cx: &mut Context<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
-        if let Err(error) = ready!(self.status(message, retry, cx)) {
-            return Step::Done(Err(error));
-        }
-        if let Err(error) = ready!(self.layout(message, retry, cx)) {
-            return Step::Done(Err(error));
-        }
-        let texts = items.iter().filter(|item| is_text(item));
+        try_ready!(self.find_status(message, retry, cx));
+        try_ready!(self.scan(message, retry, cx));
+        let texts = items.iter().filter(|item| item::is_text(item));
         for item in texts.skip(self.contents.len()) {
-            if let FetchItem::Binary(_) | FetchItem::BinarySize(_) = item {
-                match ready!(self.binary(item, cx)) {
-                    Ok(content) => self.contents.push(content),
-                    Err(error) => return Step::Done(Err(error)),
-                }
-                continue;
-            }
-            match ready!(self.content(message, item, partial, cx)) {
-                Ok(content) => self.contents.push(content),
-                Err(source) => return Step::Done(Err(unreadable(source))),
-            }
+            let content = match item {
+                FetchItem::Binary(_) | FetchItem::BinarySize(_) => self.decode(item, cx),
+                _ => self.locate(message, item, partial, cx).map_err(unreadable),
+            };
+            self.contents.push(try_ready!(content));
         }
         Step::Done(Ok(()))
     }
 
-    /// Date and size, from the mailbox or the file's status if they are to be had there. A file that has to
-    /// be opened anyhow tells its status then.
-    fn status(
+    /// Finds out date and size, from the mailbox or the file's status if they have them. A file
+    /// that has to be opened anyhow tells its status then.
+    fn find_status(
         &mut self,
         message: &MessageRef,
-        retry: &mut Retry,
-        cx: &mut Cx<'_, '_>,
+        retry: &mut RenameRetry,
+        cx: &mut Context<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
         if self.reading.is_some() || self.layout.is_some() {
             return Step::Done(Ok(()));
         }
         if self.needs_size && self.size.is_none() {
-            self.size = cx
-                .core
-                .view()
-                .and_then(|view| cx.store.known_size(view, message));
+            let view = cx.state.view();
+            self.size = view.and_then(|view| cx.store.known_size(view, message));
         }
-        let satisfied =
-            (!self.needs_date || self.date.is_some()) && (!self.needs_size || self.size.is_some());
-        if !satisfied && self.depth.is_none() {
+        let has_date = !self.needs_date || self.date.is_some();
+        let has_size = !self.needs_size || self.size.is_some();
+        if !(has_date && has_size) && self.depth.is_none() {
             let status = ready!(retry.step(cx, |store, view, _| store.stat_message(view, message)));
             cx.budget.spend(COST_SYSCALL);
             match status {
-                Ok(status) => self.learn(&status),
+                Ok(status) => self.take_status(&status),
                 Err(error) => return Step::Done(Err(error)),
             }
         }
         Step::Done(Ok(()))
     }
 
-    /// A size that the status does not tell has to be measured.
-    fn learn(&mut self, status: &MessageStat) {
+    /// Takes date and size from the status of the file. A size that it does not have must be
+    /// measured.
+    fn take_status(&mut self, status: &MessageStat) {
         self.date = Some(status.date);
         self.size = self.size.or(status.size_hint);
         if self.needs_size && self.size.is_none() {
@@ -198,29 +127,24 @@ impl Gathered {
         }
     }
 
-    /// One pass over the file, as deep as it takes.
-    fn layout(
+    /// Passes over the file once, as deep as the items need.
+    fn scan(
         &mut self,
         message: &MessageRef,
-        retry: &mut Retry,
-        cx: &mut Cx<'_, '_>,
+        retry: &mut RenameRetry,
+        cx: &mut Context<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
         if self.depth.is_none() || self.layout.is_some() {
             return Step::Done(Ok(()));
         }
-        if let Err(error) = ready!(self.open(message, retry, cx)) {
-            return Step::Done(Err(error));
-        }
+        try_ready!(self.open(message, retry, cx));
         let (Some((file, reader)), Some(depth)) = (&mut self.reading, self.depth) else {
             return Step::Done(Ok(()));
         };
-        let layout = match ready!(reader.step(cx.budget)) {
-            Ok(layout) => layout,
-            Err(source) => return Step::Done(Err(unreadable(source))),
-        };
+        let layout = try_ready!(reader.step(cx.budget).map_err(unreadable));
         if depth > ScanDepth::Header {
             self.size = Some(layout.whole.size);
-            if let Some(view) = cx.core.view() {
+            if let Some(view) = cx.state.view() {
                 cx.store.remember_size(view, message, layout.whole.size);
             }
         }
@@ -232,8 +156,8 @@ impl Gathered {
     fn open(
         &mut self,
         message: &MessageRef,
-        retry: &mut Retry,
-        cx: &mut Cx<'_, '_>,
+        retry: &mut RenameRetry,
+        cx: &mut Context<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
         if self.reading.is_some() {
             return Step::Done(Ok(()));
@@ -241,80 +165,71 @@ impl Gathered {
         let opened = ready!(retry.step(cx, |store, view, _| store.open_message(view, message)));
         cx.budget.spend(COST_OPEN);
         Step::Done(opened.map(|opened| {
-            self.learn(&opened.status);
+            self.take_status(&opened.status);
             let file = Rc::new(opened.file);
             let depth = self.depth.unwrap_or(ScanDepth::Header);
-            self.reading = Some((Rc::clone(&file), Reader::new(file, depth)));
+            self.reading = Some((Rc::clone(&file), LayoutReader::new(file, depth)));
         }))
     }
 
-    /// The text of one item.
-    fn content(
+    /// Finds the text of one item in the file.
+    fn locate(
         &mut self,
         message: &MessageRef,
         item: &FetchItem,
         partial: Option<(u32, u32)>,
-        cx: &mut Cx<'_, '_>,
+        cx: &mut Context<'_, '_>,
     ) -> Step<io::Result<Content>> {
         let Some((file, layout)) = &self.layout else {
-            return Step::Done(Ok(Content::Nothing));
+            return Step::Done(Ok(Content::Missing));
         };
-        let Some(extent) = extent(layout, item) else {
-            return Step::Done(Ok(Content::Nothing));
+        let Some(extent) = item::extent(layout, item) else {
+            return Step::Done(Ok(Content::Missing));
         };
-        let section = if let FetchItem::Section(section) = item {
-            Some(section)
-        } else {
-            None
+        let section = match item {
+            FetchItem::Section(section) => Some(section),
+            _ => None,
         };
         let partial = section.and_then(|section| section.partial).or(partial);
         if let Some(SectionText::HeaderFields { not, names }) = section.map(|section| &section.text)
         {
-            let fields = header_fields(file, &extent, names, *not, cx);
+            let fields = header_fields::read(file, &extent, names, *not, cx);
             return Step::Done(fields.map(|fields| Content::Bytes(cut(fields, partial))));
         }
-        let (first, most) = partial.map_or((0, u64::MAX), |(first, most)| {
+        let (skip, most) = partial.map_or((0, u64::MAX), |(first, most)| {
             (u64::from(first), u64::from(most))
         });
-        let octets = extent.size.saturating_sub(first).min(most);
+        let octets = extent.size.saturating_sub(skip).min(most);
         if octets == 0 {
             // RFC 3501 §6.4.5: from beyond its end a text is empty, not missing.
             return Step::Done(Ok(Content::Bytes(Vec::new())));
         }
-        let resume = cx
-            .core
-            .selected
-            .as_mut()
-            .map(|selected| &mut selected.resume);
-        let locate = self.locating.get_or_insert_with(|| {
-            let known = resume.as_ref().and_then(|resume| **resume);
-            Locate::new(
-                Rc::clone(file),
-                message.uid,
-                &extent,
-                (first, octets),
-                known,
-            )
+        let selected = cx.state.selected.as_mut();
+        let position = selected.map(|selected| &mut selected.position);
+        let locator = self.locating.get_or_insert_with(|| {
+            let known = position.as_ref().and_then(|position| **position);
+            let window = Window { skip, octets };
+            RangeLocator::new(Rc::clone(file), message.uid, &extent, window, known)
         });
-        let range = ready!(locate.step(cx.budget));
-        if let Some(resume) = resume.filter(|_| first > 0) {
-            *resume = Some(locate.place());
+        let range = ready!(locator.step(cx.budget));
+        if let Some(position) = position.filter(|_| skip > 0) {
+            *position = Some(locator.position());
         }
         self.locating = None;
         Step::Done(range.map(Content::Range))
     }
 
-    /// The text of one item, decoded, or its size.
-    fn binary(
+    /// Decodes the text of one item, or finds out its decoded size.
+    fn decode(
         &mut self,
         item: &FetchItem,
-        cx: &mut Cx<'_, '_>,
+        cx: &mut Context<'_, '_>,
     ) -> Step<Result<Content, StoreError>> {
         let decoding = match &mut self.decoding {
             Some(decoding) => decoding,
             None => match begin_decoding(self.layout.as_ref(), item) {
                 Ok(Some(decoding)) => self.decoding.insert(decoding),
-                Ok(None) => return Step::Done(Ok(Content::Nothing)),
+                Ok(None) => return Step::Done(Ok(Content::Missing)),
                 Err(error) => return Step::Done(Err(error)),
             },
         };
@@ -327,37 +242,26 @@ impl Gathered {
     pub(super) fn encode(&self, item: &FetchItem, encoder: &mut Encoder<'_>) {
         encoder.raw(item.name()).raw(" ");
         let layout = self.layout.as_ref().map(|(_, layout)| layout);
-        match (item, layout) {
-            (FetchItem::InternalDate, _) => {
+        let part = layout.and_then(|layout| layout.part.as_ref());
+        match (item, layout, part) {
+            (FetchItem::InternalDate, _, _) => {
                 encoder.internal_date(self.date.unwrap_or(DateTime { unix: 0 }));
             }
-            (FetchItem::Rfc822Size, _) => {
+            (FetchItem::Rfc822Size, _, _) => {
                 encoder.number(self.size.unwrap_or(0));
             }
-            (FetchItem::Envelope, Some(layout)) => {
+            (FetchItem::Envelope, Some(layout), _) => {
                 structure::envelope(encoder, &Envelope::parse(&layout.header_bytes));
             }
-            (
-                FetchItem::Body,
-                Some(Layout {
-                    part: Some(part), ..
-                }),
-            ) => structure::body(encoder, part, false),
-            (
-                FetchItem::BodyStructure,
-                Some(Layout {
-                    part: Some(part), ..
-                }),
-            ) => {
-                structure::body(encoder, part, true);
-            }
+            (FetchItem::Body, _, Some(part)) => structure::body(encoder, part, false),
+            (FetchItem::BodyStructure, _, Some(part)) => structure::body(encoder, part, true),
             _ => {
                 encoder.nil();
             }
         }
     }
 
-    /// The texts, in the order of their items.
+    /// Takes out the texts, which are in the order of their items.
     pub(super) fn take_contents(&mut self) -> Vec<Content> {
         std::mem::take(&mut self.contents)
     }
@@ -368,53 +272,21 @@ fn begin_decoding(
     layout: Option<&(Rc<File>, Layout)>,
     item: &FetchItem,
 ) -> Result<Option<Decoding>, StoreError> {
-    let found = layout.and_then(|(file, layout)| Some((file, layout, extent(layout, item)?)));
+    let found = layout.and_then(|(file, layout)| Some((file, layout, item::extent(layout, item)?)));
     let (FetchItem::Binary(section) | FetchItem::BinarySize(section), Some(found)) = (item, found)
     else {
         return Ok(None);
     };
     let (file, layout, extent) = found;
     let refused = StoreError::Refused("the transfer encoding of the part is not known");
-    let transfer = transfer(layout, &section.part).ok_or(refused)?;
+    let encoding = transfer_encoding(layout, &section.part).ok_or(refused)?;
     Ok(Some(match item {
-        FetchItem::BinarySize(_) => Decoding::size(file, &extent, transfer),
-        _ => Decoding::octets(file, &extent, transfer, section.partial),
+        FetchItem::BinarySize(_) => Decoding::size(file, &extent, encoding),
+        _ => Decoding::octets(file, &extent, encoding, section.partial),
     }))
 }
 
-/// The fields of those names, or the others, of the header that lies there. A header is looked at up to
-/// [`MAX_KEPT_HEADER`].
-fn header_fields(
-    file: &File,
-    extent: &Extent,
-    names: &[Vec<u8>],
-    not: bool,
-    cx: &mut Cx<'_, '_>,
-) -> io::Result<Vec<u8>> {
-    let stored = usize::try_from(extent.stored_len()).unwrap_or(usize::MAX);
-    let mut block = vec![0; stored.min(MAX_KEPT_HEADER)];
-    file.read_exact_at(&mut block, extent.start)?;
-    cx.budget.spend(COST_READ_16K);
-    Ok(selected(&block, names, not, block.len() < stored))
-}
-
-/// The blank line is sent whatever is selected, if the header has one (RFC 3501 §6.4.5). A block that
-/// was cut off in the middle of a line loses that line, and gets the blank line that is out of reach.
-fn selected(block: &[u8], names: &[Vec<u8>], not: bool, is_cut: bool) -> Vec<u8> {
-    let block = match memchr::memrchr(b'\n', block) {
-        Some(end) if is_cut => &block[..=end],
-        _ => block,
-    };
-    let mut fields = Vec::new();
-    for range in header::select_fields(block, names, not) {
-        fields.extend_from_slice(&to_crlf(&block[range]));
-    }
-    if is_cut {
-        fields.extend_from_slice(b"\r\n");
-    }
-    fields
-}
-
+/// Cuts a text as a partial FETCH asks.
 fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
     let Some((first, most)) = partial else {
         return bytes;
@@ -424,94 +296,4 @@ fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
         .skip(first as usize)
         .take(most as usize)
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::Scanner;
-    use crate::protocol::{Command, FetchArguments, parse_request};
-
-    const MESSAGE: &str = "\
-Subject: whole
-Content-Type: multipart/mixed; boundary=b
-
---b
-Content-Type: image/gif
-
-GIF
---b
-Content-Type: message/rfc822
-
-Subject: inner
-
-text
---b--
-";
-
-    /// What a FETCH of that item shows, with the line ends as they are stored.
-    fn shown(item: &str) -> Option<&'static str> {
-        shown_of(MESSAGE, item)
-    }
-
-    fn shown_of<'m>(message: &'m str, item: &str) -> Option<&'m str> {
-        let command = format!("a FETCH 1 {item}");
-        let request = parse_request(command.as_bytes()).expect("a FETCH");
-        let Command::Fetch(FetchArguments { items, .. }) = request.command else {
-            panic!("{command} is no FETCH");
-        };
-        let depth = depth(&items[0]).expect("a text needs the file");
-        let mut scanner = Scanner::new(depth);
-        scanner.feed(message.as_bytes());
-        let extent = extent(&scanner.finish(), &items[0])?;
-        let offset = |at| usize::try_from(at).expect("small");
-        Some(&message[offset(extent.start)..offset(extent.end)])
-    }
-
-    #[test]
-    fn part_0_is_a_header_of_either_kind() {
-        let whole = "Subject: whole\nContent-Type: multipart/mixed; boundary=b\n\n";
-        assert_eq!(shown("BODY[0]"), Some(whole));
-        assert_eq!(shown("BODY[2.0]"), Some("Subject: inner\n\n"), "a message");
-        assert_eq!(
-            shown("BODY[1.0]"),
-            Some("Content-Type: image/gif\n\n"),
-            "no message"
-        );
-        assert_eq!(shown("BODY[3.0]"), None);
-        assert_eq!(shown("BODY[2.HEADER]"), shown("BODY[2.0]"));
-        assert_eq!(shown("BODY[1.HEADER]"), None, "RFC 3501 has MIME for that");
-    }
-
-    #[test]
-    fn a_header_is_sent_whole_however_long() {
-        let header = format!("Subject: long\nX: {}\n\n", "x\n ".repeat(MAX_KEPT_HEADER));
-        let message = format!("{header}text\n");
-        for item in ["RFC822.HEADER", "BODY[HEADER]", "BODY[0]"] {
-            assert_eq!(shown_of(&message, item), Some(&header[..]), "{item}");
-        }
-    }
-
-    #[test]
-    fn fields_come_with_the_blank_line_once() {
-        let select = |block: &str, names: &[&str], not, is_cut| {
-            let names: Vec<Vec<u8>> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
-            String::from_utf8(selected(block.as_bytes(), &names, not, is_cut)).expect("ASCII")
-        };
-        let block = "A: 1\nB: 2\n 3\nC: 4\n\n";
-        assert_eq!(select(block, &["b"], false, false), "B: 2\r\n 3\r\n\r\n");
-        assert_eq!(select(block, &["b"], true, false), "A: 1\r\nC: 4\r\n\r\n");
-        assert_eq!(select(block, &["x"], false, false), "\r\n");
-        let unended = "A: 1\nB: 2\n";
-        assert_eq!(select(unended, &["a"], false, false), "A: 1\r\n");
-        let cut = "A: 1\nB: 2\nA: 3";
-        assert_eq!(select(cut, &["a"], false, true), "A: 1\r\n\r\n");
-    }
-
-    #[test]
-    fn peeking_shows_the_same() {
-        assert_eq!(shown("RFC822.PEEK"), Some(MESSAGE));
-        assert_eq!(shown("RFC822.TEXT.PEEK"), shown("BODY[TEXT]"));
-        assert!(shown("RFC822.TEXT.PEEK").is_some_and(|text| text.starts_with("--b\n")));
-    }
 }

@@ -3,7 +3,7 @@
 use crate::message::{Address, Envelope, Param, Part};
 use crate::protocol::Encoder;
 
-/// RFC 3501 §9 `envelope`
+/// Writes an envelope (RFC 3501 §9 `envelope`).
 pub(super) fn envelope(encoder: &mut Encoder<'_>, envelope: &Envelope) {
     encoder.raw("(");
     encoder.nstring(envelope.date.as_deref());
@@ -28,7 +28,7 @@ pub(super) fn envelope(encoder: &mut Encoder<'_>, envelope: &Envelope) {
     encoder.raw(")");
 }
 
-/// `"(" 1*address ")" / nil`, with nothing between two addresses (RFC 1064 p. 24).
+/// Writes `"(" 1*address ")" / nil`, with nothing between two addresses (RFC 1064 p. 24).
 fn addresses(encoder: &mut Encoder<'_>, list: &[Address]) {
     if list.is_empty() {
         encoder.nil();
@@ -49,8 +49,8 @@ fn addresses(encoder: &mut Encoder<'_>, list: &[Address]) {
     encoder.raw(")");
 }
 
-/// RFC 3501 §9 `body`: with `extended`, the extension data of BODYSTRUCTURE too. Parts are nested no
-/// deeper than the scanner allows, so the recursion is bounded by that.
+/// Writes a body (RFC 3501 §9 `body`), if `extended` with the extension data of BODYSTRUCTURE. The
+/// scanner limits how deep parts are nested, and so the recursion.
 pub(super) fn body(encoder: &mut Encoder<'_>, part: &Part, extended: bool) {
     encoder.raw("(");
     if part.children.is_empty() {
@@ -70,7 +70,7 @@ pub(super) fn body(encoder: &mut Encoder<'_>, part: &Part, extended: bool) {
     encoder.raw(")");
 }
 
-/// `body-type-1part`: type, subtype, `body-fields`, then what its type adds.
+/// Writes `body-type-1part`: type, subtype, `body-fields`, then what its type adds.
 fn single_part(encoder: &mut Encoder<'_>, part: &Part, extended: bool) {
     encoder.string(&part.media_type);
     encoder.raw(" ");
@@ -102,7 +102,7 @@ fn single_part(encoder: &mut Encoder<'_>, part: &Part, extended: bool) {
     }
 }
 
-/// `body-fld-dsp`, `body-fld-lang`, `body-fld-loc`
+/// Writes `body-fld-dsp`, `body-fld-lang` and `body-fld-loc`.
 fn extension(encoder: &mut Encoder<'_>, part: &Part) {
     encoder.raw(" ");
     match &part.disposition {
@@ -137,7 +137,7 @@ fn extension(encoder: &mut Encoder<'_>, part: &Part) {
     encoder.nstring(part.location.as_deref());
 }
 
-/// `body-fld-param`
+/// Writes `body-fld-param`.
 fn parameters(encoder: &mut Encoder<'_>, params: &[Param]) {
     if params.is_empty() {
         encoder.nil();

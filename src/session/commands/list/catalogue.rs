@@ -1,68 +1,73 @@
-//! What there is to list, read from the disk at once: names as they are on the wire.
+//! The names that LIST and LSUB choose from, read from the disk at once, in the form in which
+//! clients see them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::protocol::ListArguments;
-use crate::session::commands::{name_on_wire, names};
-use crate::session::core::Core;
-use crate::session::job::Cx;
+use crate::session::commands::{mailbox_argument, mailbox_names};
+use crate::session::job::Context;
+use crate::session::state::SessionState;
 use crate::store::StoreError;
 use crate::types::mailbox_name::SEPARATOR;
 use crate::types::{MailboxName, MailboxRef, SpecialUse};
 
 /// The names that an answer may have to do with.
 #[derive(Default)]
-pub(super) struct Catalogue {
+pub(in crate::session::commands) struct Catalogue {
     /// The mailboxes and boards that exist.
     pub(super) mailboxes: BTreeMap<String, MailboxRef>,
-    /// What is subscribed to, if that matters.
+    /// The names that the user is subscribed to, if the command asks for that.
     pub(super) subscribed: BTreeSet<String>,
-    /// The mailboxes that have special uses, if that matters.
+    /// The mailboxes that have special uses, if the command asks for that.
     pub(super) uses: BTreeMap<String, Vec<SpecialUse>>,
 }
 
 impl Catalogue {
-    /// Reads what the answer takes.
-    pub(super) fn read(asked: &ListArguments, cx: &mut Cx<'_, '_>) -> Result<Self, StoreError> {
+    /// Reads the names that the command asks for.
+    pub(super) fn read(
+        arguments: &ListArguments,
+        cx: &mut Context<'_, '_>,
+    ) -> Result<Self, StoreError> {
         let mut catalogue = Self::default();
-        if asked.selection.subscribed || asked.returns.subscribed {
-            let names = names::subscribed(cx)?;
-            catalogue.subscribed = names
-                .iter()
-                .map(|name| name_on_wire(name, cx.core))
-                .collect();
+        if arguments.selection.subscribed || arguments.returns.subscribed {
+            let names = mailbox_names::subscribed(cx)?;
+            let names = names.iter();
+            let shown = names.map(|name| mailbox_argument::shown(name, cx.state));
+            catalogue.subscribed = shown.collect();
         }
-        for name in names::personal(cx)?.into_iter().chain(names::boards(cx)?) {
-            catalogue
-                .mailboxes
-                .insert(name_on_wire(&name, cx.core), name);
+        let personal = mailbox_names::personal(cx)?;
+        for name in personal.into_iter().chain(mailbox_names::boards(cx)?) {
+            let shown = mailbox_argument::shown(&name, cx.state);
+            catalogue.mailboxes.insert(shown, name);
         }
-        if asked.returns.special_use {
-            catalogue.uses = catalogue.uses(cx.core);
+        if arguments.returns.special_use {
+            catalogue.uses = catalogue.uses(cx.state);
         }
         Ok(catalogue)
     }
 
-    /// Uses are a matter of the user's own mailboxes: a board is the same to everybody.
-    fn uses(&self, core: &Core) -> BTreeMap<String, Vec<SpecialUse>> {
-        let holders = core
-            .config
-            .special_uses
-            .holders(self.mailboxes.values().filter_map(own));
-        let on_wire = |name: &MailboxName| name_on_wire(&MailboxRef::Personal(name.clone()), core);
+    /// Returns the special uses of the user's own mailboxes. Boards, which all users share, have
+    /// none.
+    fn uses(&self, state: &SessionState) -> BTreeMap<String, Vec<SpecialUse>> {
+        let own = self.mailboxes.values().filter_map(personal);
+        let holders = state.config.special_uses.holders(own);
+        let shown = |name: &MailboxName| {
+            let name = MailboxRef::Personal(name.clone());
+            mailbox_argument::shown(&name, state)
+        };
         holders
             .into_iter()
-            .map(|(name, uses)| (on_wire(name), uses))
+            .map(|(name, uses)| (shown(name), uses))
             .collect()
     }
 
-    /// The names that satisfy the selection criteria.
-    pub(super) fn selected(&self, asked: &ListArguments) -> BTreeSet<String> {
-        let mut names = match asked.selection.subscribed {
+    /// Returns the names that satisfy the selection criteria.
+    pub(super) fn selected(&self, arguments: &ListArguments) -> BTreeSet<String> {
+        let mut names = match arguments.selection.subscribed {
             true => self.subscribed.clone(),
             false => self.mailboxes.keys().cloned().collect(),
         };
-        if asked.selection.special_use {
+        if arguments.selection.special_use {
             names.retain(|name| self.uses.contains_key(name));
         }
         names
@@ -76,7 +81,7 @@ impl Catalogue {
     }
 }
 
-fn own(mailbox: &MailboxRef) -> Option<&MailboxName> {
+fn personal(mailbox: &MailboxRef) -> Option<&MailboxName> {
     match mailbox {
         MailboxRef::Personal(name) => Some(name),
         MailboxRef::Bboard(_) => None,

@@ -1,0 +1,82 @@
+//! What is known of a message during a search.
+
+use std::fs::File;
+use std::rc::Rc;
+
+use crate::message::{Layout, date_field};
+use crate::store::MessageStat;
+
+/// What has to be fetched before the keys can be decided, the cheapest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::session::commands) enum Missing {
+    /// The status of the file: the size on disk and the internal date.
+    Status,
+    /// The header.
+    Header,
+    /// The size as RFC822.SIZE counts it.
+    Size,
+    /// Which of the strings occur in the texts.
+    Text,
+}
+
+/// What is known of one message, besides what the mailbox has in memory.
+#[derive(Default)]
+pub(in crate::session::commands) struct MessageFacts {
+    /// When the search began, in seconds since 1970.
+    pub(super) now: i64,
+    pub(super) status: Option<MessageStat>,
+    pub(super) header: Option<Vec<u8>>,
+    /// Offset at which the text starts, once the header is known.
+    pub(super) header_end: u64,
+    /// The size as RFC822.SIZE counts it.
+    pub(super) size: Option<u64>,
+    /// Whether it is known which of the strings occur in the texts.
+    pub(super) is_text_read: bool,
+    /// The file, once it was opened.
+    pub(super) file: Option<Rc<File>>,
+}
+
+impl MessageFacts {
+    /// Begins with nothing known of a message, in a search that began at `now`.
+    pub(super) fn at(now: i64) -> Self {
+        Self {
+            now,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps what a scan of the header has found.
+    pub(super) fn take_header(&mut self, layout: Layout) {
+        self.header_end = layout.header.end;
+        self.header = Some(layout.header_bytes);
+    }
+
+    /// Returns RFC822.SIZE. What the file name says of it is good enough to compare with.
+    pub(in crate::session::commands) fn size(&self) -> Result<u64, Missing> {
+        if let Some(size) = self.size {
+            return Ok(size);
+        }
+        let status = self.status.as_ref().ok_or(Missing::Status)?;
+        status.size_hint.ok_or(Missing::Size)
+    }
+
+    /// Returns the header.
+    pub(in crate::session::commands) fn header(&self) -> Result<&[u8], Missing> {
+        self.header.as_deref().ok_or(Missing::Header)
+    }
+
+    /// Returns the internal date, in seconds since 1970.
+    pub(in crate::session::commands) fn arrival(&self) -> Result<i64, Missing> {
+        let status = self.status.as_ref().ok_or(Missing::Status)?;
+        Ok(status.date.unix)
+    }
+
+    /// Returns when the message was sent, in seconds since 1970; when it arrived if that is unknown
+    /// (RFC 5256 §2.2).
+    pub(in crate::session::commands) fn sent(&self) -> Result<i64, Missing> {
+        match date_field::parse_time(self.header()?) {
+            Some(time) => Ok(time.unix),
+            None => self.arrival(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! THREAD and UID THREAD: the messages that match, as threads (RFC 5256).
+
+use super::search::{MatchCollector, MatchedModSeqs, MessageFacts, Missing, SearchJob};
+use super::uid;
+use crate::budget::{RECORDS_PER_UNIT, Step, Why};
+use crate::message::thread::{Algorithm, ThreadBuilder, ThreadEvent, ThreadMessage};
+use crate::message::{encoded_word, fold_case, header, message_id, subject};
+use crate::protocol::{Code, ThreadAlgorithm, ThreadArguments, ThreadList};
+use crate::session::job::{Context, Job, Outcome};
+use crate::session::reply::Reply;
+use crate::session::state::SessionState;
+use crate::store::MessageRef;
+
+/// Searches for messages and groups them into threads.
+pub(super) fn job(arguments: ThreadArguments, state: &SessionState) -> Result<Box<dyn Job>, Reply> {
+    let ThreadArguments {
+        uid,
+        algorithm,
+        charset,
+        keys,
+    } = arguments;
+    let collector = Box::new(ThreadCollector::new(uid, algorithm));
+    SearchJob::begin(uid, Some(&charset), keys, collector, state)
+}
+
+/// Collects the messages that match, and makes threads of them.
+struct ThreadCollector {
+    uid: bool,
+    builder: ThreadBuilder,
+    /// The threads so far.
+    list: ThreadList,
+}
+
+impl ThreadCollector {
+    fn new(uid: bool, algorithm: ThreadAlgorithm) -> Self {
+        let algorithm = match algorithm {
+            ThreadAlgorithm::OrderedSubject => Algorithm::OrderedSubject,
+            ThreadAlgorithm::References => Algorithm::References,
+        };
+        Self {
+            uid,
+            builder: ThreadBuilder::new(algorithm),
+            list: ThreadList::default(),
+        }
+    }
+}
+
+impl MatchCollector for ThreadCollector {
+    fn take(&mut self, message: &MessageRef, facts: &MessageFacts) -> Result<(), Missing> {
+        let header = facts.header()?;
+        let subject = header::field_value(header, "Subject").unwrap_or_default();
+        let subject = subject::extract_base(&encoded_word::decode_value(&subject));
+        let id = message_id::parse_own(header);
+        let message = ThreadMessage {
+            number: uid::number(self.uid, message),
+            sent: facts.sent()?,
+            subject: &fold_case(&subject.text),
+            is_reply: subject.is_reply,
+            id: id.as_deref(),
+            references: &message_id::parse_references(header),
+        };
+        self.builder.add(&message);
+        Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.builder.is_full()
+    }
+
+    fn answer(&mut self, _: Option<MatchedModSeqs>, cx: &mut Context<'_, '_>) -> Step<Outcome> {
+        if self.is_complete() {
+            let reply = Reply::no("These are too many messages to make threads of");
+            return Step::Done(Err(reply.with_code(Code::Limit)));
+        }
+        let mut steps = 0;
+        while !self
+            .builder
+            .step(|event| write_event(&mut self.list, event))
+        {
+            steps += 1;
+            if steps % RECORDS_PER_UNIT == 0 {
+                cx.budget.spend(1);
+                if cx.budget.is_spent() {
+                    return Step::Yield(Why::Budget);
+                }
+            }
+        }
+        // It is one response, and so it may be queued whole ([crate], invariant 3).
+        let list = std::mem::take(&mut self.list).into_bytes();
+        cx.state.encoder().thread_line(&list);
+        Step::Done(Ok(Reply::ok("THREAD completed")))
+    }
+}
+
+fn write_event(list: &mut ThreadList, event: ThreadEvent) {
+    match event {
+        ThreadEvent::Begin => list.begin_thread(),
+        ThreadEvent::Message(number) => list.message(number),
+        ThreadEvent::End => list.end_thread(),
+    }
+}

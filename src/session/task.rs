@@ -1,0 +1,138 @@
+//! One command from its job to its tagged response.
+
+use super::condstore;
+use super::job::{Answered, Context, Job};
+use super::reply::Reply;
+use super::state::SessionState;
+use super::update_policy::UpdatePolicy;
+use super::updates::UpdateWriter;
+use crate::budget::{Budget, Step};
+use crate::protocol::Status;
+use crate::ready;
+use crate::store::{Store, StoreError, SyncMailbox};
+
+/// One command from its job to its tagged response.
+pub(super) struct Task {
+    tag: Vec<u8>,
+    stage: TaskStage,
+}
+
+enum TaskStage {
+    Job(Box<dyn Job>),
+    /// The mailbox is being compared with the disk; then come its changes and the reply.
+    Sync(Reply, SyncMailbox),
+    /// The changes of the mailbox are being written; then comes the reply.
+    Updates(Reply, UpdateWriter),
+}
+
+impl Task {
+    /// Makes the task of a command. `Err` is the reply of a command that needs no job.
+    pub(super) fn new(tag: Vec<u8>, job: Result<Box<dyn Job>, Reply>) -> Self {
+        Self {
+            tag,
+            stage: TaskStage::Job(job.unwrap_or_else(Answered::job)),
+        }
+    }
+
+    /// Makes the task of a command whose reply is known.
+    pub(super) fn reply(tag: Vec<u8>, reply: Reply) -> Self {
+        Self::new(tag, Err(reply))
+    }
+
+    /// Carries the command on; done when its tagged response is written.
+    pub(super) fn step(
+        &mut self,
+        state: &mut SessionState,
+        store: &mut Store,
+        budget: &mut Budget<'_>,
+    ) -> Step<()> {
+        let cx = &mut Context {
+            state,
+            store,
+            budget,
+        };
+        loop {
+            match &mut self.stage {
+                TaskStage::Job(job) => {
+                    let (Ok(reply) | Err(reply)) = ready!(job.step(cx));
+                    match sync_before(&reply, cx) {
+                        Some(sync) => self.stage = TaskStage::Sync(reply, sync),
+                        None => {
+                            write_reply(&self.tag, &reply, cx);
+                            return Step::Done(());
+                        }
+                    }
+                }
+                TaskStage::Sync(reply, sync) => {
+                    if let Err(error) = ready!(sync.step(cx.store, cx.budget)) {
+                        if matches!(error, StoreError::Invalidated) {
+                            write_reply(&self.tag, reply, cx);
+                            end_invalidated(cx);
+                            return Step::Done(());
+                        }
+                        log::warn!(
+                            "{}: the mailbox could not be compared with the disk: {}",
+                            cx.state.whose(),
+                            error.in_full()
+                        );
+                    }
+                    let updates = UpdateWriter::new(reply.policy);
+                    let reply = std::mem::replace(reply, Reply::ok(""));
+                    self.stage = TaskStage::Updates(reply, updates);
+                }
+                TaskStage::Updates(reply, updates) => {
+                    ready!(updates.step(cx));
+                    if cx.state.enabled.condstore && updates.has_written_expunges() {
+                        add_highest_modseq(reply, cx);
+                    }
+                    write_reply(&self.tag, reply, cx);
+                    return Step::Done(());
+                }
+            }
+        }
+    }
+}
+
+/// Returns the comparison with the disk that goes before a reply, if the reply reports changes.
+fn sync_before(reply: &Reply, cx: &Context<'_, '_>) -> Option<SyncMailbox> {
+    let view = cx.state.view();
+    let view = view.filter(|_| reply.policy != UpdatePolicy::Nothing)?;
+    Some(SyncMailbox::new(view.handle().clone()))
+}
+
+/// Writes the tagged response, and logs the error behind it.
+fn write_reply(tag: &[u8], reply: &Reply, cx: &mut Context<'_, '_>) {
+    cx.state.last_was_bad = reply.status == Status::Bad;
+    if let Some(fault) = &reply.fault {
+        log::error!("{}: {fault}", cx.state.whose());
+    }
+    let text = sentence(&reply.text);
+    let code = reply.code.clone();
+    cx.state.encoder().tagged(tag, reply.status, code, &text);
+}
+
+/// Reports the highest mod-sequence after expunges, which counts them in (RFC 7162 §3.2.7): in the
+/// tagged response if it has room for a code, else before it.
+fn add_highest_modseq(reply: &mut Reply, cx: &mut Context<'_, '_>) {
+    if reply.status == Status::Ok && reply.code.is_none() {
+        reply.code = condstore::highest_modseq(cx);
+    } else {
+        condstore::announce_highest_modseq(cx);
+    }
+}
+
+/// Begins a text with a capital letter: error texts of the store do not.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(characters).collect()
+}
+
+/// Ends the session because its mailbox was deleted or replaced, so that message sequence numbers
+/// mean nothing any more. The reply to the last command goes before: it was carried out while they
+/// did.
+fn end_invalidated(cx: &mut Context<'_, '_>) {
+    let text = "The selected mailbox was deleted or replaced";
+    cx.state.encoder().untagged(Status::Bye, None, text);
+    cx.state.finish();
+}
