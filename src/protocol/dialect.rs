@@ -108,7 +108,7 @@ impl Dialect {
 
     /// The advice to create the destination goes out as an untagged OK too, which is where IMAP2bis
     /// clients look for it (RFC 1732 p. 4).
-    pub fn tells_trycreate_untagged(self) -> bool {
+    pub fn sends_trycreate_untagged(self) -> bool {
         self.level == Level::Imap2bis
     }
 
@@ -200,7 +200,7 @@ mod tests {
             [
                 dialect.answers_store_with_store(),
                 dialect.short_internal_date(),
-                dialect.tells_trycreate_untagged(),
+                dialect.sends_trycreate_untagged(),
                 dialect.quotes_strictly(),
                 dialect.hidden_flags().is_empty(),
             ]

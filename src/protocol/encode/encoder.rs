@@ -1,4 +1,4 @@
-//! Values to octets: the strings, numbers, flags and dates inside a response.
+//! The encoder of responses, and the strings, numbers, flags and dates inside them.
 
 use std::io::Write as _;
 
@@ -8,38 +8,39 @@ use crate::types::{DateTime, Flags, Keyword, NumberSet};
 
 use crate::protocol::dialect::Dialect;
 
-/// Longest quoted string; what is longer goes as a literal, for clients read lines into buffers.
+/// Longest quoted string, in octets. A longer string is sent as a literal, because clients read lines into
+/// buffers of a fixed size.
 const MAX_QUOTED: usize = 1000;
 
-/// Writes responses in the ways of a dialect, to the end of a buffer.
+/// Appends responses to a buffer, in the form that a dialect asks for.
 pub(crate) struct Encoder<'o> {
     out: &'o mut Vec<u8>,
     dialect: Dialect,
 }
 
 impl<'o> Encoder<'o> {
-    /// Writes to the end of `out`.
+    /// Returns an encoder that appends to `out`.
     pub(crate) fn new(out: &'o mut Vec<u8>, dialect: Dialect) -> Self {
         Self { out, dialect }
     }
 
-    /// The dialect it writes.
+    /// Returns the dialect of the responses.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Octets as they are.
+    /// Writes octets unchanged.
     pub(crate) fn raw(&mut self, octets: impl AsRef<[u8]>) -> &mut Self {
         self.out.extend_from_slice(octets.as_ref());
         self
     }
 
-    /// A decimal number.
+    /// Writes a decimal number.
     pub(crate) fn number(&mut self, number: u64) -> &mut Self {
         self.format(format_args!("{number}"))
     }
 
-    /// Numbers, in the shortest way.
+    /// Writes a set of numbers in its shortest form.
     ///
     /// ```text
     /// sequence-set = (seq-number / seq-range) *("," sequence-set)    RFC 3501 §9
@@ -55,12 +56,12 @@ impl<'o> Encoder<'o> {
         self
     }
 
-    /// NIL.
+    /// Writes NIL.
     pub(crate) fn nil(&mut self) -> &mut Self {
         self.raw("NIL")
     }
 
-    /// A string, quoted if the dialect can quote it, else as a literal.
+    /// Writes a string, quoted if the dialect can quote it, otherwise as a literal.
     ///
     /// ```text
     /// string ::= """" 1*character """" / literal                     RFC 1064 p. 26
@@ -73,6 +74,8 @@ impl<'o> Encoder<'o> {
         }
     }
 
+    /// Writes a string, or NIL.
+    ///
     /// ```text
     /// nstring = string / nil
     /// ```
@@ -83,8 +86,8 @@ impl<'o> Encoder<'o> {
         }
     }
 
-    /// The name of a mailbox, which comes in modified UTF-7. Where it is sent in UTF-8 it is quoted, for an
-    /// atom has no such characters.
+    /// Writes the name of a mailbox, which is given in modified UTF-7. In UTF-8 a name is quoted if it is not
+    /// ASCII, because an atom is.
     pub(crate) fn name(&mut self, name: &str) -> &mut Self {
         match mutf7::decode(name.as_bytes()) {
             Some(text) if self.dialect.names_in_utf8() => self.astring(text.as_bytes()),
@@ -92,7 +95,7 @@ impl<'o> Encoder<'o> {
         }
     }
 
-    /// An atom if it can be one, else a string.
+    /// Writes an atom if the octets can be one, otherwise a string.
     ///
     /// ```text
     /// astring = 1*ASTRING-CHAR / string                              RFC 3501 §9
@@ -108,12 +111,12 @@ impl<'o> Encoder<'o> {
         }
     }
 
-    /// The announcement of a literal; its `size` octets have to follow.
+    /// Writes the announcement of a literal. Its `size` octets have to follow.
     pub(crate) fn literal(&mut self, size: u64) -> &mut Self {
         self.format(format_args!("{{{size}}}\r\n"))
     }
 
-    /// Announces octets among which the octet 0 may be.
+    /// Writes the announcement of a literal that may contain the octet 0. Its `size` octets have to follow.
     ///
     /// ```text
     /// literal8 = "~{" number "}" CRLF *OCTET                         RFC 3516 §7
@@ -122,7 +125,7 @@ impl<'o> Encoder<'o> {
         self.raw("~").literal(size)
     }
 
-    /// Flags in parentheses: the system flags that the dialect shows, and the keywords.
+    /// Writes flags in parentheses: the system flags that the dialect shows, and the keywords.
     pub(crate) fn flags<'k>(
         &mut self,
         system: Flags,
@@ -135,7 +138,7 @@ impl<'o> Encoder<'o> {
         self.list(system.chain(keywords.into_iter().map(Keyword::as_str)))
     }
 
-    /// Atoms in parentheses.
+    /// Writes atoms in parentheses.
     pub(super) fn list<'a>(&mut self, atoms: impl Iterator<Item = &'a str>) -> &mut Self {
         self.raw("(");
         for (position, atom) in atoms.enumerate() {
@@ -147,7 +150,7 @@ impl<'o> Encoder<'o> {
         self.raw(")")
     }
 
-    /// An internal date, always in UTC, which old clients read by its name GMT.
+    /// Writes an internal date in UTC. Old clients know the zone by its name GMT.
     ///
     /// ```text
     /// date    ::= string in form "dd-mmm-yy hh:mm:ss-zzz"            RFC 1064 p. 24
@@ -170,6 +173,8 @@ impl<'o> Encoder<'o> {
         }
     }
 
+    /// True if the dialect can send the octets as a quoted string.
+    ///
     /// ```text
     /// A CHARACTER is any ASCII character except """", "{", CR, LF, "%", or "\".     RFC 1064 p. 8
     /// QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials    RFC 3501 §9
@@ -187,6 +192,11 @@ impl<'o> Encoder<'o> {
         is_short && octets.iter().all(plain) && (!utf8 || std::str::from_utf8(octets).is_ok())
     }
 
+    /// Ends a line.
+    pub(crate) fn end_line(&mut self) -> &mut Self {
+        self.raw("\r\n")
+    }
+
     pub(super) fn format(&mut self, arguments: std::fmt::Arguments<'_>) -> &mut Self {
         // Writing to a vector cannot fail.
         let _ = self.out.write_fmt(arguments);
@@ -198,16 +208,11 @@ impl<'o> Encoder<'o> {
 mod tests {
     use super::*;
     use crate::protocol::dialect::Level;
+    use crate::protocol::encode::testing::encoded;
     use crate::protocol::parse::Cursor;
     use crate::types::KeywordSet;
 
     const LEVELS: [Level; 3] = [Level::Imap2, Level::Imap2bis, Level::Imap4];
-
-    fn encoded(level: Level, write: impl FnOnce(&mut Encoder<'_>)) -> String {
-        let mut out = Vec::new();
-        write(&mut Encoder::new(&mut out, Dialect::pinned(level)));
-        String::from_utf8(out).expect("UTF-8")
-    }
 
     #[test]
     fn strings_by_dialect() {
@@ -232,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn the_parser_reads_what_the_encoder_writes() {
         proptest::proptest!(|(octets in proptest::collection::vec(proptest::num::u8::ANY, 0..40))| {
             for level in LEVELS {
                 let dialect = Dialect::pinned(level);
@@ -249,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn nil_and_names() {
+    fn nil_and_astrings() {
         let got = encoded(Level::Imap4, |e| {
             e.nstring(None::<&[u8]>).raw(" ").nstring(Some("NIL"));
             for name in ["INBOX", "a b", "NIL", "a]", "a*", ""] {
@@ -274,7 +279,7 @@ mod tests {
         let system = Flags::SEEN.with(Flags::DRAFT).with(Flags::RECENT);
         let flags = |level| {
             encoded(level, |e| {
-                // A bit without a name is a keyword that another session has just made.
+                // A bit without a name is a keyword that another session has just created.
                 let keywords = KeywordSet::of(1).with(KeywordSet::of(7));
                 e.flags(system, keywords.iter().filter_map(|index| names.get(index)));
             })
@@ -300,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn internal_dates_can_be_read() {
+    fn the_parser_reads_internal_dates() {
         for unix in [0, 581_889_343, 1_700_000_000, 2_000_000_000] {
             for level in LEVELS {
                 let text = encoded(level, |e| {

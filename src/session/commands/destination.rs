@@ -37,7 +37,7 @@ pub(super) fn open(
 /// Returns the NO with the code TRYCREATE.
 fn try_create(state: &mut SessionState) -> Reply {
     let text = "There is no such mailbox; it may be created";
-    if state.dialect.tells_trycreate_untagged() {
+    if state.dialect.sends_trycreate_untagged() {
         state
             .encoder()
             .untagged(Status::Ok, Some(Code::TryCreate), text);
