@@ -1,33 +1,36 @@
-//! Which protocol a session speaks, and what hangs on it.
+//! The protocol that a session speaks, and the rules that depend on it.
 //!
-//! A session starts in IMAP2 and may only climb. What lets it climb is the first request that the
-//! predecessor protocol does not have; the new dialect holds for the answer to that very request. All
-//! differences in behaviour are methods of [`Dialect`] named for the behaviour, so that no command ever
-//! compares versions.
+//! A session starts in IMAP2 and may only climb. It climbs at the first request that its present
+//! protocol does not have, and already answers that request in the new dialect. Each difference in
+//! behaviour is a method of [`Dialect`] named after the behaviour, so that no command compares
+//! protocol versions.
 
 use crate::types::Flags;
 
-/// A protocol, in the order of their history.
+/// A protocol. Later protocols compare greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// RFC 1064 and RFC 1176, between whose commands and data no client can tell.
+    /// RFC 1064 and RFC 1176, whose commands and data no client can tell apart.
     Imap2,
-    /// What grew between RFC 1176 and RFC 1730: MIME parts, mailbox management, APPEND.
+    /// The additions between RFC 1176 and RFC 1730: MIME parts, mailbox management, APPEND.
     Imap2bis,
     /// RFC 3501.
     Imap4,
 }
 
-/// The rules of a session at this moment.
+/// The rules that a session follows at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
+    /// The protocol.
     level: Level,
+    /// The dialect does not climb.
     pinned: bool,
+    /// The client has enabled UTF8=ACCEPT.
     utf8: bool,
 }
 
 impl Dialect {
-    /// Starts in IMAP2 and climbs with the client.
+    /// Returns the dialect of a new session, which starts in IMAP2 and climbs with the client.
     pub const fn auto() -> Self {
         Self {
             level: Level::Imap2,
@@ -36,7 +39,7 @@ impl Dialect {
         }
     }
 
-    /// Stays what it is, whatever the client sends.
+    /// Returns a dialect that never climbs.
     pub const fn pinned(level: Level) -> Self {
         Self {
             level,
@@ -45,47 +48,47 @@ impl Dialect {
         }
     }
 
-    /// The protocol spoken now.
+    /// Returns the present protocol.
     pub fn level(self) -> Level {
         self.level
     }
 
-    /// Climbs to a level that the client has shown to speak. It never falls, and a pinned dialect
-    /// does not move.
+    /// Climbs to a level that the client has shown to speak. Does nothing if the dialect is pinned
+    /// or already at that level or above.
     pub fn climb(&mut self, level: Level) {
         if !self.pinned {
             self.level = self.level.max(level);
         }
     }
 
-    /// True if a request of that level is understood. A dialect pinned to IMAP2 takes IMAP2bis requests
-    /// too, because no c-client program can do without EXAMINE and CREATE; anything later is an
-    /// unknown command to it.
+    /// True if the dialect has requests of that level. A dialect pinned to IMAP2 accepts requests
+    /// of IMAP2bis too, because no c-client program can do without EXAMINE and CREATE; later
+    /// requests are unknown commands to it.
     pub fn accepts(self, level: Level) -> bool {
         !self.pinned || level <= self.level.max(Level::Imap2bis)
     }
 
-    /// The client takes UTF-8 from now on (RFC 6855 §3).
+    /// Records that the client accepts UTF-8 from now on (RFC 6855 §3).
     pub fn accept_utf8(&mut self) {
         self.utf8 = true;
     }
 
-    /// Names of mailboxes are in UTF-8, else they are in modified UTF-7 (RFC 3501 §5.1.3).
+    /// Mailbox names are in UTF-8; otherwise they are in modified UTF-7 (RFC 3501 §5.1.3).
     pub fn names_in_utf8(self) -> bool {
         self.utf8
     }
 
-    /// UTF-8 may stand in a quoted string (RFC 6855 §3).
+    /// A quoted string may contain UTF-8 (RFC 6855 §3).
     pub fn quotes_utf8(self) -> bool {
         self.utf8
     }
 
-    /// The new flags after STORE are told as `n STORE (...)` (RFC 1064 p. 15), else as `n FETCH (...)`.
+    /// STORE is answered by `n STORE (...)` (RFC 1064 p. 15); otherwise by `n FETCH (...)`.
     pub fn answers_store_with_store(self) -> bool {
         self.level == Level::Imap2
     }
 
-    /// Each message copied is told as `n COPY` (RFC 1064 p. 11).
+    /// COPY is answered by `n COPY` for each message (RFC 1064 p. 11).
     pub fn reports_copy(self) -> bool {
         self.level == Level::Imap2
     }
@@ -100,14 +103,15 @@ impl Dialect {
         self.level == Level::Imap2
     }
 
-    /// FIND MAILBOXES tells all names that can be selected except INBOX (RFC 1176 p. 12); later it
-    /// tells those that are subscribed to, as they are (RFC 2062 p. 2).
+    /// FIND MAILBOXES finds all mailboxes that can be selected except INBOX (RFC 1176 p. 12);
+    /// otherwise it finds the names that the user is subscribed to, whatever exists of them (RFC
+    /// 2062 p. 2).
     pub fn finds_unsubscribed_mailboxes(self) -> bool {
         self.level == Level::Imap2
     }
 
-    /// The advice to create the destination goes out as an untagged OK too, which is where IMAP2bis
-    /// clients look for it (RFC 1732 p. 4).
+    /// The response code TRYCREATE is sent in an untagged response too, where IMAP2bis clients look
+    /// for it (RFC 1732 p. 4).
     pub fn sends_trycreate_untagged(self) -> bool {
         self.level == Level::Imap2bis
     }
@@ -117,14 +121,14 @@ impl Dialect {
         self.level == Level::Imap2
     }
 
-    /// Bracketed codes other than READ-ONLY and READ-WRITE are sent; before IMAP4 they would only be
-    /// shown to the user (RFC 1176 p. 20).
+    /// Response codes other than READ-ONLY and READ-WRITE are sent. Clients older than IMAP4 would
+    /// only show them to the user (RFC 1176 p. 20).
     pub fn sends_status_codes(self) -> bool {
         self.level == Level::Imap4
     }
 
-    /// What stands for the octet 0 in a literal. RFC 3501 §9 CHAR8 has none, and its clients end a string
-    /// there; RFC 1064 p. 8 ASCII-STRING has.
+    /// Returns the octet that replaces the octet 0 in a literal. CHAR8 of RFC 3501 §9 excludes 0,
+    /// and clients of that protocol end a string there; ASCII-STRING of RFC 1064 p. 8 includes it.
     pub fn nul_in_literal(self) -> u8 {
         match self.level {
             Level::Imap2 | Level::Imap2bis => 0,
@@ -132,7 +136,8 @@ impl Dialect {
         }
     }
 
-    /// Flags that are not shown: older clients warn of a flag that they do not know, as `\Draft` is.
+    /// Returns the flags that are not shown. Older clients warn the user of an unknown flag such as
+    /// `\Draft`.
     pub fn hidden_flags(self) -> Flags {
         match self.level {
             Level::Imap2 | Level::Imap2bis => Flags::DRAFT,
@@ -140,17 +145,17 @@ impl Dialect {
         }
     }
 
-    /// `{` and `%` may not stand in a quoted string (RFC 1064 p. 8 CHARACTER).
+    /// A quoted string may contain neither `{` nor `%` (RFC 1064 p. 8 CHARACTER).
     pub fn quotes_strictly(self) -> bool {
         self.level < Level::Imap4
     }
 
-    /// CHECK tells EXISTS and RECENT even if they are what they were (RFC 1176 p. 13).
+    /// CHECK is answered by EXISTS and RECENT even if neither has changed (RFC 1176 p. 13).
     pub fn check_repeats_counts(self) -> bool {
         self.level < Level::Imap4
     }
 
-    /// EXISTS goes out before and after the EXPUNGE lines (RFC 1064 p. 10).
+    /// EXISTS is sent before and after the EXPUNGE responses (RFC 1064 p. 10).
     pub fn brackets_expunge_with_exists(self) -> bool {
         self.level < Level::Imap4
     }
@@ -178,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_holds() {
+    fn a_pinned_dialect_does_not_climb() {
         for (pin, takes_bis, takes_4) in [
             (Imap2, true, false),
             (Imap2bis, true, false),
@@ -194,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_by_level() {
+    fn rules_depend_on_the_level() {
         let rules = |level| {
             let dialect = Dialect::pinned(level);
             [

@@ -1,19 +1,23 @@
-//! Cuts the input of a session into commands.
+//! The framer, which cuts the input of a session into commands.
 //!
-//! A command is a line, but a line that ends in `{n}` goes on for *n* octets that may hold anything, and
-//! then for another line. So the end of a command can only be found by reading its literals on the way,
-//! and a server that gets it wrong takes the text of a message for commands. Three more things make it
-//! delicate:
+//! A command is a line, but a line that ends in `{n}` continues with a literal of *n* arbitrary
+//! octets and then with another line. So the framer can find the end of a command only by reading
+//! its literals, and a server that misses the end takes the text of a message for commands. Three
+//! more facts matter:
 //!
-//! - The client *waits* at a synchronizing literal until it hears `+`, and gives the command up if it
-//!   hears the tagged answer instead. So whoever knows the commands must decide, in the middle of one,
-//!   whether to take the literal: that is [`Event::Offer`], with three possible answers.
-//! - At a non-synchronizing literal (`{n+}`) it does not wait. When such a command is refused, its
-//!   octets come all the same and have to be read over, up to the true end of the command.
-//! - A message to be appended must not be held in memory: it is handed on in the chunks it came in.
+//! - At a synchronizing literal the client *waits* for `+`, and abandons the command if the server
+//!   sends the tagged response instead. So the session, which knows the commands, has to decide in
+//!   the middle of a command whether to accept the literal: that is [`Event::Offer`], which has
+//!   three possible answers.
+//! - At a non-synchronizing literal (`{n+}`) the client does not wait. After the server has refused
+//!   such a command, its octets arrive all the same, and the framer skips them up to the true end
+//!   of the command.
+//! - A message to append must not be held in memory: the framer passes it on in the chunks it
+//!   arrived in.
 //!
-//! Memory is bounded by the limit of a command plus [`READ_AHEAD`], and an idle framer holds none. The
-//! events do not depend on how the input was cut into pieces, except for where chunks begin and end.
+//! The framer holds at most the longest command plus [`READ_AHEAD`], and no memory while it is
+//! idle. The events do not depend on how the input was cut into pieces, except for where chunks
+//! begin and end.
 
 use std::fmt;
 use std::mem;
@@ -23,35 +27,36 @@ use zeroize::Zeroize as _;
 
 use super::parse::LiteralAnnouncement;
 
-/// Most octets taken beyond what has become an event: one read of a busy connection. Pipelined
-/// commands wait here, and then in the kernel.
+/// Most octets of input held before they become an event: one read of a busy connection. Further
+/// pipelined commands wait in the kernel.
 pub(crate) const READ_AHEAD: usize = 16 * 1024;
 
-/// Most literals in one command: each may cost a look at the whole command so far.
+/// Most literals in one command. The session may look at the whole command so far at each of them.
 const MAX_LITERALS: usize = 256;
 
-/// How much of an oversize command is kept, so that its tag can be found.
+/// How many octets of an oversize command are kept to find its tag in.
 const KEPT_HEAD: usize = 128;
 
-/// How much of the end of a line that is read over is kept, so that `{n+}` is noticed.
+/// How many octets of the end of a skipped line are kept to find `{n+}` in.
 const KEPT_TAIL: usize = 32;
 
-/// What the input comes to.
+/// What the framer has found in the input.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Nothing, before more input is pushed.
+    /// Nothing: the framer needs more input.
     NeedInput,
-    /// A whole command, without its line end. Literals that were accepted stand in it as they came:
-    /// `{n}`, CRLF, octets. After a streamed literal it is what follows the literal.
+    /// A whole command without its line end. It contains accepted literals as the client sent them:
+    /// `{n}`, CRLF, octets. After a streamed literal it is the text behind the literal.
     Command(Vec<u8>),
-    /// The command so far ([`Framer::text`]) announces a literal. Comes again and again until it is
-    /// answered by [`Framer::accept_literal`], [`Framer::stream_literal`] or [`Framer::refuse_literal`].
+    /// The command so far ([`Framer::text`]) announces a literal. The event repeats until the
+    /// caller answers it by [`Framer::accept_literal`], [`Framer::stream_literal`] or
+    /// [`Framer::refuse_literal`].
     Offer(Offer),
-    /// Some octets of a streamed literal, at least one.
+    /// Octets of a streamed literal, at least one.
     Chunk(Vec<u8>),
     /// A streamed literal is complete.
     LiteralEnd,
-    /// A command was longer than the limit, and has been read over.
+    /// A command was longer than the limit, and the framer has skipped it.
     TooLong {
         /// Its beginning.
         text: Vec<u8>,
@@ -61,30 +66,35 @@ pub(crate) enum Event {
 /// A literal that the client wants to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offer {
-    /// Octets.
+    /// The number of its octets.
     pub size: u64,
-    /// The client waits for a continuation, to be sent if the literal is accepted or streamed.
+    /// The client waits for a continuation request, to be sent if the literal is accepted or
+    /// streamed.
     pub synchronizing: bool,
-    /// It may be accepted: the command stays within the limit.
+    /// The literal may be accepted: the command stays within the limit.
     pub fits: bool,
 }
 
 /// The framer of one session.
 pub(crate) struct Framer {
+    /// The longest command, in octets.
     limit: usize,
-    /// Input that has not become an event: `input[taken..]`.
+    /// The input; `input[taken..]` has not become an event yet.
     input: Vec<u8>,
+    /// How many octets of `input` have become events.
     taken: usize,
-    /// The command so far; while reading over, the end of the line so far.
+    /// The command so far; while skipping, the end of the present line so far.
     text: Vec<u8>,
-    /// Where in `text` the line began that is being read: after the last literal.
+    /// Where the present line begins in `text`: behind the last literal.
     line: usize,
+    /// How many literals the command has so far.
     literals: usize,
-    /// The beginning of the oversize command that is being read over.
+    /// The beginning of the oversize command that the framer is skipping.
     oversize: Option<Vec<u8>>,
     state: State,
 }
 
+/// What the framer does with the next octets.
 #[derive(Clone, Copy)]
 enum State {
     /// Reads a line of a command.
@@ -93,14 +103,14 @@ enum State {
     Offered(LiteralAnnouncement),
     /// Reads that many more octets of a literal into the command.
     Inline(usize),
-    /// Hands on that many more octets of a literal.
+    /// Passes on that many more octets of a literal.
     Stream(u64),
-    /// Reads over that many octets, then over the rest of the command.
+    /// Skips that many octets, then the rest of the command.
     Skip(u64),
 }
 
 impl Framer {
-    /// A framer for commands of at most `limit` octets.
+    /// Returns a framer for commands of at most `limit` octets.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -114,12 +124,12 @@ impl Framer {
         }
     }
 
-    /// Changes the longest command, from now on.
+    /// Changes the limit for the commands from now on.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
 
-    /// Takes input and returns how much of it: what fits into the read-ahead.
+    /// Takes as much of the input as fits into the read-ahead, and returns how many octets that is.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
         self.input.drain(..self.taken);
         self.taken = 0;
@@ -129,17 +139,18 @@ impl Framer {
         count
     }
 
-    /// True if [`Self::push`] would take something.
+    /// True if [`Self::push`] would take an octet.
     pub(crate) fn wants_input(&self) -> bool {
         self.pending().len() < READ_AHEAD
     }
 
-    /// The command so far, at an [`Event::Offer`] up to and with the announcement of the literal.
+    /// Returns the command so far; at an [`Event::Offer`] up to and including the announcement of
+    /// the literal.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub(crate) fn next_event(&mut self) -> Event {
         loop {
             let event = match self.state {
@@ -156,7 +167,7 @@ impl Framer {
         }
     }
 
-    /// Takes the offered literal into the command. One that does not fit is refused.
+    /// Accepts the offered literal into the command, or refuses it if it does not fit.
     pub(crate) fn accept_literal(&mut self) {
         let State::Offered(announcement) = self.state else {
             return;
@@ -171,19 +182,19 @@ impl Framer {
         }
     }
 
-    /// Has the offered literal handed on in chunks. The command so far is dropped.
+    /// Has the offered literal passed on in chunks, and drops the command so far.
     pub(crate) fn stream_literal(&mut self) {
         if let State::Offered(announcement) = self.state {
-            self.forget();
+            self.reset();
             self.state = State::Stream(announcement.size);
         }
     }
 
-    /// Refuses the offered literal and gives its command up. If the client does not wait for an answer,
-    /// the rest of the command is read over without an event.
+    /// Refuses the offered literal and drops its command. If the client does not wait for an
+    /// answer, the framer skips the rest of the command without an event.
     pub(crate) fn refuse_literal(&mut self) {
         if let State::Offered(announcement) = self.state {
-            self.forget();
+            self.reset();
             if !announcement.synchronizing {
                 self.state = State::Skip(announcement.size);
             }
@@ -196,10 +207,11 @@ impl Framer {
         let count = newline.unwrap_or(pending.len());
         self.text.extend_from_slice(&pending[..count]);
         self.taken += count;
-        // The CR before the line's end does not count; before the end is seen, anything may be that CR.
+        // The CR of the line end does not count. While the LF is missing, the last octet may be
+        // that CR.
         let uncounted = usize::from(newline.is_none() || self.text.ends_with(b"\r"));
         if self.text.len() > self.limit + uncounted {
-            self.give_up_line();
+            self.skip_oversize_command();
             return None;
         }
         if newline.is_none() {
@@ -216,7 +228,7 @@ impl Framer {
 
     fn finish(&mut self) -> Event {
         let text = mem::take(&mut self.text);
-        self.forget();
+        self.reset();
         Event::Command(text)
     }
 
@@ -285,50 +297,54 @@ impl Framer {
         self.taken += 1;
         self.strip_return();
         let announcement = LiteralAnnouncement::at_end_of(&self.text);
-        self.forget();
+        self.reset();
         match announcement {
             Some(next) if !next.synchronizing => self.state = State::Skip(next.size),
-            // Nothing waits for a literal of a command that is given up: the answer ends it.
+            // The client does not send a synchronizing literal of a command that the server
+            // refuses.
             _ => return self.oversize.take().map(|text| Event::TooLong { text }),
         }
         None
     }
 
-    /// Goes over to reading over, at some point of a line that is too long.
-    fn give_up_line(&mut self) {
+    /// Starts to skip a command in the middle of a line that is too long.
+    fn skip_oversize_command(&mut self) {
         let head = self.limit.min(KEPT_HEAD);
         let tail = self.text.len().saturating_sub(KEPT_TAIL).max(self.line);
         let tail = self.text[tail..].to_vec();
         self.oversize = Some(self.text[..head].to_vec());
-        self.forget();
+        self.reset();
         self.text = tail;
         self.state = State::Skip(0);
     }
 
-    /// Forgets the command so far: the next octet begins a line.
-    fn forget(&mut self) {
+    /// Drops the command so far: the next octet begins a command.
+    fn reset(&mut self) {
         self.text = Vec::new();
         self.line = 0;
         self.literals = 0;
         self.state = State::Line;
     }
 
+    /// Removes the CR of a line end.
     fn strip_return(&mut self) {
         if self.text[self.line..].ends_with(b"\r") {
             self.text.pop();
         }
     }
 
+    /// Returns the input that has not become an event.
     fn pending(&self) -> &[u8] {
         &self.input[self.taken..]
     }
 
-    /// How much of the pending input belongs to a literal with `left` octets to go.
+    /// Returns how many octets of the pending input belong to a literal with `left` octets to come.
     fn at_most(&self, left: u64) -> usize {
         let pending = self.pending().len();
         usize::try_from(left).map_or(pending, |left| left.min(pending))
     }
 
+    /// Takes `count` octets of the pending input, without copying them if they are all of it.
     fn take(&mut self, count: usize) -> Vec<u8> {
         if self.taken == 0 && count == self.input.len() {
             return mem::take(&mut self.input);
@@ -338,7 +354,8 @@ impl Framer {
         self.input[from..self.taken].to_vec()
     }
 
-    /// Gives back the memory of input that is used up, in which there may have been a password.
+    /// Frees the input once all of it is taken, and overwrites it before, because it may have held
+    /// a password.
     fn release(&mut self) {
         if self.pending().is_empty() {
             self.input.zeroize();
@@ -348,7 +365,7 @@ impl Framer {
     }
 }
 
-/// Says what it is but not what the client wrote: that may be a password.
+/// Shows the kind of the event but no octet of the client, who may have sent a password.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -373,7 +390,8 @@ mod tests {
         Refuse,
     }
 
-    /// All events of an input pushed in pieces of `size` octets; chunks of a literal are joined.
+    /// Returns all events of an input that is pushed in pieces of `size` octets. Joins the chunks
+    /// of a literal.
     fn events(limit: usize, answer: Answer, input: &[u8], size: usize) -> Vec<Event> {
         let mut framer = Framer::new(limit);
         let mut events = Vec::new();
@@ -407,7 +425,7 @@ mod tests {
         }
     }
 
-    /// The same, whole and in pieces.
+    /// Returns the events of the whole input, and checks that pieces of it yield the same.
     fn framed(limit: usize, answer: Answer, input: &[u8]) -> Vec<Event> {
         let whole = events(limit, answer, input, usize::MAX);
         for size in [1, 2, 3, 7] {
@@ -442,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_literal_stands_in_the_command() {
+    fn an_accepted_literal_is_part_of_the_command() {
         let got = framed(
             100,
             Answer::Accept,
@@ -470,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn a_streamed_literal_comes_in_chunks() {
+    fn a_streamed_literal_arrives_in_chunks() {
         let got = framed(
             20,
             Answer::Stream,
@@ -497,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_literal_is_read_over_if_the_client_does_not_wait() {
+    fn a_refused_command_is_skipped_if_the_client_does_not_wait() {
         let got = framed(
             100,
             Answer::Refuse,
@@ -509,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_cannot_be_accepted() {
+    fn a_literal_that_does_not_fit_cannot_be_accepted() {
         let got = framed(
             10,
             Answer::Accept,
@@ -533,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn oversize_lines_are_read_over_and_told_once() {
+    fn an_oversize_line_is_skipped_and_reported_once() {
         let got = framed(
             10,
             Answer::Accept,
@@ -564,13 +582,13 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_is_no_part_of_an_oversize_line_s_end() {
+    fn a_literal_is_no_part_of_the_end_of_an_oversize_line() {
         let got = framed(11, Answer::Accept, b"a {4}\r\n{9+}}x\r\nb\r\n");
         assert!(got.last() == Some(&command(b"b")), "{got:?}");
     }
 
     #[test]
-    fn literals_are_counted() {
+    fn a_command_has_a_limited_number_of_literals() {
         let input = b"{0}\r\n".repeat(MAX_LITERALS + 1);
         let got = framed(1 << 16, Answer::Accept, &input);
         assert_eq!(got.len(), MAX_LITERALS + 1);
@@ -578,7 +596,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_no_more_than_its_read_ahead_and_idles_without_memory() {
+    fn takes_at_most_the_read_ahead_and_idles_without_memory() {
         let mut framer = Framer::new(100);
         let input = b"a NOOP\r\n".repeat(READ_AHEAD);
         assert_eq!(framer.push(&input), READ_AHEAD);
@@ -600,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_hides_what_the_client_wrote() {
+    fn debug_output_hides_the_octets_of_the_client() {
         assert_eq!(
             format!("{:?}", command(b"a LOGIN u p")),
             "Command(11 octets)"

@@ -1,19 +1,23 @@
-//! The grammar: octets to values and back. This room knows no file, no socket and no clock.
+//! The grammar of IMAP: octets to values and back. This room knows no file, no socket and no clock.
 //!
 //! ```text
-//!  octets ──> framer ──> request ──┬─> fetch, search, store, mailbox, append    the arguments
-//!               │         (table)  └─> parser, set, flags, date                 the tokens
-//!               └─ literal ───────────────┘
-//!  octets <── response <── encode                   dialect decides how; pattern answers FIND and LIST
+//! octets ──> framer ──> parse ──> ast
+//! octets <── encode ──> dialect
 //! ```
 //!
-//! [`framer`] cuts the input into commands, literals included, and never holds more than it was allowed
-//! to. [`request::parse`] turns one command into a [`request::Request`]: one row of its table per command, one
-//! file per family of arguments, all of them built on the tokens of `parser`. Nothing here depends on
-//! the dialect while reading: everything that any dialect has is understood, and the request says which
-//! [`Level`] it takes, so that the session can climb to it or refuse it.
+//! | file | contents |
+//! | --- | --- |
+//! | `ast/` | the nouns: [`Command`], [`FetchItem`], [`SearchKey`] and the like |
+//! | `parse/` | parsers: [`parse_request`] turns the text of a command into a [`Request`] |
+//! | `encode/` | the [`Encoder`], which writes responses |
+//! | [`framer`] | cuts the input into commands, literals included, within a memory limit |
+//! | [`dialect`] | the [`Dialect`] of a session and the [`Level`] of a request |
+//! | `pattern` | the wildcards of FIND, LIST and LSUB |
+//! | [`sasl`] | the SASL exchanges in which the client sends its password |
 //!
-//! Writing does depend on it: an [`Encoder`] carries the [`Dialect`] and asks it by the name of the rule.
+//! Reading does not depend on the dialect: the parsers accept what any dialect has, and the request
+//! records the [`Level`] it needs, so that the session can climb to that level or refuse the
+//! request. Writing does depend on it: the [`Encoder`] asks its [`Dialect`] for each rule by name.
 
 mod ast;
 pub(crate) mod dialect;

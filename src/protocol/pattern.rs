@@ -1,21 +1,23 @@
-//! Patterns with wildcards, as FIND, LIST and LSUB take them.
+//! The patterns with wildcards of FIND, LIST and LSUB.
 //!
-//! A pattern is matched by keeping the set of all places in it that can be reached, one octet of the
-//! name after the other. That costs at most the length of the pattern times that of the name, however
-//! many wildcards there are; trying one way after the other could take exponential time.
+//! Matching walks over the name once and keeps the set of all positions in the pattern that the
+//! octets so far can lead to, as a nondeterministic automaton does. That costs at most the length
+//! of the pattern times the length of the name, however many wildcards there are; backtracking
+//! could take exponential time.
 
 use crate::types::mailbox_name::SEPARATOR;
 
-/// Longest name that is matched, in octets: no directory entry is longer than 255, and what is 8 octets in
-/// modified UTF-7 is at most 9 in UTF-8.
+/// Longest name that can match, in octets. A directory entry has at most 255 octets, and 8 octets
+/// of modified UTF-7 become at most 9 octets of UTF-8.
 const MAX_NAME: usize = 288;
 
-/// A pattern for names of mailboxes or bulletin boards.
+/// A pattern for the names of mailboxes or bulletin boards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Piece>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
+    /// This octet.
     Octet(u8),
     /// Any one octet.
     One,
@@ -30,7 +32,7 @@ impl Piece {
         matches!(self, Self::Run | Self::RunInLevel)
     }
 
-    fn takes(self, octet: u8, any_case: bool) -> bool {
+    fn accepts(self, octet: u8, any_case: bool) -> bool {
         match self {
             Self::Octet(own) if any_case => own.eq_ignore_ascii_case(&octet),
             Self::Octet(own) => own == octet,
@@ -41,9 +43,8 @@ impl Piece {
 }
 
 impl Pattern {
-    /// The pattern of FIND: `*` is any run, `%` and `?` are any one character.
-    ///
-    /// Source: RFC 1176 p. 12 and RFC 2062 p. 2.
+    /// Returns the pattern of FIND: `*` matches any run, `%` and `?` match any one character (RFC
+    /// 1176 p. 12, RFC 2062 p. 2).
     pub(crate) fn find(pattern: &[u8]) -> Self {
         Self::new(pattern, |octet| match octet {
             b'*' => Piece::Run,
@@ -52,10 +53,8 @@ impl Pattern {
         })
     }
 
-    /// The pattern of LIST and LSUB: `*` is any run, `%` any run within a level. The reference is put
-    /// in front of the name.
-    ///
-    /// Source: RFC 3501 §6.3.8.
+    /// Returns the pattern of LIST and LSUB: `*` matches any run, `%` any run within a level. The
+    /// reference precedes the name (RFC 3501 §6.3.8).
     pub(crate) fn list(reference: &[u8], name: &[u8]) -> Self {
         Self::new(&[reference, name].concat(), |octet| match octet {
             b'*' => Piece::Run,
@@ -68,7 +67,7 @@ impl Pattern {
         let mut pieces: Vec<Piece> = Vec::new();
         for next in text.iter().map(|&octet| piece(octet)) {
             match pieces.last_mut() {
-                // Two runs side by side are one.
+                // Two adjacent runs are one.
                 Some(last) if last.is_run() && next.is_run() => {
                     if next == Piece::Run {
                         *last = next;
@@ -77,13 +76,14 @@ impl Pattern {
                 _ => pieces.push(next),
             }
         }
-        // Every other piece at least takes an octet, so what is cut off here could not match anyway.
+        // At least every second piece consumes an octet, so a pattern that is truncated here
+        // matches no name of at most MAX_NAME octets anyway.
         pieces.truncate(2 * MAX_NAME + 2);
         Self(pieces)
     }
 
-    /// True if the whole name matches. INBOX matches in any case (RFC 3501 §5.1), and so does the INBOX that
-    /// names begin with where the operator wants that.
+    /// True if the whole name matches. INBOX matches in any case (RFC 3501 §5.1), and so does the
+    /// prefix `INBOX.` of other names, with which the operator can have them all begin.
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
         if name.len() > MAX_NAME {
             return false;
@@ -97,9 +97,9 @@ impl Pattern {
         for (position, &octet) in name.iter().enumerate() {
             let any_case = position < in_any_case;
             let mut next = Reached::none();
-            for at in reached.places(self) {
+            for at in reached.positions(self) {
                 let piece = self.0[at];
-                if piece.takes(octet, any_case) {
+                if piece.accepts(octet, any_case) {
                     next.enter(self, if piece.is_run() { at } else { at + 1 });
                 }
             }
@@ -109,15 +109,17 @@ impl Pattern {
     }
 }
 
-/// The places in a pattern that the octets read so far lead to; the last one is its end.
+/// The positions in a pattern that the octets read so far can lead to. The last one is its end.
 struct Reached([bool; 2 * MAX_NAME + 3]);
 
 impl Reached {
+    /// Returns the empty set.
     fn none() -> Self {
         Self([false; 2 * MAX_NAME + 3])
     }
 
-    /// Marks a place, and the one behind it if it is a run, for a run may be empty.
+    /// Adds a position, and the next one too if the piece there is a run, because a run may be
+    /// empty.
     fn enter(&mut self, pattern: &Pattern, at: usize) {
         self.0[at] = true;
         if pattern.0.get(at).is_some_and(|piece| piece.is_run()) {
@@ -125,7 +127,8 @@ impl Reached {
         }
     }
 
-    fn places(&self, pattern: &Pattern) -> impl Iterator<Item = usize> {
+    /// Returns the positions in the set before the end of the pattern.
+    fn positions(&self, pattern: &Pattern) -> impl Iterator<Item = usize> {
         let marks = self.0[..pattern.0.len()].iter().enumerate();
         marks.filter(|&(_, &mark)| mark).map(|(at, _)| at)
     }
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn find_has_runs_and_single_characters() {
+    fn find_matches_runs_and_single_characters() {
         for (pattern, name) in [
             ("*", ""),
             ("*", "a.b"),
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn list_has_runs_within_a_level() {
+    fn list_matches_runs_within_a_level() {
         for (pattern, name) in [
             ("%", "a"),
             ("%", ""),
@@ -192,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn long_patterns_take_no_longer() {
+    fn long_patterns_match_in_time() {
         let name = "a".repeat(254);
         assert!(found(&"*a".repeat(254), &name));
         assert!(!found(&("*a".repeat(254) + "*b"), &name));
@@ -203,16 +206,18 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_trying_every_way() {
+    fn agrees_with_backtracking() {
         fn naive(pieces: &[Piece], name: &[u8]) -> bool {
             match (pieces, name) {
                 ([], _) => name.is_empty(),
                 ([piece, rest @ ..], _) if piece.is_run() => {
-                    let longest = name.iter().take_while(|&&octet| piece.takes(octet, false));
+                    let longest = name
+                        .iter()
+                        .take_while(|&&octet| piece.accepts(octet, false));
                     (0..=longest.count()).any(|skip| naive(rest, &name[skip..]))
                 }
                 ([piece, rest @ ..], [octet, tail @ ..]) => {
-                    piece.takes(*octet, false) && naive(rest, tail)
+                    piece.accepts(*octet, false) && naive(rest, tail)
                 }
                 (_, []) => false,
             }

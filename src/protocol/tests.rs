@@ -1,4 +1,4 @@
-//! Whatever a client sends: nothing panics, nothing grows, nothing depends on how it was cut.
+//! Framer and parsers under arbitrary input: no panic, no growth, no dependence on how it was cut.
 
 use proptest::prelude::*;
 
@@ -7,8 +7,8 @@ use super::parse::{parse_append, parse_request};
 
 const LIMIT: usize = 300;
 
-/// Everything that comes of an input, pushed in pieces of `size` octets, with literals answered by
-/// turns. Chunks are joined.
+/// Returns a description of all events of an input that is pushed in pieces of `size` octets.
+/// Literals are accepted and refused by turns; chunks are joined.
 fn digest(input: &[u8], size: usize) -> Vec<String> {
     let mut framer = Framer::new(LIMIT);
     let mut digest = Vec::new();
@@ -47,7 +47,7 @@ fn step(framer: &mut Framer, digest: &mut Vec<String>, chunk: &mut Vec<u8>) -> b
     true
 }
 
-/// Octets that are likely to get far into the grammar.
+/// Returns octets that are likely to get far into the grammar.
 fn likely() -> impl Strategy<Value = Vec<u8>> {
     let token = prop_oneof![
         proptest::sample::select(vec![
@@ -108,14 +108,14 @@ fn likely() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn any_octets(input in proptest::collection::vec(any::<u8>(), 0..600)) {
+    fn any_octets_are_framed_alike_whole_and_in_pieces(input in proptest::collection::vec(any::<u8>(), 0..600)) {
         prop_assert_eq!(digest(&input, usize::MAX), digest(&input, 1));
         let _ = parse_request(&input);
         let _ = parse_append(&input);
     }
 
     #[test]
-    fn likely_octets(input in likely(), size in 1_usize..20) {
+    fn likely_octets_are_framed_alike_whole_and_in_pieces(input in likely(), size in 1_usize..20) {
         let whole = digest(&input, usize::MAX);
         prop_assert_eq!(&whole, &digest(&input, 1));
         prop_assert_eq!(&whole, &digest(&input, size));
@@ -124,7 +124,7 @@ proptest! {
 }
 
 #[test]
-fn great_commands_are_refused_in_time() {
+fn huge_commands_are_refused_in_time() {
     for text in [
         "(".repeat(100_000),
         "a FETCH 1 ".to_owned() + &"(".repeat(100_000),

@@ -81,7 +81,7 @@ pub(crate) enum FetchItem {
 
 use FetchItem as Item;
 
-/// The items without an argument: their names and the levels that introduced them.
+/// The items without an argument: their names and the first levels that have them.
 pub(crate) static PLAIN_ITEMS: [(&str, Level, FetchItem); 13] = [
     ("ENVELOPE", Level::Imap2, Item::Envelope),
     ("FLAGS", Level::Imap2, Item::Flags),

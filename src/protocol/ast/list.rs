@@ -38,8 +38,8 @@ impl ListKind {
     }
 }
 
-/// The selection options (RFC 5258 §3.1). REMOTE is accepted and has no effect, because the server has no
-/// remote mailboxes.
+/// The selection options (RFC 5258 §3.1). REMOTE is accepted and has no effect, because the server
+/// has no remote mailboxes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ListSelection {
     /// Names that the user is subscribed to, whether such a mailbox exists or not.

@@ -13,8 +13,8 @@ pub(crate) struct Request {
     pub tag: Vec<u8>,
     /// The command.
     pub command: Command,
-    /// The lowest level that has the command and all of its arguments. To a session below that level it
-    /// is an unknown command.
+    /// The lowest level that has the command and all of its arguments. To a session below that
+    /// level it is an unknown command.
     pub level: Level,
     /// The level that the command shows the client to speak, to which the dialect climbs. At least
     /// [`Self::level`].

@@ -8,8 +8,8 @@ use crate::types::{DateTime, Flags, Keyword, NumberSet};
 
 use crate::protocol::dialect::Dialect;
 
-/// Longest quoted string, in octets. A longer string is sent as a literal, because clients read lines into
-/// buffers of a fixed size.
+/// Longest quoted string, in octets. A longer string is sent as a literal, because clients read
+/// lines into buffers of a fixed size.
 const MAX_QUOTED: usize = 1000;
 
 /// Appends responses to a buffer, in the form that a dialect asks for.
@@ -86,8 +86,8 @@ impl<'o> Encoder<'o> {
         }
     }
 
-    /// Writes the name of a mailbox, which is given in modified UTF-7. In UTF-8 a name is quoted if it is not
-    /// ASCII, because an atom is.
+    /// Writes the name of a mailbox, which is given in modified UTF-7. In UTF-8 a name is quoted if
+    /// it is not ASCII, because an atom is.
     pub(crate) fn name(&mut self, name: &str) -> &mut Self {
         match mutf7::decode(name.as_bytes()) {
             Some(text) if self.dialect.names_in_utf8() => self.astring(text.as_bytes()),
@@ -116,7 +116,8 @@ impl<'o> Encoder<'o> {
         self.format(format_args!("{{{size}}}\r\n"))
     }
 
-    /// Writes the announcement of a literal that may contain the octet 0. Its `size` octets have to follow.
+    /// Writes the announcement of a literal that may contain the octet 0. Its `size` octets have to
+    /// follow.
     ///
     /// ```text
     /// literal8 = "~{" number "}" CRLF *OCTET                         RFC 3516 §7

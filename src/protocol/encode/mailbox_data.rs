@@ -6,8 +6,8 @@ use crate::types::mailbox_name::SEPARATOR;
 use super::encoder::Encoder;
 
 impl Encoder<'_> {
-    /// Writes a mailbox that FIND has found. The name is the rest of the line, whatever characters it contains
-    /// (RFC 1176 p. 20).
+    /// Writes a mailbox that FIND has found. The name is the rest of the line, whatever characters
+    /// it contains (RFC 1176 p. 20).
     pub(crate) fn mailbox(&mut self, name: &str) -> &mut Self {
         self.raw("* MAILBOX ").rest_of_line(name)
     }
@@ -17,8 +17,8 @@ impl Encoder<'_> {
         self.raw("* BBOARD ").rest_of_line(name)
     }
 
-    /// Writes a mailbox that LIST or LSUB has found. If it was found because names below it match selection
-    /// `criteria`, CHILDINFO names these.
+    /// Writes a mailbox that LIST or LSUB has found. If it was found because names below it match
+    /// selection `criteria`, CHILDINFO names these.
     ///
     /// ```text
     /// mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox
@@ -61,7 +61,8 @@ impl Encoder<'_> {
         self.raw(")").end_line()
     }
 
-    /// Writes the prefix of the user's own mailboxes, and that of the shared mailboxes if there are any.
+    /// Writes the prefix of the user's own mailboxes, and that of the shared mailboxes if there are
+    /// any.
     ///
     /// ```text
     /// Namespace_Response = "*" SP "NAMESPACE" SP Namespace SP Namespace SP Namespace    RFC 2342 §6

@@ -24,8 +24,8 @@ impl Encoder<'_> {
         self.numbered(number, "EXPUNGE").end_line()
     }
 
-    /// Writes that messages are expunged. With `earlier` the client has no sequence numbers for them;
-    /// without it the sequence numbers of the messages behind them decrease.
+    /// Writes that messages are expunged. With `earlier` the client has no sequence numbers for
+    /// them; without it the sequence numbers of the messages behind them decrease.
     ///
     /// ```text
     /// expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids      RFC 7162 §7

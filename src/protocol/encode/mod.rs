@@ -8,9 +8,10 @@
 //! search_data ────────────────────────┘    thread_list: the threads of THREAD
 //! ```
 //!
-//! Each file but `encoder` and `thread_list` adds one kind of responses to the [`Encoder`]. Their methods write
-//! whole lines, except those named `begin_...`, after which [`Encoder::end_line`] or
-//! [`Encoder::end_message_data`] ends the line. Neither a text nor a name can break out of its line.
+//! Each file but `encoder` and `thread_list` adds one kind of responses to the [`Encoder`]. Their
+//! methods write whole lines, except those named `begin_...`, after which [`Encoder::end_line`] or
+//! [`Encoder::end_message_data`] ends the line. Neither a text nor a name can break out of its
+//! line.
 
 mod encoder;
 mod mailbox_data;

@@ -23,8 +23,8 @@ pub(crate) enum Code<'a> {
     Capability(String),
     /// The mailbox that was selected is no longer selected (RFC 7162 §3.2.11).
     Closed,
-    /// The messages with the UIDs of the first set have copies with the UIDs of the second set, in the
-    /// same order. The UIDVALIDITY is that of the destination (RFC 4315 §3).
+    /// The messages with the UIDs of the first set have copies with the UIDs of the second set, in
+    /// the same order. The UIDVALIDITY is that of the destination (RFC 4315 §3).
     CopyUid(UidValidity, NumberSet, NumberSet),
     /// The mod-sequence up to which the client knows all changes (RFC 7162 §3.1.2.1).
     HighestModSeq(u64),

@@ -3,8 +3,8 @@
 use super::encoder::Encoder;
 
 impl Encoder<'_> {
-    /// Begins the response to a SEARCH. The numbers of the matches have to follow, each after a space, if there
-    /// are any.
+    /// Begins the response to a SEARCH. The numbers of the matches have to follow, each after a
+    /// space, if there are any.
     ///
     /// ```text
     /// "SEARCH" *(SP nz-number)                                       RFC 3501 §9
@@ -24,8 +24,8 @@ impl Encoder<'_> {
         self.raw(if uid { " UID" } else { "" })
     }
 
-    /// Begins the response to a SORT (RFC 5256 §5 `sort-data`). The numbers of the matches have to follow, in
-    /// their order.
+    /// Begins the response to a SORT (RFC 5256 §5 `sort-data`). The numbers of the matches have to
+    /// follow, in their order.
     pub(crate) fn begin_sort(&mut self) -> &mut Self {
         self.raw("* SORT")
     }

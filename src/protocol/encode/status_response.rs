@@ -91,8 +91,9 @@ impl Encoder<'_> {
         self.text(text).end_line()
     }
 
-    /// True if the dialect sends the code. READ-ONLY and READ-WRITE are older than IMAP4, TRYCREATE is of
-    /// IMAP2bis (RFC 1176 p. 11, RFC 1732 p. 4). Any other code an old client would only show to its user.
+    /// True if the dialect sends the code. READ-ONLY and READ-WRITE are older than IMAP4, TRYCREATE
+    /// is of IMAP2bis (RFC 1176 p. 11, RFC 1732 p. 4). Any other code an old client would only show
+    /// to its user.
     fn sends(&self, code: &Code<'_>) -> bool {
         match code {
             Code::ReadOnly | Code::ReadWrite => true,
@@ -101,7 +102,8 @@ impl Encoder<'_> {
         }
     }
 
-    /// Writes text for people: one line of ASCII, not empty, not to be mistaken for a response code.
+    /// Writes text for people: one line of ASCII, not empty, not to be mistaken for a response
+    /// code.
     fn text(&mut self, text: &str) -> &mut Self {
         let text = text.trim();
         if text.is_empty() {

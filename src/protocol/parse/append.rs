@@ -13,9 +13,9 @@ use super::tag::tag;
 /// Parses a command up to and including the announcement of a literal (see
 /// [`Framer::text`](crate::protocol::framer::Framer::text)).
 ///
-/// Returns `None` if the literal is an argument like any other, because the command is not APPEND or the
-/// literal is the name of its mailbox. Otherwise the literal is the message to append, and an error says
-/// that the message need not be sent because the command is already wrong.
+/// Returns `None` if the literal is an argument like any other, because the command is not APPEND
+/// or the literal is the name of its mailbox. Otherwise the literal is the message to append, and
+/// an error says that the message need not be sent because the command is already wrong.
 pub(crate) fn parse_append(text: &[u8]) -> Option<Result<AppendArguments, ParseError>> {
     let mut cursor = Cursor::new(text);
     let tag = tag(&mut cursor).ok()?;
@@ -109,7 +109,7 @@ fn append_data(cursor: &mut Cursor<'_>) -> Parsed<AppendData> {
     }
     let binary = cursor.eat(b'~');
     if utf8 && !binary {
-        return Err("a message in UTF-8 is announced by ~{n}");
+        return Err("a message in UTF-8 must be a literal8, ~{n}");
     }
     if binary {
         cursor.needs(Level::Imap4);

@@ -27,8 +27,8 @@ pub(super) fn authenticate(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     }))
 }
 
-/// RFC 4959 §3: an empty initial response is written `=`, because the empty string means that there is no
-/// initial response.
+/// RFC 4959 §3: an empty initial response is written `=`, because the empty string means that there
+/// is no initial response.
 fn initial_response(text: &[u8]) -> Parsed<Secret> {
     let text = if text == b"=" { b"" } else { text };
     decode_response(text).map(Secret::new)

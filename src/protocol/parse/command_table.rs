@@ -34,8 +34,8 @@ pub(super) enum ArgumentSyntax {
 /// All commands, in alphabetical order.
 ///
 /// ```text
-/// request ::= tag SP (noop / login / logout / select / check / expunge / copy / fetch / store / search /
-///             find / bboard) CRLF                                RFC 1176 p. 28
+/// request ::= tag SP (noop / login / logout / select / check / expunge / copy / fetch / store /
+///             search / find / bboard) CRLF                       RFC 1176 p. 28
 /// command   = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 /// ```
 pub(super) static ROWS: [CommandRow; 36] = {

@@ -3,12 +3,13 @@
 //! The syntax of tokens differs between the protocols, but not so much that one text could mean two
 //! things, so one cursor reads them all:
 //!
-//! - In RFC 1064 an atom ends at the next space or at the end of the text, and clients of all ages send
-//!   passwords that contain `*`, `(` or `]` as atoms. In RFC 3501 an atom also ends at a parenthesis.
-//!   Here an atom ends at `)` inside parentheses only, and never at `(`.
-//! - RFC 1064 has no way to quote `"` or `\`; in RFC 3501 a backslash precedes them. A backslash before
-//!   any other character stands for itself.
-//! - Every literal, quoted string and number ends within the text, the length of which the framer limits.
+//! - In RFC 1064 an atom ends at the next space or at the end of the text, and clients of all ages
+//!   send passwords that contain `*`, `(` or `]` as atoms. In RFC 3501 an atom also ends at a
+//!   parenthesis. Here an atom ends at `)` inside parentheses only, and never at `(`.
+//! - RFC 1064 has no way to quote `"` or `\`; in RFC 3501 a backslash precedes them. A backslash
+//!   before any other character stands for itself.
+//! - Every literal, quoted string and number ends within the text, the length of which the framer
+//!   limits.
 //!
 //! The cursor also records the [`Level`] of what it has read: see [`Cursor::needs`].
 
@@ -19,8 +20,8 @@ use memchr::{memchr, memchr2};
 use super::literal::LiteralAnnouncement;
 use crate::protocol::dialect::Level;
 
-/// A parsed value, or the reason why the client's text is refused. The reason is sent to the client and
-/// repeats nothing of the text, which may contain a password.
+/// A parsed value, or the reason why the client's text is refused. The reason is sent to the client
+/// and repeats nothing of the text, which may contain a password.
 pub(crate) type Parsed<T> = Result<T, &'static str>;
 
 /// A position in the text of a command.
@@ -57,9 +58,10 @@ impl<'a> Cursor<'a> {
         self.client_level = self.client_level.max(level);
     }
 
-    /// Records that the text is of RFC 1730, the IMAP4 before RFC 3501. IMAP2bis accepts such text too, and
-    /// so does a dialect pinned to IMAP2: fetchmail 6.4 takes a server that answers CAPABILITY with BAD for
-    /// one of RFC 1730, and could fetch nothing if that server refused `RFC822.TEXT.PEEK`.
+    /// Records that the text is of RFC 1730, the IMAP4 before RFC 3501. IMAP2bis accepts such text
+    /// too, and so does a dialect pinned to IMAP2: fetchmail 6.4 takes a server that answers
+    /// CAPABILITY with BAD for one of RFC 1730, and could fetch nothing if that server refused
+    /// `RFC822.TEXT.PEEK`.
     pub(crate) fn needs_rfc_1730(&mut self) {
         self.needs(Level::Imap2bis);
         self.hints_at(Level::Imap4);
@@ -70,7 +72,8 @@ impl<'a> Cursor<'a> {
         self.level
     }
 
-    /// Returns the level that the text read so far shows the client to speak; not below [`Self::level`].
+    /// Returns the level that the text read so far shows the client to speak; not below
+    /// [`Self::level`].
     pub(crate) fn client_level(&self) -> Level {
         self.client_level
     }
@@ -94,7 +97,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn end(&self) -> Parsed<()> {
         self.is_at_end()
             .then_some(())
-            .ok_or("there is more than it takes")
+            .ok_or("there are too many arguments")
     }
 
     /// Consumes one or more spaces. The RFCs allow only one, but no argument begins with a space.
@@ -152,7 +155,8 @@ impl<'a> Cursor<'a> {
         taken
     }
 
-    /// Consumes a keyword of the protocol: the name of a command, an item or a search key. It may be empty.
+    /// Consumes a keyword of the protocol: the name of a command, an item or a search key. It may
+    /// be empty.
     pub(crate) fn word(&mut self) -> &'a [u8] {
         self.take_while(|octet| octet.is_ascii_alphanumeric() || b".+-".contains(&octet))
     }
@@ -184,11 +188,11 @@ impl<'a> Cursor<'a> {
         self.skip_spaces();
         while !self.close() {
             if elements.len() == at_most {
-                return Err("the list is too long");
+                return Err("a list is too long");
             }
             elements.push(element(self)?);
             if !self.skip_spaces() && self.peek() != Some(b')') {
-                return Err("the list does not end");
+                return Err("a list does not end");
             }
         }
         Ok(elements)
@@ -205,7 +209,7 @@ impl<'a> Cursor<'a> {
         let number = digits.iter().try_fold(0_u32, |number, digit| {
             number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
         });
-        number.ok_or("a number is too great")
+        number.ok_or("a number is too large")
     }
 
     /// ```text
@@ -213,7 +217,7 @@ impl<'a> Cursor<'a> {
     /// ```
     pub(crate) fn nonzero(&mut self) -> Parsed<u32> {
         match self.number()? {
-            0 => Err("0 is not a number that may be used here"),
+            0 => Err("a number must not be 0"),
             number => Ok(number),
         }
     }
@@ -242,7 +246,7 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             _ if atom.is_empty() => Err("an argument is missing"),
             None | Some(b' ' | b')') => Ok(atom),
-            Some(_) => Err("an argument has a control character"),
+            Some(_) => Err("an argument contains a control character"),
         }
     }
 
@@ -274,7 +278,7 @@ impl<'a> Cursor<'a> {
             string.to_mut().extend_from_slice(&self.unescaped()?);
         }
         if string.iter().any(|octet| b"\r\n\0".contains(octet)) {
-            return Err("a quoted string has a CR, LF or NUL");
+            return Err("a quoted string contains CR, LF or NUL");
         }
         Ok(string)
     }

@@ -5,11 +5,11 @@ use crate::types::{DateTime, Day};
 
 use super::cursor::{Cursor, Parsed};
 
-const NO_DATE: &str = "that is not a date (1-Oct-1987 is one)";
-const NO_DATE_TIME: &str = "that is not a date and time (\" 1-Oct-1987 12:00:00 +0000\" is one)";
+const NO_DATE: &str = "a date was expected, such as 1-Oct-1987";
+const NO_DATE_TIME: &str = "a date and time was expected, such as \" 1-Oct-1987 12:00:00 +0000\"";
 
-/// Parses the day of a search key. A time of day behind it is ignored: the grammar of RFC 1064 p. 26 has a
-/// time in every date, but a search compares days only.
+/// Parses the day of a search key. A time of day behind it is ignored: the grammar of RFC 1064 p.
+/// 26 has a time in every date, but a search compares days only.
 ///
 /// ```text
 /// date      = date-text / DQUOTE date-text DQUOTE            RFC 3501 §9
@@ -28,7 +28,8 @@ pub(super) fn search_date(cursor: &mut Cursor<'_>) -> Parsed<Day> {
 ///
 /// ```text
 /// date-time     = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
-/// date_time_old = <"> date_day_fixed "-" date_month "-" 2digit SPACE time "-" zone_name <">   RFC 2062 p. 6
+/// date_time_old = <"> date_day_fixed "-" date_month "-" 2digit SPACE time "-" zone_name <">
+///                                                                RFC 2062 p. 6
 /// ```
 pub(crate) fn date_time(cursor: &mut Cursor<'_>) -> Parsed<DateTime> {
     let text = cursor.quoted()?;
@@ -43,8 +44,8 @@ type Ymd = (i16, i8, i8);
 /// Hour, minute, second.
 type Hms = (i8, i8, i8);
 
-/// Parses day, month and year, and returns also what follows them. The day may be padded with a space; the
-/// year may have two digits.
+/// Parses day, month and year, and returns also what follows them. The day may be padded with a
+/// space; the year may have two digits.
 ///
 /// ```text
 /// date-day   = 1*2DIGIT
@@ -76,12 +77,12 @@ fn time_of_day(text: &[u8]) -> Option<(Hms, &[u8])> {
     Some(((small(hour)?, small(minute)?, small(second)?), rest))
 }
 
-/// Parses a zone and returns its minutes east of Greenwich. A missing or unknown zone is read as Greenwich,
-/// because refusing the message would lose more than its time of day.
+/// Parses a zone and returns its minutes east of Greenwich. A missing or unknown zone is read as
+/// Greenwich, because refusing the message would lose more than its time of day.
 ///
 /// ```text
 /// zone = ("+" / "-") 4DIGIT            RFC 3501 §9, after a space
-/// "-" zone_name                        RFC 1064 p. 24; its example has a space for the hyphen (p. 19)
+/// "-" zone_name                        RFC 1064 p. 24 (its example, p. 19, has a space, not "-")
 /// ```
 fn zone(text: &[u8]) -> Option<i32> {
     let text = text.trim_ascii();
@@ -125,8 +126,8 @@ fn zone_by_name(name: &[u8]) -> i32 {
     60 * known.map_or_else(|| military_zone(name), |&(_, hours)| hours)
 }
 
-/// Returns the hours east of Greenwich of a zone of one letter: A to M without J lie east, N to Y west, Z is
-/// Greenwich itself.
+/// Returns the hours east of Greenwich of a zone of one letter: A to M without J lie east, N to Y
+/// west, Z is Greenwich itself.
 fn military_zone(name: &[u8]) -> i32 {
     let [letter] = name else { return 0 };
     let after = |first: u8| i32::from(letter.to_ascii_uppercase() - first);

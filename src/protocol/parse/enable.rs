@@ -16,7 +16,7 @@ pub(super) fn enable(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         let name =
             cursor.take_while(|octet| octet.is_ascii_graphic() && !b"(){\"".contains(&octet));
         if name.is_empty() || extensions.len() == MAX_EXTENSIONS {
-            return Err("the names of some extensions were expected");
+            return Err("names of extensions were expected");
         }
         extensions.push(name.to_vec());
         if cursor.is_at_end() {

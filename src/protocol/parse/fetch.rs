@@ -15,7 +15,8 @@ const MAX_ITEMS: usize = 100;
 /// Most modifiers in one pair of parentheses.
 const MAX_MODIFIERS: usize = 10;
 
-/// The items of the macro FULL. Those of FAST and ALL are its beginning (RFC 1064 p. 11, RFC 3501 §6.4.5).
+/// The items of the macro FULL. Those of FAST and ALL are its beginning (RFC 1064 p. 11, RFC 3501
+/// §6.4.5).
 const FULL: [FetchItem; 5] = [
     FetchItem::Flags,
     FetchItem::InternalDate,
@@ -80,7 +81,7 @@ fn fetch_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
             fetch_item(cursor, name)
         })?;
         return match items.is_empty() {
-            true => Err("nothing is asked for"),
+            true => Err("the list of items is empty"),
             false => Ok(items),
         };
     }
@@ -147,7 +148,7 @@ fn fetch_modifiers(cursor: &mut Cursor<'_>) -> Parsed<FetchModifiers> {
         Ok(())
     })?;
     if modifiers.vanished && modifiers.changed_since.is_none() {
-        return Err("VANISHED goes with CHANGEDSINCE");
+        return Err("VANISHED needs CHANGEDSINCE");
     }
     Ok(modifiers)
 }

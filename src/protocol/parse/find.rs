@@ -5,8 +5,8 @@ use crate::protocol::dialect::Level;
 
 use super::cursor::{Cursor, Parsed};
 
-/// Parses the arguments of FIND. A pattern that begins like a string is a string; any other pattern is the
-/// rest of the line, because names may contain spaces. c-client sends an empty pattern.
+/// Parses the arguments of FIND. A pattern that begins like a string is a string; any other pattern
+/// is the rest of the line, because names may contain spaces. c-client sends an empty pattern.
 ///
 /// ```text
 /// find        ::= "FIND" SP find_option SP string                RFC 1176 p. 27

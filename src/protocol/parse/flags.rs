@@ -4,7 +4,8 @@ use crate::types::{FlagList, Flags, Keyword};
 
 use super::cursor::{Cursor, Parsed};
 
-/// Most keywords in one list: more than any mailbox can have, few enough to compare each with all others.
+/// Most keywords in one list: more than any mailbox can have, few enough to compare each with all
+/// others.
 const MAX_KEYWORDS: usize = 100;
 
 /// Parses flags in parentheses, which may be none.
@@ -18,7 +19,8 @@ pub(super) fn flag_list(cursor: &mut Cursor<'_>) -> Parsed<FlagList> {
     Ok(flags)
 }
 
-/// Parses flags with or without parentheses, up to the end of the command. c-client sends both forms.
+/// Parses flags with or without parentheses, up to the end of the command. c-client sends both
+/// forms.
 ///
 /// ```text
 /// flag_list      ::= ATOM / "(" 1#ATOM ")"                    RFC 1064 p. 25
@@ -50,8 +52,8 @@ fn flag(cursor: &mut Cursor<'_>, flags: &mut FlagList) -> Parsed<()> {
     }
 }
 
-/// Adds a system flag. `\Recent` is ignored: it cannot be set, but clients that copy the flags of one
-/// message to another send it.
+/// Adds a system flag. `\Recent` is ignored: it cannot be set, but clients that copy the flags of
+/// one message to another send it.
 fn system_flag(name: &[u8], flags: &mut FlagList) -> Parsed<()> {
     let flag = Flags::by_name(name).ok_or("there is no system flag of that name")?;
     flags.system = flags.system.with(flag.without(Flags::RECENT));
@@ -63,7 +65,7 @@ fn add_keyword(keyword: Keyword, flags: &mut FlagList) -> Parsed<()> {
         return Ok(());
     }
     if flags.keywords.len() == MAX_KEYWORDS {
-        return Err("these are too many keywords");
+        return Err("there are too many keywords");
     }
     flags.keywords.push(keyword);
     Ok(())
@@ -75,7 +77,7 @@ fn add_keyword(keyword: Keyword, flags: &mut FlagList) -> Parsed<()> {
 pub(super) fn keyword(name: &[u8]) -> Parsed<Keyword> {
     let name = std::str::from_utf8(name).ok();
     name.and_then(Keyword::new)
-        .ok_or("that cannot be the name of a keyword")
+        .ok_or("the name of a keyword is not valid")
 }
 
 #[cfg(test)]

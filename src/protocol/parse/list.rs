@@ -1,5 +1,5 @@
-//! The arguments of LIST and LSUB (RFC 3501 §6.3.8-6.3.9), with the options of the extended LIST command
-//! (RFC 5258; STATUS of RFC 5819, SPECIAL-USE of RFC 6154).
+//! The arguments of LIST and LSUB (RFC 3501 §6.3.8-6.3.9), with the options of the extended LIST
+//! command (RFC 5258; STATUS of RFC 5819, SPECIAL-USE of RFC 6154).
 
 use crate::protocol::ast::{Command, ListArguments, ListKind, ListReturns, ListSelection};
 
@@ -7,8 +7,8 @@ use super::cursor::{Cursor, Parsed};
 use super::mailbox_name::mailbox;
 use super::status::status_items;
 
-/// Most options in one list. More than there are, for clients that repeat themselves (RFC 5258 §3: once
-/// counts).
+/// Most options in one list. More than there are, for clients that repeat themselves (RFC 5258 §3:
+/// once counts).
 const MAX_OPTIONS: usize = 20;
 /// Most patterns in one command. Each name is compared with all of them.
 const MAX_PATTERNS: usize = 20;
@@ -127,7 +127,7 @@ fn selection(cursor: &mut Cursor<'_>) -> Parsed<ListSelection> {
 fn returns(cursor: &mut Cursor<'_>) -> Parsed<ListReturns> {
     cursor.space()?;
     if !cursor.eat_word("RETURN") {
-        return Err("after the pattern only RETURN may stand");
+        return Err("only RETURN may follow the pattern");
     }
     cursor.space()?;
     let mut returns = ListReturns::default();

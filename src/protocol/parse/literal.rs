@@ -8,7 +8,8 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LiteralAnnouncement {
-    /// The number of octets to come. A number beyond 64 bits is read as `u64::MAX`, which is over every limit.
+    /// The number of octets to come. A number beyond 64 bits is read as `u64::MAX`, which is over
+    /// every limit.
     pub(crate) size: u64,
     /// The client waits for a continuation request before it sends the octets.
     pub(crate) synchronizing: bool,

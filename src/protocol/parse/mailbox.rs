@@ -29,7 +29,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 
 fn create_param(cursor: &mut Cursor<'_>) -> Parsed<Vec<Vec<u8>>> {
     if !cursor.eat_word("USE") {
-        return Err("only USE can be given with a name");
+        return Err("the only parameter is USE");
     }
     cursor.space()?;
     cursor.list(MAX_USES, |cursor| match cursor.peek() {

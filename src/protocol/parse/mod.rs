@@ -2,19 +2,21 @@
 //!
 //! ```text
 //! request ──> command_table ──> one file per family of commands:
-//!   │  │                          append  authenticate  copy  enable  fetch  find  id  list  login
-//!   │  │                          mailbox  search  select  sort  status  store  subscribe
-//!   │  │                                │
-//!   │  │                            what several families share:
-//!   │  │                              mailbox_name  flags  date  mod_sequence  sequence_set  section  header_field
-//!   │  └─> tag                          │
-//!   └────────────────────────────────> cursor ──> literal
+//!    │                            append  authenticate  copy  enable  fetch  find  id  list  login
+//!    │                            mailbox  search  select  sort  status  store  subscribe
+//!    └─> tag                            │
+//!         │                         what several families share:
+//!         │                           date  flags  header_field  mailbox_name  mod_sequence
+//!         │                           section  sequence_set
+//!         v                             v
+//!         └───────────> cursor <────────┘
+//!                         └─> literal
 //! ```
 //!
-//! [`parse_request`] reads a whole command; [`parse_append`] reads an APPEND before its message has arrived.
-//! The parsers understand all dialects at once: the [`Cursor`](self::cursor::Cursor) records which
-//! [`Level`](crate::protocol::Level) the text needs. The grammar production above each parser is the syntax
-//! it obeys.
+//! [`parse_request`] reads a whole command; [`parse_append`] reads an APPEND before its message has
+//! arrived. The parsers understand all dialects at once: the [`Cursor`](self::cursor::Cursor)
+//! records which [`Level`](crate::protocol::Level) the text needs. The grammar production above
+//! each parser is the syntax it obeys.
 
 mod append;
 mod authenticate;

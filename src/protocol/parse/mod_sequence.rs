@@ -17,13 +17,13 @@ pub(super) fn mod_sequence_or_zero(cursor: &mut Cursor<'_>) -> Parsed<u64> {
 
 pub(super) fn mod_sequence(cursor: &mut Cursor<'_>) -> Parsed<u64> {
     match mod_sequence_or_zero(cursor)? {
-        0 => Err("0 is not a mod-sequence that may be used here"),
+        0 => Err("a mod-sequence must not be 0"),
         modseq => Ok(modseq),
     }
 }
 
-/// Parses the argument of the search key MODSEQ. Flags have no mod-sequences of their own here, so the
-/// name of one is read and ignored (RFC 7162 §3.1.5).
+/// Parses the argument of the search key MODSEQ. Flags have no mod-sequences of their own here, so
+/// the name of one is read and ignored (RFC 7162 §3.1.5).
 ///
 /// ```text
 /// search-modsequence = "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer

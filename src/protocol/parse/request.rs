@@ -35,7 +35,8 @@ pub(crate) fn parse_request(text: &[u8]) -> Result<Request, ParseError> {
     }
 }
 
-/// Returns the error of a command of which only the beginning is known, such as one that is too long.
+/// Returns the error of a command of which only the beginning is known, such as one that is too
+/// long.
 pub(crate) fn reject_command(text: &[u8], reason: &'static str) -> ParseError {
     ParseError {
         tag: tag(&mut Cursor::new(text)).ok(),
@@ -54,8 +55,8 @@ pub(crate) struct Outline<'t> {
     pub arguments: &'t [u8],
 }
 
-/// Parses a command up to its name, whatever its arguments are. Returns `None` if the tag is wrong or the
-/// command unknown.
+/// Parses a command up to its name, whatever its arguments are. Returns `None` if the tag is wrong
+/// or the command unknown.
 ///
 /// ```text
 /// outline = tag SP ["UID" SP] name *OCTET
@@ -107,7 +108,8 @@ fn arguments(cursor: &mut Cursor<'_>, row: &CommandRow) -> Parsed<Command> {
 /// sort = ["UID" SP] "SORT" ... ; thread = ["UID" SP] "THREAD" ... RFC 5256 §5
 /// ```
 fn uid_command(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    const REASON: &str = "it goes with COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE and THREAD";
+    const REASON: &str =
+        "only COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD can follow";
     let row = row_by_name(cursor.word()).ok_or(REASON)?;
     match row.arguments {
         // UID UID, which would recurse without end.

@@ -1,8 +1,9 @@
 //! The arguments of SEARCH.
 //!
-//! Search keys form a tree. Its depth is bounded, because it is walked by recursion, and so is its size. OR
-//! takes two keys and precedes them, so that a client writes an alternative of ten addresses as nine ORs
-//! nested in one another; such a chain is parsed without recursion, into one [`SearchKey::Or`].
+//! Search keys form a tree. Its depth is bounded, because it is walked by recursion, and so is its
+//! size. OR takes two keys and precedes them, so that a client writes an alternative of ten
+//! addresses as nine ORs nested in one another; such a chain is parsed without recursion, into one
+//! [`SearchKey::Or`].
 
 use std::borrow::Cow;
 
@@ -21,7 +22,8 @@ use super::sequence_set::sequence_set;
 
 /// Deepest nesting of NOT, OR and parentheses.
 const MAX_DEPTH: usize = 8;
-/// Most keys in one search: more than people and programs write, few enough to be tried on each message.
+/// Most keys in one search: more than people and programs write, few enough to be tried on each
+/// message.
 const MAX_KEYS: usize = 1000;
 /// Most options behind RETURN: each of them twice.
 const MAX_OPTIONS: usize = 10;
@@ -154,7 +156,7 @@ impl KeyParser {
     fn count(&mut self) -> Parsed<()> {
         self.count += 1;
         match self.count > MAX_KEYS {
-            true => Err("these are too many search keys"),
+            true => Err("there are too many search keys"),
             false => Ok(()),
         }
     }
@@ -162,13 +164,14 @@ impl KeyParser {
 
 fn deeper(depth: usize) -> Parsed<usize> {
     let left = depth.checked_sub(1);
-    left.ok_or("these search keys are nested too deep")
+    left.ok_or("search keys are nested too deeply")
 }
 
 type ArgumentParser = fn(&mut Cursor<'_>) -> Parsed<SearchKey>;
 
-/// The keys that contain no others: name, first level that has it, parser of the argument. RFC 1064 has
-/// FROM and SUBJECT only in its text and examples, and its grammar lacks the argument of UNKEYWORD.
+/// The keys that contain no others: name, first level that has it, parser of the argument. RFC 1064
+/// has FROM and SUBJECT only in its text and examples, and its grammar lacks the argument of
+/// UNKEYWORD.
 ///
 /// ```text
 /// search-key = "ALL" / "ANSWERED" / "BCC" SP astring / "BEFORE" SP date / ...     RFC 3501 §9

@@ -32,11 +32,11 @@ pub(super) fn binary_section(cursor: &mut Cursor<'_>, name: &str, peek: bool) ->
     cursor.needs(Level::Imap4);
     let mut section = begin_section(cursor, name, peek)?;
     if section.text != SectionText::All {
-        return Err("only parts can be decoded");
+        return Err("BINARY takes only a part number");
     }
     end_section(cursor, &mut section)?;
     if section.partial.is_some() && name == "BINARY.SIZE[" {
-        return Err("a size is not fetched in part");
+        return Err("BINARY.SIZE takes no range of octets");
     }
     Ok(section)
 }
@@ -92,7 +92,7 @@ fn section_spec(cursor: &mut Cursor<'_>, section: &mut Section) -> Parsed<()> {
             return Ok(());
         }
         if section.part.len() == MAX_DEPTH {
-            return Err("that part is too deep");
+            return Err("a part number has too many levels");
         }
         section.part.push(number);
         if !cursor.eat(b'.') {
@@ -114,7 +114,7 @@ fn section_text(cursor: &mut Cursor<'_>, section: &mut Section) -> Parsed<()> {
     section.text = match &word[..] {
         b"HEADER" => SectionText::Header,
         b"TEXT" => SectionText::Text,
-        b"MIME" if section.part.is_empty() => return Err("MIME is of a part"),
+        b"MIME" if section.part.is_empty() => return Err("MIME needs a part number"),
         b"MIME" => SectionText::Mime,
         b"HEADER.FIELDS" => header_fields(cursor, false, &mut section.as_written)?,
         b"HEADER.FIELDS.NOT" => header_fields(cursor, true, &mut section.as_written)?,

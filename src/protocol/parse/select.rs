@@ -72,7 +72,7 @@ fn select_parameters(cursor: &mut Cursor<'_>) -> Parsed<SelectParameters> {
 /// ```
 fn resync(cursor: &mut Cursor<'_>) -> Parsed<Resync> {
     cursor.expect_open()?;
-    let validity = UidValidity::new(cursor.nonzero()?).ok_or("0 is no UIDVALIDITY")?;
+    let validity = UidValidity::new(cursor.nonzero()?).ok_or("UIDVALIDITY must not be 0")?;
     cursor.space()?;
     let mut resync = Resync {
         validity,
@@ -109,7 +109,7 @@ fn matches(cursor: &mut Cursor<'_>) -> Parsed<(MessageSet, MessageSet)> {
 fn known_set(cursor: &mut Cursor<'_>) -> Parsed<MessageSet> {
     let set = sequence_set(cursor)?;
     match set.has_last() {
-        true => Err("a set of what is known cannot have * in it"),
+        true => Err("a set of known messages must not contain *"),
         false => Ok(set),
     }
 }

@@ -5,9 +5,9 @@ use crate::types::{MessageSet, SetEnd};
 use super::cursor::{Cursor, Parsed};
 use crate::protocol::dialect::Level;
 
-/// Parses a set of sequence numbers or UIDs. The grammar of RFC 1064 can be read to allow `1:2:3`, which
-/// has no meaning and is refused. `*` shows an IMAP4 client, but mailutil sends it to any server, so every
-/// dialect accepts it.
+/// Parses a set of sequence numbers or UIDs. The grammar of RFC 1064 can be read to allow `1:2:3`,
+/// which has no meaning and is refused. `*` shows an IMAP4 client, but mailutil sends it to any
+/// server, so every dialect accepts it.
 ///
 /// ```text
 /// sequence ::= NUMBER / (NUMBER "," sequence) / (NUMBER ":" sequence)     RFC 1064 p. 26

@@ -10,8 +10,8 @@ const MAX_ITEMS: usize = 20;
 
 /// ```text
 /// status     = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
-/// status-att = "APPENDLIMIT" / "DELETED" / "HIGHESTMODSEQ" / "MESSAGES" / "RECENT" / "SIZE" / "UIDNEXT" /
-///              "UIDVALIDITY" / "UNSEEN"
+/// status-att = "APPENDLIMIT" / "DELETED" / "HIGHESTMODSEQ" / "MESSAGES" / "RECENT" / "SIZE" /
+///              "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
 /// ```
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mailbox = mailbox(cursor)?;
@@ -29,7 +29,7 @@ pub(super) fn status_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<StatusItem>> {
         }
     }
     match items.is_empty() {
-        true => Err("nothing is asked for"),
+        true => Err("the list of items is empty"),
         false => Ok(items),
     }
 }

@@ -38,7 +38,7 @@ fn subscription(cursor: &mut Cursor<'_>) -> Parsed<SubscribeArguments> {
     let kind = match first.to_ascii_uppercase().as_slice() {
         b"MAILBOX" if !is_string => MailboxKind::Mailbox,
         b"BBOARD" if !is_string => MailboxKind::Bboard,
-        _ => return Err("it takes a name, with or without MAILBOX or BBOARD before it"),
+        _ => return Err("a name was expected, with or without MAILBOX or BBOARD before it"),
     };
     cursor.space()?;
     let name = mailbox(cursor)?;
