@@ -3,10 +3,11 @@
 //!
 //! | what is under test | modules |
 //! | --- | --- |
-//! | the protocol, octet by octet, with a clock that the test moves | `transcripts`, played by `session_rig` |
-//! | one session over TCP; large messages; the wire log | `tcp_session`, `gigabyte_message`, `wire_log` |
+//! | the protocol, octet by octet, with a fake clock | `transcripts`, played by `session_rig` |
+//! | a session over TCP, large messages, the wire log | `tcp_session`, `gigabyte_message`, `wire_log` |
 //! | mail programs and libraries as clients | `clients`; with TLS: `tls` |
-//! | other writers in the Maildir, one after another or at once | `other_programs`, `dovecot`, `concurrent_writers`, `qresync` |
+//! | other writers in the Maildir | `other_programs`, `dovecot`, `concurrent_writers` |
+//! | clients that reconnect after a restart | `qresync` |
 //! | logins and passwords | `login`, `password_hashes`, `checkpassword`, `fail2ban` |
 //! | how the server is started and controlled | `starting`, `inetd_and_preauth`, `demo` |
 //! | what its processes may do | `sandbox` |

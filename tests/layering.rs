@@ -60,7 +60,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// These may import everything: the binary, the map of the crate, and the names that only tests use.
+/// These may import everything: the binary, the map of the crate, and the names that only tests
+/// use.
 const TOP: &[&str] = &["main", "lib", "testing"];
 
 /// These may ask for the time, start threads and sleep. All others take the time as an argument.
@@ -87,21 +88,18 @@ const MAX_COMMENT_COLUMNS: usize = 100;
 
 /// What is still broken, by room, with room for moves and renames: a count may only shrink. At the
 /// end all these lists are empty, and deleted.
-const FILES_BESIDE_THEIR_FOLDER: &[(&str, usize)] = &[("message", 4), ("protocol", 1)];
+const FILES_BESIDE_THEIR_FOLDER: &[(&str, usize)] = &[];
 const FILES_IN_CIRCLES: &[(&str, usize)] = &[
     ("options", 3),
-    ("protocol", 20),
     ("server", 30),
     ("store", 45),
 ];
 const LONG_COMMENT_LINES: &[(&str, usize)] = &[
-    ("auth", 9),
     ("budget", 15),
     ("certificate", 14),
     ("demo", 8),
     ("lib", 17),
     ("logging", 11),
-    ("message", 158),
     ("options", 23),
     ("program", 8),
     ("protocol", 104),
@@ -116,7 +114,6 @@ const UNWANTED_WORDS: &[(&str, usize)] = &[
     ("demo", 8),
     ("hash_password", 8),
     ("lib", 6),
-    ("message", 17),
     ("options", 23),
     ("program", 6),
     ("protocol", 24),

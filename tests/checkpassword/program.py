@@ -2,7 +2,7 @@
 
 program.py MAILDIR [OWNER] program [argument]...
 
-Everybody's password is "secret", and what becomes of a login is in the name.
+The password of all users is "secret", and the user name selects the result of the login.
 """
 
 import os

@@ -1,4 +1,5 @@
-# One visit to an account by Mail::IMAPClient; libraries.rs describes what each visit does and prints.
+# One visit to an account by Mail::IMAPClient; libraries.rs describes what each visit does and
+# prints.
 #
 #     perl imapclient.pl PORT USER PASSWORD VISIT DIRECTORY
 

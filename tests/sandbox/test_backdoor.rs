@@ -63,8 +63,8 @@ impl Elsewhere {
 fn site() -> Site {
     let site = Site::new();
     add_user(&site, "ann", "", site.owner());
-    let stranger = is_root().then_some(OTHER_UID);
-    add_user(&site, "eve", "", stranger);
+    let other_uid = is_root().then_some(OTHER_UID);
+    add_user(&site, "eve", "", other_uid);
     for user in [USER, "ann", "eve"] {
         for directory in ["", "cur", "new", "tmp"] {
             open_to_all(&site.path("mail").join(user).join(directory));
@@ -148,12 +148,12 @@ fn a_process_of_the_fork_server_opens_nothing_but_its_mail() {
     let mut command = server::command(&site);
     command.args(["--wait", "--log-level=error"]);
     command.stdin(Stdio::from(OwnedFd::from(listener)));
-    let mut doorkeeper = command.spawn().expect("the server");
+    let mut fork_server = command.spawn().expect("the server");
     let mut client = Client::connect(address);
     client.ok(&format!("LOGIN {USER} {PASSWORD}"));
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| check_one_person(&mut client, &site)));
-    doorkeeper.kill().expect("it is ours");
-    doorkeeper.wait().expect("its end");
+    fork_server.kill().expect("it is ours");
+    fork_server.wait().expect("its end");
     outcome.expect("kept in");
 }
 

@@ -45,7 +45,7 @@ use imap2d::testing::{SpecialUses, TlsInfo};
 
 use super::{Harshness, Rig, put};
 
-/// INTERNALDATE of every message that a transcript sets up: 9-Jun-1988 12:55:43 PDT (RFC 1064 p. 19).
+/// INTERNALDATE of all messages of a transcript: 9-Jun-1988 12:55:43 PDT (RFC 1064 p. 19).
 const DATE: u64 = 581_889_343;
 
 /// Plays a transcript in all eight ways to treat a session.

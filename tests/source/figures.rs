@@ -35,8 +35,8 @@ impl fmt::Display for Distribution {
     }
 }
 
-/// Returns the names of the table of commands, which is the file `command_table.rs` of `protocol`: the
-/// first argument of each `row("NAME", ...)`.
+/// Returns the names of the table of commands, which is the file `command_table.rs` of `protocol`:
+/// the first argument of each `row("NAME", ...)`.
 pub(crate) fn command_names(files: &[SourceFile]) -> Vec<String> {
     let is_table =
         |file: &&SourceFile| file.room() == "protocol" && file.path.ends_with("command_table.rs");

@@ -18,7 +18,7 @@ pub(crate) const PASSWORD: &str = "secret";
 
 /// The UID of an unprivileged user. imap2d does not serve mail as root, so this user owns the mail
 /// when the tests run as root.
-const NOBODY: u32 = 65534;
+const UNPRIVILEGED: u32 = 65534;
 
 /// The directory and its files; all are deleted when the value is dropped.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Site {
 
     /// Creates a host whose programs run as the owner of the mail: see [`Self::as_owner`].
     pub(crate) fn of_a_user() -> Self {
-        Self::with_home_of(nobody())
+        Self::with_home_of(unprivileged_owner())
     }
 
     fn with_home_of(home_owner: Option<u32>) -> Self {
@@ -54,7 +54,7 @@ impl Site {
             .expect("a temporary directory");
         let site = Self {
             directory,
-            owner: nobody(),
+            owner: unprivileged_owner(),
             home_owner,
         };
         fs::set_permissions(site.path(""), fs::Permissions::from_mode(0o755)).expect("chmod");
@@ -141,8 +141,8 @@ impl Site {
     }
 }
 
-fn nobody() -> Option<u32> {
-    rustix::process::geteuid().is_root().then_some(NOBODY)
+fn unprivileged_owner() -> Option<u32> {
+    rustix::process::geteuid().is_root().then_some(UNPRIVILEGED)
 }
 
 fn give_away(path: &Path, owner: Option<u32>) {
