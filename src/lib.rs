@@ -1,64 +1,73 @@
-//! imap2d: a mail repository server for small hosts. It serves Maildirs, over IMAP2 (RFC 1064, RFC
-//! 1176) and its successors, from one thread.
+//! imap2d is a mail repository server for small hosts. It serves Maildirs over IMAP2 (RFC 1064,
+//! RFC 1176) and its successors, from one thread.
 //!
-//! This page is the map. Read it, then the opening page of the room you are going to work in.
+//! This page is the map of the source. Read it first, then the opening page of the room that you
+//! are going to change. `contrib/DESIGN.md` gives the reasons: the decisions, and the facts about
+//! Maildirs and old clients that they rest on.
 //!
 //! # The journey of a command
 //!
 //! ```text
-//!  socket ──> server::connection    octets
-//!         ──> protocol::framer      a whole command, its literals included
-//!         ──> protocol::request     a typed command, and the dialect it takes
-//!         ──> session               legal now? then a job, stepped until it has a reply
-//!         ──> store, message        what is in the mailbox, what is in the message
-//!         ──> session::untagged     what else has changed
+//!  socket ──> server::connection    octets, decrypted
+//!         ──> protocol::framer      a whole command, with its literals
+//!         ──> protocol::parse       a typed command, and the dialect that it needs
+//!         ──> session               is it legal in this state? then a job, stepped until it replies
+//!         ──> store, message        what the mailbox contains, what the message contains
+//!         ──> session::updates      what else has changed in the selected mailbox
 //!         ──> session::output       octets, ranges of files, lists of numbers
 //!         ──> server::connection ──> socket
 //! ```
 //!
 //! # The rooms
 //!
-//! Imports go down only:
+//! A room is a module of the crate. Imports go down only, between rooms and between files, and never
+//! in circles:
 //!
 //! ```text
-//! main ──> server ──> session ──> { protocol, message, store, auth } ──> types
-//!             └────> logging, demo ──> options ──> types, hash_password ──> auth
-//!                                                    budget: a leaf, for server, session and store
-//!                                                    certificate: a leaf, for server and options
+//! main ──> program ──> server ──> session ──> { protocol, message, store, auth } ──> types
+//!               ├────> demo ──> options ──> types, certificate
+//!               └────> logging, hash_password ──> auth
 //! ```
+//!
+//! `budget` is a leaf below `server`, `session` and `store`; `certificate` is one below `server` and
+//! `options`. `protocol`, `message`, `store` and `auth` never import one another.
 //!
 //! | room | what it knows | what it does not know |
 //! | --- | --- | --- |
-//! | [`types`] | the nouns: UIDs, flags, sets of numbers, dates, names | how any of them is written |
-//! | [`budget`] | how long a step may take, and why one stops | what is done in a step |
+//! | [`types`] | the nouns that all share: UIDs, flags, sets of numbers, dates, mailbox names | how any of them is written on the wire |
+//! | [`budget`] | how long a step may take, and the reasons why a step stops | what a step does |
 //! | [`protocol`] | the grammar, octets to values and back; the dialects | files, sockets |
-//! | [`message`] | RFC 822 and MIME | files, IMAP |
-//! | [`store`] | Maildirs: the only room that touches the file system of the mail | IMAP, MIME |
-//! | [`auth`] | who may log in | how they asked |
+//! | [`message`] | RFC 822 and MIME, over octets | files, IMAP |
+//! | [`store`] | Maildirs: it alone touches the file system of the mail | IMAP, MIME |
+//! | [`auth`] | the users file, password schemes, SCRAM | how a client sends a password |
 //! | [`session`] | one client, as a pure machine | sockets, clocks |
-//! | [`server`] | sockets, time, signals, descriptors | what is said over them |
-//! | [`program`] | which mode runs, and with which exit code it ends | |
-//! | `certificate` | certificates and keys in files | who shows them to whom |
-//! | [`options`], [`logging`], [`demo`], [`hash_password`] | what the operator wants and gets to see | |
-//! | [`testing`] | the names that only the integration tests use | |
+//! | [`server`] | sockets, time, signals, processes, descriptors | what clients and sessions say |
+//! | `certificate` | certificates and keys in files | which client is shown which |
+//! | [`options`] | the command line and the option file | what the options change |
+//! | [`logging`] | where log lines go | |
+//! | [`demo`] | the sample mail of `--demo` | |
+//! | [`hash_password`] | the dialogue of `--hash-password` | |
+//! | [`program`] | which mode runs, and the exit code | |
+//! | [`testing`] | names that only the integration tests use | |
 //!
-//! # What always holds
+//! # Invariants
 //!
-//! 1. Below [`server`] nothing sleeps, waits for a lock, or learns the time except from its arguments.
-//!    Flushing to disk is the one thing that may take long, because nothing is announced before it.
+//! 1. Below [`server`] nothing sleeps, waits for a lock, or learns the time except from its
+//!    arguments. Flushing to disk is the one thing that may take long there, because nothing is
+//!    announced before it is flushed.
 //! 2. A step does at least one unit of work and stops when its [`budget`] is spent.
-//! 3. Unsent output is at most the high-water mark and one response; message texts and SEARCH hits are
-//!    queued as ranges ([`session`]).
-//! 4. Input is not read while a command runs and the input buffer is full; input that is too long is read
-//!    to its true end and answered.
-//! 5. What was announced is on disk: a UID is written before it is told; APPEND and COPY say OK after the
-//!    file and its directory are flushed.
-//! 6. A message file is never edited, and never removed except by EXPUNGE, CLOSE and MOVE. If another program
-//!    removes one, that message is gone and nothing else.
-//! 7. A message is never declared gone on one missed `readdir`: the directory must have held still.
-//! 8. Every number from a client is bounded, every recursion is counted down, no input panics. Should one
-//!    panic all the same, it ends that one session with a line in the log.
-//! 9. No secret reaches a log, and no password is checked in the loop.
+//! 3. Unsent output of a session is at most the high-water mark and one response; message texts and
+//!    SEARCH results are queued as ranges ([`session`]).
+//! 4. The session reads no input while a command runs and the input buffer is full. It reads input
+//!    that is too long to its true end and answers it.
+//! 5. What was announced is on disk: a UID is written before a client sees it; APPEND and COPY
+//!    answer OK after the file and its directory are flushed.
+//! 6. The server never edits a message file, and removes one only for EXPUNGE, CLOSE and MOVE. If
+//!    another program removes a file, that message is gone and nothing else.
+//! 7. A message that one `readdir` missed is not gone: the directory must have held still.
+//! 8. Every number from a client is bounded, every recursion is counted down, and no input panics.
+//!    A panic all the same ends that one session with a log line.
+//! 9. No secret reaches a log, and the event loop checks no password.
 //!
 //! # Embedding
 //!
@@ -81,6 +90,8 @@ mod store;
 #[doc(hidden)]
 pub mod testing;
 mod types;
+
+use budget::{ready, try_ready};
 
 pub use options::{
     CertificateFiles, DialectOption, MailTemplate, Mode, OptionErrors, Options, PlaintextLogin,

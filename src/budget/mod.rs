@@ -1,9 +1,9 @@
-//! How much work one turn of the loop may do, and what a piece of work says when it stops.
+//! The budget of a step, and the result of a step.
 //!
-//! The server is one thread. What keeps it responsive is that no job runs for long: a job is a value
-//! with a cursor, it is *stepped* with a [`Budget`], it pays for what it does in weighted units, and
-//! it returns [`Step::Yield`] when the budget is spent. The clock is looked at only when a number of
-//! units has been paid, because asking the time for every record would cost more than the record.
+//! The server has one thread, and stays responsive because no job runs for long. A job is a value
+//! with a cursor. The event loop *steps* it with a [`Budget`]; the job pays for its work in weighted
+//! units, and returns [`Step::Yield`] when the budget is spent. The budget reads the clock only once
+//! per [`CLOCK_EVERY`] units, because reading it for every record would cost more than the record.
 
 #[cfg(test)]
 mod fake_clock;
@@ -13,31 +13,32 @@ use std::time::{Duration, Instant, SystemTime};
 #[cfg(test)]
 pub(crate) use self::fake_clock::FakeClock;
 
-/// Cost of visiting one record in memory (about 10 ns; 300 units are reached after far less than 2 ms,
-/// so records are charged in batches: see [`RECORDS_PER_UNIT`]).
+/// Records in memory that one unit pays for. Visiting a record takes about 10 ns.
 pub(crate) const RECORDS_PER_UNIT: u32 = 64;
-/// Cost of one directory entry read: a few microseconds per `getdents` batch, shared by its entries.
+/// Directory entries that one unit pays for. A `getdents` call takes a few microseconds and returns
+/// many entries.
 pub(crate) const ENTRIES_PER_UNIT: u32 = 32;
-/// Cost of one system call on a path that is likely to be cached (`stat`, `rename`, `unlink`): 2-20 us.
+/// Units for a system call on a path that is likely to be cached (`stat`, `rename`, `unlink`): 2 to
+/// 20 us.
 pub(crate) const COST_SYSCALL: u32 = 2;
-/// Cost of opening a file, reading its status and closing it again.
+/// Units for opening a file, reading its status and closing it.
 pub(crate) const COST_OPEN: u32 = 4;
-/// Cost of reading and looking at 16 KiB of a file: about 5-20 us from the page cache.
+/// Units for reading and scanning 16 KiB of a file: 5 to 20 us from the page cache.
 pub(crate) const COST_READ_16K: u32 = 3;
-/// Cost of a flush to disk. It alone may take longer than a step: whoever flushes yields next.
+/// Units for a flush to disk. A flush may take longer than a step, so the job yields after it.
 pub(crate) const COST_SYNC: u32 = 300;
 
 /// The longest one step of one job may take ([crate], invariant 2).
 pub(crate) const STEP_TIME: Duration = Duration::from_millis(2);
 /// The most units one step of one job may spend ([crate], invariant 2).
 pub(crate) const STEP_UNITS: u32 = 300;
-/// The longest that all jobs together may take between two looks at the sockets.
+/// The longest that all jobs together may take between two polls of the sockets.
 pub(crate) const TURN_TIME: Duration = Duration::from_millis(10);
 
-/// Units paid between two looks at the clock.
+/// Units paid between two readings of the clock.
 const CLOCK_EVERY: u32 = 16;
 
-/// Where the time comes from. Only `server` owns a real one; tests own one that stands still.
+/// The source of time. Only `server` owns a real one; tests use one that stands still.
 pub trait Clock {
     /// Monotonic time, for deadlines.
     fn now(&self) -> Instant;
@@ -59,16 +60,19 @@ impl Clock for SystemClock {
     }
 }
 
-/// What one step may spend: units, and time until a deadline.
+/// What one step may spend: units of work, and the time until a deadline.
 pub struct Budget<'c> {
     clock: &'c dyn Clock,
+    /// `None` if the budget is unlimited.
     deadline: Option<Instant>,
+    /// Units that are left.
     left: u32,
+    /// Units to pay until the next reading of the clock.
     until_clock: u32,
 }
 
 impl<'c> Budget<'c> {
-    /// A budget of `units` that also ends `time` from now.
+    /// Returns a budget of `units` that also ends `time` from now.
     pub fn new(clock: &'c dyn Clock, units: u32, time: Duration) -> Self {
         Self {
             clock,
@@ -78,12 +82,12 @@ impl<'c> Budget<'c> {
         }
     }
 
-    /// The budget of an ordinary step.
+    /// Returns the budget of an ordinary step.
     pub fn step(clock: &'c dyn Clock) -> Self {
         Self::new(clock, STEP_UNITS, STEP_TIME)
     }
 
-    /// A budget that never ends; for one-shot tools and tests.
+    /// Returns a budget that never ends; for tests.
     pub fn unlimited(clock: &'c dyn Clock) -> Self {
         Self {
             clock,
@@ -93,8 +97,8 @@ impl<'c> Budget<'c> {
         }
     }
 
-    /// Pays for work that was just done. Work is done first and paid afterwards, so that every step
-    /// gets at least one unit of work done however small its budget is.
+    /// Pays for work that the job has just done. A job works first and pays afterwards, so that every
+    /// step does at least one unit of work, however small its budget is.
     pub fn spend(&mut self, units: u32) {
         if self.deadline.is_none() {
             return;
@@ -112,44 +116,44 @@ impl<'c> Budget<'c> {
         }
     }
 
-    /// True when the step must stop.
+    /// Returns true when the step must stop.
     pub fn is_spent(&self) -> bool {
         self.left == 0
     }
 
-    /// Monotonic time now.
+    /// Returns the monotonic time.
     pub fn now(&self) -> Instant {
         self.clock.now()
     }
 
-    /// Time of day now.
+    /// Returns the time of day.
     pub fn wall(&self) -> SystemTime {
         self.clock.wall()
     }
 }
 
-/// Why a step stopped before its job was done: what must happen before it is worth stepping again.
+/// Why a step stopped before its job was done, and so when the next step can make progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// The budget is spent: step again in the next turn.
+    /// The budget is spent. Step again in the next turn.
     Budget,
-    /// The output queue is at its high-water mark: step again when it has drained.
+    /// The output queue is at its high-water mark. Step again when it has drained.
     OutputFull,
-    /// A lock is held by somebody else, or a directory has to hold still: step again at that time.
+    /// Another session or program holds a lock, or a directory has to hold still. Step again then.
     Until(Instant),
-    /// Somebody outside has to answer (a verifier, the rest of a literal).
+    /// The session waits for an answer: from the auth worker, or the rest of a literal.
     External,
-    /// The client has to send a line (DONE, to end IDLE).
+    /// The session waits for a line of the client, such as DONE, which ends IDLE.
     Line,
 }
 
-/// What a step of a job comes to.
+/// The result of one step of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Step<T> {
     /// The job is done.
     Done(T),
-    /// The job has to be stepped again, when the reason is gone.
+    /// The job is not done. Step it again when the reason is gone.
     Yield(Why),
 }
 
@@ -164,7 +168,6 @@ impl<T, E> Step<Result<T, E>> {
 }
 
 /// Unwraps a [`Step::Done`], or returns the [`Step::Yield`] from the enclosing function.
-#[macro_export]
 macro_rules! ready {
     ($step:expr) => {
         match $step {
@@ -176,7 +179,6 @@ macro_rules! ready {
 
 /// Unwraps the `Ok` of a [`Step::Done`]. Returns the error, or the [`Step::Yield`], from the enclosing
 /// function, whose error type the error is converted to.
-#[macro_export]
 macro_rules! try_ready {
     ($step:expr) => {
         match $crate::ready!($step) {
@@ -186,12 +188,14 @@ macro_rules! try_ready {
     };
 }
 
+pub(crate) use {ready, try_ready};
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ends_by_units() {
+    fn a_budget_ends_when_its_units_are_spent() {
         let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
         let mut budget = Budget::new(&clock, 2, Duration::from_secs(1));
         budget.spend(1);
@@ -201,18 +205,18 @@ mod tests {
     }
 
     #[test]
-    fn ends_by_time_once_enough_units_were_paid() {
+    fn a_budget_ends_by_time_once_enough_units_are_paid() {
         let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
         let mut budget = Budget::new(&clock, 1000, Duration::from_millis(2));
         clock.advance(Duration::from_millis(3));
         budget.spend(1);
-        assert!(!budget.is_spent(), "the clock is not asked for every unit");
+        assert!(!budget.is_spent(), "the clock is not read for every unit");
         budget.spend(CLOCK_EVERY);
         assert!(budget.is_spent());
     }
 
     #[test]
-    fn unlimited_never_ends() {
+    fn an_unlimited_budget_never_ends() {
         let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
         let mut budget = Budget::unlimited(&clock);
         budget.spend(u32::MAX);
