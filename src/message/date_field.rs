@@ -1,8 +1,7 @@
 //! The Date field, for SEARCH SENTON and the like, and for SORT (RFC 822 §5, RFC 5322 §3.3).
 
 use super::header;
-use crate::types::date::{full_year, month_by_name};
-use crate::types::{DateTime, Day};
+use crate::types::{DateTime, Day, full_year, month_by_name};
 
 /// Returns the day in the Date field of a header, as written, without regard to time and zone (RFC
 /// 3501 §6.4.4). Returns `None` if the header has no such field, or the calendar no such day.

@@ -5,7 +5,7 @@
 //! of the pattern times the length of the name, however many wildcards there are; backtracking
 //! could take exponential time.
 
-use crate::types::mailbox_name::SEPARATOR;
+use crate::types::SEPARATOR;
 
 /// Longest name that can match, in octets. A directory entry has at most 255 octets, and 8 octets
 /// of modified UTF-7 become at most 9 octets of UTF-8.

@@ -7,7 +7,7 @@ use super::job::Context;
 use super::reply::Reply;
 use super::state::SessionState;
 use crate::protocol::Command;
-use crate::types::mutf7;
+use crate::types::modified_utf7;
 
 /// Enables `UTF8=ACCEPT`.
 pub(super) fn enable(cx: &mut Context<'_, '_>) {
@@ -35,7 +35,7 @@ pub(super) fn check(text: &[u8], command: &Command, state: &SessionState) -> Res
 /// clients write names in it themselves; afterwards `&` is a character like any other.
 pub(super) fn encoded_name<'n>(name: &'n [u8], state: &SessionState) -> Cow<'n, [u8]> {
     match std::str::from_utf8(name) {
-        Ok(text) if state.dialect.names_in_utf8() => Cow::Owned(mutf7::encode(text).into()),
+        Ok(text) if state.dialect.names_in_utf8() => Cow::Owned(modified_utf7::encode(text).into()),
         _ => Cow::Borrowed(name),
     }
 }

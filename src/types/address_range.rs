@@ -1,10 +1,10 @@
-//! Some addresses, as an operator writes them: one, or all that begin alike.
+//! Ranges of IP addresses, as the operator writes them in options.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// All addresses whose first bits are those of one.
+/// All addresses whose first `bits` bits are those of `first`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressRange {
     first: IpAddr,
@@ -12,12 +12,13 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// True if that address is one of them. An IPv4 client of an IPv6 socket is what it is.
+    /// True if the range contains the address. An IPv4 address mapped into IPv6, as an IPv6 socket
+    /// shows an IPv4 client, counts as that IPv4 address.
     pub fn contains(self, address: IpAddr) -> bool {
         let (Some(first), Some(address)) = (self.number(self.first), self.number(address)) else {
             return false;
         };
-        // All bits are shifted out if none counts.
+        // The shift overflows if no bit counts.
         let differing = first ^ address;
         differing
             .checked_shr(length(self.first) - self.bits)
@@ -25,7 +26,7 @@ impl AddressRange {
             == 0
     }
 
-    /// The address as a number; none if it is of the other family.
+    /// Returns the address as a number, or `None` if it is of the other family.
     fn number(self, address: IpAddr) -> Option<u128> {
         match (self.first, address.to_canonical()) {
             (IpAddr::V4(_), IpAddr::V4(address)) => Some(u32::from(address).into()),
@@ -35,7 +36,7 @@ impl AddressRange {
     }
 }
 
-/// Bits of an address of that family.
+/// Returns the number of bits of an address of that family.
 fn length(address: IpAddr) -> u32 {
     if address.is_ipv4() { 32 } else { 128 }
 }
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges() {
+    fn a_range_contains_the_addresses_with_its_first_bits() {
         let contains = |range: &str, address: &str| {
             let range: AddressRange = range.parse().expect("a range");
             range.contains(address.parse().expect("an address"))
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn written_as_read() {
+    fn displays_what_it_parsed() {
         for text in ["192.0.2.1", "10.0.0.0/8", "::1", "fe80::/10", "0.0.0.0/0"] {
             let range = text.parse::<AddressRange>();
             assert_eq!(range.map(|range| range.to_string()), Ok(text.into()));

@@ -1,4 +1,4 @@
-//! Dates and times, in UTC throughout: a repository has no place of its own.
+//! Dates and times, always in UTC, because a mail store has no time zone of its own.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -7,23 +7,23 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
 
-/// A second in time, as APPEND takes it and INTERNALDATE shows it.
+/// A point in time with a resolution of one second, as in APPEND and INTERNALDATE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime {
     /// Seconds since 1970-01-01 00:00:00 UTC.
     pub unix: i64,
 }
 
-/// A day, for SEARCH, which leaves time and zone out of account (RFC 3501 §6.4.4).
+/// A day, for SEARCH, which ignores time and zone (RFC 3501 §6.4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(Date);
 
-/// English month names as both protocols write them.
+/// The English month names of all protocols.
 pub(crate) const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// 1 to 12 for a month's three letters in any case.
+/// Returns the month, 1 to 12, of three letters in any case.
 pub(crate) fn month_by_name(name: &[u8]) -> Option<i8> {
     let at = MONTHS
         .iter()
@@ -31,7 +31,7 @@ pub(crate) fn month_by_name(name: &[u8]) -> Option<i8> {
     i8::try_from(at + 1).ok()
 }
 
-/// The year that two digits mean: 00-48 is 20xx, 49-99 is 19xx, as c-client reads them.
+/// Returns the year that two digits stand for: 00-48 is 20xx, 49-99 is 19xx, as in c-client.
 pub(crate) fn full_year(two_digits: i16) -> i16 {
     if two_digits < 49 {
         2000 + two_digits
@@ -41,8 +41,8 @@ pub(crate) fn full_year(two_digits: i16) -> i16 {
 }
 
 impl DateTime {
-    /// From a civil date and time in a zone `offset_minutes` east of Greenwich; `None` if there is no
-    /// such day or time. A leap second is read as the second before it.
+    /// Converts a civil date and time in a zone `offset_minutes` east of Greenwich. Returns `None`
+    /// if there is no such day or time. A leap second is read as the second before it.
     pub fn from_civil(
         (year, month, day): (i16, i8, i8),
         (hour, minute, second): (i8, i8, i8),
@@ -59,12 +59,12 @@ impl DateTime {
         })
     }
 
-    /// The day it falls on, in UTC.
+    /// Returns the day in UTC.
     pub fn day(self) -> Day {
         Day(self.civil().date())
     }
 
-    /// Year, month, day and hour, minute, second, in UTC.
+    /// Returns year, month, day and hour, minute, second, in UTC.
     pub fn parts(self) -> ((i16, i8, i8), (i8, i8, i8)) {
         let civil = self.civil();
         (
@@ -73,7 +73,7 @@ impl DateTime {
         )
     }
 
-    /// The same for the system; nothing if it cannot tell this time.
+    /// Converts to the time of the operating system. Returns `None` if that cannot represent it.
     pub fn system_time(self) -> Option<SystemTime> {
         let seconds = Duration::from_secs(self.unix.unsigned_abs());
         if self.unix < 0 {
@@ -92,7 +92,7 @@ impl DateTime {
     }
 }
 
-/// Without the fraction of a second, and not before 1970.
+/// Drops the fraction of a second. A time before 1970 becomes 1970.
 impl From<SystemTime> for DateTime {
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(SystemTime::UNIX_EPOCH);
@@ -102,7 +102,7 @@ impl From<SystemTime> for DateTime {
     }
 }
 
-/// `1988-06-09T19:55:43Z` (RFC 3339), as operators read it.
+/// `1988-06-09T19:55:43Z` (RFC 3339), for logs and listings.
 impl fmt::Display for DateTime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ((year, month, day), (hour, minute, second)) = self.parts();
@@ -114,7 +114,7 @@ impl fmt::Display for DateTime {
 }
 
 impl Day {
-    /// `None` if there is no such day.
+    /// Returns `None` if there is no such day.
     pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
         Date::new(year, month, day).ok().map(Self)
     }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_time_and_back() {
+    fn system_time_and_back() {
         for unix in [0, 581_889_343, 253_402_300_799] {
             let time = DateTime { unix }.system_time().expect("a time");
             assert_eq!(DateTime::from(time), DateTime { unix });
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_does_not_exist() {
+    fn refuses_days_and_times_that_do_not_exist() {
         assert_eq!(DateTime::from_civil((2023, 2, 29), (0, 0, 0), 0), None);
         assert_eq!(DateTime::from_civil((2023, 2, 28), (24, 0, 0), 0), None);
         assert_eq!(Day::new(2024, 2, 30), None);

@@ -1,51 +1,52 @@
-//! Names of mailboxes: what a client may call one, and nothing that could lead out of its tree.
+//! Names of mailboxes and bulletin boards. No valid name leads out of the directory tree of the
+//! user.
 //!
-//! A name is kept in the form it has on the wire and on disk alike: levels separated by `.`, each in
-//! modified UTF-7 (RFC 3501 §5.1.3), so that nothing has to be converted on the way through. The store
-//! turns `A.B` into the directory `.A.B` of the user's Maildir, which is why a name that holds a
-//! separator of the file system, an empty level or a control character is no name at all.
+//! A name has the same form in the protocol and on disk: levels separated by `.`, each in modified
+//! UTF-7 (RFC 3501 §5.1.3), so that it need not be converted. The store turns `A.B` into the
+//! directory `.A.B` of the user's Maildir. Therefore a name with a separator of the file system, an
+//! empty level or a control character is not valid.
 
 use std::fmt;
 
-/// The name of one of the user's own mailboxes. `INBOX`, in any case, is the Maildir itself.
+/// The name of a mailbox of the user. `INBOX`, in any case, is the Maildir itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MailboxName(Box<str>);
 
-/// The name of a bulletin board: one directory of the bulletin board tree.
+/// The name of a bulletin board: a directory in the tree of bulletin boards.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BboardName(Box<str>);
 
-/// A mailbox of either kind.
+/// The name of a mailbox or bulletin board.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MailboxRef {
-    /// One of the user's own.
+    /// A mailbox of the user.
     Personal(MailboxName),
-    /// A shared one.
+    /// A bulletin board, which all users share.
     Bboard(BboardName),
 }
 
-/// Why something is not the name of a mailbox; the text is for the client.
+/// The reason why a name is not valid: a text for the client.
 pub(crate) type NameError = &'static str;
 
-/// What stands between two levels of a name.
+/// The hierarchy separator: the character between two levels of a name.
 pub(crate) const SEPARATOR: char = '.';
 
-/// What a bulletin board's name begins with where names of both kinds can stand.
+/// The prefix of the names of bulletin boards where a name can be of either kind.
 pub(crate) const BBOARD_PREFIX: &str = "#bboard.";
 
-/// A directory entry is at most 255 octets; one is the leading dot.
+/// Longest name, in octets: a directory entry has at most 255, and the first one is a dot.
 const MAX_LENGTH: usize = 254;
 
 impl MailboxName {
-    /// The Maildir itself (RFC 1064 p. 10).
+    /// Returns the name of the Maildir itself (RFC 1064 p. 10).
     pub fn inbox() -> Self {
         Self("INBOX".into())
     }
 
-    /// Checks a name that a client sent or a directory bears (without its leading dot).
+    /// Checks a name from a client, or from a directory without its leading dot.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// The reason why the name is not valid.
     pub fn new(name: &[u8]) -> Result<Self, NameError> {
         let name = checked(name)?;
         if name.eq_ignore_ascii_case("INBOX") {
@@ -62,12 +63,12 @@ impl MailboxName {
         &*self.0 == "INBOX"
     }
 
-    /// The name as on the wire: modified UTF-7, `.` between levels.
+    /// Returns the name in modified UTF-7, with `.` between levels.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// True if `self` is a level below `parent`, at any depth. Nothing is below INBOX.
+    /// True if the name lies below `parent`, at any depth. No name lies below INBOX.
     pub fn is_below(&self, parent: &Self) -> bool {
         let rest = self.0.strip_prefix(&*parent.0);
         rest.is_some_and(|rest| rest.starts_with(SEPARATOR)) && !parent.is_inbox()
@@ -78,7 +79,7 @@ impl BboardName {
     /// Checks the name of a bulletin board.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// The reason why the name is not valid.
     pub fn new(name: &[u8]) -> Result<Self, NameError> {
         let name = checked(name)?;
         if name.starts_with(SEPARATOR) {
@@ -87,18 +88,19 @@ impl BboardName {
         Ok(Self(name.into()))
     }
 
-    /// The name as on the wire.
+    /// Returns the name as in the protocol, without the prefix of bulletin boards.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
+/// Checks what the names of mailboxes and of bulletin boards have in common.
 fn checked(name: &[u8]) -> Result<&str, NameError> {
     if name.is_empty() {
         return Err("a mailbox name must not be empty");
     }
     if name.len() > MAX_LENGTH {
-        return Err("this mailbox name is too long");
+        return Err("a mailbox name must not be longer than 254 octets");
     }
     if name.contains(&b'/') {
         return Err("a mailbox name must not contain \"/\" (levels are separated by \".\")");
@@ -106,7 +108,7 @@ fn checked(name: &[u8]) -> Result<&str, NameError> {
     if name[0] == b'~' {
         return Err("a mailbox name must not start with \"~\"");
     }
-    let text = std::str::from_utf8(name).map_err(|_| "a mailbox name must be modified UTF-7")?;
+    let text = std::str::from_utf8(name).map_err(|_| "a mailbox name must be in modified UTF-7")?;
     if text.chars().any(char::is_control) {
         return Err("a mailbox name must not contain control characters");
     }
@@ -125,7 +127,7 @@ impl fmt::Display for BboardName {
     }
 }
 
-/// The name where names of both kinds can stand.
+/// The name as it is written where a name can be of either kind.
 impl fmt::Display for MailboxRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -140,12 +142,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inbox_in_any_case() {
+    fn inbox_is_inbox_in_any_case() {
         assert_eq!(MailboxName::new(b"iNbOx"), Ok(MailboxName::inbox()));
     }
 
     #[test]
-    fn nothing_leads_out() {
+    fn no_name_leads_out_of_the_tree() {
         for bad in [
             &b""[..],
             b".",
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn levels() {
+    fn is_below_compares_whole_levels() {
         let name = |text: &str| MailboxName::new(text.as_bytes()).expect("a name");
         assert!(name("A.B.C").is_below(&name("A")));
         assert!(!name("AB").is_below(&name("A")) && !name("A").is_below(&name("A")));

@@ -1,20 +1,38 @@
-//! The nouns that every room shares. Nothing here reads a file, a socket or a clock, and nothing here
-//! parses the protocol; a value that exists is valid.
+//! The nouns that all rooms share. A value of one of these types is valid by construction. Nothing
+//! here reads a file, a socket or a clock, and nothing here parses the protocol.
+//!
+//! | file | contents |
+//! | --- | --- |
+//! | `uid` | [`Uid`] and [`UidValidity`] |
+//! | `flags`, `keyword` | system [`Flags`]; [`Keyword`] names and the [`KeywordSet`] of a mailbox |
+//! | `sequence_set` | a [`SequenceSet`] as the client writes it |
+//! | `number_set` | the [`NumberSet`] that it stands for in a mailbox |
+//! | `date` | [`DateTime`] and [`Day`], in UTC |
+//! | `mailbox_name` | names of mailboxes and bulletin boards |
+//! | [`modified_utf7`] | the encoding of mailbox names |
+//! | `special_use` | what a mailbox is for |
+//! | `address_range` | ranges of IP addresses in options |
 
-pub(crate) mod address_range;
-pub(crate) mod date;
-pub(crate) mod flags;
-pub(crate) mod mailbox_name;
-pub(crate) mod message_set;
-pub(crate) mod mutf7;
-pub(crate) mod special_use;
-pub(crate) mod uid;
+mod address_range;
+mod date;
+mod flags;
+mod keyword;
+mod mailbox_name;
+pub(crate) mod modified_utf7;
+mod number_set;
+mod sequence_set;
+mod special_use;
+mod uid;
 
-pub(crate) use address_range::AddressRange;
-pub use date::DateTime;
-pub(crate) use date::Day;
-pub(crate) use flags::{FlagList, FlagOperation, Flags, Keyword, KeywordSet};
-pub(crate) use mailbox_name::{BboardName, MailboxName, MailboxRef};
-pub(crate) use message_set::{MessageSet, NumberSet, SetEnd};
-pub use special_use::SpecialUse;
-pub(crate) use uid::{Uid, UidValidity};
+pub(crate) use self::address_range::AddressRange;
+pub use self::date::DateTime;
+pub(crate) use self::date::{Day, MONTHS, full_year, month_by_name};
+pub(crate) use self::flags::{FlagList, FlagOperation, Flags};
+pub(crate) use self::keyword::{Keyword, KeywordSet};
+pub(crate) use self::mailbox_name::{
+    BBOARD_PREFIX, BboardName, MailboxName, MailboxRef, NameError, SEPARATOR,
+};
+pub(crate) use self::number_set::NumberSet;
+pub(crate) use self::sequence_set::{SequenceSet, SetEnd};
+pub use self::special_use::SpecialUse;
+pub(crate) use self::uid::{Uid, UidValidity};

@@ -1,22 +1,22 @@
-//! What a mailbox can be for (RFC 6154 §2): where clients find drafts, sent mail and the like.
+//! Special uses of mailboxes (RFC 6154 §2): where clients put drafts, sent mail and the like.
 
-/// A special use. `\All` and `\Flagged` are not among them: they are searches, and no Maildir is one.
+/// A special use. `\All` and `\Flagged` are missing, because they are searches and not Maildirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SpecialUse {
-    /// Kept, and out of the way.
+    /// Messages to keep out of the way.
     Archive,
-    /// Not sent yet.
+    /// Messages not sent yet.
     Drafts,
-    /// Unwanted.
+    /// Unwanted messages.
     Junk,
-    /// Copies of what was sent.
+    /// Copies of sent messages.
     Sent,
-    /// On the way out.
+    /// Messages to be expunged.
     Trash,
 }
 
 impl SpecialUse {
-    /// All there are.
+    /// All special uses.
     pub const ALL: [Self; 5] = [
         Self::Archive,
         Self::Drafts,
@@ -25,7 +25,7 @@ impl SpecialUse {
         Self::Trash,
     ];
 
-    /// Its name among the attributes of LIST.
+    /// Returns the attribute in LIST responses.
     pub fn attribute(self) -> &'static str {
         match self {
             Self::Archive => "\\Archive",
@@ -36,12 +36,12 @@ impl SpecialUse {
         }
     }
 
-    /// Its name without the backslash.
+    /// Returns the attribute without the backslash.
     pub fn name(self) -> &'static str {
         &self.attribute()[1..]
     }
 
-    /// The use of that attribute, in any case.
+    /// Returns the special use of an attribute, in any case.
     pub fn from_attribute(attribute: &[u8]) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|used| used.attribute().as_bytes().eq_ignore_ascii_case(attribute))
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_there_and_back() {
+    fn attributes_and_back() {
         for used in SpecialUse::ALL {
             let attribute = used.attribute().to_ascii_lowercase();
             assert_eq!(SpecialUse::from_attribute(attribute.as_bytes()), Some(used));

@@ -3,7 +3,7 @@
 //! A new command is a variant here, an argument struct in the file of its family, a row of
 //! `parse/command_table.rs`, and a parser in `parse/`.
 
-use crate::types::MessageSet;
+use crate::types::SequenceSet;
 
 use super::copy::CopyArguments;
 use super::credentials::{AuthenticateArguments, Credentials};
@@ -43,7 +43,7 @@ pub(crate) enum Command {
     /// Switches on the extensions of these names, which change what the server sends (RFC 5161).
     Enable(Vec<Vec<u8>>),
     /// Expunges the deleted messages; of UID EXPUNGE only those with these UIDs (RFC 4315 §2.1).
-    Expunge(Option<MessageSet>),
+    Expunge(Option<SequenceSet>),
     /// Asks for data of messages.
     Fetch(FetchArguments),
     /// Asks for names of mailboxes or bulletin boards, in the IMAP2 way (RFC 1176 p. 12, RFC 2062

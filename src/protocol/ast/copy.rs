@@ -1,6 +1,6 @@
 //! The arguments of COPY and MOVE.
 
-use crate::types::MessageSet;
+use crate::types::SequenceSet;
 
 /// The arguments of COPY and MOVE.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(crate) struct CopyArguments {
     /// The command has the prefix UID: `set` consists of UIDs.
     pub uid: bool,
     /// The messages.
-    pub set: MessageSet,
+    pub set: SequenceSet,
     /// The destination.
     pub mailbox: Vec<u8>,
 }

@@ -1,7 +1,7 @@
 //! The arguments of FETCH and PARTIAL: message data items.
 
 use crate::protocol::dialect::Level;
-use crate::types::MessageSet;
+use crate::types::SequenceSet;
 
 use super::section::Section;
 
@@ -11,7 +11,7 @@ pub(crate) struct FetchArguments {
     /// The command has the prefix UID: `set` consists of UIDs.
     pub uid: bool,
     /// The messages.
-    pub set: MessageSet,
+    pub set: SequenceSet,
     /// The data items, at least one.
     pub items: Vec<FetchItem>,
     /// The modifiers behind the items.

@@ -1,6 +1,6 @@
 //! The arguments of SEARCH.
 
-use crate::types::{Day, Flags, Keyword, MessageSet};
+use crate::types::{Day, Flags, Keyword, SequenceSet};
 
 /// The arguments of SEARCH.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +71,9 @@ pub(crate) enum SearchKey {
     /// The internal date lies at most this many seconds back (RFC 5032).
     Younger(u32),
     /// The sequence number is in the set.
-    Numbers(MessageSet),
+    Numbers(SequenceSet),
     /// The UID is in the set.
-    Uids(MessageSet),
+    Uids(SequenceSet),
 }
 
 /// A date of a message.

@@ -1,6 +1,6 @@
 //! The arguments of SELECT and EXAMINE.
 
-use crate::types::{MessageSet, UidValidity};
+use crate::types::{SequenceSet, UidValidity};
 
 /// The arguments of SELECT and EXAMINE.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) struct Resync {
     /// The mod-sequence up to which the client knows all changes.
     pub modseq: u64,
     /// The UIDs that the client knows, if not all.
-    pub known: Option<MessageSet>,
+    pub known: Option<SequenceSet>,
     /// Sequence numbers that the client remembers, and the UIDs that belonged to them.
-    pub matches: Option<(MessageSet, MessageSet)>,
+    pub matches: Option<(SequenceSet, SequenceSet)>,
 }

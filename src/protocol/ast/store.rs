@@ -1,6 +1,6 @@
 //! The arguments of STORE.
 
-use crate::types::{FlagList, FlagOperation, MessageSet};
+use crate::types::{FlagList, FlagOperation, SequenceSet};
 
 /// The arguments of STORE.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(crate) struct StoreArguments {
     /// The command has the prefix UID: `set` consists of UIDs.
     pub uid: bool,
     /// The messages.
-    pub set: MessageSet,
+    pub set: SequenceSet,
     /// What to do with the flags.
     pub operation: FlagOperation,
     /// The client does not ask for the new flags (`.SILENT`).

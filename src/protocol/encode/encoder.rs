@@ -2,9 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::types::date::MONTHS;
-use crate::types::mutf7;
-use crate::types::{DateTime, Flags, Keyword, NumberSet};
+use crate::types::{DateTime, Flags, Keyword, MONTHS, NumberSet, modified_utf7};
 
 use crate::protocol::dialect::Dialect;
 
@@ -89,7 +87,7 @@ impl<'o> Encoder<'o> {
     /// Writes the name of a mailbox, which is given in modified UTF-7. In UTF-8 a name is quoted if
     /// it is not ASCII, because an atom is.
     pub(crate) fn name(&mut self, name: &str) -> &mut Self {
-        match mutf7::decode(name.as_bytes()) {
+        match modified_utf7::decode(name.as_bytes()) {
             Some(text) if self.dialect.names_in_utf8() => self.astring(text.as_bytes()),
             _ => self.astring(name.as_bytes()),
         }

@@ -1,7 +1,7 @@
 //! Untagged data about mailbox names.
 
 use crate::protocol::ast::{ListKind, StatusItem};
-use crate::types::mailbox_name::SEPARATOR;
+use crate::types::SEPARATOR;
 
 use super::encoder::Encoder;
 

@@ -1,7 +1,6 @@
 //! The dates of SEARCH and APPEND, in the forms of all protocols.
 
-use crate::types::date::{full_year, month_by_name};
-use crate::types::{DateTime, Day};
+use crate::types::{DateTime, Day, full_year, month_by_name};
 
 use super::cursor::{Cursor, Parsed};
 

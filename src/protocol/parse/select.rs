@@ -2,7 +2,7 @@
 
 use crate::protocol::ast::{Command, Resync, SelectArguments, SelectParameters};
 use crate::protocol::dialect::Level;
-use crate::types::{MessageSet, UidValidity};
+use crate::types::{SequenceSet, UidValidity};
 
 use super::cursor::{Cursor, Parsed};
 use super::mailbox_name::mailbox;
@@ -96,7 +96,7 @@ fn resync(cursor: &mut Cursor<'_>) -> Parsed<Resync> {
     Ok(resync)
 }
 
-fn matches(cursor: &mut Cursor<'_>) -> Parsed<(MessageSet, MessageSet)> {
+fn matches(cursor: &mut Cursor<'_>) -> Parsed<(SequenceSet, SequenceSet)> {
     cursor.expect_open()?;
     let numbers = known_set(cursor)?;
     cursor.space()?;
@@ -106,7 +106,7 @@ fn matches(cursor: &mut Cursor<'_>) -> Parsed<(MessageSet, MessageSet)> {
 }
 
 /// Parses a set without `*`, because a client cannot remember what `*` stood for.
-fn known_set(cursor: &mut Cursor<'_>) -> Parsed<MessageSet> {
+fn known_set(cursor: &mut Cursor<'_>) -> Parsed<SequenceSet> {
     let set = sequence_set(cursor)?;
     match set.has_last() {
         true => Err("a set of known messages must not contain *"),
@@ -125,8 +125,8 @@ mod tests {
         cursor.end().map(|()| parameters)
     }
 
-    fn set(low: u32, high: u32) -> MessageSet {
-        MessageSet(vec![(Number(low), Number(high))])
+    fn set(low: u32, high: u32) -> SequenceSet {
+        SequenceSet(vec![(Number(low), Number(high))])
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Sequence sets.
 
-use crate::types::{MessageSet, SetEnd};
+use crate::types::{SequenceSet, SetEnd};
 
 use super::cursor::{Cursor, Parsed};
 use crate::protocol::dialect::Level;
@@ -15,10 +15,10 @@ use crate::protocol::dialect::Level;
 /// seq-range    = seq-number ":" seq-number
 /// sequence-set =/ seq-last-command ; seq-last-command = "$"               RFC 5182 §3
 /// ```
-pub(super) fn sequence_set(cursor: &mut Cursor<'_>) -> Parsed<MessageSet> {
+pub(super) fn sequence_set(cursor: &mut Cursor<'_>) -> Parsed<SequenceSet> {
     if cursor.eat(b'$') {
         cursor.needs(Level::Imap4);
-        return Ok(MessageSet::saved());
+        return Ok(SequenceSet::saved());
     }
     let mut elements = Vec::new();
     loop {
@@ -33,7 +33,7 @@ pub(super) fn sequence_set(cursor: &mut Cursor<'_>) -> Parsed<MessageSet> {
             break;
         }
     }
-    let set = MessageSet(elements);
+    let set = SequenceSet(elements);
     if set.has_last() {
         cursor.hints_at(Level::Imap4);
     }
@@ -54,13 +54,13 @@ fn set_end(cursor: &mut Cursor<'_>) -> Parsed<SetEnd> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Parsed<MessageSet> {
+    fn parse(text: &str) -> Parsed<SequenceSet> {
         let mut cursor = Cursor::new(text.as_bytes());
         let set = sequence_set(&mut cursor)?;
         cursor.end().map(|()| set)
     }
 
-    fn written(set: &MessageSet) -> String {
+    fn written(set: &SequenceSet) -> String {
         let end = |end| match end {
             SetEnd::Number(number) => number.to_string(),
             SetEnd::Last => "*".into(),

@@ -7,7 +7,7 @@ use crate::protocol::ast::{
     Command, CopyArguments, Credentials, FetchItem, ParseError, PartialArguments, Request, States,
 };
 use crate::protocol::dialect::Level;
-use crate::types::{MessageSet, SetEnd};
+use crate::types::{SequenceSet, SetEnd};
 
 fn parsed(text: &str) -> Request {
     parse_request(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error:?}"))
@@ -195,7 +195,7 @@ fn reads_logins_in_all_forms() {
 
 #[test]
 fn reads_arguments() {
-    let set = MessageSet(vec![(SetEnd::Number(2), SetEnd::Number(4))]);
+    let set = SequenceSet(vec![(SetEnd::Number(2), SetEnd::Number(4))]);
     let want = Command::Copy(CopyArguments {
         uid: true,
         set,

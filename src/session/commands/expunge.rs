@@ -8,13 +8,13 @@ use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::ExpungeMessages;
 use crate::try_ready;
-use crate::types::MessageSet;
+use crate::types::SequenceSet;
 
 struct ExpungeJob(ExpungeMessages);
 
 /// Removes the messages marked `\Deleted`, or those of them with the given UIDs. The EXPUNGE
 /// responses are written with the other changes of the mailbox.
-pub(super) fn job(uids: Option<&MessageSet>, state: &SessionState) -> Result<Box<dyn Job>, Reply> {
+pub(super) fn job(uids: Option<&SequenceSet>, state: &SessionState) -> Result<Box<dyn Job>, Reply> {
     match state.view() {
         Some(view) if state.may_write() => {
             let uids = uids.map(|set| uid::resolve(true, set, state).unwrap_or_default());

@@ -4,8 +4,7 @@ use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::utf8;
 use crate::store::layout;
-use crate::types::mailbox_name::{BBOARD_PREFIX, NameError, SEPARATOR};
-use crate::types::{MailboxName, MailboxRef, mutf7};
+use crate::types::{BBOARD_PREFIX, MailboxName, MailboxRef, NameError, SEPARATOR, modified_utf7};
 
 /// Returns the mailbox or bulletin board that an argument names. It is the one place where a name
 /// in UTF-8 becomes one in modified UTF-7; the way back is
@@ -43,7 +42,7 @@ pub(super) fn personal(name: &[u8], state: &SessionState) -> Result<MailboxName,
 pub(super) fn new(name: &[u8], state: &SessionState) -> Result<MailboxName, Reply> {
     let is_unfit = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let name = personal(name, state)?;
-    match mutf7::decode(name.as_str().as_bytes()) {
+    match modified_utf7::decode(name.as_str().as_bytes()) {
         Some(text) if text.contains(is_unfit) => Err(Reply::no(
             "A mailbox name must not contain control characters",
         )),

@@ -2,7 +2,7 @@
 
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
-use crate::types::mailbox_name::BBOARD_PREFIX;
+use crate::types::BBOARD_PREFIX;
 
 /// Announces the prefix of the user's own mailboxes, which the operator may have chosen, and that
 /// of the bulletin boards, if there are any.

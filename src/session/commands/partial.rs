@@ -5,7 +5,7 @@ use crate::protocol::PartialArguments;
 use crate::session::job::Job;
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
-use crate::types::{MessageSet, SetEnd};
+use crate::types::{SequenceSet, SetEnd};
 
 /// Sends part of an item of a message. The client counts octets from 1.
 pub(super) fn job(
@@ -18,7 +18,7 @@ pub(super) fn job(
         start,
         count,
     } = arguments;
-    let set = MessageSet(vec![(SetEnd::Number(number), SetEnd::Number(number))]);
+    let set = SequenceSet(vec![(SetEnd::Number(number), SetEnd::Number(number))]);
     let fetch = FetchJob::new(false, &set, vec![item], state)?;
     Ok(Box::new(fetch.with_partial(start - 1, count)))
 }

@@ -8,7 +8,7 @@ use crate::session::each_message::EachMessage;
 use crate::session::job::Context;
 use crate::session::message_data::write_flags;
 use crate::store::View;
-use crate::types::{MessageSet, NumberSet, Uid};
+use crate::types::{NumberSet, SequenceSet, Uid};
 
 /// Most pairs of message sequence number and UID that are compared. A client sends a small sample;
 /// if it sends more, the rest is ignored, and the client gets more expunges than it needs.
@@ -66,7 +66,7 @@ impl Resynchronization {
 /// Returns the greatest UID that still has the message sequence number that the client remembers.
 /// Messages are only expunged, or come at the end: so nothing was expunged up to there (RFC 7162
 /// §3.2.5.2).
-fn last_match(numbers: &MessageSet, uids: &MessageSet, view: &View, cx: &Context<'_, '_>) -> u32 {
+fn last_match(numbers: &SequenceSet, uids: &SequenceSet, view: &View, cx: &Context<'_, '_>) -> u32 {
     let (numbers, uids) = (numbers.resolve(0), uids.resolve(0));
     let pairs = numbers.iter().zip(uids.iter()).take(MAX_MATCHES);
     let is_unchanged = |&(number, uid): &(u32, u32)| {

@@ -6,7 +6,7 @@ use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::MessageRef;
-use crate::types::{MessageSet, NumberSet};
+use crate::types::{NumberSet, SequenceSet};
 
 /// Returns the numbers that a set names, UIDs or message sequence numbers.
 ///
@@ -15,7 +15,7 @@ use crate::types::{MessageSet, NumberSet};
 /// (§6.4.8), and a saved search result may be empty (RFC 5182 §2.1).
 pub(super) fn resolve(
     uid: bool,
-    set: &MessageSet,
+    set: &SequenceSet,
     state: &SessionState,
 ) -> Result<NumberSet, Reply> {
     let Some(view) = state.view() else {

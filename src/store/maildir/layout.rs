@@ -18,9 +18,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::types::mailbox_name::NameError;
-use crate::types::mutf7;
-use crate::types::{BboardName, MailboxName};
+use crate::types::{BboardName, MailboxName, NameError, modified_utf7};
 
 use super::files;
 
@@ -60,7 +58,8 @@ pub(crate) fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf
     if is_directory(&as_encoded)? {
         return Ok(Some(as_encoded));
     }
-    let Some(text) = mutf7::decode(name.as_str().as_bytes()).filter(|text| text != name.as_str())
+    let Some(text) =
+        modified_utf7::decode(name.as_str().as_bytes()).filter(|text| text != name.as_str())
     else {
         return Ok(None);
     };
@@ -107,7 +106,9 @@ pub(crate) fn bboard_name(name: &[u8]) -> Result<BboardName, NameError> {
 fn in_mutf7(name: &[u8]) -> Cow<'_, [u8]> {
     let plain = |text: &&str| !text.chars().any(char::is_control);
     match std::str::from_utf8(name).ok().filter(plain) {
-        Some(text) if mutf7::decode(name).is_none() => Cow::Owned(mutf7::encode(text).into()),
+        Some(text) if modified_utf7::decode(name).is_none() => {
+            Cow::Owned(modified_utf7::encode(text).into())
+        }
         _ => Cow::Borrowed(name),
     }
 }
@@ -175,7 +176,7 @@ pub(crate) fn find_bboard(tree: &Path, name: &BboardName) -> io::Result<Option<P
     if is_directory(&as_encoded)? {
         return Ok(Some(as_encoded));
     }
-    let text = mutf7::decode(name.as_str().as_bytes()).unwrap_or_default();
+    let text = modified_utf7::decode(name.as_str().as_bytes()).unwrap_or_default();
     // What decodes to a name that leads elsewhere is not the name of that.
     let is_the_name = bboard_name(text.as_bytes()).as_ref() == Ok(name);
     let in_utf8 = tree.join(text);

@@ -17,8 +17,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::types::MailboxRef;
-use crate::types::mailbox_name::BBOARD_PREFIX;
+use crate::types::{BBOARD_PREFIX, MailboxRef};
 
 use super::atomic_replace::{AtomicReplace, IfTaken};
 use super::file_stamp::FileStamp;

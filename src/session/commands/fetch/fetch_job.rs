@@ -16,7 +16,7 @@ use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::{FlagChange, MessageRef, StoreError};
-use crate::types::{MessageSet, NumberSet};
+use crate::types::{NumberSet, SequenceSet};
 use crate::{ready, try_ready};
 
 /// A FETCH or PARTIAL in progress.
@@ -43,7 +43,7 @@ impl FetchJob {
     /// Begins to send items of a set of messages.
     pub(in crate::session::commands) fn new(
         uid: bool,
-        set: &MessageSet,
+        set: &SequenceSet,
         items: Vec<FetchItem>,
         state: &SessionState,
     ) -> Result<Self, Reply> {

@@ -8,8 +8,7 @@ use crate::session::commands::{mailbox_argument, mailbox_names};
 use crate::session::job::Context;
 use crate::session::state::SessionState;
 use crate::store::StoreError;
-use crate::types::mailbox_name::SEPARATOR;
-use crate::types::{MailboxName, MailboxRef, SpecialUse};
+use crate::types::{MailboxName, MailboxRef, SEPARATOR, SpecialUse};
 
 /// The names that an answer may have to do with.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::StoreError;
-use crate::types::mailbox_name::{BBOARD_PREFIX, SEPARATOR};
+use crate::types::{BBOARD_PREFIX, SEPARATOR};
 use crate::{ready, try_ready};
 
 /// The attribute of a name that cannot be selected.

@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::Pattern;
-use crate::types::mailbox_name::SEPARATOR;
-use crate::types::mutf7;
+use crate::types::{SEPARATOR, modified_utf7};
 
 /// When the parents of a name are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +60,7 @@ impl NamePattern {
     }
 
     fn matches(&self, name: &str) -> bool {
-        match mutf7::decode(name.as_bytes()).filter(|_| self.is_utf8) {
+        match modified_utf7::decode(name.as_bytes()).filter(|_| self.is_utf8) {
             Some(text) => self.pattern.matches(text.as_bytes()),
             None => self.pattern.matches(name.as_bytes()),
         }

@@ -1,88 +1,18 @@
-//! Sets of message numbers or unique identifiers.
-//!
-//! A [`MessageSet`] is what a client writes (`2,4:7,*`): it may be reversed, overlap, and mean "the
-//! last one". Resolved against a mailbox it becomes a [`NumberSet`]: ascending, disjoint, merged.
+//! Sets of sequence numbers or UIDs, ascending and merged.
 
-/// One end of an element of a sequence set (RFC 3501 §9 `seq-number`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SetEnd {
-    /// A number, not 0.
-    Number(u32),
-    /// `*`: the greatest number in use.
-    Last,
-    /// `$`: what the last search has saved (RFC 5182). It stands for a whole set, alone and as both ends.
-    Saved,
-}
-
-impl SetEnd {
-    fn resolve(self, last: u32) -> u32 {
-        match self {
-            Self::Number(number) => number,
-            Self::Last => last,
-            Self::Saved => 0,
-        }
-    }
-}
-
-/// A sequence set as the client wrote it (RFC 1064 p. 8 SEQUENCE, RFC 3501 §9 `sequence-set`): its
-/// elements in their order, each with both ends, either of which may be the greater.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct MessageSet(pub Vec<(SetEnd, SetEnd)>);
-
-impl MessageSet {
-    /// The numbers it means when `last` is the greatest one in use (0: there is none, and `*` means
-    /// nothing then). What was saved is known to the session only: see [`Self::is_saved`].
-    pub(crate) fn resolve(&self, last: u32) -> NumberSet {
-        let ends = self
-            .0
-            .iter()
-            .map(|&(a, b)| (a.resolve(last), b.resolve(last)));
-        let ranges = ends
-            .map(|(a, b)| (a.min(b), a.max(b)))
-            .filter(|&(low, _)| low > 0);
-        ranges.collect()
-    }
-
-    /// The greatest number that is written out in it, 0 if there is only `*`.
-    pub(crate) fn greatest_number(&self) -> u32 {
-        self.0
-            .iter()
-            .flat_map(|&(a, b)| [a.resolve(0), b.resolve(0)])
-            .max()
-            .unwrap_or(0)
-    }
-
-    /// `$`: what the last search has saved.
-    pub(crate) fn saved() -> Self {
-        Self(vec![(SetEnd::Saved, SetEnd::Saved)])
-    }
-
-    /// True if it is `$`.
-    pub(crate) fn is_saved(&self) -> bool {
-        self.0.iter().any(|&(a, _)| a == SetEnd::Saved)
-    }
-
-    /// True if `*` occurs, which RFC 1064 does not have.
-    pub(crate) fn has_last(&self) -> bool {
-        self.0
-            .iter()
-            .any(|&(a, b)| a == SetEnd::Last || b == SetEnd::Last)
-    }
-}
-
-/// A set of numbers as ascending, disjoint, non-adjacent ranges (both ends included).
+/// A set of numbers as ranges that are ascending, disjoint and not adjacent, both ends included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NumberSet {
     ranges: Vec<(u32, u32)>,
 }
 
 impl NumberSet {
-    /// The empty set.
+    /// Returns the empty set.
     pub const fn new() -> Self {
         Self { ranges: Vec::new() }
     }
 
-    /// All numbers from `low` to `high`; empty if `low > high`.
+    /// Returns the numbers from `low` to `high`; none if `low > high`.
     pub fn range(low: u32, high: u32) -> Self {
         Self {
             ranges: if low <= high {
@@ -93,7 +23,8 @@ impl NumberSet {
         }
     }
 
-    /// Adds a number. Cheap if it is beyond the last one, else it costs a search and a shift.
+    /// Adds a number. Takes constant time if the number is above all others, otherwise time that
+    /// grows with the number of ranges.
     pub fn insert(&mut self, number: u32) {
         match self.ranges.last_mut() {
             Some((_, high)) if number == high.saturating_add(1) => *high = number,
@@ -102,6 +33,7 @@ impl NumberSet {
         }
     }
 
+    /// Adds a number that is not above all others.
     fn insert_within(&mut self, number: u32) {
         if self.contains(number) {
             return;
@@ -117,39 +49,39 @@ impl NumberSet {
         self.ranges.get(at).is_some_and(|&(low, _)| low <= number)
     }
 
-    /// The least number in the set that is not below `number`.
+    /// Returns the least number in the set that is not below `number`.
     pub fn next_from(&self, number: u32) -> Option<u32> {
         let at = self.ranges.partition_point(|&(_, high)| high < number);
         self.ranges.get(at).map(|&(low, _)| low.max(number))
     }
 
-    /// The ranges, ascending.
+    /// Returns the ranges, ascending.
     pub fn ranges(&self) -> &[(u32, u32)] {
         &self.ranges
     }
 
-    /// All numbers, ascending.
+    /// Returns all numbers, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         self.ranges.iter().flat_map(|&(low, high)| low..=high)
     }
 
-    /// The greatest number.
+    /// Returns the greatest number.
     pub fn last(&self) -> Option<u32> {
         self.ranges.last().map(|&(_, high)| high)
     }
 
-    /// How many numbers there are.
+    /// Returns how many numbers are in the set.
     pub fn len(&self) -> u64 {
         let lengths = self.ranges.iter().map(|&(low, high)| high - low);
         lengths.map(|length| u64::from(length) + 1).sum()
     }
 
-    /// The numbers of both.
+    /// Returns the union of both sets.
     pub fn with(&self, other: &Self) -> Self {
         self.ranges.iter().chain(&other.ranges).copied().collect()
     }
 
-    /// The numbers that `other` lacks.
+    /// Returns the numbers that `other` lacks.
     pub fn without(&self, other: &Self) -> Self {
         let mut ranges = Vec::new();
         let mut taken = other.ranges.iter().copied().peekable();
@@ -174,19 +106,19 @@ impl NumberSet {
         Self { ranges }
     }
 
-    /// The numbers that `other` has too.
+    /// Returns the numbers that `other` has too.
     pub fn intersection(&self, other: &Self) -> Self {
         self.without(&self.without(other))
     }
 
-    /// True if there is none.
+    /// True if the set is empty.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 }
 
 impl FromIterator<(u32, u32)> for NumberSet {
-    /// Takes ranges in any order, overlapping or not, each with its lesser end first.
+    /// Collects ranges in any order, overlapping or not, each with its lesser end first.
     fn from_iter<I: IntoIterator<Item = (u32, u32)>>(ranges: I) -> Self {
         let mut sorted: Vec<(u32, u32)> = ranges.into_iter().collect();
         sorted.sort_unstable();
@@ -204,33 +136,9 @@ impl FromIterator<(u32, u32)> for NumberSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use SetEnd::{Last, Number};
 
     #[test]
-    fn rfc_1064_example() {
-        // RFC 1064 p. 8: 2,4:7,9,12:15
-        let n = |a, b| (Number(a), Number(b));
-        let set = MessageSet(vec![n(2, 2), n(4, 7), n(9, 9), n(12, 15)]).resolve(20);
-        assert_eq!(
-            set.iter().collect::<Vec<_>>(),
-            [2, 4, 5, 6, 7, 9, 12, 13, 14, 15]
-        );
-    }
-
-    #[test]
-    fn reversed_overlapping_and_last() {
-        let set = MessageSet(vec![
-            (Last, Number(8)),
-            (Number(3), Number(1)),
-            (Number(2), Number(4)),
-        ]);
-        assert_eq!(set.resolve(10).ranges(), [(1, 4), (8, 10)]);
-        assert_eq!(set.greatest_number(), 8);
-        assert_eq!(MessageSet(vec![(Last, Last)]).resolve(0), NumberSet::new());
-    }
-
-    #[test]
-    fn sets_are_added_and_taken_away() {
+    fn union_difference_and_intersection() {
         let set = |ranges: &[(u32, u32)]| ranges.iter().copied().collect::<NumberSet>();
         let a = set(&[(1, 10), (20, 30), (40, 40), (50, u32::MAX)]);
         for (b, without, both) in [

@@ -1,12 +1,12 @@
-//! Modified UTF-7: how names of mailboxes are written in ASCII (RFC 3501 §5.1.3).
+//! Modified UTF-7, the encoding of mailbox names in ASCII (RFC 3501 §5.1.3).
 //!
-//! Every text has exactly one way to be written: what may stand for itself must, and one run of other
-//! characters is one run of base64. So two names are the same mailbox only if their octets are the
-//! same, and [`decode`] refuses all that [`encode`] would not write.
+//! Each text has exactly one encoding: a character that can stand for itself must do so, and a run
+//! of other characters is one run of base64. So two names denote the same mailbox only if their
+//! octets are equal, and [`decode`] refuses everything that [`encode`] does not write.
 
 use data_encoding::BASE64_NOPAD;
 
-/// Writes a text in modified UTF-7.
+/// Encodes a text.
 pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut shifted: Vec<u8> = Vec::new();
@@ -30,7 +30,7 @@ pub(crate) fn encode(text: &str) -> String {
     out
 }
 
-/// Ends a run of characters that do not stand for themselves.
+/// Writes a run of characters that do not stand for themselves.
 fn flush(shifted: &mut Vec<u8>, out: &mut String) {
     if shifted.is_empty() {
         return;
@@ -41,12 +41,13 @@ fn flush(shifted: &mut Vec<u8>, out: &mut String) {
     shifted.clear();
 }
 
+/// Decodes a name. Returns `None` if it is not valid, or not the one encoding of its text.
+///
 /// ```text
 /// name    = *(direct / "&-" / shifted)        ; no two shifted in a row
 /// direct  = %x20-25 / %x27-7E
 /// shifted = "&" base64 "-"
 /// ```
-/// `None` if it is not well formed, or not the way in which its text has to be written.
 pub(crate) fn decode(name: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(name.len());
     let mut rest = name;
@@ -71,6 +72,7 @@ pub(crate) fn decode(name: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// Decodes a run of base64 to the end of `text`.
 fn decode_run(run: &[u8], text: &mut String) -> Option<()> {
     if run.contains(&b'/') {
         return None;
@@ -90,7 +92,7 @@ fn decode_run(run: &[u8], text: &mut String) -> Option<()> {
     Some(())
 }
 
-/// True for printable ASCII; among it `&` alone is written with a hyphen behind it.
+/// True for printable ASCII, which stands for itself; only `&` is followed by a hyphen.
 fn is_direct(c: char) -> bool {
     matches!(c, ' '..='~')
 }
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_the_one_way() {
+    fn refuses_what_encode_does_not_write() {
         for bad in [
             "&",
             "a&",
@@ -133,11 +135,11 @@ mod tests {
             "é",
             "\t",
             "\u{7f}",
-            "&AGE-",      // a letter that stands for itself
-            "&ACY-",      // so does the ampersand, in its way
+            "&AGE-",      // a letter, which stands for itself
+            "&ACY-",      // the ampersand, which is written &-
             "&AAA-",      // NUL
-            "&2D0-",      // half a pair
-            "&3ADYPQ-",   // a pair the wrong way round
+            "&2D0-",      // half a surrogate pair
+            "&3ADYPQ-",   // a surrogate pair in the wrong order
             "&AOk-&AOk-", // one run cut in two
             "&*-",
         ] {
@@ -148,14 +150,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn there_and_back(text in "[^\0]{0,40}") {
+        fn encoding_can_be_decoded(text in "[^\0]{0,40}") {
             let name = encode(&text);
             prop_assert!(name.is_ascii());
             prop_assert_eq!(decode(name.as_bytes()), Some(text));
         }
 
         #[test]
-        fn back_and_there(name in "[&A-F,+/a-e-]{0,20}") {
+        fn decoding_can_be_encoded(name in "[&A-F,+/a-e-]{0,20}") {
             if let Some(text) = decode(name.as_bytes()) {
                 prop_assert_eq!(encode(&text), name);
             }
