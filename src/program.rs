@@ -20,7 +20,7 @@ const USAGE: u8 = 2;
 
 /// Runs the program `imap2d` with the arguments of this process.
 pub fn run() -> ExitCode {
-    if let Some(code) = server::run_if_asked(std::env::args_os()) {
+    if let Some(code) = server::run_if_helper(std::env::args_os()) {
         return code;
     }
     let said = RawOptions::read(std::env::args_os().skip(1));
@@ -54,13 +54,11 @@ fn serve(
     announce: impl FnOnce(SocketAddr),
 ) -> Result<(), Box<dyn Error>> {
     #[cfg(feature = "test-backdoor")]
-    log::error!(
-        "this build has a back door (feature test-backdoor): it is for tests, and for nothing else"
-    );
+    log::error!("this build has a back door (feature test-backdoor): it is for tests only");
     let server = Server::bind(options)?
         .start_auth_worker()?
         .with_control(said)?
-        .confine()?;
+        .enter_sandbox()?;
     announce(server.local_addr());
     Ok(server.run()?)
 }

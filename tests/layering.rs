@@ -88,7 +88,7 @@ const MAX_COMMENT_COLUMNS: usize = 100;
 
 /// What is still broken, by room, with room for moves and renames: a count may only shrink. At the
 /// end all these lists are empty, and deleted.
-const FILES_IN_CIRCLES: &[(&str, usize)] = &[("options", 3), ("server", 30), ("store", 45)];
+const FILES_IN_CIRCLES: &[(&str, usize)] = &[("options", 3), ("store", 45)];
 const LONG_COMMENT_LINES: &[(&str, usize)] = &[
     ("budget", 15),
     ("certificate", 14),
@@ -98,7 +98,6 @@ const LONG_COMMENT_LINES: &[(&str, usize)] = &[
     ("options", 23),
     ("program", 8),
     ("protocol", 104),
-    ("server", 324),
     ("store", 363),
     ("types", 18),
 ];
@@ -112,7 +111,8 @@ const UNWANTED_WORDS: &[(&str, usize)] = &[
     ("options", 23),
     ("program", 6),
     ("protocol", 24),
-    ("server", 969),
+    // `wall()` of the clock.
+    ("server", 1),
     ("session", 5),
     ("store", 657),
 ];

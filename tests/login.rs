@@ -18,14 +18,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Returns the process that waits for login requests.
 fn supervisor(server: &TestServer) -> u32 {
     until("a supervisor", LIMIT, || {
-        child_named(server.pid(), "imap2d-verifier")
+        child_named(server.pid(), "imap2d-auth")
     })
 }
 
 /// Returns the process that checks passwords, once it exists.
 fn worker(server: &TestServer) -> u32 {
     until("a worker", LIMIT, || {
-        child_named(supervisor(server), "imap2d-verifier-worker")
+        child_named(supervisor(server), "imap2d-auth-worker")
     })
 }
 
@@ -118,7 +118,7 @@ fn a_killed_worker_fails_only_the_logins_it_was_checking() {
         client.ok(&format!("LOGIN {USER} {PASSWORD}"));
     }
     assert_ne!(worker(&server), first);
-    wait_for_line(&server, "the verifier's worker was ended: signal: 9");
+    wait_for_line(&server, "the auth worker was ended: signal: 9");
 }
 
 /// In the sandbox the server cannot start another supervisor: it logs that and exits, so that its
@@ -132,10 +132,10 @@ fn a_killed_supervisor_is_restarted_or_the_server_exits() {
     signal(supervisor, Signal::KILL);
     server.login();
     signal(worker, Signal::KILL);
-    wait_for_line(&server, "the verifier has gone");
+    wait_for_line(&server, "the auth worker has ended");
     if server.log().contains("Landlock (ABI") {
         assert_eq!(server.end(LIMIT).code(), Some(1));
-        wait_for_line(&server, "cannot start the verifier again");
+        wait_for_line(&server, "cannot start the auth worker again");
     } else {
         client(&server).ok(&format!("LOGIN {USER} {PASSWORD}"));
         bystander.ok("NOOP");

@@ -68,7 +68,7 @@ pub struct Options {
     /// The largest message that APPEND takes, in octets.
     pub max_message: u64,
     /// Whom the process is to become once it has its ports: `USER` or `USER:GROUP`. Obeyed by
-    /// [`confine`](crate::Server::confine).
+    /// [`enter_sandbox`](crate::Server::enter_sandbox).
     pub run_as: Option<String>,
     /// Proxies, which say who the client is.
     pub proxy_protocol: Vec<AddressRange>,

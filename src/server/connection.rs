@@ -1,16 +1,17 @@
-//! One client: a transport, a session, and what is known about the readiness of the first.
+//! One client: a transport, a session, and whether the transport is readable and writable.
 //!
-//! The poll is edge-triggered: it says *once* that a socket has become readable or writable. So both are
-//! noted here and stay noted until a call answers `WouldBlock`. A connection gets one turn at a time, in
-//! which it may read and write so much and compute so long; whoever has more to do queues again, behind
-//! the others. Octets are read into a buffer that all connections share, and written from where the session
-//! keeps them: a connection that rests owns no buffer.
+//! The poll is edge-triggered: it says *once* that a socket has become readable or writable. So
+//! both are noted here and stay noted until a call answers `WouldBlock`. A connection gets one turn
+//! at a time, in which it may read and write a limited number of octets and compute for a limited
+//! time; if it has more to do it queues again, behind the others. Octets are read into a buffer
+//! that all connections share, and written from where the session keeps them: an idle connection
+//! owns no buffer.
 
 use super::accept::Network;
 use super::auth_worker::Serial;
 use super::login::Logins;
 use super::shared::Shared;
-use super::tls::Handshake;
+use super::tls::{Handshake, TlsStream};
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock};
 use crate::session::{LoginVerdict, Session, Turn, WireLog};
@@ -20,83 +21,88 @@ use mio::{Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Instant;
 
-/// What one connection may read, and write, in one turn: large enough for a system call to be cheap beside
-/// it, small enough for a hundred busy connections to leave a turn short.
+/// Octets that one connection may read, and write, in one turn: large enough for a system call to
+/// be cheap beside it, small enough for a turn of the loop with a hundred busy connections to be
+/// short.
 const TURN_OCTETS: usize = 64 * 1024;
 
-/// What a read counts for that came to no octets.
+/// Octets that a read counts for that returned none.
 const NO_OCTETS: usize = 1024;
 
-/// What is to be done with a connection after its turn.
+/// What the loop does with a connection after its turn.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum AfterTurn {
     /// Give it another turn.
     Turn,
     /// Leave it until an event or its [`Connection::deadline`] comes.
     Wait,
-    /// It is over.
+    /// Close it.
     Close,
 }
 
-/// A client.
+/// The connection of one client.
 pub(super) struct Connection {
     transport: Transport,
     session: Session,
     /// True until a read answers `WouldBlock`.
-    readable: bool,
+    is_readable: bool,
     /// True until a write answers `WouldBlock`.
-    writable: bool,
-    /// The client sends no more.
-    at_end: bool,
-    /// Octets that were read but that the session had no room for; nothing is read before it has them.
+    is_writable: bool,
+    /// True if the client sends no more.
+    is_at_end: bool,
+    /// Octets that were read and that the session had no room for. Nothing is read before it has
+    /// taken them.
     leftover: Vec<u8>,
-    /// When its timer fires: kept for [`super::timers::Timers::arm`].
+    /// Time at which its timer fires: kept for [`super::timers::Timers::arm`].
     pub(super) armed: Option<Instant>,
-    /// What its session idles on: kept for [`super::idle_watch::IdleWatch::note`].
-    pub(super) noted: Option<Token>,
-    /// What it has asked of the gate, and was not told yet.
-    pub(super) asked: Option<Serial>,
-    /// Where it is counted as one who has yet to log in.
-    pub(super) unauthenticated_from: Option<Network>,
-    /// True while it stands in the queue of those that want a turn.
-    pub(super) queued: bool,
+    /// Mailbox that its session watches in IDLE: kept for [`super::idle_watch::IdleWatch::note`].
+    pub(super) watched: Option<Token>,
+    /// Its request to log in that has no verdict yet.
+    pub(super) login: Option<Serial>,
+    /// Network in which it counts as unauthenticated.
+    pub(super) unauthenticated_in: Option<Network>,
+    /// True while it is in the queue of those that want a turn.
+    pub(super) is_queued: bool,
 }
 
 impl Connection {
-    /// A new connection is taken as writable, so that the greeting leaves in its first turn.
+    /// Returns a connection that counts as writable, so that the greeting is sent in its first
+    /// turn.
     pub(super) fn new(transport: Transport, session: Session) -> Self {
         Self {
             transport,
             session,
-            readable: false,
-            writable: true,
-            at_end: false,
+            is_readable: false,
+            is_writable: true,
+            is_at_end: false,
             leftover: Vec::new(),
             armed: None,
-            noted: None,
-            asked: None,
-            unauthenticated_from: None,
-            queued: false,
+            watched: None,
+            login: None,
+            unauthenticated_in: None,
+            is_queued: false,
         }
     }
 
+    /// Registers the transport with the poll.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.readable = self.transport.register(registry, token)?;
+        self.is_readable = self.transport.register(registry, token)?;
         Ok(())
     }
 
-    /// Notes what the poll says. Errors and hang-ups count as readiness: the next call finds them out.
+    /// Notes an event of the poll. Errors and hang-ups count as readiness: the next call finds
+    /// them.
     pub(super) fn note(&mut self, event: &Event) {
-        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
-        self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+        self.is_readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        self.is_writable |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
-    /// For the log.
-    pub(super) fn name(&self) -> &str {
-        &self.session.peer().name
+    /// Returns the name of the connection in the log: `connection 7 from 192.0.2.1:40000`.
+    pub(super) fn name(&self) -> String {
+        self.session.peer().to_string()
     }
 
-    /// When it wants a turn even if nothing happens.
+    /// Returns the time at which it wants a turn even if no event comes.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let timeout = self.session.poll_timeout();
         match self.session.turn() {
@@ -105,35 +111,36 @@ impl Connection {
         }
     }
 
-    /// The mailbox of which it wants to hear.
+    /// Returns the mailbox that the session watches, if it is in IDLE.
     pub(super) fn idle_mailbox(&self) -> Option<&MailboxHandle> {
         self.session.idle_mailbox()
     }
 
-    /// That mailbox may have changed.
-    pub(super) fn note_news(&mut self) {
+    /// Notes that this mailbox may have changed.
+    pub(super) fn note_mailbox_change(&mut self) {
         self.session.handle_mailbox_change();
     }
 
-    /// The operator wants a wire log of others now.
+    /// Begins or ends the wire log, after the operator has changed whose traffic is logged.
     pub(super) fn change_wire_log(&mut self, wanted: &WireLog) {
         self.session.change_wire_log(wanted);
     }
 
-    /// Says good-bye; what is written is still sent.
+    /// Says BYE. Output that is queued is still sent.
     pub(super) fn shut_down(&mut self, text: &str) {
         self.session.shut_down(text);
     }
 
-    /// One turn: takes in what came, goes on with the work, sends what fits.
+    /// Takes one turn: reads what the client has sent, goes on with the work, sends what there is
+    /// room for.
     ///
     /// # Errors
-    /// If the client is gone.
-    pub(super) fn turn(&mut self, token: Token, shared: &mut Shared) -> io::Result<Next> {
+    /// If the client has disconnected.
+    pub(super) fn turn(&mut self, token: Token, shared: &mut Shared) -> io::Result<AfterTurn> {
         let clock = SystemClock;
         let now = clock.now();
-        let late = self.session.poll_timeout().is_some_and(|due| due <= now);
-        if late {
+        let is_late = self.session.poll_timeout().is_some_and(|due| due <= now);
+        if is_late {
             self.session.handle_timeout(now);
         }
         if self.transport.is_handshaking() {
@@ -144,68 +151,68 @@ impl Connection {
         self.receive(&mut shared.buffer, now)?;
         let mut budget = Budget::step(&clock);
         self.session.run(&mut shared.store, &mut budget);
-        self.pass_request_on(token, &mut shared.logins, now);
+        self.pass_login_on(token, &mut shared.logins, now);
         let sent = self.send(now)?;
         if self.begins_tls(shared) {
-            return Ok(Next::Turn);
+            return Ok(AfterTurn::Turn);
         }
-        // A session that is over and past its time has had its last chance to send.
-        if late && self.session.is_finished() {
-            return Ok(Next::Close);
+        // A session that is over and late has had its last chance to send.
+        if is_late && self.session.is_finished() {
+            return Ok(AfterTurn::Close);
         }
-        Ok(self.next(sent > 0))
+        Ok(self.after_turn(sent > 0))
     }
 
-    /// Goes on with the handshake of TLS. Nothing is said to the session until it is over, so there is nothing
-    /// else to do in this turn, unless it is.
-    fn handshake(&mut self, shared: &mut Shared, now: Instant) -> io::Result<Option<Next>> {
+    /// Goes on with the TLS handshake. The session gets nothing until the handshake is complete, so
+    /// there is nothing else to do in this turn, unless it is.
+    fn handshake(&mut self, shared: &mut Shared, now: Instant) -> io::Result<Option<AfterTurn>> {
         let Some(certificates) = shared.tls.as_mut().filter(|_| !self.session.is_finished()) else {
-            return Ok(Some(Next::Close));
+            return Ok(Some(AfterTurn::Close));
         };
         match self.transport.handshake(certificates, now)? {
             Handshake::Done(info) => {
                 log::debug!("{}: {}", self.name(), self.transport.tls_summary());
                 self.session.handle_tls(info);
-                // What has come behind the handshake may have been read with it, and no event tells of that.
-                self.readable = true;
+                // Octets behind the handshake may have been read with it; no event announces them.
+                self.is_readable = true;
                 return Ok(None);
             }
-            Handshake::NeedsInput => self.readable = false,
-            Handshake::NeedsRoom => self.writable = false,
-            Handshake::Again => return Ok(Some(Next::Turn)),
+            Handshake::NeedsInput => self.is_readable = false,
+            Handshake::NeedsRoom => self.is_writable = false,
+            Handshake::Again => return Ok(Some(AfterTurn::Turn)),
         }
-        Ok(Some(Next::Wait))
+        Ok(Some(AfterTurn::Wait))
     }
 
-    /// Begins TLS once the answer to STARTTLS is sent. What was read behind the command is forgotten, as the
-    /// session has forgotten what it was given.
+    /// Begins TLS once the response to STARTTLS is sent. Octets that were read behind the command
+    /// are discarded, as the session has discarded those that it was given.
     fn begins_tls(&mut self, shared: &Shared) -> bool {
         let is_ready = self.session.is_starting_tls() && !self.session.has_output();
         let Some(certificates) = shared.tls.as_ref().filter(|_| is_ready) else {
             return false;
         };
         self.leftover = Vec::new();
-        self.transport.begin_tls(certificates.link());
+        self.transport.begin_tls(TlsStream::new(certificates));
         true
     }
 
-    fn pass_request_on(&mut self, token: Token, logins: &mut Logins, now: Instant) {
+    fn pass_login_on(&mut self, token: Token, logins: &mut Logins, now: Instant) {
         if let Some(request) = self.session.poll_request() {
-            self.asked = Some(logins.ask(token, self.session.peer(), request, now));
+            self.login = Some(logins.request(token, self.session.peer(), request, now));
         }
     }
 
-    /// The answer of the gate; false if this is not what the session waits for.
+    /// Hands a verdict to the session. Returns false if the session does not wait for this one.
     pub(super) fn handle_verdict(&mut self, serial: Serial, verdict: LoginVerdict) -> bool {
-        let awaited = self.asked == Some(serial);
-        if awaited {
-            self.asked = None;
+        let is_awaited = self.login == Some(serial);
+        if is_awaited {
+            self.login = None;
             self.session.handle_verdict(verdict);
         }
-        awaited
+        is_awaited
     }
 
-    /// True from the moment that its client has logged in.
+    /// True once the client has logged in.
     pub(super) fn is_logged_in(&self) -> bool {
         self.session.is_logged_in()
     }
@@ -213,21 +220,21 @@ impl Connection {
     fn receive(&mut self, buffer: &mut [u8], now: Instant) -> io::Result<()> {
         if !self.leftover.is_empty() && self.session.wants_input() {
             let octets = std::mem::take(&mut self.leftover);
-            self.hand_over(&octets, now);
+            self.hand_to_session(&octets, now);
         }
         let mut received = 0;
-        while received < TURN_OCTETS && self.readable && self.may_read() {
+        while received < TURN_OCTETS && self.is_readable && self.may_read() {
             match self.transport.read(buffer) {
                 Ok(0) => {
-                    self.at_end = true;
+                    self.is_at_end = true;
                     self.session.handle_eof();
                 }
                 Ok(count) => {
                     received += count;
-                    self.hand_over(&buffer[..count], now);
+                    self.hand_to_session(&buffer[..count], now);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-                // Records of TLS without anything for the session must not make the turn endless.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_readable = false,
+                // TLS records without data for the session must not make the turn endless.
                 Err(error) if error.kind() == ErrorKind::Interrupted => received += NO_OCTETS,
                 Err(error) => return Err(error),
             }
@@ -235,9 +242,9 @@ impl Connection {
         Ok(())
     }
 
-    fn hand_over(&mut self, octets: &[u8], now: Instant) {
+    fn hand_to_session(&mut self, octets: &[u8], now: Instant) {
         #[cfg(feature = "test-backdoor")]
-        if let Some(report) = super::test_backdoor::obey(octets) {
+        if let Some(report) = super::test_backdoor::run(octets) {
             let _ = self.transport.write(report.as_bytes());
             return;
         }
@@ -247,13 +254,13 @@ impl Connection {
     }
 
     fn may_read(&self) -> bool {
-        !self.at_end && self.leftover.is_empty() && self.session.wants_input()
+        !self.is_at_end && self.leftover.is_empty() && self.session.wants_input()
     }
 
-    /// Returns how many octets were sent.
+    /// Sends output of the session. Returns the number of octets.
     fn send(&mut self, now: Instant) -> io::Result<usize> {
         let mut sent = 0;
-        while self.writable && sent < TURN_OCTETS {
+        while self.is_writable && sent < TURN_OCTETS {
             let output = self.session.poll_output();
             if output.is_empty() {
                 break;
@@ -265,7 +272,7 @@ impl Connection {
                     sent += count;
                     self.session.consume(count, now);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_writable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -274,11 +281,11 @@ impl Connection {
         Ok(sent)
     }
 
-    /// Sends what the transport has taken and kept.
+    /// Sends octets that the transport has taken and not sent yet.
     fn flush(&mut self) -> io::Result<()> {
-        if self.writable && self.transport.has_unsent() {
+        if self.is_writable && self.transport.has_unsent() {
             match self.transport.flush() {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_writable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => return other,
             }
@@ -286,54 +293,54 @@ impl Connection {
         Ok(())
     }
 
-    /// True if something waits to be sent.
+    /// True if octets wait to be sent.
     fn has_output(&self) -> bool {
         self.session.has_output() || self.transport.has_unsent()
     }
 
-    fn next(&self, has_sent: bool) -> Next {
+    fn after_turn(&self, has_sent: bool) -> AfterTurn {
         let output = self.has_output();
         if self.session.is_broken() || (self.session.is_finished() && !output) {
-            return Next::Close;
+            return AfterTurn::Close;
         }
-        let can_send = output && self.writable;
+        let can_send = output && self.is_writable;
         let can_receive =
-            self.session.wants_input() && (!self.leftover.is_empty() || self.readable);
+            self.session.wants_input() && (!self.leftover.is_empty() || self.is_readable);
         let can_work = match self.session.turn() {
             Turn::Runnable => true,
             Turn::OutputFull => has_sent,
             Turn::External | Turn::Idle | Turn::Line | Turn::Until(_) => false,
         };
         if can_send || can_receive || can_work {
-            return Next::Turn;
+            return AfterTurn::Turn;
         }
         debug_assert!(
             self.has_wake_up(),
-            "waits for nothing: {:?}",
+            "the connection waits for no event: {:?}",
             self.session.turn()
         );
-        Next::Wait
+        AfterTurn::Wait
     }
 
-    /// Whether something other than the long idle time-outs is sure to bring this connection back: the
-    /// bug this catches is a client that hangs until it is logged out.
+    /// True if an event other than the long idle time-outs is sure to give this connection a turn.
+    /// The bug this catches is a client that hangs until it is logged out.
     fn has_wake_up(&self) -> bool {
-        let by_reading = self.may_read() && !self.readable;
-        let by_writing = self.has_output() && !self.writable;
+        let by_reading = self.may_read() && !self.is_readable;
+        let by_writing = self.has_output() && !self.is_writable;
         let by_itself = match self.session.turn() {
             Turn::Until(_) => true,
-            Turn::External => self.asked.is_some(),
+            Turn::External => self.login.is_some(),
             Turn::Idle | Turn::Runnable | Turn::OutputFull | Turn::Line => false,
         };
         by_reading || by_writing || by_itself
     }
 
-    /// Ends the connection so that what was sent arrives: a socket that is closed with unread input resets
-    /// the connection, and the last line, the BYE, may be lost with it.
+    /// Closes the connection so that sent octets arrive: a socket that is closed with unread input
+    /// resets the connection, and the last line, the BYE, may be lost with it.
     pub(super) fn close(mut self, registry: &Registry, buffer: &mut [u8]) {
         self.transport.finish_writing();
         let mut discarded = 0;
-        while self.readable && !self.at_end && discarded < TURN_OCTETS {
+        while self.is_readable && !self.is_at_end && discarded < TURN_OCTETS {
             match self.transport.discard(buffer) {
                 Ok(count) if count > 0 => discarded += count,
                 _ => break,

@@ -1,4 +1,4 @@
-//! Why a server cannot start or go on: what failed, where, and what to do about it.
+//! The errors of a server: what failed, where, and what the operator can do.
 
 use std::fmt;
 use std::io;
@@ -7,45 +7,45 @@ use std::net::SocketAddr;
 /// An error that ends the server, or keeps it from starting.
 #[derive(Debug)]
 pub enum ServerError {
-    /// No address to listen on was given.
+    /// The options name no address to listen on.
     NoListener,
-    /// An address cannot be listened on.
+    /// The system refuses to listen on an address.
     Listen {
-        /// The address as it was given.
+        /// The address in the options.
         address: SocketAddr,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// A certificate cannot be used: which, and why.
+    /// A certificate cannot be used: which one, and why.
     Certificate(String),
-    /// The client begins with TLS, and there is no certificate.
+    /// Connections begin with TLS, and the options name no certificate.
     NoCertificate,
-    /// Whoever started the process has handed down no socket to serve.
+    /// The process was started without a listening socket.
     NoSocket(String),
-    /// The session on descriptors 0 and 1 has nobody it could belong to.
+    /// The session on descriptors 0 and 1 belongs to no known user.
     NoUser(String),
-    /// The process cannot be confined to what it needs.
-    Confine(String),
-    /// The system refused something that the loop cannot do without.
+    /// The process cannot enter its sandbox.
+    Sandbox(String),
+    /// The system refused something that the server cannot do without.
     System {
-        /// What was being done.
+        /// What the server was doing.
         doing: &'static str,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
 }
 
 impl ServerError {
-    /// For `map_err`: the system refused it while `doing` this.
+    /// Returns a function for `map_err`: the system refused it while the server was `doing` this.
     pub(super) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { doing, source }
     }
 
-    /// A certificate that was good until the process became this user.
+    /// Adds advice to the error of a certificate that was good until the process became this user.
     pub(super) fn after_becoming(self, user: Option<&str>) -> Self {
         match (self, user) {
             (Self::Certificate(reason), Some(user)) => Self::Certificate(format!(
-                "{reason}; it is read by the user of --run-as, {user}, who has to find it when it is renewed: \
+                "{reason}; the user of --run-as, {user}, reads it, also when it is renewed: \
                  let this user, or a group of theirs, read it and search its directories"
             )),
             (other, _) => other,
@@ -72,27 +72,27 @@ impl fmt::Display for ServerError {
             ),
             Self::NoSocket(reason) => write!(
                 out,
-                "no socket to wait at: {reason}; --wait is for inetd (wait), xinetd (wait = yes) and socket \
+                "no listening socket: {reason}; --wait is for inetd (wait), xinetd (wait = yes) and socket \
                  units of systemd"
             ),
             Self::NoUser(reason) => write!(out, "no user for this session: {reason}"),
-            Self::Confine(reason) => out.write_str(reason),
+            Self::Sandbox(reason) => out.write_str(reason),
             Self::System { doing, source } => write!(out, "cannot {doing}: {source}"),
         }
     }
 }
 
-/// What to do about a failure to listen.
+/// Returns advice on a failure to listen.
 fn advice(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::AddrInUse => Some(
             "another program has this port: stop it (ss -ltnp shows which it is), or choose another port",
         ),
         io::ErrorKind::AddrNotAvailable => {
-            Some("this machine has no such address: ip addr shows those it has")
+            Some("this host has no such address: ip addr shows those it has")
         }
         io::ErrorKind::PermissionDenied => Some(
-            "ports below 1024 are for root, or for who has the capability CAP_NET_BIND_SERVICE: \
+            "only root, or a process with the capability CAP_NET_BIND_SERVICE, may use ports below 1024: \
              start imap2d with it, or choose a port such as 1143",
         ),
         _ => None,
@@ -104,7 +104,7 @@ impl std::error::Error for ServerError {
         match self {
             Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
             Self::Certificate(_)
-            | Self::Confine(_)
+            | Self::Sandbox(_)
             | Self::NoCertificate
             | Self::NoListener
             | Self::NoSocket(_)
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_what_where_and_what_to_do() {
+    fn an_error_says_what_failed_and_where_and_gives_advice() {
         let error = ServerError::Listen {
             address: SocketAddr::from(([127, 0, 0, 1], 143)),
             source: io::ErrorKind::AddrInUse.into(),

@@ -1,8 +1,8 @@
-//! Who waits for changes of which mailbox.
+//! The sessions in IDLE, by the mailbox that each one watches.
 //!
-//! An idle session costs no wake-up: it gets a turn when the kernel tells of a change in its mailbox, or
-//! when another session has changed it. A mailbox of which the kernel does not tell has one timer, however
-//! many sessions wait for it.
+//! A session in IDLE costs no wake-up: it gets a turn when the kernel reports a change in its
+//! mailbox (inotify), or when another session has changed it. A mailbox that the kernel does not
+//! report on has one timer, however many sessions watch it.
 
 use super::slab::Slab;
 use super::timers::Timers;
@@ -13,14 +13,17 @@ use std::time::Instant;
 
 /// The sessions in IDLE, by mailbox.
 pub(super) struct IdleWatch {
-    mailboxes: Slab<Watched>,
+    mailboxes: Slab<WatchedMailbox>,
     by_handle: HashMap<MailboxHandle, Token>,
     timers: Timers,
 }
 
-struct Watched {
+/// A mailbox that sessions watch.
+struct WatchedMailbox {
     mailbox: MailboxHandle,
+    /// Sessions that watch it; at least one.
     sessions: BTreeSet<Token>,
+    /// Time at which its timer fires.
     armed: Option<Instant>,
 }
 
@@ -33,22 +36,22 @@ impl IdleWatch {
         }
     }
 
-    /// Notes what a session waits for now. `noted` is the caller's note of what it waited for: it is
-    /// changed by this function only.
+    /// Notes which mailbox a session watches now. `watched` is the caller's note of the one it
+    /// watched before: only this function changes it.
     pub(super) fn note(
         &mut self,
         session: Token,
-        noted: &mut Option<Token>,
+        watched: &mut Option<Token>,
         mailbox: Option<&MailboxHandle>,
     ) {
         let wanted = mailbox.map(|mailbox| self.key(mailbox));
-        if *noted == wanted {
+        if *watched == wanted {
             return;
         }
-        if let Some(watched) = wanted.and_then(|key| self.mailboxes.get_mut(key)) {
-            watched.sessions.insert(session);
+        if let Some(mailbox) = wanted.and_then(|key| self.mailboxes.get_mut(key)) {
+            mailbox.sessions.insert(session);
         }
-        if let Some(key) = std::mem::replace(noted, wanted) {
+        if let Some(key) = std::mem::replace(watched, wanted) {
             self.leave(session, key);
         }
     }
@@ -57,7 +60,7 @@ impl IdleWatch {
         if let Some(&key) = self.by_handle.get(mailbox) {
             return key;
         }
-        let key = self.mailboxes.insert(Watched {
+        let key = self.mailboxes.insert(WatchedMailbox {
             mailbox: mailbox.clone(),
             sessions: BTreeSet::new(),
             armed: None,
@@ -66,7 +69,8 @@ impl IdleWatch {
         key
     }
 
-    /// Forgets a session, and the mailbox with the last one: the store keeps what is held here.
+    /// Removes a session, and with the last one the mailbox: the store keeps a mailbox in memory as
+    /// long as there is a handle to it.
     fn leave(&mut self, session: Token, key: Token) {
         let Some(watched) = self.mailboxes.get_mut(key) else {
             return;
@@ -79,8 +83,8 @@ impl IdleWatch {
         }
     }
 
-    /// The sessions that wait for changes of a mailbox.
-    pub(super) fn of(&mut self, mailbox: &MailboxHandle) -> Vec<Token> {
+    /// Returns the sessions that watch a mailbox.
+    pub(super) fn sessions(&mut self, mailbox: &MailboxHandle) -> Vec<Token> {
         let key = self.by_handle.get(mailbox);
         let watched = key.and_then(|&key| self.mailboxes.get_mut(key));
         watched.map_or_else(Vec::new, |watched| {
@@ -88,8 +92,8 @@ impl IdleWatch {
         })
     }
 
-    /// Sees to it that a mailbox that somebody waits for is looked at by then, if at all.
-    pub(super) fn look_at(&mut self, mailbox: &MailboxHandle, when: Option<Instant>) {
+    /// Sets the time at which a watched mailbox is checked, or that it is not.
+    pub(super) fn check_at(&mut self, mailbox: &MailboxHandle, when: Option<Instant>) {
         let Some(&key) = self.by_handle.get(mailbox) else {
             return;
         };
@@ -98,12 +102,12 @@ impl IdleWatch {
         }
     }
 
-    /// When the next mailbox is to be looked at.
-    pub(super) fn next_look(&self) -> Option<Instant> {
+    /// Returns the time at which the next mailbox is to be checked.
+    pub(super) fn next_check(&self) -> Option<Instant> {
         self.timers.next()
     }
 
-    /// Takes out one mailbox that is to be looked at.
+    /// Returns one mailbox whose time to be checked has come.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<MailboxHandle> {
         let key = self.timers.pop_due(now)?;
         let watched = self.mailboxes.get_mut(key)?;
@@ -119,7 +123,7 @@ mod tests {
     use crate::types::{MailboxName, MailboxRef};
     use std::time::Duration;
 
-    /// A store with two mailboxes.
+    /// Returns a store with two mailboxes.
     fn mailboxes() -> (tempfile::TempDir, Store, [MailboxHandle; 2]) {
         let home = tempfile::tempdir().expect("a directory");
         let mut store = Store::new(Settings::new("host", 1));
@@ -138,18 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn sessions_come_and_go_and_the_last_one_takes_the_mailbox_along() {
+    fn a_mailbox_is_forgotten_with_its_last_session() {
         let (_home, _store, [one, two]) = mailboxes();
         let mut idle_watch = IdleWatch::new();
         let (mut a, mut b) = (None, None);
         idle_watch.note(Token(1), &mut a, Some(&one));
         idle_watch.note(Token(1), &mut a, Some(&one));
         idle_watch.note(Token(2), &mut b, Some(&one));
-        assert_eq!(idle_watch.of(&one), [Token(1), Token(2)]);
-        assert_eq!(idle_watch.of(&two), []);
+        assert_eq!(idle_watch.sessions(&one), [Token(1), Token(2)]);
+        assert_eq!(idle_watch.sessions(&two), []);
         idle_watch.note(Token(1), &mut a, Some(&two));
-        assert_eq!(idle_watch.of(&one), [Token(2)]);
-        assert_eq!(idle_watch.of(&two), [Token(1)]);
+        assert_eq!(idle_watch.sessions(&one), [Token(2)]);
+        assert_eq!(idle_watch.sessions(&two), [Token(1)]);
         idle_watch.note(Token(1), &mut a, None);
         idle_watch.note(Token(2), &mut b, None);
         assert_eq!((a, b), (None, None));
@@ -160,29 +164,33 @@ mod tests {
     }
 
     #[test]
-    fn a_mailbox_has_one_timer() {
+    fn a_mailbox_has_one_timer_however_many_sessions_watch_it() {
         let (_home, _store, [one, two]) = mailboxes();
         let mut idle_watch = IdleWatch::new();
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
-        idle_watch.look_at(&one, Some(now));
-        assert_eq!(idle_watch.next_look(), None, "nobody waits for it");
+        idle_watch.check_at(&one, Some(now));
+        assert_eq!(idle_watch.next_check(), None, "no session watches it");
         let mut notes = [None; 3];
         for (number, note) in notes.iter_mut().enumerate() {
             idle_watch.note(Token(number), note, Some(&one));
-            idle_watch.look_at(&one, Some(later));
+            idle_watch.check_at(&one, Some(later));
         }
         assert_eq!(idle_watch.pop_due(now), None);
         assert_eq!(idle_watch.pop_due(later), Some(one.clone()));
         assert_eq!(idle_watch.pop_due(later), None);
-        idle_watch.look_at(&one, Some(later));
-        idle_watch.look_at(&one, None);
-        assert_eq!(idle_watch.next_look(), None, "the kernel tells of it");
-        idle_watch.look_at(&one, Some(later));
+        idle_watch.check_at(&one, Some(later));
+        idle_watch.check_at(&one, None);
+        assert_eq!(
+            idle_watch.next_check(),
+            None,
+            "the kernel reports its changes"
+        );
+        idle_watch.check_at(&one, Some(later));
         for (number, note) in notes.iter_mut().enumerate() {
             idle_watch.note(Token(number), note, None);
         }
-        assert_eq!(idle_watch.next_look(), None);
-        assert_eq!(idle_watch.of(&two), []);
+        assert_eq!(idle_watch.next_check(), None);
+        assert_eq!(idle_watch.sessions(&two), []);
     }
 }

@@ -1,8 +1,29 @@
-//! The part that touches sockets, time and signals: it drives [sessions](crate::session).
+//! Sockets, time, signals and descriptors: this room drives [sessions](crate::session).
 //!
-//! [`Server::bind`] takes the listeners, or descriptors 0 and 1, that the options ask for, and
-//! [`Server::run`] serves until it is told to stop. One thread, one loop (`event_loop.rs`); everything below
-//! this module is given its octets, its time and its verdicts as arguments.
+//! [`Server::bind`] opens the listeners, or takes descriptors 0 and 1, as the options ask, and
+//! [`Server::run`] serves until the server is shut down. One thread, one event loop; all rooms
+//! below this one get their octets, their time and their verdicts as arguments.
+//!
+//! | file or folder | what is in it |
+//! | --- | --- |
+//! | `server`, `setup`, `error` | [`Server`], what it makes of its options, and why it fails |
+//! | `event_loop` | the loop: events, turns, logins, changes of mailboxes, the end |
+//! | `connections`, `connection` | all clients with their queue and timers; one client |
+//! | `transport`, `tls/`, `no_tls` | the octets of one client, with and without TLS |
+//! | `shared` | what all connections share: store, logins, certificates, configuration |
+//! | `accept/` | listeners, socket activation, PROXY protocol, limits, stdio, fork server |
+//! | `login/` | requests to log in: delays, the auth worker's answer, the account |
+//! | `auth_worker/` | checking passwords in separate processes |
+//! | `sandbox/` | what the process may touch: user, files (Landlock), privileges |
+//! | `control/` | signals, reload of the options, the service manager |
+//! | `helper_process` | starting this program again, as a helper or a session |
+//! | `idle_watch` | the sessions in IDLE, by the mailbox that each one watches |
+//! | `file_stamp` | noticing that another program has changed a file |
+//! | `mail_root` | the path of a user's Maildir |
+//! | `poll`, `tokens`, `slab`, `timers`, `drain`, `panics` | parts of the loop |
+//! | `test_backdoor` | commands that run inside the process, for tests only |
+//!
+//! # Embedding
 //!
 //! A test suite embeds a real server like this, on a port that the system picks:
 //!
@@ -24,18 +45,25 @@
 mod accept;
 mod auth_worker;
 mod connection;
+mod connections;
 mod control;
+mod drain;
 mod error;
 mod event_loop;
+mod file_stamp;
+mod helper_process;
 mod idle_watch;
 mod login;
 mod mail_root;
+mod panics;
+mod poll;
 mod sandbox;
 #[expect(
     clippy::module_inception,
     reason = "the room is named after what it makes"
 )]
 mod server;
+mod setup;
 mod shared;
 mod slab;
 #[cfg(feature = "test-backdoor")]
@@ -45,6 +73,7 @@ mod tests;
 mod timers;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
+mod tokens;
 mod transport;
 
 pub use self::error::ServerError;
@@ -54,18 +83,18 @@ use crate::options::Options;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Does the work of one of the processes that a server starts beside itself, if this process was started for
-/// it: to be called before anything else in the `main` of a program that calls [`Server::verify_apart`] or
-/// [`Server::confine`]. Nothing comes back if it was not.
-pub(crate) fn run_if_asked(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+/// Does the work of a helper process, if this process was started as one; otherwise returns `None`.
+/// The `main` of a program that calls [`Server::start_auth_worker`] or [`Server::enter_sandbox`]
+/// calls this before anything else.
+pub(crate) fn run_if_helper(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let args: Vec<OsString> = args.collect();
-    auth_worker::run_if_asked(&args).or_else(|| sandbox::read_if_asked(args.into_iter()))
+    auth_worker::run_if_helper(&args).or_else(|| sandbox::run_if_option_reader(&args))
 }
 
-/// What is wrong with options that are good in themselves, on this machine: nothing is done but to look.
+/// Checks valid options against this host, and changes nothing.
 ///
 /// # Errors
-/// If [`Server::confine`] would not find the user or the group of `--run-as`.
+/// If [`Server::enter_sandbox`] would not find the user or the group of `--run-as`.
 pub(crate) fn check(options: &Options) -> Result<(), ServerError> {
-    sandbox::check(options).map_err(ServerError::Confine)
+    sandbox::check(options).map_err(ServerError::Sandbox)
 }

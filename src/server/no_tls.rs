@@ -1,10 +1,10 @@
-//! What stands in the place of TLS in a build without it: there are no certificates, so no connection is ever
-//! under TLS. The rest of the server does not have to know.
+//! Types that replace TLS in a build without it: there are no certificates, so no connection uses
+//! TLS. The rest of the server is the same.
 #![allow(
     dead_code,
     clippy::needless_pass_by_ref_mut,
     clippy::unnecessary_wraps,
-    reason = "all is as it is with TLS"
+    reason = "the interface is the one of the folder tls"
 )]
 
 use super::error::ServerError;
@@ -14,13 +14,13 @@ use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::time::{Instant, SystemTime};
 
-/// There are none.
+/// No value exists.
 pub(super) struct Certificates(Infallible);
 
-/// There is none.
-pub(super) struct Link(Infallible);
+/// No value exists.
+pub(super) struct TlsStream(Infallible);
 
-/// What a handshake would have come to.
+/// The state of a handshake, which never happens.
 pub(super) enum Handshake {
     Done(TlsInfo),
     NeedsInput,
@@ -44,13 +44,13 @@ impl Certificates {
     pub(super) fn remind(&mut self, _: Instant, _: SystemTime) {
         match self.0 {}
     }
-
-    pub(super) fn link(&self) -> Link {
-        match self.0 {}
-    }
 }
 
-impl Link {
+impl TlsStream {
+    pub(super) fn new(certificates: &Certificates) -> Self {
+        match certificates.0 {}
+    }
+
     pub(super) fn is_handshaking(&self) -> bool {
         match self.0 {}
     }

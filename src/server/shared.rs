@@ -1,23 +1,25 @@
-//! What all connections work with in their turns.
+//! What all connections of a server share.
 
 use super::login::Logins;
+use super::setup;
 use super::tls::Certificates;
 use crate::options::Options;
 use crate::session::SessionConfig;
 use crate::store::Store;
 use std::rc::Rc;
 
-/// One read. A command is far shorter; for an APPEND it makes the system calls few enough.
+/// Size of one read, in octets. A command is far shorter; for an APPEND it makes system calls few
+/// enough.
 const READ_BUFFER: usize = 16 * 1024;
 
-/// Lent to one connection at a time.
+/// What all connections share. One of them at a time has it, in its turn.
 pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) logins: Logins,
-    /// With them, connections may be under TLS.
+    /// The certificates, if connections may use TLS.
     pub(super) tls: Option<Certificates>,
     pub(super) config: Rc<SessionConfig>,
-    /// For one read, by whoever has the turn. Nothing stays in it.
+    /// Holds the octets of one read, while the connection that has the turn handles them.
     pub(super) buffer: Box<[u8]>,
 }
 
@@ -37,9 +39,9 @@ impl Shared {
         }
     }
 
-    /// What can change of the options while the server runs.
+    /// Applies the options that can change while the server runs.
     pub(super) fn change(&mut self, options: &Options) {
-        self.config = Rc::new(super::server::changed_config(options, &self.config));
+        self.config = Rc::new(setup::changed_config(options, &self.config));
         self.logins.change(options);
     }
 }

@@ -1,15 +1,16 @@
 //! A table of connections whose keys are never valid twice.
 //!
-//! The poll hands back the token that a socket was registered with. A connection may be closed, and its
-//! place taken by a new one, between the moment the kernel noted an event and the moment the loop looks
-//! at it; so a key carries the generation of its slot, and a key of an earlier generation finds nothing.
+//! The poll hands back the token that a socket was registered with. A connection may be closed, and
+//! its place taken by a new one, between the moment the kernel noted an event and the moment the
+//! loop looks at it; so a key carries the generation of its slot, and a key of an earlier
+//! generation matches no connection.
 
 use mio::Token;
 
 /// A key has its index in the low half of the token, its generation (from 1) in the high half.
 const HALF: u32 = usize::BITS / 2;
 
-/// Every token below this is free for listeners, signals and the like.
+/// The smallest key. Smaller tokens are those of listeners, signals and the like (`tokens`).
 pub(super) const FIRST_KEY: usize = 1 << HALF;
 
 /// Values by key; removing and inserting take constant time.
@@ -31,11 +32,12 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Number of values inside.
+    /// Returns the number of values.
     pub(super) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
+    /// Adds a value and returns its key.
     pub(super) fn insert(&mut self, value: T) -> Token {
         let index = self.free.pop().unwrap_or_else(|| {
             let fresh = Slot {
@@ -50,10 +52,12 @@ impl<T> Slab<T> {
         key(index, slot.generation)
     }
 
+    /// Returns the value of a key, unless it has been removed.
     pub(super) fn get_mut(&mut self, token: Token) -> Option<&mut T> {
         self.slot(token)?.value.as_mut()
     }
 
+    /// Removes the value of a key. The key is never valid again.
     pub(super) fn remove(&mut self, token: Token) -> Option<T> {
         let slot = self.slot(token)?;
         let value = slot.value.take()?;
@@ -62,7 +66,7 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// The keys of all values.
+    /// Returns the keys of all values.
     pub(super) fn keys(&self) -> Vec<Token> {
         let occupied = |(index, slot): (usize, &Slot<T>)| {
             slot.value.as_ref().map(|_| key(index, slot.generation))
@@ -90,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_outlives_its_value_but_never_finds_another() {
+    fn a_key_of_a_removed_value_never_finds_another() {
         let mut slab = Slab::new();
         let first = slab.insert("first");
         assert!(first.0 >= FIRST_KEY);

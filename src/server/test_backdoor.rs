@@ -1,18 +1,19 @@
-//! A back door, in builds with the feature `test-backdoor` only.
+//! A test back door: commands that run inside the server process. Compiled only with the feature
+//! `test-backdoor`.
 //!
-//! It stands for the fault that nobody has found yet, by which a client makes this process do what it likes.
-//! A line `X-BACKDOOR deed argument` does the deed, with the rights of the process and no check by anybody
-//! but the kernel, whether the client has logged in or not. Tests use it to see how far that gets.
+//! It stands for an unknown fault by which a client makes this process run code of its own. A line
+//! `X-BACKDOOR action argument` runs the action with the rights of the process, whether the client
+//! has logged in or not; only the kernel checks it. Tests use it to show what the sandbox forbids.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::TcpStream;
 use std::process::Command;
 
-/// What somebody would try first.
-type Deed = fn(&str) -> io::Result<()>;
+/// What an attacker would try first.
+type Action = fn(&str) -> io::Result<()>;
 
-const DEEDS: &[(&str, Deed)] = &[
+const ACTIONS: &[(&str, Action)] = &[
     ("read", |path| {
         File::open(path)?.read_to_end(&mut Vec::new()).map(drop)
     }),
@@ -25,21 +26,22 @@ const DEEDS: &[(&str, Deed)] = &[
     ("become", |uid| become_user(uid)),
 ];
 
-/// Does the deed that the client asks for. The report is `* DONE` or `* FAILED` with the reason.
-pub(super) fn obey(octets: &[u8]) -> Option<String> {
+/// Runs the action that the client asks for. Returns the report, `* DONE` or `* FAILED` with the
+/// reason, or `None` if `octets` is no such line.
+pub(super) fn run(octets: &[u8]) -> Option<String> {
     let line = std::str::from_utf8(octets).ok()?;
     let (name, argument) = line
         .strip_prefix("X-BACKDOOR ")?
         .trim_end()
         .split_once(' ')?;
-    let (_, deed) = DEEDS.iter().find(|(known, _)| *known == name)?;
-    Some(match deed(argument) {
+    let (_, action) = ACTIONS.iter().find(|(known, _)| *known == name)?;
+    Some(match action(argument) {
         Ok(()) => "* DONE\r\n".into(),
         Err(error) => format!("* FAILED {error}\r\n"),
     })
 }
 
-/// Whether it may be signalled is found out without doing so.
+/// Asks the kernel whether this process may signal that one, without doing so.
 fn signal(process: &str) -> io::Result<()> {
     let process = process
         .parse()

@@ -1,9 +1,9 @@
-//! Real servers on loopback sockets, with good clients and bad ones.
+//! Servers on loopback sockets, with good clients and bad ones.
 
 use super::accept::{self, StdioClient};
 use super::event_loop::EventLoop;
 use super::login::Logins;
-use super::server::{open_store, session_config};
+use super::setup::{open_store, session_config};
 use super::shared::Shared;
 use super::transport::{Descriptors, Transport};
 use super::{Handle, Server, ServerError};
@@ -20,7 +20,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// More than any socket buffer holds, so that whoever does not read it makes the server wait.
+/// Octets of a message that no socket buffer holds, so that a client that does not read makes the
+/// server wait.
 const LARGE: usize = 16 * 1024 * 1024;
 
 /// A directory with one user, `ann` with the password `secret`, and one large message.
@@ -80,19 +81,19 @@ impl Running {
         client
     }
 
-    /// Clients that idle on the mailbox.
-    fn idle_watch(&self, count: usize) -> Vec<Connected> {
-        let mut idle_watch: Vec<_> = (0..count).map(|_| self.client()).collect();
-        for idler in &mut idle_watch {
-            idler.send("in LOGIN ann secret\r\ns SELECT INBOX\r\ni IDLE\r\n");
+    /// Connects clients that are in IDLE on the mailbox.
+    fn idle_clients(&self, count: usize) -> Vec<Connected> {
+        let mut idle: Vec<_> = (0..count).map(|_| self.client()).collect();
+        for client in &mut idle {
+            client.send("in LOGIN ann secret\r\ns SELECT INBOX\r\ni IDLE\r\n");
         }
-        for idler in &mut idle_watch {
-            while idler.line() != "+ idling\r\n" {}
+        for client in &mut idle {
+            while client.line() != "+ idling\r\n" {}
         }
-        idle_watch
+        idle
     }
 
-    /// Delivers a message as another program does.
+    /// Delivers a message as a delivery agent does.
     fn deliver(&self, name: &str) {
         let maildir = self.home.path().join("ann");
         let tmp = maildir.join("tmp").join(name);
@@ -130,7 +131,7 @@ impl Connected {
         line
     }
 
-    /// The tagged response to a command.
+    /// Sends a command and returns its tagged response.
     fn ask(&mut self, command: &str) -> String {
         self.send(format!("{command}\r\n"));
         let tag = command.split(' ').next().expect("a tag");
@@ -162,7 +163,7 @@ impl Connected {
 fn assert_send<T: Send>(_: &T) {}
 
 #[test]
-fn serves_and_says_good_bye() {
+fn a_server_serves_and_says_good_bye() {
     let mut server = start(&[]);
     let mut client = server.client();
     assert!(client.ask("a1 LOGIN ann wrong").starts_with("NO"));
@@ -181,7 +182,7 @@ fn serves_and_says_good_bye() {
 }
 
 #[test]
-fn can_be_moved_to_a_thread() {
+fn a_server_can_be_moved_to_a_thread() {
     let home = home();
     let server = Server::bind(&options(&home, &["--listen", "127.0.0.1:0"])).expect("a server");
     assert_send(&server);
@@ -198,7 +199,7 @@ fn an_address_that_is_taken_is_named() {
 }
 
 #[test]
-fn many_clients() {
+fn many_clients_are_served() {
     let server = start(&["--max-per-address", "200"]);
     let mut clients: Vec<_> = (0..200).map(|_| server.connect()).collect();
     for client in &mut clients {
@@ -210,7 +211,7 @@ fn many_clients() {
 }
 
 #[test]
-fn octet_by_octet() {
+fn a_command_may_come_octet_by_octet() {
     let server = start(&[]);
     let mut client = server.client();
     for octet in b"a1 LOGIN ann secret\r\n" {
@@ -221,7 +222,7 @@ fn octet_by_octet() {
 }
 
 #[test]
-fn a_thousand_commands_at_once() {
+fn a_thousand_pipelined_commands_are_answered() {
     let server = start(&[]);
     let mut client = server.client();
     let commands: String = (0..1000).map(|n| format!("t{n} NOOP\r\n")).collect();
@@ -231,9 +232,9 @@ fn a_thousand_commands_at_once() {
     }
 }
 
-/// A line that goes on with a command may come before it was asked for.
+/// A line that continues a command may come before its continuation request.
 #[test]
-fn what_was_not_waited_for_is_heard_all_the_same() {
+fn an_early_continuation_is_read() {
     let server = start(&[]);
     let mut client = server.client();
     let start = Instant::now();
@@ -258,12 +259,12 @@ fn commands_before_the_end_of_input_are_answered() {
 }
 
 #[test]
-fn who_never_reads_disturbs_nobody() {
+fn a_client_that_never_reads_disturbs_no_other() {
     let server = start(&[]);
-    let mut deaf = server.client();
-    deaf.log_in();
-    assert!(deaf.ask("s SELECT INBOX").starts_with("OK"));
-    deaf.send("f FETCH 1 RFC822\r\n".repeat(20));
+    let mut slow = server.client();
+    slow.log_in();
+    assert!(slow.ask("s SELECT INBOX").starts_with("OK"));
+    slow.send("f FETCH 1 RFC822\r\n".repeat(20));
     let mut client = server.client();
     let start = Instant::now();
     for _ in 0..100 {
@@ -274,11 +275,11 @@ fn who_never_reads_disturbs_nobody() {
         "{:?}",
         start.elapsed()
     );
-    // Whoever begins to read after all gets every octet.
+    // A client that begins to read late gets all octets.
     for _ in 0..2 {
         let mut octets = 0;
         loop {
-            let line = deaf.line();
+            let line = slow.line();
             octets += line.len();
             if line.starts_with("f ") {
                 break;
@@ -289,7 +290,7 @@ fn who_never_reads_disturbs_nobody() {
 }
 
 #[test]
-fn vanishing_in_a_literal_leaves_the_server_well() {
+fn clients_may_disconnect_within_a_literal() {
     let server = start(&[]);
     for _ in 0..20 {
         let mut client = server.client();
@@ -303,7 +304,7 @@ fn vanishing_in_a_literal_leaves_the_server_well() {
 }
 
 #[test]
-fn one_too_many_is_refused_and_only_that_one() {
+fn only_the_connection_above_the_limit_is_refused() {
     let server = start(&["--max-connections", "2"]);
     let mut first = server.client();
     let second = server.client();
@@ -314,33 +315,34 @@ fn one_too_many_is_refused_and_only_that_one() {
     );
     assert!(first.ask("n NOOP").starts_with("OK"));
     drop(second);
-    // The server learns of it by itself; until then newcomers are refused.
+    // The server notices the closed connection a little later; until then it refuses others.
     let deadline = Instant::now() + Duration::from_secs(10);
     while !server.connect().line().starts_with("* OK") {
         assert!(
             Instant::now() < deadline,
-            "the place is not given away again"
+            "the closed connection still counts"
         );
     }
 }
 
-/// Waits until all have been told so; returns since when that is true.
-fn all_hear(idle_watch: &mut [Connected], line: &str) -> Duration {
+/// Waits until all clients have received the line. Returns how long that took.
+fn all_receive(idle: &mut [Connected], line: &str) -> Duration {
     let start = Instant::now();
-    for idler in idle_watch {
-        while idler.line() != format!("{line}\r\n") {}
+    for client in idle {
+        while client.line() != format!("{line}\r\n") {}
     }
     start.elapsed()
 }
 
-/// News arrive within a second (RFC 2177; the figure is ours), be the cause another program or a client.
+/// RFC 2177 wants changes at once; the second is ours. Another program or another client makes
+/// them.
 #[test]
-fn two_hundred_in_idle_hear_of_everything_within_a_second() {
+fn two_hundred_clients_in_idle_receive_changes_within_a_second() {
     let server = start(&["--max-per-address", "200"]);
-    let mut idle_watch = server.idle_watch(200);
+    let mut idle = server.idle_clients(200);
     let second = Duration::from_secs(1);
     server.deliver("2.delivered");
-    let took = all_hear(&mut idle_watch, "* 2 EXISTS");
+    let took = all_receive(&mut idle, "* 2 EXISTS");
     assert!(took < second, "{took:?}");
     let mut client = server.client();
     client.log_in();
@@ -355,16 +357,16 @@ fn two_hundred_in_idle_hear_of_everything_within_a_second() {
         ("d APPEND INBOX {1+}\r\nx", "* 3 EXISTS"),
     ] {
         assert!(client.ask(command).starts_with("OK"), "{command}");
-        let took = all_hear(&mut idle_watch, line);
+        let took = all_receive(&mut idle, line);
         assert!(took < second, "{command}: {took:?}");
     }
-    for idler in &mut idle_watch {
-        idler.send("DONE\r\n");
-        assert!(idler.answer("i").starts_with("OK"));
+    for client in &mut idle {
+        client.send("DONE\r\n");
+        assert!(client.answer("i").starts_with("OK"));
     }
 }
 
-/// Serves one stranger on these descriptors until it is over.
+/// Serves one unauthenticated client on these descriptors until it has disconnected.
 fn serve_descriptors(input: OwnedFd, output: OwnedFd) -> Result<(), ServerError> {
     let home = home();
     serve_descriptors_at(&home, input, output, |options| open_store(options, "test"))
@@ -396,7 +398,8 @@ fn serve_descriptors_at(
     event_loop.run()
 }
 
-/// A pipe whose ends block, as a shell makes them: the end to read from, the end to write to.
+/// Returns the ends of a pipe, to read from and to write to. They block, as those that a shell
+/// makes.
 fn pipe() -> (File, File) {
     let (writer, reader) = mio::unix::pipe::new().expect("a pipe");
     writer.set_nonblocking(false).expect("it blocks");
@@ -419,7 +422,7 @@ fn assert_script_answered(output: &str) {
 }
 
 #[test]
-fn one_client_on_plain_files() {
+fn a_client_may_be_two_plain_files() {
     let mut input = tempfile::tempfile().expect("a file");
     input.write_all(SCRIPT.as_bytes()).expect("written");
     input.rewind().expect("rewound");
@@ -433,7 +436,7 @@ fn one_client_on_plain_files() {
 }
 
 #[test]
-fn one_client_on_two_pipes() {
+fn a_client_may_be_two_pipes() {
     let (input, mut commands) = pipe();
     let (mut answers, output) = pipe();
     let server = thread::spawn(move || serve_descriptors(input.into(), output.into()));
@@ -446,7 +449,7 @@ fn one_client_on_two_pipes() {
 }
 
 #[test]
-fn one_client_on_a_socket() {
+fn a_client_may_be_a_unix_socket() {
     let (mut client, socket) = UnixStream::pair().expect("a pair");
     let twin = socket.try_clone().expect("a descriptor");
     let server = thread::spawn(move || serve_descriptors(socket.into(), twin.into()));
@@ -459,19 +462,19 @@ fn one_client_on_a_socket() {
 }
 
 #[test]
-fn news_arrive_even_if_the_kernel_does_not_tell() {
+fn changes_arrive_without_inotify() {
     let home = home();
     let new = home.path().join("ann/new");
     let (client, socket) = UnixStream::pair().expect("a pair");
     let twin = socket.try_clone().expect("a descriptor");
     let server = thread::spawn(move || {
-        let deaf_store = |_: &Options| Store::new(Settings::new("test", 1));
-        serve_descriptors_at(&home, socket.into(), twin.into(), deaf_store)
+        let store_without_inotify = |_: &Options| Store::new(Settings::new("test", 1));
+        serve_descriptors_at(&home, socket.into(), twin.into(), store_without_inotify)
     });
     let patience = Some(Duration::from_secs(20));
     client.set_read_timeout(patience).expect("a time-out");
     let mut reader = BufReader::new(client.try_clone().expect("a descriptor"));
-    let mut hear = |wanted: &str| {
+    let mut receive = |wanted: &str| {
         let mut line = String::new();
         while line != format!("{wanted}\r\n") {
             line.clear();
@@ -480,11 +483,11 @@ fn news_arrive_even_if_the_kernel_does_not_tell() {
     };
     let commands = "a1 LOGIN ann secret\r\na2 SELECT INBOX\r\na3 IDLE\r\n";
     (&client).write_all(commands.as_bytes()).expect("sent");
-    hear("+ idling");
+    receive("+ idling");
     for number in 2..4 {
         let start = Instant::now();
         fs::write(new.join(format!("{number}.x")), "\nx\n").expect("delivered");
-        hear(&format!("* {number} EXISTS"));
+        receive(&format!("* {number} EXISTS"));
         let took = start.elapsed();
         assert!(took < Duration::from_secs(3), "{took:?}");
     }
@@ -493,7 +496,7 @@ fn news_arrive_even_if_the_kernel_does_not_tell() {
 }
 
 #[test]
-fn a_pipe_that_is_read_late_gets_everything() {
+fn a_pipe_that_is_read_late_gets_all_octets() {
     let script = format!("{SCRIPT}f FETCH 1 RFC822\r\n");
     let mut input = tempfile::tempfile().expect("a file");
     input.write_all(script.as_bytes()).expect("written");

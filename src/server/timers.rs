@@ -1,11 +1,11 @@
-//! Who has to be woken when.
+//! The timers of connections and of watched mailboxes.
 //!
-//! A session's deadline moves with nearly every command, nearly always to a later time (`idle for 30
-//! minutes` starts anew). So a timer is moved at once only when it has to fire *earlier*; one that fires
-//! too early is found out when it fires, and is armed again. An idle session thus costs no wake-up before
-//! its deadline, and a busy one no work in this table. There is at most one timer for a token, so the
-//! table never outgrows the connections; that is why this is an ordered set and not a heap with dead
-//! entries in it.
+//! A session's deadline moves with nearly every command, nearly always to a later time (`idle for
+//! 30 minutes` starts anew). So a timer is moved at once only when it has to fire *earlier*; the
+//! caller recognises one that fires too early, and arms it again. An idle session thus costs no
+//! wake-up before its deadline, and a busy one no work in this table. There is at most one timer
+//! for a token, so the table is never larger than the number of connections; that is why this is an
+//! ordered set and not a heap with dead entries in it.
 
 use mio::Token;
 use std::collections::BTreeSet;
@@ -18,8 +18,9 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Sees to it that `token` is woken at `wanted` or before. `armed` is the caller's note of its timer:
-    /// it is changed by this function only, and cleared by the caller when the timer fires.
+    /// Arms the timer of `token` to fire at `wanted` or before, or disarms it. `armed` is the
+    /// caller's note of the timer: only this function changes it, and the caller clears it when the
+    /// timer fires.
     pub(super) fn arm(
         &mut self,
         token: Token,
@@ -40,12 +41,12 @@ impl Timers {
         *armed = wanted;
     }
 
-    /// When the next timer fires.
+    /// Returns the time at which the next timer fires.
     pub(super) fn next(&self) -> Option<Instant> {
         self.armed.first().map(|&(at, _)| at)
     }
 
-    /// Takes out one timer that is due.
+    /// Removes one timer that is due, and returns its token.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Token> {
         if self.next()? > now {
             return None;
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn fires_in_order_and_not_before_time() {
+    fn timers_fire_in_order_and_not_before_time() {
         let start = Instant::now();
         let mut timers = Timers::default();
         for (token, seconds) in [(1, 3), (2, 1), (3, 2)] {

@@ -1,7 +1,7 @@
-//! What carries the octets of one client: a TCP socket, or the two descriptors that inetd, ssh or a shell
-//! gave us, with or without TLS above it. All of it is read and written without ever waiting.
+//! The octets of one client: over a TCP socket, or over the two descriptors that inetd, ssh or a
+//! shell has given this process, with or without TLS. No read or write waits.
 
-use super::tls::{Certificates, Handshake, Link};
+use super::tls::{Certificates, Handshake, TlsStream};
 use mio::event::Source;
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
@@ -13,23 +13,23 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
-/// A two-way stream of octets that answers `WouldBlock`.
+/// A stream of octets in both directions that answers `WouldBlock` instead of waiting.
 pub(super) struct Transport {
     stream: Stream,
-    /// Boxed, for a client in clear text has none.
-    tls: Option<Box<Link>>,
+    /// Boxed, because a client in clear text has none.
+    tls: Option<Box<TlsStream>>,
 }
 
-/// What is below TLS.
+/// The stream below TLS.
 enum Stream {
     /// A connection that a listener accepted.
     Tcp(TcpStream),
-    /// Descriptors that were there when the program started.
+    /// Descriptors that the process was started with.
     Descriptors(Descriptors),
 }
 
 impl Transport {
-    /// A connection that a listener accepted.
+    /// Returns the transport of an accepted connection.
     pub(super) fn tcp(stream: TcpStream) -> Self {
         Self {
             stream: Stream::Tcp(stream),
@@ -37,7 +37,7 @@ impl Transport {
         }
     }
 
-    /// Descriptors that were there when the program started.
+    /// Returns a transport over descriptors that the process was started with.
     pub(super) fn descriptors(descriptors: Descriptors) -> Self {
         Self {
             stream: Stream::Descriptors(descriptors),
@@ -45,12 +45,12 @@ impl Transport {
         }
     }
 
-    /// From now on all octets go through TLS.
-    pub(super) fn begin_tls(&mut self, link: Link) {
-        self.tls = Some(Box::new(link));
+    /// Sends all octets through TLS from now on.
+    pub(super) fn begin_tls(&mut self, tls: TlsStream) {
+        self.tls = Some(Box::new(tls));
     }
 
-    /// True while there is TLS that has not come to stand. Nothing can be read or written meanwhile.
+    /// True while the TLS handshake is not complete. Nothing can be read or written meanwhile.
     pub(super) fn is_handshaking(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
@@ -70,19 +70,20 @@ impl Transport {
         }
     }
 
-    /// For the log, after the handshake.
+    /// Returns version, cipher suite and name of the TLS, for the log. The caller calls it after
+    /// the handshake.
     pub(super) fn tls_summary(&self) -> String {
         let tls = self.tls.as_ref();
         tls.map_or_else(String::new, |tls| tls.summary())
     }
 
-    /// True if octets that were taken wait for room.
+    /// True if octets that were taken are not sent yet.
     pub(super) fn has_unsent(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
     }
 
-    /// Puts the stream under the eyes of the poll. Returns true if its input has to be taken as readable,
-    /// now and always.
+    /// Registers the stream with the poll. Returns true if its input counts as readable, now and
+    /// always.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
         match &mut self.stream {
             Stream::Tcp(stream) => {
@@ -93,7 +94,7 @@ impl Transport {
         }
     }
 
-    /// Takes the stream out of the poll.
+    /// Removes the stream from the poll.
     pub(super) fn deregister(&mut self, registry: &Registry) {
         // Closing the socket does the same; an error here changes nothing.
         let _ = match &mut self.stream {
@@ -102,18 +103,18 @@ impl Transport {
         };
     }
 
-    /// Reads what nobody is going to look at, as it comes.
+    /// Reads octets that are discarded, without TLS.
     pub(super) fn discard(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.read(buffer)
     }
 
-    /// Tells the other side that nothing follows, so that it reads what was sent before.
+    /// Tells the client that no more octets follow, so that it reads those that were sent before.
     pub(super) fn finish_writing(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.finish(&mut self.stream);
         }
         if let Stream::Tcp(stream) = &self.stream {
-            // It fails if the other side has gone already, and then nobody is left to be told.
+            // It fails if the client has disconnected already.
             let _ = stream.shutdown(Shutdown::Write);
         }
     }
@@ -128,7 +129,7 @@ impl Read for Transport {
     }
 }
 
-/// Under TLS, octets that were written may be unsent, until a flush succeeds.
+/// Under TLS, written octets may be unsent until a flush succeeds.
 impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
@@ -169,23 +170,24 @@ impl Write for Stream {
 
 /// An input and an output: one socket twice, two pipes, terminals, or plain files.
 ///
-/// If both are the same open file, the second to be unblocked finds it so. Hence the order: the output is
-/// unblocked first and, as fields are dropped in the order in which they stand here, set back last.
+/// If both are the same open file, the second to be set finds it set. Hence the order: the output
+/// is set first and, as fields are dropped in the order of their declaration, set back last.
 pub(super) struct Descriptors {
-    input: Unblocked,
-    output: Unblocked,
+    input: NonBlocking,
+    output: NonBlocking,
 }
 
 impl Descriptors {
     pub(super) fn new(input: OwnedFd, output: OwnedFd) -> io::Result<Self> {
         Ok(Self {
-            output: Unblocked::new(output)?,
-            input: Unblocked::new(input)?,
+            output: NonBlocking::new(output)?,
+            input: NonBlocking::new(input)?,
         })
     }
 
-    /// A plain file cannot be polled (`EPERM`), but neither does it make anyone wait: it is always ready.
-    /// An output is taken as ready to begin with, so only the input has to be told apart.
+    /// Registers both with the poll. A plain file cannot be polled (`EPERM`), but a read or a write
+    /// of it never waits: it is always ready. An output counts as writable from the start, so only
+    /// the input matters.
     fn register(&self, registry: &Registry, token: Token) -> io::Result<bool> {
         let input = pollable(self.input.register(registry, token, Interest::READABLE))?;
         pollable(self.output.register(registry, token, Interest::WRITABLE))?;
@@ -206,14 +208,14 @@ fn pollable(registered: io::Result<()>) -> io::Result<bool> {
     }
 }
 
-/// A descriptor that was set not to block, and is set back in the end: whoever started us may share it,
-/// as a shell shares its terminal.
-struct Unblocked {
+/// A descriptor that was set not to block, and is set back at the end: the program that has started
+/// this one may share it, as a shell shares its terminal.
+struct NonBlocking {
     file: File,
     before: OFlags,
 }
 
-impl Unblocked {
+impl NonBlocking {
     fn new(descriptor: OwnedFd) -> io::Result<Self> {
         let before = rustix::fs::fcntl_getfl(&descriptor)?;
         rustix::fs::fcntl_setfl(&descriptor, before | OFlags::NONBLOCK)?;
@@ -226,9 +228,9 @@ impl Unblocked {
     }
 }
 
-impl Drop for Unblocked {
+impl Drop for NonBlocking {
     fn drop(&mut self) {
-        // Nothing can be done about a failure, and nobody is left to be told.
+        // A failure cannot be handled, and the client has disconnected.
         let _ = rustix::fs::fcntl_setfl(self.file.as_fd(), self.before);
     }
 }

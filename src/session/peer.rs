@@ -6,7 +6,8 @@ use std::net::IpAddr;
 /// The client at the other end of a connection.
 #[derive(Debug, Clone, Default)]
 pub struct Peer {
-    /// Number of the connection, unique in this process; 0 where there is only one.
+    /// Number of the connection, unique in this process. Where a process serves one client it is
+    /// the number of the process.
     pub id: u64,
     /// Address and port of the client, or a description of the descriptor it is connected by.
     pub name: String,

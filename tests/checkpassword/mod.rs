@@ -66,7 +66,7 @@ fn the_program_decides_which_users_may_log_in() {
     let mut client = client(&server);
     assert_eq!(log_in(&mut client, USER, "wrong").0, Status::No);
     for (user, reason) in [
-        ("confused", "cannot tell at the moment"),
+        ("confused", "cannot check at the moment"),
         ("broken", "exit status: 17"),
         ("silent", "did not run imap2d"),
     ] {

@@ -317,5 +317,5 @@ fn the_list_of_users_may_be_replaced() {
         server.connect().ok(&format!("LOGIN {USER} {password}"));
     }
     let log = server.log();
-    assert!(!log.contains("the verifier"), "{log}");
+    assert!(!log.contains("the auth worker"), "{log}");
 }

@@ -59,7 +59,7 @@ fn a_hangup_makes_the_server_read_its_options_again() {
     change("plaintext-login always\n\nmax-connections none\nspeed 9\n");
     until_logged(&server, "imap2d.conf:3: ");
     until_logged(&server, "imap2d.conf:4: ");
-    until_logged(&server, "the options stay as they are");
+    until_logged(&server, "the options stay unchanged");
     assert_eq!(refused.command("LOGIN joe secret").status, Status::No);
     drop(refused);
 

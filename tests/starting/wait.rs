@@ -59,7 +59,7 @@ fn descriptor_0_has_to_be_a_listening_socket() {
     let finished = run(server::command_of_owner(&site).arg("--wait"), LIMIT);
     assert_eq!(finished.status.code(), Some(1));
     assert!(
-        finished.errors.contains("no socket to wait at"),
+        finished.errors.contains("no listening socket"),
         "{finished}"
     );
 }

@@ -104,14 +104,14 @@ fn the_expiry_of_a_certificate_is_logged() {
         Some(server.log()).filter(|log| log.contains("old.cert.pem"))
     });
     assert!(
-        log.contains("soon.cert.pem: the certificate ends in 2 days, 20"),
+        log.contains("soon.cert.pem: the certificate expires in 2 days, 20"),
         "{log}"
     );
     assert!(
-        log.contains("old.cert.pem: the certificate has ended, 2020-01-02"),
+        log.contains("old.cert.pem: the certificate has expired, 2020-01-02"),
         "{log}"
     );
-    assert!(!log.contains("/cert.pem: the certificate ends"), "{log}");
+    assert!(!log.contains("/cert.pem: the certificate expires"), "{log}");
 }
 
 #[test]

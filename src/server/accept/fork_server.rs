@@ -1,24 +1,25 @@
-//! `--wait` as root: a process for each client.
+//! `--wait` as root: one process for each client.
 //!
-//! One loop cannot serve system users with the kernel's walls between them, for it would have to be all of
-//! them at once. So root only stands at the door: it accepts, and starts this program again with `--inetd`
-//! on the connection, with the options that it was started with itself. Each of those becomes the user who logs
-//! in, for good. What one of them does, or suffers, is no matter to the others.
+//! One event loop cannot serve system users and keep them apart by the kernel's rights, because it
+//! would have to be all of them at once. So the process that is root only accepts connections, and
+//! starts this program again with `--inetd` on each, with the options that it was started with
+//! itself. Each of these processes becomes the user who logs in, for good. A fault in one of them
+//! does not affect the others.
 //!
-//! The program is started by way of `/proc/self/exe`, so that it is the same one even if a newer version
-//! has been installed meanwhile. It reads the option file afresh; so what `SIGHUP` does here is to look
-//! for faults, and to change what the doorkeeper itself keeps to.
+//! Each new process reads the option file afresh. So on `SIGHUP` the fork server only looks for
+//! faults in the options, and changes the limits that it applies itself.
 
-use super::listener::{ACCEPTS_A_TURN, AcceptedConnection, Listener};
+use super::idle_end::{IDLE_TIME, IdleEnd};
+use super::listener::{ACCEPTS_PER_TURN, AcceptedConnection, Listener};
+use super::listeners::Listeners;
 use super::network::Network;
-use super::proxy_protocol;
-use super::socket_activation::{IDLE_TIME, IdleEnd};
-use crate::logging;
+use super::proxy_protocol::is_trusted;
 use crate::options::Options;
 use crate::server::control::{Control, SignalRequest};
+use crate::server::drain::Drain;
 use crate::server::error::ServerError;
-use crate::server::event_loop::{DRAIN_TIME, FIRST_LISTENER, SIGNALS};
-use crate::server::sandbox;
+use crate::server::tokens::{FIRST_LISTENER, SIGNALS};
+use crate::server::{helper_process, poll, sandbox};
 use crate::types::AddressRange;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
@@ -27,20 +28,17 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Instant;
 
-/// This program.
-const PROGRAM: &str = "/proc/self/exe";
-
-/// Clients and signals come one by one.
+/// Events taken from the poll at once. Connections and signals come one by one.
 const EVENTS: usize = 64;
 
-/// Who is let in.
+/// The limits of connections.
 struct Limits {
     max_connections: usize,
     max_per_address: usize,
-    /// Those come for clients from many addresses.
+    /// Proxies, which connect for clients from many addresses.
     proxies: Vec<AddressRange>,
 }
 
@@ -54,36 +52,33 @@ impl Limits {
     }
 }
 
-/// Stands at the door.
+/// Accepts connections, and starts a process for each.
 pub(crate) struct ForkServer {
     poll: Poll,
-    listeners: Vec<Listener>,
+    listeners: Listeners,
     control: Control,
     limits: Limits,
-    /// We log to the system's logger, and so do the sessions.
+    /// True if this process, and so each session, logs to the system's logger.
     syslog: bool,
-    /// The processes of the sessions, with their clients.
+    /// The processes of the sessions, with the addresses of their clients.
     sessions: HashMap<Pid, SocketAddr>,
     idle_end: IdleEnd,
-    /// Set when the server shuts down: the end of its patience.
-    draining_until: Option<Instant>,
+    drain: Drain,
 }
 
 impl ForkServer {
     pub(crate) fn new(
         poll: Poll,
-        mut listeners: Vec<Listener>,
+        listeners: Vec<Listener>,
         mut control: Control,
         options: &Options,
     ) -> Result<Self, ServerError> {
         let registry = poll.registry();
-        let tokens = (FIRST_LISTENER..).map(Token);
-        let mut registered = listeners.iter_mut().zip(tokens);
-        registered
-            .try_for_each(|(listener, token)| listener.register(registry, token))
-            .and_then(|()| control.watch_children())
+        let listeners = Listeners::register(listeners, registry)?;
+        control
+            .watch_children()
             .and_then(|()| control.register(registry, SIGNALS))
-            .map_err(ServerError::system("listen to sockets and signals"))?;
+            .map_err(ServerError::system("listen to signals"))?;
         Ok(Self {
             poll,
             listeners,
@@ -92,13 +87,14 @@ impl ForkServer {
             syslog: options.syslog,
             sessions: HashMap::new(),
             idle_end: IdleEnd::new(IDLE_TIME, Instant::now()),
-            draining_until: None,
+            drain: Drain::default(),
         })
     }
 
-    /// Lets clients in until it is shut down, or until nobody is there for a while.
+    /// Accepts connections until the server is shut down, or until no client is connected for a
+    /// while.
     pub(crate) fn run(mut self) -> Result<(), ServerError> {
-        self.control.manager.tell_ready();
+        self.control.manager.notify_ready();
         let mut events = Events::with_capacity(EVENTS);
         while !self.is_over() {
             self.note_number_of_sessions();
@@ -108,83 +104,70 @@ impl ForkServer {
             }
             self.accept();
         }
-        self.control.manager.tell_stopping();
+        self.control.manager.notify_stopping();
         Ok(())
     }
 
     fn is_over(&self) -> bool {
         let now = Instant::now();
-        match self.draining_until {
-            Some(until) => self.sessions.is_empty() || until <= now,
-            None => self.idle_end.has_come(now),
+        if self.drain.has_begun() {
+            self.sessions.is_empty() || self.drain.is_over(now)
+        } else {
+            self.idle_end.has_come(now)
         }
     }
 
     fn note_number_of_sessions(&mut self) {
         let (sessions, now) = (self.sessions.len(), Instant::now());
         self.idle_end.note(sessions, now);
-        self.control.manager.tell_clients(sessions, now);
+        self.control.manager.notify_clients(sessions, now);
     }
 
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
         let now = Instant::now();
-        let busy = self.listeners.iter().any(|one| one.is_ready(now));
-        let deadline = self.listeners.iter().filter_map(Listener::deadline);
-        let deadline = deadline
-            .chain(self.idle_end.deadline())
-            .chain(self.control.manager.deadline())
-            .chain(self.draining_until);
-        let patience = deadline.min().map(|at| at.saturating_duration_since(now));
-        let timeout = if busy { Some(Duration::ZERO) } else { patience };
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                events.clear();
-                Ok(())
-            }
-            other => other.map_err(ServerError::system("wait for events")),
-        }
+        let deadlines = [
+            self.listeners.deadline(),
+            self.idle_end.deadline(),
+            self.control.manager.deadline(),
+            self.drain.deadline(),
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
+        let is_busy = self.listeners.are_ready(now);
+        poll::wait(&mut self.poll, events, is_busy, deadline, now)
     }
 
     fn note(&mut self, token: Token) {
         if token == SIGNALS {
-            for asked in self.control.asked() {
-                match asked {
-                    SignalRequest::Stop => self.begin_to_drain(),
-                    SignalRequest::Reread => self.reread_options(),
+            for request in self.control.requests() {
+                match request {
+                    SignalRequest::ShutDown => self.begin_to_drain(),
+                    SignalRequest::Reload => self.reload_options(),
                     SignalRequest::Reap => self.reap(),
                 }
             }
-        } else if let Some(index) = token.0.checked_sub(FIRST_LISTENER) {
-            if let Some(listener) = self.listeners.get_mut(index) {
-                listener.note_ready();
-            }
+        } else if token.0 >= FIRST_LISTENER {
+            self.listeners.note_readable(token);
         }
     }
 
     fn accept(&mut self) {
-        let now = Instant::now();
-        for index in 0..self.listeners.len() {
-            for _ in 0..ACCEPTS_A_TURN {
-                let listener = &mut self.listeners[index];
-                if !listener.is_ready(now) {
-                    break;
-                }
-                if let Some(accepted) = listener.accept(now) {
-                    self.admit(accepted);
-                }
-            }
+        let accepted = self
+            .listeners
+            .accept_up_to(Instant::now(), |_| ACCEPTS_PER_TURN);
+        for connection in accepted {
+            self.admit(connection);
         }
     }
 
-    fn admit(&mut self, accepted: AcceptedConnection) {
-        let address = accepted.address;
+    fn admit(&mut self, connection: AcceptedConnection) {
+        let address = connection.address;
         if let Some(reason) = self.reason_to_refuse(address.ip()) {
             log::warn!("{address}: refused, {reason}");
-            return accepted.refuse();
+            return connection.refuse();
         }
-        match self.start_session(accepted.client) {
+        match self.start_session(connection.stream) {
             Ok(session) => {
-                log::debug!("{address}: served by process {session}");
+                log::debug!("connection {session} from {address}: served by process {session}");
                 self.sessions.insert(session, address);
             }
             Err(error) => log::error!("{address}: cannot be served: {error}"),
@@ -198,11 +181,12 @@ impl ForkServer {
         }
         let limit = self.limits.max_per_address;
         let has_too_many = self.unauthenticated_from(address, limit) >= limit;
-        (has_too_many && !proxy_protocol::is_trusted(&self.limits.proxies, address))
-            .then(|| format!("{limit} from there have yet to log in (max-per-address)"))
+        (has_too_many && !is_trusted(&self.limits.proxies, address)).then(|| {
+            format!("{limit} connections from this address have not logged in (max-per-address)")
+        })
     }
 
-    /// How many of that network have yet to log in, counted as far as the limit.
+    /// Returns how many clients of that network have not logged in, counted as far as the limit.
     fn unauthenticated_from(&self, address: IpAddr, limit: usize) -> usize {
         let network = Network::of(address);
         let sessions = self.sessions.iter();
@@ -211,71 +195,71 @@ impl ForkServer {
             return 0;
         }
         from_there
-            .filter(|(session, _)| !sandbox::is_somebodys(**session))
+            .filter(|(session, _)| !sandbox::has_become_a_user(**session))
             .take(limit)
             .count()
     }
 
-    /// Starts a process that serves the client. Its options are ours but for the mode.
+    /// Starts a process that serves the client. Its options are ours except for the mode.
     fn start_session(&self, client: TcpStream) -> io::Result<Pid> {
         let input = OwnedFd::from(client);
         let output = input.try_clone()?;
-        let mut session = Command::new(PROGRAM);
+        let mut session = helper_process::this_program();
         let ours = self.control.command_line().into_iter();
-        session.args(ours.filter(|said| said != "--wait"));
+        session.args(ours.filter(|option| option != "--wait"));
         session.arg("--inetd");
         if self.syslog {
             session.arg("--syslog").stderr(Stdio::null());
         }
-        session.env_remove("NOTIFY_SOCKET");
         let child = session.stdin(input).stdout(output).spawn()?;
         Ok(Pid::from_child(&child))
     }
 
-    /// Forgets the sessions that have ended.
+    /// Forgets the sessions whose processes have ended.
     fn reap(&mut self) {
         while let Ok(Some((process, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             if let Some(address) = self.sessions.remove(&process) {
-                self.report(address, process, status);
+                self.log_end(address, process, status);
             }
         }
     }
 
-    /// A session says itself why it fails, unless it cannot any more.
-    fn report(&self, address: SocketAddr, process: Pid, status: WaitStatus) {
+    /// Logs the end of a session's process. A session logs its failures itself, unless it was
+    /// killed.
+    fn log_end(&self, address: SocketAddr, process: Pid, status: WaitStatus) {
         let killed = status.terminating_signal();
-        match killed.filter(|_| self.draining_until.is_none()) {
+        match killed.filter(|_| !self.drain.has_begun()) {
             Some(signal) => {
-                log::error!("{address}: process {process} was ended by signal {signal}");
+                log::error!(
+                    "connection {process} from {address}: its process was ended by signal {signal}"
+                );
             }
-            None => log::debug!("{address}: process {process} has ended"),
+            None => log::debug!("connection {process} from {address}: its process has ended"),
         }
     }
 
-    fn reread_options(&mut self) {
-        if let Some(options) = self.control.reread() {
-            logging::set_level(options.log_level);
+    fn reload_options(&mut self) {
+        if let Some(options) = self.control.reload_options() {
             self.limits = Limits::of(&options);
         }
     }
 
-    /// Lets nobody in any more, and has all sessions say good-bye. If asked a second time it ends at once.
+    /// Stops accepting, and has all sessions say good-bye. A second request ends the server at
+    /// once.
     fn begin_to_drain(&mut self) {
-        let now = Instant::now();
-        if self.draining_until.is_some() {
-            self.draining_until = Some(now);
+        let clients = self.sessions.len();
+        if !self
+            .drain
+            .begin(clients, Some(&self.control), Instant::now())
+        {
             return;
         }
-        log::info!(
-            "shutting down, {} clients are connected",
-            self.sessions.len()
-        );
-        self.control.manager.tell_stopping();
-        self.draining_until = Some(now + DRAIN_TIME);
-        self.listeners.clear();
-        for session in self.sessions.keys() {
+        self.listeners.close();
+        for (session, address) in &self.sessions {
             if let Err(error) = rustix::process::kill_process(*session, Signal::TERM) {
-                log::warn!("process {session} cannot be told to end: {error}");
+                log::warn!(
+                    "connection {session} from {address}: its process cannot be ended: {error}"
+                );
             }
         }
     }

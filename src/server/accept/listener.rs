@@ -1,52 +1,61 @@
-//! Sockets that clients connect to.
+//! One listening socket, and the connections that it accepts.
 
 use crate::server::error::ServerError;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit};
+use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// Accepting is cheap, greeting is not: so many a turn keep those who are connected served while a crowd
-/// arrives.
-pub(crate) const ACCEPTS_A_TURN: usize = 10;
+/// Connections that one listener accepts in one turn of the loop. Accepting is cheap, greeting is
+/// not: the limit keeps connected clients served while many others connect.
+pub(super) const ACCEPTS_PER_TURN: usize = 10;
 
-/// The same where every client begins with a handshake, which takes a hundred times as long.
-const TLS_ACCEPTS_A_TURN: usize = 1;
+/// The same where each client begins with a TLS handshake, which takes a hundred times as long.
+const TLS_ACCEPTS_PER_TURN: usize = 1;
 
-/// The port where connections begin with TLS (RFC 8314 §7.1), whoever listens there for us.
-pub(crate) const IMAPS: u16 = 993;
+/// The port on which connections begin with TLS (RFC 8314 §7.1), whichever program listens there.
+pub(super) const IMAPS: u16 = 993;
 
-/// When the system is out of descriptors or memory, a connection stays in the kernel's queue, and accepting
-/// fails again at once. Wait this long for somebody to leave.
+/// Time without accepting after the system ran out of descriptors or memory: the connection stays
+/// in the kernel's queue, and accepting would fail again at once. Meanwhile other clients may
+/// leave.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// A listening socket.
 pub(crate) struct Listener {
     socket: TcpListener,
-    /// The address it got: with port 0 the system picks one.
+    /// Address that the socket is bound to; for port 0 the port is the one that the system picked.
     pub(crate) address: SocketAddr,
-    /// Connections begin with TLS.
+    /// True if connections begin with TLS.
     pub(crate) is_tls: bool,
     /// True until `accept` answers `WouldBlock`.
-    ready: bool,
+    is_readable: bool,
     paused_until: Option<Instant>,
-    /// Accepting has failed since it last worked; that is in the log once.
-    failing: bool,
+    /// True if accepting has failed since it last worked, so that the failure is logged once.
+    is_failing: bool,
 }
 
-/// Somebody who has connected.
+/// A connection that a listener has accepted.
 pub(crate) struct AcceptedConnection {
-    pub(crate) client: TcpStream,
+    /// Number of the connection in this process, which the log names it by.
+    pub(crate) id: u64,
+    pub(crate) stream: TcpStream,
+    /// Address of the other end, which is a client or a proxy.
     pub(crate) address: SocketAddr,
-    /// The connection begins with TLS.
+    /// True if the connection begins with TLS.
     pub(crate) is_tls: bool,
 }
 
 impl Listener {
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// If the system refuses the address.
     pub(crate) fn bind(address: SocketAddr, is_tls: bool) -> Result<Self, ServerError> {
         let listen = || {
             let socket = TcpListener::bind(address)?;
@@ -58,8 +67,8 @@ impl Listener {
         Ok(Self::new(socket, address, is_tls))
     }
 
-    /// A socket that listens already. That TLS is expected there only the port tells.
-    pub(crate) fn adopt(socket: net::TcpListener) -> io::Result<Self> {
+    /// Takes over a socket that listens already. Its port tells whether connections begin with TLS.
+    pub(super) fn adopt(socket: net::TcpListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         let is_tls = address.port() == IMAPS;
@@ -71,60 +80,61 @@ impl Listener {
             socket,
             address,
             is_tls,
-            ready: false,
+            is_readable: false,
             paused_until: None,
-            failing: false,
+            is_failing: false,
         }
     }
 
-    /// From now on whoever connects is served.
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    /// Registers the socket with the poll; from now on connections are accepted.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE)?;
         let how = if self.is_tls { " with TLS" } else { "" };
         log::info!("listening on {}{how}", self.address);
         Ok(())
     }
 
-    /// The poll says that somebody is at the door.
-    pub(crate) fn note_ready(&mut self) {
-        self.ready = true;
+    /// Notes an event of the poll: a connection waits.
+    pub(super) fn note_readable(&mut self) {
+        self.is_readable = true;
     }
 
-    /// True if it is worth calling [`Self::accept`].
-    pub(crate) fn is_ready(&self, now: Instant) -> bool {
-        self.ready && self.paused_until.is_none_or(|until| until <= now)
+    /// True if [`Self::accept`] may return a connection.
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
+        self.is_readable && self.paused_until.is_none_or(|until| until <= now)
     }
 
-    /// When a pause ends.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.paused_until.filter(|_| self.ready)
+    /// Returns the end of a pause.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.paused_until.filter(|_| self.is_readable)
     }
 
-    /// How many clients are let in by one turn of the loop.
-    pub(crate) fn accepts_a_turn(&self) -> usize {
+    /// Returns how many connections the event loop accepts in one turn.
+    pub(super) fn accepts_per_turn(&self) -> usize {
         if self.is_tls {
-            TLS_ACCEPTS_A_TURN
+            TLS_ACCEPTS_PER_TURN
         } else {
-            ACCEPTS_A_TURN
+            ACCEPTS_PER_TURN
         }
     }
 
-    /// The next client, if there is one.
-    pub(crate) fn accept(&mut self, now: Instant) -> Option<AcceptedConnection> {
+    /// Accepts the next connection, if one waits.
+    pub(super) fn accept(&mut self, id: u64, now: Instant) -> Option<AcceptedConnection> {
         self.paused_until = None;
         match self.socket.accept() {
-            Ok((client, address)) => {
-                self.failing = false;
+            Ok((stream, address)) => {
+                self.is_failing = false;
                 return Some(AcceptedConnection {
-                    client,
+                    id,
+                    stream,
                     address,
                     is_tls: self.is_tls,
                 });
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
-            Err(error) if is_about_one_client(&error) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_readable = false,
+            Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
-                if !std::mem::replace(&mut self.failing, true) {
+                if !std::mem::replace(&mut self.is_failing, true) {
                     log::error!("{}: cannot accept connections: {error}", self.address);
                 }
                 self.paused_until = Some(now + PAUSE);
@@ -134,8 +144,8 @@ impl Listener {
     }
 }
 
-/// True for errors of a connection that came and went again (accept(2)).
-fn is_about_one_client(error: &io::Error) -> bool {
+/// True for errors of a connection that ended before it was accepted (accept(2)).
+fn is_about_one_connection(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(
         error.kind(),
@@ -144,28 +154,37 @@ fn is_about_one_client(error: &io::Error) -> bool {
 }
 
 impl AcceptedConnection {
-    /// Sends a client away who is one too many. Nobody else is disturbed. A client that begins with TLS would
-    /// not understand a line.
-    pub(crate) fn refuse(mut self) {
+    /// Sends BYE and closes the connection. A client that begins with TLS would not understand the
+    /// line, so it gets none.
+    pub(super) fn refuse(mut self) {
         if !self.is_tls {
-            // A new socket has room for one line. If the client has gone already, that is as good.
+            // A new socket has room for one line. If the client has gone already, it needs none.
             let line = b"* BYE Too many connections, try again later\r\n";
-            let _ = self.client.write(line);
+            let _ = self.stream.write(line);
         }
-        let _ = self.client.shutdown(Shutdown::Write);
+        let _ = self.stream.shutdown(Shutdown::Write);
     }
 }
 
-/// Sets what our connections have in common. It makes no difference to what is no TCP socket.
-pub(crate) fn tune(client: impl AsFd) {
-    // Responses are written whole: there is nothing that the kernel should wait for.
-    let _ = sockopt::set_tcp_nodelay(&client, true);
-    // Without it a client that lost its power would look idle until the idle time-out.
-    let _ = sockopt::set_socket_keepalive(&client, true);
+/// For the log, as in all lines about a connection: `connection 7 from 192.0.2.1:40000`.
+impl fmt::Display for AcceptedConnection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "connection {} from {}", self.id, self.address)
+    }
 }
 
-/// Lets the process have as many descriptors as the system allows it: a login shell allows 1 024 by
-/// default, and as many clients would use all of them up.
+/// Sets the options that all connections have. They have no effect on a descriptor that is no TCP
+/// socket.
+pub(crate) fn set_socket_options(socket: impl AsFd) {
+    // Responses are written whole: the kernel need not wait for more.
+    let _ = sockopt::set_tcp_nodelay(&socket, true);
+    // Without it a client whose host lost its power would count as connected until the idle
+    // time-out.
+    let _ = sockopt::set_socket_keepalive(&socket, true);
+}
+
+/// Raises the limit of open descriptors as far as the system allows. A login shell allows 1 024 by
+/// default, and as many clients would use all of them.
 pub(crate) fn raise_descriptor_limit() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -173,6 +192,6 @@ pub(crate) fn raise_descriptor_limit() {
         maximum: limit.maximum,
     };
     if let Err(error) = rustix::process::setrlimit(Resource::Nofile, raised) {
-        log::warn!("the limit of open files stays as it is: {error}");
+        log::warn!("cannot raise the limit of open files: {error}");
     }
 }

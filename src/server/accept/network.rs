@@ -1,9 +1,9 @@
-//! Who counts as one, where clients are counted by where they come from.
+//! The network that a client's address belongs to: the unit in which clients are counted.
 
 use std::net::IpAddr;
 
-/// An IPv4 address, or an IPv6 network of 64 bits: whoever has one address of such a network has them all
-/// (RFC 4291 §2.5.1, RFC 7421).
+/// An IPv4 address, or an IPv6 network of 64 bits: a host that has one address of such a network
+/// can use them all (RFC 4291 §2.5.1, RFC 7421).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Network {
     V4([u8; 4]),
@@ -11,7 +11,7 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    /// The one that an address belongs to. An IPv4 client of an IPv6 socket is what it is.
+    /// Returns the network of an address. An IPv4 client of an IPv6 socket counts as IPv4.
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.octets()),
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks() {
+    fn an_ipv4_address_and_64_bits_of_an_ipv6_address_are_a_network() {
         let of = |text: &str| Network::of(text.parse().expect("an address"));
         assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));

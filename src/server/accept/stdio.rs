@@ -1,11 +1,11 @@
 //! One client on descriptors 0 and 1: `--inetd` and `--preauth`.
 //!
-//! The descriptors may be a socket, two pipes, a terminal or plain files, and the loop is the same for all
-//! of them (see [`Descriptors`] for files). When the input ends, the session answers what it has received,
-//! and its end is the end of the process.
+//! The descriptors may be a socket, two pipes, a terminal or plain files, and the event loop is the
+//! same for all of them (see [`Descriptors`] for files). At the end of the input the session
+//! answers what it has received; the process ends with the session.
 
-use super::listener::{self, IMAPS};
-use super::proxy_protocol;
+use super::listener::{IMAPS, set_socket_options};
+use super::proxy_protocol::{is_trusted, read_header};
 use crate::server::login::Logins;
 use crate::server::shared::Shared;
 use crate::server::transport::Descriptors;
@@ -19,31 +19,31 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-/// Who the one client is.
+/// The one client.
 pub(crate) enum StdioClient {
-    /// Somebody who has yet to log in.
+    /// It has to log in.
     Unauthenticated,
-    /// Somebody whom the system let start this process.
+    /// The system has authenticated the user before it started this process.
     Preauthenticated {
-        /// The name of the user.
+        /// Name of the user.
         user: String,
         /// Where the mail is.
         account: Account,
     },
 }
 
-/// Descriptors 0 and 1. They are duplicated, so that nothing else that uses them is surprised.
+/// Duplicates descriptors 0 and 1, so that other users of them notice no change.
 pub(crate) fn standard_descriptors() -> io::Result<Descriptors> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
-    listener::tune(&input);
+    set_socket_options(&input);
     let output = io::stdout().as_fd().try_clone_to_owned()?;
     Descriptors::new(input, output)
 }
 
-/// The session of the one client. Its greeting is queued.
+/// Starts the session of the one client. Its greeting is queued.
 ///
 /// # Errors
-/// If it comes from one of the proxies, which does not say for whom.
+/// If the client comes through a trusted proxy that sends no valid header.
 pub(crate) fn session(
     client: StdioClient,
     shared: &Shared,
@@ -57,6 +57,7 @@ pub(crate) fn session(
         }
         StdioClient::Preauthenticated { user, account } => {
             let peer = Peer {
+                id: process_id(),
                 name: "preauth".into(),
                 ..Peer::default()
             };
@@ -65,17 +66,26 @@ pub(crate) fn session(
     })
 }
 
-/// Whether the client begins with TLS, which only the port tells under inetd.
+/// The number that the log names the one connection of this process by: the process has one
+/// connection, and the fork server knows it by its process.
+fn process_id() -> u64 {
+    std::process::id().into()
+}
+
+/// True if the client begins with TLS. Under inetd only the port tells.
 pub(crate) fn begins_with_tls() -> bool {
     let address = rustix::net::getsockname(io::stdin()).ok();
     let address = address.and_then(|address| SocketAddr::try_from(address).ok());
     address.is_some_and(|address| address.port() == IMAPS)
 }
 
-/// Who is at the other end of descriptor 0. If that is no socket, or a socket of this machine alone, it is
-/// somebody on this machine; if it is a socket whose other end has no address, nothing is known.
+/// Describes the other end of descriptor 0. If the descriptor is no socket, or a socket of this
+/// host alone, the client runs on this host; if the other end of the socket has no address, nothing
+/// is known about the client.
 fn inetd_peer(logins: &Logins, proxies: &[AddressRange]) -> io::Result<Peer> {
+    let id = process_id();
     let nameless = |name: &str, is_local| Peer {
+        id,
         name: name.into(),
         may_log_in: logins.may_log_in(is_local),
         offers_scram: logins.offers_scram(),
@@ -86,10 +96,10 @@ fn inetd_peer(logins: &Logins, proxies: &[AddressRange]) -> io::Result<Peer> {
             nameless("a local socket", true)
         }
         Ok(Some(address)) => match SocketAddr::try_from(address) {
-            Ok(address) if proxy_protocol::is_trusted(proxies, address.ip()) => {
-                proxy_protocol::read_header(io::stdin(), address)?.peer(logins)
+            Ok(address) if is_trusted(proxies, address.ip()) => {
+                read_header(io::stdin(), address)?.peer(id, logins)
             }
-            Ok(address) => logins.peer(address),
+            Ok(address) => logins.peer(id, address),
             Err(_) => nameless("a foreign socket", false),
         },
         Err(Errno::NOTSOCK) => nameless("descriptor 0", true),

@@ -1,11 +1,11 @@
-//! How many clients of one network are connected and have not logged in.
+//! The limit of clients of one network that are connected and have not logged in.
 //!
-//! Without a limit one machine could take up all connections that there are, and nobody else could log in.
+//! Without it one host could take all connections, and no other user could log in.
 
 use super::network::Network;
 use std::collections::HashMap;
 
-/// Counts them.
+/// The number of unauthenticated clients of each network, and the limit.
 pub(crate) struct UnauthenticatedLimit {
     limit: usize,
     by_network: HashMap<Network, usize>,
@@ -19,30 +19,31 @@ impl UnauthenticatedLimit {
         }
     }
 
-    /// The most that one network may have.
+    /// Returns the number of unauthenticated clients that one network may have.
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Whoever is counted already stays.
+    /// Changes the limit. Clients that are connected stay connected.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
 
-    /// Counts one more; false, and nothing is counted, if that is one too many.
-    pub(crate) fn enter(&mut self, from: Network) -> bool {
-        let count = self.by_network.entry(from).or_insert(0);
+    /// Counts one more client of a network. Returns false, and counts nothing, if the limit is
+    /// reached.
+    pub(crate) fn enter(&mut self, network: Network) -> bool {
+        let count = self.by_network.entry(network).or_insert(0);
         let may_enter = *count < self.limit;
         *count += usize::from(may_enter);
         may_enter
     }
 
-    /// One of them has logged in, or gone.
-    pub(crate) fn leave(&mut self, from: Network) {
-        if let Some(count) = self.by_network.get_mut(&from) {
+    /// Counts one client less: it has logged in or disconnected.
+    pub(crate) fn leave(&mut self, network: Network) {
+        if let Some(count) = self.by_network.get_mut(&network) {
             *count -= 1;
             if *count == 0 {
-                self.by_network.remove(&from);
+                self.by_network.remove(&network);
             }
         }
     }
@@ -53,18 +54,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_each_network_by_itself_and_forgets_it() {
-        let mut unauthenticated = UnauthenticatedLimit::new(2);
+    fn each_network_is_counted_by_itself_and_forgotten_at_zero() {
+        let mut limit = UnauthenticatedLimit::new(2);
         let [one, other] = [Network::V4([1; 4]), Network::V6([1; 8])];
-        assert!(
-            unauthenticated.enter(one) && unauthenticated.enter(one) && !unauthenticated.enter(one)
-        );
-        assert!(unauthenticated.enter(other));
-        unauthenticated.leave(one);
-        assert!(unauthenticated.enter(one) && !unauthenticated.enter(one));
+        assert!(limit.enter(one) && limit.enter(one) && !limit.enter(one));
+        assert!(limit.enter(other));
+        limit.leave(one);
+        assert!(limit.enter(one) && !limit.enter(one));
         for network in [one, one, other] {
-            unauthenticated.leave(network);
+            limit.leave(network);
         }
-        assert!(unauthenticated.by_network.is_empty());
+        assert!(limit.by_network.is_empty());
     }
 }

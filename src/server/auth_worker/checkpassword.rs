@@ -1,20 +1,21 @@
-//! Users by a program of the operator's (`--checkpassword`), with the interface that Daniel J. Bernstein gave his
-//! `checkpassword` and others have kept.
+//! Users that a program of the operator's knows (`--checkpassword`), with the interface of Daniel
+//! J. Bernstein's `checkpassword`, which other programs have kept.
 //!
 //! ```text
 //! PROGRAM [ARGUMENT]... imap2d checkpassword-reply
 //! ```
 //!
-//! On descriptor 3 it reads `name NUL password NUL time NUL`, 512 octets at most. If the password is right it becomes that
-//! user, sets `USER`, `HOME` and `SHELL`, and runs the program that its last arguments name: this one, which
-//! tells what it finds itself to be ([`reply`]). Else it exits: with 1 if the password is wrong, with 2 if it was
-//! misused, with 111 if it cannot tell now. As for Dovecot's programs of that kind, `userdb_mail`,
-//! `userdb_home`, `userdb_uid` and `userdb_gid` in the environment come before all else.
+//! On descriptor 3 the program reads `name NUL password NUL time NUL`, 512 octets at most. If the
+//! password is right it becomes that user, sets `USER`, `HOME` and `SHELL`, and runs the program
+//! that its last arguments name: this one, which reports the user and the environment that it finds
+//! ([`reply`]). Otherwise it exits: with 1 if the password is wrong, with 2 if it was misused, with
+//! 111 if it cannot check now. As with Dovecot's programs of that kind, `userdb_mail`,
+//! `userdb_home`, `userdb_uid` and `userdb_gid` in the environment come before all other values.
 //!
-//! Such a program runs with the rights that imap2d was started with, and may be one that gains others. It has
-//! bounded time; each runs for one login, in a thread that waits for it.
+//! Such a program runs with the rights that imap2d was started with, and may gain others. Its time
+//! is limited; each runs for one login, in a thread that waits for it.
 
-use super::client::Answer;
+use super::messages::AuthReply;
 use crate::auth::AccountInfo;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -28,21 +29,21 @@ use std::process::{Child, ChildStderr, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// The interface has it so.
+/// Longest request that the interface allows, in octets.
 const MAX_REQUEST: usize = 512;
-/// Far more than a reply is.
+/// Longest reply, in octets: far more than one needs.
 const MAX_REPLY: u64 = 16 * 1024;
-/// How much of what one program complains of goes to the log.
-const MAX_COMPLAINTS: u64 = 4 * 1024;
-/// Less than a client has to log in.
+/// Octets of error output of one program that go to the log.
+const MAX_ERROR_OUTPUT: u64 = 4 * 1024;
+/// Time that a program has: less than a client has to log in.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often the end of a program is looked for once it has closed its output.
-const LOOK: Duration = Duration::from_millis(5);
+/// Interval of checks for the end of a program that has closed its output.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The argument with which a program runs this one in the end.
+/// The argument with which the program runs this one in the end.
 const REPLY: &str = "checkpassword-reply";
 
-/// What a reply is made of, besides the numbers of the user and the group.
+/// The variables in a reply, which also has the numbers of the user and the group.
 const VARIABLES: [&str; 6] = [
     "USER",
     "HOME",
@@ -52,18 +53,18 @@ const VARIABLES: [&str; 6] = [
     "userdb_gid",
 ];
 
-/// Asks the program. It is given by its path and its first arguments, with spaces between them.
-pub(super) fn verify(program: &str, user: &[u8], password: &[u8]) -> Answer {
+/// Checks a password by the program: its path and its first arguments, with spaces between them.
+pub(super) fn check(program: &str, user: &[u8], password: &[u8]) -> AuthReply {
     let Some(request) = request(user, password) else {
-        return Answer::Denied;
+        return AuthReply::Denied;
     };
     match run(program, &request) {
-        Ok((status, reply)) => judge(program, user, status, &reply),
-        Err(error) => Answer::Unavailable(format!("{program}: {error}")),
+        Ok((status, reply)) => interpret(program, user, status, &reply),
+        Err(error) => AuthReply::Unavailable(format!("{program}: {error}")),
     }
 }
 
-/// Nothing if these cannot be a user and a password.
+/// Returns the request for a user and a password, or `None` if they do not fit into one.
 fn request(user: &[u8], password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if user.is_empty() || user.contains(&0) || password.contains(&0) {
         return None;
@@ -81,11 +82,11 @@ fn request(user: &[u8], password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(request)
 }
 
-/// Runs it, and whatever it runs, to the end. They are a group of their own, so that one that takes too long can be
-/// ended whole.
+/// Runs the program to its end, with the programs that it runs. They are a process group of their
+/// own, so that all can be killed if they take too long.
 fn run(program: &str, request: &[u8]) -> io::Result<(ExitStatus, Vec<u8>)> {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    // It has room for that much before anybody reads.
+    // A pipe holds that much before the program reads.
     File::from(writer).write_all(request)?;
     let mut words = program.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or_default());
@@ -103,32 +104,34 @@ fn run(program: &str, request: &[u8]) -> io::Result<(ExitStatus, Vec<u8>)> {
         }])
         .map_err(io::Error::other)?;
     let mut child = command.spawn()?;
-    if let Some(complaints) = child.stderr.take() {
+    if let Some(errors) = child.stderr.take() {
         let program = program.to_string();
-        std::thread::spawn(move || relay(&program, complaints));
+        std::thread::spawn(move || log_errors(&program, errors));
     }
     let deadline = Instant::now() + PATIENCE;
     let ended =
         reply_of(&mut child, deadline).and_then(|reply| Ok((wait(&mut child, deadline)?, reply)));
     if ended.is_err() {
-        end(&mut child);
+        kill(&mut child);
     }
     ended
 }
 
-/// Passes on to the log what it complains of. It may repeat what a client said, so no line of it can look like one
-/// of ours. What is too much is read over, for nothing is to make it wait.
-fn relay(program: &str, complaints: ChildStderr) {
-    let mut complaints = BufReader::new(complaints);
-    let lines = complaints.by_ref().take(MAX_COMPLAINTS).split(b'\n');
+/// Logs the error output of the program. It may repeat octets of a client, so each line begins with
+/// the program's name and cannot look like one of ours. Reads and discards what is too much, so
+/// that the program does not wait.
+fn log_errors(program: &str, errors: ChildStderr) {
+    let mut errors = BufReader::new(errors);
+    let lines = errors.by_ref().take(MAX_ERROR_OUTPUT).split(b'\n');
     for line in lines.map_while(Result::ok) {
         log::warn!("{program} says: {}", String::from_utf8_lossy(&line));
     }
-    // It fails if nobody is there any more to be read.
-    let _ = io::copy(&mut complaints, &mut io::sink());
+    // It fails if the program has ended.
+    let _ = io::copy(&mut errors, &mut io::sink());
 }
 
-/// By its name, which another user can run it by. The mark of a file that was replaced is not part of that.
+/// Returns the path of this program, by which another user can run it. The mark of a replaced file
+/// is not part of the path.
 fn this_program() -> io::Result<PathBuf> {
     let mut path = std::env::current_exe()?.into_os_string().into_vec();
     if let Some(name) = path.strip_suffix(b" (deleted)") {
@@ -137,7 +140,7 @@ fn this_program() -> io::Result<PathBuf> {
     Ok(OsString::from_vec(path).into())
 }
 
-/// What it writes to its output.
+/// Reads the output of the program to its end.
 fn reply_of(child: &mut Child, deadline: Instant) -> io::Result<Vec<u8>> {
     let Some(mut output) = child.stdout.take() else {
         return Ok(Vec::new());
@@ -157,7 +160,7 @@ fn reply_of(child: &mut Child, deadline: Instant) -> io::Result<Vec<u8>> {
             count => reply.extend_from_slice(&chunk[..count]),
         }
         if reply.len() as u64 > MAX_REPLY {
-            return Err(io::Error::other("it says too much"));
+            return Err(io::Error::other("its output is too long"));
         }
     }
 }
@@ -170,7 +173,7 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<ExitStatus> {
         if Instant::now() >= deadline {
             return Err(too_slow());
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(CHECK_INTERVAL);
     }
 }
 
@@ -178,8 +181,8 @@ fn too_slow() -> io::Error {
     io::Error::other(format!("it takes longer than {} s", PATIENCE.as_secs()))
 }
 
-/// A program that has become somebody else may be out of reach. Then it is left to itself.
-fn end(child: &mut Child) {
+/// Kills the program. One that has become another user may be out of reach; then it goes on.
+fn kill(child: &mut Child) {
     let group = rustix::process::Pid::from_child(child);
     let killed = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     if killed.is_ok() {
@@ -187,22 +190,23 @@ fn end(child: &mut Child) {
     }
 }
 
-fn judge(program: &str, user: &[u8], status: ExitStatus, reply: &[u8]) -> Answer {
+fn interpret(program: &str, user: &[u8], status: ExitStatus, reply: &[u8]) -> AuthReply {
     match status.code() {
         Some(0) => account(user, reply).map_or_else(
-            || Answer::Unavailable(format!("{program} did not run imap2d in the end")),
-            |account| Answer::Granted {
+            || AuthReply::Unavailable(format!("{program} did not run imap2d at its end")),
+            |account| AuthReply::Granted {
                 account,
                 server_final: None,
             },
         ),
-        Some(1) => Answer::Denied,
-        Some(111) => Answer::Unavailable(format!("{program} cannot tell at the moment")),
-        _ => Answer::Unavailable(format!("{program}: {status}")),
+        Some(1) => AuthReply::Denied,
+        Some(111) => AuthReply::Unavailable(format!("{program} cannot check at the moment")),
+        _ => AuthReply::Unavailable(format!("{program}: {status}")),
     }
 }
 
-/// The process that the program has become in the end: says who it is.
+/// Does the work of the process that the program has become at its end, if this process was started
+/// as it: reports the user and the environment.
 ///
 /// ```text
 /// reply = uid NUL gid NUL *(variable "=" value NUL) "."
@@ -233,7 +237,8 @@ fn reply() -> ExitCode {
     }
 }
 
-/// Who that is. If the program has not become anybody else, it says nothing about who owns the mail.
+/// Returns the account that a reply describes. If the program has not become another user, the
+/// reply does not tell who owns the mail.
 fn account(user: &[u8], reply: &[u8]) -> Option<AccountInfo> {
     let mut parts = reply.strip_suffix(b"\0.")?.split(|&octet| octet == 0);
     let mut number = || parse(parts.next()?);
@@ -274,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_bounded_and_have_three_parts() {
+    fn a_request_has_three_parts_and_512_octets_at_most() {
         let whole = request(b"ann", b"secret").expect("a request");
         let parts: Vec<&[u8]> = whole.split(|&octet| octet == 0).collect();
         assert_eq!(
@@ -292,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn replies() {
+    fn a_reply_describes_the_account() {
         let own = rustix::process::geteuid().as_raw();
         let of = |reply: &str| account(b"ann", reply.as_bytes());
         let bare = AccountInfo {
@@ -312,7 +317,7 @@ mod tests {
         };
         let reply = format!("{other}\x007\0USER=ann\0HOME=/home/ann\0.");
         assert_eq!(of(&reply), Some(became));
-        let told = AccountInfo {
+        let listed = AccountInfo {
             user: "Ann".into(),
             home: Some("/h".into()),
             mail: Some("maildir:~/M".into()),
@@ -323,7 +328,7 @@ mod tests {
             "{own}\x007\0USER=Ann\0HOME=/x\0userdb_mail=maildir:~/M\0userdb_home=/h\0\
              userdb_uid=5\0userdb_gid=6\0."
         );
-        assert_eq!(of(&reply), Some(told));
+        assert_eq!(of(&reply), Some(listed));
         for wrong in [
             "",
             ".",

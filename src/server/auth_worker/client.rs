@@ -1,40 +1,12 @@
-//! Checking passwords away from the loop.
-//!
-//! # The problem
-//!
-//! A good password hash is slow on purpose: half a second in the one thread of the server would be half a
-//! second for everybody. And whoever takes over the server by one of its parsers should not find the
-//! hashes of all users in its memory.
-//!
-//! # The answer
-//!
-//! ```text
-//!  loop ──── questions ───> supervisor ── starts ──> worker
-//!       <──────────────────── answers ──────────────────┘
-//! ```
-//!
-//! The loop has one end of a pair of sockets; the packets on it keep their bounds (`packet.rs`). Two
-//! processes share the other end, both of them this very program under another name (`process.rs`). The
-//! *supervisor* waits until there is a question and starts the *worker*, who reads the users and answers
-//! with a few threads (`worker.rs`). After a minute without questions the worker ends, so that nothing secret
-//! is in memory while nobody logs in. If it dies, the supervisor says so, the logins that were pending
-//! are refused as [`AuthOutcome::Unavailable`], and the next question finds a new worker. If the server ends,
-//! the sockets close, and so do both. If the supervisor dies, a server that has given up its rights cannot start
-//! another: it ends too, and whoever has started it starts it again.
-//!
-//! The supervisor is started before the server gives up the rights it was started with, so that the users
-//! can be readable by `root` alone.
-//!
-//! A server that is embedded in another program cannot start itself again, since that program is not
-//! imap2d: it answers with the same threads, in its own process. Either way the loop never hashes.
+//! [`AuthWorker`]: the event loop's end of the socket.
 
-use super::packet::{self, MAX_PACKET, Message, Octets};
-use super::settings::Settings;
+use super::messages::{Serial, WorkerMessage};
+use super::packet::{self, MAX_PACKET, Octets};
+use super::request_socket::RequestSocket;
+use super::settings::WorkerSettings;
 use super::{process, worker};
-use crate::auth::{AccountInfo, AuthOutcome};
 use crate::options::Options;
-use crate::protocol::Secret;
-use crate::session::ScramExchange;
+use crate::session::LoginRequest;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
@@ -44,118 +16,60 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Child;
 
-/// The number of a question. No two questions of a server have the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Serial(pub(crate) u64);
-
-/// What the verifier can be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Question {
-    /// Whether this is the password of that user.
-    Password {
-        /// As the client sent it.
-        user: Vec<u8>,
-        /// As the client sent it.
-        password: Secret,
-    },
-    /// What is to be answered in this exchange of SCRAM.
-    Scram(ScramExchange),
-}
-
-/// What it answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// Somebody is let in.
-    Granted {
-        account: AccountInfo,
-        /// The last message of an exchange of SCRAM that ends well.
-        server_final: Option<String>,
-    },
-    /// Somebody is not.
-    Denied,
-    /// Nobody can tell, for that reason.
-    Unavailable(String),
-    /// The exchange of SCRAM goes on, with this message.
-    Challenge(String),
-}
-
-impl From<AuthOutcome> for Answer {
-    fn from(outcome: AuthOutcome) -> Self {
-        match outcome {
-            AuthOutcome::Granted(account) => Self::Granted {
-                account,
-                server_final: None,
-            },
-            AuthOutcome::Denied => Self::Denied,
-            AuthOutcome::Unavailable(reason) => Self::Unavailable(reason),
-        }
-    }
-}
-
-/// What comes from the verifier.
-#[derive(Debug)]
-pub(crate) enum News {
-    /// An answer.
-    Answer(Serial, Answer),
-    /// No question asked so far gets an answer any more.
-    Lost,
-    /// From now on SCRAM may be offered, or may not.
-    OffersScram(bool),
-}
-
 /// Where passwords are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+enum Placement {
     /// In other threads of this process.
     Threads,
-    /// In processes of their own.
+    /// In separate processes.
     Processes,
 }
 
-/// The loop's side. Nothing here waits.
+/// The auth worker as the event loop sees it. No call waits.
 pub(crate) struct AuthWorker {
-    settings: Settings,
-    place: Place,
-    /// What the sockets are watched with.
+    settings: WorkerSettings,
+    placement: Placement,
+    /// Where the socket is registered.
     poll: Option<(Registry, Token)>,
-    link: Option<Link>,
-    /// Why nobody answers any more, nor ever will.
+    link: Option<WorkerLink>,
+    /// Why no password can be checked any more.
     fault: Option<io::Error>,
 }
 
-/// The connection with those who answer.
-struct Link {
+/// The connection to the supervisor and the worker, or to the threads.
+struct WorkerLink {
     socket: OwnedFd,
     supervisor: Option<Child>,
-    /// Packets for which there was no room yet.
+    /// Packets that the socket had no room for yet.
     unsent: VecDeque<Octets>,
 }
 
 impl AuthWorker {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
-            settings: Settings::new(options),
-            place: Place::Threads,
+            settings: WorkerSettings::new(options),
+            placement: Placement::Threads,
             poll: None,
             link: None,
             fault: None,
         }
     }
 
-    /// Moves the work to processes of their own.
-    pub(crate) fn move_apart(&mut self) {
-        self.place = Place::Processes;
+    /// Makes separate processes check the passwords.
+    pub(crate) fn use_processes(&mut self) {
+        self.placement = Placement::Processes;
     }
 
-    /// From now on the poll tells when there is something to [`Self::receive`].
-    pub(crate) fn watch(&mut self, registry: Registry, token: Token) -> io::Result<()> {
+    /// Registers the socket, now and whenever there is a new one: `token` is an event when
+    /// [`Self::receive`] may return something.
+    pub(crate) fn register(&mut self, registry: Registry, token: Token) -> io::Result<()> {
         self.poll = Some((registry, token));
         self.link
             .as_ref()
-            .map_or(Ok(()), |link| self.register(link))
+            .map_or(Ok(()), |link| self.register_link(link))
     }
 
-    fn register(&self, link: &Link) -> io::Result<()> {
+    fn register_link(&self, link: &WorkerLink) -> io::Result<()> {
         let Some((registry, token)) = &self.poll else {
             return Ok(());
         };
@@ -163,60 +77,58 @@ impl AuthWorker {
         registry.register(&mut SourceFd(&link.socket.as_raw_fd()), *token, interest)
     }
 
-    /// Starts those who answer, unless they are there. Else the first question does that.
+    /// Starts the supervisor or the threads, unless they run. Otherwise the first request starts
+    /// them.
     pub(crate) fn start(&mut self) -> io::Result<()> {
         if self.link.is_none() {
-            let link = Link::new(&self.settings, self.place)?;
-            self.register(&link)?;
+            let link = WorkerLink::new(&self.settings, self.placement)?;
+            self.register_link(&link)?;
             self.link = Some(link);
         }
         Ok(())
     }
 
-    /// Asks a question. The answer comes from [`Self::receive`].
-    pub(crate) fn ask(&mut self, serial: Serial, question: &Question) -> io::Result<()> {
-        let packet = packet::question(serial, question);
-        let packet = packet.ok_or_else(|| io::Error::other("the question is too long"))?;
+    /// Sends a request. [`Self::receive`] returns the reply later.
+    pub(crate) fn send(&mut self, serial: Serial, request: &LoginRequest) -> io::Result<()> {
+        let packet = packet::from_request(serial, request);
+        let packet = packet.ok_or_else(|| io::Error::other("the request is too long"))?;
         self.start()?;
         if let Some(link) = &mut self.link {
             link.unsent.push_back(packet);
-            // If it fails, the next thing that is received is the end, and says so.
+            // If it fails, the next receive reports the end of the connection.
             let _ = link.flush();
         }
         Ok(())
     }
 
-    /// What has come meanwhile; nothing if there is no more for now.
-    pub(crate) fn receive(&mut self) -> Option<News> {
+    /// Returns the next message, or `None` if there is none for now.
+    pub(crate) fn receive(&mut self) -> Option<WorkerMessage> {
         let link = self.link.as_mut()?;
         match link.flush().and_then(|()| link.receive()) {
-            Ok(Some(Message::Answer(serial, answer))) => Some(News::Answer(serial, answer)),
-            Ok(Some(Message::Lost)) => Some(News::Lost),
-            Ok(Some(Message::OffersScram(offers))) => Some(News::OffersScram(offers)),
-            Ok(None) => None,
+            Ok(message) => message,
             Err(error) => {
-                log::error!("the verifier has gone: {error}");
+                log::error!("the auth worker has ended: {error}");
                 self.hang_up();
-                self.start_again();
-                Some(News::Lost)
+                self.restart();
+                Some(WorkerMessage::Lost)
             }
         }
     }
 
-    /// A process that has closed itself in can start no other.
-    fn start_again(&mut self) {
+    /// Starts the supervisor again. A process in a sandbox cannot start another.
+    fn restart(&mut self) {
         let started = self.start();
         self.fault = started
             .err()
             .filter(|error| error.kind() == io::ErrorKind::PermissionDenied);
     }
 
-    /// Why nobody answers any more, nor ever will; said once.
+    /// Returns, once, why no password can be checked any more.
     pub(crate) fn take_fault(&mut self) -> Option<io::Error> {
         self.fault.take()
     }
 
-    /// Ends the connection. The next question starts anew, if the process still may.
+    /// Closes the connection. The next request opens another, if the process still may.
     pub(crate) fn hang_up(&mut self) {
         let Some(link) = self.link.take() else {
             return;
@@ -227,25 +139,26 @@ impl AuthWorker {
         }
         drop(link.socket);
         if let Some(mut supervisor) = link.supervisor {
-            // It has gone, or goes now that nobody asks: it never waits for anything else than its worker,
-            // and that one has gone.
+            // It has ended, or ends now that the socket is closed: it waits for nothing but the
+            // socket and its worker, and the worker ends with the socket too.
             let _ = supervisor.try_wait();
         }
     }
 }
 
-impl Link {
-    fn new(settings: &Settings, place: Place) -> io::Result<Self> {
+impl WorkerLink {
+    fn new(settings: &WorkerSettings, placement: Placement) -> io::Result<Self> {
         let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
         let (socket, other) = rustix::net::socketpair(family, kind, SocketFlags::CLOEXEC, None)?;
-        let supervisor = match place {
-            Place::Processes => Some(process::start(settings, other)?),
-            Place::Threads => {
+        let supervisor = match placement {
+            Placement::Processes => Some(process::start(settings, other)?),
+            Placement::Threads => {
                 let settings = settings.clone();
                 std::thread::Builder::new()
-                    .name("verifier".into())
+                    .name("auth worker".into())
                     .spawn(move || {
-                        worker::serve(&other, &worker::Users::new(&settings), None, None);
+                        let socket = RequestSocket::new(&other, None, None);
+                        worker::serve(&socket, &worker::PasswordChecker::new(&settings));
                     })?;
                 None
             }
@@ -257,7 +170,7 @@ impl Link {
         })
     }
 
-    /// Sends what there is room for.
+    /// Sends the packets that there is room for.
     fn flush(&mut self) -> io::Result<()> {
         while let Some(packet) = self.unsent.front() {
             let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
@@ -271,16 +184,16 @@ impl Link {
         Ok(())
     }
 
-    /// The next message; nothing if there is none yet.
-    fn receive(&self) -> io::Result<Option<Message>> {
+    /// Returns the next message, or `None` if there is none yet.
+    fn receive(&self) -> io::Result<Option<WorkerMessage>> {
         let mut octets = [0; MAX_PACKET + 1];
         loop {
             match rustix::net::recv(&self.socket, &mut octets[..], RecvFlags::DONTWAIT) {
                 Ok((0, _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok((length, _)) => {
                     let message = packet::parse_message(&octets[..length]);
-                    let wrong = || io::Error::other("it sent what is no answer");
-                    return message.ok_or_else(wrong).map(Some);
+                    let invalid = || io::Error::other("it has sent an invalid packet");
+                    return message.ok_or_else(invalid).map(Some);
                 }
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(Errno::INTR) => {}

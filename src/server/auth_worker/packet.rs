@@ -1,26 +1,27 @@
-//! What goes between the loop and the verifier: one packet for a question, one for its answer.
+//! The packets between the event loop and the auth worker: one request packet, one reply packet.
 //!
 //! ```text
 //! packet   = kind serial *field          kind: one octet; serial: 8 octets, the lowest first
 //! field    = length *OCTET               length: 4 octets, the lowest first
 //! ```
 //!
-//! Neither side trusts the other: whatever is longer than [`MAX_PACKET`], ends early or goes on too long is no
-//! packet. The serial of a question is that of its answer.
+//! Neither side trusts the other: octets that are more than [`MAX_PACKET`], end early or go on too
+//! long are no packet. A reply has the serial number of its request.
 
-use super::client::{Answer, Question, Serial};
+use super::messages::{AuthReply, Serial, WorkerMessage};
 use crate::auth::AccountInfo;
 use crate::auth::scram::ChannelBinding;
-use crate::protocol::Secret;
-use crate::session::ScramExchange;
+use crate::protocol::{Mechanism, Secret};
+use crate::session::{LoginRequest, ScramExchange};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// A command before login has 8 KiB at most, so that no question is longer; nor is any sensible answer.
+/// Longest packet, in octets. A command before login has 8 KiB at most, so that no request is
+/// longer; nor is any sensible reply.
 pub(super) const MAX_PACKET: usize = 32 * 1024;
 
-/// Octets that may hold a password, and are wiped when they are dropped.
+/// Octets that may hold a password; they are wiped when they are dropped.
 pub(super) type Octets = Zeroizing<Vec<u8>>;
 
 const PASSWORD: u8 = b'P';
@@ -29,91 +30,86 @@ const CHALLENGE: u8 = b'C';
 const GRANTED: u8 = b'G';
 const DENIED: u8 = b'D';
 const UNAVAILABLE: u8 = b'U';
-/// From the supervisor: whoever had taken questions is gone, and so are they.
+/// From the supervisor: the requests so far get no reply.
 const LOST: u8 = b'L';
 /// From a worker: whether SCRAM may be offered.
 const OFFERS_SCRAM: u8 = b'O';
 
-/// What comes back from the verifier.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Message {
-    /// The answer to one question.
-    Answer(Serial, Answer),
-    /// No question asked so far gets an answer any more.
-    Lost,
-    /// Whether everybody who can log in can do so by SCRAM.
-    OffersScram(bool),
-}
-
-/// A question as a packet; nothing if it is too long for one.
-pub(super) fn question(serial: Serial, question: &Question) -> Option<Octets> {
-    let packet = match question {
-        Question::Password { user, password } => Writer::new(PASSWORD, serial)
+/// Returns a request as a packet, or `None` if it is too long for one.
+pub(super) fn from_request(serial: Serial, request: &LoginRequest) -> Option<Octets> {
+    let packet = match request {
+        LoginRequest::Password {
+            user,
+            password,
+            method,
+        } => Writer::new(PASSWORD, serial)
             .field(user)
-            .field(password.expose()),
-        Question::Scram(exchange) => scram(serial, exchange),
+            .field(password.expose())
+            .field(method.name().as_bytes()),
+        LoginRequest::Scram(exchange) => scram(serial, exchange),
     };
     packet.finish()
 }
 
-/// The other way round; nothing if that is no question.
-pub(super) fn parse_question(packet: &[u8]) -> Option<(Serial, Question)> {
+/// Parses the packet of a request.
+pub(super) fn parse_request(packet: &[u8]) -> Option<(Serial, LoginRequest)> {
     let (mut reader, kind, serial) = Reader::new(packet)?;
-    let question = match kind {
-        PASSWORD => Question::Password {
+    let request = match kind {
+        PASSWORD => LoginRequest::Password {
             user: reader.field()?.to_vec(),
             password: Secret::new(reader.field()?.to_vec()),
+            method: mechanism(reader.field()?)?,
         },
-        SCRAM => Question::Scram(scram_exchange(&mut reader)?),
+        SCRAM => LoginRequest::Scram(scram_exchange(&mut reader)?),
         _ => return None,
     };
-    reader.end().map(|()| (serial, question))
+    reader.end().map(|()| (serial, request))
 }
 
-/// What comes back as a packet.
-pub(super) fn message(message: &Message) -> Octets {
-    let (serial, answer) = match message {
-        Message::Answer(serial, answer) => (*serial, answer),
-        Message::Lost => return Writer::new(LOST, Serial(0)).octets,
-        Message::OffersScram(offers) => {
+/// Returns a message as a packet.
+pub(super) fn from_message(message: &WorkerMessage) -> Octets {
+    let (serial, reply) = match message {
+        WorkerMessage::Reply(serial, reply) => (*serial, reply),
+        WorkerMessage::Lost => return Writer::new(LOST, Serial(0)).octets,
+        WorkerMessage::OffersScram(offers) => {
             return Writer::new(OFFERS_SCRAM, Serial(0)).flag(*offers).octets;
         }
     };
-    let writer = match answer {
-        Answer::Granted {
+    let writer = match reply {
+        AuthReply::Granted {
             account,
             server_final,
         } => granted(serial, account).optional(server_final.as_deref().map(str::as_bytes)),
-        Answer::Denied => Writer::new(DENIED, serial),
-        Answer::Unavailable(reason) => Writer::new(UNAVAILABLE, serial).field(reason.as_bytes()),
-        Answer::Challenge(message) => Writer::new(CHALLENGE, serial).field(message.as_bytes()),
+        AuthReply::Denied => Writer::new(DENIED, serial),
+        AuthReply::Unavailable(reason) => Writer::new(UNAVAILABLE, serial).field(reason.as_bytes()),
+        AuthReply::Challenge(message) => Writer::new(CHALLENGE, serial).field(message.as_bytes()),
     };
     writer.finish().unwrap_or_else(|| {
-        let reason = b"the answer is longer than a packet";
+        let reason = b"the reply is longer than a packet";
         Writer::new(UNAVAILABLE, serial).field(reason).octets
     })
 }
 
-/// The other way round; nothing if that is no such thing.
-pub(super) fn parse_message(packet: &[u8]) -> Option<Message> {
+/// Parses the packet of a message.
+pub(super) fn parse_message(packet: &[u8]) -> Option<WorkerMessage> {
     let (mut reader, kind, serial) = Reader::new(packet)?;
-    let answer = |answer| Message::Answer(serial, answer);
+    let reply = |reply| WorkerMessage::Reply(serial, reply);
     let message = match kind {
-        GRANTED => answer(Answer::Granted {
+        GRANTED => reply(AuthReply::Granted {
             account: account(&mut reader)?,
             server_final: reader.optional(text)?,
         }),
-        DENIED => answer(Answer::Denied),
-        UNAVAILABLE => answer(Answer::Unavailable(reader.text()?)),
-        CHALLENGE => answer(Answer::Challenge(reader.text()?)),
-        LOST => Message::Lost,
-        OFFERS_SCRAM => Message::OffersScram(reader.flag()?),
+        DENIED => reply(AuthReply::Denied),
+        UNAVAILABLE => reply(AuthReply::Unavailable(reader.text()?)),
+        CHALLENGE => reply(AuthReply::Challenge(reader.text()?)),
+        LOST => WorkerMessage::Lost,
+        OFFERS_SCRAM => WorkerMessage::OffersScram(reader.flag()?),
         _ => return None,
     };
     reader.end().map(|()| message)
 }
 
-/// The channels come last, as many as there are.
+/// Writes an exchange. The channels come last, as many as there are.
 fn scram(serial: Serial, exchange: &ScramExchange) -> Writer {
     let rest = exchange.rest.as_ref();
     let writer = Writer::new(SCRAM, serial)
@@ -151,6 +147,11 @@ fn channels(reader: &mut Reader<'_>) -> Option<Vec<ChannelBinding>> {
         });
     }
     Some(channels)
+}
+
+fn mechanism(name: &[u8]) -> Option<Mechanism> {
+    let mut all = Mechanism::ALL.into_iter();
+    all.find(|mechanism| mechanism.name().as_bytes() == name)
 }
 
 fn text(octets: &[u8]) -> Option<String> {
@@ -191,27 +192,29 @@ fn account(reader: &mut Reader<'_>) -> Option<AccountInfo> {
     })
 }
 
+/// A packet that is being written.
 struct Writer {
     octets: Octets,
-    too_long: bool,
+    is_too_long: bool,
 }
 
 impl Writer {
-    /// The whole length is set aside at once: a vector that grows leaves copies behind that nobody wipes.
+    /// Allocates the whole length at once: a vector that grows leaves copies behind that are not
+    /// wiped.
     fn new(kind: u8, serial: Serial) -> Self {
         let mut octets = Octets::new(Vec::with_capacity(MAX_PACKET));
         octets.push(kind);
         octets.extend_from_slice(&serial.0.to_le_bytes());
         Self {
             octets,
-            too_long: false,
+            is_too_long: false,
         }
     }
 
     fn field(mut self, field: &[u8]) -> Self {
         let length = u32::try_from(field.len()).unwrap_or(u32::MAX).to_le_bytes();
         if self.octets.len() + length.len() + field.len() > MAX_PACKET {
-            self.too_long = true;
+            self.is_too_long = true;
         } else {
             self.octets.extend_from_slice(&length);
             self.octets.extend_from_slice(field);
@@ -232,10 +235,11 @@ impl Writer {
     }
 
     fn finish(self) -> Option<Octets> {
-        (!self.too_long).then_some(self.octets)
+        (!self.is_too_long).then_some(self.octets)
     }
 }
 
+/// The fields of a packet that have not been read yet.
 struct Reader<'p> {
     rest: &'p [u8],
 }
@@ -270,7 +274,8 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// The outer `None` is a fault of the packet, the inner one a field that is not there.
+    /// Reads a field that may be absent. The outer `None` is a fault of the packet, the inner one
+    /// an absent field.
     fn optional<T>(&mut self, read: impl Fn(&[u8]) -> Option<T>) -> Option<Option<T>> {
         match self.flag()? {
             false => Some(None),
@@ -287,14 +292,15 @@ impl<'p> Reader<'p> {
 mod tests {
     use super::*;
 
-    fn password(user: &[u8], password: &[u8]) -> Question {
-        Question::Password {
+    fn password(user: &[u8], password: &[u8]) -> LoginRequest {
+        LoginRequest::Password {
             user: user.to_vec(),
             password: Secret::new(password.to_vec()),
+            method: Mechanism::Plain,
         }
     }
 
-    fn questions() -> Vec<Question> {
+    fn requests() -> Vec<LoginRequest> {
         let channel = |name: &str| ChannelBinding {
             name: name.into(),
             data: name.repeat(3).into(),
@@ -315,12 +321,12 @@ mod tests {
         vec![
             password(b"ann", b"secret"),
             password(b"", b"\0\xff"),
-            Question::Scram(begun),
-            Question::Scram(ended),
+            LoginRequest::Scram(begun),
+            LoginRequest::Scram(ended),
         ]
     }
 
-    fn messages() -> Vec<Message> {
+    fn messages() -> Vec<WorkerMessage> {
         let full = AccountInfo {
             user: "ann".into(),
             home: Some("/home/ann".into()),
@@ -335,73 +341,76 @@ mod tests {
             gid: None,
             ..full.clone()
         };
-        let answer = |answer| Message::Answer(Serial(1 << 40), answer);
+        let reply = |reply| WorkerMessage::Reply(Serial(1 << 40), reply);
         vec![
-            answer(Answer::Granted {
+            reply(AuthReply::Granted {
                 account: full,
                 server_final: None,
             }),
-            answer(Answer::Granted {
+            reply(AuthReply::Granted {
                 account: bare,
                 server_final: Some("v=x".into()),
             }),
-            answer(Answer::Denied),
-            answer(Answer::Unavailable("no such file".into())),
-            answer(Answer::Challenge("r=x".into())),
-            Message::OffersScram(true),
-            Message::OffersScram(false),
-            Message::Lost,
+            reply(AuthReply::Denied),
+            reply(AuthReply::Unavailable("no such file".into())),
+            reply(AuthReply::Challenge("r=x".into())),
+            WorkerMessage::OffersScram(true),
+            WorkerMessage::OffersScram(false),
+            WorkerMessage::Lost,
         ]
     }
 
     #[test]
-    fn there_and_back() {
-        for asked in questions() {
-            let packet = question(Serial(7), &asked).expect("it is short");
-            assert_eq!(parse_question(&packet), Some((Serial(7), asked)));
+    fn packets_are_parsed_as_they_were_written() {
+        for request in requests() {
+            let packet = from_request(Serial(7), &request).expect("it is short");
+            assert_eq!(parse_request(&packet), Some((Serial(7), request)));
             assert_eq!(parse_message(&packet), None);
         }
-        for said in messages() {
-            let packet = message(&said);
-            assert_eq!(parse_message(&packet), Some(said));
-            assert_eq!(parse_question(&packet), None);
+        for message in messages() {
+            let packet = from_message(&message);
+            assert_eq!(parse_message(&packet), Some(message));
+            assert_eq!(parse_request(&packet), None);
         }
     }
 
     #[test]
-    fn neither_half_a_packet_nor_more_than_one_is_one() {
-        let asked = question(Serial(7), &password(b"ann", b"secret")).expect("it is short");
-        let mut packets: Vec<Octets> = messages().iter().map(message).collect();
-        packets.push(asked);
+    fn a_part_of_a_packet_and_a_longer_one_are_invalid() {
+        let request = from_request(Serial(7), &password(b"ann", b"secret")).expect("it is short");
+        let mut packets: Vec<Octets> = messages().iter().map(from_message).collect();
+        packets.push(request);
         for packet in packets {
             for end in 0..packet.len() {
-                assert_eq!(parse_question(&packet[..end]), None);
+                assert_eq!(parse_request(&packet[..end]), None);
                 assert_eq!(parse_message(&packet[..end]), None);
             }
             let longer = [&packet[..], b"\0"].concat();
-            assert_eq!(parse_question(&longer), None);
+            assert_eq!(parse_request(&longer), None);
             assert_eq!(parse_message(&longer), None);
         }
     }
 
     #[test]
-    fn what_is_too_long_is_no_packet() {
-        let room = MAX_PACKET - 9 - 4 - 4;
-        assert!(question(Serial(1), &password(b"", &vec![b'x'; room])).is_some());
-        assert!(question(Serial(1), &password(b"x", &vec![b'x'; room])).is_none());
+    fn a_request_that_is_too_long_is_no_packet() {
+        let room = MAX_PACKET - 9 - 3 * 4 - "PLAIN".len();
+        assert!(from_request(Serial(1), &password(b"", &vec![b'x'; room])).is_some());
+        assert!(from_request(Serial(1), &password(b"x", &vec![b'x'; room])).is_none());
         let reason = "x".repeat(MAX_PACKET);
-        let packet = message(&Message::Answer(Serial(3), Answer::Unavailable(reason)));
-        let reason = "the answer is longer than a packet".to_string();
-        let short = Message::Answer(Serial(3), Answer::Unavailable(reason));
+        let packet = from_message(&WorkerMessage::Reply(
+            Serial(3),
+            AuthReply::Unavailable(reason),
+        ));
+        let reason = "the reply is longer than a packet".to_string();
+        let short = WorkerMessage::Reply(Serial(3), AuthReply::Unavailable(reason));
         assert_eq!(parse_message(&packet), Some(short));
     }
 
     proptest::proptest! {
         #[test]
-        fn never_panics(packet in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
+        fn parsing_never_panics(packet in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
             for kind in *b"PSGCDULO" {
                 let packet = [&[kind], &packet[..]].concat();
-                let _ = parse_question(&packet);
+                let _ = parse_request(&packet);
                 let _ = parse_message(&packet);
             }
         }

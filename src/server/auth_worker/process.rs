@@ -1,98 +1,87 @@
-//! The verifier as processes of their own: this very program, started under other names.
-//!
-//! [`run_if_asked`] is called first of all in `main`. The name under which a program is started (`argv[0]`)
-//! is free, so that no option is needed, and a list of processes shows who is who.
+//! The supervisor and the worker as processes: this same program, started under other names.
 
 use super::checkpassword;
-use super::packet::{self, Message};
-use super::settings::{Settings, Users};
-use super::worker;
+use super::messages::WorkerMessage;
+use super::request_socket::{self, RequestSocket};
+use super::settings::{UserSource, WorkerSettings};
+use super::worker::{self, PasswordChecker};
 use crate::logging;
-use crate::server::{control, sandbox};
-use rustix::net::RecvFlags;
+use crate::server::{helper_process, sandbox};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
-/// Waits for questions, and starts those who answer them.
-const SUPERVISOR: &str = "imap2d-verifier";
-/// Answers questions as long as there are any.
-const WORKER: &str = "imap2d-verifier-worker";
+/// Waits for requests, and starts the workers that reply to them.
+const SUPERVISOR: &str = "imap2d-auth";
+/// Replies to requests as long as there are any.
+const WORKER: &str = "imap2d-auth-worker";
 
-/// The file that this process runs, even if another has its name meanwhile.
-const THIS_PROGRAM: &str = "/proc/self/exe";
-
-/// Does the work of the verifier if this process was started for it. Nothing comes back if it was not.
-pub(crate) fn run_if_asked(args: &[OsString]) -> Option<ExitCode> {
+/// Does the work of the supervisor, of the worker or of the end of a checkpassword program, if this
+/// process was started as one; otherwise returns `None`.
+pub(crate) fn run_if_helper(args: &[OsString]) -> Option<ExitCode> {
     if let Some(code) = checkpassword::reply_if_asked(args) {
         return Some(code);
     }
     let (name, args) = args.split_first()?;
     let name = name.to_str()?;
-    let work: fn(&OwnedFd, &Settings) -> ExitCode = match name {
+    let work: fn(&OwnedFd, &WorkerSettings) -> ExitCode = match name {
         SUPERVISOR => supervise,
-        WORKER => answer,
+        WORKER => work,
         _ => return None,
     };
-    let Some(settings) = Settings::from_args(args.iter().cloned()) else {
+    let Some(settings) = WorkerSettings::from_args(args.iter().cloned()) else {
         return Some(ExitCode::FAILURE);
     };
     logging::start(settings.log_level, settings.syslog);
     Some(match prepare(name) {
         Ok(socket) => work(&socket, &settings),
-        Err(error) => failure("begin", &error),
+        Err(error) => failure("start", &error),
     })
 }
 
-/// What is true of both processes: neither leaves its memory behind when it dies. Returns the socket.
+/// Prepares the process of either; neither leaves its memory behind when it dies. Returns the
+/// socket.
 fn prepare(name: &str) -> io::Result<OwnedFd> {
-    control::leave_to_the_server()?;
-    sandbox::leave_no_traces().map_err(io::Error::other)?;
-    sandbox::set_short_name(name);
+    helper_process::prepare_helper(name)?;
+    sandbox::forbid_core_dumps().map_err(io::Error::other)?;
     io::stdin().as_fd().try_clone_to_owned()
 }
 
 fn failure(doing: &str, error: &io::Error) -> ExitCode {
-    log::error!("the verifier cannot {doing}: {error}");
+    log::error!("the auth worker cannot {doing}: {error}");
     ExitCode::FAILURE
 }
 
-/// Starts the supervisor. `socket` is its end of a pair; that nobody else has it is how either side learns
-/// that the other is gone.
-pub(super) fn start(settings: &Settings, socket: OwnedFd) -> io::Result<Child> {
+/// Starts the supervisor. `socket` is its end of a pair; no other process has it, so that either
+/// side notices the end of the other.
+pub(super) fn start(settings: &WorkerSettings, socket: OwnedFd) -> io::Result<Child> {
     command(SUPERVISOR, settings, socket)
-        // A key that interrupts the server is not for its helpers: they go when it has gone.
+        // The key that interrupts the server is not meant for its helpers: they end after it.
         .process_group(0)
         .spawn()
 }
 
-fn command(name: &str, settings: &Settings, socket: OwnedFd) -> Command {
-    let mut command = Command::new(THIS_PROGRAM);
-    command
-        .arg0(name)
-        .args(settings.to_args())
-        // Whoever starts services is to hear of the server, and of nobody else.
-        .env_remove("NOTIFY_SOCKET")
-        .stdin(Stdio::from(socket))
-        .stdout(Stdio::null());
+fn command(name: &str, settings: &WorkerSettings, socket: OwnedFd) -> Command {
+    let mut command = helper_process::helper(name);
+    command.args(settings.to_args()).stdin(Stdio::from(socket));
     if settings.syslog {
-        // It may be a client's socket.
+        // Descriptor 2 may be a client's socket.
         command.stderr(Stdio::null());
     }
     command
 }
 
-/// Starts a worker whenever there are questions and none is at work, until there is nobody left to ask.
-/// It never looks at a question.
-fn supervise(socket: &OwnedFd, settings: &Settings) -> ExitCode {
-    // The server has read the list at its start, and said what is wrong with it.
-    let mut list = settings.list();
-    while has_questions(socket) {
-        let before = std::mem::replace(&mut list, settings.list());
-        let settings = Settings {
-            faults_are_told: before == list,
+/// Starts a worker whenever there are requests and no worker, until the server closes the socket.
+/// The supervisor never reads a request.
+fn supervise(socket: &OwnedFd, settings: &WorkerSettings) -> ExitCode {
+    // The server has read the users file at its start, and logged its faults.
+    let mut stamp = settings.users_file_stamp();
+    while request_socket::has_requests(socket) {
+        let before = std::mem::replace(&mut stamp, settings.users_file_stamp());
+        let settings = WorkerSettings {
+            faults_are_logged: before == stamp,
             ..settings.clone()
         };
         let ended = socket
@@ -102,46 +91,37 @@ fn supervise(socket: &OwnedFd, settings: &Settings) -> ExitCode {
         if ended.as_ref().is_ok_and(ExitStatus::success) {
             continue;
         }
-        // What it had taken is lost. What it had not is thrown away, so that both sides agree on which
-        // questions have no answer: all that were asked before the message.
-        worker::discard(socket);
-        let told = worker::send(socket, &packet::message(&Message::Lost));
+        // The requests that the worker had taken are lost. Those that it had not taken are
+        // discarded, so that both sides agree on which requests get no reply: all that were sent
+        // before this message.
+        request_socket::discard(socket);
+        let sent = request_socket::send(socket, &WorkerMessage::Lost);
         match ended {
-            Ok(status) => log::error!("the verifier's worker was ended: {status}"),
-            Err(error) => log::error!("the verifier cannot start a worker: {error}"),
+            Ok(status) => log::error!("the auth worker was ended: {status}"),
+            Err(error) => log::error!("cannot start an auth worker: {error}"),
         }
-        if told.is_err() {
+        if sent.is_err() {
             break;
         }
     }
     ExitCode::SUCCESS
 }
 
-/// Waits until there is a packet; false if there will be none.
-fn has_questions(socket: &OwnedFd) -> bool {
-    loop {
-        match rustix::net::recv(socket, &mut [0; 1][..], RecvFlags::PEEK) {
-            Ok((length, _)) => return length > 0,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return false,
-        }
-    }
-}
-
-/// All that happens from here on is reading the users and answering: every other right is given up.
-fn answer(socket: &OwnedFd, settings: &Settings) -> ExitCode {
-    let users = worker::Users::new(settings);
-    let confined = match &settings.users {
-        // The program may need any right that there is.
-        Users::Nobody | Users::Checkpassword(_) => Ok(None),
-        Users::PasswdFile(path) => sandbox::enter_for_auth_worker(path).map(Some),
+/// Reads the users, gives up every other right, and replies to requests.
+fn work(socket: &OwnedFd, settings: &WorkerSettings) -> ExitCode {
+    let checker = PasswordChecker::new(settings);
+    let entered = match &settings.users {
+        // The program may need any right that this process has.
+        UserSource::NoUsers | UserSource::Checkpassword(_) => Ok(None),
+        UserSource::PasswdFile(path) => sandbox::enter_for_auth_worker(path).map(Some),
     };
-    match confined {
+    match entered {
         Ok(allowed_files) => {
-            worker::serve(socket, &users, Some(worker::IDLE), allowed_files);
+            let socket = RequestSocket::new(socket, Some(worker::IDLE), allowed_files);
+            worker::serve(&socket, &checker);
             ExitCode::SUCCESS
         }
-        Err(error) => failure("close itself in", &io::Error::other(error)),
+        Err(error) => failure("enter its sandbox", &io::Error::other(error)),
     }
 }
 
@@ -150,10 +130,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_names_ask_for_nothing() {
-        let run = |name: &str| run_if_asked(&[name, "info"].map(OsString::from));
+    fn only_the_names_of_helpers_start_helpers() {
+        let run = |name: &str| run_if_helper(&[name, "info"].map(OsString::from));
         assert!(run("imap2d").is_none() && run("").is_none());
-        assert!(run_if_asked(&[]).is_none());
-        assert!(run(SUPERVISOR).is_some(), "it is asked for in a wrong way");
+        assert!(run_if_helper(&[]).is_none());
+        assert!(run(SUPERVISOR).is_some(), "its arguments are invalid");
     }
 }

@@ -1,95 +1,82 @@
-//! What the verifier is told when it is started: where the users are, and where its log goes.
+//! The command line of the supervisor and the worker: where the users are, and where the log goes.
 //!
-//! It comes as arguments, which anybody on the machine can read; there is no secret in it.
+//! All users of the host can read it; there is no secret in it.
 
 use crate::auth::Authenticator;
 use crate::options::{Mode, Options};
+use crate::server::file_stamp::FileStamp;
 use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// All that the verifier knows of the options.
+/// The options that the auth worker knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Settings {
-    pub(super) users: Users,
+pub(super) struct WorkerSettings {
+    pub(super) users: UserSource,
     pub(super) log_level: LevelFilter,
     pub(super) syslog: bool,
-    /// What is wrong with the list of users is in the log already.
-    pub(super) faults_are_told: bool,
+    /// True if the faults of the users file are in the log already.
+    pub(super) faults_are_logged: bool,
 }
 
-/// Changes with a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    inode: u64,
-    size: u64,
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(file: &Metadata) -> Self {
-        Self {
-            inode: file.ino(),
-            size: file.len(),
-            changed: (file.ctime(), file.ctime_nsec()),
-        }
-    }
-}
-
-/// Where the users are.
+/// The place where the users are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Users {
-    Nobody,
+pub(super) enum UserSource {
+    /// There are no users.
+    NoUsers,
+    /// A passwd-file.
     PasswdFile(PathBuf),
-    /// A program and its arguments, with spaces between them.
+    /// A program of `--checkpassword` and its arguments, with spaces between them.
     Checkpassword(String),
 }
 
-const NOBODY: &str = "nobody";
+const NO_USERS: &str = "no-users";
 const PASSWD_FILE: &str = "passwd-file";
 const CHECKPASSWORD: &str = "checkpassword";
-const TOLD: &str = "told";
-const UNTOLD: &str = "untold";
+const LOGGED: &str = "logged";
+const UNLOGGED: &str = "unlogged";
 const STDERR: &str = "stderr";
 const SYSLOG: &str = "syslog";
 
-impl Settings {
+impl WorkerSettings {
     pub(super) fn new(options: &Options) -> Self {
         let users = match (&options.users, &options.checkpassword) {
-            (Some(file), _) => Users::PasswdFile(file.clone()),
-            (None, Some(program)) => Users::Checkpassword(program.clone()),
-            (None, None) => Users::Nobody,
+            (Some(file), _) => UserSource::PasswdFile(file.clone()),
+            (None, Some(program)) => UserSource::Checkpassword(program.clone()),
+            (None, None) => UserSource::NoUsers,
         };
         Self {
             users,
             log_level: options.log_level,
             syslog: options.syslog || options.mode == Mode::Inetd,
-            faults_are_told: true,
+            faults_are_logged: true,
         }
     }
 
-    /// `info stderr told passwd-file /etc/imap2d/users`
+    /// Returns arguments such as `info stderr logged passwd-file /etc/imap2d/users`.
     pub(super) fn to_args(&self) -> [OsString; 5] {
         let (kind, path) = match &self.users {
-            Users::Nobody => (NOBODY, OsStr::new("")),
-            Users::PasswdFile(path) => (PASSWD_FILE, path.as_os_str()),
-            Users::Checkpassword(program) => (CHECKPASSWORD, OsStr::new(program)),
+            UserSource::NoUsers => (NO_USERS, OsStr::new("")),
+            UserSource::PasswdFile(path) => (PASSWD_FILE, path.as_os_str()),
+            UserSource::Checkpassword(program) => (CHECKPASSWORD, OsStr::new(program)),
         };
         let log = if self.syslog { SYSLOG } else { STDERR };
         let level = self.log_level.as_str();
-        let told = if self.faults_are_told { TOLD } else { UNTOLD };
+        let logged = if self.faults_are_logged {
+            LOGGED
+        } else {
+            UNLOGGED
+        };
         [
             level.into(),
             log.into(),
-            told.into(),
+            logged.into(),
             kind.into(),
             path.into(),
         ]
     }
 
-    /// The other way round; nothing if that was not said by [`Self::to_args`].
+    /// Parses the arguments that [`Self::to_args`] returns.
     pub(super) fn from_args(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut args = args.into_iter();
         let mut word = || args.next()?.into_string().ok();
@@ -99,47 +86,48 @@ impl Settings {
             STDERR => false,
             _ => return None,
         };
-        let faults_are_told = match word()?.as_str() {
-            TOLD => true,
-            UNTOLD => false,
+        let faults_are_logged = match word()?.as_str() {
+            LOGGED => true,
+            UNLOGGED => false,
             _ => return None,
         };
         let kind = word()?;
         let place = args.next()?;
         let users = match kind.as_str() {
-            NOBODY => Users::Nobody,
-            PASSWD_FILE => Users::PasswdFile(place.into()),
-            CHECKPASSWORD => Users::Checkpassword(place.into_string().ok()?),
+            NO_USERS => UserSource::NoUsers,
+            PASSWD_FILE => UserSource::PasswdFile(place.into()),
+            CHECKPASSWORD => UserSource::Checkpassword(place.into_string().ok()?),
             _ => return None,
         };
         args.next().is_none().then_some(Self {
             users,
             log_level,
             syslog,
-            faults_are_told,
+            faults_are_logged,
         })
     }
 
-    /// Opens what the users are in. A worker lives for minutes: if each told what is wrong with the list the
+    /// Opens the users file. A worker lives for minutes: if each logged the faults of the file, the
     /// log would hold little else.
     pub(super) fn authenticator(&self) -> Authenticator {
         let level = log::max_level();
-        if self.faults_are_told {
+        if self.faults_are_logged {
             log::set_max_level(level.min(LevelFilter::Error));
         }
         let users = match &self.users {
-            Users::Nobody | Users::Checkpassword(_) => Authenticator::NoUsers,
-            Users::PasswdFile(path) => Authenticator::new(Some(path)),
+            UserSource::NoUsers | UserSource::Checkpassword(_) => Authenticator::NoUsers,
+            UserSource::PasswdFile(path) => Authenticator::new(Some(path)),
         };
         log::set_max_level(level);
         users
     }
 
-    /// The state of the list of users: another one has to be looked at again.
-    pub(super) fn list(&self) -> Option<Stamp> {
+    /// Returns a stamp that changes with the users file. The faults of a changed file have not been
+    /// logged.
+    pub(super) fn users_file_stamp(&self) -> Option<FileStamp> {
         match &self.users {
-            Users::PasswdFile(path) => std::fs::metadata(path).map(|file| Stamp::of(&file)).ok(),
-            Users::Nobody | Users::Checkpassword(_) => None,
+            UserSource::PasswdFile(path) => FileStamp::of(path),
+            UserSource::NoUsers | UserSource::Checkpassword(_) => None,
         }
     }
 }
@@ -149,38 +137,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_and_back() {
+    fn arguments_are_parsed_as_they_were_written() {
         for users in [
-            Users::Nobody,
-            Users::PasswdFile("/etc/some users".into()),
-            Users::Checkpassword("/bin/checkpassword -x".into()),
+            UserSource::NoUsers,
+            UserSource::PasswdFile("/etc/some users".into()),
+            UserSource::Checkpassword("/bin/checkpassword -x".into()),
         ] {
             for syslog in [true, false] {
-                let settings = Settings {
+                let settings = WorkerSettings {
                     users: users.clone(),
                     log_level: LevelFilter::Warn,
                     syslog,
-                    faults_are_told: !syslog,
+                    faults_are_logged: !syslog,
                 };
-                assert_eq!(Settings::from_args(settings.to_args()), Some(settings));
+                assert_eq!(
+                    WorkerSettings::from_args(settings.to_args()),
+                    Some(settings)
+                );
             }
         }
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn invalid_arguments_are_refused() {
         for wrong in [
             &[][..],
             &["info"],
-            &["loud", "stderr", "told", "nobody", ""],
-            &["info", "paper", "told", "nobody", ""],
-            &["info", "stderr", "sung", "nobody", ""],
-            &["info", "stderr", "told", "everybody", ""],
-            &["info", "stderr", "told", "nobody"],
-            &["info", "stderr", "told", "nobody", "", ""],
+            &["loud", "stderr", "logged", "no-users", ""],
+            &["info", "paper", "logged", "no-users", ""],
+            &["info", "stderr", "sung", "no-users", ""],
+            &["info", "stderr", "logged", "all-users", ""],
+            &["info", "stderr", "logged", "no-users"],
+            &["info", "stderr", "logged", "no-users", "", ""],
         ] {
             let args = wrong.iter().map(OsString::from);
-            assert_eq!(Settings::from_args(args), None, "{wrong:?}");
+            assert_eq!(WorkerSettings::from_args(args), None, "{wrong:?}");
         }
     }
 }

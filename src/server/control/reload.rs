@@ -1,13 +1,15 @@
-//! The operator's side of a server that is a program of its own: signals, the options as they were said, and the
-//! service manager. A server that is embedded in a test suite has none of this.
+//! The control of a server that is a program of its own: its signals, the options that `SIGHUP`
+//! reloads, and the service manager.
 //!
-//! `SIGHUP` has the options read again: the same command line, and the option file as it is now. If there is
-//! a fault in them, all faults are logged and the options stay as they are. What can change while the server
-//! runs changes at once, for those who are connected too where that makes sense; the rest is named in a
-//! warning and waits for a restart.
+//! `SIGHUP` makes the server read its options again: the same command line, and the option file
+//! with its present content. If there is a fault in them, all faults are logged and the options
+//! stay unchanged. What can change while the server runs changes at once, also for connected
+//! clients where that makes sense; the other changed options are named in a warning and wait for a
+//! restart.
 
 use super::sd_notify::ServiceManager;
 use super::signals::{SignalRequest, Signals};
+use crate::logging;
 use crate::options::{OptionErrors, Options, RawOptions};
 use crate::server::sandbox::OptionReader;
 use mio::{Registry, Token};
@@ -29,82 +31,85 @@ const LIVE: &[&str] = &[
     "wire-log",
 ];
 
-/// The operator's side of a server.
+/// The control of a server.
 pub(crate) struct Control {
     signals: Signals,
-    said: RawOptions,
-    /// Who reads the option file, if this process may not.
+    /// The options as they were given last.
+    raw: RawOptions,
+    /// The process that reads the option file, if this process may not.
     reader: Option<OptionReader>,
     pub(crate) manager: ServiceManager,
 }
 
 impl Control {
-    pub(crate) fn new(signals: Signals, said: RawOptions) -> Self {
+    pub(crate) fn new(signals: Signals, raw: RawOptions) -> Self {
         Self {
             signals,
-            said,
+            raw,
             reader: None,
             manager: ServiceManager::from_env(),
         }
     }
 
+    /// Registers the signals with the poll.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.signals.register(registry, token)
     }
 
-    /// From now on the end of a child is something to ask for too.
+    /// Makes the end of a child process an event too.
     pub(crate) fn watch_children(&self) -> io::Result<()> {
         self.signals.watch_children()
     }
 
-    /// The command line, every option by its long name.
+    /// Returns the command line, each option by its long name.
     pub(crate) fn command_line(&self) -> Vec<String> {
-        self.said.command_line()
+        self.raw.command_line()
     }
 
-    /// To be called while the option file can be read: from now on it can be read again when it cannot.
-    pub(crate) fn keep_reading(&mut self) -> io::Result<()> {
-        let file = self.said.option_file();
+    /// Starts a process that reads the option file, for the time when this process no longer may.
+    pub(crate) fn start_option_reader(&mut self) -> io::Result<()> {
+        let file = self.raw.option_file();
         self.reader = file.map(OptionReader::start).transpose()?;
         Ok(())
     }
 
-    /// What signals have asked for since the last call.
-    pub(crate) fn asked(&mut self) -> Vec<SignalRequest> {
-        self.signals.asked()
+    /// Returns the requests of signals since the last call.
+    pub(crate) fn requests(&mut self) -> Vec<SignalRequest> {
+        self.signals.requests()
     }
 
-    /// The options as they are now, unless there is a fault in them.
-    pub(crate) fn reread(&mut self) -> Option<Options> {
-        self.manager.tell_reloading();
-        let said = self.said_now();
-        // The files it names were looked at when they were opened, or are not before a restart.
-        let options = Options::from_said_without_files(&said);
+    /// Reads the options again and sets the log level. Returns `None` if there is a fault in them.
+    pub(crate) fn reload_options(&mut self) -> Option<Options> {
+        self.manager.notify_reloading();
+        let raw = self.read_options();
+        // Files that the options name were checked when they were opened, or wait for a restart.
+        let options = Options::from_said_without_files(&raw);
         match &options {
-            Ok(_) => {
+            Ok(options) => {
                 log::info!("the options were read again");
-                self.warn_of_the_rest(&said);
-                self.said = said;
+                logging::set_level(options.log_level);
+                self.warn_of_options_that_wait(&raw);
+                self.raw = raw;
             }
             Err(OptionErrors(faults)) => {
                 faults.iter().for_each(|fault| log::error!("{fault}"));
-                log::error!("the options stay as they are: there are faults in what they are now");
+                log::error!("the options stay unchanged: correct these faults and reload again");
             }
         }
-        self.manager.tell_ready();
+        self.manager.notify_ready();
         options.ok()
     }
 
-    fn said_now(&mut self) -> RawOptions {
-        let command_line = self.said.command_line();
+    fn read_options(&mut self) -> RawOptions {
+        let command_line = self.raw.command_line();
         match &mut self.reader {
             Some(reader) => RawOptions::read_with(command_line, |_| reader.read()),
             None => RawOptions::read(command_line),
         }
     }
 
-    fn warn_of_the_rest(&self, said: &RawOptions) {
-        let changed = said.differing(&self.said);
+    fn warn_of_options_that_wait(&self, raw: &RawOptions) {
+        let changed = raw.differing(&self.raw);
         let waiting: Vec<_> = changed
             .into_iter()
             .filter(|name| !LIVE.contains(name))
@@ -121,7 +126,7 @@ mod tests {
     use crate::options::option_names;
 
     #[test]
-    fn the_live_ones_are_options() {
+    fn the_live_options_exist() {
         for name in LIVE {
             assert!(option_names().any(|option| option == *name), "{name}");
         }

@@ -1,25 +1,54 @@
-//! One attempt to log in, as the log names it.
+//! One attempt to log in, and its name in the log.
 
 use crate::protocol::Mechanism;
 use crate::server::accept::Network;
+use crate::session::{LoginRequest, Peer};
 use mio::Token;
 use std::fmt;
 use std::net::IpAddr;
 
-/// The longest part of a name that is repeated in the log.
+/// The longest part of a user name that is repeated in the log, in octets.
 const LOGGED_NAME: usize = 64;
 
-/// Somebody wants to log in.
+/// An attempt to log in.
 pub(super) struct Attempt {
-    /// The connection.
-    pub(super) from: Token,
-    pub(super) address: Option<IpAddr>,
-    pub(super) method: Mechanism,
-    /// Where it counts as one; nothing if it is not the end of an attempt.
-    pub(super) counts_at: Option<Network>,
-    pub(super) user: Vec<u8>,
+    pub(super) connection: Token,
+    /// Number of the connection in the log.
+    pub(super) id: u64,
+    address: Option<IpAddr>,
+    method: Mechanism,
+    /// Network in which the attempt counts, for the throttle; none if the client has no address, or
+    /// if the exchange goes on and so nothing was guessed yet.
+    pub(super) counts_in: Option<Network>,
+    /// User name as the client sent it.
+    user: Vec<u8>,
 }
 
+impl Attempt {
+    pub(super) fn new(connection: Token, peer: &Peer, request: &LoginRequest) -> Self {
+        let (user, method, is_guess) = match request {
+            LoginRequest::Password { user, method, .. } => (user, *method, true),
+            LoginRequest::Scram(exchange) => {
+                let method = match exchange.plus {
+                    true => Mechanism::ScramSha256Plus,
+                    false => Mechanism::ScramSha256,
+                };
+                (&exchange.user, method, exchange.rest.is_some())
+            }
+        };
+        let network = peer.address.map(Network::of);
+        Self {
+            connection,
+            id: peer.id,
+            address: peer.address,
+            method,
+            counts_in: network.filter(|_| is_guess),
+            user: user.clone(),
+        }
+    }
+}
+
+/// The part of the log line that programs parse.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address {
@@ -35,7 +64,8 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// A name from a client, as it may stand in a log between quotes: no line break, no quote, not endless.
+/// Returns a name from a client as it may stand in a log between quotes: no line break, no quote,
+/// and not too long.
 fn printable(name: &[u8]) -> String {
     let shown = &name[..name.len().min(LOGGED_NAME)];
     String::from_utf8_lossy(shown).escape_debug().to_string()
@@ -53,10 +83,11 @@ mod tests {
         assert!(shown.starts_with("x\\\" address"), "{shown}");
         assert_eq!(printable(&[b'a'; 1000]).len(), LOGGED_NAME);
         let attempt = |address| Attempt {
-            from: Token(1),
+            connection: Token(1),
+            id: 7,
             address,
             method: Mechanism::Login,
-            counts_at: None,
+            counts_in: None,
             user: b"a\"b".to_vec(),
         };
         assert_eq!(

@@ -1,26 +1,10 @@
-//! Who is let in: asks the [verifier](crate::server::auth_worker), and finds the mail of those it knows.
-//!
-//! An attempt to log in goes through three stations. It *waits* for as long as the failures of its address
-//! demand (`delays.rs`); it is *asked* of the verifier; its verdict is handed to the connection it came
-//! from, if that is still there. The first two take their time without holding up anything else. Each
-//! attempt has a serial, so that no verdict goes to anyone but who asked for it, however late it comes;
-//! and each leaves one line in the log, also if the client does not stay to hear the verdict:
-//!
-//! ```text
-//! login granted: address=192.0.2.1 method=PLAIN user="ann"
-//! login failed: address=192.0.2.1 method=LOGIN user="ann\" address=192.0.2.2"
-//! ```
-//!
-//! Programs read these lines. What the client has chosen, the name, comes last and is quoted, with `\`
-//! before what could end it. Where there is no address, `-` stands for it.
+//! [`Logins`]: all attempts to log in, the rules of who may log in, and the way to the account.
 
 use super::attempt::Attempt;
 use super::throttle::Throttle;
 use crate::auth::{AccountInfo, Authenticator};
 use crate::options::{MailTemplate, Mode, Options, PlaintextLogin};
-use crate::protocol::Mechanism;
-use crate::server::accept::Network;
-use crate::server::auth_worker::{Answer, AuthWorker, News, Question, Serial};
+use crate::server::auth_worker::{AuthReply, AuthWorker, Serial, WorkerMessage};
 use crate::server::mail_root::mail_root;
 use crate::server::sandbox::Sandbox;
 use crate::session::{LoginRequest, LoginVerdict, Peer};
@@ -32,17 +16,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// The rules of who may come in, and where each one's mail is.
+/// All attempts to log in, and what decides them.
 pub(crate) struct Logins {
     auth_worker: AuthWorker,
     throttle: Throttle,
-    /// Attempts whose time has not come, in the order of their times.
-    held_back: BTreeMap<(Instant, Serial), (Attempt, Question)>,
-    /// Attempts that the verifier works on.
-    asked: HashMap<Serial, Attempt>,
+    /// Attempts that are delayed, by the time at which their delay ends.
+    delayed: BTreeMap<(Instant, Serial), (Attempt, LoginRequest)>,
+    /// Attempts that the auth worker is checking.
+    in_check: HashMap<Serial, Attempt>,
     last_serial: u64,
     offers_scram: bool,
-    /// There is somebody who could log in by a password.
+    /// True if a user exists who could log in by a password.
     has_users: bool,
     users: Option<PathBuf>,
     mail: MailTemplate,
@@ -51,11 +35,11 @@ pub(crate) struct Logins {
     sandbox: Sandbox,
 }
 
-/// A verdict, and who is to hear it.
-pub(crate) struct LoginReply {
-    /// The connection, which may be gone.
-    pub(crate) to: Token,
-    /// What [`Logins::ask`] has answered it.
+/// The decision on an attempt to log in.
+pub(crate) struct Decision {
+    /// The connection that the request came from, which may be closed.
+    pub(crate) connection: Token,
+    /// The serial number that [`Logins::request`] has returned to it.
     pub(crate) serial: Serial,
     pub(crate) verdict: LoginVerdict,
 }
@@ -65,10 +49,10 @@ impl Logins {
         Self {
             auth_worker: AuthWorker::new(options),
             throttle: Throttle::default(),
-            held_back: BTreeMap::new(),
-            asked: HashMap::new(),
+            delayed: BTreeMap::new(),
+            in_check: HashMap::new(),
             last_serial: 0,
-            // What is wrong with the list is logged by this, and nothing of it is kept.
+            // This logs the faults of the users file, and keeps nothing of it.
             offers_scram: !matches!(options.mode, Mode::Preauth(_))
                 && Authenticator::new(options.users.as_deref()).supports_scram(),
             has_users: options.users.is_some() || options.checkpassword.is_some(),
@@ -80,32 +64,33 @@ impl Logins {
         }
     }
 
-    /// What can change of the options while the server runs.
+    /// Applies the options that can change while the server runs.
     pub(crate) fn change(&mut self, options: &Options) {
         self.plaintext_login = options.plaintext_login;
     }
 
-    /// From now on whoever is let in is served behind these walls.
+    /// Sets the sandbox in which users are served from now on.
     pub(crate) fn set_sandbox(&mut self, sandbox: Sandbox) {
         self.sandbox = sandbox;
     }
 
-    /// Those who verify.
+    /// Returns the auth worker.
     pub(crate) fn auth_worker(&mut self) -> &mut AuthWorker {
         &mut self.auth_worker
     }
 
-    /// From now on `token` is an event when there may be something to [`Self::deliver`].
-    pub(crate) fn watch(&mut self, registry: Registry, token: Token) -> io::Result<()> {
-        self.auth_worker.watch(registry, token)
+    /// Registers the auth worker's socket: `token` is an event when [`Self::poll_decisions`] may
+    /// return something.
+    pub(crate) fn register(&mut self, registry: Registry, token: Token) -> io::Result<()> {
+        self.auth_worker.register(registry, token)
     }
 
-    /// Who is at the other end of a TCP connection.
-    pub(crate) fn peer(&self, address: SocketAddr) -> Peer {
-        // An IPv4 client of an IPv6 socket is shown, and judged, as what it is.
+    /// Describes the client at the other end of a TCP connection to its session.
+    pub(crate) fn peer(&self, id: u64, address: SocketAddr) -> Peer {
+        // An IPv4 client of an IPv6 socket is shown, and judged, by its IPv4 address.
         let ip = address.ip().to_canonical();
         Peer {
-            id: 0,
+            id,
             name: SocketAddr::new(ip, address.port()).to_string(),
             address: Some(ip),
             offers_scram: self.offers_scram,
@@ -114,171 +99,144 @@ impl Logins {
         }
     }
 
-    /// Whether logins by SCRAM can be judged.
+    /// True if the server can check logins by SCRAM.
     pub(crate) fn offers_scram(&self) -> bool {
         self.offers_scram
     }
 
-    /// Whether a password may come in clear text, from this machine or from another.
+    /// True if a password may come in clear text, from this host or from another.
     pub(crate) fn may_log_in(&self, is_local: bool) -> bool {
-        let allowed = match self.plaintext_login {
+        let is_allowed = match self.plaintext_login {
             PlaintextLogin::Never => false,
             PlaintextLogin::Loopback => is_local,
             PlaintextLogin::Always => true,
         };
-        allowed && self.has_users
+        is_allowed && self.has_users
     }
 
-    /// The client of that connection wants to log in. [`Self::deliver`] has the verdict in time.
-    pub(crate) fn ask(
+    /// Takes the request of a connection to log in. [`Self::poll_decisions`] returns the verdict
+    /// later.
+    pub(crate) fn request(
         &mut self,
-        from: Token,
+        connection: Token,
         peer: &Peer,
         request: LoginRequest,
         now: Instant,
     ) -> Serial {
         self.last_serial += 1;
         let serial = Serial(self.last_serial);
-        let network = peer.address.map(Network::of);
-        let (attempt, question) = match request {
-            LoginRequest::Password {
-                user,
-                password,
-                method,
-            } => {
-                let attempt = Attempt {
-                    from,
-                    address: peer.address,
-                    method,
-                    user: user.clone(),
-                    counts_at: network,
-                };
-                (attempt, Question::Password { user, password })
-            }
-            LoginRequest::Scram(exchange) => {
-                let attempt = Attempt {
-                    from,
-                    address: peer.address,
-                    method: match exchange.plus {
-                        true => Mechanism::ScramSha256Plus,
-                        false => Mechanism::ScramSha256,
-                    },
-                    user: exchange.user.clone(),
-                    // The first message guesses at nothing.
-                    counts_at: network.filter(|_| exchange.rest.is_some()),
-                };
-                (attempt, Question::Scram(exchange))
-            }
-        };
-        let counts_at = attempt.counts_at;
-        let delay = counts_at.map(|network| self.throttle.begin(network, now));
+        let attempt = Attempt::new(connection, peer, &request);
+        let delay = attempt
+            .counts_in
+            .map(|network| self.throttle.begin(network, now));
         let due = now + delay.unwrap_or_default();
-        self.held_back.insert((due, serial), (attempt, question));
+        self.delayed.insert((due, serial), (attempt, request));
         serial
     }
 
-    /// The connection is gone that has asked this. If it was not looked at yet it never will be; if it
-    /// was, it counts.
-    pub(crate) fn forget(&mut self, asked: Serial, now: Instant) {
-        let mut held_back = self.held_back.keys();
-        let found = held_back.find(|(_, serial)| *serial == asked).copied();
-        if let Some((attempt, _)) = found.and_then(|key| self.held_back.remove(&key)) {
+    /// Notes that the connection of this request is closed. A request that is still delayed is
+    /// dropped; one that the auth worker is checking still counts.
+    pub(crate) fn forget(&mut self, serial: Serial, now: Instant) {
+        let mut delayed = self.delayed.keys();
+        let found = delayed.find(|(_, other)| *other == serial).copied();
+        if let Some((attempt, _)) = found.and_then(|key| self.delayed.remove(&key)) {
             self.note_end(&attempt, None, now);
         }
     }
 
-    /// When the next attempt has waited long enough.
+    /// Returns the time at which the next delay ends.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.held_back.first_key_value().map(|(&(due, _), _)| due)
+        self.delayed.first_key_value().map(|(&(due, _), _)| due)
     }
 
-    /// Why nobody can log in here any more; said once.
+    /// Returns, once, why no user can log in to this server any more.
     pub(crate) fn take_fault(&mut self) -> Option<io::Error> {
         self.auth_worker.take_fault()
     }
 
-    /// True while the verifier owes an answer.
-    pub(crate) fn is_busy(&self) -> bool {
-        !self.asked.is_empty()
+    /// True while the auth worker is checking logins.
+    pub(crate) fn are_pending(&self) -> bool {
+        !self.in_check.is_empty()
     }
 
-    /// Asks what is due and takes in what was answered.
-    pub(crate) fn deliver(&mut self, now: Instant) -> Vec<LoginReply> {
-        let mut replies = Vec::new();
+    /// Sends the requests whose delay has ended to the auth worker, and returns the decisions that
+    /// its replies lead to.
+    pub(crate) fn poll_decisions(&mut self, now: Instant) -> Vec<Decision> {
+        let mut decisions = Vec::new();
         while self.deadline().is_some_and(|due| due <= now) {
-            if let Some(((_, serial), (attempt, question))) = self.held_back.pop_first() {
-                match self.auth_worker.ask(serial, &question) {
-                    Ok(()) => drop(self.asked.insert(serial, attempt)),
+            if let Some(((_, serial), (attempt, request))) = self.delayed.pop_first() {
+                match self.auth_worker.send(serial, &request) {
+                    Ok(()) => drop(self.in_check.insert(serial, attempt)),
                     Err(error) => {
-                        let answer = Answer::Unavailable(error.to_string());
-                        replies.push(self.decide(serial, &attempt, answer, now));
+                        let reply = AuthReply::Unavailable(error.to_string());
+                        decisions.push(self.decide(serial, &attempt, reply, now));
                     }
                 }
             }
         }
-        while let Some(news) = self.auth_worker.receive() {
-            match news {
-                News::Answer(serial, answer) => {
-                    if let Some(attempt) = self.asked.remove(&serial) {
-                        replies.push(self.decide(serial, &attempt, answer, now));
+        while let Some(message) = self.auth_worker.receive() {
+            match message {
+                WorkerMessage::Reply(serial, reply) => {
+                    if let Some(attempt) = self.in_check.remove(&serial) {
+                        decisions.push(self.decide(serial, &attempt, reply, now));
                     }
                 }
-                News::Lost => {
-                    for (serial, attempt) in std::mem::take(&mut self.asked) {
-                        let answer = Answer::Unavailable("the verifier has ended".into());
-                        replies.push(self.decide(serial, &attempt, answer, now));
+                WorkerMessage::Lost => {
+                    for (serial, attempt) in std::mem::take(&mut self.in_check) {
+                        let reply = AuthReply::Unavailable("the auth worker has ended".into());
+                        decisions.push(self.decide(serial, &attempt, reply, now));
                     }
                 }
-                News::OffersScram(offers) => self.offers_scram = offers,
+                WorkerMessage::OffersScram(offers) => self.offers_scram = offers,
             }
         }
-        replies
+        decisions
     }
 
-    /// What the verifier says is what the client will hear, and the log.
+    /// Turns the auth worker's reply into a verdict for the client and a line in the log.
     fn decide(
         &mut self,
         serial: Serial,
         attempt: &Attempt,
-        answer: Answer,
+        reply: AuthReply,
         now: Instant,
-    ) -> LoginReply {
-        let success = match &answer {
-            Answer::Granted { .. } => Some(true),
-            Answer::Denied => Some(false),
-            Answer::Unavailable(_) | Answer::Challenge(_) => None,
+    ) -> Decision {
+        let success = match &reply {
+            AuthReply::Granted { .. } => Some(true),
+            AuthReply::Denied => Some(false),
+            AuthReply::Unavailable(_) | AuthReply::Challenge(_) => None,
         };
         self.note_end(attempt, success, now);
-        let verdict = match answer {
-            Answer::Granted {
+        let verdict = match reply {
+            AuthReply::Granted {
                 account,
                 server_final,
-            } => self.let_in(attempt, account, server_final),
-            Answer::Denied => {
+            } => self.grant(attempt, account, server_final),
+            AuthReply::Denied => {
                 log::warn!("login failed: {attempt}");
                 LoginVerdict::Denied
             }
-            Answer::Unavailable(reason) => unavailable(attempt, &reason),
-            Answer::Challenge(message) => LoginVerdict::Challenge(message),
+            AuthReply::Unavailable(reason) => unavailable(attempt, &reason),
+            AuthReply::Challenge(message) => LoginVerdict::Challenge(message),
         };
-        LoginReply {
-            to: attempt.from,
+        Decision {
+            connection: attempt.connection,
             serial,
             verdict,
         }
     }
 
-    fn let_in(
+    fn grant(
         &mut self,
         attempt: &Attempt,
-        person: AccountInfo,
+        user: AccountInfo,
         server_final: Option<String>,
     ) -> LoginVerdict {
-        match self.account(&person) {
+        match self.account(&user) {
             Ok(account) => {
                 log::info!("login granted: {attempt}");
                 LoginVerdict::Granted {
-                    user: person.user,
+                    user: user.user,
                     account,
                     server_final,
                 }
@@ -287,41 +245,46 @@ impl Logins {
         }
     }
 
+    /// Notes in the throttle that an attempt has ended: in success, failure, or neither.
     fn note_end(&mut self, attempt: &Attempt, success: Option<bool>, now: Instant) {
-        if let Some(network) = attempt.counts_at {
+        if let Some(network) = attempt.counts_in {
             self.throttle.end(network, success, now);
         }
     }
 
-    /// The name and the mail of the one whom the system has let in already: `user`, or whoever runs this
-    /// process. The error says why there is nobody.
+    /// Returns the name and the account of a user whom the system has authenticated already:
+    /// `user`, or the user that runs this process. The error says why there is none.
     pub(crate) fn preauthenticated(
         &mut self,
         user: Option<&str>,
     ) -> Result<(String, Account), String> {
         let mut users = Authenticator::new(self.users.as_deref());
-        let person = users.preauthenticated(user)?;
-        let account = self.account(&person)?;
-        Ok((person.user, account))
+        let user = users.preauthenticated(user)?;
+        let account = self.account(&user)?;
+        Ok((user.user, account))
     }
 
-    /// Lets somebody in who may: where the mail is, of which nothing has been touched yet.
-    fn account(&mut self, person: &AccountInfo) -> Result<Account, String> {
+    /// Returns the account of a user who is authenticated, and prepares this process to serve it.
+    /// The mail has not been touched before.
+    fn account(&mut self, user: &AccountInfo) -> Result<Account, String> {
         let account = Account {
-            root: mail_root(person, &self.mail)?,
+            root: mail_root(user, &self.mail)?,
             bboards: self.bboards.clone(),
         };
-        self.sandbox.admit(person, &account)?;
-        if self.sandbox.are_one_persons() {
-            // Who takes this process over is not to try passwords of others by it.
+        self.sandbox.admit_user(user, &account)?;
+        if self.sandbox.serves_one_user() {
+            // A fault in this process must not let the user try passwords of other users.
             self.auth_worker.hang_up();
         }
         Ok(account)
     }
 }
 
-/// Our fault: the client is told that much, the log is told why.
+/// Logs why a login cannot be checked, which is the server's fault. The client gets no reason.
 fn unavailable(attempt: &Attempt, reason: &str) -> LoginVerdict {
-    log::error!("login is not possible: {attempt}: {reason}");
+    log::error!(
+        "connection {}: login is not possible: {attempt}: {reason}",
+        attempt.id
+    );
     LoginVerdict::Unavailable("Login is not possible at the moment".into())
 }

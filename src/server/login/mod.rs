@@ -1,4 +1,26 @@
-//! Logins: from the request of a session to the answer that it gets.
+//! Logins: from the request of a session to the verdict that it gets.
+//!
+//! An attempt to log in goes through three stages. It is *delayed*, for as long as the failed
+//! logins from its address demand (`throttle`); it is *checked* by the [auth
+//! worker](super::auth_worker); its verdict goes to the connection that it came from, if that still
+//! exists. The first two take their time and hold up nothing else. Each attempt has a serial
+//! number, so that no verdict reaches another attempt, however late it comes; and each leaves one
+//! line in the log, also if the client does not wait for the verdict:
+//!
+//! ```text
+//! login granted: address=192.0.2.1 method=PLAIN user="ann"
+//! login failed: address=192.0.2.1 method=LOGIN user="ann\" address=192.0.2.2"
+//! ```
+//!
+//! Programs such as fail2ban parse these two lines, and the manual promises that their form does
+//! not change. The user name, which the client chooses, comes last and is quoted, with `\` before
+//! what could end it. Where there is no address, `-` stands for it.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `logins` | [`Logins`]: all attempts, the rules of who may log in, the way to the account |
+//! | `attempt` | one attempt, and its name in the log |
+//! | `throttle` | the delays after failed logins |
 
 mod attempt;
 mod logins;

@@ -1,6 +1,6 @@
-//! Attempts from their beginning to their verdict, with the threads that an embedded server has.
+//! Attempts from their request to their verdict, with the threads of an embedded server.
 
-use super::logins::{LoginReply, Logins};
+use super::logins::{Decision, Logins};
 use crate::options::Options;
 use crate::protocol::{Mechanism, Secret};
 use crate::session::{LoginRequest, LoginVerdict, Peer};
@@ -14,7 +14,7 @@ fn logins(args: &[&str]) -> Logins {
     Logins::new(&Options::from_args(args).unwrap_or_else(|errors| panic!("{errors}")))
 }
 
-/// `Logins` that knows `ann` by her password `secret`.
+/// Returns the logins of a server with the user `ann`, whose password is `secret`.
 fn logins_for_ann() -> (tempfile::NamedTempFile, Logins) {
     let users = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(users.path(), "ann:{PLAIN}secret\n").expect("written");
@@ -25,7 +25,7 @@ fn logins_for_ann() -> (tempfile::NamedTempFile, Logins) {
 
 fn peer(address: &str) -> Peer {
     let address: SocketAddr = address.parse().expect("an address");
-    logins(&[]).peer(address)
+    logins(&[]).peer(1, address)
 }
 
 fn password(password: &str) -> LoginRequest {
@@ -36,13 +36,13 @@ fn password(password: &str) -> LoginRequest {
     }
 }
 
-/// Waits for the next verdicts, at a time of which the gate is told.
-fn deliver(logins: &mut Logins, now: Instant) -> Vec<LoginReply> {
+/// Waits for the next decisions; `now` is the time for the delays.
+fn deliver(logins: &mut Logins, now: Instant) -> Vec<Decision> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let replies = logins.deliver(now);
-        if !replies.is_empty() {
-            return replies;
+        let decisions = logins.poll_decisions(now);
+        if !decisions.is_empty() {
+            return decisions;
         }
         assert!(Instant::now() < deadline, "no verdict");
         std::thread::sleep(Duration::from_millis(1));
@@ -54,18 +54,18 @@ fn each_connection_gets_its_own_verdict() {
     let (_users, mut logins) = logins_for_ann();
     let now = Instant::now();
     let (one, other) = (peer("192.0.2.1:1"), peer("192.0.2.2:1"));
-    let wrong = logins.ask(Token(1), &one, password("wrong"), now);
-    let right = logins.ask(Token(2), &other, password("secret"), now);
+    let wrong = logins.request(Token(1), &one, password("wrong"), now);
+    let right = logins.request(Token(2), &other, password("secret"), now);
     let mut seen = 0;
     while seen < 2 {
-        for reply in deliver(&mut logins, now) {
+        for decision in deliver(&mut logins, now) {
             seen += 1;
-            match reply.verdict {
+            match decision.verdict {
                 LoginVerdict::Denied => {
-                    assert_eq!((reply.to, reply.serial), (Token(1), wrong));
+                    assert_eq!((decision.connection, decision.serial), (Token(1), wrong));
                 }
                 LoginVerdict::Granted { user, account, .. } => {
-                    assert_eq!((reply.to, reply.serial), (Token(2), right));
+                    assert_eq!((decision.connection, decision.serial), (Token(2), right));
                     assert_eq!(user, "ann");
                     assert_eq!(account.root, PathBuf::from("/srv/mail/ann"));
                 }
@@ -73,47 +73,47 @@ fn each_connection_gets_its_own_verdict() {
             }
         }
     }
-    assert!(!logins.is_busy() && logins.deadline().is_none());
+    assert!(!logins.are_pending() && logins.deadline().is_none());
 }
 
 #[test]
-fn who_has_failed_waits_and_others_do_not() {
+fn a_failure_delays_its_own_address_only() {
     let (_users, mut logins) = logins_for_ann();
     let now = Instant::now();
     let (one, other) = (peer("192.0.2.1:1"), peer("[2001:db8::1]:1"));
     for _ in 0..2 {
-        logins.ask(Token(1), &one, password("wrong"), now);
+        logins.request(Token(1), &one, password("wrong"), now);
         let late = now + Duration::from_secs(60);
         let verdict = &deliver(&mut logins, late)[0].verdict;
         assert!(matches!(verdict, LoginVerdict::Denied), "{verdict:?}");
     }
-    logins.ask(Token(1), &one, password("secret"), now);
-    logins.ask(Token(2), &other, password("secret"), now);
-    assert_eq!(deliver(&mut logins, now)[0].to, Token(2));
-    let due = logins.deadline().expect("somebody waits");
+    logins.request(Token(1), &one, password("secret"), now);
+    logins.request(Token(2), &other, password("secret"), now);
+    assert_eq!(deliver(&mut logins, now)[0].connection, Token(2));
+    let due = logins.deadline().expect("an attempt is delayed");
     assert!(due > now && due <= now + Duration::from_secs(2));
-    assert_eq!(deliver(&mut logins, due)[0].to, Token(1));
+    assert_eq!(deliver(&mut logins, due)[0].connection, Token(1));
 }
 
 #[test]
-fn an_attempt_whose_client_has_gone_is_not_made() {
+fn an_attempt_of_a_closed_connection_is_dropped_while_it_is_delayed() {
     let (_users, mut logins) = logins_for_ann();
     let now = Instant::now();
     let one = peer("192.0.2.1:1");
-    logins.ask(Token(1), &one, password("wrong"), now);
+    logins.request(Token(1), &one, password("wrong"), now);
     deliver(&mut logins, now);
-    let waiting = logins.ask(Token(1), &one, password("wrong"), now);
+    let waiting = logins.request(Token(1), &one, password("wrong"), now);
     logins.forget(waiting, now);
     assert!(logins.deadline().is_none());
-    let asked = logins.ask(Token(1), &peer("192.0.2.2:1"), password("wrong"), now);
-    assert!(logins.deliver(now).is_empty() || !logins.is_busy());
+    let asked = logins.request(Token(1), &peer("192.0.2.2:1"), password("wrong"), now);
+    assert!(logins.poll_decisions(now).is_empty() || !logins.are_pending());
     logins.forget(asked, now);
     assert_eq!(deliver_or_idle(&mut logins, now), 1, "it counts");
 }
 
-/// How many verdicts come before the verifier owes none.
+/// Returns how many decisions come while a check is pending; 1 if none is.
 fn deliver_or_idle(logins: &mut Logins, now: Instant) -> usize {
-    match logins.is_busy() {
+    match logins.are_pending() {
         true => deliver(logins, now).len(),
         false => 1,
     }
@@ -124,7 +124,7 @@ fn clear_text_follows_the_option() {
     let may = |option, address: &str| {
         let address = address.parse().expect("an address");
         logins(&["--users", "/dev/null", "--plaintext-login", option])
-            .peer(address)
+            .peer(1, address)
             .may_log_in
     };
     for local in ["127.0.0.1:5", "[::1]:5", "[::ffff:127.0.0.1]:5"] {
@@ -133,6 +133,6 @@ fn clear_text_follows_the_option() {
     }
     assert!(!may("loopback", "192.0.2.1:5"));
     assert!(may("always", "192.0.2.1:5"));
-    let nobody = logins(&["--plaintext-login", "always"]);
-    assert!(!nobody.may_log_in(true), "there are no users");
+    let without_users = logins(&["--plaintext-login", "always"]);
+    assert!(!without_users.may_log_in(true), "there are no users");
 }

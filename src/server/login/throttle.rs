@@ -1,41 +1,47 @@
-//! How long somebody waits who has guessed wrong.
+//! The delays of attempts to log in after failed ones.
 //!
-//! Each attempt to log in is held back before it is looked at, so that giving up on a slow answer and trying
-//! again elsewhere gains nothing. The first failures of an address are forgiven at once, as everybody
-//! mistypes; then the time doubles. Attempts that are under way count as failures from the first one
-//! on, so that many at a time are no faster than one after the other. A success makes up for all.
+//! Each attempt is delayed before its password is checked, so that a client gains nothing by giving
+//! up on a slow answer and trying again on another connection. The first failure of a network
+//! delays its next attempt a little, as all users mistype; then the delay doubles. After a failure,
+//! attempts that are under way count as failures too, so that many at a time are no faster than one
+//! after the other. A success clears all failures.
 
 use crate::server::accept::Network;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// What the first failure costs the next attempt.
+/// Delay of the attempt after the first failure.
 const FIRST: Duration = Duration::from_millis(500);
-/// No attempt waits longer: less than the time in which a client has to log in, and than its own patience.
+/// Longest delay: less than the time in which a client has to log in, and than the client's own
+/// time-out.
 const LONGEST: Duration = Duration::from_secs(15);
-/// An address that has not failed for so long is as good as new.
+/// Time without a failure after which a network's failures are forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
-/// Addresses that are remembered; beyond that the one whose last failure is longest ago is forgotten.
-/// About 300 KiB.
-const MAX_ADDRESSES: usize = 4096;
+/// Networks that are remembered, in about 300 KiB. Beyond that the one whose last failure is
+/// longest ago is forgotten.
+const MAX_NETWORKS: usize = 4096;
 
-/// What is known of the addresses from which logins have failed, or are under way.
+/// The networks from which logins have failed, or are under way.
 #[derive(Default)]
 pub(super) struct Throttle {
-    addresses: HashMap<Network, Record>,
+    networks: HashMap<Network, Record>,
 }
 
+/// The attempts of one network.
 struct Record {
+    /// Failures since the last success.
     failures: u32,
+    /// Attempts that have begun and not ended.
     under_way: u32,
+    /// Time of the last failure.
     last: Instant,
 }
 
 impl Throttle {
-    /// An attempt begins; how long it is to be held back. [`Self::end`] ends it.
+    /// Begins an attempt, and returns its delay. [`Self::end`] ends it.
     pub(super) fn begin(&mut self, from: Network, now: Instant) -> Duration {
         self.make_room(from);
-        let record = self.addresses.entry(from).or_insert(Record {
+        let record = self.networks.entry(from).or_insert(Record {
             failures: 0,
             under_way: 0,
             last: now,
@@ -51,9 +57,9 @@ impl Throttle {
         delay
     }
 
-    /// An attempt has ended: well, badly, or with nothing found out.
+    /// Ends an attempt: in success, in failure, or with no result.
     pub(super) fn end(&mut self, from: Network, success: Option<bool>, now: Instant) {
-        let Some(record) = self.addresses.get_mut(&from) else {
+        let Some(record) = self.networks.get_mut(&from) else {
             return;
         };
         record.under_way = record.under_way.saturating_sub(1);
@@ -66,22 +72,23 @@ impl Throttle {
             None => {}
         }
         if record.failures == 0 && record.under_way == 0 {
-            self.addresses.remove(&from);
+            self.networks.remove(&from);
         }
     }
 
-    fn make_room(&mut self, for_one: Network) {
-        if self.addresses.len() < MAX_ADDRESSES || self.addresses.contains_key(&for_one) {
+    /// Forgets the oldest network if there is no room for this one.
+    fn make_room(&mut self, network: Network) {
+        if self.networks.len() < MAX_NETWORKS || self.networks.contains_key(&network) {
             return;
         }
-        let oldest = self.addresses.iter().min_by_key(|(_, record)| record.last);
+        let oldest = self.networks.iter().min_by_key(|(_, record)| record.last);
         if let Some(oldest) = oldest.map(|(&network, _)| network) {
-            self.addresses.remove(&oldest);
+            self.networks.remove(&oldest);
         }
     }
 }
 
-/// 0.5 s after one failure, then 1 s, 2 s, and so on to 15 s.
+/// Returns 0.5 s after one failure, then 1 s, 2 s, and so on to 15 s.
 fn delay(failures: u32) -> Duration {
     let doubled = failures.saturating_sub(1).min(10);
     (FIRST * (1 << doubled)).min(LONGEST)
@@ -100,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn grows_with_each_failure_and_a_success_makes_up_for_all() {
+    fn the_delay_grows_with_each_failure_and_ends_with_a_success() {
         let mut throttle = Throttle::default();
         let (now, one) = (Instant::now(), network(1));
         let mut waits = Vec::new();
@@ -115,18 +122,22 @@ mod tests {
         assert_eq!(
             tenths(throttle.begin(one, now)),
             150,
-            "nothing was found out"
+            "the attempt had no result"
         );
         throttle.end(one, Some(true), now);
         assert_eq!(tenths(throttle.begin(one, now)), 0);
     }
 
     #[test]
-    fn many_at_a_time_are_no_faster() {
+    fn attempts_at_the_same_time_are_no_faster() {
         let mut throttle = Throttle::default();
         let (now, one) = (Instant::now(), network(1));
         for _ in 0..3 {
-            assert_eq!(tenths(throttle.begin(one, now)), 0, "nobody has failed yet");
+            assert_eq!(
+                tenths(throttle.begin(one, now)),
+                0,
+                "no attempt has failed yet"
+            );
         }
         throttle.end(one, Some(false), now);
         assert_eq!(tenths(throttle.begin(one, now)), 20, "two are under way");
@@ -134,16 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn is_forgotten_in_time_and_takes_bounded_room() {
+    fn failures_are_forgotten_in_time_and_take_bounded_room() {
         let mut throttle = Throttle::default();
         let now = Instant::now();
-        for number in 0..2 * MAX_ADDRESSES as u32 {
+        for number in 0..2 * MAX_NETWORKS as u32 {
             let at = now + Duration::from_millis(number.into());
             throttle.begin(network(number), at);
             throttle.end(network(number), Some(false), at);
         }
-        assert_eq!(throttle.addresses.len(), MAX_ADDRESSES);
-        let last = network(2 * MAX_ADDRESSES as u32 - 1);
+        assert_eq!(throttle.networks.len(), MAX_NETWORKS);
+        let last = network(2 * MAX_NETWORKS as u32 - 1);
         assert_eq!(tenths(throttle.begin(last, now)), 5);
         assert_eq!(
             tenths(throttle.begin(network(0), now)),

@@ -1,47 +1,49 @@
-//! The process that checks passwords.
+//! The sandbox of the process that checks passwords.
 //!
-//! It holds what is worth most, and reads what strangers send: so it can open the list of users and nothing
-//! else, make no connection, and, if it is root, use none of root's rights but to read that list. A list of users
-//! may speak of the system's users by name, so that it reads these too.
+//! It holds the hashes of all users, and parses octets that clients have sent: so it can open the
+//! users file and no other, make no connection, and, if it is root, use none of root's rights but
+//! to read that file. A users file may name the system's users, so the process may read the lists
+//! of those too.
 //!
-//! Only the files, not the directories they are in, which hold more. But whoever changes one of them puts a
-//! new file in its place, which is out of reach: then the process has to be followed by another, which is
-//! what [`AllowedFiles`] tells.
+//! It may open the files only, not their directories, which hold others. But a program that changes
+//! one of the files puts a new file in its place, which this process cannot open: then another
+//! worker has to follow it, which [`AllowedFiles`] tells.
 
 use super::landlock;
 use super::process;
 use super::ruleset::Ruleset;
+use crate::server::file_stamp::FileStamp;
 use nix::unistd::{Gid, Group, Uid, User};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// What the C library reads to find users and groups.
+/// The files that the C library reads to find users and groups.
 const SYSTEM_LISTS: [&str; 3] = ["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"];
 
-/// The files that a process can open, as they were when its walls went up.
+/// The files that a process can open, as they were when it entered its sandbox.
 #[derive(Debug)]
-pub(crate) struct AllowedFiles(Vec<(PathBuf, Option<FileId>)>);
-
-/// Device and inode.
-type FileId = (u64, u64);
+pub(crate) struct AllowedFiles(Vec<(PathBuf, Option<FileStamp>)>);
 
 impl AllowedFiles {
     fn now(paths: impl Iterator<Item = PathBuf>) -> Self {
-        Self(paths.map(|path| (path.clone(), file_id(&path))).collect())
+        Self(
+            paths
+                .map(|path| (path.clone(), FileStamp::of(&path)))
+                .collect(),
+        )
     }
 
-    /// True if others have taken their places.
+    /// True if other files have taken their places.
     pub(crate) fn are_outdated(&self) -> bool {
-        self.0.iter().any(|(path, seen)| file_id(path) != *seen)
+        self.0
+            .iter()
+            .any(|(path, seen)| match (seen, FileStamp::of(path)) {
+                (Some(seen), Some(now)) => !seen.is_same_file(&now),
+                (seen, now) => seen.is_some() != now.is_some(),
+            })
     }
 }
 
-fn file_id(path: &Path) -> Option<FileId> {
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
-}
-
-/// Closes this process in, which must not have started its threads.
+/// Restricts this process, which must not have started its threads yet.
 ///
 /// # Errors
 /// If a kernel that can do it refuses.
@@ -49,19 +51,19 @@ pub(crate) fn enter_for_auth_worker(users: &Path) -> Result<AllowedFiles, String
     process::require_one_thread()?;
     let system = SYSTEM_LISTS.iter().map(PathBuf::from);
     let open = AllowedFiles::now(system.chain([users.to_owned()]));
-    // The C library loads what it needs with its first answer.
+    // The C library loads the files that it needs with its first answer.
     let _ = (
         User::from_uid(Uid::current()),
         Group::from_gid(Gid::current()),
     );
     let mut ruleset = Ruleset::default();
     for (path, _) in open.0.iter().filter(|(_, found)| found.is_some()) {
-        ruleset.may_read(path);
+        ruleset.allow_reading(path);
     }
-    process::leave_no_traces()?;
+    process::forbid_core_dumps()?;
     process::keep_reading_only()?;
-    let enforcement = landlock::enclose(ruleset)?;
-    log::debug!("verifier: {enforcement}");
+    let enforcement = landlock::enforce(ruleset)?;
+    log::debug!("auth worker: {enforcement}");
     Ok(open)
 }
 
@@ -70,13 +72,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_file_is_noticed() {
+    fn a_replaced_file_is_noticed() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
         let open = AllowedFiles::now([path("users"), path("none")].into_iter());
         assert!(!open.are_outdated());
         std::fs::write(path("users"), "").expect("a file");
-        assert!(open.are_outdated(), "now there is one");
+        assert!(open.are_outdated(), "the file exists now");
         let open = AllowedFiles::now([path("users"), path("none")].into_iter());
         std::fs::write(path("users"), "ann").expect("written");
         assert!(!open.are_outdated(), "it is the same file");

@@ -1,4 +1,4 @@
-//! Who a process is, to the kernel: a user, a group, and the other groups.
+//! The user, the group and the other groups of a process.
 
 use crate::auth::AccountInfo;
 use nix::errno::Errno;
@@ -6,10 +6,10 @@ use nix::unistd::{self, Gid, Group, Uid, User};
 use std::ffi::CString;
 use std::fmt;
 
-/// A user of the system, who need not be in its list.
+/// The credentials of a system user, who need not be in the system's list of users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
-    /// The name in the system's list, or else the number.
+    /// Name in the system's list, or the number.
     name: String,
     uid: Uid,
     gid: Gid,
@@ -18,8 +18,9 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// The value of `--run-as`: `USER`, or `USER:GROUP`, each a name or a number. Without a group it is the
-    /// user's own with their other groups; with one it is that group and no other.
+    /// Returns the credentials that `--run-as` names: `USER`, or `USER:GROUP`, each a name or a
+    /// number. Without a group they have the user's own group and other groups; with one they have
+    /// that group and no other.
     ///
     /// # Errors
     /// If there is no such user or group, or if it is root.
@@ -38,17 +39,18 @@ impl Credentials {
         Self::with(uid, gid, gid.is_some())
     }
 
-    /// Whom a process is to be that serves this person alone: the owner of the mail if the list of users says
-    /// who that is; else `fallback`; else the user of the system who has the name of the person.
+    /// Returns the credentials of a process that serves this user alone: those of the mail's owner,
+    /// if the users file has the uid; otherwise `fallback`; otherwise those of the system user of
+    /// that name.
     ///
     /// # Errors
-    /// If nothing says who that is, or if it is root.
-    pub(super) fn of(person: &AccountInfo, fallback: Option<&Self>) -> Result<Self, String> {
-        match (person.uid, fallback) {
-            (Some(uid), _) => Self::with(Uid::from_raw(uid), person.gid.map(Gid::from_raw), false),
+    /// If there are none of these, or if it is root.
+    pub(super) fn of_user(user: &AccountInfo, fallback: Option<&Self>) -> Result<Self, String> {
+        match (user.uid, fallback) {
+            (Some(uid), _) => Self::with(Uid::from_raw(uid), user.gid.map(Gid::from_raw), false),
             (None, Some(fallback)) => Ok(fallback.clone()),
-            (None, None) => listed(User::from_name(&person.user), &person.user)?
-                .ok_or("the list of users gives no uid, and the system has no user of that name")
+            (None, None) => listed(User::from_name(&user.user), &user.user)?
+                .ok_or("the users file gives no uid, and the system has no user of that name")
                 .map_err(String::from)
                 .and_then(|user| Self::with(user.uid, None, false)),
         }
@@ -74,24 +76,24 @@ impl Credentials {
         })
     }
 
-    /// The number of the user.
+    /// Returns the number of the user.
     pub(super) fn uid(&self) -> u32 {
         self.uid.as_raw()
     }
 
-    /// True if the process is this user already.
-    pub(super) fn is_assumed(&self) -> bool {
+    /// True if the process has become this user already.
+    pub(super) fn are_assumed(&self) -> bool {
         let [real, effective, saved] = user_ids();
         [real, effective, saved].iter().all(|id| *id == self.uid)
     }
 
-    /// Makes the process this user, and makes sure that it stays so. It has to be root for that, or be this
-    /// user already.
+    /// Makes the process become this user, and makes sure that it cannot go back. The process has
+    /// to be root, or this user already.
     ///
     /// # Errors
-    /// If the system refuses. The process may be half of one and half of another then: it must not serve.
+    /// If the system refuses. Then the process may have become the user by half: it must not serve.
     pub(super) fn assume(&self) -> Result<(), String> {
-        if self.is_assumed() && !Uid::effective().is_root() {
+        if self.are_assumed() && !Uid::effective().is_root() {
             return Ok(());
         }
         let refused = |error: Errno| {
@@ -105,15 +107,15 @@ impl Credentials {
         unistd::setgroups(&self.groups).map_err(refused)?;
         unistd::setresgid(self.gid, self.gid, self.gid).map_err(refused)?;
         unistd::setresuid(self.uid, self.uid, self.uid).map_err(refused)?;
-        self.check_for_good()
+        self.check_final()
     }
 
-    /// Not what was asked for counts, but what is true afterwards.
-    fn check_for_good(&self) -> Result<(), String> {
+    /// Checks the result, instead of trusting that the calls have worked.
+    fn check_final(&self) -> Result<(), String> {
         let root = Uid::from_raw(0);
         let is_root_again = unistd::seteuid(root).is_ok() || unistd::setuid(root).is_ok();
-        if is_root_again || !self.is_assumed() {
-            return Err(format!("became {self}, but not for good"));
+        if is_root_again || !self.are_assumed() {
+            return Err(format!("became {self}, but could become root again"));
         }
         Ok(())
     }
@@ -125,7 +127,7 @@ impl fmt::Display for Credentials {
     }
 }
 
-/// The real, the effective and the saved user.
+/// Returns the real, the effective and the saved user.
 fn user_ids() -> [Uid; 3] {
     let ids = unistd::getresuid();
     ids.map_or_else(
@@ -134,13 +136,13 @@ fn user_ids() -> [Uid; 3] {
     )
 }
 
-/// What the system's list says, or why nobody can tell.
+/// Returns the entry of the system's list, `None` if there is none, or why it cannot be read.
 fn listed<T>(
     answer: nix::Result<Option<T>>,
     asked: impl fmt::Display,
 ) -> Result<Option<T>, String> {
     match answer {
-        // What glibc and musl may answer where there is no entry (getpwnam(3)).
+        // glibc and musl may answer this where there is no entry (getpwnam(3)).
         Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
         other => other.map_err(|error| format!("cannot look up {asked}: {}", error.desc())),
     }
@@ -167,9 +169,9 @@ mod tests {
 
     use super::*;
 
-    fn person(user: &str, uid: Option<u32>, gid: Option<u32>) -> AccountInfo {
+    fn user(name: &str, uid: Option<u32>, gid: Option<u32>) -> AccountInfo {
         AccountInfo {
-            user: user.into(),
+            user: name.into(),
             home: None,
             mail: None,
             uid,
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn users_and_groups_by_name_and_number() {
+    fn run_as_takes_names_and_numbers() {
         let nobody = Credentials::named("nobody").expect("every Linux has nobody");
         assert_eq!(nobody.name, "nobody");
         assert!(nobody.groups.contains(&nobody.gid));
@@ -189,13 +191,13 @@ mod tests {
         assert_eq!(
             unlisted.to_string(),
             "61234 (uid 61234, gid 61235)",
-            "need not be in any list"
+            "it need not be in any list"
         );
         assert_eq!(unlisted.groups, [Gid::from_raw(61_235)]);
     }
 
     #[test]
-    fn who_nobody_becomes() {
+    fn root_and_unknown_users_are_refused() {
         for (text, reason) in [
             ("root", "it would be root"),
             ("0:nogroup", "it would be root"),
@@ -210,24 +212,25 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_users_comes_before_run_as_and_that_before_the_system() {
+    fn the_users_file_comes_before_run_as_and_that_before_the_system() {
         let nobody = Credentials::named("nobody").expect("every Linux has nobody");
-        let listed = Credentials::of(&person("nobody", Some(61_234), Some(61_235)), Some(&nobody));
+        let listed =
+            Credentials::of_user(&user("nobody", Some(61_234), Some(61_235)), Some(&nobody));
         assert_eq!(listed, Credentials::named("61234:61235"));
-        let fallback = Credentials::of(&person("daemon", None, None), Some(&nobody));
+        let fallback = Credentials::of_user(&user("daemon", None, None), Some(&nobody));
         assert_eq!(fallback, Ok(nobody.clone()));
-        let system = Credentials::of(&person("nobody", None, None), None);
+        let system = Credentials::of_user(&user("nobody", None, None), None);
         assert_eq!(system, Ok(nobody));
-        for (user, uid) in [("root", None), ("ann", Some(0)), ("no such user", None)] {
+        for (name, uid) in [("root", None), ("ann", Some(0)), ("no such user", None)] {
             assert!(
-                Credentials::of(&person(user, uid, None), None).is_err(),
-                "{user}"
+                Credentials::of_user(&user(name, uid, None), None).is_err(),
+                "{name}"
             );
         }
     }
 
     #[test]
-    fn who_one_is_one_may_become() {
+    fn a_process_may_become_its_own_user_only() {
         if Uid::effective().is_root() {
             // This bypasses the capture of the test harness.
             let _ = writeln!(std::io::stderr(), "NOT RUN: root may become any user");

@@ -1,20 +1,20 @@
-//! Landlock: the kernel's own fence, which a process puts around itself (landlock(7)).
+//! Landlock: the kernel's enforcement of rules that a process sets for itself (landlock(7)).
 //!
-//! What is asked for, and since which version of the kernel's interface (ABI) it can be had:
+//! What is asked for, and the version of the kernel's interface (ABI) that has it first:
 //!
 //! | | ABI | Linux |
 //! | --- | --- | --- |
-//! | files: only those of the [`Ruleset`] | 2 | 5.19 |
-//! | of these, none is cut short where it may only be read | 3 | 6.2 |
-//! | no TCP connection is made, no TCP port taken; clients are still accepted | 4 | 6.7 |
-//! | no device is spoken to but by reading and writing | 5 | 6.10 |
-//! | no signal to, and no abstract socket of, a process outside | 6 | 6.12 |
+//! | opens no files but those of the [`Ruleset`] | 2 | 5.19 |
+//! | truncates none that it may only read | 3 | 6.2 |
+//! | makes no TCP connection and binds no TCP port; clients are still accepted | 4 | 6.7 |
+//! | uses devices only by reading and writing | 5 | 6.10 |
+//! | sends no signal to, and uses no abstract socket of, a process outside | 6 | 6.12 |
 //!
-//! Each is taken if the kernel has it, and the log says which ABI it was. ABI 1 forbids to move any file from
-//! one directory to another, which is what a Maildir lives on: it is not used.
+//! Each is used if the kernel has it, and the log says which ABI it was. ABI 1 forbids moving any
+//! file from one directory to another, which a Maildir needs: it is not used.
 //!
-//! What was opened before stays open: descriptors for logging, for clients, for the verifier, for systemd. `stat`,
-//! `chmod` and inotify are not covered; sending to the system's logger is not forbidden.
+//! Open descriptors stay open: those for logging, for clients, for the auth worker, for systemd.
+//! `stat`, `chmod` and inotify are not covered; sending to the system's logger is not forbidden.
 
 use super::ruleset::{Ruleset, names};
 use landlock::{
@@ -25,10 +25,11 @@ use landlock::{
 use std::fmt;
 use std::path::Path;
 
-/// The latest that this was tried with. What later ones add is not asked for before somebody has.
+/// The latest ABI that this program has been tested with. It asks for nothing that later ones add.
 const LATEST: ABI = ABI::V7;
 
-/// What a Maildir takes. A message may be a symbolic link, and giving it a flag moves that link.
+/// The rights that serving a Maildir needs. A message may be a symbolic link, and setting a flag
+/// moves that link.
 fn using_mail() -> BitFlags<AccessFs> {
     reading()
         | make_bitflags!(AccessFs::{
@@ -40,24 +41,24 @@ fn reading() -> BitFlags<AccessFs> {
     make_bitflags!(AccessFs::{ReadFile | ReadDir})
 }
 
-/// How far a process could be fenced in.
+/// How far the kernel enforces a ruleset.
 #[derive(Debug)]
 pub(super) struct Enforcement {
-    /// The version of the interface that was used, 0 if there is no fence.
+    /// The version of the interface that was used, 0 if the kernel enforces nothing.
     abi: ABI,
     ruleset: Ruleset,
 }
 
 impl Enforcement {
-    /// True if the kernel could do nothing.
-    pub(super) fn is_open(&self) -> bool {
+    /// True if the kernel enforces nothing.
+    pub(super) fn is_absent(&self) -> bool {
         self.abi == ABI::Unsupported
     }
 }
 
 impl fmt::Display for Enforcement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_open() {
+        if self.is_absent() {
             return out.write_str(
                 "this kernel's Landlock is absent, off or older than Linux 5.19: \
                  only the permissions of the files limit what may be opened",
@@ -76,11 +77,11 @@ impl fmt::Display for Enforcement {
     }
 }
 
-/// Fences the process in, as far as the kernel can.
+/// Makes the kernel enforce a ruleset on this process, as far as it can.
 ///
 /// # Errors
 /// If a kernel that can do it refuses.
-pub(super) fn enclose(ruleset: Ruleset) -> Result<Enforcement, String> {
+pub(super) fn enforce(ruleset: Ruleset) -> Result<Enforcement, String> {
     let status = restrict(&ruleset).map_err(|error| format!("Landlock: {error}"))?;
     let abi = match status {
         Some(RestrictionStatus {
@@ -93,7 +94,7 @@ pub(super) fn enclose(ruleset: Ruleset) -> Result<Enforcement, String> {
     Ok(Enforcement { abi, ruleset })
 }
 
-/// `None` if the kernel is too old for moving files.
+/// Returns `None` if the kernel is too old to allow moving files.
 fn restrict(ruleset: &Ruleset) -> Result<Option<RestrictionStatus>, RulesetError> {
     let mut kernel = LandlockRuleset::default();
     if ruleset.unlimited.is_none() {
@@ -119,7 +120,7 @@ fn restrict(ruleset: &Ruleset) -> Result<Option<RestrictionStatus>, RulesetError
     created.restrict_self().map(Some)
 }
 
-/// The rule for a directory; nothing if it is not there: what is not there needs no permission.
+/// Returns the rule for a directory, or `None` if it does not exist and so needs none.
 fn rule(
     path: &Path,
     access: BitFlags<AccessFs>,
@@ -127,7 +128,7 @@ fn rule(
     match PathFd::new(path) {
         Ok(opened) => Some(Ok(PathBeneath::new(opened, access))),
         Err(error) => {
-            log::warn!("{}: left out, {error}", path.display());
+            log::warn!("{}: not among the allowed files: {error}", path.display());
             None
         }
     }

@@ -1,67 +1,64 @@
-//! Reading the option file again from behind the walls.
+//! The process that reads the option file for a server in its sandbox.
 //!
-//! A confined server cannot open the file: whoever edits it makes a new one in its place, so that it would
-//! take the whole directory, which holds more (the list of users, or all of `/etc`). So before the walls go
-//! up the server starts this program once more, under another name, with the rights it has then. That process
-//! knows one path, and each time it is asked it answers with what is in that file. It ends with the server.
+//! The server cannot open the file: an editor puts a new file in its place, so that the server
+//! would need the whole directory, which holds others (the users file, or all of `/etc`). So before
+//! it enters the sandbox the server starts this program once more, under another name, with the
+//! rights it has then. That process knows one path, and replies to each request with the content of
+//! that file. It ends with the server.
 //!
 //! ```text
-//! question = OCTET
-//! answer   = ("+" / "-") length contents      ; the file, or why it cannot be read
-//! length   = 4 OCTETs                         ; big-endian
+//! request = OCTET
+//! reply   = ("+" / "-") length content        ; the file, or why it cannot be read
+//! length  = 4 OCTETs                          ; big-endian
 //! ```
 
 use super::process;
 use crate::options::RawOptions;
-use crate::server::control::leave_to_the_server;
+use crate::server::helper_process;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
-/// The name under which the program is started for it.
+/// The name under which the process runs.
 const NAME: &str = "imap2d-options";
 
-/// The file that this process runs, even if another has its name meanwhile.
-const THIS_PROGRAM: &str = "/proc/self/exe";
-
-/// The loop waits for the answer; no file system that option files are on takes that long.
+/// Time-out of one request. The event loop waits for the reply; no file system that option files
+/// are on takes that long.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The server's end.
+/// The server's end of the socket.
 #[derive(Debug)]
 pub(crate) struct OptionReader {
     socket: UnixStream,
 }
 
 impl OptionReader {
-    /// Starts the process that reads this file.
+    /// Starts the process for this file.
     pub(crate) fn start(file: &Path) -> io::Result<Self> {
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        Command::new(THIS_PROGRAM)
-            .arg0(NAME)
+        helper_process::helper(NAME)
             .arg(file)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
-            // A key that interrupts the server is not for it.
+            // The key that interrupts the server is not meant for its helpers.
             .process_group(0)
             .spawn()?;
         Ok(Self { socket })
     }
 
-    /// What is in the file now.
+    /// Returns the content of the file.
     ///
     /// # Errors
-    /// That it cannot be read, or that the process is gone.
+    /// If the file cannot be read, or if the process has ended.
     pub(crate) fn read(&mut self) -> io::Result<Vec<u8>> {
-        let gone = || io::Error::other("the process that reads it has ended: restart imap2d");
-        self.socket.write_all(b"?").map_err(|_| gone())?;
+        let ended = || io::Error::other("the process that reads it has ended: restart imap2d");
+        self.socket.write_all(b"?").map_err(|_| ended())?;
         let mut head = [0; 5];
         self.socket.read_exact(&mut head)?;
         let [good, length @ ..] = head;
@@ -84,39 +81,40 @@ fn bounded(length: u32) -> io::Result<usize> {
     Ok(length)
 }
 
-/// Does the work of that process if this one was started for it. Nothing comes back if it was not.
-pub(crate) fn read_if_asked(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
-    if args.next()? != NAME {
+/// Does the work of the option reader, if this process was started as it; otherwise returns `None`.
+pub(crate) fn run_if_option_reader(args: &[OsString]) -> Option<ExitCode> {
+    let [name, file, ..] = args else {
+        return None;
+    };
+    if name != NAME {
         return None;
     }
-    let file = args.next()?;
-    process::set_short_name(NAME);
-    let answered = leave_to_the_server()
-        .and_then(|()| close_in().map_err(io::Error::other))
-        .and_then(|()| answer_all(Path::new(&file)));
-    Some(answered.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+    let ended = helper_process::prepare_helper(NAME)
+        .and_then(|()| restrict().map_err(io::Error::other))
+        .and_then(|()| reply_to_all(Path::new(file)));
+    Some(ended.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
 }
 
-fn close_in() -> Result<(), String> {
-    process::leave_no_traces()?;
+fn restrict() -> Result<(), String> {
+    process::forbid_core_dumps()?;
     process::keep_reading_only()
 }
 
-/// Until nobody asks any more.
-fn answer_all(file: &Path) -> io::Result<()> {
+/// Replies to requests until the server closes the socket.
+fn reply_to_all(file: &Path) -> io::Result<()> {
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     while socket.read(&mut [0])? > 0 {
-        socket.write_all(&answer(RawOptions::contents(file)))?;
+        socket.write_all(&reply(RawOptions::contents(file)))?;
     }
     Ok(())
 }
 
-fn answer(read: io::Result<Vec<u8>>) -> Vec<u8> {
+fn reply(read: io::Result<Vec<u8>>) -> Vec<u8> {
     let (good, contents) = match read {
         Ok(contents) => (b'+', contents),
         Err(error) => (b'-', error.to_string().into_bytes()),
     };
-    // It is far less than 4 GiB: an option file has a limit.
+    // The content is far less than 4 GiB: an option file has a limit.
     let length = u32::try_from(contents.len()).unwrap_or(u32::MAX);
     [&[good][..], &length.to_be_bytes(), &contents].concat()
 }
@@ -125,33 +123,33 @@ fn answer(read: io::Result<Vec<u8>>) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn asked(answered: &[u8]) -> io::Result<Vec<u8>> {
+    fn read_reply(octets: &[u8]) -> io::Result<Vec<u8>> {
         let (socket, mut theirs) = UnixStream::pair().expect("a pair of sockets");
-        theirs.write_all(answered).expect("sent");
+        theirs.write_all(octets).expect("sent");
         drop(theirs.shutdown(std::net::Shutdown::Write));
         OptionReader { socket }.read()
     }
 
     #[test]
-    fn there_and_back() {
-        let read = asked(&answer(Ok(b"listen [::1]:143\n".to_vec())));
+    fn a_reply_is_read_as_it_was_written() {
+        let read = read_reply(&reply(Ok(b"listen [::1]:143\n".to_vec())));
         assert_eq!(read.expect("read"), b"listen [::1]:143\n");
-        assert_eq!(asked(&answer(Ok(Vec::new()))).expect("read"), b"");
+        assert_eq!(read_reply(&reply(Ok(Vec::new()))).expect("read"), b"");
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let error = asked(&answer(Err(denied))).expect_err("not read");
+        let error = read_reply(&reply(Err(denied))).expect_err("not read");
         assert!(error.to_string().contains("denied"), "{error}");
     }
 
     #[test]
-    fn nonsense_is_an_error() {
-        for answered in [&b""[..], b"+", b"+\0\0\0\x05abc", b"+\xff\xff\xff\xff"] {
-            assert!(asked(answered).is_err(), "{answered:?}");
+    fn an_invalid_reply_is_an_error() {
+        for octets in [&b""[..], b"+", b"+\0\0\0\x05abc", b"+\xff\xff\xff\xff"] {
+            assert!(read_reply(octets).is_err(), "{octets:?}");
         }
     }
 
     #[test]
-    fn other_names_ask_for_nothing() {
+    fn only_its_own_name_starts_it() {
         let args = ["imap2d", "--help"].map(OsString::from);
-        assert!(read_if_asked(args.into_iter()).is_none());
+        assert!(run_if_option_reader(&args).is_none());
     }
 }

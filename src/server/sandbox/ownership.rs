@@ -1,8 +1,9 @@
-//! Whose a Maildir is.
+//! Whether a Maildir belongs to the system user that a daemon runs as.
 //!
-//! A daemon reads and writes all mail as one user. What it would write into somebody else's Maildir, that
-//! somebody could not read or remove; and that the permissions let it in there is more often an accident than a
-//! decision. So it serves its own, and says of the others whose they are.
+//! A daemon reads and writes all mail as one system user. Files that it wrote into the Maildir of
+//! another system user, that user could not read or remove; and permissions that allow it are more
+//! often an accident than a decision. So a daemon serves the Maildirs of its own user, and logs who
+//! owns the others.
 
 use crate::auth::AccountInfo;
 use rustix::process::geteuid;
@@ -10,47 +11,48 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Checks that this person's mail is this process's to serve. A Maildir that does not exist is nobody's yet.
+/// Checks that this process may serve this user's mail. A Maildir that does not exist has no owner
+/// yet.
 ///
 /// # Errors
-/// Says whose it is, and what can be done.
-pub(super) fn check(person: &AccountInfo, root: &Path) -> Result<(), String> {
+/// Names the owner, and what the operator can do.
+pub(super) fn check(user: &AccountInfo, root: &Path) -> Result<(), String> {
     let ours = geteuid().as_raw();
-    if let Some(theirs) = person.uid.filter(|uid| *uid != ours) {
+    if let Some(theirs) = user.uid.filter(|uid| *uid != ours) {
         return Err(format!(
-            "it is said of this user that the mail is owned by uid {theirs}, and this server runs as uid {ours}"
+            "the users file says that the mail is owned by uid {theirs}, and this server runs as uid {ours}"
         ));
     }
     match std::fs::metadata(root) {
         Ok(found) if found.uid() != ours => Err(format!(
             "{} is owned by uid {}, and this server runs as uid {ours}: \
              one server serves the Maildirs of one uid; \
-             from inetd, started by root, each user is served as themselves",
+             under inetd or --wait as root, each user is served by a process of their own",
             root.display(),
             found.uid()
         )),
-        Ok(_) => check_open(root),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => check_can_be_made(root),
+        Ok(_) => check_readable(root),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => check_can_be_created(root),
         Err(error) => Err(format!("{}: {error}", root.display())),
     }
 }
 
-/// What it would be made in may be out of reach too.
-fn check_can_be_made(root: &Path) -> Result<(), String> {
+/// Checks that the directory in which the Maildir would be created can be read.
+fn check_can_be_created(root: &Path) -> Result<(), String> {
     let mut above = root.ancestors().skip(1);
     above
         .find(|path| path.is_dir())
-        .map_or(Ok(()), check_open)
+        .map_or(Ok(()), check_readable)
         .map_err(|error| format!("{} does not exist, and {error}", root.display()))
 }
 
-/// A Maildir may be there and yet be out of reach.
-fn check_open(root: &Path) -> Result<(), String> {
+/// Checks that a directory that exists can be read.
+fn check_readable(root: &Path) -> Result<(), String> {
     std::fs::read_dir(root).map(drop).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
-                "; if its permissions are right, it was not among the directories that this server \
-                 kept for itself when it started: restart it"
+                "; if its permissions are right, this server was started before the directory was \
+                 in the users file, and its sandbox excludes it: restart imap2d"
             }
             _ => "",
         };
@@ -62,7 +64,7 @@ fn check_open(root: &Path) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn person(uid: Option<u32>) -> AccountInfo {
+    fn user(uid: Option<u32>) -> AccountInfo {
         AccountInfo {
             user: "ann".into(),
             home: None,
@@ -73,29 +75,29 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_mail_is_served() {
+    fn mail_of_the_servers_own_user_is_served() {
         let directory = tempfile::tempdir().expect("a directory");
         let ours = geteuid().as_raw();
         for uid in [None, Some(ours)] {
-            assert_eq!(check(&person(uid), directory.path()), Ok(()));
-            assert_eq!(check(&person(uid), &directory.path().join("none")), Ok(()));
+            assert_eq!(check(&user(uid), directory.path()), Ok(()));
+            assert_eq!(check(&user(uid), &directory.path().join("none")), Ok(()));
         }
     }
 
     #[test]
-    fn it_is_said_whose_the_others_are() {
+    fn the_error_names_the_owner_of_other_mail() {
         let directory = tempfile::tempdir().expect("a directory");
         let ours = geteuid().as_raw();
-        let reason = check(&person(Some(ours + 1)), directory.path()).expect_err("another's");
+        let reason = check(&user(Some(ours + 1)), directory.path()).expect_err("another's");
         assert!(reason.contains(&format!("uid {}", ours + 1)), "{reason}");
         if geteuid().is_root() {
             let given = directory.path().join("given");
             std::fs::create_dir(&given).expect("made");
             std::os::unix::fs::chown(&given, Some(12345), None).expect("given away");
-            let reason = check(&person(None), &given).expect_err("another's");
+            let reason = check(&user(None), &given).expect_err("another's");
             assert!(reason.contains("owned by uid 12345"), "{reason}");
         } else {
-            assert!(check(&person(None), Path::new("/")).is_err());
+            assert!(check(&user(None), Path::new("/")).is_err());
         }
     }
 }

@@ -1,19 +1,13 @@
-//! What a process could still gain, or leave behind.
+//! Privileges, capabilities and core dumps of this process.
 
 use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::io;
 
-/// What shows as the name of this process where only a short one does: else it would be `exe`, the way it was
-/// started.
-pub(crate) fn set_short_name(name: &str) {
-    // Where /proc is not mounted, nobody sees it.
-    let _ = std::fs::write("/proc/self/comm", name);
-}
-
-/// Everything here, and Landlock too, is done to one thread. The others would go on without walls.
+/// Checks that this process has one thread. Everything here, and Landlock too, applies to one
+/// thread only: others would stay outside the sandbox.
 pub(super) fn require_one_thread() -> Result<(), String> {
-    // Where /proc is not mounted nobody can be asked, and nobody has started any.
+    // Where /proc is not mounted the number is unknown; this program has started no other thread.
     match std::fs::read_dir("/proc/self/task").map(Iterator::count) {
         Ok(count) if count > 1 => Err(format!("this process has {count} threads, not one")),
         _ => Ok(()),
@@ -25,21 +19,22 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root() || rustix::process::getuid().is_root()
 }
 
-/// Shows whoever has started this process that it is somebody's now: by leading a group of processes, which can be
-/// seen from outside however much else is hidden, and which nothing else depends on.
-pub(super) fn show_to_be_somebodys() {
-    // It fails where the process does so already.
+/// Marks this process, for the fork server that has started it, as one that has become a user: it
+/// leads a process group, which other processes can see however much else is hidden, and which
+/// nothing else depends on.
+pub(super) fn mark_as_a_users() {
+    // It fails if the process leads a group already.
     let _ = rustix::process::setpgid(None, None);
 }
 
-/// True if that process of ours has called [`show_to_be_somebodys`].
-pub(crate) fn is_somebodys(process: Pid) -> bool {
+/// True if that child process has called [`mark_as_a_users`].
+pub(crate) fn has_become_a_user(process: Pid) -> bool {
     rustix::process::getpgid(Some(process)) == Ok(process)
 }
 
-/// From now on no core dump is written of what is in memory here, and nobody but root may look at it.
-/// Changing the user undoes the second, so this comes after it.
-pub(crate) fn leave_no_traces() -> Result<(), String> {
+/// Makes the kernel write no core dump of this process, and let no process but root's read its
+/// memory. Changing the user undoes the second, so the caller changes the user first.
+pub(crate) fn forbid_core_dumps() -> Result<(), String> {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -49,29 +44,29 @@ pub(crate) fn leave_no_traces() -> Result<(), String> {
     done.map_err(failed("forbid core dumps"))
 }
 
-/// From now on no program that this process runs has more rights than it, and it has none beyond those of
-/// its user.
+/// Drops all rights beyond those of the user. No program that this process runs can gain others.
 pub(super) fn renounce_privileges() -> Result<(), String> {
     rustix::thread::set_no_new_privs(true).map_err(failed("renounce new privileges"))?;
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
     if let Err(error) = keep_capabilities(CapabilitySet::empty()) {
-        // A filter of system calls may stand in the way. They are fewer than root's, and were given.
+        // A filter of system calls may forbid it. They are fewer than root's, and the operator gave
+        // them.
         log::warn!("cannot drop capabilities: {error}");
     }
     Ok(())
 }
 
-/// From now on this process, though it may be root, has none of root's rights but to read files. Nor has any
-/// program it runs.
+/// Drops all of root's rights but that to read files, in this process and in all programs that it
+/// runs.
 pub(super) fn keep_reading_only() -> Result<(), String> {
     rustix::thread::set_no_new_privs(true).map_err(failed("renounce new privileges"))?;
     keep_capabilities(CapabilitySet::DAC_READ_SEARCH).map_err(failed("drop capabilities"))
 }
 
-/// Drops all others. Somebody who is not root may have been given some, to listen on a port below 1024 for
-/// example.
+/// Drops all other capabilities. A process that is not root may have some, for example to listen on
+/// a port below 1024.
 fn keep_capabilities(kept: CapabilitySet) -> rustix::io::Result<()> {
     // Kernels that were built without capabilities have no ambient ones.
     let _ = rustix::thread::clear_ambient_capability_set();

@@ -1,6 +1,6 @@
-//! Real servers on loopback sockets, and a client that speaks TLS by the same library.
+//! Servers on loopback sockets, and a client that uses TLS by the same library.
 
-use super::{Certificates, Handshake};
+use super::{Certificates, Handshake, TlsStream};
 use crate::options::{CertificateFiles, Options};
 use crate::server::{Handle, Server};
 use crate::session::TlsInfo;
@@ -25,19 +25,19 @@ use tempfile::TempDir;
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 
-/// More than any socket buffer holds.
+/// Octets of a message that no socket buffer holds.
 const LARGE: usize = 8 * 1024 * 1024;
 
-/// More than the server surely reads together with the command before it.
+/// More octets than the server reads together with the command before them.
 const TOO_MUCH: usize = 10_000;
 
-/// What a client connects by.
+/// The connection of a client.
 type Client = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
 /// A directory with certificates, and a user with one large message.
 struct Home {
     directory: TempDir,
-    /// Every certificate that was ever made.
+    /// All certificates that were made.
     trusted: Mutex<Vec<CertificateDer<'static>>>,
 }
 
@@ -69,12 +69,12 @@ impl Home {
         let made = params.self_signed(&key).expect("signed");
         self.trusted
             .lock()
-            .expect("nobody panics")
+            .expect("no test thread panics")
             .push(made.der().clone());
         (made.pem(), key.serialize_pem())
     }
 
-    /// Puts a certificate and its key into files of that name.
+    /// Writes a certificate and its key into files of that name.
     fn certify(&self, file: &str, names: &[&str]) -> CertificateFiles {
         let (certificate, key) = self.make(names);
         let [certificate_file, key_file] =
@@ -87,10 +87,10 @@ impl Home {
         }
     }
 
-    /// Settings of a client that trusts all of them.
+    /// Returns the settings of a client that trusts all certificates.
     fn client(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
-        for trusted in self.trusted.lock().expect("nobody panics").iter() {
+        for trusted in self.trusted.lock().expect("no test thread panics").iter() {
             roots.add(trusted.clone()).expect("a certificate");
         }
         ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -101,7 +101,7 @@ impl Home {
     }
 }
 
-/// A running server with a listener of either kind.
+/// A running server with one listener in clear text and one with TLS.
 struct Running {
     home: Home,
     clear: SocketAddr,
@@ -111,7 +111,7 @@ struct Running {
 }
 
 impl Running {
-    /// A server with one certificate for `mail.example`.
+    /// Starts a server with one certificate for `mail.example`.
     fn start() -> Self {
         let home = Home::new();
         let files = home.certify("mail", &["mail.example"]);
@@ -152,7 +152,7 @@ impl Running {
         stream
     }
 
-    /// Under TLS from the start, asking for that name.
+    /// Connects under TLS from the start, and asks for that name.
     fn connect_with(&self, settings: ClientConfig, name: &str) -> Client {
         under_tls(Self::raw(self.tls), settings, name)
     }
@@ -163,7 +163,7 @@ impl Running {
         client
     }
 
-    /// In clear text, up to the answer to STARTTLS; `behind` goes out with the command.
+    /// Connects in clear text, up to the response to STARTTLS; `behind` is sent with the command.
     fn start_tls(&self, behind: &str) -> TcpStream {
         let stream = Self::raw(self.clear);
         let mut clear = BufReader::new(stream);
@@ -200,7 +200,7 @@ fn line(client: &mut impl BufRead) -> String {
     line
 }
 
-/// The tagged response to a command.
+/// Sends a command and returns its tagged response.
 fn ask<S: Read + Write>(client: &mut BufReader<S>, command: &str) -> String {
     write!(client.get_mut(), "{command}\r\n").expect("sent");
     answer(client, command.split(' ').next().expect("a tag"))
@@ -222,7 +222,7 @@ fn log_in(client: &mut Client) {
 }
 
 #[test]
-fn both_versions_from_the_start_and_to_the_end() {
+fn both_versions_of_tls_work_from_the_start_to_the_end() {
     let server = Running::start();
     for wanted in BOTH {
         let settings = server.home.client(&[wanted]);
@@ -235,7 +235,7 @@ fn both_versions_from_the_start_and_to_the_end() {
             Some(wanted.version)
         );
         write!(client.get_mut(), "a2 LOGOUT\r\n").expect("sent");
-        // It fails if the connection ends without the alert that closes it.
+        // It fails if the connection ends without the closing alert.
         let mut rest = String::new();
         client
             .read_to_string(&mut rest)
@@ -245,7 +245,7 @@ fn both_versions_from_the_start_and_to_the_end() {
 }
 
 #[test]
-fn nothing_crosses_starttls() {
+fn octets_behind_starttls_are_discarded() {
     let server = Running::start();
     let injected = "x1 NOOP\r\nx2 LOGIN ann secret\r\nx3 LOGIN {3}\r\n";
     for behind in ["", injected, &"x4 NOOP\r\n".repeat(2000)] {
@@ -253,7 +253,7 @@ fn nothing_crosses_starttls() {
         let mut client = under_tls(stream, server.home.client(&BOTH), "mail.example");
         let asked = write!(client.get_mut(), "a2 CAPABILITY\r\n");
         if asked.and_then(|()| client.fill_buf().map(drop)).is_err() {
-            // Some of it came too late to be thrown away, and was no TLS.
+            // Octets that came too late to be discarded were no TLS.
             assert!(behind.len() > TOO_MUCH);
             continue;
         }
@@ -270,7 +270,7 @@ fn nothing_crosses_starttls() {
 }
 
 #[test]
-fn a_handshake_that_fails_after_starttls_is_the_end() {
+fn a_failed_handshake_after_starttls_ends_the_connection() {
     let server = Running::start();
     let mut stream = server.start_tls("");
     stream.write_all(b"a2 LOGIN ann secret\r\n").expect("sent");
@@ -282,7 +282,7 @@ fn a_handshake_that_fails_after_starttls_is_the_end() {
 }
 
 #[test]
-fn strangers_get_an_alert_and_disturb_nobody() {
+fn clients_without_tls_get_an_alert_and_disturb_no_other() {
     let server = Running::start();
     let mut half = Running::raw(server.tls);
     half.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01")
@@ -299,17 +299,17 @@ fn strangers_get_an_alert_and_disturb_nobody() {
         let mut answer = Vec::new();
         match stream.read_to_end(&mut answer) {
             Ok(_) => assert_eq!(answer.first(), Some(&21), "{octets:?}: {answer:?}"),
-            // What came too late to be read makes the system cut the connection.
+            // Octets that came too late to be read make the system reset the connection.
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
         }
     }
-    // They vanish in the middle.
+    // The client disconnects in the middle of the handshake.
     half.shutdown(Shutdown::Both).expect("it is there");
     log_in(&mut server.connect());
 }
 
 #[test]
-fn octet_by_octet() {
+fn octets_may_come_one_by_one() {
     let server = Running::start();
     let mut stream = Running::raw(server.tls);
     let name = ServerName::try_from("mail.example").expect("a name");
@@ -333,7 +333,8 @@ fn octet_by_octet() {
     log_in(&mut client);
 }
 
-/// The last octets of the handshake and the first command are read by one call: no event tells of the command.
+/// One call reads the last octets of the handshake and the first command: no event announces the
+/// command.
 #[test]
 fn a_command_may_come_with_the_end_of_the_handshake() {
     let server = Running::start();
@@ -361,7 +362,7 @@ fn a_command_may_come_with_the_end_of_the_handshake() {
 }
 
 #[test]
-fn large_messages_both_ways() {
+fn large_messages_go_both_ways() {
     let server = Running::start();
     let mut client = server.connect();
     log_in(&mut client);
@@ -392,14 +393,14 @@ fn large_messages_both_ways() {
 }
 
 #[test]
-fn the_name_decides_which_certificate_is_shown() {
+fn the_name_decides_which_certificate_a_client_gets() {
     let home = Home::new();
     let files = [
         home.certify("first", &["first.example"]),
         home.certify("wild", &["*.example.org"]),
         home.certify("both", &["mail.example.org", "two.example"]),
     ];
-    let shown: Vec<_> = home.trusted.lock().expect("nobody panics").clone();
+    let shown: Vec<_> = home.trusted.lock().expect("no test thread panics").clone();
     let server = Running::with(home, &files);
     for (name, index) in [
         ("first.example", Some(0)),
@@ -426,7 +427,7 @@ fn the_name_decides_which_certificate_is_shown() {
 }
 
 #[test]
-fn only_the_protocol_of_this_server() {
+fn a_client_that_offers_other_protocols_only_is_refused() {
     let server = Running::start();
     for (offered, is_welcome) in [
         (&[&b"imap"[..]][..], true),
@@ -443,9 +444,9 @@ fn only_the_protocol_of_this_server() {
 }
 
 #[test]
-fn a_new_certificate_takes_over_and_who_is_there_stays() {
+fn a_new_certificate_is_used_and_connected_clients_stay() {
     let server = Running::start();
-    let first = server.home.trusted.lock().expect("nobody panics")[0].clone();
+    let first = server.home.trusted.lock().expect("no test thread panics")[0].clone();
     let mut there = server.connect();
     log_in(&mut there);
     let shown = || {
@@ -458,7 +459,7 @@ fn a_new_certificate_takes_over_and_who_is_there_stays() {
 
     // Half of the change: the key is still that of the first.
     let (certificate, key) = server.home.make(&["mail.example"]);
-    let second = server.home.trusted.lock().expect("nobody panics")[1].clone();
+    let second = server.home.trusted.lock().expect("no test thread panics")[1].clone();
     let half = &certificate[..certificate.len() / 2];
     fs::write(server.home.path("mail.crt"), half).expect("written");
     assert_eq!(shown(), first);
@@ -495,7 +496,7 @@ fn sessions_are_resumed_until_the_certificate_changes() {
 }
 
 #[test]
-fn many_clients_at_once() {
+fn many_clients_connect_at_once() {
     let server = Running::start();
     let mut clients: Vec<Client> = (0..100)
         .map(|_| server.connect_with(server.home.client(&BOTH), "mail.example"))
@@ -509,7 +510,7 @@ fn many_clients_at_once() {
     }
 }
 
-/// A handshake with the part of the server that does it, in a thread of its own.
+/// Does a handshake with the server's part of TLS, in a thread of its own.
 fn bind_to(home: &Home, version: &'static SupportedProtocolVersion) -> (TlsInfo, ClientConnection) {
     let files = CertificateFiles {
         certificate: home.path("mail.crt"),
@@ -519,7 +520,7 @@ fn bind_to(home: &Home, version: &'static SupportedProtocolVersion) -> (TlsInfo,
     let server = thread::spawn(move || {
         let loaded = Certificates::load(&[files]).expect("good");
         let mut certificates = loaded.expect("there is one");
-        let mut link = certificates.link();
+        let mut link = TlsStream::new(&certificates);
         loop {
             let step = link.handshake(&mut near, &mut certificates, Instant::now());
             if let Handshake::Done(info) = step.expect("a handshake") {
@@ -537,10 +538,10 @@ fn bind_to(home: &Home, version: &'static SupportedProtocolVersion) -> (TlsInfo,
 }
 
 #[test]
-fn both_ends_have_the_same_to_bind_a_login_to() {
+fn both_ends_have_the_same_channel_binding() {
     let home = Home::new();
     home.certify("mail", &["mail.example"]);
-    let own = home.trusted.lock().expect("nobody panics")[0].clone();
+    let own = home.trusted.lock().expect("no test thread panics")[0].clone();
     let hash = Sha256::digest(&own);
     for version in BOTH {
         let (info, client) = bind_to(&home, version);

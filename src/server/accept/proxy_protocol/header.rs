@@ -1,43 +1,47 @@
-//! The header that a proxy sends before anything else (The PROXY protocol, versions 1 & 2, by W. Tarreau;
-//! HAProxy's doc/proxy-protocol.txt).
+//! The header that a proxy sends before anything else (The PROXY protocol, versions 1 & 2, by W.
+//! Tarreau; HAProxy's doc/proxy-protocol.txt).
 //!
-//! What follows the header belongs to the client, and may be the beginning of a TLS handshake. So not one octet
-//! beyond it may be read: [`parse`] says how many octets are sure to belong to it still.
+//! What follows the header belongs to the client, and may be the beginning of a TLS handshake. So
+//! not one octet beyond the header may be read: [`parse`] returns how many more octets are sure to
+//! belong to it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// No line of version 1 is longer (§2.1).
+/// Length of the longest line of version 1 (§2.1).
 const MAX_LINE: usize = 107;
-/// No header of either version is shorter.
+/// Length of the shortest header of either version.
 const SHORTEST: usize = b"PROXY UNKNOWN\r\n".len();
-/// How version 2 begins (§2.2).
+/// The beginning of a header of version 2 (§2.2).
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-/// The signature, version and command, family, and length.
+/// Length of signature, version and command, family, and length.
 const FIXED: usize = 16;
-/// The most that may follow: addresses, and what the proxy knows of the client's TLS, certificate and all.
+/// Length of the longest rest: addresses, and what the proxy knows of the client's TLS, its
+/// certificate included.
 const MAX_REST: usize = 4096;
 
-/// What a proxy says of the connection.
+/// What the header says of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// The client; nothing if the proxy connects for itself, or if the client has no address.
+    /// Address of the client; none if the proxy connects for itself, or if the client has no
+    /// address.
     pub(crate) client: Option<SocketAddr>,
-    /// The client has come to the proxy under TLS.
+    /// True if the client has connected to the proxy under TLS.
     pub(crate) is_encrypted: bool,
 }
 
-/// What the octets so far come to.
+/// The meaning of the octets so far.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
-    /// So many more belong to the header, at least.
+    /// At least this many more octets belong to the header.
     More(usize),
-    /// That was the header.
+    /// The header is complete.
     Header(Header),
-    /// This is none.
-    Garbage,
+    /// The octets are no header.
+    Invalid,
 }
 
-/// Octets from a proxy: all, from the first on, and none beyond what earlier calls asked for.
+/// Parses the octets that a proxy has sent: all from the first on, and none beyond what earlier
+/// calls asked for.
 pub(super) fn parse(octets: &[u8]) -> Parsed {
     if octets.is_empty() {
         // Before the first octet it may be either version.
@@ -49,7 +53,7 @@ pub(super) fn parse(octets: &[u8]) -> Parsed {
     } else if begins(b"PROXY ") {
         version_1(octets)
     } else {
-        Parsed::Garbage
+        Parsed::Invalid
     }
 }
 
@@ -62,9 +66,9 @@ fn version_1(octets: &[u8]) -> Parsed {
         return Parsed::More(SHORTEST - octets.len());
     }
     match octets.strip_suffix(b"\r\n") {
-        Some(line) => client_of_line(line).map_or(Parsed::Garbage, Parsed::Header),
+        Some(line) => client_of_line(line).map_or(Parsed::Invalid, Parsed::Header),
         None if octets.len() < MAX_LINE => Parsed::More(1),
-        None => Parsed::Garbage,
+        None => Parsed::Invalid,
     }
 }
 
@@ -89,7 +93,7 @@ fn client_of_line(line: &[u8]) -> Option<Header> {
 
 /// ```text
 /// header  = signature %x20-21 family length addresses *extra      version 2, LOCAL or PROXY
-/// family  = %x11 / %x21 / OCTET                                   TCP over IPv4, over IPv6, or else
+/// family  = %x11 / %x21 / OCTET                                   TCP over IPv4, IPv6, or else
 /// length  = 2OCTET                                                of what follows it
 /// ```
 fn version_2(octets: &[u8]) -> Parsed {
@@ -99,24 +103,24 @@ fn version_2(octets: &[u8]) -> Parsed {
     let (fixed, rest) = octets.split_at(FIXED);
     let length = usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
     if length > MAX_REST {
-        return Parsed::Garbage;
+        return Parsed::Invalid;
     }
     match length.checked_sub(rest.len()) {
         Some(0) => {}
         Some(missing) => return Parsed::More(missing),
-        None => return Parsed::Garbage,
+        None => return Parsed::Invalid,
     }
     match fixed[12] {
         0x20 => Parsed::Header(Header::of(None)),
-        0x21 => client_of_addresses(fixed[13], rest).map_or(Parsed::Garbage, Parsed::Header),
-        _ => Parsed::Garbage,
+        0x21 => client_of_addresses(fixed[13], rest).map_or(Parsed::Invalid, Parsed::Header),
+        _ => Parsed::Invalid,
     }
 }
 
 /// ```text
 /// addresses = source destination port port
 /// ```
-/// Of a family that we do not know, and of sockets without addresses, nothing is taken (§2.2).
+/// The addresses of unknown families, and of sockets without addresses, are skipped (§2.2).
 fn client_of_addresses(family: u8, rest: &[u8]) -> Option<Header> {
     let (client, extra) = match family {
         0x11 => {
@@ -134,7 +138,7 @@ fn client_of_addresses(family: u8, rest: &[u8]) -> Option<Header> {
     };
     Some(Header {
         client: Some(client),
-        is_encrypted: tells_of_tls(extra),
+        is_encrypted: has_tls(extra),
     })
 }
 
@@ -143,10 +147,10 @@ fn socket(address: impl Into<IpAddr>, port: [u8; 2]) -> SocketAddr {
 }
 
 /// ```text
-/// extra = type length *OCTET              §2.2.1; of TLS: type %x20, and the first octet is
+/// extra = type length *OCTET              §2.2.1; for TLS: type %x20, and the first octet is
 ///                                         odd if the client is under TLS (§2.2.5)
 /// ```
-fn tells_of_tls(mut extra: &[u8]) -> bool {
+fn has_tls(mut extra: &[u8]) -> bool {
     while let Some((&[kind, high, low], rest)) = extra.split_first_chunk() {
         let Some((value, rest)) = rest.split_at_checked(u16::from_be_bytes([high, low]).into())
         else {
@@ -173,27 +177,27 @@ impl Header {
 mod tests {
     use super::*;
 
-    /// Octet by octet, as many as are asked for; gives what follows the header too.
+    /// Reads as many octets as `parse` asks for. Returns the header, and the octets behind it.
     fn read(octets: &[u8]) -> Option<(Header, &[u8])> {
         let mut end = 0;
         loop {
             match parse(&octets[..end]) {
                 Parsed::Header(header) => return Some((header, &octets[end..])),
-                Parsed::Garbage => return None,
+                Parsed::Invalid => return None,
                 Parsed::More(count) => end += count,
             }
-            assert!(end <= octets.len(), "it asks for more than there is");
+            assert!(end <= octets.len(), "it asks for octets behind the header");
         }
     }
 
     fn client(octets: &[u8]) -> Option<String> {
         let (header, rest) = read(octets).expect("a header");
-        assert_eq!(rest, b"* rest", "nothing of the client is taken");
+        assert_eq!(rest, b"* rest", "no octet of the client is taken");
         header.client.map(|client| client.to_string())
     }
 
     #[test]
-    fn lines() {
+    fn a_line_of_version_1_names_the_client() {
         let client = |line: &str| client(format!("{line}\r\n* rest").as_bytes());
         let four = "PROXY TCP4 192.0.2.1 198.51.100.1 4000 143";
         assert_eq!(client(four), Some("192.0.2.1:4000".into()));
@@ -204,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_none() {
+    fn invalid_lines_are_refused() {
         for wrong in [
             "a1 LOGIN joe secret\r\n",
             "PROXY TCP4 192.0.2.1 198.51.100.1 4000\r\n",
@@ -234,7 +238,7 @@ mod tests {
     const FOUR: &[u8] = &[192, 0, 2, 1, 198, 51, 100, 1, 0x0f, 0xa0, 0, 143];
 
     #[test]
-    fn binary_headers() {
+    fn a_binary_header_of_version_2_names_the_client() {
         let client = |command, family, rest: &[u8]| {
             client(&[&binary(command, family, rest)[..], b"* rest"].concat())
         };
@@ -248,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_headers_that_are_none() {
+    fn invalid_binary_headers_are_refused() {
         for wrong in [
             binary(0x11, 0x11, FOUR),
             binary(0x22, 0x11, FOUR),
@@ -261,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_may_tell_of_tls() {
+    fn a_header_may_say_that_the_client_uses_tls() {
         let is_encrypted = |extra: &[u8]| {
             let octets = binary(0x21, 0x11, &[FOUR, extra].concat());
             read(&octets).expect("a header").0.is_encrypted

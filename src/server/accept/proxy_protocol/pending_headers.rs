@@ -1,165 +1,154 @@
-//! Connections from proxies that have yet to say who the client is.
+//! Connections from trusted proxies that have not sent their header yet.
 
-use super::{HEADER_TIME, Origin, Parsed, garbage, is_trusted, parse, read_some};
-use crate::server::accept::AcceptedConnection;
+use super::client_origin::{ClientOrigin, is_trusted};
+use super::read::{HEADER_TIME, PartialHeader};
+use crate::server::accept::listener::AcceptedConnection;
+use crate::server::tokens::FIRST_PENDING_HEADER;
 use crate::types::AddressRange;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::time::Instant;
 
-/// The tokens from here on, up to those of connections, are for heralds.
-pub(crate) const FIRST_PENDING_HEADER: usize = 1 << 20;
-
-/// The connections that wait for their headers.
+/// The trusted proxies, and their connections that wait for headers.
 pub(crate) struct PendingHeaders {
     trusted: Vec<AddressRange>,
-    /// An event for a place that has another herald by now has this one read for nothing.
-    places: Vec<Option<PendingHeader>>,
+    /// Connections by token. A slot is used again: a late event for the connection before makes the
+    /// loop read the next one for nothing.
+    slots: Vec<Option<PendingHeader>>,
     count: usize,
 }
 
 /// One connection.
 struct PendingHeader {
-    accepted: AcceptedConnection,
-    octets: Vec<u8>,
-    until: Instant,
+    connection: AcceptedConnection,
+    header: PartialHeader,
+    deadline: Instant,
+    /// True until a read answers `WouldBlock`.
     is_readable: bool,
-}
-
-/// A client whose proxy has said who it is.
-pub(crate) struct ProxiedClient {
-    pub(crate) accepted: AcceptedConnection,
-    pub(crate) origin: Origin,
 }
 
 impl PendingHeaders {
     pub(crate) fn new(trusted: Vec<AddressRange>) -> Self {
         Self {
             trusted,
-            places: Vec::new(),
+            slots: Vec::new(),
             count: 0,
         }
     }
 
-    /// From now on these are the proxies.
+    /// Replaces the list of trusted proxies.
     pub(crate) fn trust(&mut self, trusted: Vec<AddressRange>) {
         self.trusted = trusted;
     }
 
-    /// True if whoever connects from there is a proxy.
+    /// True if connections from this address come from a trusted proxy.
     pub(crate) fn are_expected_from(&self, address: IpAddr) -> bool {
         is_trusted(&self.trusted, address)
     }
 
-    /// How many wait.
+    /// Returns the number of connections that wait.
     pub(crate) fn len(&self) -> usize {
         self.count
     }
 
-    /// A proxy has connected.
+    /// Adds the connection of a proxy.
+    ///
+    /// # Errors
+    /// If the poll refuses it.
     pub(crate) fn add(
         &mut self,
-        mut accepted: AcceptedConnection,
+        mut connection: AcceptedConnection,
         registry: &Registry,
         now: Instant,
     ) -> io::Result<()> {
-        let free = self.places.iter().position(Option::is_none);
-        let place = free.unwrap_or(self.places.len());
+        let free = self.slots.iter().position(Option::is_none);
+        let slot = free.unwrap_or(self.slots.len());
         registry.register(
-            &mut accepted.client,
-            Token(FIRST_PENDING_HEADER + place),
+            &mut connection.stream,
+            Token(FIRST_PENDING_HEADER + slot),
             Interest::READABLE,
         )?;
-        if place == self.places.len() {
-            self.places.push(None);
+        if slot == self.slots.len() {
+            self.slots.push(None);
         }
-        self.places[place] = Some(PendingHeader {
-            accepted,
-            octets: Vec::new(),
-            until: now + HEADER_TIME,
+        self.slots[slot] = Some(PendingHeader {
+            connection,
+            header: PartialHeader::default(),
+            deadline: now + HEADER_TIME,
             is_readable: false,
         });
         self.count += 1;
         Ok(())
     }
 
-    /// The poll says that there is something to read.
-    pub(crate) fn note(&mut self, token: Token) {
-        let place = token.0 - FIRST_PENDING_HEADER;
-        if let Some(Some(pending)) = self.places.get_mut(place) {
+    /// Notes an event of the poll.
+    pub(crate) fn note_readable(&mut self, token: Token) {
+        let slot = token.0 - FIRST_PENDING_HEADER;
+        if let Some(Some(pending)) = self.slots.get_mut(slot) {
             pending.is_readable = true;
         }
     }
 
-    /// When the first of them has waited for too long.
+    /// Returns the time at which the first header is late.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.places
-            .iter()
-            .flatten()
-            .map(|pending| pending.until)
-            .min()
+        let pending = self.slots.iter().flatten();
+        pending.map(|pending| pending.deadline).min()
     }
 
-    /// Takes out those whose client is known, and drops those of whom it will not be.
-    pub(crate) fn take_ready(&mut self, registry: &Registry, now: Instant) -> Vec<ProxiedClient> {
-        let mut take_ready = Vec::new();
+    /// Takes out the connections whose header has come. Closes those whose header is invalid or
+    /// late.
+    pub(crate) fn take_ready(
+        &mut self,
+        registry: &Registry,
+        now: Instant,
+    ) -> Vec<(AcceptedConnection, ClientOrigin)> {
+        let mut ready = Vec::new();
         if self.count == 0 {
-            return take_ready;
+            return ready;
         }
-        for place in &mut self.places {
-            let Some(heard) = place.as_mut().and_then(|pending| pending.hear(now)) else {
+        for slot in &mut self.slots {
+            let Some(result) = slot.as_mut().and_then(|pending| pending.read(now)) else {
                 continue;
             };
-            let Some(mut pending) = place.take() else {
+            let Some(mut pending) = slot.take() else {
                 continue;
             };
             self.count -= 1;
             // Closing the socket does the same if this fails.
-            let _ = registry.deregister(&mut pending.accepted.client);
-            match heard {
-                Ok(origin) => take_ready.push(pending.announce(origin)),
-                Err(error) => log::warn!("{}: a proxy, refused: {error}", pending.accepted.address),
+            let _ = registry.deregister(&mut pending.connection.stream);
+            let connection = pending.connection;
+            match result {
+                Ok(origin) => {
+                    log::debug!("{connection}: is a proxy, for {}", origin.address);
+                    ready.push((connection, origin));
+                }
+                Err(error) => log::warn!("{connection}: is a proxy, refused: {error}"),
             }
         }
-        take_ready
+        ready
     }
 
-    /// Drops all.
-    pub(crate) fn clear(&mut self) {
-        self.places.clear();
+    /// Closes all connections.
+    pub(crate) fn close(&mut self) {
+        self.slots.clear();
         self.count = 0;
     }
 }
 
 impl PendingHeader {
-    fn announce(self, origin: Origin) -> ProxiedClient {
-        log::debug!("{}: a proxy, for {}", self.accepted.address, origin.address);
-        ProxiedClient {
-            accepted: self.accepted,
-            origin,
-        }
-    }
-
-    /// Who the client is, if it is settled.
-    fn hear(&mut self, now: Instant) -> Option<io::Result<Origin>> {
+    /// Reads what is there. Returns the client, or why there is none, once that is certain.
+    fn read(&mut self, now: Instant) -> Option<io::Result<ClientOrigin>> {
         while self.is_readable {
-            match parse(&self.octets) {
-                Parsed::Header(header) => {
-                    return Some(Ok(Origin::behind(self.accepted.address, header)));
-                }
-                Parsed::Garbage => return Some(Err(garbage())),
-                Parsed::More(count) => {
-                    match read_some(&mut self.accepted.client, count, &mut self.octets) {
-                        Ok(()) => {}
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                            self.is_readable = false;
-                        }
-                        Err(error) => return Some(Err(error)),
-                    }
-                }
+            match self.header.origin(self.connection.address).transpose() {
+                Some(settled) => return Some(settled),
+                None => match self.header.read(&mut self.connection.stream) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_readable = false,
+                    Err(error) => return Some(Err(error)),
+                },
             }
         }
-        (self.until <= now).then(|| Err(ErrorKind::TimedOut.into()))
+        (self.deadline <= now).then(|| Err(ErrorKind::TimedOut.into()))
     }
 }

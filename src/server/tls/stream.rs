@@ -1,4 +1,4 @@
-//! TLS on one connection.
+//! [`TlsStream`]: TLS on one connection.
 
 use super::certificates::Certificates;
 use crate::session::TlsInfo;
@@ -7,15 +7,15 @@ use rustls::{Error, ProtocolVersion, ServerConnection};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Instant;
 
-/// The content of one record at most (RFC 8446 §5.1): what is encrypted at a time.
+/// Octets that are encrypted at a time: the longest content of one record (RFC 8446 §5.1).
 const RECORD: usize = 16 * 1024;
-/// Reads of a handshake in one turn. A fair one takes three.
-const READS_A_TURN: usize = 16;
+/// Reads of a handshake in one turn. An ordinary one takes three.
+const READS_PER_TURN: usize = 16;
 
-/// What a handshake has come to.
+/// The state of a handshake.
 #[derive(Debug)]
 pub(crate) enum Handshake {
-    /// It is over, and this came of it.
+    /// It is complete.
     Done(TlsInfo),
     /// It goes on when the client has sent something.
     NeedsInput,
@@ -25,24 +25,25 @@ pub(crate) enum Handshake {
     Again,
 }
 
-/// The TLS of one connection. It is given the stream below it at each call.
-pub(crate) struct Link {
-    state: State,
-    /// What the handshake is going to tell of the certificate.
+/// The TLS of one connection. Each call gets the stream below it.
+pub(crate) struct TlsStream {
+    state: TlsState,
+    /// Channel binding of the certificate, which the handshake reports when it is complete.
     end_point: Option<Vec<u8>>,
 }
 
-enum State {
+enum TlsState {
     /// Waits for a ClientHello.
     New(Acceptor),
     Begun(ServerConnection),
 }
 
-impl Link {
-    /// TLS that begins with the next octet from the client.
-    pub(super) fn new() -> Self {
+impl TlsStream {
+    /// Returns TLS that begins with the next octet from the client. The server has certificates,
+    /// otherwise there is no TLS.
+    pub(crate) fn new(_: &Certificates) -> Self {
         Self {
-            state: State::New(Acceptor::default()),
+            state: TlsState::New(Acceptor::default()),
             end_point: None,
         }
     }
@@ -50,22 +51,22 @@ impl Link {
     /// True until [`Self::handshake`] has been done.
     pub(crate) fn is_handshaking(&self) -> bool {
         match &self.state {
-            State::New(_) => true,
-            State::Begun(tls) => tls.is_handshaking(),
+            TlsState::New(_) => true,
+            TlsState::Begun(tls) => tls.is_handshaking(),
         }
     }
 
     /// Goes on with the handshake.
     ///
     /// # Errors
-    /// If it has failed. The client was told by an alert, as far as that is possible.
+    /// If it has failed. The client gets an alert, as far as that is possible.
     pub(crate) fn handshake(
         &mut self,
         stream: &mut (impl Read + Write),
         certificates: &mut Certificates,
         now: Instant,
     ) -> io::Result<Handshake> {
-        for _ in 0..READS_A_TURN {
+        for _ in 0..READS_PER_TURN {
             match would_block(self.flush(stream))? {
                 Some(()) if !self.is_handshaking() => return Ok(Handshake::Done(self.info())),
                 Some(()) => {}
@@ -82,8 +83,8 @@ impl Link {
 
     fn read_tls(&mut self, stream: &mut impl Read) -> io::Result<usize> {
         match &mut self.state {
-            State::New(acceptor) => acceptor.read_tls(stream),
-            State::Begun(tls) => tls.read_tls(stream),
+            TlsState::New(acceptor) => acceptor.read_tls(stream),
+            TlsState::Begun(tls) => tls.read_tls(stream),
         }
     }
 
@@ -94,8 +95,8 @@ impl Link {
         now: Instant,
     ) -> io::Result<()> {
         match &mut self.state {
-            State::Begun(tls) => process(tls, stream),
-            State::New(acceptor) => {
+            TlsState::Begun(tls) => process(tls, stream),
+            TlsState::New(acceptor) => {
                 let accepted = acceptor.accept();
                 if let Some(hello) = accepted.map_err(|fault| refuse(fault, stream))? {
                     self.begin(hello, stream, certificates, now)?;
@@ -112,10 +113,10 @@ impl Link {
         certificates: &mut Certificates,
         now: Instant,
     ) -> io::Result<()> {
-        let shown = certificates.choose(&accepted.client_hello(), now);
-        self.end_point = shown.end_point();
-        let begun = accepted.into_connection(shown.settings.clone());
-        self.state = State::Begun(begun.map_err(|fault| refuse(fault, stream))?);
+        let chosen = certificates.choose(&accepted.client_hello(), now);
+        self.end_point = chosen.end_point();
+        let begun = accepted.into_connection(chosen.settings());
+        self.state = TlsState::Begun(begun.map_err(|fault| refuse(fault, stream))?);
         Ok(())
     }
 
@@ -126,10 +127,10 @@ impl Link {
         }
     }
 
-    /// RFC 9266 §2: as many octets, under that label, with no context. Before TLS 1.3 it is not certain that
-    /// nobody in the middle has the same.
+    /// Returns the octets of RFC 9266 §2: this many, under this label, with no context. Before TLS
+    /// 1.3 a host in the middle might have the same.
     fn exporter(&self) -> Option<[u8; 32]> {
-        let State::Begun(tls) = &self.state else {
+        let TlsState::Begun(tls) = &self.state else {
             return None;
         };
         let is_new = tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
@@ -137,9 +138,10 @@ impl Link {
         is_new.then(export)?.ok()
     }
 
-    /// For the log: the version, the cipher suite, and the name that the client has asked for.
+    /// Returns the version, the cipher suite, and the name that the client has asked for, for the
+    /// log.
     pub(crate) fn summary(&self) -> String {
-        let State::Begun(tls) = &self.state else {
+        let TlsState::Begun(tls) = &self.state else {
             return "no TLS yet".into();
         };
         let version = tls.protocol_version().and_then(|version| version.as_str());
@@ -152,15 +154,15 @@ impl Link {
         )
     }
 
-    /// Reads what the client has sent inside TLS, from one read of the stream. `Interrupted` says that something
-    /// came that had no such octets in it. The end of the stream without the closing alert is an end like any
-    /// other: commands and literals have their own.
+    /// Reads data that the client has sent inside TLS, from one read of the stream. `Interrupted`
+    /// means that records without data came. The end of the stream without the closing alert is an
+    /// end like any other: commands and literals have ends of their own.
     pub(crate) fn read(
         &mut self,
         stream: &mut (impl Read + Write),
         buffer: &mut [u8],
     ) -> io::Result<usize> {
-        let State::Begun(tls) = &mut self.state else {
+        let TlsState::Begun(tls) = &mut self.state else {
             return Err(ErrorKind::WouldBlock.into());
         };
         if let Some(count) = take_plaintext(tls, buffer)? {
@@ -171,11 +173,11 @@ impl Link {
         take_plaintext(tls, buffer)?.ok_or_else(|| ErrorKind::Interrupted.into())
     }
 
-    /// Sends octets inside TLS, one record at most. They count as sent once they are encrypted; the last record
-    /// may be [unsent](Self::has_unsent) in part.
+    /// Sends octets inside TLS, one record at most. They count as sent once they are encrypted;
+    /// part of the last record may be [unsent](Self::has_unsent).
     pub(crate) fn write(&mut self, stream: &mut impl Write, octets: &[u8]) -> io::Result<usize> {
         self.flush(stream)?;
-        let State::Begun(tls) = &mut self.state else {
+        let TlsState::Begun(tls) = &mut self.state else {
             return Err(ErrorKind::WouldBlock.into());
         };
         let count = tls.writer().write(&octets[..octets.len().min(RECORD)])?;
@@ -183,14 +185,14 @@ impl Link {
         Ok(count)
     }
 
-    /// True if something encrypted waits for room.
+    /// True if encrypted octets wait for room.
     pub(crate) fn has_unsent(&self) -> bool {
-        matches!(&self.state, State::Begun(tls) if tls.wants_write())
+        matches!(&self.state, TlsState::Begun(tls) if tls.wants_write())
     }
 
-    /// Sends what is encrypted.
+    /// Sends the encrypted octets.
     pub(crate) fn flush(&mut self, stream: &mut impl Write) -> io::Result<()> {
-        let State::Begun(tls) = &mut self.state else {
+        let TlsState::Begun(tls) = &mut self.state else {
             return Ok(());
         };
         while tls.wants_write() {
@@ -201,9 +203,9 @@ impl Link {
         Ok(())
     }
 
-    /// Says that nothing follows (RFC 8446 §6.1), if there is room for it.
+    /// Sends the closing alert (RFC 8446 §6.1), if there is room for it.
     pub(crate) fn finish(&mut self, stream: &mut impl Write) {
-        if let State::Begun(tls) = &mut self.state {
+        if let TlsState::Begun(tls) = &mut self.state {
             tls.send_close_notify();
         }
         // The connection is over in any case.
@@ -211,7 +213,7 @@ impl Link {
     }
 }
 
-/// Some octets, none at the end of the input; `None` if none are here.
+/// Reads decrypted octets: 0 at the end of the input, `None` if none are there.
 fn take_plaintext(tls: &mut ServerConnection, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     match tls.reader().read(buffer) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Some(0)),
@@ -228,7 +230,8 @@ fn would_block<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 
 fn process(tls: &mut ServerConnection, stream: &mut impl Write) -> io::Result<()> {
     tls.process_new_packets().map(drop).map_err(|error| {
-        // The alert. If there is no room for it, the client finds out by the end of the connection.
+        // This sends the alert. If there is no room for it, the client notices the end of the
+        // connection.
         let _ = tls.write_tls(stream);
         failed(&error)
     })

@@ -1,0 +1,28 @@
+//! Catching a panic, so that it costs one connection and not the server.
+
+use std::panic::{self, AssertUnwindSafe};
+
+/// Does the work. If it panics, the error is the message of the panic.
+///
+/// State that the work was changing is either thrown away, as a connection is, or has none between
+/// two calls that a half-done call could break: the store checks what it knows against the disk.
+pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        text.or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| String::from("no message"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        assert_eq!(catch(|| 1), Ok(1));
+        let number = std::hint::black_box(7);
+        assert_eq!(catch(|| panic!("seven")), Err::<(), _>("seven".into()));
+        assert_eq!(catch(|| panic!("{number}")), Err::<(), _>("7".into()));
+    }
+}
