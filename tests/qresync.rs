@@ -84,6 +84,15 @@ fn four(site: &Site) -> Maildir {
     maildir
 }
 
+/// Creates a mailbox of four messages, starts a server, and lets the client visit it.
+fn visited() -> (Site, Maildir, TestServer, Known) {
+    let site = Site::new();
+    let maildir = four(&site);
+    let server = TestServer::start(&site, &[]);
+    let known = first_visit(&server);
+    (site, maildir, server, known)
+}
+
 /// Changes the mailbox while no server runs: deletes a message and flags another.
 fn change(maildir: &Maildir) {
     fs::remove_file(maildir.the("<two").path).expect("a deletion");
@@ -94,10 +103,7 @@ fn change(maildir: &Maildir) {
 
 #[test]
 fn with_its_file_a_mailbox_reports_changes_only() {
-    let site = Site::new();
-    let maildir = four(&site);
-    let server = TestServer::start(&site, &[]);
-    let known = first_visit(&server);
+    let (site, maildir, server, known) = visited();
     server.stop();
     assert!(maildir.path().join("imap2d-modseq").exists());
     change(&maildir);
@@ -108,10 +114,7 @@ fn with_its_file_a_mailbox_reports_changes_only() {
 
 #[test]
 fn without_its_file_a_mailbox_reports_everything() {
-    let site = Site::new();
-    let maildir = four(&site);
-    let server = TestServer::start(&site, &[]);
-    let known = first_visit(&server);
+    let (site, maildir, server, known) = visited();
     server.stop();
     change(&maildir);
     fs::remove_file(maildir.path().join("imap2d-modseq")).expect("a deletion");
@@ -127,10 +130,7 @@ fn without_its_file_a_mailbox_reports_everything() {
 
 #[test]
 fn after_a_crash_a_mailbox_reports_everything() {
-    let site = Site::new();
-    let maildir = four(&site);
-    let server = TestServer::start(&site, &[]);
-    let known = first_visit(&server);
+    let (site, maildir, server, known) = visited();
     drop(server);
     change(&maildir);
     let (vanished, changed, now) = visit(&TestServer::start(&site, &[]), &known);

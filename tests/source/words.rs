@@ -39,7 +39,8 @@ pub(crate) const UNWANTED: &[Unwanted] = &[
         &["stranger", "strangers"],
         "unassigned, another user, another program",
     ),
-    unwanted(&["wall", "walls"], "sandbox"),
+    // The singular belongs to the wall clock.
+    unwanted(&["walls"], "sandbox"),
     unwanted(&["gate", "gates"], "login, throttle"),
     unwanted(&["doorkeeper", "doorkeepers"], "fork server"),
     unwanted(&["herald", "heralds"], "pending PROXY header"),
