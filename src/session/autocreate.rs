@@ -11,6 +11,8 @@ use crate::types::{MailboxName, MailboxRef};
 /// to be remembered: a user with other mailboxes has arranged them already.
 pub(super) struct Autocreate {
     account: Account,
+    /// The session, as log lines name it.
+    whose: String,
     /// The mailboxes to create, the next one last; `None` until the user's mailboxes have been
     /// listed.
     left: Option<Vec<MailboxName>>,
@@ -19,9 +21,10 @@ pub(super) struct Autocreate {
 
 impl Autocreate {
     /// Prepares the creation for a user who has just logged in.
-    pub(super) fn new(account: Account) -> Self {
+    pub(super) fn new(account: Account, whose: String) -> Self {
         Self {
             account,
+            whose,
             left: None,
             subscribing: None,
         }
@@ -38,20 +41,20 @@ impl Autocreate {
         loop {
             if let Some(subscribing) = &mut self.subscribing {
                 let subscribed = ready!(subscribing.step(store, budget));
-                log_failure(subscribed, &self.account);
+                log_failure(subscribed, &self.whose);
                 self.subscribing = None;
             }
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);
             }
-            let account = &self.account;
+            let (account, whose) = (&self.account, &self.whose);
             let left = self
                 .left
-                .get_or_insert_with(|| missing(special_uses, account, store));
+                .get_or_insert_with(|| missing(special_uses, account, whose, store));
             let Some(name) = left.pop() else {
                 return Step::Done(());
             };
-            log_failure(store.create(account, &name), account);
+            log_failure(store.create(account, &name), whose);
             budget.spend(COST_SYNC);
             let name = MailboxRef::Personal(name);
             self.subscribing = Some(SubscribeMailbox::new(account.clone(), name, true));
@@ -60,24 +63,28 @@ impl Autocreate {
 }
 
 /// Returns the mailboxes to create, the first one last; none if the user has any but INBOX.
-fn missing(special_uses: &SpecialUses, account: &Account, store: &Store) -> Vec<MailboxName> {
+fn missing(
+    special_uses: &SpecialUses,
+    account: &Account,
+    whose: &str,
+    store: &Store,
+) -> Vec<MailboxName> {
     match store.list(account) {
         Ok(names) if !store.settings().read_only && names.iter().all(MailboxName::is_inbox) => {
             special_uses.preferred().into_iter().rev().collect()
         }
         Ok(_) => Vec::new(),
         Err(error) => {
-            log_failure(Err(error), account);
+            log_failure(Err(error), whose);
             Vec::new()
         }
     }
 }
 
-fn log_failure(result: Result<(), StoreError>, account: &Account) {
+fn log_failure(result: Result<(), StoreError>, whose: &str) {
     if let Err(error) = result {
         log::warn!(
-            "a mailbox with a special use could not be created in {}: {}",
-            account.root.display(),
+            "{whose}: a mailbox with a special use could not be created: {}",
             error.in_full()
         );
     }

@@ -173,6 +173,7 @@ impl Session {
 
     fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<Progress> {
         if self.is_broken() {
+            self.state.log_output_failure();
             self.task = None;
             return Step::Done(Progress::Waiting);
         }
@@ -320,6 +321,9 @@ impl Session {
 
     /// Returns the next octets to send; none if there are none.
     pub fn poll_output(&mut self) -> &[u8] {
+        if self.state.output.poll().is_empty() {
+            self.state.log_output_failure();
+        }
         self.state.output.poll()
     }
 

@@ -162,7 +162,8 @@ impl SessionState {
         self.user = Some(user.into());
         self.change_wire_log(&Rc::clone(&self.config).wire_log);
         if self.config.autocreate {
-            self.autocreate = Some(Box::new(Autocreate::new(account.clone())));
+            let autocreate = Autocreate::new(account.clone(), self.whose());
+            self.autocreate = Some(Box::new(autocreate));
         }
         self.account = Some(account);
         self.protocol_state = ProtocolState::Authenticated;
@@ -202,6 +203,14 @@ impl SessionState {
         self.output.consume(count);
         if let Some(logger) = &mut self.wire_logger {
             logger.note_queue(self.output.unsent() == 0);
+        }
+    }
+
+    /// Logs why the output queue is broken, once.
+    pub(super) fn log_output_failure(&mut self) {
+        if let Some(error) = self.output.take_failure() {
+            let whose = self.whose();
+            log::error!("{whose}: a message could not be sent to its end: {error}");
         }
     }
 

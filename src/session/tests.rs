@@ -1,5 +1,6 @@
-//! What needs no mailbox: literals that are refused, and times that are over.
+//! Tests of sessions with a fake clock: literals that are refused, deadlines, and clients that do not read.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -13,14 +14,14 @@ use crate::store::{Account, Settings, Store};
 const MAX_MESSAGE: u64 = 1000;
 
 /// A session, and all that it takes to run it.
-struct Talk {
+struct Rig {
     clock: FakeClock,
     store: Store,
     session: Session,
 }
 
-impl Talk {
-    /// A session whose greeting has been read.
+impl Rig {
+    /// Makes a session whose greeting has been read.
     fn new() -> Self {
         let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
         let config = SessionConfig {
@@ -40,17 +41,17 @@ impl Talk {
             ..Peer::default()
         };
         let session = Session::new(Rc::new(config), peer, clock.now());
-        let mut talk = Self {
+        let mut rig = Self {
             clock,
             store: Store::new(Settings::new("host", 1)),
             session,
         };
-        assert_eq!(talk.say(""), "* OK host IMAP server ready\r\n");
-        talk
+        assert_eq!(rig.send(""), "* OK host IMAP server ready\r\n");
+        rig
     }
 
-    /// Sends text and returns what is answered.
-    fn say(&mut self, text: &str) -> String {
+    /// Sends text, and returns the responses.
+    fn send(&mut self, text: &str) -> String {
         let mut octets = text.as_bytes();
         loop {
             let now = self.clock.now();
@@ -59,220 +60,241 @@ impl Talk {
             let mut budget = Budget::unlimited(&self.clock);
             self.session.run(&mut self.store, &mut budget);
             if octets.is_empty() {
-                return self.hear();
+                return self.receive();
             }
         }
     }
 
-    fn hear(&mut self) -> String {
-        let mut heard = Vec::new();
+    /// Reads all output.
+    fn receive(&mut self) -> String {
+        let mut received = Vec::new();
         loop {
             let octets = self.session.poll_output();
             if octets.is_empty() {
-                return String::from_utf8(heard).expect("UTF-8");
+                return String::from_utf8(received).expect("UTF-8");
             }
-            heard.extend_from_slice(octets);
+            received.extend_from_slice(octets);
             let count = octets.len();
             self.session.consume(count, self.clock.now());
         }
+    }
+
+    /// Sends text to another session and runs it, but reads no output.
+    fn send_to(&mut self, session: &mut Session, text: &str) {
+        session.handle_input(text.as_bytes(), self.clock.now());
+        let mut budget = Budget::unlimited(&self.clock);
+        // A directory that was written to just now may have to hold still first.
+        while let Turn::Until(time) = session.run(&mut self.store, &mut budget) {
+            let wait = time.saturating_duration_since(self.clock.now());
+            self.clock.advance(wait.max(Duration::from_millis(1)));
+        }
+    }
+
+    /// Lets the deadlines of the session pass that have passed by now.
+    fn time_out(&mut self) {
+        self.session.handle_timeout(self.clock.now());
+    }
+}
+
+/// Makes a Maildir with messages of these file names in `cur`.
+fn maildir(messages: &[String]) -> tempfile::TempDir {
+    let home = tempfile::tempdir().expect("a directory");
+    for sub in ["cur", "new", "tmp"] {
+        std::fs::create_dir(home.path().join(sub)).expect("a Maildir");
+    }
+    for name in messages {
+        std::fs::write(home.path().join("cur").join(name), "\nx\n").expect("a message");
+    }
+    home
+}
+
+fn account(root: &Path) -> Account {
+    Account {
+        root: root.to_owned(),
+        bboards: None,
     }
 }
 
 #[test]
 fn a_refused_literal_is_read_over() {
-    let mut talk = Talk::new();
+    let mut rig = Rig::new();
     let login = format!(
         "a LOGIN {{20000+}}\r\n{} x\r\nb NOOP\r\n",
         "x".repeat(20_000)
     );
     assert_eq!(
-        talk.say(&login),
+        rig.send(&login),
         "a BAD Literal too long\r\nb OK NOOP completed\r\n"
     );
     assert_eq!(
-        talk.say("c LOGIN {99999999999}\r\n"),
+        rig.send("c LOGIN {99999999999}\r\n"),
         "c BAD Literal too long\r\n",
         "this client waits for the answer, and goes on"
     );
-    assert_eq!(talk.say("d NOOP\r\n"), "d OK NOOP completed\r\n");
+    assert_eq!(rig.send("d NOOP\r\n"), "d OK NOOP completed\r\n");
 }
 
 #[test]
-fn a_literal_without_end_ends_the_session() {
+fn a_literal_too_long_to_read_over_ends_the_session() {
     let size = MAX_MESSAGE + (64 << 20);
     for (command, tag) in [("a LOGIN x", "a"), ("b APPEND x", "b"), ("*", "*")] {
-        let mut talk = Talk::new();
-        let heard = talk.say(&format!("{command} {{{}+}}\r\nc NOOP\r\n", size + 1));
+        let mut rig = Rig::new();
+        let received = rig.send(&format!("{command} {{{}+}}\r\nc NOOP\r\n", size + 1));
         let want = format!(
             "{tag} BAD Literal too long\r\n* BYE The rest of that command is not waited for\r\n"
         );
-        assert_eq!(heard, want);
-        assert!(talk.session.is_finished());
-        let mut talk = Talk::new();
-        talk.say(&format!("{command} {{{size}+}}\r\n"));
-        assert!(!talk.session.is_finished(), "one octet less is read over");
+        assert_eq!(received, want);
+        assert!(rig.session.is_finished());
+        let mut rig = Rig::new();
+        rig.send(&format!("{command} {{{size}+}}\r\n"));
+        assert!(!rig.session.is_finished(), "one octet less is read over");
     }
 }
 
 #[test]
-fn talking_does_not_put_off_the_time_to_log_in() {
-    let mut talk = Talk::new();
+fn commands_do_not_put_off_the_login_deadline() {
+    let mut rig = Rig::new();
     for _ in 0..5 {
-        talk.clock.advance(Duration::from_secs(11));
-        assert_eq!(talk.say("a NOOP\r\n"), "a OK NOOP completed\r\n");
-        talk.session.handle_timeout(talk.clock.now());
-        assert!(!talk.session.is_finished());
+        rig.clock.advance(Duration::from_secs(11));
+        assert_eq!(rig.send("a NOOP\r\n"), "a OK NOOP completed\r\n");
+        rig.time_out();
+        assert!(!rig.session.is_finished());
     }
-    talk.clock.advance(Duration::from_secs(5));
-    assert_eq!(talk.session.poll_timeout(), Some(talk.clock.now()));
-    talk.session.handle_timeout(talk.clock.now());
-    assert_eq!(talk.hear(), "* BYE Autologout: idle for too long\r\n");
-    assert!(talk.session.is_finished());
+    rig.clock.advance(Duration::from_secs(5));
+    assert_eq!(rig.session.poll_timeout(), Some(rig.clock.now()));
+    rig.time_out();
+    assert_eq!(rig.receive(), "* BYE Autologout: idle for too long\r\n");
+    assert!(rig.session.is_finished());
 }
 
 #[test]
-fn who_is_logged_in_may_be_silent_for_longer() {
-    let mut talk = Talk::new();
-    talk.clock.advance(Duration::from_secs(50));
-    talk.say("a LOGIN fred secret\r\n");
-    assert!(talk.session.poll_request().is_some());
-    talk.session.handle_verdict(LoginVerdict::Granted {
+fn a_client_that_is_logged_in_may_be_silent_for_longer() {
+    let mut rig = Rig::new();
+    rig.clock.advance(Duration::from_secs(50));
+    rig.send("a LOGIN fred secret\r\n");
+    assert!(rig.session.poll_request().is_some());
+    rig.session.handle_verdict(LoginVerdict::Granted {
         user: "fred".to_owned(),
-        account: Account {
-            root: "/nowhere".into(),
-            bboards: None,
-        },
+        account: account(Path::new("/nowhere")),
         server_final: None,
     });
-    assert_eq!(talk.say(""), "a OK User fred logged in\r\n");
-    talk.clock.advance(Duration::from_secs(1799));
-    talk.session.handle_timeout(talk.clock.now());
-    assert!(!talk.session.is_finished());
-    talk.clock.advance(Duration::from_secs(1));
-    talk.session.handle_timeout(talk.clock.now());
-    assert_eq!(talk.hear(), "* BYE Autologout: idle for too long\r\n");
+    assert_eq!(rig.send(""), "a OK User fred logged in\r\n");
+    rig.clock.advance(Duration::from_secs(1799));
+    rig.time_out();
+    assert!(!rig.session.is_finished());
+    rig.clock.advance(Duration::from_secs(1));
+    rig.time_out();
+    assert_eq!(rig.receive(), "* BYE Autologout: idle for too long\r\n");
 }
 
 #[test]
-fn a_client_that_does_not_read_is_dropped() {
-    let mut talk = Talk::new();
-    talk.say("a LOGIN fred secret\r\n");
-    talk.session.handle_verdict(LoginVerdict::Denied);
-    let mut budget = Budget::unlimited(&talk.clock);
-    talk.session.run(&mut talk.store, &mut budget);
-    assert!(talk.session.has_output());
-    talk.clock.advance(Duration::from_secs(60));
-    talk.session.handle_timeout(talk.clock.now());
-    assert!(talk.session.is_finished());
-    let due = talk.session.poll_timeout();
+fn a_client_that_does_not_read_is_disconnected() {
+    let mut rig = Rig::new();
+    rig.send("a LOGIN fred secret\r\n");
+    rig.session.handle_verdict(LoginVerdict::Denied);
+    let mut budget = Budget::unlimited(&rig.clock);
+    rig.session.run(&mut rig.store, &mut budget);
+    assert!(rig.session.has_output());
+    rig.clock.advance(Duration::from_secs(60));
+    rig.time_out();
+    assert!(rig.session.is_finished());
+    let due = rig.session.poll_timeout();
     assert!(
-        due.is_some_and(|due| due <= talk.clock.now()),
-        "its last chance is over"
+        due.is_some_and(|due| due <= rig.clock.now()),
+        "the connection is not kept for its last output"
     );
 }
 
-/// Sends text to a session and runs it, but reads nothing.
-fn shout(talk: &mut Talk, session: &mut Session, text: &str) {
-    session.handle_input(text.as_bytes(), talk.clock.now());
-    let mut budget = Budget::unlimited(&talk.clock);
-    // A directory that was written to just now may have to hold still first.
-    while let Turn::Until(time) = session.run(&mut talk.store, &mut budget) {
-        let wait = time.saturating_duration_since(talk.clock.now());
-        talk.clock.advance(wait.max(Duration::from_millis(1)));
-    }
-}
-
 #[test]
-fn an_idle_client_that_does_not_read_is_owed_one_list_of_changes() {
-    let home = tempfile::tempdir().expect("a directory");
-    for sub in ["cur", "new", "tmp"] {
-        std::fs::create_dir(home.path().join(sub)).expect("a Maildir");
-    }
-    std::fs::write(home.path().join("cur/1.x:2,"), "\nx\n").expect("a message");
-    let mut talk = Talk::new();
-    let account = Account {
-        root: home.path().to_owned(),
-        bboards: None,
-    };
-    let [mut idling, mut other] = ["idling", "other"].map(|name| {
-        let (config, now) = (talk.session.state.config.clone(), talk.clock.now());
+fn an_idle_client_that_does_not_read_gets_one_list_of_changes() {
+    let home = maildir(&["1.x:2,".to_owned()]);
+    let mut rig = Rig::new();
+    let [mut idle, mut other] = ["idle", "other"].map(|name| {
+        let (config, now) = (rig.session.state.config.clone(), rig.clock.now());
         let peer = Peer {
             name: name.to_owned(),
             may_log_in: false,
             ..Peer::default()
         };
-        let (user, account) = ("ann".to_owned(), account.clone());
-        Session::preauthenticated(config, peer, user, account, now)
+        Session::preauthenticated(config, peer, "ann".to_owned(), account(home.path()), now)
     });
-    for session in [&mut idling, &mut other] {
-        shout(&mut talk, session, "a SELECT INBOX\r\n");
+    for session in [&mut idle, &mut other] {
+        rig.send_to(session, "a SELECT INBOX\r\n");
     }
-    shout(&mut talk, &mut idling, "b IDLE\r\n");
-    assert!(idling.idle_mailbox().is_some());
-    let before = idling.state.output.unsent();
+    rig.send_to(&mut idle, "b IDLE\r\n");
+    assert!(idle.idle_mailbox().is_some());
+    let before = idle.state.output.unsent();
     for round in 0..1000 {
         let sign = ["+", "-"][round % 2];
         let command = format!("c{round} STORE 1 {sign}FLAGS (\\Flagged)\r\n");
-        shout(&mut talk, &mut other, &command);
-        idling.handle_mailbox_change();
-        shout(&mut talk, &mut idling, "");
+        rig.send_to(&mut other, &command);
+        idle.handle_mailbox_change();
+        rig.send_to(&mut idle, "");
         other.state.output = Output::default();
     }
-    assert_eq!(idling.state.output.unsent(), before);
-    assert_eq!(idling.turn(), Turn::OutputFull);
-    let now = talk.clock.now();
-    idling.consume(usize::MAX, now);
-    shout(&mut talk, &mut idling, "");
-    assert_eq!(idling.poll_output(), b"* 1 FETCH (FLAGS ())\r\n");
-    talk.clock.advance(READ_TIMEOUT);
-    idling.handle_timeout(talk.clock.now());
-    assert!(idling.is_broken(), "its patience is over");
+    assert_eq!(idle.state.output.unsent(), before);
+    assert_eq!(idle.turn(), Turn::OutputFull);
+    let now = rig.clock.now();
+    idle.consume(usize::MAX, now);
+    rig.send_to(&mut idle, "");
+    assert_eq!(idle.poll_output(), b"* 1 FETCH (FLAGS ())\r\n");
+    rig.clock.advance(READ_TIMEOUT);
+    idle.handle_timeout(rig.clock.now());
+    assert!(idle.is_broken(), "the client read nothing for too long");
 }
 
 #[test]
-fn a_message_with_no_room_for_flags_does_not_keep_the_others_from_theirs() {
-    let home = tempfile::tempdir().expect("a directory");
-    for sub in ["cur", "new", "tmp"] {
-        std::fs::create_dir(home.path().join(sub)).expect("a Maildir");
-    }
+fn a_message_without_room_for_flags_does_not_stop_a_store() {
     // A directory entry has 255 octets: no letter can be added to the first.
-    for base in [format!("1.{}", "x".repeat(250)), "2.x".to_owned()] {
-        std::fs::write(home.path().join(format!("cur/{base}:2,")), "\nx\n").expect("a message");
-    }
-    let mut talk = Talk::new();
-    let account = Account {
-        root: home.path().to_owned(),
-        bboards: None,
-    };
-    talk.session.state.log_in("ann", account);
-    let mut session = std::mem::replace(&mut talk.session, Talk::new().session);
-    shout(
-        &mut talk,
+    let long = format!("1.{}:2,", "x".repeat(250));
+    let home = maildir(&[long, "2.x:2,".to_owned()]);
+    let mut rig = Rig::new();
+    rig.session.state.log_in("ann", account(home.path()));
+    let mut session = std::mem::replace(&mut rig.session, Rig::new().session);
+    rig.send_to(
         &mut session,
         "a SELECT INBOX\r\nb STORE 1:2 +FLAGS (\\Flagged)\r\n",
     );
-    talk.session = session;
-    let heard = talk.hear();
-    assert!(heard.contains("* 2 STORE (FLAGS (\\Flagged)"), "{heard}");
+    rig.session = session;
+    let received = rig.receive();
     assert!(
-        heard.contains("b NO The message has no room for more flags"),
-        "{heard}"
+        received.contains("* 2 STORE (FLAGS (\\Flagged)"),
+        "{received}"
+    );
+    assert!(
+        received.contains("b NO The message has no room for more flags"),
+        "{received}"
     );
     assert!(home.path().join("cur/2.x:2,F").exists());
 }
 
-/// Nothing else would come to wake the session.
+/// No other event would wake the session.
 #[test]
 fn a_line_may_come_with_the_command_that_waits_for_it() {
-    let mut talk = Talk::new();
-    talk.say("a AUTHENTICATE PLAIN\r\nAGpvZQBzZWNyZXQ=\r\n");
-    assert_eq!(talk.session.turn(), Turn::External);
-    assert!(talk.session.poll_request().is_some());
+    let mut rig = Rig::new();
+    rig.send("a AUTHENTICATE PLAIN\r\nAGpvZQBzZWNyZXQ=\r\n");
+    assert_eq!(rig.session.turn(), Turn::External);
+    assert!(rig.session.poll_request().is_some());
 
-    let mut talk = Talk::new();
-    talk.session
-        .handle_input(b"a AUTHENTICATE PLAIN\r\n", talk.clock.now());
-    talk.session.handle_eof();
-    talk.say("");
-    assert!(talk.session.is_finished(), "the line is not going to come");
+    let mut rig = Rig::new();
+    let now = rig.clock.now();
+    rig.session.handle_input(b"a AUTHENTICATE PLAIN\r\n", now);
+    rig.session.handle_eof();
+    rig.send("");
+    assert!(rig.session.is_finished(), "the line can no longer come");
+}
+
+#[test]
+fn log_lines_begin_with_connection_user_and_mailbox() {
+    let home = maildir(&[]);
+    let mut rig = Rig::new();
+    rig.session.state.peer.id = 7;
+    assert_eq!(rig.session.state.whose(), "connection 7 from test");
+    rig.session.state.log_in("ann", account(home.path()));
+    let mut session = std::mem::replace(&mut rig.session, Rig::new().session);
+    rig.send_to(&mut session, "a SELECT INBOX\r\n");
+    assert_eq!(
+        session.state.whose(),
+        "connection 7 from test, user \"ann\", mailbox INBOX"
+    );
 }

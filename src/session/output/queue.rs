@@ -46,6 +46,8 @@ impl Segment {
 #[derive(Debug, Default)]
 pub(in crate::session) struct Output {
     segments: VecDeque<Segment>,
+    /// Why a literal could not be sent to its end, until it is logged.
+    failure: Option<io::Error>,
     /// Whether a literal could not be sent to its end.
     is_broken: bool,
 }
@@ -78,7 +80,7 @@ impl Output {
         }
         while range.window.octets > 0 {
             if let Err(error) = range.read(&mut lines, self.bytes()) {
-                return self.fail(&error);
+                return self.fail(error);
             }
         }
     }
@@ -92,7 +94,7 @@ impl Output {
         }
         while range.octets() > 0 {
             if let Err(error) = range.read(self.bytes()) {
-                return self.fail(&error);
+                return self.fail(error);
             }
         }
     }
@@ -161,8 +163,13 @@ impl Output {
         self.is_broken
     }
 
-    fn fail(&mut self, error: &io::Error) {
-        log::error!("a message could not be sent to its end: {error}");
+    /// Hands out why the queue is broken, once.
+    pub(in crate::session) fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.failure = Some(error);
         self.is_broken = true;
     }
 
@@ -187,7 +194,7 @@ impl Output {
             match written {
                 Ok(true) => drop(self.segments.pop_front()),
                 Ok(false) => {}
-                Err(error) => return self.fail(&error),
+                Err(error) => return self.fail(error),
             }
             if !bytes.is_empty() {
                 self.segments.push_front(Segment::Bytes { bytes, sent: 0 });

@@ -125,31 +125,24 @@ fn write_esearch(
     modseq: Option<u64>,
     cx: &mut Context<'_, '_>,
 ) {
-    let SearchReturn {
-        min,
-        max,
-        all,
-        count,
-        ..
-    } = returns;
-    if !(min || max || all || count) {
+    if !(returns.min || returns.max || returns.all || returns.count) {
         return;
     }
     let tag = std::mem::take(&mut cx.state.tag);
     let mut encoder = cx.state.encoder();
     encoder.begin_esearch(&tag, uid);
     for (name, number) in [
-        (" MIN ", set.next_from(0).filter(|_| min)),
-        (" MAX ", set.last().filter(|_| max)),
+        (" MIN ", set.next_from(0).filter(|_| returns.min)),
+        (" MAX ", set.last().filter(|_| returns.max)),
     ] {
         if let Some(number) = number {
             encoder.raw(name).number(number.into());
         }
     }
-    if count {
+    if returns.count {
         encoder.raw(" COUNT ").number(set.len());
     }
-    if all && !set.is_empty() {
+    if returns.all && !set.is_empty() {
         encoder.raw(" ALL ");
         cx.state.output.ranges(set);
     }
@@ -164,15 +157,8 @@ fn write_esearch(
 /// Returns the greatest mod-sequence of the messages in the answer (RFC 4731 §3.2). Those are only
 /// the first and the last if the client asks for nothing else.
 fn returned_modseq(modseqs: MatchedModSeqs, returns: SearchReturn) -> u64 {
-    let SearchReturn {
-        min,
-        max,
-        all,
-        count,
-        ..
-    } = returns;
-    match (min, max) {
-        _ if all || count => modseqs.greatest,
+    match (returns.min, returns.max) {
+        _ if returns.all || returns.count => modseqs.greatest,
         (true, false) => modseqs.first,
         (false, true) => modseqs.last,
         _ => modseqs.first.max(modseqs.last),
@@ -182,19 +168,17 @@ fn returned_modseq(modseqs: MatchedModSeqs, returns: SearchReturn) -> u64 {
 /// Returns what `$` stands for afterwards (RFC 5182 §2.4): the first and the last message if the
 /// client asks only for them, else all.
 fn saved(found: &SavedResult, returns: SearchReturn) -> SavedResult {
-    let SearchReturn {
-        min,
-        max,
-        all,
-        count,
-        ..
-    } = returns;
-    if all || count || !(min || max) {
+    if returns.all || returns.count || !(returns.min || returns.max) {
         return found.clone();
     }
     let ends = |set: &NumberSet| {
-        let ends = [set.next_from(0).filter(|_| min), set.last().filter(|_| max)];
-        ends.into_iter().flatten().map(|end| (end, end)).collect()
+        let first = set.next_from(0).filter(|_| returns.min);
+        let last = set.last().filter(|_| returns.max);
+        [first, last]
+            .into_iter()
+            .flatten()
+            .map(|end| (end, end))
+            .collect()
     };
     SavedResult {
         numbers: ends(&found.numbers),
