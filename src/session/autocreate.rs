@@ -11,8 +11,8 @@ use crate::types::{MailboxName, MailboxRef};
 /// to be remembered: a user with other mailboxes has arranged them already.
 pub(super) struct Autocreate {
     account: Account,
-    /// The session, as log lines name it.
-    whose: String,
+    /// The beginning of log lines about the session.
+    log_prefix: String,
     /// The mailboxes to create, the next one last; `None` until the user's mailboxes have been
     /// listed.
     left: Option<Vec<MailboxName>>,
@@ -21,10 +21,10 @@ pub(super) struct Autocreate {
 
 impl Autocreate {
     /// Prepares the creation for a user who has just logged in.
-    pub(super) fn new(account: Account, whose: String) -> Self {
+    pub(super) fn new(account: Account, log_prefix: String) -> Self {
         Self {
             account,
-            whose,
+            log_prefix,
             left: None,
             subscribing: None,
         }
@@ -41,20 +41,20 @@ impl Autocreate {
         loop {
             if let Some(subscribing) = &mut self.subscribing {
                 let subscribed = ready!(subscribing.step(store, budget));
-                log_failure(subscribed, &self.whose);
+                log_failure(subscribed, &self.log_prefix);
                 self.subscribing = None;
             }
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);
             }
-            let (account, whose) = (&self.account, &self.whose);
+            let (account, log_prefix) = (&self.account, &self.log_prefix);
             let left = self
                 .left
-                .get_or_insert_with(|| missing(special_uses, account, whose, store));
+                .get_or_insert_with(|| missing(special_uses, account, log_prefix, store));
             let Some(name) = left.pop() else {
                 return Step::Done(());
             };
-            log_failure(store.create(account, &name), whose);
+            log_failure(store.create(account, &name), log_prefix);
             budget.spend(COST_SYNC);
             let name = MailboxRef::Personal(name);
             self.subscribing = Some(SubscribeMailbox::new(account.clone(), name, true));
@@ -66,7 +66,7 @@ impl Autocreate {
 fn missing(
     special_uses: &SpecialUses,
     account: &Account,
-    whose: &str,
+    log_prefix: &str,
     store: &Store,
 ) -> Vec<MailboxName> {
     match store.list(account) {
@@ -75,16 +75,16 @@ fn missing(
         }
         Ok(_) => Vec::new(),
         Err(error) => {
-            log_failure(Err(error), whose);
+            log_failure(Err(error), log_prefix);
             Vec::new()
         }
     }
 }
 
-fn log_failure(result: Result<(), StoreError>, whose: &str) {
+fn log_failure(result: Result<(), StoreError>, log_prefix: &str) {
     if let Err(error) = result {
         log::warn!(
-            "{whose}: a mailbox with a special use could not be created: {}",
+            "{log_prefix}: a mailbox with a special use could not be created: {}",
             error.in_full()
         );
     }

@@ -84,7 +84,7 @@ impl Session {
         now: Instant,
     ) -> Self {
         let mut session = Self::without_greeting(config, peer, now);
-        log::info!("{}: logged in as {user}", session.state.whose());
+        log::info!("{}: logged in as {user}", session.state.log_prefix());
         session.state.log_in(&user, account);
         let text = format!(
             "{} IMAP server ready, logged in as {user}",
@@ -254,7 +254,7 @@ impl Session {
         if self.bad_commands >= MAX_BAD_COMMANDS {
             log::info!(
                 "{}: disconnected after {MAX_BAD_COMMANDS} bad commands in a row",
-                self.state.whose()
+                self.state.log_prefix()
             );
             self.shut_down("Too many bad commands");
         }
@@ -265,7 +265,7 @@ impl Session {
         if self.state.failed_logins >= MAX_FAILED_LOGINS {
             log::info!(
                 "{}: disconnected after {MAX_FAILED_LOGINS} failed logins",
-                self.state.whose()
+                self.state.log_prefix()
             );
             self.shut_down("Too many failed logins");
         }
@@ -372,7 +372,7 @@ impl Session {
         if self.has_output() && is_logged_in {
             log::info!(
                 "{}: disconnected, because the client read nothing for {} s",
-                self.state.whose(),
+                self.state.log_prefix(),
                 READ_TIMEOUT.as_secs()
             );
             self.state.drop_client();

@@ -139,7 +139,7 @@ impl SessionState {
         self.dialect.climb(level);
         let now = self.dialect.level();
         if now != before {
-            log::debug!("{}: the client speaks {now:?}", self.whose());
+            log::debug!("{}: the client speaks {now:?}", self.log_prefix());
         }
     }
 
@@ -162,7 +162,7 @@ impl SessionState {
         self.user = Some(user.into());
         self.change_wire_log(&Rc::clone(&self.config).wire_log);
         if self.config.autocreate {
-            let autocreate = Autocreate::new(account.clone(), self.whose());
+            let autocreate = Autocreate::new(account.clone(), self.log_prefix());
             self.autocreate = Some(Box::new(autocreate));
         }
         self.account = Some(account);
@@ -209,8 +209,8 @@ impl SessionState {
     /// Logs why the output queue is broken, once.
     pub(super) fn log_output_failure(&mut self) {
         if let Some(error) = self.output.take_failure() {
-            let whose = self.whose();
-            log::error!("{whose}: a message could not be sent to its end: {error}");
+            let log_prefix = self.log_prefix();
+            log::error!("{log_prefix}: a message could not be sent to its end: {error}");
         }
     }
 
@@ -221,15 +221,15 @@ impl SessionState {
 
     /// Returns the beginning of every log line about this session: the connection, the user and the
     /// selected mailbox, as far as they are known.
-    pub(super) fn whose(&self) -> String {
-        let mut whose = self.peer.to_string();
+    pub(super) fn log_prefix(&self) -> String {
+        let mut prefix = self.peer.to_string();
         if let Some(user) = &self.user {
-            whose.push_str(&format!(", user {user:?}"));
+            prefix.push_str(&format!(", user {user:?}"));
         }
         if let Some(selected) = &self.selected {
-            whose.push_str(&format!(", mailbox {}", selected.name));
+            prefix.push_str(&format!(", mailbox {}", selected.name));
         }
-        whose
+        prefix
     }
 
     /// Returns the account of the user. It is there for every command that needs a login.

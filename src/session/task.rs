@@ -72,7 +72,7 @@ impl Task {
                         }
                         log::warn!(
                             "{}: the mailbox could not be compared with the disk: {}",
-                            cx.state.whose(),
+                            cx.state.log_prefix(),
                             error.in_full()
                         );
                     }
@@ -104,7 +104,7 @@ fn sync_before(reply: &Reply, cx: &Context<'_, '_>) -> Option<SyncMailbox> {
 fn write_reply(tag: &[u8], reply: &Reply, cx: &mut Context<'_, '_>) {
     cx.state.last_was_bad = reply.status == Status::Bad;
     if let Some(fault) = &reply.fault {
-        log::error!("{}: {fault}", cx.state.whose());
+        log::error!("{}: {fault}", cx.state.log_prefix());
     }
     let text = sentence(&reply.text);
     let code = reply.code.clone();

@@ -289,12 +289,12 @@ fn log_lines_begin_with_connection_user_and_mailbox() {
     let home = maildir(&[]);
     let mut rig = Rig::new();
     rig.session.state.peer.id = 7;
-    assert_eq!(rig.session.state.whose(), "connection 7 from test");
+    assert_eq!(rig.session.state.log_prefix(), "connection 7 from test");
     rig.session.state.log_in("ann", account(home.path()));
     let mut session = std::mem::replace(&mut rig.session, Rig::new().session);
     rig.send_to(&mut session, "a SELECT INBOX\r\n");
     assert_eq!(
-        session.state.whose(),
+        session.state.log_prefix(),
         "connection 7 from test, user \"ann\", mailbox INBOX"
     );
 }

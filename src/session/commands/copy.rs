@@ -97,7 +97,7 @@ fn mark(message: &MessageRef, retry: &mut RenameRetry, cx: &mut Context<'_, '_>)
             Ok(false) | Err(StoreError::Gone) => {}
             Err(error) => log::warn!(
                 "{}: COPY could not mark message {} as seen: {}",
-                cx.state.whose(),
+                cx.state.log_prefix(),
                 message.uid.get(),
                 error.in_full()
             ),

@@ -17,7 +17,11 @@ const MAX_LOGGED: usize = 300;
 /// Logs what the client says about itself, and answers in kind. Nothing else depends on it (§3).
 pub(super) fn reply(fields: &IdFields, state: &mut SessionState) -> Reply {
     if !fields.is_empty() {
-        log::info!("{}: the client is {}", state.whose(), in_one_line(fields));
+        log::info!(
+            "{}: the client is {}",
+            state.log_prefix(),
+            in_one_line(fields)
+        );
     }
     state.encoder().id(FIELDS);
     Reply::ok("ID completed").with_updates(UpdatePolicy::Nothing)

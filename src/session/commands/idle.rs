@@ -59,7 +59,7 @@ impl Job for IdleJob {
                         // warning.
                         log::debug!(
                             "{}: IDLE could not compare the mailbox with the disk: {}",
-                            cx.state.whose(),
+                            cx.state.log_prefix(),
                             error.in_full()
                         );
                         IdleStage::Wait

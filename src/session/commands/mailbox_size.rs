@@ -57,7 +57,7 @@ impl MailboxSize {
                     // its size either.
                     log::debug!(
                         "{}: message {} could not be measured: {error}",
-                        cx.state.whose(),
+                        cx.state.log_prefix(),
                         message.uid.get()
                     );
                     0

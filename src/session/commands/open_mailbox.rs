@@ -118,7 +118,7 @@ fn announce(selected: Selected, cx: &mut Context<'_, '_>) -> Reply {
     let (exists, recent) = (selected.view.exists(), selected.view.recent());
     let access = selected.view.access();
     cx.state.selected = Some(selected);
-    log::debug!("{}: selected, {exists} messages", cx.state.whose());
+    log::debug!("{}: selected, {exists} messages", cx.state.log_prefix());
     announce_keywords(cx.state, cx.store);
     cx.state.encoder().exists(exists);
     cx.state.encoder().recent(recent);

@@ -150,7 +150,7 @@ impl FetchJob {
                     // On a full disk mail can still be read.
                     log::warn!(
                         "{}: FETCH could not mark message {} as seen: {}",
-                        cx.state.whose(),
+                        cx.state.log_prefix(),
                         message.uid.get(),
                         error.in_full()
                     );

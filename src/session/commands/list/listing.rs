@@ -194,8 +194,8 @@ impl Listing {
         };
         let mut attributes = (self.attributes)(&name, self, matched);
         let status = status.unwrap_or_else(|error| {
-            let whose = cx.state.whose();
-            log::info!("{whose}: LIST could not find out the status of {name}: {error}");
+            let log_prefix = cx.state.log_prefix();
+            log::info!("{log_prefix}: LIST could not find out the status of {name}: {error}");
             attributes.push(NOSELECT);
             Vec::new()
         });

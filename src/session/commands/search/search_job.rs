@@ -125,7 +125,7 @@ impl SearchJob {
                 // A message that cannot be read matches nothing; it must not hide those that can.
                 Err(error) => log::warn!(
                     "{}: message {} could not be searched: {}",
-                    cx.state.whose(),
+                    cx.state.log_prefix(),
                     message.uid.get(),
                     error.in_full()
                 ),
