@@ -20,7 +20,7 @@ pub(super) fn enable(cx: &mut Context<'_, '_>) {
 /// mailbox while an expunge cannot be reported (RFC 7162 §3.2).
 pub(super) fn announce_highest_modseq(cx: &mut Context<'_, '_>) {
     if let Some(code) = highest_modseq(cx) {
-        let text = "The highest mod-sequence";
+        let text = "Highest mod-sequence";
         cx.state.encoder().untagged(Status::Ok, Some(code), text);
     }
 }
@@ -44,7 +44,7 @@ pub(super) fn encode_modseq(cx: &mut Context<'_, '_>, message: &MessageRef) {
 /// §3.2.11).
 pub(super) fn announce_closed(state: &mut SessionState) {
     if state.selected.is_some() && state.dialect.sends_status_codes() {
-        let text = "The mailbox selected before";
+        let text = "The previous mailbox is closed";
         state
             .encoder()
             .untagged(Status::Ok, Some(Code::Closed), text);

@@ -204,7 +204,7 @@ impl Input {
         };
         let tag = tag.as_deref().unwrap_or(UNTAGGED);
         state.encoder().tagged(tag, Status::Bad, None, text);
-        let farewell = "The rest of that command is not waited for";
+        let farewell = "The server does not wait for the rest of that command";
         state.encoder().untagged(Status::Bye, None, farewell);
         state.finish();
     }

@@ -79,6 +79,6 @@ pub(super) fn announce_keywords(state: &mut SessionState, store: &Store) {
                 more: false,
             },
         };
-        encoder.untagged(Status::Ok, Some(code), "Flags that are kept");
+        encoder.untagged(Status::Ok, Some(code), "Permanent flags");
     }
 }

@@ -141,7 +141,7 @@ fn a_literal_too_long_to_read_over_ends_the_session() {
         let mut rig = Rig::new();
         let received = rig.send(&format!("{command} {{{}+}}\r\nc NOOP\r\n", size + 1));
         let want = format!(
-            "{tag} BAD Literal too long\r\n* BYE The rest of that command is not waited for\r\n"
+            "{tag} BAD Literal too long\r\n* BYE The server does not wait for the rest of that command\r\n"
         );
         assert_eq!(received, want);
         assert!(rig.session.is_finished());

@@ -21,7 +21,7 @@ pub(super) fn check(text: &[u8], command: &Command, state: &SessionState) -> Res
     }
     if std::str::from_utf8(text).is_err() {
         // RFC 6855 §3
-        return Err(Reply::bad("That is not UTF-8"));
+        return Err(Reply::bad("The command is not UTF-8"));
     }
     match command {
         Command::Search(arguments) if arguments.charset.is_some() => {

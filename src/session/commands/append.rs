@@ -177,7 +177,7 @@ fn check_data(data: AppendData, state: &SessionState) -> Result<(), Reply> {
 
 fn check_size(size: u64, state: &SessionState) -> Result<(), Reply> {
     if size > state.config.max_message {
-        let reply = Reply::no("The message is longer than this server takes");
+        let reply = Reply::no("The message is longer than the server accepts");
         return Err(reply.with_code(Code::TooBig));
     }
     if size == 0 {

@@ -40,7 +40,7 @@ pub(super) fn job(
         Some(mechanism) if mechanisms::is_scram_offered(mechanism, state) => {
             return Ok(scram::job(mechanism, initial, state));
         }
-        _ => return Err(Reply::no("That mechanism is not known here")),
+        _ => return Err(Reply::no("The server does not know that mechanism")),
     };
     mechanisms::check_password_allowed(state)?;
     Ok(Box::new(AuthenticateJob {

@@ -25,7 +25,7 @@ pub(super) fn job(
     let known = |attribute: &Vec<u8>| SpecialUse::from_attribute(attribute);
     match arguments.uses.iter().map(known).collect() {
         Some(uses) => Ok(Box::new(CreateJob { name, uses })),
-        None => Err(use_refused("There is no such special use here")),
+        None => Err(use_refused("The server does not know that special use")),
     }
 }
 

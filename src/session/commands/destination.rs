@@ -36,7 +36,7 @@ pub(super) fn open(
 
 /// Returns the NO with the code TRYCREATE.
 fn try_create(state: &mut SessionState) -> Reply {
-    let text = "There is no such mailbox; it may be created";
+    let text = "There is no such mailbox; the client may create it";
     if state.dialect.sends_trycreate_untagged() {
         state
             .encoder()

@@ -104,5 +104,5 @@ fn end(line: &[u8], cx: &mut Context<'_, '_>) -> Outcome {
 /// before the reply finds the same, and BYE follows the reply.
 fn end_invalidated(cx: &mut Context<'_, '_>) -> Reply {
     cx.state.idle = IdleState::Off;
-    Reply::no("The mailbox is no longer there")
+    Reply::no("The selected mailbox no longer exists")
 }

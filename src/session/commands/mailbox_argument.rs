@@ -14,7 +14,9 @@ pub(super) fn any(name: &[u8], state: &SessionState) -> Result<MailboxRef, Reply
     let prefix = name.split_at_checked(BBOARD_PREFIX.len());
     match prefix.filter(|(start, _)| start.eq_ignore_ascii_case(BBOARD_PREFIX.as_bytes())) {
         Some((_, board)) => bboard(board),
-        None if is_above_boards(name) => Err(Reply::no("That is where the bulletin boards are")),
+        None if is_above_boards(name) => {
+            Err(Reply::no("That name is reserved for the bulletin boards"))
+        }
         None => without_prefix(name, state.config.namespace_prefix)
             .and_then(layout::mailbox_name)
             .map(MailboxRef::Personal)
@@ -33,7 +35,7 @@ pub(super) fn bboard(name: &[u8]) -> Result<MailboxRef, Reply> {
 pub(super) fn personal(name: &[u8], state: &SessionState) -> Result<MailboxName, Reply> {
     match any(name, state)? {
         MailboxRef::Personal(name) => Ok(name),
-        MailboxRef::Bboard(_) => Err(Reply::no("Bulletin boards are kept by the operator")),
+        MailboxRef::Bboard(_) => Err(Reply::no("Only the operator can change bulletin boards")),
     }
 }
 

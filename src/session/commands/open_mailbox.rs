@@ -147,18 +147,14 @@ fn write_status_codes(cx: &mut Context<'_, '_>) {
         encoder.untagged(status, Some(code), text);
     };
     write(Status::Ok, Code::UidValidity(validity), "UIDs are valid");
-    write(Status::Ok, Code::UidNext(next), "The next UID");
+    write(Status::Ok, Code::UidNext(next), "Predicted next UID");
     if !is_sticky {
         // New messages get UIDs that cannot be written to the disk (RFC 4315 §3).
-        let text = "UIDs of new messages are not kept";
+        let text = "UIDs of new messages cannot be stored";
         write(Status::No, Code::UidNotSticky, text);
     }
     if let Some(number) = unseen {
-        write(
-            Status::Ok,
-            Code::Unseen(number),
-            "The first message not seen",
-        );
+        write(Status::Ok, Code::Unseen(number), "First unseen message");
     }
     if cx.state.enabled.condstore {
         condstore::announce_highest_modseq(cx);

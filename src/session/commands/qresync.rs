@@ -16,7 +16,7 @@ const MAX_MATCHES: usize = 1000;
 
 /// Writes the expunges, then the flags of one changed message after the other.
 pub(super) struct Resynchronization {
-    /// The highest mod-sequence that the client knows.
+    /// Highest mod-sequence that the client knows.
     since: u64,
     /// The expunges, until they are written.
     vanished: NumberSet,

@@ -101,7 +101,7 @@ impl MatchCollector for SortCollector {
         cx: &mut Context<'_, '_>,
     ) -> Step<Outcome> {
         if self.is_full() {
-            let reply = Reply::no("These are too many messages to be sorted by that");
+            let reply = Reply::no("There are too many messages to sort them by that");
             return Step::Done(Err(reply.with_code(Code::Limit)));
         }
         while let Some(string) = self.strings.pop_first() {

@@ -12,7 +12,7 @@ pub(super) fn reply(state: &mut SessionState) -> Reply {
         return Reply::bad("TLS is on already");
     }
     if !state.may_start_tls() {
-        return Reply::bad("There is no TLS here");
+        return Reply::bad("The server does not offer TLS");
     }
     state.pending = Pending::Tls;
     Reply::ok("Begin TLS now").with_updates(UpdatePolicy::Nothing)

@@ -69,7 +69,7 @@ impl MatchCollector for ThreadCollector {
 
     fn answer(&mut self, _: Option<MatchedModSeqs>, cx: &mut Context<'_, '_>) -> Step<Outcome> {
         if self.is_complete() {
-            let reply = Reply::no("These are too many messages to make threads of");
+            let reply = Reply::no("There are too many messages to make threads of them");
             return Step::Done(Err(reply.with_code(Code::Limit)));
         }
         let mut steps = 0;

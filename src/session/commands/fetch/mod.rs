@@ -47,7 +47,7 @@ pub(super) fn job(arguments: FetchArguments, state: &SessionState) -> Result<Box
         items.push(FetchItem::ModSeq);
     }
     if modifiers.vanished && !(uid && state.enabled.qresync) {
-        let text = "VANISHED goes with UID FETCH, after ENABLE QRESYNC";
+        let text = "VANISHED needs UID FETCH and ENABLE QRESYNC";
         return Err(Reply::bad(text));
     }
     let mut fetch = FetchJob::new(uid, &set, items, state)?;

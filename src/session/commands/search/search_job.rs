@@ -62,7 +62,7 @@ impl SearchJob {
         state: &SessionState,
     ) -> Result<Box<dyn Job>, Reply> {
         let Some(charset) = charset.map_or(Some(Charset::PLAIN), Charset::named) else {
-            let reply = Reply::no("This character set is not known here");
+            let reply = Reply::no("The server does not know that character set");
             return Err(reply.with_code(Code::BadCharset(charset::NAMES)));
         };
         let view = state.view().ok_or_else(Reply::nothing_selected)?;
