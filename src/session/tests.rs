@@ -1,4 +1,4 @@
-//! Tests of sessions with a fake clock: literals that are refused, deadlines, and clients that do not read.
+//! Tests of sessions with a fake clock: refused literals, deadlines, and clients that do not read.
 
 use std::path::Path;
 use std::rc::Rc;
