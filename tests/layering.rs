@@ -88,33 +88,26 @@ const MAX_COMMENT_COLUMNS: usize = 100;
 
 /// What is still broken, by room, with room for moves and renames: a count may only shrink. At the
 /// end all these lists are empty, and deleted.
-const FILES_IN_CIRCLES: &[(&str, usize)] = &[("options", 3), ("store", 45)];
+const FILES_IN_CIRCLES: &[(&str, usize)] = &[("options", 2), ("store", 40)];
 const LONG_COMMENT_LINES: &[(&str, usize)] = &[
-    ("budget", 15),
-    ("certificate", 14),
-    ("demo", 8),
-    ("lib", 17),
-    ("logging", 11),
-    ("options", 23),
-    ("program", 8),
-    ("protocol", 104),
-    ("store", 363),
-    ("types", 18),
+    ("budget", 5),
+    ("certificate", 6),
+    ("demo", 2),
+    ("lib", 4),
+    ("logging", 4),
+    ("options", 12),
+    ("program", 2),
+    ("protocol", 1),
+    ("store", 30),
 ];
 const UNWANTED_WORDS: &[(&str, usize)] = &[
-    ("auth", 71),
-    ("budget", 21),
-    ("certificate", 6),
-    ("demo", 8),
-    ("hash_password", 8),
-    ("lib", 6),
-    ("options", 23),
-    ("program", 6),
-    ("protocol", 24),
-    // `wall()` of the clock.
-    ("server", 1),
-    ("session", 5),
-    ("store", 657),
+    ("auth", 3),
+    ("certificate", 1),
+    ("demo", 2),
+    ("hash_password", 2),
+    ("options", 12),
+    ("program", 1),
+    ("store", 141),
 ];
 
 /// Runs one rule over all files and shows every place that breaks it.
