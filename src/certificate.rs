@@ -163,7 +163,7 @@ fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
         pem::Error::NoItemsFound if is_encrypted(text) => {
             "the key is encrypted, and nobody is there to say the passphrase".into()
         }
-        pem::Error::NoItemsFound => "there is no private key in it, in PEM".into(),
+        pem::Error::NoItemsFound => "the file has no private key in PEM".into(),
         error => format!("this is no PEM: {error}"),
     })
 }

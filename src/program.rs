@@ -24,7 +24,7 @@ pub fn run() -> ExitCode {
         return code;
     }
     let said = RawOptions::read(std::env::args_os().skip(1));
-    let mut options = match Options::from_said(&said) {
+    let mut options = match Options::from_raw(&said) {
         Ok(options) => options,
         Err(errors) => return ExitCode::from(report(&errors)),
     };

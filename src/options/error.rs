@@ -1,17 +1,17 @@
-//! What is wrong with the options, and where it was said.
+//! The faults of the options, each with its place.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where an option was said.
+/// The place of an option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// On the command line.
     CommandLine,
     /// In the option file.
     File {
-        /// The file, as it was named.
+        /// The path of the file, as the operator wrote it.
         path: Arc<Path>,
         /// The line, from 1; 0 for the file as a whole.
         line: usize,
@@ -21,18 +21,18 @@ pub enum Source {
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionError {
-    /// Where it is.
+    /// The place of the option.
     pub source: Source,
-    /// What it is, for the operator.
+    /// The fault and, where it helps, what to do; for the operator.
     pub text: String,
 }
 
-/// All faults that were found, at least one.
+/// All faults of the options, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionErrors(pub Vec<OptionError>);
 
 impl Source {
-    /// The line of the option file; 0 for what has none.
+    /// Returns the line of the option file; 0 for the command line and for the file as a whole.
     pub fn line(&self) -> usize {
         match self {
             Self::CommandLine => 0,
@@ -57,7 +57,7 @@ impl fmt::Display for OptionError {
     }
 }
 
-/// One fault a line.
+/// Writes one fault a line.
 impl fmt::Display for OptionErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, error) in self.0.iter().enumerate() {

@@ -1,13 +1,13 @@
-//! Where a user's Maildir is: a path with variables, into which nothing a client says may insert a
-//! step to another directory.
+//! The template of a user's Maildir: a path with variables. No user name that a client sends can
+//! make the path lead to another directory.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A path that holds `%u` (the user's name), `%n` (its local part), `%d` (its domain), `%h` (the
-/// home directory) and `%%` (one `%`). As in Dovecot's `mail_location`, `maildir:` may stand before it and
-/// a leading `~/` means `%h/`.
+/// A path that may hold `%u` (the user's name), `%n` (its local part), `%d` (its domain), `%h` (the
+/// home directory) and `%%` (one `%`). As in Dovecot's `mail_location`, `maildir:` may precede the
+/// path, and a leading `~/` means `%h/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailTemplate(Vec<Piece>);
 
@@ -20,29 +20,31 @@ enum Piece {
     Home,
 }
 
-/// Why there is no path for a user. The text is for the log; it does not repeat the user's name.
+/// Why there is no path for a user. The text is for the log; it does not contain the user's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailPathError {
-    /// The name is empty, too long, starts with a dot, or holds `/`, NUL or a control character.
+    /// The name is empty or too long, begins with a dot, or has a `/` or a control character.
     UnsafeName,
-    /// The template wants a domain and the name has none that is fit to be a directory.
+    /// The template has `%d`, and the name has no domain that can be the name of a directory.
     NoDomain,
-    /// The template wants a home directory and the user has none.
+    /// The template has `%h`, and the user has no home directory.
     NoHome,
 }
 
-/// A directory entry is at most 255 octets on every file system that matters.
+/// The longest name of a directory entry on the usual file systems, in octets.
 const MAX_NAME: usize = 255;
 
 impl MailTemplate {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Returns what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let path = match text.strip_prefix("maildir:") {
             Some(rest) if rest.contains(':') => {
-                return Err("parameters after the path of a \"maildir:\" are not supported".into());
+                return Err(
+                    "imap2d does not support parameters after the path of \"maildir:\"".into(),
+                );
             }
             Some(rest) => rest,
             None => text,
@@ -64,7 +66,7 @@ impl MailTemplate {
                 Some('d') => pieces.push(Piece::Domain),
                 Some('h') => pieces.push(Piece::Home),
                 Some('%') => push_text(&mut pieces, "%"),
-                _ => return Err("only %u, %n, %d, %h and %% may follow a \"%\"".into()),
+                _ => return Err("after \"%\" only u, n, d, h and % have a meaning".into()),
             }
             rest = letters.as_str();
         }
@@ -73,25 +75,26 @@ impl MailTemplate {
             return Err("the path is empty".into());
         }
         if path.contains('\0') {
-            return Err("the path holds a NUL".into());
+            return Err("the path has a NUL character".into());
         }
         Ok(Self(pieces))
     }
 
-    /// A template without variables: this directory, whoever asks.
+    /// Returns a template without variables: the same directory for every user.
     pub fn fixed(path: PathBuf) -> Self {
         Self(vec![Piece::Text(path.into_os_string())])
     }
 
-    /// True if a path without a home is none.
+    /// True if there is no path for a user without a home directory.
     pub fn needs_home(&self) -> bool {
         self.0.contains(&Piece::Home)
     }
 
-    /// The directory that all Maildirs are in, or are; nothing if they are in the homes.
+    /// Returns the directory that is or contains all Maildirs; `None` if they are in the users'
+    /// home directories.
     pub fn fixed_part(&self) -> Option<PathBuf> {
         let Some(Piece::Text(text)) = self.0.first() else {
-            // Names of users below the current directory, or homes.
+            // The path begins with a user name below the current directory, or with a home.
             let at_home = self.0.first() == Some(&Piece::Home);
             return (!at_home).then(|| PathBuf::from("."));
         };
@@ -102,16 +105,16 @@ impl MailTemplate {
         let whole = text.as_encoded_bytes().ends_with(b"/");
         let directory = if whole { Some(path) } else { path.parent() };
         Some(match directory {
-            // Without the last slash.
+            // Collecting the components removes the last slash.
             Some(directory) if directory != Path::new("") => directory.components().collect(),
             _ => PathBuf::from("."),
         })
     }
 
-    /// The Maildir of `user`, whose home directory is `home`.
+    /// Returns the Maildir of `user`, whose home directory is `home`.
     ///
     /// # Errors
-    /// If the name is one that could lead elsewhere, or what the template wants is not known.
+    /// If the name could lead to another directory, or lacks a part that the template needs.
     pub fn expand(&self, user: &str, home: Option<&Path>) -> Result<PathBuf, MailPathError> {
         let user = safe(user).ok_or(MailPathError::UnsafeName)?;
         let (local, domain) = match user.split_once('@') {
@@ -134,7 +137,7 @@ impl MailTemplate {
     }
 }
 
-/// `name`, if it can only be one directory entry, and not a hidden one.
+/// Returns `name` if it is the name of one directory entry, and not of a hidden one.
 fn safe(name: &str) -> Option<&str> {
     let bad = |c: char| c == '/' || c.is_control();
     let fits = (1..=MAX_NAME).contains(&name.len());
@@ -159,9 +162,9 @@ impl Default for MailTemplate {
 impl fmt::Display for MailPathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnsafeName => "this user name cannot be part of a path",
-            Self::NoDomain => "the mail path needs a domain (%d) and this user name has none",
-            Self::NoHome => "the mail path needs a home directory (%h) and this user has none",
+            Self::UnsafeName => "the user name cannot be part of a path",
+            Self::NoDomain => "the mail path needs a domain (%d) and the user name has none",
+            Self::NoHome => "the mail path needs a home directory (%h) and the user has none",
         })
     }
 }
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn variables() {
+    fn variables_are_replaced() {
         for (template, path) in [
             ("%h/Maildir", "/home/ann/Maildir"),
             ("~/Maildir", "/home/ann/Maildir"),
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_paths_begin_with() {
+    fn the_fixed_part_is_what_all_paths_begin_with() {
         for (template, directory) in [
             ("/srv/mail/%u", Some("/srv/mail")),
             ("/srv/mail/user-%u", Some("/srv/mail")),
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_templates() {
+    fn malformed_templates_are_refused() {
         for bad in [
             "",
             "maildir:",
@@ -237,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn no_user_leads_out() {
+    fn no_user_name_leads_to_another_directory() {
         let long = "a".repeat(256);
         for user in [
             "", ".", "..", ".ann", "../ann", "a/b", "/etc", "a\0b", "a\nb", "a\u{7f}", "a\u{85}",

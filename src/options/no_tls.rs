@@ -1,22 +1,22 @@
-//! The options for TLS in a build without it: each is refused where it stands.
+//! The TLS options of a build without TLS: each is refused, with its place.
 
-use super::CertificateFiles;
-use super::meaning::Reader;
+use super::validator::Validator;
+use super::values::CertificateFiles;
 
 const NAMES: [&str; 3] = ["listen-tls", "tls-cert", "tls-key"];
 
-impl Reader<'_> {
-    /// No certificates.
+impl Validator<'_> {
+    /// Refuses the options; returns no certificates.
     pub(super) fn tls(&mut self) -> Vec<CertificateFiles> {
         let raw = self.raw;
-        for said in NAMES.iter().flat_map(|name| raw.all(name)) {
-            let text = format!("{}: this imap2d was built without TLS", said.name);
-            self.fault(&said.source, text);
+        for given in NAMES.iter().flat_map(|name| raw.all(name)) {
+            let text = format!("{}: this imap2d was built without TLS", given.name);
+            self.fault(&given.source, text);
         }
         Vec::new()
     }
 
-    /// Nothing is left to be checked.
+    /// Does nothing: [`Self::tls`] has refused every option.
     pub(super) fn check_tls(&self) {}
 }
 
@@ -25,7 +25,7 @@ mod tests {
     use crate::options::Options;
 
     #[test]
-    fn every_option_is_refused() {
+    fn every_tls_option_is_refused() {
         let args = [
             "--listen-tls=127.0.0.1:993",
             "--tls-cert=/c",

@@ -1,4 +1,4 @@
-//! What was said: names and values with their places, not yet understood.
+//! The options as given: names and values with their places, not yet validated.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _};
@@ -6,33 +6,41 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{OptionError, Source};
-use super::table::{self, Argument, Place, Row, TABLE};
+use super::table::{self, Argument, Place, TABLE};
 
-/// The command line and the option file, as they stand.
+/// The command line and the option file as the operator wrote them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawOptions {
-    said: Vec<Said>,
+    given: Vec<GivenOption>,
+    /// The faults of what could not be split into names and values.
     faults: Vec<OptionError>,
 }
 
-/// One option, said once.
+/// An option that was given once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct GivenOption {
     pub(super) name: &'static str,
     pub(super) value: Option<String>,
     pub(super) source: Source,
 }
 
+impl GivenOption {
+    /// Returns the value; an empty string if the option was given without one.
+    pub(super) fn value_or_empty(&self) -> &str {
+        self.value.as_deref().unwrap_or("")
+    }
+}
+
 impl RawOptions {
-    /// The most octets of an option file: it is a page or two, and whatever is larger is not one.
+    /// The largest option file, in octets. Real ones are a page or two.
     pub const MAX_FILE: usize = 256 * 1024;
 
-    /// Reads the command line (without the program's name), and the option file if it names one.
+    /// Reads the command line (without the program's name) and the option file that it names.
     pub fn read<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
         Self::read_with(args, Self::contents)
     }
 
-    /// The same, where the option file is read by `contents`.
+    /// As [`Self::read`], but calls `contents` to read the option file.
     pub fn read_with<S: AsRef<OsStr>>(
         args: impl IntoIterator<Item = S>,
         contents: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
@@ -45,51 +53,54 @@ impl RawOptions {
         raw
     }
 
-    /// What is in an option file.
+    /// Returns the contents of an option file.
     ///
     /// # Errors
-    /// If it cannot be read, or has more than [`Self::MAX_FILE`] octets.
+    /// If the file cannot be read, or has more than [`Self::MAX_FILE`] octets.
     pub fn contents(path: &Path) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         let file = std::fs::File::open(path)?;
         file.take(Self::MAX_FILE as u64 + 1)
             .read_to_end(&mut text)?;
         if text.len() > Self::MAX_FILE {
-            return Err(io::Error::other("this is too large for an option file"));
+            return Err(io::Error::other(
+                "the file is larger than 256 KiB, so it is not an option file",
+            ));
         }
         Ok(text)
     }
 
-    /// The option file.
+    /// Returns the path of the option file, as the operator wrote it.
     pub fn option_file(&self) -> Option<&Path> {
         self.first("config")?.value.as_deref().map(Path::new)
     }
 
-    /// What could not even be read.
+    /// Returns the faults of what could not be split into names and values.
     pub fn faults(&self) -> &[OptionError] {
         &self.faults
     }
 
-    /// The names of what was said, in no particular order.
+    /// Returns the names of the given options, in no particular order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.said.iter().map(|said| said.name)
+        self.given.iter().map(|given| given.name)
     }
 
-    /// The command line once more, every option by its long name.
+    /// Returns the command line, with every option by its long name.
     pub fn command_line(&self) -> Vec<String> {
-        let said = self.said.iter();
-        let here = said.filter(|said| said.source == Source::CommandLine);
-        here.map(|said| match &said.value {
-            Some(value) => format!("--{}={value}", said.name),
-            None => format!("--{}", said.name),
-        })
-        .collect()
+        let given = self.given.iter();
+        let given = given.filter(|given| given.source == Source::CommandLine);
+        given
+            .map(|given| match &given.value {
+                Some(value) => format!("--{}={value}", given.name),
+                None => format!("--{}", given.name),
+            })
+            .collect()
     }
 
-    /// The names of the options of which something else was said there.
+    /// Returns the names of the options whose values differ between `self` and `other`.
     pub fn differing(&self, other: &Self) -> Vec<&'static str> {
         let values = |raw: &Self, name| -> Vec<Option<String>> {
-            raw.all(name).map(|said| said.value.clone()).collect()
+            raw.all(name).map(|given| given.value.clone()).collect()
         };
         let names = TABLE.iter().map(|row| row.long);
         names
@@ -97,17 +108,17 @@ impl RawOptions {
             .collect()
     }
 
-    /// Whatever was said under `name`; what stands on the command line hides what stands in the file.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &Said> {
-        let here = move |said: &&Said| said.name == name;
-        let from_command_line = |said: &Said| said.source == Source::CommandLine;
-        let hidden = self.said.iter().filter(here).any(from_command_line);
-        let counts = move |said: &&Said| !hidden || from_command_line(said);
-        self.said.iter().filter(here).filter(counts)
+    /// Returns the option `name` each time it was given. The command line hides the option file.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &GivenOption> {
+        let has_name = move |given: &&GivenOption| given.name == name;
+        let is_on_command_line = |given: &GivenOption| given.source == Source::CommandLine;
+        let is_file_hidden = self.given.iter().filter(has_name).any(is_on_command_line);
+        let counts = move |given: &&GivenOption| !is_file_hidden || is_on_command_line(given);
+        self.given.iter().filter(has_name).filter(counts)
     }
 
-    /// The first of [`Self::all`].
-    pub(super) fn first(&self, name: &str) -> Option<&Said> {
+    /// Returns the first of [`Self::all`].
+    pub(super) fn first(&self, name: &str) -> Option<&GivenOption> {
         self.all(name).next()
     }
 
@@ -115,8 +126,8 @@ impl RawOptions {
         self.faults.push(OptionError { source, text });
     }
 
-    fn say(&mut self, name: &'static str, value: Option<String>, source: Source) {
-        self.said.push(Said {
+    fn add(&mut self, name: &'static str, value: Option<String>, source: Source) {
+        self.given.push(GivenOption {
             name,
             value,
             source,
@@ -126,23 +137,21 @@ impl RawOptions {
     fn read_command_line<S: AsRef<OsStr>>(&mut self, args: impl IntoIterator<Item = S>) {
         let matches = match grammar().parse(args) {
             Ok(matches) => matches,
-            Err(fail) => return self.fault(Source::CommandLine, plain_words(&fail)),
+            Err(fail) => return self.fault(Source::CommandLine, fault_text(&fail)),
         };
         for row in TABLE {
             let count = matches.opt_count(row.long);
             let values = matches.opt_strs(row.long);
-            if count > 0 && row.place == Place::LaterVersion {
-                self.fault(Source::CommandLine, later(row));
-            } else if values.is_empty() && count > 0 {
-                self.say(row.long, None, Source::CommandLine);
+            if values.is_empty() && count > 0 {
+                self.add(row.long, None, Source::CommandLine);
             } else {
                 for value in values {
-                    self.say(row.long, Some(value), Source::CommandLine);
+                    self.add(row.long, Some(value), Source::CommandLine);
                 }
             }
         }
         for stray in &matches.free {
-            let text = format!("\"{stray}\" belongs to no option");
+            let text = format!("\"{stray}\" does not belong to any option");
             self.fault(Source::CommandLine, text);
         }
     }
@@ -155,11 +164,13 @@ impl RawOptions {
         };
         let text = match contents {
             Ok(text) => text,
-            Err(error) => return self.fault(at(0), format!("cannot read: {error}")),
+            Err(error) => {
+                return self.fault(at(0), format!("cannot read the option file: {error}"));
+            }
         };
         for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
             match parse_line(line) {
-                Ok(Some((name, value))) => self.say(name, value, at(index + 1)),
+                Ok(Some((name, value))) => self.add(name, value, at(index + 1)),
                 Ok(None) => {}
                 Err(fault) => self.fault(at(index + 1), fault),
             }
@@ -167,12 +178,13 @@ impl RawOptions {
     }
 }
 
+/// Parses a line of the option file. A `#` inside a word is part of the word.
+///
 /// ```text
 /// line    = [name [SPACE value]] [SPACE] ["#" comment]
 /// ```
-/// A `#` inside a word is part of the word.
 fn parse_line(line: &[u8]) -> Result<Option<(&'static str, Option<String>)>, String> {
-    let line = std::str::from_utf8(line).map_err(|_| "this line is not UTF-8".to_string())?;
+    let line = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_string())?;
     let line = without_comment(line).trim();
     let (name, value) = match line.split_once(char::is_whitespace) {
         Some((name, value)) => (name, Some(value.trim())),
@@ -187,8 +199,9 @@ fn parse_line(line: &[u8]) -> Result<Option<(&'static str, Option<String>)>, Str
     let row = table::find(name).ok_or_else(|| format!("there is no option \"{name}\""))?;
     match row.place {
         Place::Anywhere => {}
-        Place::CommandLine => return Err(format!("\"{name}\" works on the command line only")),
-        Place::LaterVersion => return Err(later(row)),
+        Place::CommandLine => {
+            return Err(format!("\"{name}\" can be given on the command line only"));
+        }
     }
     match (row.argument, value) {
         (Argument::One(hint) | Argument::Many(hint), None) => {
@@ -205,12 +218,8 @@ fn without_comment(line: &str) -> &str {
     comment.map_or(line, |(at, _)| &line[..at])
 }
 
-fn later(row: &Row) -> String {
-    format!("\"{}\" is not in this version of imap2d", row.long)
-}
-
-/// The command line in the terms of `getopts`. Nothing is unique there: an option given twice is
-/// reported with all other faults, later.
+/// Returns the command line's grammar for `getopts`. It lets every option be repeated; the
+/// validator reports repetitions together with all other faults.
 fn grammar() -> getopts::Options {
     let mut options = getopts::Options::new();
     for row in TABLE {
@@ -225,7 +234,8 @@ fn grammar() -> getopts::Options {
     options
 }
 
-fn plain_words(fail: &getopts::Fail) -> String {
+/// Returns the text for a fault that `getopts` found.
+fn fault_text(fail: &getopts::Fail) -> String {
     use getopts::Fail;
     let dashes = |name: &str| {
         let dashes = if name.chars().count() == 1 { "-" } else { "--" };
@@ -245,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines() {
+    fn lines_of_the_option_file_are_split_into_name_and_value() {
         for (line, name, value) in [
             ("read-only", "read-only", None),
             (
@@ -288,7 +298,7 @@ mod tests {
         let user = |args: &[&str]| {
             let raw = RawOptions::read(args);
             assert_eq!(raw.faults(), [], "{args:?}");
-            raw.first("preauth").expect("said").value.clone()
+            raw.first("preauth").expect("given").value.clone()
         };
         let ann = Some("ann".to_string());
         assert_eq!(user(&["--preauth"]), None);
@@ -312,7 +322,7 @@ mod tests {
         let later = RawOptions::read(first.command_line());
         assert_eq!(
             later.differing(&first),
-            ["max-message", "read-only", "syslog"]
+            ["read-only", "max-message", "syslog"]
         );
         assert_eq!(later.differing(&later), [] as [&str; 0]);
     }

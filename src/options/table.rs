@@ -1,6 +1,15 @@
-//! One row per option.
+//! The table of options: one row per option.
 
-use std::fmt::Write as _;
+/// A heading of the help text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Group {
+    Serving,
+    UsersAndMail,
+    Tls,
+    Limits,
+    Logging,
+    Tools,
+}
 
 /// What may follow the name of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +18,7 @@ pub(super) enum Argument {
     None,
     /// One value.
     One(&'static str),
-    /// One value each time; the option may be given more than once.
+    /// One value; the option may be given more than once.
     Many(&'static str),
     /// One value or nothing.
     Maybe(&'static str),
@@ -18,28 +27,31 @@ pub(super) enum Argument {
 /// Where an option may be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
+    /// On the command line and in the option file.
     Anywhere,
+    /// On the command line only.
     CommandLine,
-    /// Nowhere yet: the name is taken, the work is not done.
-    LaterVersion,
 }
 
 /// One option.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// One letter, or nothing.
+    pub(super) group: Group,
+    /// One letter, or an empty string.
     pub(super) short: &'static str,
     pub(super) long: &'static str,
     pub(super) argument: Argument,
     pub(super) place: Place,
-    /// One line of the help text; nothing if it only names the option.
-    help: &'static str,
+    /// The line of the help text.
+    pub(super) help: &'static str,
 }
 
 use Argument::{Many, Maybe, None as Flag, One};
-use Place::{Anywhere, CommandLine, LaterVersion};
+use Group::{Limits, Logging, Serving, Tls, Tools, UsersAndMail};
+use Place::{Anywhere, CommandLine};
 
 const fn row(
+    group: Group,
     short: &'static str,
     long: &'static str,
     argument: Argument,
@@ -47,6 +59,7 @@ const fn row(
     help: &'static str,
 ) -> Row {
     Row {
+        group,
         short,
         long,
         argument,
@@ -58,61 +71,55 @@ const fn row(
 /// All options, in the order of the help text.
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
-    row("c", "config",          One("FILE"),       CommandLine, "read options from FILE: \"name value\" a line"),
-    row("l", "listen",          Many("ADDR:PORT"), Anywhere,    "serve there, in clear text or by STARTTLS"),
-    row("i", "inetd",           Flag,              Anywhere,    "serve the one client on descriptors 0 and 1"),
-    row("p", "preauth",         Maybe("USER"),     Anywhere,    "the same, logged in already: --preauth=USER"),
-    row("",  "demo",            Flag,              CommandLine, "serve sample mail on 127.0.0.1:1143"),
-    row("m", "mail",            One("PATH"),       Anywhere,    "a user's Maildir [%h/Maildir]; %u %n %d %h"),
-    row("b", "bboards",         One("DIR"),        Anywhere,    "bulletin boards: the Maildirs in DIR"),
-    row("u", "users",           One("FILE"),       Anywhere,    "passwd-file: user:{SCHEME}password:..."),
-    row("",  "dialect",         One("NAME"),       Anywhere,    "auto, imap2, imap2bis or imap4 [auto]"),
-    row("",  "plaintext-login", One("WHO"),        Anywhere,    "never, loopback or always [loopback]"),
-    row("",  "idle-timeout",    One("MIN"),        Anywhere,    "close after MIN minutes of silence [30]"),
-    row("",  "log-level",       One("LEVEL"),      Anywhere,    "off, error, warn, info, debug, trace [info]"),
-    row("",  "check-config",    Flag,              CommandLine, "report every error in the options, and exit"),
-    row("h", "help",            Flag,              CommandLine, "print this, and exit"),
-    row("V", "version",         Flag,              CommandLine, "print the version, and exit"),
+    row(Serving, "c", "config",           One("FILE"),          CommandLine, "read options from FILE: \"name value\" a line"),
+    row(Serving, "l", "listen",           Many("ADDR:PORT"),    Anywhere,    "serve there, in clear text or by STARTTLS"),
+    row(Serving, "L", "listen-tls",       Many("ADDR:PORT"),    Anywhere,    "serve there, with TLS from the start"),
+    row(Serving, "i", "inetd",            Flag,                 Anywhere,    "serve the one client on descriptors 0, 1"),
+    row(Serving, "p", "preauth",          Maybe("USER"),        Anywhere,    "the same, with USER logged in already"),
+    row(Serving, "w", "wait",             Flag,                 Anywhere,    "serve the listening sockets handed down"),
+    row(Serving, "",  "run-as",           One("USER[:GROUP]"),  Anywhere,    "become USER once the ports are open"),
+    row(Serving, "",  "proxy-protocol",   Many("ADDR[/BITS]"),  Anywhere,    "trust the proxy there to name its clients"),
+    row(Serving, "",  "dialect",          One("NAME"),          Anywhere,    "auto, imap2, imap2bis or imap4 [auto]"),
 
-    row("",  "checkpassword",   One("PROGRAM"),    Anywhere,    ""),
-    row("",  "create-roles",    Flag,              Anywhere,    ""),
-    row("",  "hash-password",   Maybe("USER"),     CommandLine, ""),
-    row("L", "listen-tls",      Many("ADDR:PORT"), Anywhere,    ""),
-    row("",  "max-connections", One("N"),          Anywhere,    ""),
-    row("",  "max-per-address", One("N"),          Anywhere,    ""),
-    row("",  "max-message",     One("MIB"),        Anywhere,    ""),
-    row("",  "namespace-prefix", One("PREFIX"),    Anywhere,    ""),
-    row("",  "read-only",       Flag,              Anywhere,    ""),
-    row("",  "run-as",          One("USER[:GROUP]"), Anywhere,  ""),
-    row("",  "proxy-protocol",  Many("ADDR[/BITS]"), Anywhere,  ""),
-    row("",  "special-use",     Many("ROLE=NAME"), Anywhere,    ""),
-    row("",  "syslog",          Flag,              Anywhere,    ""),
-    row("",  "tls-cert",        Many("FILE"),      Anywhere,    ""),
-    row("",  "tls-key",         Many("FILE"),      Anywhere,    ""),
-    row("",  "wire-log",        Many("USER|ADDR"), Anywhere,    ""),
-    row("w", "wait",            Flag,              Anywhere,    ""),
+    row(UsersAndMail, "u", "users",            One("FILE"),      Anywhere, "passwd-file: user:{SCHEME}password:..."),
+    row(UsersAndMail, "",  "checkpassword",    One("PROGRAM"),   Anywhere, "let PROGRAM check names and passwords"),
+    row(UsersAndMail, "m", "mail",             One("PATH"),      Anywhere, "a user's Maildir [%h/Maildir]; %u %n %d %h"),
+    row(UsersAndMail, "b", "bboards",          One("DIR"),       Anywhere, "bulletin boards: the Maildirs in DIR"),
+    row(UsersAndMail, "",  "namespace-prefix", One("PREFIX"),    Anywhere, "INBOX. as with Courier, or '' [none]"),
+    row(UsersAndMail, "",  "special-use",      Many("ROLE=NAME"), Anywhere, "mailbox for Sent, Drafts, Trash, Junk, ..."),
+    row(UsersAndMail, "",  "create-roles",     Flag,             Anywhere, "create these mailboxes for new users"),
+    row(UsersAndMail, "",  "read-only",        Flag,             Anywhere, "never write to any Maildir"),
 
-    row("",  "verify",          One("MAILDIR"),    LaterVersion, ""),
+    row(Tls, "", "tls-cert",        Many("FILE"), Anywhere, "certificate and its chain, in PEM"),
+    row(Tls, "", "tls-key",         Many("FILE"), Anywhere, "its key, if not in the same file"),
+    row(Tls, "", "plaintext-login", One("WHO"),   Anywhere, "never, loopback or always [loopback]"),
+
+    row(Limits, "", "max-connections", One("N"),   Anywhere, "connections at a time [4096]"),
+    row(Limits, "", "max-per-address", One("N"),   Anywhere, "those not logged in, per address [20]"),
+    row(Limits, "", "max-message",     One("MIB"), Anywhere, "largest message of APPEND, in MiB [64]"),
+    row(Limits, "", "idle-timeout",    One("MIN"), Anywhere, "close after MIN minutes of silence [30]"),
+
+    row(Logging, "", "log-level", One("LEVEL"),      Anywhere, "off, error, warn, info, debug, trace [info]"),
+    row(Logging, "", "syslog",    Flag,              Anywhere, "log to syslog, not to descriptor 2"),
+    row(Logging, "", "wire-log",  Many("USER|ADDR"), Anywhere, "log their commands and responses"),
+
+    row(Tools, "",  "demo",          Flag,          CommandLine, "serve sample mail on 127.0.0.1:1143"),
+    row(Tools, "",  "hash-password", Maybe("USER"), CommandLine, "ask for a password, print its hash"),
+    row(Tools, "",  "check-config",  Flag,          CommandLine, "report every fault in the options, and exit"),
+    row(Tools, "h", "help",          Flag,          CommandLine, "print this text, and exit"),
+    row(Tools, "V", "version",       Flag,          CommandLine, "print the version, and exit"),
 ];
 
-impl Row {
-    /// True if this version obeys the option.
-    fn is_ready(&self) -> bool {
-        self.place != LaterVersion
-    }
-
-    /// `-l, --listen ADDR:PORT`
-    fn synopsis(&self) -> String {
-        let short = match self.short {
-            "" => "    ".to_string(),
-            letter => format!("-{letter}, "),
-        };
-        let argument = match self.argument {
-            Flag => String::new(),
-            One(hint) | Many(hint) => format!(" {hint}"),
-            Maybe(hint) => format!("[={hint}]"),
-        };
-        format!("{short}--{}{argument}", self.long)
+impl Group {
+    pub(super) fn heading(self) -> &'static str {
+        match self {
+            Self::Serving => "Serving",
+            Self::UsersAndMail => "Users and mail",
+            Self::Tls => "TLS",
+            Self::Limits => "Limits",
+            Self::Logging => "Logging",
+            Self::Tools => "Tools",
+        }
     }
 }
 
@@ -121,52 +128,14 @@ pub(super) fn find(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.long == name)
 }
 
-/// The long names of the options that this version obeys.
+/// Returns the long names of all options.
 pub fn option_names() -> impl Iterator<Item = &'static str> {
-    TABLE
-        .iter()
-        .filter(|row| row.is_ready())
-        .map(|row| row.long)
-}
-
-/// One less than the columns of a terminal, where some would begin a new line.
-const COLUMNS: usize = 79;
-
-/// The help text: 23 lines of at most 79 columns, so that it fits the screen of a terminal.
-pub fn help() -> String {
-    let mut text = String::from(
-        "Usage: imap2d [OPTION]...\n\
-         Serves Maildirs to mail readers, by IMAP2 (RFC 1064) and its successors.\n\n",
-    );
-    let ready = || TABLE.iter().filter(|row| row.is_ready());
-    for row in ready().filter(|row| !row.help.is_empty()) {
-        let _ = writeln!(text, "  {:<27} {}", row.synopsis(), row.help);
-    }
-    let mut line = String::from("See imap2d(8) for these:");
-    for row in ready().filter(|row| row.help.is_empty()) {
-        let synopsis = row.synopsis();
-        if line.len() + 1 + synopsis.trim().len() > COLUMNS {
-            let _ = writeln!(text, "{line}");
-            line = String::from(" ");
-        }
-        let _ = write!(line, " {}", synopsis.trim());
-    }
-    let _ = writeln!(text, "{line}");
-    text
+    TABLE.iter().map(|row| row.long)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn help_fits_a_screen() {
-        let help = help();
-        assert!(help.lines().count() < 24, "{}", help.lines().count());
-        for line in help.lines() {
-            assert!(line.len() < 80, "{line:?}");
-        }
-    }
 
     #[test]
     fn names_are_unique() {

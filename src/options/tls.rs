@@ -1,21 +1,24 @@
-//! What the options for TLS mean. Certificates and keys go together in the order in which they are given;
-//! a certificate for which no key is left has it in its own file.
+//! The TLS options. Certificates and keys belong together in the order in which they are given; a
+//! certificate for which no key is left has its key in its own file.
 
 use std::path::Path;
 
-use super::CertificateFiles;
-use super::meaning::{Files, Reader};
-use super::raw::Said;
+use super::raw::GivenOption;
+use super::validator::{FileCheck, Validator};
+use super::values::CertificateFiles;
 use crate::certificate::{Certificate, CertificateError};
 
-impl Reader<'_> {
-    /// The certificates, each read once to see whether it is good.
+impl Validator<'_> {
+    /// Returns the certificates. Reads each one, to report faults of the files.
     pub(super) fn tls(&mut self) -> Vec<CertificateFiles> {
         let raw = self.raw;
-        let certificates: Vec<&Said> = raw.all("tls-cert").collect();
-        let keys: Vec<&Said> = raw.all("tls-key").collect();
+        let certificates: Vec<&GivenOption> = raw.all("tls-cert").collect();
+        let keys: Vec<&GivenOption> = raw.all("tls-key").collect();
         for stray in keys.iter().skip(certificates.len()) {
-            self.fault(&stray.source, "tls-key: there is no tls-cert for this key");
+            self.fault(
+                &stray.source,
+                "tls-key: there is no tls-cert for this key: add one, or remove this line",
+            );
         }
         let pairs = certificates.iter().enumerate();
         pairs
@@ -23,13 +26,13 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn pair(&mut self, certificate: &Said, key: Option<&Said>) -> CertificateFiles {
-        let path = |said: &Said| Path::new(said.value.as_deref().unwrap_or("")).to_owned();
+    fn pair(&mut self, certificate: &GivenOption, key: Option<&GivenOption>) -> CertificateFiles {
+        let path = |given: &GivenOption| Path::new(given.value_or_empty()).to_owned();
         let files = CertificateFiles {
             certificate: path(certificate),
             key: key.map(path),
         };
-        if self.files == Files::Taken {
+        if self.files == FileCheck::Skip {
             return files;
         }
         match (files.read(), key) {
@@ -41,29 +44,29 @@ impl Reader<'_> {
                 self.fault(&key.source, format!("tls-key: {text}"));
             }
             (Err(CertificateError::Key(text)), None) => {
-                let text = format!("tls-cert: {text}; say tls-key FILE if it is elsewhere");
+                let text = format!("tls-cert: {text}: add tls-key FILE if the key is elsewhere");
                 self.fault(&certificate.source, text);
             }
         }
         files
     }
 
-    /// Rules about more than one of them.
+    /// Checks the rules about more than one TLS option.
     pub(super) fn check_tls(&mut self) {
         let raw = self.raw;
         let listener = raw.first("listen-tls");
-        if let Some(said) = listener.filter(|_| raw.first("tls-cert").is_none()) {
-            let text = "listen-tls: there is no certificate: say tls-cert FILE";
-            self.fault(&said.source, text);
+        if let Some(given) = listener.filter(|_| raw.first("tls-cert").is_none()) {
+            let text = "listen-tls: there is no certificate: add tls-cert FILE";
+            self.fault(&given.source, text);
         }
     }
 }
 
 impl CertificateFiles {
-    /// What they hold now.
+    /// Reads the certificate and its key from the files.
     ///
     /// # Errors
-    /// If they hold no certificate with its key.
+    /// If the files hold no certificate, or not its key.
     pub fn read(&self) -> Result<Certificate, CertificateError> {
         Certificate::read(&self.certificate, self.key.as_deref())
     }
@@ -76,7 +79,7 @@ mod tests {
     use std::path::PathBuf;
     use tempfile::TempDir;
 
-    /// Two certificates, each with its key, and files with both.
+    /// Writes two certificates, their keys, and files that have both.
     fn home() -> TempDir {
         let home = TempDir::new().expect("a directory");
         for name in ["a", "b"] {
@@ -93,7 +96,7 @@ mod tests {
         home
     }
 
-    /// Options as in an option file, a line each; faults without the file's name.
+    /// Parses the lines of an option file; returns the faults without the file's name.
     fn parse(home: &TempDir, lines: &[&str]) -> Result<Options, Vec<String>> {
         let file = home.path().join("imap2d.conf");
         let directory = home.path().display().to_string();
@@ -101,15 +104,16 @@ mod tests {
         let file = file.display().to_string();
         Options::from_args(["--config", &file, "--users", "/dev/null"]).map_err(
             |OptionErrors(faults)| {
-                let told = faults.iter().map(ToString::to_string);
-                told.map(|fault| fault.replace(&directory, "~").replace("~/imap2d.conf:", ""))
+                let texts = faults.iter().map(ToString::to_string);
+                texts
+                    .map(|fault| fault.replace(&directory, "~").replace("~/imap2d.conf:", ""))
                     .collect()
             },
         )
     }
 
     #[test]
-    fn certificates_and_keys_go_in_pairs() {
+    fn certificates_and_keys_belong_together_in_order() {
         let home = home();
         let options = parse(
             &home,
@@ -154,8 +158,8 @@ mod tests {
             [
                 "3: tls-key: ~/b.key: the key is not that of the certificate",
                 "4: tls-cert: cannot read ~/none.crt: No such file or directory (os error 2)",
-                "7: tls-key: ~/b.crt: there is no private key in it, in PEM",
-                "8: tls-key: there is no tls-cert for this key",
+                "7: tls-key: ~/b.crt: the file has no private key in PEM",
+                "8: tls-key: there is no tls-cert for this key: add one, or remove this line",
             ]
         );
         assert_eq!(
@@ -165,14 +169,14 @@ mod tests {
                 "listen 127.0.0.1:143"
             ]),
             [
-                "1: tls-cert: ~/a.crt: there is no private key in it, in PEM; \
-                 say tls-key FILE if it is elsewhere",
+                "1: tls-cert: ~/a.crt: the file has no private key in PEM: \
+                 add tls-key FILE if the key is elsewhere",
                 "2: listen-tls: \"here\" is not like 127.0.0.1:143 or [::1]:143",
             ]
         );
         assert_eq!(
             faults(&["listen-tls [::1]:993"]),
-            ["1: listen-tls: there is no certificate: say tls-cert FILE"]
+            ["1: listen-tls: there is no certificate: add tls-cert FILE"]
         );
     }
 }

@@ -83,7 +83,7 @@ impl Control {
         self.manager.notify_reloading();
         let raw = self.read_options();
         // Files that the options name were checked when they were opened, or wait for a restart.
-        let options = Options::from_said_without_files(&raw);
+        let options = Options::from_raw_without_files(&raw);
         match &options {
             Ok(options) => {
                 log::info!("the options were read again");
