@@ -1,8 +1,8 @@
-//! A certificate and its key, from PEM files (RFC 7468) to what TLS needs: the chain, the key, the names
-//! it is for, when it ends, and what a login can be bound to.
+//! A certificate and its key, read from PEM files (RFC 7468): the chain, the key, the names that it
+//! is valid for, its expiry, and the hash for channel binding.
 //!
-//! The options ask this room whether the files are good, before anything listens; the server asks it
-//! again whenever the files have changed. Both get the same sentence if they are not.
+//! The options read the files once before the server listens, and the server reads them again
+//! whenever they have changed. Both report a fault in the same words.
 
 use std::fmt;
 use std::fs::File;
@@ -21,23 +21,25 @@ use x509_cert::Certificate as X509;
 use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
-/// A chain and a key are some thousand octets; whatever is larger is something else.
+/// A chain and a key have some thousand octets; a larger file is something else.
 const MAX_FILE: u64 = 1 << 20;
 
-/// A certificate that can be shown to clients, with the key that proves it is ours.
+/// A certificate that the server can present to clients, with its chain and its private key.
 #[derive(Debug, Clone)]
 pub struct Certificate {
     key: CertifiedKey,
+    /// When the certificate expires.
     not_after: SystemTime,
+    /// The hash for the channel binding `tls-server-end-point`.
     end_point: Option<Vec<u8>>,
 }
 
-/// Why there is no certificate, in words for the operator.
+/// Why a certificate cannot be used. The text is for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateError {
-    /// The fault lies in the file with the certificate.
+    /// The fault is in the file of the certificate.
     Certificate(String),
-    /// It lies in the file with the key.
+    /// The fault is in the file of the key.
     Key(String),
 }
 
@@ -52,11 +54,12 @@ impl fmt::Display for CertificateError {
 impl std::error::Error for CertificateError {}
 
 impl Certificate {
-    /// Reads the chain, our own certificate first, from one file, and the key from another; without
-    /// another, from the same.
+    /// Reads the chain, the server's own certificate first, from the file `certificate`, and the
+    /// key from the file `key`; without `key`, from the same file.
     ///
     /// # Errors
-    /// If a file cannot be read or has not what it should have, or if the key is not that of the certificate.
+    /// If a file cannot be read or lacks a certificate or a key, or if the key is not that of the
+    /// certificate.
     pub fn read(certificate: &Path, key: Option<&Path>) -> Result<Self, CertificateError> {
         let text = contents(certificate).map_err(CertificateError::Certificate)?;
         let chain =
@@ -75,17 +78,17 @@ impl Certificate {
         })
     }
 
-    /// The error says whether it is the key's, and what it is.
+    /// The error is a flag, set if the fault is the key's, and the text.
     fn new(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, (bool, String)> {
         let own = chain.first().ok_or((false, String::new()))?;
-        let not_understood = |error: &dyn fmt::Display| {
-            (false, format!("the certificate is not understood: {error}"))
+        let cannot_parse = |error: &dyn fmt::Display| {
+            (false, format!("the certificate cannot be parsed: {error}"))
         };
-        let x509 = X509::from_der(own).map_err(|error| not_understood(&error))?;
-        ParsedCertificate::try_from(own).map_err(|error| not_understood(&error))?;
+        let x509 = X509::from_der(own).map_err(|error| cannot_parse(&error))?;
+        ParsedCertificate::try_from(own).map_err(|error| cannot_parse(&error))?;
         let end_point = end_point(&x509, own);
         let end = x509.tbs_certificate().validity().not_after;
         let key = CertifiedKey::from_der(chain, key, &crypto::ring::default_provider());
@@ -96,28 +99,29 @@ impl Certificate {
         })
     }
 
-    /// The chain and the key, for the library that speaks TLS.
+    /// Returns the chain and the key, for the TLS library.
     pub fn certified_key(&self) -> CertifiedKey {
         self.key.clone()
     }
 
-    /// When it ends.
+    /// Returns when the certificate expires.
     pub fn not_after(&self) -> SystemTime {
         self.not_after
     }
 
-    /// Its hash, as RFC 5929 §4.1 has it for the channel binding `tls-server-end-point`; nothing if its
-    /// signature does not tell which hash to take.
+    /// Returns the certificate's hash for the channel binding `tls-server-end-point` (RFC 5929
+    /// §4.1); `None` if its signature does not determine a hash function.
     pub fn end_point(&self) -> Option<&[u8]> {
         self.end_point.as_deref()
     }
 
-    /// True if it is for a host of that name; `*` in it stands for one label (RFC 9525 §6.3).
+    /// True if the certificate is valid for the host `name`; a `*` in the certificate stands for
+    /// one label (RFC 9525 §6.3).
     pub fn is_for(&self, name: &str) -> bool {
         let Ok(name) = ServerName::try_from(name) else {
             return false;
         };
-        // That it parses was found out when it was read.
+        // It was parsed when it was read, so this does not fail.
         let parsed = self
             .key
             .end_entity_cert()
@@ -126,21 +130,23 @@ impl Certificate {
     }
 }
 
-/// More than any date in a certificate is away, and far less than what a clock cannot hold.
+/// Later than any real expiry, and far from where `SystemTime` overflows.
 const FAR_FUTURE: Duration = Duration::from_secs(10_000 * 366 * 24 * 60 * 60);
 
 fn at(path: &Path, fault: &str) -> String {
     format!("{}: {fault}", path.display())
 }
 
-/// What a file holds. It may be a key, so there is room for all of it from the start: memory that was too
-/// small and is given back is not wiped.
+/// Returns the contents of a file. They may hold a key, so there is room for all of them from the
+/// start: when a vector grows, its old memory is not wiped.
 fn contents(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let read = || {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         if size > MAX_FILE {
-            return Err(io::Error::other("it is too large for a certificate"));
+            return Err(io::Error::other(
+                "the file is larger than 1 MiB, so it is not a certificate or key",
+            ));
         }
         let mut text = Zeroizing::new(Vec::with_capacity(size as usize + 1));
         file.take(size).read_to_end(&mut text)?;
@@ -152,19 +158,19 @@ fn contents(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
 fn chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match chain {
-        Ok(chain) if chain.is_empty() => Err("there is no certificate in it, in PEM".into()),
+        Ok(chain) if chain.is_empty() => Err("the file has no certificate in PEM".into()),
         Ok(chain) => Ok(chain),
-        Err(error) => Err(format!("this is no PEM: {error}")),
+        Err(error) => Err(format!("the file is not valid PEM: {error}")),
     }
 }
 
 fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
         pem::Error::NoItemsFound if is_encrypted(text) => {
-            "the key is encrypted, and nobody is there to say the passphrase".into()
+            "the key is encrypted: store it without a passphrase".into()
         }
         pem::Error::NoItemsFound => "the file has no private key in PEM".into(),
-        error => format!("this is no PEM: {error}"),
+        error => format!("the file is not valid PEM: {error}"),
     })
 }
 
@@ -181,12 +187,13 @@ fn key_fault(error: &Error) -> String {
     }
 }
 
-/// RFC 5929 §4.1: the hash is that of the certificate's signature; SHA-256 where that is weaker. A signature
-/// with no hash of its own, such as that of Ed25519, has no such channel binding.
+/// Computes the hash for `tls-server-end-point` (RFC 5929 §4.1): by the hash function of the
+/// certificate's signature, or by SHA-256 where that is weaker. Returns `None` for a signature
+/// without a hash function of its own, such as Ed25519.
 fn end_point(x509: &X509, der: &[u8]) -> Option<Vec<u8>> {
     Some(match x509.signature_algorithm().oid.to_string().as_str() {
-        // md5, sha1, sha224 and sha256 WithRSAEncryption (RFC 8017 A.2.4);
-        // ecdsa-with-SHA1, -SHA224 and -SHA256 (RFC 5758 §3.2)
+        // md5, sha1, sha224 and sha256 WithRSAEncryption (RFC 8017 A.2.4); ecdsa-with-SHA1, -SHA224
+        // and -SHA256 (RFC 5758 §3.2)
         "1.2.840.113549.1.1.4"
         | "1.2.840.113549.1.1.5"
         | "1.2.840.113549.1.1.14"
@@ -233,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_certificate_says() {
+    fn names_expiry_and_end_point_come_from_the_certificate() {
         let made = make(&["mail.example", "*.example.org"]);
         let read = read(&made.certificate, Some(&made.key)).expect("good");
         // The first second of the 3rd of February 2031.
@@ -268,15 +275,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_and_where() {
+    fn each_fault_names_its_file() {
         let (made, other) = (make(&["mail.example"]), make(&["mail.example"]));
         let half = &made.certificate[..made.certificate.len() / 2];
         let encrypted = made.key.replace("PRIVATE", "ENCRYPTED PRIVATE");
         let broken = made.certificate.replacen("MII", "MIJ", 1);
         for (certificate, key, is_key, words) in [
             ("", Some(&*made.key), false, "no certificate"),
-            (half, Some(&*made.key), false, "no PEM"),
-            (&*broken, Some(&*made.key), false, "not understood"),
+            (half, Some(&*made.key), false, "not valid PEM"),
+            (&*broken, Some(&*made.key), false, "cannot be parsed"),
             (&*made.certificate, None, true, "no private key"),
             (&*made.certificate, Some(""), true, "no private key"),
             (&*made.certificate, Some(&*encrypted), true, "passphrase"),
@@ -286,14 +293,19 @@ mod tests {
                 true,
                 "not that of the certificate",
             ),
-            (&*made.certificate, Some(&made.key[..40]), true, "no PEM"),
+            (
+                &*made.certificate,
+                Some(&made.key[..40]),
+                true,
+                "not valid PEM",
+            ),
         ] {
             let fault = read(certificate, key).expect_err(words);
             assert!(fault.to_string().contains(words), "{words}: {fault}");
             assert_eq!(matches!(fault, CertificateError::Key(_)), is_key, "{words}");
         }
         let missing = Path::new("/nonexistent/cert.pem");
-        let fault = Certificate::read(missing, None).expect_err("there is none");
+        let fault = Certificate::read(missing, None).expect_err("the file is missing");
         assert!(
             fault
                 .to_string()

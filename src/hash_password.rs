@@ -1,4 +1,4 @@
-//! `--hash-password`: asks for a password, twice, and gives what the passwd-file is to hold.
+//! `--hash-password`: asks for a password, twice, and returns its text for the passwd-file.
 
 use std::io::{self, Write as _};
 
@@ -14,11 +14,13 @@ use crate::auth;
 /// The longest password, in octets.
 const MAX_PASSWORD: usize = 512;
 
-/// Asks on the terminal, without showing what is typed, or reads two lines if standard input is
-/// none. Gives the password field, or with a user the line, of a passwd-file.
+/// Asks on the terminal, which does not show what the operator types. If standard input is not a
+/// terminal, reads two lines from it. Returns the password field for a passwd-file, or with `user`
+/// the whole line.
 ///
 /// # Errors
-/// If the two differ, if there can be no such password or user, or if nobody answers.
+/// If the two passwords differ, if the password or the user is not possible, or at the end of
+/// input.
 pub(crate) fn ask(user: Option<&str>) -> io::Result<String> {
     let password = ask_for("Password: ")?;
     if *password != *ask_for("Once more: ")? {
@@ -26,7 +28,9 @@ pub(crate) fn ask(user: Option<&str>) -> io::Result<String> {
     }
     let mut salt = [0; auth::SALT_LENGTH];
     if getrandom(&mut salt, GetRandomFlags::empty())? < salt.len() {
-        return Err(io::Error::other("the system has no random numbers"));
+        return Err(io::Error::other(
+            "the kernel returned too few random octets",
+        ));
     }
     auth::new_password(user, &password, salt).map_err(io::Error::other)
 }
@@ -42,13 +46,16 @@ fn ask_for(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     line
 }
 
-/// Reads a line, octet by octet: a buffer would keep what is secret. `interrupt` ends everything.
+/// Reads a line, octet by octet, because a buffer would keep the secret. Fails if it reads the
+/// octet `interrupt`.
 fn read_line(interrupt: Option<u8>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_PASSWORD));
     let mut octet = Zeroizing::new([0]);
     loop {
         match rustix::io::read(stdin(), &mut *octet) {
-            Ok(0) if line.is_empty() => return Err(io::Error::other("there is no password")),
+            Ok(0) if line.is_empty() => {
+                return Err(io::Error::other("standard input has no password"));
+            }
             Ok(0) => return Ok(line),
             Ok(_) if octet[0] == b'\n' => return Ok(line),
             Ok(_) if Some(octet[0]) == interrupt => return Err(io::Error::other("interrupted")),
@@ -62,30 +69,31 @@ fn read_line(interrupt: Option<u8>) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// The terminal on standard input, showing nothing until this value goes. The key that would
-/// interrupt us ends the line instead, so that nobody is left with such a terminal.
+/// The terminal on standard input, which shows nothing until this value is dropped. The key that
+/// would send SIGINT ends the line instead: a signal would leave the terminal without echo.
 struct QuietTerminal {
-    as_found: Termios,
+    saved: Termios,
 }
 
 impl QuietTerminal {
     fn new() -> io::Result<Self> {
-        let as_found = tcgetattr(stdin())?;
-        let mut quiet = as_found.clone();
+        let saved = tcgetattr(stdin())?;
+        let mut quiet = saved.clone();
         quiet.local_modes -= LocalModes::ECHO | LocalModes::ISIG;
         let interrupt = quiet.special_codes[SpecialCodeIndex::VINTR];
         quiet.special_codes[SpecialCodeIndex::VEOL] = interrupt;
         tcsetattr(stdin(), OptionalActions::Now, &quiet)?;
-        Ok(Self { as_found })
+        Ok(Self { saved })
     }
 
+    /// The octet of the key that would send SIGINT.
     fn interrupt(&self) -> u8 {
-        self.as_found.special_codes[SpecialCodeIndex::VINTR]
+        self.saved.special_codes[SpecialCodeIndex::VINTR]
     }
 }
 
 impl Drop for QuietTerminal {
     fn drop(&mut self) {
-        let _ = tcsetattr(stdin(), OptionalActions::Now, &self.as_found);
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &self.saved);
     }
 }

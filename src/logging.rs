@@ -1,8 +1,9 @@
-//! Where log lines go: descriptor 2 with the time, descriptor 2 as the journal wants it, or syslog.
+//! Where log lines go: to descriptor 2 with the time, to descriptor 2 in the journal's format, or
+//! to syslog.
 //!
-//! A log line is one line, whatever a client put into the text: control characters are escaped at the
-//! one place that all lines pass. No line ever carries a password; the types that hold one do not
-//! print it.
+//! A log line is one line even if a client put line ends into its text: [`OneLine`] escapes control
+//! characters, and every line passes through it. No line contains a password: the types that hold
+//! one do not print it.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -13,15 +14,15 @@ use std::time::SystemTime;
 use crate::types::DateTime;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-/// Where the system's logger listens.
+/// The socket of syslog.
 const SYSLOG_SOCKET: &str = "/dev/log";
 /// Facility `mail` (RFC 3164 §4.1.1).
 const FACILITY: u8 = 2;
 /// The largest packet (RFC 3164 §4.1).
 const MAX_PACKET: usize = 1024;
 
-/// Starts logging, once in the life of a process. Panics are logged from now on too, instead of being
-/// printed to descriptor 2, which may be a client's socket.
+/// Starts logging, once in the life of a process. From now on panics are logged too; by default
+/// they would be printed to descriptor 2, which may be a client's socket.
 pub(crate) fn start(level: LevelFilter, syslog: bool) {
     let started = if syslog {
         log::set_boxed_logger(Box::new(Syslog::new()))
@@ -29,27 +30,27 @@ pub(crate) fn start(level: LevelFilter, syslog: bool) {
         stderr().try_init()
     };
     set_level(level);
-    debug_assert!(started.is_ok(), "logging is started once");
+    debug_assert!(started.is_ok(), "a process starts logging once");
     std::panic::set_hook(Box::new(|panic| log::error!("internal error: {panic}")));
 }
 
-/// From now on that much is logged.
+/// Sets the least severe level that is logged.
 pub(crate) fn set_level(level: LevelFilter) {
     log::set_max_level(level);
 }
 
-/// True if descriptor 2 is a client's: inetd and its kind make one socket of 0, 1 and 2. systemd too makes 2 a
-/// socket, but that is the journal's.
-pub(crate) fn descriptor_2_is_a_clients() -> bool {
+/// True if descriptor 2 is a client's socket: inetd and similar programs pass one socket as
+/// descriptors 0, 1 and 2. systemd passes a socket as descriptor 2, too, but it is the journal's.
+pub(crate) fn descriptor_2_is_a_client() -> bool {
     let stat = rustix::fs::fstat(rustix::stdio::stderr());
     let kind = stat.map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
-    kind == Ok(rustix::fs::FileType::Socket) && !is_journals()
+    kind == Ok(rustix::fs::FileType::Socket) && !descriptor_2_is_the_journal()
 }
 
 fn stderr() -> env_logger::Builder {
-    let to_journal = is_journals();
+    let to_journal = descriptor_2_is_the_journal();
     let mut builder = env_logger::Builder::new();
-    // How much is logged may change: `log` itself looks after that.
+    // The level may change while the process runs: the `log` crate filters by it.
     builder.filter_level(LevelFilter::Trace);
     builder.format(move |out, record| {
         let text = OneLine(record.args());
@@ -63,12 +64,13 @@ fn stderr() -> env_logger::Builder {
     builder
 }
 
-fn is_journals() -> bool {
+fn descriptor_2_is_the_journal() -> bool {
     is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref())
 }
 
-/// True if descriptor 2 is the stream that systemd connected to the journal: the variable holds its
-/// device and inode, `8:1234` (systemd.exec(5)). It alone proves nothing, because children inherit it.
+/// True if descriptor 2 is the stream to the journal. The value of JOURNAL_STREAM is the device and
+/// the inode of that stream, `8:1234` (systemd.exec(5)). The descriptor has to match, because child
+/// processes inherit the variable even if they do not inherit the stream.
 fn is_journal(variable: Option<&str>) -> bool {
     let Some((device, inode)) = variable.and_then(|value| value.split_once(':')) else {
         return false;
@@ -77,7 +79,7 @@ fn is_journal(variable: Option<&str>) -> bool {
         .is_ok_and(|stat| stat.st_dev.to_string() == device && stat.st_ino.to_string() == inode)
 }
 
-/// The severities of RFC 3164 §4.1.1, which the journal uses too.
+/// Returns the severity of RFC 3164 §4.1.1, which the journal uses too.
 fn severity(level: Level) -> u8 {
     match level {
         Level::Error => 3,
@@ -87,7 +89,7 @@ fn severity(level: Level) -> u8 {
     }
 }
 
-/// Text without line ends and other control characters.
+/// A text whose line ends and other control characters are escaped when it is written.
 struct OneLine<T>(T);
 
 impl<T: fmt::Display> fmt::Display for OneLine<T> {
@@ -111,13 +113,15 @@ impl fmt::Write for Escaping<'_, '_> {
     }
 }
 
-/// A logger that sends packets to the system's own.
+/// A logger that sends packets to syslog.
 struct Syslog {
+    /// `None` if the kernel has no socket for us: then log lines are lost.
     socket: Option<UnixDatagram>,
 }
 
 impl Syslog {
-    /// Never blocks later: when the system's logger does not keep up, lines are lost, not clients.
+    /// Opens a socket that does not block: if syslog does not keep up, log lines are lost and
+    /// clients are served on time.
     fn new() -> Self {
         let socket = UnixDatagram::unbound().ok();
         let socket = socket.filter(|socket| socket.set_nonblocking(true).is_ok());
@@ -126,7 +130,7 @@ impl Syslog {
 
     fn send(&self, to: &Path, packet: &str) {
         if let Some(socket) = &self.socket {
-            // There is nowhere left to report a failure to.
+            // A failure cannot be reported: this is the log.
             let _ = socket.send_to(packet.as_bytes(), to);
         }
     }
@@ -146,8 +150,8 @@ impl Log for Syslog {
     fn flush(&self) {}
 }
 
-/// A packet of RFC 3164 without the time: local time is what a logger expects there, and it knows
-/// that better than we do (§4.3.3 has it add what is missing).
+/// Returns a packet of RFC 3164 without the time. Syslog expects local time there, which it knows
+/// better than this process, and adds the time if it is missing (§4.3.3).
 fn packet(record: &Record<'_>) -> String {
     let mut packet = format!(
         "<{}>imap2d[{}]: {}",
@@ -167,13 +171,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line() {
+    fn control_characters_are_escaped() {
         let text = OneLine("user \"a\r\nb\u{1b}[31m\u{85}ü\"").to_string();
         assert_eq!(text, "user \"a\\r / b\\u{1b}[31m\\u{85}ü\"");
     }
 
     #[test]
-    fn packets() {
+    fn a_packet_has_its_priority_and_at_most_1024_octets() {
         let packet_of = |level, text: &str| {
             packet(
                 &Record::builder()
@@ -190,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn the_system_logger_hears_it() {
+    fn a_packet_reaches_the_socket_of_syslog() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("log");
         let logger = UnixDatagram::bind(&path).expect("a socket");
         Syslog::new().send(&path, "<22>imap2d: hello");
-        let mut heard = [0; 64];
-        let length = logger.recv(&mut heard).expect("a packet");
-        assert_eq!(&heard[..length], b"<22>imap2d: hello");
+        let mut received = [0; 64];
+        let length = logger.recv(&mut received).expect("a packet");
+        assert_eq!(&received[..length], b"<22>imap2d: hello");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The program: reads the options, runs the mode they ask for, and returns the exit code: 0 for success,
-//! 1 for a failure, 2 for wrong options.
+//! The program: reads the options, runs the mode that they select, and returns the exit code: 0 for
+//! success, 1 for a failure, 2 for faults in the options.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -23,8 +23,8 @@ pub fn run() -> ExitCode {
     if let Some(code) = server::run_if_helper(std::env::args_os()) {
         return code;
     }
-    let said = RawOptions::read(std::env::args_os().skip(1));
-    let mut options = match Options::from_raw(&said) {
+    let raw = RawOptions::read(std::env::args_os().skip(1));
+    let mut options = match Options::from_raw(&raw) {
         Ok(options) => options,
         Err(errors) => return ExitCode::from(report(&errors)),
     };
@@ -34,11 +34,11 @@ pub fn run() -> ExitCode {
         Mode::CheckConfig => check(&options),
         Mode::HashPassword(user) => hash_password(user.as_deref()),
         mode => {
-            options.syslog |= logging::descriptor_2_is_a_clients();
+            options.syslog |= logging::descriptor_2_is_a_client();
             logging::start(options.log_level, options.syslog);
             let ended = match mode {
-                Mode::Demo { listen } => demonstrate(options, said, listen),
-                _ => serve(&options, said, |_| {}),
+                Mode::Demo { listen } => demonstrate(options, raw, listen),
+                _ => serve(&options, raw, |_| {}),
             };
             ended.map_or_else(|error| failed(&*error), |()| 0)
         }
@@ -46,18 +46,18 @@ pub fn run() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Serves until told to stop, or until the one client has gone; announces the first listener's address
-/// once clients can connect.
+/// Serves until a signal stops the server or, where there is only one client, until it has
+/// disconnected. Calls `announce` with the address of the first listener once clients can connect.
 fn serve(
     options: &Options,
-    said: RawOptions,
+    raw: RawOptions,
     announce: impl FnOnce(SocketAddr),
 ) -> Result<(), Box<dyn Error>> {
     #[cfg(feature = "test-backdoor")]
     log::error!("this build has a back door (feature test-backdoor): it is for tests only");
     let server = Server::bind(options)?
         .start_auth_worker()?
-        .with_control(said)?
+        .with_control(raw)?
         .enter_sandbox()?;
     announce(server.local_addr());
     Ok(server.run()?)
@@ -65,16 +65,16 @@ fn serve(
 
 fn demonstrate(
     options: Options,
-    said: RawOptions,
+    raw: RawOptions,
     listen: Vec<SocketAddr>,
 ) -> Result<(), Box<dyn Error>> {
     let demo = Demo::create()?;
-    serve(&demo.apply(options, listen), said, |address| {
+    serve(&demo.apply(options, listen), raw, |address| {
         print(&demo::instructions(address));
     })
 }
 
-/// The options are valid by now; what they refer to may still be wrong.
+/// Checks what the options, which are valid by now, refer to on this machine.
 fn check(options: &Options) -> u8 {
     let on_this_machine = server::check(options).err();
     let faults = on_this_machine.map(|error| error.to_string());
@@ -87,15 +87,15 @@ fn check(options: &Options) -> u8 {
     USAGE
 }
 
-/// What is wrong with this list of users.
+/// Returns the faults of a passwd-file.
 fn faults_of(users: &Path) -> Vec<String> {
     let name = users.display();
     PasswdFile::check(users).map_or_else(
         |error| vec![format!("{name}: {error}")],
-        |problems| {
-            let problems = problems.into_iter();
-            problems
-                .map(|problem| format!("{name}:{}: {}", problem.line, problem.text))
+        |faults| {
+            let faults = faults.into_iter();
+            faults
+                .map(|fault| format!("{name}:{}: {}", fault.line, fault.text))
                 .collect()
         },
     )
@@ -111,9 +111,10 @@ fn hash_password(user: Option<&str>) -> u8 {
     }
 }
 
-/// Says what is wrong with the options: to the operator, not to a client.
+/// Reports the faults of the options to the operator: to the log if descriptor 2 is a client's
+/// socket, else on descriptor 2.
 fn report(errors: &OptionErrors) -> u8 {
-    if logging::descriptor_2_is_a_clients() {
+    if logging::descriptor_2_is_a_client() {
         logging::start(log::LevelFilter::Error, true);
         errors.0.iter().for_each(|error| log::error!("{error}"));
     } else {
@@ -122,16 +123,18 @@ fn report(errors: &OptionErrors) -> u8 {
     USAGE
 }
 
+/// Logs why the server ended.
 fn failed(error: &dyn Error) -> u8 {
     log::error!("{error}");
     FAILURE
 }
 
+/// Prints to descriptor 2.
 fn complain(about: impl Display) {
     let _ = writeln!(io::stderr(), "{about}");
 }
 
-/// Prints to the terminal; that nobody is there to read is no failure.
+/// Prints to standard output. A closed pipe is not a failure.
 fn print(text: &str) -> u8 {
     let _ = io::stdout().write_all(text.as_bytes());
     0

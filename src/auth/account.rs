@@ -146,8 +146,11 @@ mod tests {
     fn a_system_user_has_a_home_and_an_unknown_one_has_none() {
         let root = AccountInfo::of_system_user("root").expect("a list");
         assert_eq!((root.uid, root.home), (None, Some("/root".into())));
-        let nobody = AccountInfo::of_system_user("no such user").expect("a list");
-        assert_eq!((nobody.user.as_str(), nobody.home), ("no such user", None));
+        let unknown = AccountInfo::of_system_user("no such user").expect("a list");
+        assert_eq!(
+            (unknown.user.as_str(), unknown.home),
+            ("no such user", None)
+        );
     }
 
     #[test]

@@ -296,7 +296,7 @@ mod tests {
         let (_directory, mut file) = with(USERS);
         for user in [
             "", "#", "# staff", "ann", "bob", "carl", "dora", "eve", "fred", "gus", "ida",
-            "nobody", "ANN",
+            "nicholas", "ANN",
         ] {
             for password in [
                 "",
@@ -349,7 +349,7 @@ mod tests {
         let (_directory, mut file) = with(USERS);
         let home = file.account(b"eve").expect("readable").expect("known").home;
         assert_eq!(home, None);
-        assert_eq!(file.account(b"nobody"), Ok(None));
+        assert_eq!(file.account(b"nicholas"), Ok(None));
     }
 
     /// What a login of an unknown user costs, and whether the server may offer SCRAM.
@@ -371,7 +371,7 @@ mod tests {
                 .map(|(field, user)| format!("{user}:{field}"))
                 .collect();
             let (_directory, mut file) = with(lines.join("\n").as_bytes());
-            for user in ["nobody", ""] {
+            for user in ["nicholas", ""] {
                 let claimed = file.look_up(user.as_bytes()).expect("readable");
                 let expected = Credential::parse(decoy).expect("valid");
                 assert!(claimed.credential.costs_like(&expected), "{lines:?}");
@@ -389,7 +389,7 @@ mod tests {
             carl:{PLAIN}x\n\
             dora:$2y$09$.7UOZmGl3.vWi8qza43NT.FhcSHQjygiZMnoDj7.otMatPY5R0KhK\n",
         );
-        let [known, locked, cheap, unknown] = ["ann", "bob", "carl", "nobody"]
+        let [known, locked, cheap, unknown] = ["ann", "bob", "carl", "nicholas"]
             .map(|user| file.look_up(user.as_bytes()).expect("read"));
         for other in [locked, unknown] {
             assert!(other.credential.costs_like(&known.credential));

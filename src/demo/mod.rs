@@ -1,7 +1,7 @@
-//! The demonstration: a Maildir with sample mail that exists as long as one process runs.
+//! The demonstration: a Maildir with sample mail that exists as long as the process runs.
 //!
-//! The messages stand as files beside this one, with the line ends of a Maildir (LF). They are chosen
-//! so that every part of a mail reader has something to show: MIME alternatives and attachments, a
+//! The messages are files beside this one, with the line ends of a Maildir (LF). They are chosen so
+//! that every part of a mail client has something to show: MIME alternatives and attachments, a
 //! forwarded message, encoded words, a thread, raw Latin-1, and the message of RFC 1064 p. 19.
 
 use std::fs::{DirBuilder, File};
@@ -16,7 +16,7 @@ use maildir::Maildir;
 use crate::options::{MailTemplate, Mode, Options};
 use crate::types::DateTime;
 
-/// The one user's name, and the password.
+/// The name and the password of the only user.
 pub(crate) const USER: &str = "demo";
 
 /// Year, month, day, and hour, minute, second.
@@ -24,9 +24,9 @@ type Civil = ((i16, i8, i8), (i8, i8, i8));
 
 /// A sample message.
 struct Sample {
-    /// When it arrived, in UTC, which is the time stamp of its file.
+    /// When it arrived, in UTC: the time stamp of its file.
     arrived: Civil,
-    /// Letters of maildir(5), or `None` for a message that no reader has seen yet.
+    /// The flag letters of maildir(5), or `None` for a message in `new/`.
     flags: Option<&'static str>,
     text: &'static [u8],
 }
@@ -89,22 +89,23 @@ const BOARD: &[Sample] = &[
     sample!(((2025, 10, 5), (7, 4, 2)), Some(""), "board-2.eml"),
 ];
 
-/// What the user has subscribed to, in Dovecot's second format, where a tab stands between the levels
-/// of a name.
+/// The user's subscriptions, in version 2 of Dovecot's format: a tab separates the levels of a
+/// name.
 const SUBSCRIPTIONS: &[u8] = b"V\t2\n\nINBOX\nSent\nDrafts\nArchive\t2025\n";
 
-/// A temporary directory with the Maildir, the bulletin board and the user list. It goes when this
-/// value goes.
+/// A temporary directory with the Maildir, the bulletin board and the passwd-file. It is removed
+/// when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Demo {
     directory: PathBuf,
 }
 
 impl Demo {
-    /// Writes everything under the system's directory for temporary files, readable by nobody else.
+    /// Writes the files below the system's directory for temporary files, readable by this user
+    /// only.
     ///
     /// # Errors
-    /// If something cannot be written; what was written by then is removed.
+    /// If a file cannot be written; the directory is removed then.
     pub(crate) fn create() -> io::Result<Self> {
         let demo = Self {
             directory: create_directory(&std::env::temp_dir())?,
@@ -126,7 +127,7 @@ impl Demo {
         Ok(demo)
     }
 
-    /// `options` made to serve the demonstration at these addresses.
+    /// Returns `options`, changed to serve the demonstration at the addresses `listen`.
     pub(crate) fn apply(&self, options: Options, listen: Vec<SocketAddr>) -> Options {
         Options {
             mode: Mode::Demo { listen },
@@ -158,22 +159,23 @@ impl Drop for Demo {
     }
 }
 
-/// What to type into another terminal, once the demonstration is served at `address`.
+/// Returns the text that tells the user what to type into another terminal, once the server listens
+/// at `address`.
 pub(crate) fn instructions(address: SocketAddr) -> String {
     let (host, port) = (address.ip(), address.port());
     format!(
         "imap2d serves sample mail at {address}, user {USER}, password {USER}.\n\
          \n\
-         In another terminal, a mail reader:\n\
+         In another terminal, with a mail client:\n\
          \n\
          \x20   alpine -inbox-path='{{{address}/imap/notls/user={USER}}}INBOX'\n\
          \n\
-         or one message after another, or all mailboxes:\n\
+         or fetch one message, or list all mailboxes:\n\
          \n\
          \x20   curl 'imap://{USER}:{USER}@{address}/INBOX;MAILINDEX=1'\n\
          \x20   curl 'imap://{USER}:{USER}@{address}/'\n\
          \n\
-         or IMAP2 by hand, as in RFC 1064:\n\
+         or speak IMAP2 by hand, as in RFC 1064:\n\
          \n\
          \x20   telnet {host} {port}\n\
          \x20   a1 LOGIN {USER} {USER}\n\
@@ -183,11 +185,11 @@ pub(crate) fn instructions(address: SocketAddr) -> String {
          \x20   a5 BBOARD announce\n\
          \x20   a6 LOGOUT\n\
          \n\
-         Control-C ends it and removes its files.\n"
+         Control-C stops the server and removes its files.\n"
     )
 }
 
-/// Creates a directory of our own: one that exists already, whoever made it, is not taken.
+/// Creates a directory with a name that is not taken yet.
 fn create_directory(below: &Path) -> io::Result<PathBuf> {
     let mut attempt = 0_u32;
     loop {
@@ -241,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_there_and_then_it_is_gone() {
+    fn the_directory_is_removed_with_the_value() {
         let demo = Demo::create().expect("created");
         let directory = demo.directory.clone();
         let inbox = Maildir::from(demo.mail());

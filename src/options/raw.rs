@@ -276,7 +276,7 @@ mod tests {
         for bad in [
             &b"user /x"[..],
             b"users",
-            b"users  # nobody",
+            b"users  # none",
             b"users = /x",
             b"users=/x",
             b"--users /x",
