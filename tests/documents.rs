@@ -132,7 +132,10 @@ fn the_readme_names_options_that_exist() {
         let rest = &readme[at + 3..];
         let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-');
         let name = &rest[..end.unwrap_or(rest.len())];
-        let of_cargo = ["", "-", "locked", "path", "features", "release", "test"].contains(&name);
+        let of_cargo = [
+            "", "-", "locked", "path", "features", "release", "test", "example", "peer",
+        ]
+        .contains(&name);
         assert!(of_cargo || names().contains(name), "--{name}");
         found += usize::from(!of_cargo);
     }
