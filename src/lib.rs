@@ -29,8 +29,8 @@
 //!               └────> logging, hash_password ──> auth
 //! ```
 //!
-//! `budget` is a leaf below `server`, `session` and `store`; `certificate` is one below `server` and
-//! `options`. `protocol`, `message`, `store` and `auth` never import one another.
+//! `budget` is a leaf below `server`, `session` and `store`; `file_stamp` is one below `server`,
+//! `store` and `auth`; `certificate` is one below `server` and `options`. `protocol`, `message`, `store` and `auth` never import one another.
 //!
 //! | room | what it knows | what it does not know |
 //! | --- | --- | --- |
@@ -42,6 +42,7 @@
 //! | [`auth`] | the users file, password schemes, SCRAM | how a client sends a password |
 //! | [`session`] | one client, as a pure machine | sockets, clocks |
 //! | [`server`] | sockets, time, signals, processes, descriptors | what clients and sessions say |
+//! | `file_stamp` | whether a file has changed | what is in it |
 //! | `certificate` | certificates and keys in files | which client is shown which |
 //! | [`options`] | the command line and the option file | what the options change |
 //! | [`logging`] | where log lines go | |
@@ -78,6 +79,7 @@ mod budget;
 #[cfg(feature = "tls")]
 mod certificate;
 mod demo;
+mod file_stamp;
 mod hash_password;
 mod logging;
 mod message;

@@ -19,13 +19,14 @@ use super::source::{
 const ROOMS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("budget", &[]),
+    ("file_stamp", &[]),
     ("certificate", &[]),
     ("options", &["types", "certificate"]),
     ("logging", &["types"]),
     ("protocol", &["types"]),
     ("message", &["types"]),
-    ("store", &["types", "budget"]),
-    ("auth", &["types"]),
+    ("store", &["types", "budget", "file_stamp"]),
+    ("auth", &["types", "file_stamp"]),
     (
         "session",
         &["types", "budget", "protocol", "message", "store", "auth"],
@@ -35,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "types",
             "budget",
+            "file_stamp",
             "protocol",
             "message",
             "store",

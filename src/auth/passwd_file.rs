@@ -5,9 +5,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -16,6 +15,7 @@ use super::account::AccountInfo;
 use super::claimed_user::ClaimedUser;
 use super::credential::{self, Credential};
 use super::passwd_line::{self, PasswdEntry};
+use crate::file_stamp::FileStamp;
 
 /// About 100 000 users: a larger file is not a passwd-file.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -46,16 +46,6 @@ struct Users {
     decoy: Credential,
     /// Every user who can log in can do so by SCRAM, and there is at least one.
     all_support_scram: bool,
-}
-
-/// The attributes that change when the file is edited or replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp {
-    /// Device and inode.
-    file: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl PasswdFile {
@@ -174,24 +164,13 @@ impl Users {
     }
 }
 
-impl FileStamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            file: (metadata.dev(), metadata.ino()),
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
 /// Reads the file. The stamp is taken before reading, so that the next login notices a change made
 /// meanwhile.
 fn read(path: &Path) -> io::Result<(FileStamp, Zeroizing<Vec<u8>>)> {
     let file = File::open(path)?;
     let stamp = FileStamp::of(&file.metadata()?);
     // Room for the whole file from the start: when a vector grows, its old memory is not wiped.
-    let mut text = Zeroizing::new(Vec::with_capacity(stamp.size.min(MAX_FILE) as usize + 1));
+    let mut text = Zeroizing::new(Vec::with_capacity(stamp.size().min(MAX_FILE) as usize + 1));
     file.take(MAX_FILE + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_FILE {
         return Err(io::Error::other(

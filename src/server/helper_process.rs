@@ -42,7 +42,8 @@ pub(super) fn prepare_helper(name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Without this the short name would be `exe`, after the path by which the helper was started.
+/// Sets the name that tools show where only a short one fits. Without this the short name would be
+/// `exe`, after the path by which the helper was started.
 fn set_short_name(name: &str) {
     // Where /proc is not mounted, no program shows it.
     let _ = std::fs::write("/proc/self/comm", name);

@@ -18,7 +18,6 @@
 //! | `control/` | signals, reload of the options, the service manager |
 //! | `helper_process` | starting this program again, as a helper or a session |
 //! | `idle_watch` | the sessions in IDLE, by the mailbox that each one watches |
-//! | `file_stamp` | noticing that another program has changed a file |
 //! | `mail_root` | the path of a user's Maildir |
 //! | `poll`, `tokens`, `slab`, `timers`, `drain`, `panics` | parts of the loop |
 //! | `test_backdoor` | commands that run inside the process, for tests only |
@@ -50,7 +49,6 @@ mod control;
 mod drain;
 mod error;
 mod event_loop;
-mod file_stamp;
 mod helper_process;
 mod idle_watch;
 mod login;

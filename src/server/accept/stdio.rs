@@ -66,8 +66,8 @@ pub(crate) fn session(
     })
 }
 
-/// The number that the log names the one connection of this process by: the process has one
-/// connection, and the fork server knows it by its process.
+/// Returns the number by which the log names the one connection of this process. The fork server
+/// knows the connection by the same number.
 fn process_id() -> u64 {
     std::process::id().into()
 }

@@ -3,8 +3,8 @@
 //! All users of the host can read it; there is no secret in it.
 
 use crate::auth::Authenticator;
+use crate::file_stamp::FileStamp;
 use crate::options::{Mode, Options};
-use crate::server::file_stamp::FileStamp;
 use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -126,7 +126,7 @@ impl WorkerSettings {
     /// logged.
     pub(super) fn users_file_stamp(&self) -> Option<FileStamp> {
         match &self.users {
-            UserSource::PasswdFile(path) => FileStamp::of(path),
+            UserSource::PasswdFile(path) => FileStamp::at_target(path),
             UserSource::NoUsers | UserSource::Checkpassword(_) => None,
         }
     }

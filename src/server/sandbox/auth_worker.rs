@@ -12,7 +12,7 @@
 use super::landlock;
 use super::process;
 use super::ruleset::Ruleset;
-use crate::server::file_stamp::FileStamp;
+use crate::file_stamp::FileStamp;
 use nix::unistd::{Gid, Group, Uid, User};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ impl AllowedFiles {
     fn now(paths: impl Iterator<Item = PathBuf>) -> Self {
         Self(
             paths
-                .map(|path| (path.clone(), FileStamp::of(&path)))
+                .map(|path| (path.clone(), FileStamp::at_target(&path)))
                 .collect(),
         )
     }
@@ -36,7 +36,7 @@ impl AllowedFiles {
     pub(crate) fn are_outdated(&self) -> bool {
         self.0
             .iter()
-            .any(|(path, seen)| match (seen, FileStamp::of(path)) {
+            .any(|(path, seen)| match (seen, FileStamp::at_target(path)) {
                 (Some(seen), Some(now)) => !seen.is_same_file(&now),
                 (seen, now) => seen.is_some() != now.is_some(),
             })

@@ -28,8 +28,8 @@ use std::path::Path;
 /// The latest ABI that this program has been tested with. It asks for nothing that later ones add.
 const LATEST: ABI = ABI::V7;
 
-/// The rights that serving a Maildir needs. A message may be a symbolic link, and setting a flag
-/// moves that link.
+/// Returns the rights that serving a Maildir needs. A message may be a symbolic link, and setting a
+/// flag moves that link.
 fn using_mail() -> BitFlags<AccessFs> {
     reading()
         | make_bitflags!(AccessFs::{

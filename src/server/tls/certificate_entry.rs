@@ -2,8 +2,8 @@
 
 use super::expiry::ExpiryReminder;
 use crate::certificate::{Certificate, CertificateError};
+use crate::file_stamp::FileStamp;
 use crate::options::CertificateFiles;
-use crate::server::file_stamp::FileStamp;
 use rustls::crypto::ring::{self, Ticketer};
 use rustls::server::{ClientHello, NoServerSessionStorage};
 use rustls::sign::SingleCertAndKey;
@@ -140,7 +140,7 @@ fn settings(certificate: &Certificate) -> Result<ServerConfig, Error> {
 fn stamps(files: &CertificateFiles) -> [Option<FileStamp>; 2] {
     let key = files.key.as_deref();
     [
-        FileStamp::of(&files.certificate),
-        key.and_then(FileStamp::of),
+        FileStamp::at_target(&files.certificate),
+        key.and_then(FileStamp::at_target),
     ]
 }

@@ -3,7 +3,6 @@
 pub(crate) mod atomic_replace;
 pub(crate) mod courier;
 pub(crate) mod directory;
-pub(crate) mod file_stamp;
 pub(crate) mod filename;
 pub(crate) mod files;
 pub(crate) mod keywords;
@@ -13,3 +12,5 @@ pub(crate) mod subscriptions;
 pub(crate) mod tmp_cleanup;
 pub(crate) mod uid_list;
 pub(crate) mod uid_validity;
+
+pub(crate) use crate::file_stamp;

@@ -1,4 +1,4 @@
-//! How to see that a file has changed without reading it.
+//! Stamps by which a file shows that it has changed, without being read.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -6,21 +6,22 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// What `stat` says of a file. Two equal stamps mean that nothing happened in between, as far as
-/// the grain of the file system's clock lets anybody see: a change within the same tick that keeps
-/// the size stays hidden.
+/// The attributes that change when a file is edited or replaced. Two equal stamps mean that nothing
+/// happened to the file in between, as far as the clock of the file system shows it: a change
+/// within the same tick that keeps the size stays hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStamp {
     device: u64,
     inode: u64,
     size: u64,
-    /// Seconds and nanoseconds.
+    /// Time of the last change of the content, in seconds and nanoseconds.
     modified: (i64, i64),
+    /// Time of the last change of anything.
     changed: (i64, i64),
 }
 
 impl FileStamp {
-    /// From what `fstat` said of an open file, or `stat` of a name.
+    /// Returns the stamp of a file whose status is known.
     pub fn of(status: &Metadata) -> Self {
         Self {
             device: status.dev(),
@@ -31,10 +32,11 @@ impl FileStamp {
         }
     }
 
-    /// Of the file with that name, not following a symbolic link; `None` if there is none.
+    /// Returns the stamp of the file with that name, or `None` if there is none. Does not follow a
+    /// symbolic link.
     ///
     /// # Errors
-    /// Whatever `lstat` fails with, except that there is no such file.
+    /// If `lstat` fails for another reason than that there is no such file.
     pub fn at(path: &Path) -> io::Result<Option<Self>> {
         match fs::symlink_metadata(path) {
             Ok(status) => Ok(Some(Self::of(&status))),
@@ -43,23 +45,29 @@ impl FileStamp {
         }
     }
 
-    /// The number of the file in its file system.
+    /// Returns the stamp of the file that the name leads to, through symbolic links, or `None` if
+    /// it cannot be found. The tools that renew certificates change links.
+    pub fn at_target(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().as_ref().map(Self::of)
+    }
+
+    /// Returns the inode number of the file.
     pub fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// Octets.
+    /// Returns the size in octets.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Time of the last change of the content: seconds since 1970 and nanoseconds.
+    /// Returns the time of the last change of the content: seconds since 1970 and nanoseconds.
     pub fn modified(&self) -> (i64, i64) {
         self.modified
     }
 
-    /// How long ago the content was changed, as seen by a clock that says `wall`; zero if that was
-    /// later.
+    /// Returns the time since the last change of the content, by a clock that shows `wall`; zero if
+    /// the change was later.
     pub fn age(&self, wall: SystemTime) -> Duration {
         let (seconds, nanoseconds) = self.modified;
         let modified = Duration::new(
@@ -70,7 +78,7 @@ impl FileStamp {
         now.unwrap_or_default().saturating_sub(modified)
     }
 
-    /// True if both are of the same file, whatever happened to its content.
+    /// True if both are stamps of the same file, whatever its content.
     pub fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
@@ -81,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_a_change_from_a_new_file() {
+    fn a_stamp_tells_a_changed_file_from_a_replaced_one() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("f");
         assert_eq!(FileStamp::at(&path).expect("no error"), None);
