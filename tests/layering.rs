@@ -99,7 +99,6 @@ const LONG_COMMENT_LINES: &[(&str, usize)] = &[
     ("logging", 4),
     ("options", 12),
     ("program", 2),
-    ("protocol", 1),
     ("store", 30),
 ];
 const UNWANTED_WORDS: &[(&str, usize)] = &[

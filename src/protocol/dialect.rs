@@ -49,13 +49,13 @@ impl Dialect {
     }
 
     /// Returns the present protocol.
-    pub fn level(self) -> Level {
+    pub(crate) fn level(self) -> Level {
         self.level
     }
 
     /// Climbs to a level that the client has shown to speak. Does nothing if the dialect is pinned
     /// or already at that level or above.
-    pub fn climb(&mut self, level: Level) {
+    pub(crate) fn climb(&mut self, level: Level) {
         if !self.pinned {
             self.level = self.level.max(level);
         }
@@ -64,72 +64,72 @@ impl Dialect {
     /// True if the dialect has requests of that level. A dialect pinned to IMAP2 accepts requests
     /// of IMAP2bis too, because no c-client program can do without EXAMINE and CREATE; later
     /// requests are unknown commands to it.
-    pub fn accepts(self, level: Level) -> bool {
+    pub(crate) fn accepts(self, level: Level) -> bool {
         !self.pinned || level <= self.level.max(Level::Imap2bis)
     }
 
     /// Records that the client accepts UTF-8 from now on (RFC 6855 §3).
-    pub fn accept_utf8(&mut self) {
+    pub(crate) fn accept_utf8(&mut self) {
         self.utf8 = true;
     }
 
     /// Mailbox names are in UTF-8; otherwise they are in modified UTF-7 (RFC 3501 §5.1.3).
-    pub fn names_in_utf8(self) -> bool {
+    pub(crate) fn names_in_utf8(self) -> bool {
         self.utf8
     }
 
     /// A quoted string may contain UTF-8 (RFC 6855 §3).
-    pub fn quotes_utf8(self) -> bool {
+    pub(crate) fn quotes_utf8(self) -> bool {
         self.utf8
     }
 
     /// STORE is answered by `n STORE (...)` (RFC 1064 p. 15); otherwise by `n FETCH (...)`.
-    pub fn answers_store_with_store(self) -> bool {
+    pub(crate) fn answers_store_with_store(self) -> bool {
         self.level == Level::Imap2
     }
 
     /// COPY is answered by `n COPY` for each message (RFC 1064 p. 11).
-    pub fn reports_copy(self) -> bool {
+    pub(crate) fn reports_copy(self) -> bool {
         self.level == Level::Imap2
     }
 
     /// COPY sets `\Seen` on the originals (RFC 1064 p. 11).
-    pub fn copy_marks_seen(self) -> bool {
+    pub(crate) fn copy_marks_seen(self) -> bool {
         self.level == Level::Imap2
     }
 
     /// COPY to a mailbox that does not exist creates it (RFC 1064 p. 11).
-    pub fn copy_creates_mailbox(self) -> bool {
+    pub(crate) fn copy_creates_mailbox(self) -> bool {
         self.level == Level::Imap2
     }
 
     /// FIND MAILBOXES finds all mailboxes that can be selected except INBOX (RFC 1176 p. 12);
     /// otherwise it finds the names that the user is subscribed to, whatever exists of them (RFC
     /// 2062 p. 2).
-    pub fn finds_unsubscribed_mailboxes(self) -> bool {
+    pub(crate) fn finds_unsubscribed_mailboxes(self) -> bool {
         self.level == Level::Imap2
     }
 
     /// The response code TRYCREATE is sent in an untagged response too, where IMAP2bis clients look
     /// for it (RFC 1732 p. 4).
-    pub fn sends_trycreate_untagged(self) -> bool {
+    pub(crate) fn sends_trycreate_untagged(self) -> bool {
         self.level == Level::Imap2bis
     }
 
     /// INTERNALDATE has a year of two digits and the name of a zone (RFC 1064 p. 24).
-    pub fn short_internal_date(self) -> bool {
+    pub(crate) fn short_internal_date(self) -> bool {
         self.level == Level::Imap2
     }
 
     /// Response codes other than READ-ONLY and READ-WRITE are sent. Clients older than IMAP4 would
     /// only show them to the user (RFC 1176 p. 20).
-    pub fn sends_status_codes(self) -> bool {
+    pub(crate) fn sends_status_codes(self) -> bool {
         self.level == Level::Imap4
     }
 
     /// Returns the octet that replaces the octet 0 in a literal. CHAR8 of RFC 3501 §9 excludes 0,
     /// and clients of that protocol end a string there; ASCII-STRING of RFC 1064 p. 8 includes it.
-    pub fn nul_in_literal(self) -> u8 {
+    pub(crate) fn nul_in_literal(self) -> u8 {
         match self.level {
             Level::Imap2 | Level::Imap2bis => 0,
             Level::Imap4 => 0x80,
@@ -138,7 +138,7 @@ impl Dialect {
 
     /// Returns the flags that are not shown. Older clients warn the user of an unknown flag such as
     /// `\Draft`.
-    pub fn hidden_flags(self) -> Flags {
+    pub(crate) fn hidden_flags(self) -> Flags {
         match self.level {
             Level::Imap2 | Level::Imap2bis => Flags::DRAFT,
             Level::Imap4 => Flags::NONE,
@@ -146,17 +146,17 @@ impl Dialect {
     }
 
     /// A quoted string may contain neither `{` nor `%` (RFC 1064 p. 8 CHARACTER).
-    pub fn quotes_strictly(self) -> bool {
+    pub(crate) fn quotes_strictly(self) -> bool {
         self.level < Level::Imap4
     }
 
     /// CHECK is answered by EXISTS and RECENT even if neither has changed (RFC 1176 p. 13).
-    pub fn check_repeats_counts(self) -> bool {
+    pub(crate) fn check_repeats_counts(self) -> bool {
         self.level < Level::Imap4
     }
 
     /// EXISTS is sent before and after the EXPUNGE responses (RFC 1064 p. 10).
-    pub fn brackets_expunge_with_exists(self) -> bool {
+    pub(crate) fn brackets_expunge_with_exists(self) -> bool {
         self.level < Level::Imap4
     }
 }

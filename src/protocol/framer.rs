@@ -7,8 +7,8 @@
 //!
 //! - At a synchronizing literal the client *waits* for `+`, and abandons the command if the server
 //!   sends the tagged response instead. So the session, which knows the commands, has to decide in
-//!   the middle of a command whether to accept the literal: that is [`Event::Offer`], which has
-//!   three possible answers.
+//!   the middle of a command whether to accept the literal: that is [`FramerEvent::Offer`], which
+//!   has three possible answers.
 //! - At a non-synchronizing literal (`{n+}`) the client does not wait. After the server has refused
 //!   such a command, its octets arrive all the same, and the framer skips them up to the true end
 //!   of the command.
@@ -42,7 +42,7 @@ const KEPT_TAIL: usize = 32;
 
 /// What the framer has found in the input.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum FramerEvent {
     /// Nothing: the framer needs more input.
     NeedInput,
     /// A whole command without its line end. It contains accepted literals as the client sent them:
@@ -51,7 +51,7 @@ pub(crate) enum Event {
     /// The command so far ([`Framer::text`]) announces a literal. The event repeats until the
     /// caller answers it by [`Framer::accept_literal`], [`Framer::stream_literal`] or
     /// [`Framer::refuse_literal`].
-    Offer(Offer),
+    Offer(LiteralOffer),
     /// Octets of a streamed literal, at least one.
     Chunk(Vec<u8>),
     /// A streamed literal is complete.
@@ -65,14 +65,14 @@ pub(crate) enum Event {
 
 /// A literal that the client wants to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Offer {
+pub(crate) struct LiteralOffer {
     /// The number of its octets.
-    pub size: u64,
+    pub(crate) size: u64,
     /// The client waits for a continuation request, to be sent if the literal is accepted or
     /// streamed.
-    pub synchronizing: bool,
+    pub(crate) synchronizing: bool,
     /// The literal may be accepted: the command stays within the limit.
-    pub fits: bool,
+    pub(crate) fits: bool,
 }
 
 /// The framer of one session.
@@ -144,18 +144,18 @@ impl Framer {
         self.pending().len() < READ_AHEAD
     }
 
-    /// Returns the command so far; at an [`Event::Offer`] up to and including the announcement of
-    /// the literal.
+    /// Returns the command so far; at a [`FramerEvent::Offer`] up to and including the announcement
+    /// of the literal.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
 
     /// Returns the next event.
-    pub(crate) fn next_event(&mut self) -> Event {
+    pub(crate) fn next_event(&mut self) -> FramerEvent {
         loop {
             let event = match self.state {
                 State::Line => self.read_line(),
-                State::Offered(announcement) => Some(Event::Offer(self.offer(announcement))),
+                State::Offered(announcement) => Some(FramerEvent::Offer(self.offer(announcement))),
                 State::Inline(left) => self.read_inline(left),
                 State::Stream(left) => Some(self.read_stream(left)),
                 State::Skip(left) => self.skip(left),
@@ -201,7 +201,7 @@ impl Framer {
         }
     }
 
-    fn read_line(&mut self) -> Option<Event> {
+    fn read_line(&mut self) -> Option<FramerEvent> {
         let pending = &self.input[self.taken..];
         let newline = memchr(b'\n', pending);
         let count = newline.unwrap_or(pending.len());
@@ -215,7 +215,7 @@ impl Framer {
             return None;
         }
         if newline.is_none() {
-            return Some(Event::NeedInput);
+            return Some(FramerEvent::NeedInput);
         }
         self.taken += 1;
         self.strip_return();
@@ -226,63 +226,63 @@ impl Framer {
         None
     }
 
-    fn finish(&mut self) -> Event {
+    fn finish(&mut self) -> FramerEvent {
         let text = mem::take(&mut self.text);
         self.reset();
-        Event::Command(text)
+        FramerEvent::Command(text)
     }
 
-    fn offer(&self, announcement: LiteralAnnouncement) -> Offer {
+    fn offer(&self, announcement: LiteralAnnouncement) -> LiteralOffer {
         let room = self.limit.saturating_sub(self.text.len() + 2);
         let fits = usize::try_from(announcement.size).is_ok_and(|size| size <= room);
-        Offer {
+        LiteralOffer {
             size: announcement.size,
             synchronizing: announcement.synchronizing,
             fits: fits && self.literals < MAX_LITERALS,
         }
     }
 
-    fn read_inline(&mut self, left: usize) -> Option<Event> {
+    fn read_inline(&mut self, left: usize) -> Option<FramerEvent> {
         let count = left.min(self.pending().len());
         self.text
             .extend_from_slice(&self.input[self.taken..][..count]);
         self.taken += count;
         if count < left {
             self.state = State::Inline(left - count);
-            return Some(Event::NeedInput);
+            return Some(FramerEvent::NeedInput);
         }
         self.line = self.text.len();
         self.state = State::Line;
         None
     }
 
-    fn read_stream(&mut self, left: u64) -> Event {
+    fn read_stream(&mut self, left: u64) -> FramerEvent {
         if left == 0 {
             self.state = State::Line;
-            return Event::LiteralEnd;
+            return FramerEvent::LiteralEnd;
         }
         let count = self.at_most(left);
         if count == 0 {
-            return Event::NeedInput;
+            return FramerEvent::NeedInput;
         }
         self.state = State::Stream(left - count as u64);
-        Event::Chunk(self.take(count))
+        FramerEvent::Chunk(self.take(count))
     }
 
-    fn skip(&mut self, left: u64) -> Option<Event> {
+    fn skip(&mut self, left: u64) -> Option<FramerEvent> {
         if left == 0 {
             return self.skip_line();
         }
         let count = self.at_most(left);
         if count == 0 {
-            return Some(Event::NeedInput);
+            return Some(FramerEvent::NeedInput);
         }
         self.taken += count;
         self.state = State::Skip(left - count as u64);
         None
     }
 
-    fn skip_line(&mut self) -> Option<Event> {
+    fn skip_line(&mut self) -> Option<FramerEvent> {
         let pending = &self.input[self.taken..];
         let newline = memchr(b'\n', pending);
         let count = newline.unwrap_or(pending.len());
@@ -292,19 +292,19 @@ impl Framer {
         let excess = self.text.len().saturating_sub(KEPT_TAIL);
         self.text.drain(..excess);
         if newline.is_none() {
-            return Some(Event::NeedInput);
+            return Some(FramerEvent::NeedInput);
         }
         self.taken += 1;
         self.strip_return();
         let announcement = LiteralAnnouncement::at_end_of(&self.text);
         self.reset();
-        match announcement {
-            Some(next) if !next.synchronizing => self.state = State::Skip(next.size),
-            // The client does not send a synchronizing literal of a command that the server
-            // refuses.
-            _ => return self.oversize.take().map(|text| Event::TooLong { text }),
+        if let Some(next) = announcement.filter(|next| !next.synchronizing) {
+            self.state = State::Skip(next.size);
+            return None;
         }
-        None
+        // The client does not send a synchronizing literal of a command that the server refuses.
+        let text = self.oversize.take()?;
+        Some(FramerEvent::TooLong { text })
     }
 
     /// Starts to skip a command in the middle of a line that is too long.
@@ -366,7 +366,7 @@ impl Framer {
 }
 
 /// Shows the kind of the event but no octet of the client, who may have sent a password.
-impl fmt::Debug for Event {
+impl fmt::Debug for FramerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NeedInput => f.write_str("NeedInput"),
@@ -392,7 +392,7 @@ mod tests {
 
     /// Returns all events of an input that is pushed in pieces of `size` octets. Joins the chunks
     /// of a literal.
-    fn events(limit: usize, answer: Answer, input: &[u8], size: usize) -> Vec<Event> {
+    fn events(limit: usize, answer: Answer, input: &[u8], size: usize) -> Vec<FramerEvent> {
         let mut framer = Framer::new(limit);
         let mut events = Vec::new();
         for mut piece in input.chunks(size) {
@@ -405,16 +405,16 @@ mod tests {
         events
     }
 
-    fn drain(framer: &mut Framer, answer: Answer, events: &mut Vec<Event>) {
+    fn drain(framer: &mut Framer, answer: Answer, events: &mut Vec<FramerEvent>) {
         loop {
             let event = framer.next_event();
             match (&event, events.last_mut()) {
-                (Event::NeedInput, _) => return,
-                (Event::Chunk(more), Some(Event::Chunk(octets))) => {
+                (FramerEvent::NeedInput, _) => return,
+                (FramerEvent::Chunk(more), Some(FramerEvent::Chunk(octets))) => {
                     octets.extend_from_slice(more);
                     continue;
                 }
-                (Event::Offer(_), _) => match answer {
+                (FramerEvent::Offer(_), _) => match answer {
                     Answer::Accept => framer.accept_literal(),
                     Answer::Stream => framer.stream_literal(),
                     Answer::Refuse => framer.refuse_literal(),
@@ -426,7 +426,7 @@ mod tests {
     }
 
     /// Returns the events of the whole input, and checks that pieces of it yield the same.
-    fn framed(limit: usize, answer: Answer, input: &[u8]) -> Vec<Event> {
+    fn framed(limit: usize, answer: Answer, input: &[u8]) -> Vec<FramerEvent> {
         let whole = events(limit, answer, input, usize::MAX);
         for size in [1, 2, 3, 7] {
             assert!(whole == events(limit, answer, input, size), "{size}");
@@ -434,18 +434,18 @@ mod tests {
         whole
     }
 
-    fn command(text: &[u8]) -> Event {
-        Event::Command(text.to_vec())
+    fn command(text: &[u8]) -> FramerEvent {
+        FramerEvent::Command(text.to_vec())
     }
 
-    fn too_long(text: &[u8]) -> Event {
-        Event::TooLong {
+    fn too_long(text: &[u8]) -> FramerEvent {
+        FramerEvent::TooLong {
             text: text.to_vec(),
         }
     }
 
-    fn offer(size: u64, synchronizing: bool, fits: bool) -> Event {
-        Event::Offer(Offer {
+    fn offer(size: u64, synchronizing: bool, fits: bool) -> FramerEvent {
+        FramerEvent::Offer(LiteralOffer {
             size,
             synchronizing,
             fits,
@@ -496,15 +496,15 @@ mod tests {
         );
         let want = [
             offer(30, true, false),
-            Event::Chunk(b"012345678901234567890123456789".to_vec()),
-            Event::LiteralEnd,
+            FramerEvent::Chunk(b"012345678901234567890123456789".to_vec()),
+            FramerEvent::LiteralEnd,
             command(b""),
             command(b"b"),
         ];
         assert!(got == want);
         assert!(
             framed(20, Answer::Stream, b"a {0}\r\n\r\n")
-                == [offer(0, true, true), Event::LiteralEnd, command(b"")]
+                == [offer(0, true, true), FramerEvent::LiteralEnd, command(b"")]
         );
     }
 
@@ -604,7 +604,7 @@ mod tests {
         assert_eq!(framer.push(&input), 0);
         assert!(framer.next_event() == command(b"a NOOP"));
         assert!(framer.wants_input());
-        while framer.next_event() != Event::NeedInput {}
+        while framer.next_event() != FramerEvent::NeedInput {}
         assert_eq!(framer.input.capacity() + framer.text.capacity(), 0);
     }
 

@@ -20,12 +20,12 @@
 //! request. Writing does depend on it: the [`Encoder`] asks its [`Dialect`] for each rule by name.
 
 mod ast;
-pub(crate) mod dialect;
+mod dialect;
 mod encode;
-pub(crate) mod framer;
+mod framer;
 mod parse;
 mod pattern;
-pub(crate) mod sasl;
+mod sasl;
 
 #[cfg(test)]
 mod tests;
@@ -41,8 +41,10 @@ pub(crate) use self::ast::{
 };
 pub use self::dialect::{Dialect, Level};
 pub(crate) use self::encode::{Code, Encoder, Status, ThreadList};
+pub(crate) use self::framer::{Framer, FramerEvent, LiteralOffer};
 pub(crate) use self::parse::{
     Outline, decode_response, literal_size, outline, parse_append, parse_append_more,
     parse_request, reject_command,
 };
 pub(crate) use self::pattern::Pattern;
+pub(crate) use self::sasl::{SaslExchange, SaslProgress};

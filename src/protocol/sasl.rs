@@ -6,7 +6,7 @@ use super::ast::{Credentials, Secret};
 
 /// The state of an exchange: what the server asks for next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Exchange {
+pub(crate) enum SaslExchange {
     /// The message of PLAIN.
     Message,
     /// The user name of LOGIN.
@@ -17,16 +17,16 @@ pub(crate) enum Exchange {
 
 /// What follows a response of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum SaslProgress {
     /// The server sends another challenge.
-    Ask(Exchange),
+    Challenge(SaslExchange),
     /// The exchange is complete.
     Done(Credentials),
     /// The exchange is complete, but a user asks to act as another user, which no user may.
     Denied,
 }
 
-impl Exchange {
+impl SaslExchange {
     /// Returns the challenge in plain text. Clients expect exactly these texts of LOGIN.
     pub(crate) fn challenge(&self) -> &'static str {
         match self {
@@ -40,11 +40,11 @@ impl Exchange {
     ///
     /// # Errors
     /// The text for the client, which repeats nothing of the response.
-    pub(crate) fn respond(self, response: Vec<u8>) -> Result<Progress, &'static str> {
+    pub(crate) fn respond(self, response: Vec<u8>) -> Result<SaslProgress, &'static str> {
         match self {
             Self::Message => plain(&Zeroizing::new(response)),
-            Self::User => Ok(Progress::Ask(Self::Password(response))),
-            Self::Password(user) => Ok(Progress::Done(Credentials {
+            Self::User => Ok(SaslProgress::Challenge(Self::Password(response))),
+            Self::Password(user) => Ok(SaslProgress::Done(Credentials {
                 user,
                 password: Secret::new(response),
             })),
@@ -57,7 +57,7 @@ impl Exchange {
 /// ```
 ///
 /// The user *authcid* asks to act as *authzid*, or as itself if that is missing.
-fn plain(message: &[u8]) -> Result<Progress, &'static str> {
+fn plain(message: &[u8]) -> Result<SaslProgress, &'static str> {
     let mut parts = message.split(|&octet| octet == 0);
     let (Some(acts_as), Some(user), Some(password), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -65,9 +65,9 @@ fn plain(message: &[u8]) -> Result<Progress, &'static str> {
         return Err("a message of PLAIN has three parts");
     };
     if !acts_as.is_empty() && acts_as != user {
-        return Ok(Progress::Denied);
+        return Ok(SaslProgress::Denied);
     }
-    Ok(Progress::Done(Credentials {
+    Ok(SaslProgress::Done(Credentials {
         user: user.to_vec(),
         password: Secret::new(password.to_vec()),
     }))
@@ -92,26 +92,26 @@ mod tests {
             ("tim\0tim\0x", "tim", "x"),
             ("\0\0", "", ""),
         ] {
-            let got = Exchange::Message.respond(message.into());
-            assert_eq!(got, Ok(Progress::Done(credentials(user, password))));
+            let got = SaslExchange::Message.respond(message.into());
+            assert_eq!(got, Ok(SaslProgress::Done(credentials(user, password))));
         }
-        let got = Exchange::Message.respond("Ursel\0Kurt\0xipj3plmq".into());
-        assert_eq!(got, Ok(Progress::Denied));
+        let got = SaslExchange::Message.respond("Ursel\0Kurt\0xipj3plmq".into());
+        assert_eq!(got, Ok(SaslProgress::Denied));
         for message in ["", "tim", "\0tim", "\0tim\0a\0b"] {
-            let got = Exchange::Message.respond(message.into());
+            let got = SaslExchange::Message.respond(message.into());
             assert!(got.is_err(), "{message:?}");
         }
     }
 
     #[test]
     fn login_asks_for_user_and_password() {
-        let first = Exchange::User;
+        let first = SaslExchange::User;
         assert_eq!(first.challenge(), "Username:");
-        let Ok(Progress::Ask(second)) = first.respond(b"tim".to_vec()) else {
+        let Ok(SaslProgress::Challenge(second)) = first.respond(b"tim".to_vec()) else {
             panic!("the password is missing");
         };
         assert_eq!(second.challenge(), "Password:");
         let got = second.respond(b"secret".to_vec());
-        assert_eq!(got, Ok(Progress::Done(credentials("tim", "secret"))));
+        assert_eq!(got, Ok(SaslProgress::Done(credentials("tim", "secret"))));
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::framer::{Event, Framer};
+use super::framer::{Framer, FramerEvent};
 use super::parse::{parse_append, parse_request};
 
 const LIMIT: usize = 300;
@@ -26,12 +26,12 @@ fn digest(input: &[u8], size: usize) -> Vec<String> {
 
 fn step(framer: &mut Framer, digest: &mut Vec<String>, chunk: &mut Vec<u8>) -> bool {
     match framer.next_event() {
-        Event::NeedInput => return false,
-        Event::Command(text) => {
+        FramerEvent::NeedInput => return false,
+        FramerEvent::Command(text) => {
             assert!(text.len() <= LIMIT);
             digest.push(format!("{:?} {:?}", text, parse_request(&text)));
         }
-        Event::Offer(offer) => {
+        FramerEvent::Offer(offer) => {
             let append = parse_append(framer.text());
             digest.push(format!("{offer:?} {append:?}"));
             match (append, offer.fits, digest.len() % 3) {
@@ -40,9 +40,9 @@ fn step(framer: &mut Framer, digest: &mut Vec<String>, chunk: &mut Vec<u8>) -> b
                 _ => framer.refuse_literal(),
             }
         }
-        Event::Chunk(octets) => chunk.extend_from_slice(&octets),
-        Event::LiteralEnd => digest.push(format!("literal {:?}", std::mem::take(chunk))),
-        Event::TooLong { text } => digest.push(format!("too long {text:?}")),
+        FramerEvent::Chunk(octets) => chunk.extend_from_slice(&octets),
+        FramerEvent::LiteralEnd => digest.push(format!("literal {:?}", std::mem::take(chunk))),
+        FramerEvent::TooLong { text } => digest.push(format!("too long {text:?}")),
     }
     true
 }

@@ -1,7 +1,7 @@
 //! What a server makes of its options before it serves: the store, and what all sessions know.
 
 use crate::options::{DialectOption, Options};
-use crate::protocol::dialect::{Dialect, Level};
+use crate::protocol::{Dialect, Level};
 use crate::session::{SessionConfig, SpecialUses, WireLog};
 use crate::store::{Settings, Store, layout};
 

@@ -15,8 +15,10 @@ use super::state::SessionState;
 use super::task::Task;
 use super::utf8;
 use crate::budget::Budget;
-use crate::protocol::framer::{Event, Framer, Offer};
-use crate::protocol::{ParseError, Request, Status, parse_append, parse_request, reject_command};
+use crate::protocol::{
+    Framer, FramerEvent, LiteralOffer, ParseError, Request, Status, parse_append, parse_request,
+    reject_command,
+};
 use crate::store::Store;
 
 /// The longest command before login: a password may be long, nothing else is.
@@ -83,15 +85,15 @@ impl Input {
         budget: &mut Budget<'_>,
     ) -> Next {
         match self.framer.next_event() {
-            Event::NeedInput => Next::Nothing,
-            Event::Chunk(octets) => {
+            FramerEvent::NeedInput => Next::Nothing,
+            FramerEvent::Chunk(octets) => {
                 if let Some(appending) = &mut self.appending {
                     appending.write(&octets, budget);
                 }
                 Next::Progress
             }
-            Event::LiteralEnd => Next::Progress,
-            Event::Command(text) => {
+            FramerEvent::LiteralEnd => Next::Progress,
+            FramerEvent::Command(text) => {
                 // It may hold a password.
                 let text = Zeroizing::new(text);
                 Next::task(match self.appending.take() {
@@ -105,8 +107,8 @@ impl Input {
                     }
                 })
             }
-            Event::Offer(offer) => self.handle_offer(offer, state, store, budget),
-            Event::TooLong { text } => {
+            FramerEvent::Offer(offer) => self.handle_offer(offer, state, store, budget),
+            FramerEvent::TooLong { text } => {
                 state.log_line(&text);
                 Next::task(match self.appending.take() {
                     // The tag came before the message: this is only what follows the message.
@@ -121,20 +123,20 @@ impl Input {
     /// that is too long, is as good as an empty one: no command expects it.
     pub(super) fn next_line(&mut self, state: &mut SessionState) -> Option<Zeroizing<Vec<u8>>> {
         match self.framer.next_event() {
-            Event::Command(text) => {
+            FramerEvent::Command(text) => {
                 state.log_line(&text);
                 Some(text.into())
             }
-            Event::Offer(offer) if is_endless(offer, state) => {
+            FramerEvent::Offer(offer) if is_endless(offer, state) => {
                 self.give_up(state);
                 None
             }
-            Event::Offer(_) => {
+            FramerEvent::Offer(_) => {
                 self.framer.refuse_literal();
                 Some(Zeroizing::default())
             }
-            Event::TooLong { .. } => Some(Zeroizing::default()),
-            Event::NeedInput | Event::Chunk(_) | Event::LiteralEnd => None,
+            FramerEvent::TooLong { .. } => Some(Zeroizing::default()),
+            FramerEvent::NeedInput | FramerEvent::Chunk(_) | FramerEvent::LiteralEnd => None,
         }
     }
 
@@ -142,7 +144,7 @@ impl Input {
     /// argument (RFC 1064 p. 18), which is kept in memory if it fits.
     fn handle_offer(
         &mut self,
-        offer: Offer,
+        offer: LiteralOffer,
         state: &mut SessionState,
         store: &mut Store,
         budget: &mut Budget<'_>,
@@ -177,7 +179,7 @@ impl Input {
     /// Begins to receive the message of an APPEND; `None` if the announced literal is no message.
     fn offered_message(
         &mut self,
-        offer: Offer,
+        offer: LiteralOffer,
         state: &mut SessionState,
         store: &mut Store,
         budget: &mut Budget<'_>,
@@ -211,7 +213,7 @@ impl Input {
 }
 
 /// True if a literal, once refused, would be too long to read over.
-fn is_endless(offer: Offer, state: &SessionState) -> bool {
+fn is_endless(offer: LiteralOffer, state: &SessionState) -> bool {
     !offer.synchronizing && offer.size > state.config.max_message.saturating_add(READ_OVER)
 }
 

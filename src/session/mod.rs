@@ -26,7 +26,7 @@
 //!
 //! # The journey of a command
 //!
-//! 1. The [framer](crate::protocol::framer) yields one complete command. `input` has it parsed,
+//! 1. The [framer](crate::protocol::Framer) yields one complete command. `input` has it parsed,
 //!    lets the dialect climb to the protocol that the command belongs to, and checks that the
 //!    command is legal in the state of the session.
 //! 2. The file of the command below `commands/` turns it into a `Job`, or refuses it with a

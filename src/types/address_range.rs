@@ -14,7 +14,7 @@ pub struct AddressRange {
 impl AddressRange {
     /// True if the range contains the address. An IPv4 address mapped into IPv6, as an IPv6 socket
     /// shows an IPv4 client, counts as that IPv4 address.
-    pub fn contains(self, address: IpAddr) -> bool {
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
         let (Some(first), Some(address)) = (self.number(self.first), self.number(address)) else {
             return false;
         };

@@ -16,7 +16,7 @@ pub struct DateTime {
 
 /// A day, for SEARCH, which ignores time and zone (RFC 3501 §6.4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day(Date);
+pub(crate) struct Day(Date);
 
 /// The English month names of all protocols.
 pub(crate) const MONTHS: [&str; 12] = [
@@ -43,7 +43,7 @@ pub(crate) fn full_year(two_digits: i16) -> i16 {
 impl DateTime {
     /// Converts a civil date and time in a zone `offset_minutes` east of Greenwich. Returns `None`
     /// if there is no such day or time. A leap second is read as the second before it.
-    pub fn from_civil(
+    pub(crate) fn from_civil(
         (year, month, day): (i16, i8, i8),
         (hour, minute, second): (i8, i8, i8),
         offset_minutes: i32,
@@ -60,7 +60,7 @@ impl DateTime {
     }
 
     /// Returns the day in UTC.
-    pub fn day(self) -> Day {
+    pub(crate) fn day(self) -> Day {
         Day(self.civil().date())
     }
 
@@ -74,7 +74,7 @@ impl DateTime {
     }
 
     /// Converts to the time of the operating system. Returns `None` if that cannot represent it.
-    pub fn system_time(self) -> Option<SystemTime> {
+    pub(crate) fn system_time(self) -> Option<SystemTime> {
         let seconds = Duration::from_secs(self.unix.unsigned_abs());
         if self.unix < 0 {
             SystemTime::UNIX_EPOCH.checked_sub(seconds)
@@ -115,7 +115,7 @@ impl fmt::Display for DateTime {
 
 impl Day {
     /// Returns `None` if there is no such day.
-    pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
+    pub(crate) fn new(year: i16, month: i8, day: i8) -> Option<Self> {
         Date::new(year, month, day).ok().map(Self)
     }
 }

@@ -10,25 +10,25 @@ pub struct Flags(u8);
 
 impl Flags {
     /// The empty set.
-    pub const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self(0);
     /// `\Answered`
-    pub const ANSWERED: Self = Self(1);
+    pub(crate) const ANSWERED: Self = Self(1);
     /// `\Flagged`
-    pub const FLAGGED: Self = Self(2);
+    pub(crate) const FLAGGED: Self = Self(2);
     /// `\Deleted`
-    pub const DELETED: Self = Self(4);
+    pub(crate) const DELETED: Self = Self(4);
     /// `\Seen`
-    pub const SEEN: Self = Self(8);
+    pub(crate) const SEEN: Self = Self(8);
     /// `\Draft` (RFC 3501; hidden from IMAP2 sessions)
-    pub const DRAFT: Self = Self(16);
+    pub(crate) const DRAFT: Self = Self(16);
     /// `\Recent`: a property of the session, neither stored nor settable.
-    pub const RECENT: Self = Self(32);
+    pub(crate) const RECENT: Self = Self(32);
 
     /// The flags that can be stored with a message.
-    pub const PERMANENT: Self = Self(31);
+    pub(crate) const PERMANENT: Self = Self(31);
 
     /// The system flags with their names, in the order in which RFC 1064 p. 26 lists them.
-    pub const NAMES: [(Self, &'static str); 6] = [
+    pub(crate) const NAMES: [(Self, &'static str); 6] = [
         (Self::ANSWERED, "\\Answered"),
         (Self::FLAGGED, "\\Flagged"),
         (Self::DELETED, "\\Deleted"),
@@ -38,7 +38,7 @@ impl Flags {
     ];
 
     /// Returns the flag of that name, backslash included, in any case.
-    pub fn by_name(name: &[u8]) -> Option<Self> {
+    pub(crate) fn by_name(name: &[u8]) -> Option<Self> {
         let found = Self::NAMES
             .iter()
             .find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name));
@@ -46,7 +46,7 @@ impl Flags {
     }
 
     /// Returns the names of the flags in the set, in the order of [`Self::NAMES`].
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         Self::NAMES
             .iter()
             .filter(move |(flag, _)| self.contains(*flag))
@@ -54,37 +54,37 @@ impl Flags {
     }
 
     /// True if every flag of `other` is set.
-    pub fn contains(self, other: Self) -> bool {
+    pub(crate) fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// Returns the union of both sets.
-    pub fn with(self, other: Self) -> Self {
+    pub(crate) fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// Returns the flags that `other` lacks.
-    pub fn without(self, other: Self) -> Self {
+    pub(crate) fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
     /// Returns the flags that `other` has too.
-    pub fn intersection(self, other: Self) -> Self {
+    pub(crate) fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
     /// True if no flag is set.
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Returns the set as bits, to be stored.
-    pub fn bits(self) -> u8 {
+    pub(crate) fn bits(self) -> u8 {
         self.0
     }
 
     /// Returns the set that was stored as these bits.
-    pub fn from_bits(bits: u8) -> Self {
+    pub(crate) fn from_bits(bits: u8) -> Self {
         Self(bits).intersection(Self::PERMANENT)
     }
 }
@@ -110,9 +110,9 @@ pub enum FlagOperation {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct FlagList {
     /// The system flags.
-    pub system: Flags,
+    pub(crate) system: Flags,
     /// The keywords, each once.
-    pub keywords: Vec<Keyword>,
+    pub(crate) keywords: Vec<Keyword>,
 }
 
 #[cfg(test)]

@@ -9,42 +9,42 @@ use std::fmt;
 
 /// A set of keywords of one mailbox: bit *n* stands for the *n*-th keyword of that mailbox's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct KeywordSet(pub u32);
+pub struct KeywordSet(pub(crate) u32);
 
 impl KeywordSet {
     /// No keyword.
-    pub const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self(0);
     /// The most keywords that a mailbox can have: the letters `a` to `z` of a Maildir file name.
-    pub const MAX: usize = 26;
+    pub(crate) const MAX: usize = 26;
 
     /// Returns the set of one keyword.
-    pub fn of(index: usize) -> Self {
+    pub(crate) fn of(index: usize) -> Self {
         debug_assert!(index < Self::MAX, "keyword index {index}");
         Self(1 << index)
     }
 
     /// True if the keyword with that index is in the set.
-    pub fn has(self, index: usize) -> bool {
+    pub(crate) fn has(self, index: usize) -> bool {
         index < Self::MAX && self.0 & (1 << index) != 0
     }
 
     /// Returns the union of both sets.
-    pub fn with(self, other: Self) -> Self {
+    pub(crate) fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// Returns the keywords that `other` lacks.
-    pub fn without(self, other: Self) -> Self {
+    pub(crate) fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
     /// True if no keyword is in the set.
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Returns the indexes in the set, ascending.
-    pub fn iter(self) -> impl Iterator<Item = usize> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
         (0..Self::MAX).filter(move |&index| self.has(index))
     }
 }
@@ -56,11 +56,11 @@ pub struct Keyword(Box<str>);
 
 impl Keyword {
     /// Longest name, in octets. Otherwise only the length of the line would limit it.
-    pub const MAX_LENGTH: usize = 64;
+    pub(crate) const MAX_LENGTH: usize = 64;
 
     /// Returns `None` if the name is empty, too long, or contains a character that an atom may not
     /// contain.
-    pub fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_LENGTH).contains(&name.len());
         let is_atom = name
             .bytes()
@@ -69,7 +69,7 @@ impl Keyword {
     }
 
     /// Returns the name in the case in which it was first written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -39,7 +39,7 @@ const MAX_LENGTH: usize = 254;
 
 impl MailboxName {
     /// Returns the name of the Maildir itself (RFC 1064 p. 10).
-    pub fn inbox() -> Self {
+    pub(crate) fn inbox() -> Self {
         Self("INBOX".into())
     }
 
@@ -47,7 +47,7 @@ impl MailboxName {
     ///
     /// # Errors
     /// The reason why the name is not valid.
-    pub fn new(name: &[u8]) -> Result<Self, NameError> {
+    pub(crate) fn new(name: &[u8]) -> Result<Self, NameError> {
         let name = checked(name)?;
         if name.eq_ignore_ascii_case("INBOX") {
             return Ok(Self::inbox());
@@ -59,17 +59,17 @@ impl MailboxName {
     }
 
     /// True for the Maildir itself.
-    pub fn is_inbox(&self) -> bool {
+    pub(crate) fn is_inbox(&self) -> bool {
         &*self.0 == "INBOX"
     }
 
     /// Returns the name in modified UTF-7, with `.` between levels.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// True if the name lies below `parent`, at any depth. No name lies below INBOX.
-    pub fn is_below(&self, parent: &Self) -> bool {
+    pub(crate) fn is_below(&self, parent: &Self) -> bool {
         let rest = self.0.strip_prefix(&*parent.0);
         rest.is_some_and(|rest| rest.starts_with(SEPARATOR)) && !parent.is_inbox()
     }
@@ -80,7 +80,7 @@ impl BboardName {
     ///
     /// # Errors
     /// The reason why the name is not valid.
-    pub fn new(name: &[u8]) -> Result<Self, NameError> {
+    pub(crate) fn new(name: &[u8]) -> Result<Self, NameError> {
         let name = checked(name)?;
         if name.starts_with(SEPARATOR) {
             return Err("a bulletin board name must not start with a dot");
@@ -89,7 +89,7 @@ impl BboardName {
     }
 
     /// Returns the name as in the protocol, without the prefix of bulletin boards.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

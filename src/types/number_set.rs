@@ -8,12 +8,12 @@ pub struct NumberSet {
 
 impl NumberSet {
     /// Returns the empty set.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { ranges: Vec::new() }
     }
 
     /// Returns the numbers from `low` to `high`; none if `low > high`.
-    pub fn range(low: u32, high: u32) -> Self {
+    pub(crate) fn range(low: u32, high: u32) -> Self {
         Self {
             ranges: if low <= high {
                 vec![(low, high)]
@@ -25,7 +25,7 @@ impl NumberSet {
 
     /// Adds a number. Takes constant time if the number is above all others, otherwise time that
     /// grows with the number of ranges.
-    pub fn insert(&mut self, number: u32) {
+    pub(crate) fn insert(&mut self, number: u32) {
         match self.ranges.last_mut() {
             Some((_, high)) if number == high.saturating_add(1) => *high = number,
             Some(&mut (_, high)) if number <= high => self.insert_within(number),
@@ -44,45 +44,45 @@ impl NumberSet {
     }
 
     /// True if the number is in the set.
-    pub fn contains(&self, number: u32) -> bool {
+    pub(crate) fn contains(&self, number: u32) -> bool {
         let at = self.ranges.partition_point(|&(_, high)| high < number);
         self.ranges.get(at).is_some_and(|&(low, _)| low <= number)
     }
 
     /// Returns the least number in the set that is not below `number`.
-    pub fn next_from(&self, number: u32) -> Option<u32> {
+    pub(crate) fn next_from(&self, number: u32) -> Option<u32> {
         let at = self.ranges.partition_point(|&(_, high)| high < number);
         self.ranges.get(at).map(|&(low, _)| low.max(number))
     }
 
     /// Returns the ranges, ascending.
-    pub fn ranges(&self) -> &[(u32, u32)] {
+    pub(crate) fn ranges(&self) -> &[(u32, u32)] {
         &self.ranges
     }
 
     /// Returns all numbers, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
         self.ranges.iter().flat_map(|&(low, high)| low..=high)
     }
 
     /// Returns the greatest number.
-    pub fn last(&self) -> Option<u32> {
+    pub(crate) fn last(&self) -> Option<u32> {
         self.ranges.last().map(|&(_, high)| high)
     }
 
     /// Returns how many numbers are in the set.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         let lengths = self.ranges.iter().map(|&(low, high)| high - low);
         lengths.map(|length| u64::from(length) + 1).sum()
     }
 
     /// Returns the union of both sets.
-    pub fn with(&self, other: &Self) -> Self {
+    pub(crate) fn with(&self, other: &Self) -> Self {
         self.ranges.iter().chain(&other.ranges).copied().collect()
     }
 
     /// Returns the numbers that `other` lacks.
-    pub fn without(&self, other: &Self) -> Self {
+    pub(crate) fn without(&self, other: &Self) -> Self {
         let mut ranges = Vec::new();
         let mut taken = other.ranges.iter().copied().peekable();
         for &(mut low, high) in &self.ranges {
@@ -107,12 +107,12 @@ impl NumberSet {
     }
 
     /// Returns the numbers that `other` has too.
-    pub fn intersection(&self, other: &Self) -> Self {
+    pub(crate) fn intersection(&self, other: &Self) -> Self {
         self.without(&self.without(other))
     }
 
     /// True if the set is empty.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 }

@@ -28,7 +28,7 @@ impl SetEnd {
 /// elements in their order, each with both ends, either of which may be the greater. Elements may
 /// overlap.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct SequenceSet(pub Vec<(SetEnd, SetEnd)>);
+pub(crate) struct SequenceSet(pub(crate) Vec<(SetEnd, SetEnd)>);
 
 impl SequenceSet {
     /// Returns the numbers that the set stands for if `last` is the greatest number in use. If

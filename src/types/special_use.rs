@@ -17,7 +17,7 @@ pub enum SpecialUse {
 
 impl SpecialUse {
     /// All special uses.
-    pub const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Archive,
         Self::Drafts,
         Self::Junk,
@@ -26,7 +26,7 @@ impl SpecialUse {
     ];
 
     /// Returns the attribute in LIST responses.
-    pub fn attribute(self) -> &'static str {
+    pub(crate) fn attribute(self) -> &'static str {
         match self {
             Self::Archive => "\\Archive",
             Self::Drafts => "\\Drafts",
@@ -37,7 +37,7 @@ impl SpecialUse {
     }
 
     /// Returns the attribute without the backslash.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         &self.attribute()[1..]
     }
 

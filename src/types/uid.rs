@@ -13,12 +13,12 @@ pub struct UidValidity(NonZeroU32);
 
 impl Uid {
     /// The first UID of a new mailbox.
-    pub const FIRST: Self = Self(NonZeroU32::MIN);
+    pub(crate) const FIRST: Self = Self(NonZeroU32::MIN);
     /// The greatest UID: 2^32 - 2, as in Dovecot.
-    pub const MAX: u32 = u32::MAX - 1;
+    pub(crate) const MAX: u32 = u32::MAX - 1;
 
     /// Returns `None` for 0 and for numbers above [`Self::MAX`].
-    pub fn new(number: u32) -> Option<Self> {
+    pub(crate) fn new(number: u32) -> Option<Self> {
         if number > Self::MAX {
             None
         } else {
@@ -27,19 +27,19 @@ impl Uid {
     }
 
     /// Returns the number, 1 to [`Self::MAX`].
-    pub fn get(self) -> u32 {
+    pub(crate) fn get(self) -> u32 {
         self.0.get()
     }
 }
 
 impl UidValidity {
     /// Returns `None` for 0, which is not a UIDVALIDITY.
-    pub fn new(number: u32) -> Option<Self> {
+    pub(crate) fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
     }
 
     /// Returns the number.
-    pub fn get(self) -> u32 {
+    pub(crate) fn get(self) -> u32 {
         self.0.get()
     }
 }

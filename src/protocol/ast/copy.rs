@@ -6,9 +6,9 @@ use crate::types::SequenceSet;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CopyArguments {
     /// The command has the prefix UID: `set` consists of UIDs.
-    pub uid: bool,
+    pub(crate) uid: bool,
     /// The messages.
-    pub set: SequenceSet,
+    pub(crate) set: SequenceSet,
     /// The destination.
-    pub mailbox: Vec<u8>,
+    pub(crate) mailbox: Vec<u8>,
 }

@@ -10,7 +10,7 @@ pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
     /// Takes the vector over without copying it.
-    pub fn new(password: Vec<u8>) -> Self {
+    pub(crate) fn new(password: Vec<u8>) -> Self {
         Self(Zeroizing::new(password))
     }
 
@@ -30,18 +30,18 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     /// The user who logs in.
-    pub user: Vec<u8>,
+    pub(crate) user: Vec<u8>,
     /// The password of that user.
-    pub password: Secret,
+    pub(crate) password: Secret,
 }
 
 /// The arguments of AUTHENTICATE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AuthenticateArguments {
     /// The mechanism; `None` if the server does not know the name.
-    pub mechanism: Option<Mechanism>,
+    pub(crate) mechanism: Option<Mechanism>,
     /// The initial response, decoded from base64, if the client sent one (RFC 4959).
-    pub initial: Option<Secret>,
+    pub(crate) initial: Option<Secret>,
 }
 
 /// A SASL mechanism.
@@ -59,7 +59,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All mechanisms, the strongest first.
-    pub const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::ScramSha256Plus,
         Self::ScramSha256,
         Self::Plain,
@@ -67,7 +67,7 @@ impl Mechanism {
     ];
 
     /// Returns the registered name (RFC 4422 §3.1).
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",

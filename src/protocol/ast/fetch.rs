@@ -9,35 +9,35 @@ use super::section::Section;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FetchArguments {
     /// The command has the prefix UID: `set` consists of UIDs.
-    pub uid: bool,
+    pub(crate) uid: bool,
     /// The messages.
-    pub set: SequenceSet,
+    pub(crate) set: SequenceSet,
     /// The data items, at least one.
-    pub items: Vec<FetchItem>,
+    pub(crate) items: Vec<FetchItem>,
     /// The modifiers behind the items.
-    pub modifiers: FetchModifiers,
+    pub(crate) modifiers: FetchModifiers,
 }
 
 /// The modifiers of FETCH (RFC 7162 §3.1.4.1 and §3.2.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct FetchModifiers {
     /// Selects only messages with a greater mod-sequence.
-    pub changed_since: Option<u64>,
+    pub(crate) changed_since: Option<u64>,
     /// Asks also for the UIDs of the messages expunged since then.
-    pub vanished: bool,
+    pub(crate) vanished: bool,
 }
 
 /// The arguments of PARTIAL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartialArguments {
     /// The sequence number of the message.
-    pub number: u32,
+    pub(crate) number: u32,
     /// The text that the range is of.
-    pub item: FetchItem,
+    pub(crate) item: FetchItem,
     /// The first octet, counted from 1.
-    pub start: u32,
+    pub(crate) start: u32,
     /// The number of octets.
-    pub count: u32,
+    pub(crate) count: u32,
 }
 
 /// A message data item (RFC 1064 p. 11-12, RFC 3501 §6.4.5).

@@ -6,17 +6,17 @@ use super::status::StatusItem;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListArguments {
     /// Which of the two commands.
-    pub kind: ListKind,
+    pub(crate) kind: ListKind,
     /// The reference, which precedes each pattern.
-    pub reference: Vec<u8>,
+    pub(crate) reference: Vec<u8>,
     /// The patterns (see [`crate::protocol::Pattern::list`]); a name has to match one of them.
-    pub patterns: Vec<Vec<u8>>,
+    pub(crate) patterns: Vec<Vec<u8>>,
     /// The selection options.
-    pub selection: ListSelection,
+    pub(crate) selection: ListSelection,
     /// The return options.
-    pub returns: ListReturns,
+    pub(crate) returns: ListReturns,
     /// The client used the syntax of RFC 5258, which RFC 3501 does not have.
-    pub is_extended: bool,
+    pub(crate) is_extended: bool,
 }
 
 /// LIST or LSUB: a command and the untagged responses to it.
@@ -43,11 +43,11 @@ impl ListKind {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ListSelection {
     /// Names that the user is subscribed to, whether such a mailbox exists or not.
-    pub subscribed: bool,
+    pub(crate) subscribed: bool,
     /// Mailboxes that have a special use.
-    pub special_use: bool,
+    pub(crate) special_use: bool,
     /// Also the names above a selected name (RECURSIVEMATCH).
-    pub recursive: bool,
+    pub(crate) recursive: bool,
 }
 
 impl ListSelection {
@@ -66,11 +66,11 @@ impl ListSelection {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ListReturns {
     /// Whether the mailbox has children.
-    pub children: bool,
+    pub(crate) children: bool,
     /// The special uses of the mailbox.
-    pub special_use: bool,
+    pub(crate) special_use: bool,
     /// The items of a STATUS response for the mailbox; empty for no such response (RFC 5819).
-    pub status: Vec<StatusItem>,
+    pub(crate) status: Vec<StatusItem>,
     /// Whether the user is subscribed to the name.
-    pub subscribed: bool,
+    pub(crate) subscribed: bool,
 }

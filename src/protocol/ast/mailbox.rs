@@ -13,36 +13,36 @@ pub(crate) enum MailboxKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CreateArguments {
     /// The name of the new mailbox.
-    pub mailbox: Vec<u8>,
+    pub(crate) mailbox: Vec<u8>,
     /// The attributes of the special uses it shall have (RFC 6154 §3).
-    pub uses: Vec<Vec<u8>>,
+    pub(crate) uses: Vec<Vec<u8>>,
 }
 
 /// The arguments of FIND.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FindArguments {
     /// What the names are of.
-    pub kind: MailboxKind,
+    pub(crate) kind: MailboxKind,
     /// All names, not only those that the user is subscribed to.
-    pub all: bool,
+    pub(crate) all: bool,
     /// The pattern that the names have to match (see [`crate::protocol::Pattern::find`]).
-    pub pattern: Vec<u8>,
+    pub(crate) pattern: Vec<u8>,
 }
 
 /// The arguments of RENAME.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RenameArguments {
     /// The present name of the mailbox.
-    pub from: Vec<u8>,
+    pub(crate) from: Vec<u8>,
     /// Its new name.
-    pub to: Vec<u8>,
+    pub(crate) to: Vec<u8>,
 }
 
 /// The arguments of SUBSCRIBE and UNSUBSCRIBE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SubscribeArguments {
     /// What the name is of.
-    pub kind: MailboxKind,
+    pub(crate) kind: MailboxKind,
     /// The name.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
 }

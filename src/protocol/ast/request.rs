@@ -10,26 +10,26 @@ use super::command::Command;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     /// The tag, to be repeated octet by octet in the tagged response.
-    pub tag: Vec<u8>,
+    pub(crate) tag: Vec<u8>,
     /// The command.
-    pub command: Command,
+    pub(crate) command: Command,
     /// The lowest level that has the command and all of its arguments. To a session below that
     /// level it is an unknown command.
-    pub level: Level,
+    pub(crate) level: Level,
     /// The level that the command shows the client to speak, to which the dialect climbs. At least
     /// [`Self::level`].
-    pub client_level: Level,
+    pub(crate) client_level: Level,
     /// The states in which the command is legal.
-    pub states: States,
+    pub(crate) states: States,
 }
 
 /// The reason for a BAD response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ParseError {
     /// The tag, if the client sent a valid one; without it the response is untagged.
-    pub tag: Option<Vec<u8>>,
+    pub(crate) tag: Option<Vec<u8>>,
     /// The text for the client. It repeats nothing that the client sent.
-    pub reason: Cow<'static, str>,
+    pub(crate) reason: Cow<'static, str>,
 }
 
 impl ParseError {

@@ -6,13 +6,13 @@ use crate::types::{Day, Flags, Keyword, SequenceSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SearchArguments {
     /// The command has the prefix UID: the response shall consist of UIDs.
-    pub uid: bool,
+    pub(crate) uid: bool,
     /// The result options of an extended search.
-    pub returns: Option<SearchReturn>,
+    pub(crate) returns: Option<SearchReturn>,
     /// The charset of the strings in the keys.
-    pub charset: Option<Vec<u8>>,
+    pub(crate) charset: Option<Vec<u8>>,
     /// The search keys, at least one; a message must match all of them.
-    pub keys: Vec<SearchKey>,
+    pub(crate) keys: Vec<SearchKey>,
 }
 
 /// A search key: a condition on a message (RFC 1064 p. 13-14, RFC 3501 §6.4.4).
@@ -100,13 +100,13 @@ pub(crate) enum DateComparison {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct SearchReturn {
     /// Return the least number.
-    pub min: bool,
+    pub(crate) min: bool,
     /// Return the greatest number.
-    pub max: bool,
+    pub(crate) max: bool,
     /// Return all numbers.
-    pub all: bool,
+    pub(crate) all: bool,
     /// Return the number of matches.
-    pub count: bool,
+    pub(crate) count: bool,
     /// Save the result, to be referred to by `$`.
-    pub save: bool,
+    pub(crate) save: bool,
 }

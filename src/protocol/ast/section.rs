@@ -4,15 +4,15 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Section {
     /// Leaves `\Seen` unchanged.
-    pub peek: bool,
+    pub(crate) peek: bool,
     /// The part number, outermost level first, no element 0; empty for the message itself.
-    pub part: Vec<u32>,
+    pub(crate) part: Vec<u32>,
     /// What of that part.
-    pub text: SectionText,
+    pub(crate) text: SectionText,
     /// The first octet, counted from 0, and the greatest number of octets, which is not 0.
-    pub partial: Option<(u32, u32)>,
+    pub(crate) partial: Option<(u32, u32)>,
     /// The name of the item in the response, such as `BODY[1.TEXT]<0>`.
-    pub as_written: Vec<u8>,
+    pub(crate) as_written: Vec<u8>,
 }
 
 /// What of a part (RFC 3501 §9 `section-text`).

@@ -6,29 +6,29 @@ use crate::types::{SequenceSet, UidValidity};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SelectArguments {
     /// The name of the mailbox.
-    pub mailbox: Vec<u8>,
+    pub(crate) mailbox: Vec<u8>,
     /// The parameters behind the name.
-    pub parameters: SelectParameters,
+    pub(crate) parameters: SelectParameters,
 }
 
 /// The parameters of SELECT and EXAMINE (RFC 4466 §2.1, RFC 7162).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct SelectParameters {
     /// The client wants mod-sequences.
-    pub condstore: bool,
+    pub(crate) condstore: bool,
     /// The client wants the changes since its last visit.
-    pub qresync: Option<Box<Resync>>,
+    pub(crate) qresync: Option<Box<Resync>>,
 }
 
 /// What a returning client remembers of a mailbox (RFC 7162 §3.2.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Resync {
     /// The UIDVALIDITY.
-    pub validity: UidValidity,
+    pub(crate) validity: UidValidity,
     /// The mod-sequence up to which the client knows all changes.
-    pub modseq: u64,
+    pub(crate) modseq: u64,
     /// The UIDs that the client knows, if not all.
-    pub known: Option<SequenceSet>,
+    pub(crate) known: Option<SequenceSet>,
     /// Sequence numbers that the client remembers, and the UIDs that belonged to them.
-    pub matches: Option<(SequenceSet, SequenceSet)>,
+    pub(crate) matches: Option<(SequenceSet, SequenceSet)>,
 }

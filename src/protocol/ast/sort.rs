@@ -6,22 +6,22 @@ use super::search::SearchKey;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SortArguments {
     /// The command has the prefix UID: the response shall consist of UIDs.
-    pub uid: bool,
+    pub(crate) uid: bool,
     /// The sort criteria, at least one, the most significant first.
-    pub criteria: Vec<SortCriterion>,
+    pub(crate) criteria: Vec<SortCriterion>,
     /// The charset of the strings in the keys.
-    pub charset: Vec<u8>,
+    pub(crate) charset: Vec<u8>,
     /// The search keys, at least one; a message must match all of them.
-    pub keys: Vec<SearchKey>,
+    pub(crate) keys: Vec<SearchKey>,
 }
 
 /// A sort criterion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SortCriterion {
     /// The property to compare.
-    pub key: SortKey,
+    pub(crate) key: SortKey,
     /// Sorts in descending order.
-    pub reverse: bool,
+    pub(crate) reverse: bool,
 }
 
 /// A property of messages to sort by (RFC 5256 §3).
@@ -47,13 +47,13 @@ pub(crate) enum SortKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ThreadArguments {
     /// The command has the prefix UID: the response shall consist of UIDs.
-    pub uid: bool,
+    pub(crate) uid: bool,
     /// The threading algorithm.
-    pub algorithm: ThreadAlgorithm,
+    pub(crate) algorithm: ThreadAlgorithm,
     /// The charset of the strings in the keys.
-    pub charset: Vec<u8>,
+    pub(crate) charset: Vec<u8>,
     /// The search keys, at least one; a message must match all of them.
-    pub keys: Vec<SearchKey>,
+    pub(crate) keys: Vec<SearchKey>,
 }
 
 /// How THREAD groups messages (RFC 5256 §3).

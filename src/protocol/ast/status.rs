@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StatusArguments {
     /// The name of the mailbox.
-    pub mailbox: Vec<u8>,
+    pub(crate) mailbox: Vec<u8>,
     /// The status items, each once, at least one.
-    pub items: Vec<StatusItem>,
+    pub(crate) items: Vec<StatusItem>,
 }
 
 /// A status item (RFC 3501 §6.3.10).

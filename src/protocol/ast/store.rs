@@ -6,15 +6,15 @@ use crate::types::{FlagList, FlagOperation, SequenceSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreArguments {
     /// The command has the prefix UID: `set` consists of UIDs.
-    pub uid: bool,
+    pub(crate) uid: bool,
     /// The messages.
-    pub set: SequenceSet,
+    pub(crate) set: SequenceSet,
     /// What to do with the flags.
-    pub operation: FlagOperation,
+    pub(crate) operation: FlagOperation,
     /// The client does not ask for the new flags (`.SILENT`).
-    pub silent: bool,
+    pub(crate) silent: bool,
     /// The flags.
-    pub flags: FlagList,
+    pub(crate) flags: FlagList,
     /// Selects only messages with a mod-sequence that is not greater (RFC 7162 §3.1.3).
-    pub unchanged_since: Option<u64>,
+    pub(crate) unchanged_since: Option<u64>,
 }

@@ -65,7 +65,8 @@ impl Encoder<'_> {
     /// any.
     ///
     /// ```text
-    /// Namespace_Response = "*" SP "NAMESPACE" SP Namespace SP Namespace SP Namespace    RFC 2342 §6
+    /// Namespace_Response = "*" SP "NAMESPACE" SP Namespace SP Namespace SP Namespace
+    ///                                                                RFC 2342 §6
     /// ```
     pub(crate) fn namespace(&mut self, personal: &str, shared: Option<&str>) -> &mut Self {
         self.raw("* NAMESPACE ").one_namespace(Some(personal));

@@ -11,7 +11,7 @@ use super::mailbox_name::mailbox;
 use super::tag::tag;
 
 /// Parses a command up to and including the announcement of a literal (see
-/// [`Framer::text`](crate::protocol::framer::Framer::text)).
+/// [`Framer::text`](crate::protocol::Framer::text)).
 ///
 /// Returns `None` if the literal is an argument like any other, because the command is not APPEND
 /// or the literal is the name of its mailbox. Otherwise the literal is the message to append, and

@@ -48,11 +48,11 @@ pub(crate) fn reject_command(text: &[u8], reason: &'static str) -> ParseError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outline<'t> {
     /// The tag.
-    pub tag: Vec<u8>,
+    pub(crate) tag: Vec<u8>,
     /// The name in capitals, without the prefix UID.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// All octets behind the name.
-    pub arguments: &'t [u8],
+    pub(crate) arguments: &'t [u8],
 }
 
 /// Parses a command up to its name, whatever its arguments are. Returns `None` if the tag is wrong

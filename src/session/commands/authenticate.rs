@@ -5,8 +5,7 @@
 use super::login::PasswordLogin;
 use super::{mechanisms, sasl_response, scram};
 use crate::budget::Step;
-use crate::protocol::sasl::{Exchange, Progress};
-use crate::protocol::{AuthenticateArguments, Code, Mechanism, Secret};
+use crate::protocol::{AuthenticateArguments, Code, Mechanism, SaslExchange, SaslProgress, Secret};
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
@@ -21,9 +20,9 @@ struct AuthenticateJob {
 
 enum AuthenticateStage {
     /// The next challenge has to be sent, unless the response is here already.
-    Challenge(Exchange),
+    Challenge(SaslExchange),
     /// The challenge was sent, and the client's response has to come.
-    Response(Exchange),
+    Response(SaslExchange),
     /// The server verifies the user name and the password.
     Verify(PasswordLogin),
 }
@@ -35,8 +34,8 @@ pub(super) fn job(
 ) -> Result<Box<dyn Job>, Reply> {
     let AuthenticateArguments { mechanism, initial } = arguments;
     let (mechanism, exchange) = match mechanism {
-        Some(Mechanism::Plain) => (Mechanism::Plain, Exchange::Message),
-        Some(Mechanism::Login) => (Mechanism::Login, Exchange::User),
+        Some(Mechanism::Plain) => (Mechanism::Plain, SaslExchange::Message),
+        Some(Mechanism::Login) => (Mechanism::Login, SaslExchange::User),
         Some(mechanism) if mechanisms::is_scram_offered(mechanism, state) => {
             return Ok(scram::job(mechanism, initial, state));
         }
@@ -68,12 +67,12 @@ impl Job for AuthenticateJob {
                 }
             };
             self.stage = match exchange.respond(response) {
-                Ok(Progress::Ask(exchange)) => AuthenticateStage::Challenge(exchange),
-                Ok(Progress::Done(credentials)) => {
+                Ok(SaslProgress::Challenge(exchange)) => AuthenticateStage::Challenge(exchange),
+                Ok(SaslProgress::Done(credentials)) => {
                     let login = PasswordLogin::begin(credentials, self.mechanism, cx.state);
                     AuthenticateStage::Verify(login)
                 }
-                Ok(Progress::Denied) => {
+                Ok(SaslProgress::Denied) => {
                     let reply = Reply::no("One user cannot act as another");
                     return Step::Done(Err(reply.with_code(Code::AuthorizationFailed)));
                 }
