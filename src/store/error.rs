@@ -1,48 +1,48 @@
-//! What can go wrong in the store, in words that a client may read: no path, no system text.
+//! The errors of the store, with texts that a client may read: they contain no path and no text of
+//! the system.
 
 use std::fmt;
 use std::io;
 use std::time::Instant;
 
-/// Why the store could not do what it was asked.
+/// Why the store could not do what it was asked for.
 #[derive(Debug)]
 pub enum StoreError {
-    /// There is no such mailbox.
+    /// The mailbox does not exist.
     NotFound,
-    /// There is a mailbox of that name already.
+    /// A mailbox of that name exists already.
     Exists,
     /// The mailbox, or the whole store, must not be written to.
     ReadOnly,
-    /// Somebody else held the lock for too long.
+    /// Another process or session held the lock for too long.
     InUse,
-    /// Somebody else holds the lock: the same again at that time.
+    /// Another process or session holds the lock: try again at that time.
     Busy(Instant),
-    /// The message's file is not where it was: its flags were changed by somebody else, or it is
-    /// expunged. A [`SyncMailbox`](crate::store::SyncMailbox) tells which.
+    /// The message's file is not where it was: another program has changed its flags, or has
+    /// expunged it. A [`SyncMailbox`](crate::store::SyncMailbox) finds out which.
     Gone,
     /// The disk or the quota is full; nothing was changed.
     NoSpace,
-    /// The user whom the server runs as has no permission; the text says for what.
+    /// The server's user has no permission; the text names the operation.
     Denied(&'static str),
-    /// A limit of the format would be passed.
+    /// A limit of the format would be exceeded.
     Limit(&'static str),
     /// The request makes no sense; the text says why.
     Refused(&'static str),
-    /// The mailbox was deleted, replaced or renumbered under us: what the session knows of it is
-    /// void.
+    /// The mailbox was deleted, replaced or renumbered: what the session knows of it is invalid.
     Invalidated,
-    /// The system failed.
+    /// A system call failed.
     Io {
-        /// What was being done.
+        /// What the store was doing.
         context: &'static str,
-        /// What the system said; for the log, never for the client.
+        /// The error of the system; for the log, never for the client.
         source: io::Error,
     },
 }
 
 impl StoreError {
-    /// Sorts an error of the system: a full disk is [`Self::NoSpace`], a missing file
-    /// [`Self::Gone`], a read-only file system [`Self::ReadOnly`], wrong permissions
+    /// Classifies an error of the system: a full disk is [`Self::NoSpace`], a missing file
+    /// [`Self::Gone`], a read-only file system [`Self::ReadOnly`], a missing permission
     /// [`Self::Denied`].
     pub(super) fn from_io(context: &'static str, source: io::Error) -> Self {
         use io::ErrorKind::{
@@ -57,14 +57,14 @@ impl StoreError {
         }
     }
 
-    /// For `map_err`: [`Self::from_io`] with its context.
+    /// Returns [`Self::from_io`] with its context, for `map_err`.
     pub(super) fn io<E: Into<io::Error>>(context: &'static str) -> impl Fn(E) -> Self {
         move |source| Self::from_io(context, source.into())
     }
 }
 
 impl StoreError {
-    /// All that is known of it, for the log.
+    /// Returns the text for the log, with the error of the system.
     pub fn in_full(&self) -> String {
         match self {
             Self::Io { source, .. } => format!("{self}: {source}"),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_name_no_path_and_no_system_error() {
+    fn texts_contain_no_path_and_no_system_error() {
         let source = io::Error::other("/home/secret");
         let text = StoreError::from_io("reading a message", source).to_string();
         assert_eq!(text, "a system error prevented reading a message");

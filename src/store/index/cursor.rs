@@ -1,8 +1,9 @@
-//! A walk over some messages of a view, by number or by UID, that survives whatever happens to the
-//! mailbox between two steps.
+//! A walk over some messages of a view, by number or by UID, that survives changes of the mailbox
+//! between two steps.
 
 use super::mailbox::Mailbox;
-use super::view::{MessageRef, View};
+use super::view::View;
+use super::view_state::MessageRef;
 use crate::types::{NumberSet, Uid};
 
 /// Which messages a cursor visits.
@@ -12,17 +13,17 @@ enum CursorTarget {
     Uids(NumberSet),
 }
 
-/// Where a cursor stands: on the record that it will look at next.
+/// Where a cursor is: on the record that it looks at next.
 #[derive(Debug, Clone, Copy)]
 struct CursorPosition {
     index: usize,
     number: u32,
-    /// The table's layout and the view's knowledge for which this holds.
+    /// The layout of the records and the view's announced expunges for which this position holds.
     valid_for: (u32, u64),
 }
 
-/// Visits messages in ascending order, each in constant time unless the view has just been told of
-/// expunges, or the mailbox was compacted: then it finds its position anew, by UID.
+/// Visits messages in ascending order, each in constant time. If the view has announced expunges
+/// since the last step, or the mailbox was compacted, the cursor finds its position again by UID.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor {
     wanted: CursorTarget,
@@ -32,13 +33,13 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Visits messages by their numbers in the view. The numbers are those that hold at the first
-    /// step: do not tell the view of expunges while it runs.
+    /// Visits messages by their numbers in the view. The numbers are those of the first step: the
+    /// view must not announce expunges while the cursor is in use.
     pub(crate) fn over_numbers(numbers: NumberSet) -> Self {
         Self::new(CursorTarget::Numbers(numbers))
     }
 
-    /// Visits messages by UID; UIDs that no message has are passed over.
+    /// Visits messages by UID; UIDs without a message are skipped.
     pub(crate) fn over_uids(uids: NumberSet) -> Self {
         Self::new(CursorTarget::Uids(uids))
     }
@@ -51,7 +52,7 @@ impl Cursor {
         }
     }
 
-    /// The next message, `None` at the end.
+    /// Returns the next message, or `None` at the end.
     pub(crate) fn next(&mut self, mailbox: &Mailbox, view: &View) -> Option<MessageRef> {
         let announced = view.expunges_announced();
         let mut at = self.locate(mailbox, announced);
@@ -82,7 +83,7 @@ impl Cursor {
         }
     }
 
-    /// Where it stands, for sure: what was remembered if it still holds, else found by UID.
+    /// Returns the position: the remembered one if it still holds, else the one found by UID.
     fn locate(&self, mailbox: &Mailbox, announced: u64) -> CursorPosition {
         let valid_for = (mailbox.records.layout(), announced);
         match self.position {
@@ -91,7 +92,7 @@ impl Cursor {
         }
     }
 
-    /// Skips what is not wanted; `None` if nothing more is.
+    /// Skips messages that are not wanted. Returns `None` if no wanted message is left.
     fn leap(
         &self,
         mailbox: &Mailbox,
@@ -132,7 +133,7 @@ impl Cursor {
     }
 }
 
-/// The position of the first record whose UID is at least `uid`.
+/// Returns the position of the first record whose UID is at least `uid`.
 fn position_at_uid(mailbox: &Mailbox, uid: u32, announced: u64) -> CursorPosition {
     let index = mailbox.records.find_uid(uid).unwrap_or_else(|next| next);
     CursorPosition {

@@ -1,47 +1,49 @@
-//! Giving a file new content in one go: write it beside the old one, flush it, rename it over.
+//! Replacing the content of a file at once: write a new file beside it, flush it, rename it over
+//! the old one.
 //!
-//! Who reads meanwhile sees the whole old file or the whole new one, and so does the next start
-//! after a power cut. The name of the new file while it is being written is fixed by the format it
-//! belongs to, because in two of them that name is the lock.
+//! A program that reads in the meantime sees the whole old content or the whole new one, and so
+//! does the next start after a power cut. The name of the new file while it is being written is
+//! part of the format that it belongs to, because in two formats that name is the lock.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::file_stamp::FileStamp;
 use super::files;
+use crate::file_stamp::FileStamp;
 
-/// What to do if the name of the new file is taken.
+/// What to do if a file with the name of the new file exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum IfTaken {
-    /// It is the rest of somebody who was cut off, which another lock has made sure of: start anew.
+pub(crate) enum IfExists {
+    /// The caller holds another lock, so the file was left behind by a process that died: overwrite
+    /// it.
     Overwrite,
-    /// It is a lock: fail with [`io::ErrorKind::AlreadyExists`].
+    /// The file is a lock: fail with [`io::ErrorKind::AlreadyExists`].
     Fail,
 }
 
-/// New content on its way. Dropped before [`Self::commit`], it leaves nothing behind.
+/// A new file that is being written. Dropped before [`Self::commit`], it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct AtomicReplace {
-    /// `None` once it was committed.
+    /// `None` after the commit.
     file: Option<BufWriter<File>>,
     temporary: PathBuf,
     target: PathBuf,
 }
 
 impl AtomicReplace {
-    /// Opens `dir/temporary`, which is to become `dir/target`.
+    /// Creates `dir/temporary`, which will become `dir/target`.
     ///
     /// # Errors
-    /// Whatever creating the file fails with.
+    /// The file cannot be created.
     pub(crate) fn create(
         dir: &Path,
         temporary: &str,
         target: &str,
-        taken: IfTaken,
+        taken: IfExists,
     ) -> io::Result<Self> {
         let temporary = dir.join(temporary);
-        if taken == IfTaken::Overwrite {
+        if taken == IfExists::Overwrite {
             files::remove(&temporary)?;
         }
         let file = files::create_new(&temporary, files::creation_mode(&temporary)?)?;
@@ -52,17 +54,18 @@ impl AtomicReplace {
         })
     }
 
-    /// Flushes the content to disk and puts it in the place of the old one. `prepare` may change
-    /// the finished file before anybody else sees it.
+    /// Flushes the content to disk and renames the file over the old one. `prepare` may change the
+    /// finished file before other programs see it.
     ///
     /// # Errors
-    /// Whatever writing, flushing or renaming fails with; the old content is then still there.
+    /// Writing, flushing or renaming fails; the old content is then still there.
     pub(crate) fn commit(
         mut self,
         prepare: impl FnOnce(&File) -> io::Result<()>,
     ) -> io::Result<FileStamp> {
         let buffered = self.file.take();
-        let buffered = buffered.ok_or_else(|| io::Error::other("already committed"))?;
+        let buffered =
+            buffered.ok_or_else(|| io::Error::other("the file was committed already"))?;
         let committed = self.finish(buffered, prepare);
         if committed.is_err() {
             self.discard();
@@ -86,7 +89,10 @@ impl AtomicReplace {
 
     fn discard(&self) {
         if let Err(error) = files::remove(&self.temporary) {
-            log::warn!("cannot remove {}: {error}", self.temporary.display());
+            log::warn!(
+                "cannot remove the unfinished file {}: {error}",
+                self.temporary.display()
+            );
         }
     }
 }
@@ -95,7 +101,7 @@ impl Write for AtomicReplace {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.file {
             Some(file) => file.write(bytes),
-            None => Err(io::Error::other("already committed")),
+            None => Err(io::Error::other("the file was committed already")),
         }
     }
 
@@ -107,7 +113,7 @@ impl Write for AtomicReplace {
 impl Drop for AtomicReplace {
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
-            // What is still buffered is not wanted any more.
+            // Discards what is still in the buffer.
             let _ = file.into_parts();
             self.discard();
         }
@@ -129,18 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn commits_or_leaves_nothing() {
+    fn a_dropped_file_leaves_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path();
         let mut dropped =
-            AtomicReplace::create(path, "f.tmp", "f", IfTaken::Fail).expect("a new file");
+            AtomicReplace::create(path, "f.tmp", "f", IfExists::Fail).expect("a new file");
         dropped.write_all(b"lost").expect("written");
         assert_eq!(entries(path), ["f.tmp"]);
         drop(dropped);
         assert!(entries(path).is_empty());
 
         let mut kept =
-            AtomicReplace::create(path, "f.tmp", "f", IfTaken::Fail).expect("a new file");
+            AtomicReplace::create(path, "f.tmp", "f", IfExists::Fail).expect("a new file");
         kept.write_all(b"kept").expect("written");
         let stamp = kept.commit(|_| Ok(())).expect("committed");
         assert_eq!(entries(path), ["f"]);
@@ -152,7 +158,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("f"), "old").expect("written");
         let mut new =
-            AtomicReplace::create(dir.path(), "f.tmp", "f", IfTaken::Fail).expect("a new file");
+            AtomicReplace::create(dir.path(), "f.tmp", "f", IfExists::Fail).expect("a new file");
         new.write_all(b"new").expect("written");
         assert!(new.commit(|_| Err(io::Error::other("no"))).is_err());
         assert_eq!(entries(dir.path()), ["f"]);
@@ -160,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_name_is_a_lock_or_a_leftover() {
+    fn an_existing_temporary_file_is_a_lock_or_a_leftover() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("f.tmp"), "whose?").expect("written");
-        let refused = AtomicReplace::create(dir.path(), "f.tmp", "f", IfTaken::Fail);
+        let refused = AtomicReplace::create(dir.path(), "f.tmp", "f", IfExists::Fail);
         let kind = refused.map(drop).map_err(|error| error.kind());
         assert_eq!(kind, Err(io::ErrorKind::AlreadyExists));
-        let taken = AtomicReplace::create(dir.path(), "f.tmp", "f", IfTaken::Overwrite);
+        let taken = AtomicReplace::create(dir.path(), "f.tmp", "f", IfExists::Overwrite);
         let stamp = taken
             .and_then(|new| new.commit(|_| Ok(())))
             .expect("committed");

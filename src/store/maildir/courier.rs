@@ -1,18 +1,18 @@
-//! What Courier-IMAP left in a Maildir: taken over once, so that nobody has to load their mail
+//! What Courier-IMAP left in a Maildir: imported once, so that clients need not download their mail
 //! again.
 //!
-//! Courier keeps the numbers of a mailbox in `courierimapuiddb`, in the first version of the format
-//! of [`super::uid_list`], and the subscriptions in `courierimapsubscribed`, as full names in UTF-8
-//! under `INBOX.`. Both are only read, and only while Dovecot's file of the same purpose does not
-//! exist: that is where the content goes. UIDVALIDITY and numbers stay as they are.
+//! Courier keeps the UIDs of a mailbox in `courierimapuiddb`, in the first version of the format of
+//! [`super::uid_list`], and the subscriptions in `courierimapsubscribed`, as full names in UTF-8
+//! under `INBOX.`. Both files are only read, and only while Dovecot's file for the same purpose
+//! does not exist: the content goes there. UIDVALIDITY and UIDs stay the same.
 
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
+use crate::file_stamp::FileStamp;
 use crate::types::{MailboxName, MailboxRef};
 
-use super::file_stamp::FileStamp;
 use super::files;
 use super::layout::name_on_disk;
 use super::subscriptions;
@@ -24,19 +24,19 @@ const SUBSCRIPTIONS_FILE: &str = "courierimapsubscribed";
 /// A longer file is refused.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// The numbers that Courier gave to the messages of the mailbox in `dir`, to be written as a list
-/// of our own ([`super::uid_list::UidListRewrite`]); `None` if it gave none.
+/// Opens Courier's list of UIDs of the mailbox in `dir`, to be written as a list of our own
+/// ([`super::uid_list::UidListRewrite`]). Returns `None` if there is none.
 ///
 /// # Errors
-/// As [`UidListReader::open`].
+/// The same as those of [`UidListReader::open`].
 pub(crate) fn open_uids(dir: &Path) -> Result<Option<UidListReader>, UidListError> {
     UidListReader::open_file(&dir.join(UID_FILE))
 }
 
-/// Takes over the subscriptions of the user, if there are any of Courier's and none of Dovecot's.
+/// Imports the user's subscriptions, if Courier's file exists and Dovecot's does not.
 ///
 /// # Errors
-/// Whatever reading or writing fails with.
+/// Reading or writing fails.
 pub(crate) fn import_subscriptions(root: &Path, wall: SystemTime) -> io::Result<SubscriptionsEdit> {
     if FileStamp::at(&root.join(subscriptions::FILE))?.is_some() {
         return Ok(SubscriptionsEdit::Unchanged);
@@ -47,7 +47,7 @@ pub(crate) fn import_subscriptions(root: &Path, wall: SystemTime) -> io::Result<
     subscriptions::edit(root, wall, |all| take_over(all, names))
 }
 
-/// Nothing, if somebody else was faster.
+/// Adds the names, unless another process has subscribed to something first.
 fn take_over(all: &mut Subscriptions, names: Vec<MailboxName>) -> bool {
     if all.iter().next().is_some() {
         return false;
@@ -58,16 +58,18 @@ fn take_over(all: &mut Subscriptions, names: Vec<MailboxName>) -> bool {
     true
 }
 
-/// The mailboxes that Courier has as subscribed, under the names they have here; `None` if there is
-/// no such file. Shared folders are left out: there is nothing here that they could be.
+/// Returns the mailboxes of Courier's subscriptions under the names that they have here, or `None`
+/// if there is no such file. Leaves out shared folders, which do not exist here.
 ///
 /// # Errors
-/// Whatever reading fails with.
+/// Reading the file fails.
 pub(crate) fn subscribed(root: &Path) -> io::Result<Option<Vec<MailboxName>>> {
     let found = files::read(&root.join(SUBSCRIPTIONS_FILE), MAX_SIZE)?;
     Ok(found.map(|(text, _)| text.split(|&b| b == b'\n').filter_map(name).collect()))
 }
 
+/// Parses a line of the subscriptions.
+///
 /// ```text
 /// line = "INBOX" / "INBOX." name / "#shared." name
 /// ```
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stay() {
+    fn uids_stay_the_same() {
         let dir = tempfile::tempdir().expect("a directory");
         assert!(open_uids(dir.path()).expect("no error").is_none());
         let text = "1 795392309 4\n1 1700000000.A.host\n3 1700000001.B.host\n";

@@ -1,14 +1,15 @@
-//! The name of a message's file, which is all that a Maildir stores about it besides its text.
+//! The name of a message's file, which is all that a Maildir stores about a message besides its
+//! text.
 //!
 //! ```text
 //! name   = base [":2," flags ["," extra]]
 //! base   = unique *("," key "=" value)
 //! ```
 //!
-//! The base never changes as long as the message lives in this mailbox; it is what tells messages
-//! apart. What follows changes with every flag. Other programs have ideas of their own about both:
-//! a name is cut at its *first* colon to find the base and at its *last* to find the flags, as
-//! Dovecot does it, and whatever is not understood is carried along.
+//! The base never changes as long as the message is in this mailbox; it identifies the message. The
+//! rest changes with every flag. Other programs do not all agree on either part: we find the base
+//! before the *first* colon and the flags behind the *last*, as Dovecot does, and keep everything
+//! that we do not understand.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -25,12 +26,12 @@ const LETTERS: [(u8, Flags); 5] = [
     (b'T', Flags::DELETED),
 ];
 
-/// The part that stays the same: everything before the first colon.
+/// Returns the part that never changes: everything before the first colon.
 pub(crate) fn base(name: &[u8]) -> &[u8] {
     memchr::memchr(b':', name).map_or(name, |colon| &name[..colon])
 }
 
-/// The system flags and the keyword letters in a name.
+/// Returns the system flags and the keyword letters in a name.
 pub(crate) fn flags(name: &[u8]) -> (Flags, KeywordSet) {
     let (letters, _) = split_info(split_name(name).1);
     letters.iter().fold(
@@ -44,7 +45,7 @@ pub(crate) fn flags(name: &[u8]) -> (Flags, KeywordSet) {
 }
 
 /// Appends to `out` the name with other flags. Letters that stand neither for a system flag nor for
-/// a keyword stay, as does everything from a second comma on; `\Recent` has no letter.
+/// a keyword stay, and so does everything from a second comma on; `\Recent` has no letter.
 pub(crate) fn with_flags(name: &[u8], system: Flags, keywords: KeywordSet, out: &mut Vec<u8>) {
     let (front, info) = split_name(name);
     let (letters, extra) = split_info(info);
@@ -61,8 +62,9 @@ pub(crate) fn with_flags(name: &[u8], system: Flags, keywords: KeywordSet, out: 
     out.extend_from_slice(extra);
 }
 
-/// The sizes a base tells: `S`, the octets of the file (of its content, if that is compressed), and
-/// `W`, the octets of the message as it is on the wire. Hints, never to be relied on for a literal.
+/// Returns the sizes in a base: `S`, the octets of the file (of its content, if that is
+/// compressed), and `W`, the octets of the message on the wire. They are hints, not exact enough
+/// for a literal.
 pub(crate) fn sizes(base: &[u8]) -> (Option<u64>, Option<u64>) {
     let size = |key: &[u8]| {
         let mut fields = base.split(|&b| b == b',').skip(1);
@@ -73,11 +75,11 @@ pub(crate) fn sizes(base: &[u8]) -> (Option<u64>, Option<u64>) {
     (size(b"S="), size(b"W="))
 }
 
-/// The order in which new files are given their numbers, of two bases: by the time they start with,
+/// Compares two bases in the order in which new files get their UIDs: by the time at their start,
 /// by the microseconds behind an `M` in the second field, by their octets.
 ///
-/// Dovecot compares microseconds only if both names have them, which is no order when three names
-/// meet of which one has none; here those without come first.
+/// Dovecot compares microseconds only if both names have them. With three names, one of them
+/// without microseconds, that is no consistent order; here those without come first.
 pub(crate) fn uid_order(a: &[u8], b: &[u8]) -> Ordering {
     leading_number(a)
         .cmp(&leading_number(b))
@@ -85,8 +87,8 @@ pub(crate) fn uid_order(a: &[u8], b: &[u8]) -> Ordering {
         .then_with(|| a.cmp(b))
 }
 
-/// A small key: bases whose keys differ stand in [`uid_order`] as their keys do, the others have to
-/// be compared. It makes sorting many of them cheap.
+/// Returns a small key: two bases with different keys compare like their keys in [`uid_order`], two
+/// with equal keys have to be compared themselves. It makes sorting many bases cheap.
 pub(crate) fn uid_order_key(base: &[u8]) -> (u64, u64) {
     let value = |digits: &[u8]| match digits {
         b"" => 0,
@@ -94,21 +96,21 @@ pub(crate) fn uid_order_key(base: &[u8]) -> (u64, u64) {
     };
     let seconds = value(leading_number(base).1);
     let fraction = microseconds(base).map(|(_, digits)| value(digits).saturating_add(1));
-    // Of two numbers that are too great for it the key cannot say which is the greater.
+    // If the number is too large for the key, the key cannot tell which of two is the greater.
     match seconds {
         u64::MAX => (seconds, 0),
         _ => (seconds, fraction.unwrap_or(0)),
     }
 }
 
-/// The decimal number at the start, of any length, in a form that compares by value.
+/// Returns the decimal number at the start, of any length, in a form that compares by value.
 fn leading_number(text: &[u8]) -> (usize, &[u8]) {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     let zeros = text[..digits].iter().take_while(|&&b| b == b'0').count();
     (digits - zeros, &text[zeros..digits])
 }
 
-/// What stands behind the first `M` with a digit in the second dot-field.
+/// Returns the number behind the first `M` with a digit in the second dot-separated field.
 fn microseconds(base: &[u8]) -> Option<(usize, &[u8])> {
     let field = base.split(|&b| b == b'.').nth(1)?;
     let mut marks = memchr::memchr_iter(b'M', field).map(|at| &field[at + 1..]);
@@ -116,7 +118,7 @@ fn microseconds(base: &[u8]) -> Option<(usize, &[u8])> {
     Some(leading_number(number))
 }
 
-/// Front and info: what stands before and behind the last colon.
+/// Returns what is before and what is behind the last colon.
 fn split_name(name: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memrchr(b':', name) {
         Some(colon) => (&name[..colon], &name[colon + 1..]),
@@ -124,7 +126,7 @@ fn split_name(name: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Letters and extra: the flags, and the rest from the comma on. Info of any other kind than `2,`
+/// Returns the flag letters, and the rest from the comma on. Info that does not begin with `2,`
 /// holds no flags.
 fn split_info(info: &[u8]) -> (&[u8], &[u8]) {
     let flags = info.strip_prefix(b"2,").unwrap_or(b"");
@@ -143,17 +145,17 @@ fn keyword_index(letter: u8) -> Option<usize> {
         .then(|| usize::from(letter - b'a'))
 }
 
-/// A decimal number that fits; nothing but digits.
+/// Parses a decimal number that consists of digits only and fits.
 pub(crate) fn number<N: FromStr>(digits: &[u8]) -> Option<N> {
     let are_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(digits).ok().filter(|_| are_digits)?;
     text.parse().ok()
 }
 
-/// Makes names that nobody else makes: time, process and host, as Dovecot composes them. Time never
-/// stands still in them nor goes back, whatever the clock does, so one value of this type, shared
-/// by all that deliver in this process, never makes a name twice, and each is behind the last one
-/// in [`uid_order`].
+/// Makes unique file names of time, process and host, as Dovecot composes them. The time in them
+/// always increases, whatever the clock does. So one value of this type, shared by everything that
+/// delivers in this process, never makes a name twice, and each name comes behind the one before in
+/// [`uid_order`].
 #[derive(Debug)]
 pub(crate) struct UniqueNames {
     suffix: String,
@@ -161,7 +163,7 @@ pub(crate) struct UniqueNames {
 }
 
 impl UniqueNames {
-    /// For this process on this host.
+    /// Returns the name generator of this process on this host.
     pub(crate) fn new(host: &str, pid: u32) -> Self {
         Self {
             suffix: format!("P{pid}.{}", escape_host(host)),
@@ -169,7 +171,7 @@ impl UniqueNames {
         }
     }
 
-    /// `<seconds>.M<microseconds>P<pid>.<host>`
+    /// Returns a new name: `<seconds>.M<microseconds>P<pid>.<host>`.
     pub(crate) fn next(&mut self, wall: SystemTime) -> String {
         let now = wall
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -180,10 +182,10 @@ impl UniqueNames {
     }
 }
 
-/// Longest host name that is put into a file name, which has at most 255 octets in all.
+/// Longest part of the host name that goes into a file name, which has at most 255 octets in all.
 const MAX_HOST: usize = 100;
 
-/// Writes in octal what would end the base, its first field, or the directory.
+/// Writes in octal the characters that would end the base, its first field, or the directory.
 fn escape_host(host: &str) -> String {
     let mut escaped = String::new();
     for c in host.chars() {
@@ -199,9 +201,18 @@ fn escape_host(host: &str) -> String {
     escaped
 }
 
-/// Adds what [`sizes`] reads to a unique name.
+/// Adds the sizes to a unique name, as [`sizes`] reads them.
 pub(crate) fn with_sizes(unique: &str, stored: u64, on_the_wire: u64) -> String {
     format!("{unique},S={stored},W={on_the_wire}")
+}
+
+/// Returns a base name that no file has, with the sizes that `base` shows.
+pub(crate) fn fresh_base(names: &mut UniqueNames, base: &[u8], wall: SystemTime) -> Vec<u8> {
+    let unique = names.next(wall);
+    match sizes(base) {
+        (Some(stored), Some(wire)) => with_sizes(&unique, stored, wire).into_bytes(),
+        _ => unique.into_bytes(),
+    }
 }
 
 #[cfg(test)]
@@ -286,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn order_of_new_files() {
+    fn new_files_are_ordered_by_time() {
         let sorted = [
             "abc",
             "9.x",
@@ -311,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn unique_names_grow_whatever_the_clock_does() {
+    fn unique_names_increase_whatever_the_clock_does() {
         let mut names = UniqueNames::new("a/b:c", 77);
         let at = |micros| SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
         let made = [

@@ -1,23 +1,27 @@
-//! Opening and creating the small files of a mailbox: never through a symbolic link, never waiting
-//! for the other end of a pipe, never with more rights than the directory they are in, and never
-//! surprised that they are not there.
+//! Opening, creating, renaming and removing files in a Maildir.
+//!
+//! These functions never follow a symbolic link, never wait for the other end of a pipe, never give
+//! a file more rights than its directory has, and treat a missing file as a normal case.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::io::Errno;
 
-use super::file_stamp::FileStamp;
+use crate::file_stamp::FileStamp;
 
-/// `O_NOFOLLOW`, and `O_NONBLOCK`, which means nothing to a file and everything to a named pipe.
+/// `O_NOFOLLOW`, and `O_NONBLOCK`, which means nothing for a file and avoids the wait for a named
+/// pipe.
 const FLAGS: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits() as i32;
 
-/// Opens a file as `options` say, but not a symbolic link to it; `None` if there is none.
+/// Opens a file with `options`, but not through a symbolic link. Returns `None` if there is no
+/// file.
 ///
 /// # Errors
-/// Whatever else opening it fails with.
+/// Opening the file fails for another reason.
 pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<File>> {
     match options.custom_flags(FLAGS).open(path) {
         Ok(file) => Ok(Some(file)),
@@ -26,11 +30,11 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<
     }
 }
 
-/// The content of a file, with its stamp from before it was read; `None` if there is none.
+/// Returns the content of a file and its stamp from before it was read, or `None` if there is no
+/// file.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] if it is longer than `most` octets, or whatever reading fails
-/// with.
+/// [`io::ErrorKind::InvalidData`] if the file is longer than `most` octets, or reading fails.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, FileStamp)>> {
     let Some(file) = open(path, OpenOptions::new().read(true))? else {
         return Ok(None);
@@ -41,22 +45,22 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, FileSt
     if content.len() as u64 > most {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "the file is too long",
+            format!("the file is longer than {most} octets"),
         ));
     }
     Ok(Some((content, stamp)))
 }
 
-/// Opens a file for writing over what is in it, and creates it if there is none.
+/// Opens a file for overwriting, and creates it if there is none.
 ///
 /// # Errors
-/// Whatever opening it fails with.
+/// Opening or creating the file fails.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     if let Some(file) = open(path, OpenOptions::new().write(true))? {
         return Ok(file);
     }
     match create_new(path, creation_mode(path)?) {
-        // Somebody was faster; but whoever made a symbolic link to nowhere is not helped.
+        // Another program created the file first. A symbolic link to nowhere is an error.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             open(path, OpenOptions::new().write(true))?.ok_or(error)
         }
@@ -64,37 +68,59 @@ pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Creates a file that must not exist yet, with exactly that mode, open for reading and writing.
+/// Creates a file with exactly that mode, open for reading and writing.
 ///
 /// # Errors
-/// [`io::ErrorKind::AlreadyExists`], or whatever else creating it fails with.
+/// [`io::ErrorKind::AlreadyExists`] if there is a file of that name, or creating it fails.
 pub(crate) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(mode);
     let file = options.open(path)?;
-    // The mode went through the umask of the process; in a shared mailbox it must not.
+    // The umask of the process has reduced the mode, which is wrong in a shared mailbox.
     file.set_permissions(Permissions::from_mode(mode))?;
     Ok(file)
 }
 
-/// The mode of a new file of that name: who may read or write its directory may do so with the
-/// file.
+/// Returns the mode of a new file: users that may read or write its directory may do the same with
+/// the file.
 ///
 /// # Errors
-/// Whatever `stat` fails with.
+/// `stat` of the directory fails.
 pub(crate) fn creation_mode(path: &Path) -> io::Result<u32> {
     let dir = path.parent().unwrap_or(path);
     Ok(fs::metadata(dir)?.mode() & 0o666)
 }
 
-/// Removes a file; that there is none is fine.
+/// Removes a file, if there is one.
 ///
 /// # Errors
-/// Whatever else `unlink` fails with.
+/// `unlink` fails for another reason.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Renames a file, but never over another one: if two files claim one name, neither may be lost. On
+/// a file system that cannot guarantee that, checks for the other file first.
+pub(crate) fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            if fs::symlink_metadata(to).is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(from, to)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+/// Flushes the entries of a directory. Some file systems cannot do that and need not.
+pub(crate) fn flush_directory(path: &Path) -> io::Result<()> {
+    match rustix::fs::fdatasync(File::open(path)?) {
+        Err(Errno::INVAL | Errno::BADF | Errno::ROFS) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -103,7 +129,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn follows_no_link() {
+    fn never_renames_over_a_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&a, "a").expect("written");
+        fs::write(&b, "b").expect("written");
+        let error = rename_without_replacing(&a, &b).expect_err("b exists");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        fs::remove_file(&b).expect("removed");
+        rename_without_replacing(&a, &b).expect("renamed");
+        assert_eq!(fs::read(&b).expect("read"), b"a");
+        assert!(flush_directory(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn follows_no_symbolic_link() {
         let dir = tempfile::tempdir().expect("a directory");
         let (target, link) = (dir.path().join("target"), dir.path().join("link"));
         fs::write(&target, "secret").expect("written");
@@ -114,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_no_pipe() {
+    fn does_not_wait_for_a_pipe() {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
         let dir = tempfile::tempdir().expect("a directory");
         let pipe = dir.path().join("pipe");
@@ -123,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_fits() {
+    fn refuses_files_that_are_too_long() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("f");
         assert_eq!(read(&path, 3).expect("no error"), None);

@@ -1,18 +1,18 @@
-//! `dovecot-keywords`: which keyword of this mailbox each of the letters `a` to `z` stands for.
+//! `dovecot-keywords`: which keyword of the mailbox each of the letters `a` to `z` stands for.
 //!
 //! ```text
 //! 0 $Forwarded
 //! 1 Zed
 //! ```
 //!
-//! A line is a number, 0 to 25, and a name. A number may be missing: it is free for the next new
-//! keyword. A letter that stands in a file name but not here gets a made-up name, so that it is
-//! seen and can be taken off. A name that no client could send is kept, and its letter with it, but
-//! nobody is shown it.
+//! A line is a number, 0 to 25, and a name. If a number is missing, it is free for the next new
+//! keyword. A letter that occurs in a file name but not here gets an invented name, so that clients
+//! see it and can remove it. A name that no client could send is kept, and its letter with it, but
+//! hidden from clients.
 //!
 //! Reading needs no lock. Writing needs that of the mailbox ([`super::lock::MailboxLock`]), and the
-//! new file must be later than the old one by a second at least, because that is what other readers
-//! compare.
+//! new file must be newer than the old one by at least a second, because other readers compare
+//! whole seconds.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -20,30 +20,30 @@ use std::time::{Duration, SystemTime};
 
 use crate::types::{Keyword, KeywordSet};
 
-use super::atomic_replace::{AtomicReplace, IfTaken};
-use super::file_stamp::FileStamp;
+use super::atomic_replace::{AtomicReplace, IfExists};
 use super::filename::number;
 use super::files;
+use crate::file_stamp::FileStamp;
 
 /// Name of the file in the mailbox directory.
 pub(crate) const FILE: &str = "dovecot-keywords";
 /// Name of the new file while it is being written.
 const TEMPORARY: &str = "dovecot-keywords.lock";
-/// 26 lines, each far shorter than that.
+/// Longest file that is read, in octets. 26 lines are far shorter.
 const MAX_SIZE: u64 = 64 * 1024;
 
-/// The names of the letters of one mailbox.
+/// The keyword names of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeywordTable {
     names: [Option<Name>; KeywordSet::MAX],
 }
 
-/// What a letter is called.
+/// The name of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Name {
-    /// A name that can be told to a client.
+    /// A name that clients can see.
     Keyword(Keyword),
-    /// One that cannot.
+    /// A name that no client could send.
     Hidden(Box<[u8]>),
 }
 
@@ -57,11 +57,11 @@ impl Name {
 }
 
 impl KeywordTable {
-    /// Reads the file of the mailbox in `dir`, with its stamp: as long as the file has that, there
-    /// is nothing new in it. No file is an empty table.
+    /// Reads the file of the mailbox in `dir`. Returns its stamp, too: while the file has that
+    /// stamp, its content is the same. Without a file the table is empty.
     ///
     /// # Errors
-    /// Whatever reading fails with.
+    /// Reading the file fails.
     pub fn read(dir: &Path) -> io::Result<(Self, Option<FileStamp>)> {
         Ok(match files::read(&dir.join(FILE), MAX_SIZE)? {
             Some((text, stamp)) => (Self::parse(&text), Some(stamp)),
@@ -69,10 +69,12 @@ impl KeywordTable {
         })
     }
 
+    /// Parses the file. Skips lines that do not have this form, and lines with an index or a name
+    /// that occurred before.
+    ///
     /// ```text
     /// file = *(index SP name LF)
     /// ```
-    /// Passes over what is no such line, and over an index or a name that was there before.
     fn parse(text: &[u8]) -> Self {
         let mut table = Self::default();
         for line in text.split(|&b| b == b'\n') {
@@ -102,7 +104,7 @@ impl KeywordTable {
         names.any(|known| known.as_bytes().eq_ignore_ascii_case(name))
     }
 
-    /// The keyword of a letter, `a` being 0.
+    /// Returns the keyword of a letter, `a` being 0.
     pub fn get(&self, index: usize) -> Option<&Keyword> {
         match self.names.get(index)? {
             Some(Name::Keyword(keyword)) => Some(keyword),
@@ -110,20 +112,20 @@ impl KeywordTable {
         }
     }
 
-    /// All keywords with their indexes, ascending.
+    /// Returns all keywords with their indexes, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Keyword)> {
         (0..KeywordSet::MAX).filter_map(|index| Some((index, self.get(index)?)))
     }
 
-    /// The index of a keyword, in whatever case it is written.
+    /// Returns the index of a keyword, whatever the case of its letters.
     pub fn index_of(&self, keyword: &Keyword) -> Option<usize> {
         self.iter()
             .find(|&(_, known)| known == keyword)
             .map(|(index, _)| index)
     }
 
-    /// The index of a keyword, the first free one if it is new; `None` if no letter is left. The
-    /// table has to be written before a file name may bear a new letter.
+    /// Returns the index of a keyword, the first free one if the keyword is new, or `None` if no
+    /// letter is left. The caller has to write the table before a file name may have a new letter.
     pub fn define(&mut self, keyword: &Keyword) -> Option<usize> {
         if let Some(index) = self.index_of(keyword) {
             return Some(index);
@@ -141,8 +143,8 @@ impl KeywordTable {
             .all(|keyword| table.define(keyword).is_some())
     }
 
-    /// Gives a name to each letter of `seen` that has none; true if there was one, and the table
-    /// has to be written.
+    /// Gives a name to each letter of `seen` that has none. Returns true if there was one, so that
+    /// the table has to be written.
     pub fn name_unknown_letters(&mut self, seen: KeywordSet) -> bool {
         let unknown: Vec<usize> = seen.iter().filter(|&i| self.names[i].is_none()).collect();
         for &index in &unknown {
@@ -155,13 +157,13 @@ impl KeywordTable {
         !unknown.is_empty()
     }
 
-    /// Writes the file of the mailbox in `dir`, which has to be locked.
+    /// Writes the file of the mailbox in `dir`. The caller has locked the mailbox.
     ///
     /// # Errors
-    /// Whatever writing fails with; the old file is then still there.
+    /// Writing fails; the old file is then still there.
     pub fn write(&self, dir: &Path, wall: SystemTime) -> io::Result<FileStamp> {
         let old = FileStamp::at(&dir.join(FILE))?;
-        let mut new = AtomicReplace::create(dir, TEMPORARY, FILE, IfTaken::Overwrite)?;
+        let mut new = AtomicReplace::create(dir, TEMPORARY, FILE, IfExists::Overwrite)?;
         for (index, name) in self.names.iter().enumerate() {
             if let Some(name) = name {
                 write!(new, "{index} ")?;
@@ -173,7 +175,7 @@ impl KeywordTable {
     }
 }
 
-/// The time now, or, if the old file is as late in whole seconds, a second after it.
+/// Returns the present time, but at least a second more than the old file's time in whole seconds.
 fn later(old: Option<FileStamp>, wall: SystemTime) -> SystemTime {
     let old = old.map_or(0, |stamp| u64::try_from(stamp.modified().0).unwrap_or(0));
     wall.max(SystemTime::UNIX_EPOCH + Duration::from_secs(old + 1))
@@ -208,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn passes_over_what_is_no_line() {
+    fn skips_lines_that_are_no_keywords() {
         let text = b"nospace\n3 C\r\n3 D\n4 c\n26 Z\n-1 Y\n5 \n\n6 has space\n7 ok";
         let table = KeywordTable::parse(text);
         assert_eq!(names(&table), [(3, "C"), (7, "ok")]);
     }
 
     #[test]
-    fn a_name_nobody_may_see_keeps_its_letter() {
+    fn a_hidden_name_keeps_its_letter() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut table = KeywordTable::parse(b"0 a(b\n2 \xff\n");
         assert_eq!(names(&table), []);
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn strays_are_given_a_name() {
+    fn unnamed_letters_get_a_name() {
         let mut table = KeywordTable::parse(b"0 unknown-3\n1 B\n");
         assert!(table.name_unknown_letters(KeywordSet(0b1_1010)));
         assert_eq!(
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn there_and_back_and_ever_later() {
+    fn each_file_is_a_second_newer() {
         let dir = tempfile::tempdir().expect("a directory");
         assert_eq!(
             KeywordTable::read(dir.path()).expect("ok"),
@@ -275,7 +277,7 @@ mod tests {
         let text = fs::read(dir.path().join(FILE)).expect("read");
         assert_eq!(text, b"0 $Forwarded\n5 Zed\n");
         assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 1);
-        // Touch nothing but the content of an open file: the stamp tells.
+        // Changes only the content, through an open file: the stamp has to change.
         let file = File::options()
             .append(true)
             .open(dir.path().join(FILE))

@@ -1,12 +1,12 @@
 //! Where mailboxes are: Maildir++.
 //!
-//! A user's tree is one directory, the root. It is itself the mailbox INBOX; every other one is a
-//! directory in it, `A.B` being `.A.B`, never one within another, so a parent need not exist. The
-//! names of these directories are in modified UTF-7 where Dovecot made them and in UTF-8 where
-//! Courier did. Both are found; a new one is made in modified UTF-7.
+//! All mail of a user is below one directory, the root. The root itself is the mailbox INBOX; every
+//! other mailbox is a directory in it, `A.B` being `.A.B`, never one within another, so that a
+//! parent need not exist. The names of these directories are in modified UTF-7 where Dovecot made
+//! them and in UTF-8 where Courier did. We find both, and make new ones in modified UTF-7.
 //!
-//! Bulletin boards are plain subdirectories of a tree of their own, each a Maildir, their names
-//! written in either way, too.
+//! Bulletin boards are plain subdirectories of another directory, each a Maildir. Their names may
+//! be written in both ways, too.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -22,22 +22,23 @@ use crate::types::{BboardName, MailboxName, NameError, modified_utf7};
 
 use super::files;
 
-/// Where messages are delivered to, by anybody.
+/// Name of the directory that mail is delivered to.
 pub(crate) const NEW: &str = "new";
-/// Where messages are that an IMAP session has seen.
+/// Name of the directory of the messages that an IMAP session has seen.
 pub(crate) const CUR: &str = "cur";
-/// Where messages are while they are being written.
+/// Name of the directory of messages that are being written.
 pub(crate) const TMP: &str = "tmp";
 /// The three directories that make a Maildir.
 pub(crate) const PARTS: [&str; 3] = [CUR, NEW, TMP];
 
-/// Marks a directory as a folder of the Maildir above it, for delivery agents that keep a quota.
+/// Name of the file that marks a directory as a folder of the Maildir above it, for delivery agents
+/// that enforce a quota.
 const FOLDER_MARK: &str = "maildirfolder";
 
-/// Into which name a mailbox is moved to be deleted. No mailbox can have it.
+/// The name that a mailbox gets to be deleted. No mailbox can have this name.
 pub(crate) const TRASHED: &str = "..DOVECOT-TRASHED";
 
-/// The directory that a mailbox has if it is made now.
+/// Returns the directory that a mailbox gets when it is created.
 pub(crate) fn directory(root: &Path, name: &MailboxName) -> PathBuf {
     if name.is_inbox() {
         return root.to_path_buf();
@@ -45,11 +46,11 @@ pub(crate) fn directory(root: &Path, name: &MailboxName) -> PathBuf {
     root.join(format!(".{name}"))
 }
 
-/// The directory that a mailbox has, in whichever way its name is written; `None` if there is no
-/// such mailbox.
+/// Returns the directory of a mailbox, whichever way its name is written, or `None` if the mailbox
+/// does not exist.
 ///
 /// # Errors
-/// Whatever `stat` fails with, except that there is nothing of that name.
+/// `stat` fails for another reason than a missing file.
 pub(crate) fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf>> {
     if name.is_inbox() {
         return Ok(is_maildir(root)?.then(|| root.to_path_buf()));
@@ -64,45 +65,45 @@ pub(crate) fn find(root: &Path, name: &MailboxName) -> io::Result<Option<PathBuf
         return Ok(None);
     };
     let in_utf8 = root.join(format!(".{text}"));
-    // What decodes to a name with a slash, or to `..`, is no directory here.
+    // A name that decodes to one with a slash, or to `..`, is not the name of that directory.
     let is_the_name = name_of(in_utf8.file_name().unwrap_or_default()).as_ref() == Some(name);
     Ok((is_the_name && is_directory(&in_utf8)?).then_some(in_utf8))
 }
 
-/// The name of the mailbox that is the directory of that name in the root; `None` if it cannot be
-/// one. What is not valid modified UTF-7 is taken for UTF-8.
+/// Returns the mailbox name of a directory in the root, or `None` if it cannot be a mailbox. A name
+/// that is not valid modified UTF-7 counts as UTF-8.
 pub(crate) fn name_of(entry: &OsStr) -> Option<MailboxName> {
     let name = entry.as_bytes().strip_prefix(b".")?;
-    // `.INBOX` is not the Maildir itself, and nobody could tell the two apart.
+    // `.INBOX` is not the Maildir itself, and clients could not tell the two apart.
     name_on_disk(name).filter(|name| !name.is_inbox())
 }
 
-/// The mailbox that a name on disk, with dots between its levels, means; `None` if it cannot be
-/// one.
+/// Returns the mailbox name of a name on disk with dots between its levels, or `None` if it cannot
+/// be one.
 pub(crate) fn name_on_disk(name: &[u8]) -> Option<MailboxName> {
     mailbox_name(name).ok()
 }
 
-/// The mailbox that a name means, in modified UTF-7 or else in UTF-8. All names go through here,
-/// whoever wrote them: so there is one name for a mailbox, and what can be created can be found
-/// again.
+/// Returns the mailbox name of a text in modified UTF-7 or else in UTF-8. All names, from clients
+/// and from the disk, go through here, so that each mailbox has one name, and what can be created
+/// can be found again.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// The name is invalid; the error says why.
 pub(crate) fn mailbox_name(name: &[u8]) -> Result<MailboxName, NameError> {
     MailboxName::new(&in_mutf7(name))
 }
 
-/// The bulletin board that a name means, as [`mailbox_name`].
+/// Returns the bulletin board name of a text, like [`mailbox_name`].
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// The name is invalid; the error says why.
 pub(crate) fn bboard_name(name: &[u8]) -> Result<BboardName, NameError> {
     BboardName::new(&in_mutf7(name))
 }
 
-/// A name in modified UTF-7. What is no text, or has control characters, stays as it is and is no
-/// name.
+/// Returns a name in modified UTF-7. Octets that are not UTF-8, or have control characters, stay as
+/// they are and make an invalid name.
 fn in_mutf7(name: &[u8]) -> Cow<'_, [u8]> {
     let plain = |text: &&str| !text.chars().any(char::is_control);
     match std::str::from_utf8(name).ok().filter(plain) {
@@ -113,32 +114,31 @@ fn in_mutf7(name: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The names in a directory that are mailboxes, or boards, in no order. Whoever has to stop early
-/// may stop between two of them.
+/// The names in a directory that are mailboxes, or boards, in no order. The caller may pause
+/// between any two of them.
 ///
-/// The `maildir` crate could list subdirectories, but to it a tree that cannot be read is an empty
-/// one, a folder that is a symbolic link is none, and a name that is not UTF-8 comes out as
-/// another.
+/// The `maildir` crate could list subdirectories. But it takes a tree that cannot be read for an
+/// empty one, skips folders that are symbolic links, and changes names that are not UTF-8.
 #[derive(Debug)]
 pub(crate) struct Listing<N> {
     entries: ReadDir,
     name_of: fn(&OsStr) -> Option<N>,
 }
 
-/// The mailboxes in a root, but for INBOX. A mailbox whose directory exists in both ways of writing
-/// its name is shown twice.
+/// Lists the mailboxes in a root, except INBOX. If the directory of a mailbox exists in both ways
+/// of writing its name, the name is listed twice.
 ///
 /// # Errors
-/// Whatever opening the directory fails with.
+/// The directory cannot be opened.
 pub(crate) fn mailboxes(root: &Path) -> io::Result<Listing<MailboxName>> {
     let entries = fs::read_dir(root)?;
     Ok(Listing { entries, name_of })
 }
 
-/// The boards in the tree of bulletin boards.
+/// Lists the bulletin boards.
 ///
 /// # Errors
-/// Whatever opening the directory fails with.
+/// The directory cannot be opened.
 pub(crate) fn bboards(tree: &Path) -> io::Result<Listing<BboardName>> {
     let entries = fs::read_dir(tree)?;
     let name_of = |entry: &OsStr| bboard_name(entry.as_bytes()).ok();
@@ -146,7 +146,7 @@ pub(crate) fn bboards(tree: &Path) -> io::Result<Listing<BboardName>> {
 }
 
 impl<N> Iterator for Listing<N> {
-    /// `None` stands for an entry that is something else, so that each call reads one entry.
+    /// `None` for an entry that is not a mailbox, so that each call reads one entry.
     type Item = io::Result<Option<N>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -166,18 +166,18 @@ impl<N> Listing<N> {
     }
 }
 
-/// The directory that a board has, in whichever way its name is written; `None` if there is no such
-/// board.
+/// Returns the directory of a board, whichever way its name is written, or `None` if the board does
+/// not exist.
 ///
 /// # Errors
-/// As [`find`].
+/// The same as those of [`find`].
 pub(crate) fn find_bboard(tree: &Path, name: &BboardName) -> io::Result<Option<PathBuf>> {
     let as_encoded = tree.join(name.as_str());
     if is_directory(&as_encoded)? {
         return Ok(Some(as_encoded));
     }
     let text = modified_utf7::decode(name.as_str().as_bytes()).unwrap_or_default();
-    // What decodes to a name that leads elsewhere is not the name of that.
+    // A name that decodes to one that leads elsewhere is not the name of that directory.
     let is_the_name = bboard_name(text.as_bytes()).as_ref() == Ok(name);
     let in_utf8 = tree.join(text);
     Ok((is_the_name && is_directory(&in_utf8)?).then_some(in_utf8))
@@ -186,7 +186,7 @@ pub(crate) fn find_bboard(tree: &Path, name: &BboardName) -> io::Result<Option<P
 /// True if there is a directory of that name, or a symbolic link to one.
 ///
 /// # Errors
-/// Whatever `stat` fails with, except that there is nothing of that name.
+/// `stat` fails for another reason than a missing file.
 pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(status) => Ok(status.is_dir()),
@@ -195,7 +195,8 @@ pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// `ENAMETOOLONG` counts: no mailbox can have such a name.
+/// True if the error means that there is no such file. `ENAMETOOLONG` counts, because no mailbox
+/// can have such a name.
 fn is_absent(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(
@@ -204,10 +205,10 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// True if one of the three parts is there: a root with none is no INBOX yet.
+/// True if one of the three parts exists: a root without any is not an INBOX yet.
 ///
 /// # Errors
-/// As [`is_directory`].
+/// The same as those of [`is_directory`].
 pub(crate) fn is_maildir(dir: &Path) -> io::Result<bool> {
     for part in PARTS {
         if is_directory(&dir.join(part))? {
@@ -217,10 +218,10 @@ pub(crate) fn is_maildir(dir: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Creates those of the three parts that are missing, for whoever may use the directory itself.
+/// Creates those of the three parts that are missing, with the mode of the directory itself.
 ///
 /// # Errors
-/// Whatever creating them fails with.
+/// A directory cannot be created.
 pub(crate) fn create_parts(dir: &Path) -> io::Result<()> {
     let mode = fs::metadata(dir)?.mode() & 0o7777;
     for part in PARTS {
@@ -232,15 +233,15 @@ pub(crate) fn create_parts(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Marks a directory as a folder; not for the root.
+/// Marks a directory, which is not the root, as a folder.
 ///
 /// # Errors
-/// Whatever creating the file fails with.
+/// The file cannot be created.
 pub(crate) fn mark_folder(dir: &Path) -> io::Result<()> {
     files::open_or_create(&dir.join(FOLDER_MARK)).map(drop)
 }
 
-/// The path of a message, or of anything else whose name is just octets.
+/// Returns the path of a file whose name is any octets.
 pub(crate) fn join(dir: &Path, name: &[u8]) -> PathBuf {
     dir.join(OsString::from_vec(name.to_vec()))
 }
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_of_names() {
+    fn maps_names_to_directories() {
         let root = Path::new("/r");
         assert_eq!(directory(root, &MailboxName::inbox()), root);
         assert_eq!(
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_directories() {
+    fn maps_directories_to_names() {
         let of = |entry: &str| name_of(OsStr::new(entry)).map(|name| name.to_string());
         assert_eq!(of(".Work.2024").as_deref(), Some("Work.2024"));
         assert_eq!(of(".Caf&AOk-").as_deref(), Some("Caf&AOk-"));
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_either_way_of_writing() {
+    fn finds_both_ways_of_writing_a_name() {
         let root = root(&["cur", ".Café", ".Caf&AOk-", ".&2D3c7A-", ".R&D", ".x"]);
         let found = |text: &str| {
             let found = find(root.path(), &name(text)).expect("no error");
@@ -330,10 +331,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_encoded_leads_out() {
+    fn no_encoded_name_leads_out_of_the_root() {
         let root = root(&["cur"]);
         fs::create_dir_all(root.path().join(".é/x")).expect("created");
-        // U+00E9 and then a slash, which has to stand for itself and is refused by the name.
+        // The name decodes to U+00E9 and a slash, which has to stand for itself and makes the name
+        // invalid.
         assert!(MailboxName::new("&AOk-/x".as_bytes()).is_err());
         assert_eq!(find(root.path(), &name("&AOkALwB4-")).expect("ok"), None);
         assert_eq!(find(root.path(), &name("&AC4-")).expect("ok"), None);
@@ -388,7 +390,7 @@ mod tests {
             ("R&-D", "R&-D"),
             ("Café.x", "Caf&AOk-.x"),
             ("Caf&AOk-.x", "Caf&AOk-.x"),
-            // A slash that is encoded for no reason is no slash.
+            // An encoded slash is not a slash.
             ("&AC8-etc", "&-AC8-etc"),
             ("inbox", "INBOX"),
         ] {

@@ -1,16 +1,30 @@
-//! What lies on disk: the formats and the names of the files in a Maildir.
+//! What lies on disk: the formats and names of the files in a Maildir.
+//!
+//! | file | contents |
+//! | --- | --- |
+//! | [`layout`] | where mailboxes are: Maildir++ |
+//! | [`subdir`] | `new/` and `cur/` |
+//! | [`filename`] | names of message files: base, flags, sizes, order of UIDs, unique names |
+//! | [`uid_list`] | `dovecot-uidlist`: the UID of each message |
+//! | [`uid_validity`] | `dovecot-uidvalidity*`: the counter of UIDVALIDITY values |
+//! | [`keywords`] | `dovecot-keywords`: the names of the keyword letters |
+//! | [`subscriptions`] | `subscriptions` |
+//! | [`courier`] | what Courier-IMAP left behind |
+//! | [`lock`] | `imap2d-lock` and `dovecot-uidlist.lock` |
+//! | [`directory_stamp`] | how to tell that nothing has happened in a directory |
+//! | [`files`], [`atomic_replace`] | opening, creating, renaming, and replacing files safely |
+//! | [`tmp_cleanup`] | removing abandoned files from `tmp/` |
 
-pub(crate) mod atomic_replace;
-pub(crate) mod courier;
-pub(crate) mod directory;
+pub(super) mod atomic_replace;
+pub(super) mod courier;
+pub(super) mod directory_stamp;
 pub(crate) mod filename;
-pub(crate) mod files;
-pub(crate) mod keywords;
+pub(super) mod files;
+pub(super) mod keywords;
 pub(crate) mod layout;
 pub(crate) mod lock;
-pub(crate) mod subscriptions;
-pub(crate) mod tmp_cleanup;
-pub(crate) mod uid_list;
-pub(crate) mod uid_validity;
-
-pub(crate) use crate::file_stamp;
+pub(super) mod subdir;
+pub(super) mod subscriptions;
+pub(super) mod tmp_cleanup;
+pub(super) mod uid_list;
+pub(super) mod uid_validity;

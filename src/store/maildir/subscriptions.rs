@@ -1,17 +1,17 @@
 //! `subscriptions`: which mailboxes the user has subscribed to.
 //!
-//! One file in the root, in one of two versions. The first is a name on each line, levels separated
-//! by dots. The second starts with a line `V`, tab, `2` and an empty one, separates levels by tabs,
-//! and escapes what would be taken for something else. A file stays what it is; a new one is of the
-//! second version. A subscription outlives its mailbox (RFC 3501 §6.3.6), so a name here says
-//! nothing of what exists.
+//! There is one file in the root, in one of two versions. In the first, each line is a name with
+//! dots between its levels. The second starts with a line `V`, tab, `2` and an empty line,
+//! separates levels by tabs, and escapes special characters. A file keeps its version; a new file
+//! is of the second. A subscription outlives its mailbox (RFC 3501 §6.3.6), so a name here does not
+//! mean that the mailbox exists.
 //!
-//! Bulletin boards are subscribed to in the same file, under names that start with `#bboard.`. A
-//! line that is no name of ours is kept as it is and not shown.
+//! Subscriptions to bulletin boards are in the same file, under names that start with `#bboard.`.
+//! Lines that are not valid names are kept and not shown.
 //!
-//! The file is changed under `subscriptions.lock`, which is itself the new file while it is
-//! written. The lock is held for one step and never waited for; if it is half a minute old, its
-//! holder is dead.
+//! The file is changed under `subscriptions.lock`, which is itself the new file while it is being
+//! written. The lock is held for one step, and no session blocks on it; if it is half a minute old,
+//! its holder is dead.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,23 +19,24 @@ use std::time::{Duration, SystemTime};
 
 use crate::types::{BBOARD_PREFIX, MailboxRef};
 
-use super::atomic_replace::{AtomicReplace, IfTaken};
-use super::file_stamp::FileStamp;
+use super::atomic_replace::{AtomicReplace, IfExists};
 use super::files;
 use super::layout;
+use crate::file_stamp::FileStamp;
 
 /// Name of the file in the root.
 pub(crate) const FILE: &str = "subscriptions";
 /// Name of the lock, and of the new file.
 const LOCK: &str = "subscriptions.lock";
-/// A lock that old is nobody's.
+/// Age at which a lock is stale.
 const STALE: Duration = Duration::from_secs(30);
-/// A longer file is refused: it is read, and written, in one go.
+/// A longer file is refused, because the whole file is read, and written, at once.
 const MAX_SIZE: u64 = 1 << 20;
-/// What a file of the second version starts with.
+/// The start of a file of the second version.
 const HEADER: &[u8] = b"V\t2\n\n";
 
-/// What has to be escaped within a level, and the letter that stands for it behind [`ESCAPE`].
+/// The octets that have to be escaped within a level, each with the letter that stands for it
+/// behind [`ESCAPE`].
 const ESCAPES: [(u8, u8); 5] = [
     (ESCAPE, b'1'),
     (b'\t', b't'),
@@ -60,29 +61,29 @@ enum SubscriptionsVersion {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
-    /// As in the file, without the line feed.
+    /// The line as it is in the file, without the line feed.
     line: Vec<u8>,
-    /// `None` if it is no name of ours.
+    /// `None` if the line is not a valid name.
     mailbox: Option<MailboxRef>,
 }
 
-/// What became of an [`edit`].
+/// The result of an [`edit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SubscriptionsEdit {
-    /// It is on disk now.
+    /// The change is on disk.
     Written,
     /// There was nothing to change.
     Unchanged,
-    /// Somebody else is changing the file: try again later.
+    /// Another process is changing the file: try again later.
     Busy,
 }
 
 impl Subscriptions {
-    /// Reads the file in `root`, with its stamp: as long as the file has that, there is nothing new
-    /// in it. No file is no subscription.
+    /// Reads the file in `root`. Returns its stamp, too: while the file has that stamp, its content
+    /// is the same. Without a file there are no subscriptions.
     ///
     /// # Errors
-    /// Whatever reading fails with.
+    /// Reading the file fails.
     pub(crate) fn read(root: &Path) -> io::Result<(Self, Option<FileStamp>)> {
         let found = files::read(&root.join(FILE), MAX_SIZE)?;
         Ok(found.map_or_else(
@@ -107,19 +108,19 @@ impl Subscriptions {
         }
     }
 
-    /// The mailboxes and boards, in the order in which they were subscribed to.
+    /// Returns the mailboxes and boards, in the order of the subscriptions.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &MailboxRef> {
         self.entries
             .iter()
             .filter_map(|entry| entry.mailbox.as_ref())
     }
 
-    /// True if there is a subscription to that mailbox.
+    /// True if the user has subscribed to that mailbox.
     pub(crate) fn contains(&self, mailbox: &MailboxRef) -> bool {
         self.iter().any(|known| known == mailbox)
     }
 
-    /// Adds a subscription or removes it; false if there was nothing to do.
+    /// Adds or removes a subscription. Returns false if there was nothing to do.
     pub(crate) fn set(&mut self, mailbox: &MailboxRef, on: bool) -> bool {
         if self.contains(mailbox) == on {
             return false;
@@ -148,17 +149,17 @@ impl Subscriptions {
     }
 }
 
-/// Changes the file in `root` under its lock: `change` gets what is in it now, and says if it has
-/// changed anything.
+/// Changes the file in `root` under its lock. `change` gets the present content, and returns true
+/// if it has changed anything.
 ///
 /// # Errors
-/// Whatever reading or writing fails with; the old file is then still there.
+/// Reading or writing fails; the old file is then still there.
 pub(crate) fn edit(
     root: &Path,
     wall: SystemTime,
     change: impl FnOnce(&mut Subscriptions) -> bool,
 ) -> io::Result<SubscriptionsEdit> {
-    let mut new = match AtomicReplace::create(root, LOCK, FILE, IfTaken::Fail) {
+    let mut new = match AtomicReplace::create(root, LOCK, FILE, IfExists::Fail) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             remove_stale(root, wall)?;
             return Ok(SubscriptionsEdit::Busy);
@@ -184,10 +185,11 @@ fn remove_stale(root: &Path, wall: SystemTime) -> io::Result<()> {
 }
 
 impl SubscriptionsVersion {
+    /// Parses a line. A separator at the end means nothing.
+    ///
     /// ```text
     /// line = name / level *(TAB level)        ; version 1, version 2
     /// ```
-    /// A separator at the end means nothing.
     fn read_line(self, line: &[u8]) -> Option<MailboxRef> {
         match self {
             Self::One => mailbox(line.strip_suffix(b".").unwrap_or(line)),
@@ -212,7 +214,7 @@ impl SubscriptionsVersion {
     }
 }
 
-/// The mailbox that a name with dots means.
+/// Returns the mailbox of a name with dots.
 fn mailbox(name: &[u8]) -> Option<MailboxRef> {
     match name.strip_prefix(BBOARD_PREFIX.as_bytes()) {
         Some(board) => layout::bboard_name(board).ok().map(MailboxRef::Bboard),
@@ -220,7 +222,7 @@ fn mailbox(name: &[u8]) -> Option<MailboxRef> {
     }
 }
 
-/// One octet of a name as it is written in version 2.
+/// Returns the octets that stand for one octet of a name in version 2.
 fn escape(octet: u8) -> impl Iterator<Item = u8> {
     let found = ESCAPES.iter().find(|&&(special, _)| special == octet);
     let (first, second) = match found {
@@ -282,13 +284,14 @@ mod tests {
             names(b"V\t2\n\ninbox\nA\tB\t\nlast"),
             ["INBOX", "A.B", "last"]
         );
-        // Without the empty line it is of the first version, where that is no name.
+        // Without the empty line the file is of the first version, where the first line is not a
+        // valid name.
         assert_eq!(names(b"V\t2\nA\n"), ["A"]);
         assert_eq!(names(b""), [""; 0]);
     }
 
     #[test]
-    fn keeps_what_is_no_name() {
+    fn keeps_lines_that_are_no_names() {
         let text = b"V\t2\n\na.b\tc\nA\n\x01x\n..\n~b\n\n";
         let mut subscriptions = Subscriptions::parse(text);
         assert!(subscriptions.iter().eq([&personal("A")]));
@@ -303,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn both_versions_there_and_back() {
+    fn writes_both_versions_back() {
         let all = [
             personal("INBOX"),
             personal("A.B&AOk-.c d"),

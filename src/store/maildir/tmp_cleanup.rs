@@ -1,4 +1,4 @@
-//! Cleaning `tmp/`: what was begun there and never delivered.
+//! Removing from `tmp/` the files of deliveries that were never finished.
 
 use std::fs;
 use std::io;
@@ -9,16 +9,16 @@ use std::time::{Duration, SystemTime};
 
 use super::layout;
 
-/// No delivery takes that long: 36 hours, as everybody has it.
+/// Age at which a file is abandoned: 36 hours, as in other Maildir programs.
 const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
-/// Entries looked at in one go; a fuller directory is cleaned by and by.
+/// Entries looked at per call. A fuller directory is cleaned by several calls.
 const MOST_ENTRIES: usize = 512;
 
-/// Removes the abandoned files of a mailbox's `tmp/`, as far as it can.
+/// Removes the abandoned files from a mailbox's `tmp/`, as far as possible.
 pub(crate) fn clean_tmp(mailbox: &Path, wall: SystemTime) {
     let tmp = mailbox.join(layout::TMP);
     if let Err(error) = clean(&tmp, wall) {
-        log::debug!("{}: cannot clean: {error}", tmp.display());
+        log::debug!("{}: cannot remove abandoned files: {error}", tmp.display());
     }
 }
 
@@ -28,8 +28,7 @@ fn clean(tmp: &Path, wall: SystemTime) -> io::Result<()> {
         if !entry.file_type()?.is_file() || entry.file_name().as_bytes().starts_with(b".") {
             continue;
         }
-        // The time of change of the entry, not of the content, which a delivery may set to any
-        // date.
+        // The change time of the entry, not of the content, which a delivery may set to any date.
         let seconds = u64::try_from(entry.metadata()?.ctime()).unwrap_or(0);
         let begun = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         if wall.duration_since(begun).is_ok_and(|age| age > ABANDONED) {
@@ -44,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn removes_only_what_is_old() {
+    fn removes_only_old_files() {
         let dir = tempfile::tempdir().expect("a directory");
         let tmp = dir.path().join("tmp");
         fs::create_dir(&tmp).expect("created");

@@ -1,10 +1,10 @@
 //! `dovecot-uidvalidity*`: the UIDVALIDITY of the next new mailbox.
 //!
-//! A mailbox that is deleted and made again must not have the UIDVALIDITY it had. So all mailboxes
-//! of a user draw theirs from one counter in the root. The counter is the *name* of an empty file,
-//! `dovecot-uidvalidity.` and eight hexadecimal digits, because a name can be changed by one
-//! `rename`, which succeeds for one of two that try: that takes no lock. `dovecot-uidvalidity`
-//! holds the same digits, for readers that trust it; we look at the names.
+//! A mailbox that is deleted and created again must not have its old UIDVALIDITY. So all mailboxes
+//! of a user take theirs from one counter in the root. The counter is the *name* of an empty file,
+//! `dovecot-uidvalidity.` and eight hexadecimal digits. A name can be changed by one `rename`,
+//! which succeeds for only one of two processes that try, so that no lock is needed.
+//! `dovecot-uidvalidity` holds the same digits, for readers that use the file; we use the names.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,35 +16,38 @@ use crate::types::UidValidity;
 
 use super::files;
 
-/// Name of the file with the digits; the counter's is this, a dot, and the digits.
+/// Name of the file with the digits. The counter's name is this, a dot, and the digits.
 const FILE: &str = "dovecot-uidvalidity";
-/// How often somebody else may be faster.
+/// How many times other processes may be faster.
 const TRIES: u32 = 10;
-/// The counter is there to be renamed only.
+/// Mode of the counter: it is only renamed, never written.
 const MODE: u32 = 0o444;
 
 /// Gives out UIDVALIDITY values. One value of this type serves all users.
 #[derive(Debug, Default)]
 pub(crate) struct UidValidities {
-    /// The last one that came from the clock, because a counter could not be used.
+    /// The last value that was taken from the clock because a counter could not be used.
     last: u32,
 }
 
 impl UidValidities {
-    /// The UIDVALIDITY of the next new mailbox in `root`; never the same twice, even if the counter
-    /// cannot be used, which is logged.
+    /// Returns the UIDVALIDITY of the next new mailbox in `root`. Never returns the same value
+    /// twice, even if the counter cannot be used, which is logged.
     pub(crate) fn next(&mut self, root: &Path, wall: SystemTime) -> UidValidity {
         match self.count(root, wall) {
             Ok(Some(value)) => value,
             Ok(None) => self.by_clock(wall),
             Err(error) => {
-                log::warn!("cannot use {}: {error}", root.join(FILE).display());
+                log::warn!(
+                    "cannot use the UIDVALIDITY counter {}, taking the value from the clock: {error}",
+                    root.join(FILE).display()
+                );
                 self.by_clock(wall)
             }
         }
     }
 
-    /// The time, or one more than the last time.
+    /// Returns the time, or one more than the last time.
     fn by_clock(&mut self, wall: SystemTime) -> UidValidity {
         let time = wall
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -55,7 +58,7 @@ impl UidValidities {
         UidValidity::new(value).unwrap_or_else(|| behind(0))
     }
 
-    /// `None` if others were faster too often.
+    /// Returns `None` if other processes were faster too many times.
     fn count(&mut self, root: &Path, wall: SystemTime) -> io::Result<Option<UidValidity>> {
         for _ in 0..TRIES {
             let moved = match counters(root)? {
@@ -95,7 +98,7 @@ fn is_race(error: &io::Error) -> bool {
     )
 }
 
-/// The next greater value; behind the greatest of all comes 1.
+/// Returns the next greater value; 1 follows the greatest of all.
 fn behind(value: u32) -> UidValidity {
     let next = value.checked_add(1).and_then(UidValidity::new);
     next.unwrap_or_else(|| UidValidity::new(1).expect("1 is not 0"))
@@ -105,7 +108,7 @@ fn counter(root: &Path, value: u32) -> PathBuf {
     root.join(format!("{FILE}.{value:08x}"))
 }
 
-/// The least and the greatest counter; there should be one.
+/// Returns the least and the greatest counter. Normally there is one.
 fn counters(root: &Path) -> io::Result<Option<(u32, u32)>> {
     let mut found: Option<(u32, u32)> = None;
     for entry in fs::read_dir(root)? {
@@ -123,7 +126,7 @@ fn counter_value(name: &[u8]) -> Option<u32> {
     octets.try_into().ok().map(u32::from_be_bytes)
 }
 
-/// Overwrites them in place, as Dovecot does.
+/// Overwrites the digits in place, as Dovecot does.
 fn write_digits(root: &Path, value: UidValidity) -> io::Result<()> {
     let mut file = files::open_or_create(&root.join(FILE))?;
     write!(file, "{:08x}", value.get())
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_as_dovecot_does() {
+    fn the_counter_is_a_file_name_as_in_dovecot() {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path();
         let mut values = UidValidities::default();
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_of_several_counts() {
+    fn the_greatest_of_several_counters_is_used() {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path();
         for name in ["00000005", "00000009", "0000000A", "9", "zzzzzzzz"] {
@@ -186,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_last_comes_one() {
+    fn one_follows_the_greatest_value() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(counter(dir.path(), u32::MAX), "").expect("written");
         assert_eq!(UidValidities::default().next(dir.path(), wall()).get(), 1);
     }
 
     #[test]
-    fn without_a_counter_the_clock_never_repeats() {
+    fn without_a_counter_no_value_repeats() {
         let nowhere = Path::new("/nonexistent");
         let mut values = UidValidities::default();
         let got: Vec<u32> = (0..3).map(|_| values.next(nowhere, wall()).get()).collect();

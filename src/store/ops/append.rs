@@ -1,11 +1,12 @@
-//! Delivering messages: streamed to `tmp/`, flushed, and moved to their place under the lock, all
-//! or none.
+//! Delivering messages: written to `tmp/` as they arrive, flushed, and moved to their place under
+//! the lock, all or none.
 
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
 use std::time::SystemTime;
 
 use super::deliver::{Delivery, ReadyFile, TemporaryFile};
+use super::line_ends::LineEndConverter;
 use crate::budget::{Budget, COST_SYNC, Step, Why};
 use crate::ready;
 use crate::store::maildir::files::{create_new, creation_mode};
@@ -17,14 +18,14 @@ use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity};
 /// Octets collected before they are written.
 const BUFFER: usize = 64 * 1024;
 
-/// Messages on their way into a mailbox, where they become visible together. Dropped before it is
-/// done, it leaves nothing behind.
+/// Messages on their way into a mailbox, which become visible together. Dropped before it is done,
+/// it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct AppendMessages {
     handle: MailboxHandle,
-    /// The one that is being received.
+    /// The message that is being received.
     message: Option<IncomingMessage>,
-    /// Those before it, flushed to disk.
+    /// The messages before it, flushed to disk.
     ready: Vec<ReadyFile>,
     stage: AppendStage,
 }
@@ -36,7 +37,7 @@ struct IncomingMessage {
     unique: String,
     flags: FlagList,
     date: Option<DateTime>,
-    text: TextConverter,
+    text: LineEndConverter,
 }
 
 #[derive(Debug)]
@@ -66,11 +67,11 @@ impl AppendMessages {
         })
     }
 
-    /// All of the message is written: flushes it to disk, and starts another one that is to be
-    /// delivered with it.
+    /// Ends the present message and flushes it to disk, and starts another one that is delivered
+    /// together with it.
     ///
     /// # Errors
-    /// A file cannot be written or created; all messages are lost then.
+    /// A file cannot be written or created; then all messages are lost.
     pub(crate) fn another(
         &mut self,
         store: &mut Store,
@@ -89,15 +90,15 @@ impl AppendMessages {
         Ok(())
     }
 
-    /// How many messages there are, with the one that is being received.
+    /// Returns the number of messages, including the one that is being received.
     pub(crate) fn count(&self) -> usize {
         self.ready.len() + usize::from(self.message.is_some())
     }
 
-    /// Takes more of the message, as it came from the client.
+    /// Adds octets to the message, as the client sent them.
     ///
     /// # Errors
-    /// The disk is full or fails; all messages are lost then.
+    /// The disk is full or fails; then all messages are lost.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         match &mut self.message {
             Some(message) => message.write(bytes),
@@ -112,11 +113,11 @@ impl AppendMessages {
         Ok(())
     }
 
-    /// Once all is written: to be stepped until done. Then the messages are safe on disk, under
-    /// those UIDs, in their order.
+    /// Steps the delivery until it is done. Called once all messages are written. Ends when the
+    /// messages are safe on disk, with the UIDVALIDITY and their UIDs, in their order.
     ///
     /// # Errors
-    /// Nothing was delivered.
+    /// No message was delivered.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
@@ -183,7 +184,7 @@ impl IncomingMessage {
             unique,
             flags,
             date,
-            text: TextConverter::default(),
+            text: LineEndConverter::default(),
         })
     }
 
@@ -201,7 +202,7 @@ impl IncomingMessage {
         written.map_err(StoreError::io("delivering a message"))
     }
 
-    /// Flushes it to disk, with its date, and closes the file.
+    /// Flushes the message to disk, with its date, and closes the file.
     fn finish(mut self) -> Result<ReadyFile, StoreError> {
         self.text.end();
         self.write_out()?;
@@ -218,96 +219,5 @@ impl IncomingMessage {
             flags: self.flags.system.without(Flags::RECENT),
             keywords: self.flags.keywords,
         })
-    }
-}
-
-/// Turns CRLF into LF, as Maildirs have it, and counts octets in both forms.
-#[derive(Debug, Default)]
-struct TextConverter {
-    buffer: Vec<u8>,
-    /// A CR that may belong to the LF that comes next.
-    has_cr: bool,
-    /// The last octet was a CR, in the stored form.
-    after_cr: bool,
-    stored: u64,
-    /// Each LF that has no CR before it counts as two.
-    on_the_wire: u64,
-}
-
-impl TextConverter {
-    fn add(&mut self, mut bytes: &[u8]) {
-        while let Some(&first) = bytes.first() {
-            if self.has_cr {
-                self.has_cr = false;
-                if first != b'\n' {
-                    self.put(b"\r");
-                }
-            }
-            let end = memchr::memchr(b'\r', bytes).unwrap_or(bytes.len());
-            self.put(&bytes[..end]);
-            self.has_cr = end < bytes.len();
-            bytes = bytes.get(end + 1..).unwrap_or_default();
-        }
-    }
-
-    fn end(&mut self) {
-        if std::mem::take(&mut self.has_cr) {
-            self.put(b"\r");
-        }
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        let Some(&last) = bytes.last() else {
-            return;
-        };
-        let bare = memchr::memchr_iter(b'\n', bytes).filter(|&at| {
-            if at == 0 {
-                !self.after_cr
-            } else {
-                bytes[at - 1] != b'\r'
-            }
-        });
-        self.on_the_wire += bytes.len() as u64 + bare.count() as u64;
-        self.stored += bytes.len() as u64;
-        self.after_cr = last == b'\r';
-        self.buffer.extend_from_slice(bytes);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stored(chunks: &[&[u8]]) -> (Vec<u8>, u64, u64) {
-        let mut text = TextConverter::default();
-        for chunk in chunks {
-            text.add(chunk);
-        }
-        text.end();
-        (text.buffer, text.stored, text.on_the_wire)
-    }
-
-    #[test]
-    fn stores_line_feeds_and_counts_both_ways() {
-        let cases: [(&[u8], &[u8], u64); 8] = [
-            (b"", b"", 0),
-            (b"a\r\nb\r\n", b"a\nb\n", 6),
-            (b"a\nb", b"a\nb", 4),
-            (b"\n", b"\n", 2),
-            (b"a\rb\r", b"a\rb\r", 4),
-            (b"a\r\r\nb", b"a\r\nb", 4),
-            (b"\r\n\r\n", b"\n\n", 4),
-            (b"\0\xff\r\n", b"\0\xff\n", 4),
-        ];
-        for (input, output, wire) in cases {
-            let whole = stored(&[input]);
-            assert_eq!(
-                whole,
-                (output.to_vec(), output.len() as u64, wire),
-                "{input:?}"
-            );
-            let octets: Vec<&[u8]> = input.chunks(1).collect();
-            assert_eq!(stored(&octets), whole, "byte by byte: {input:?}");
-        }
     }
 }

@@ -1,71 +1,69 @@
-//! Copying messages to another mailbox: hard links, all or none.
+//! Copying messages to another mailbox: hard links, all messages or none.
 //!
-//! A message file is never changed, so a copy is another link to it, with its own flags in its own
-//! name and, because the file is the same, the same date. Where no link can be made, or where the
-//! file belongs to somebody else, the octets are copied. The base name stays if it can: it is what
-//! other programs know the message by. It cannot if it is, or ever was, in the destination: a name
-//! that comes back would be taken for the message that had it.
+//! A message file never changes, so a copy is another link to it, with flags of its own in a name
+//! of its own and, because the file is the same, the same date. Where no link can be made, or where
+//! the file belongs to another user, the octets are copied. The base name stays if possible,
+//! because other programs know the message by it. It cannot stay if it is, or ever was, in use in
+//! the destination: programs would take the copy for the message that had the name.
 
 use std::collections::HashSet;
-use std::fs::{self, File, FileTimes, Metadata};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::deliver::{Delivery, ReadyFile, TemporaryFile};
-use crate::budget::{Budget, COST_OPEN, COST_READ_16K, COST_SYNC, Step, Why};
+use super::octet_copy::OctetCopy;
+use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::ready;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::view::View;
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
+use crate::store::sync::find_used_names::FindUsedNames;
 use crate::store::sync::sync_mailbox::SyncMailbox;
-use crate::store::sync::uid_list::FindUsedNames;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Keyword, NumberSet, Uid};
 
-/// How often a file may have moved under us before the copy fails.
+/// How many times in a row a file may have been renamed by other programs before the copy fails.
 const MOST_TRIES: u32 = 3;
-/// OctetCopy copied at a time.
-const CHUNK: usize = 64 * 1024;
 
-/// Copies messages of a view.
+/// Copies messages.
 #[derive(Debug)]
 pub(crate) struct CopyMessages {
     source: MailboxHandle,
-    /// What is left to copy.
+    /// The messages to copy.
     uids: NumberSet,
+    /// UID of the last message copied to `tmp/`.
     last_uid: u32,
     destination: MailboxHandle,
     stage: CopyStage,
+    /// How many times in a row the next file was not where it should be.
     tries: u32,
+    /// UIDs in the source of the messages in `ready`.
     copied: Vec<Uid>,
+    /// The copies in the destination's `tmp/`.
     ready: Vec<ReadyFile>,
 }
 
 #[derive(Debug)]
 enum CopyStage {
+    /// Loads the destination.
     Load(SyncMailbox),
-    Take,
-    Octets(Box<OctetCopy>),
-    /// A file was not where it should be.
+    /// Links the next message to a name in `tmp/`.
+    Link,
+    /// Copies the octets of a message that cannot be linked.
+    CopyOctets(Box<(OctetCopy, CopiedFile)>),
+    /// Syncs the source, because a file was not where it should be.
     Resync(SyncMailbox),
-    Names(Box<FindUsedNames>),
+    FindNames(Box<FindUsedNames>),
     Deliver(Box<Delivery>),
 }
 
-/// A copy octet by octet that is going on.
-#[derive(Debug)]
-struct OctetCopy {
-    from: File,
-    to: File,
-    status: Metadata,
-    done: CopiedFile,
-}
-
-/// A message that was copied to `tmp/`.
+/// A copy of a message in `tmp/`.
 #[derive(Debug)]
 struct CopiedFile {
+    /// UID of the message in the source.
     uid: Uid,
     ready: ReadyFile,
 }
@@ -84,7 +82,8 @@ impl CopyMessages {
         )
     }
 
-    pub(crate) fn of(source: MailboxHandle, uids: NumberSet, destination: MailboxHandle) -> Self {
+    /// Copies the messages with these UIDs.
+    pub(super) fn of(source: MailboxHandle, uids: NumberSet, destination: MailboxHandle) -> Self {
         Self {
             stage: CopyStage::Load(SyncMailbox::new(destination.clone())),
             source,
@@ -97,11 +96,11 @@ impl CopyMessages {
         }
     }
 
-    /// To be stepped until done. Ends with the UIDs in the source and in the destination, pair by
-    /// pair.
+    /// Steps the job until it is done. Ends with the UIDs in the source and in the destination,
+    /// pair by pair.
     ///
     /// # Errors
-    /// Nothing was copied.
+    /// No message was copied.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
@@ -116,18 +115,18 @@ impl CopyMessages {
                     ready!(sync.step(store, budget)).and_then(|()| self.begin(store))
                 }
                 CopyStage::Resync(sync) => {
-                    ready!(sync.step(store, budget)).map(|()| CopyStage::Take)
+                    ready!(sync.step(store, budget)).map(|()| CopyStage::Link)
                 }
-                CopyStage::Take => self.take(store, budget),
-                CopyStage::Octets(octets) => match octets.copy_some(budget) {
+                CopyStage::Link => self.link_next(store, budget),
+                CopyStage::CopyOctets(copy) => match copy.0.copy_some(budget) {
                     Ok(false) => return Step::Yield(Why::Budget),
-                    Ok(true) => Ok(self.octets_done()),
+                    Ok(true) => Ok(self.octets_copied()),
                     Err(error) => Err(error),
                 },
-                CopyStage::Names(finding) => {
+                CopyStage::FindNames(finding) => {
                     let mailbox = store.mailbox(&self.destination);
                     let found = ready!(finding.step(mailbox, budget));
-                    found.map(|listed| self.rename_those(&listed, store, budget))
+                    found.map(|used| self.rename_used(&used, store, budget))
                 }
                 CopyStage::Deliver(delivery) => {
                     let (mailbox, mut context) = store.parts(&self.destination);
@@ -149,17 +148,17 @@ impl CopyMessages {
         }
     }
 
-    /// Nothing is put into the destination, not even for a moment, if it must not be written to.
+    /// Fails if the destination must not be written to, before anything is put into it.
     fn begin(&self, store: &Store) -> Result<CopyStage, StoreError> {
         if store.mailbox(&self.destination).is_writable() {
-            Ok(CopyStage::Take)
+            Ok(CopyStage::Link)
         } else {
             Err(StoreError::ReadOnly)
         }
     }
 
-    /// Copies the next message to the destination's `tmp/`.
-    fn take(
+    /// Links the next message to a name in the destination's `tmp/`.
+    fn link_next(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,
@@ -169,7 +168,7 @@ impl CopyMessages {
             return Err(StoreError::Invalidated);
         }
         let Some(index) = self.next_index(source) else {
-            return Ok(self.names(store));
+            return Ok(self.find_names(store));
         };
         let record = source.records.record(index);
         let uid = Uid::new(record.uid)
@@ -182,7 +181,7 @@ impl CopyMessages {
         let (destination, context) = store.parts(&self.destination);
         let unique = context.names.next(budget.wall());
         let path = destination.dir().join(layout::TMP).join(unique);
-        let (begun, file) = match begin_copy(&from, path) {
+        let (start, file) = match begin_copy(&from, path) {
             Ok(begun) => begun,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.tries < MOST_TRIES => {
                 self.tries += 1;
@@ -192,7 +191,7 @@ impl CopyMessages {
             Err(error) => return Err(StoreError::from_io("copying a message", error)),
         };
         self.tries = 0;
-        let done = CopiedFile {
+        let copied = CopiedFile {
             uid,
             ready: ReadyFile {
                 file,
@@ -201,17 +200,15 @@ impl CopyMessages {
                 keywords,
             },
         };
-        match begun {
+        match start {
             CopyStart::Linked => {
-                self.keep(done);
-                Ok(CopyStage::Take)
+                self.keep(copied);
+                Ok(CopyStage::Link)
             }
-            CopyStart::Octets(from, to, status) => Ok(CopyStage::Octets(Box::new(OctetCopy {
-                from,
-                to,
-                status,
-                done,
-            }))),
+            CopyStart::Opened(from, to, status) => {
+                let copy = OctetCopy::new(from, to, status);
+                Ok(CopyStage::CopyOctets(Box::new((copy, copied))))
+            }
         }
     }
 
@@ -230,40 +227,41 @@ impl CopyMessages {
         }
     }
 
-    fn keep(&mut self, taken: CopiedFile) {
-        self.last_uid = taken.uid.get();
-        self.copied.push(taken.uid);
-        self.ready.push(taken.ready);
+    fn keep(&mut self, copied: CopiedFile) {
+        self.last_uid = copied.uid.get();
+        self.copied.push(copied.uid);
+        self.ready.push(copied.ready);
     }
 
-    fn octets_done(&mut self) -> CopyStage {
-        if let CopyStage::Octets(octets) = std::mem::replace(&mut self.stage, CopyStage::Take) {
-            self.keep(octets.done);
+    fn octets_copied(&mut self) -> CopyStage {
+        if let CopyStage::CopyOctets(copy) = std::mem::replace(&mut self.stage, CopyStage::Link) {
+            self.keep(copy.1);
         }
-        CopyStage::Take
+        CopyStage::Link
     }
 
-    /// All are taken: which names must not be used?
-    fn names(&self, store: &Store) -> CopyStage {
+    /// All messages are in `tmp/`. Finds out which of their names must not be used.
+    fn find_names(&self, store: &Store) -> CopyStage {
         let mailbox = store.mailbox(&self.destination);
         let bases = self
             .ready
             .iter()
             .map(|ready| filename::base(&ready.name).to_vec());
-        CopyStage::Names(Box::new(FindUsedNames::new(mailbox, bases.collect())))
+        CopyStage::FindNames(Box::new(FindUsedNames::new(mailbox, bases.collect())))
     }
 
-    /// Gives fresh names to those whose base is taken, and hands all over to be delivered.
-    fn rename_those(
+    /// Gives new base names to the copies whose base names are in use or were, and starts the
+    /// delivery.
+    fn rename_used(
         &mut self,
-        listed: &HashSet<Vec<u8>>,
+        used: &HashSet<Vec<u8>>,
         store: &mut Store,
         budget: &Budget<'_>,
     ) -> CopyStage {
         let (mailbox, context) = store.parts(&self.destination);
         for ready in &mut self.ready {
             let base = filename::base(&ready.name);
-            if listed.contains(base) || mailbox.records.find(base).is_some() {
+            if used.contains(base) || mailbox.records.find(base).is_some() {
                 ready.rename(context.names, budget.wall());
             }
         }
@@ -279,13 +277,15 @@ fn keyword_names(mailbox: &Mailbox, index: usize) -> Vec<Keyword> {
         .collect()
 }
 
-/// What came of the first try.
+/// How the copy of a message begins.
 enum CopyStart {
+    /// The copy is a hard link, and complete.
     Linked,
-    Octets(File, File, Metadata),
+    /// The original and the copy are open, to copy the octets.
+    Opened(File, File, Metadata),
 }
 
-/// Links a message to a new name in `tmp/`, or opens both if it has to be copied octet by octet.
+/// Links a message to a new name in `tmp/`, or opens both files if the octets have to be copied.
 fn begin_copy(from: &Path, path: PathBuf) -> io::Result<(CopyStart, TemporaryFile)> {
     let status = fs::symlink_metadata(from)?;
     let is_ours = status.is_file() && status.uid() == rustix::process::geteuid().as_raw();
@@ -293,7 +293,7 @@ fn begin_copy(from: &Path, path: PathBuf) -> io::Result<(CopyStart, TemporaryFil
         match fs::hard_link(from, &path) {
             Ok(()) => return Ok((CopyStart::Linked, TemporaryFile { path })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-            // Too many links, another file system, or one without links.
+            // Too many links, another file system, or a file system without links.
             Err(_) => {}
         }
     }
@@ -303,31 +303,5 @@ fn begin_copy(from: &Path, path: PathBuf) -> io::Result<(CopyStart, TemporaryFil
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let to = create_new(&path, creation_mode(&path)?)?;
-    Ok((CopyStart::Octets(file, to, status), TemporaryFile { path }))
-}
-
-impl OctetCopy {
-    /// True when all is copied and flushed.
-    fn copy_some(&mut self, budget: &mut Budget<'_>) -> Result<bool, StoreError> {
-        let failed = StoreError::io("copying a message");
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            let length = self.from.read(&mut chunk).map_err(&failed)?;
-            if length == 0 {
-                break;
-            }
-            self.to.write_all(&chunk[..length]).map_err(&failed)?;
-            budget.spend(COST_READ_16K * (CHUNK / 16384) as u32);
-            if budget.is_spent() {
-                return Ok(false);
-            }
-        }
-        let date = self.status.modified().map_err(&failed)?;
-        self.to
-            .set_times(FileTimes::new().set_modified(date))
-            .map_err(&failed)?;
-        self.to.sync_all().map_err(failed)?;
-        budget.spend(COST_SYNC);
-        Ok(true)
-    }
+    Ok((CopyStart::Opened(file, to, status), TemporaryFile { path }))
 }

@@ -1,9 +1,15 @@
 //! The last part of APPEND and COPY: files that lie ready in `tmp/` become messages, all or none.
 //!
-//! Under the lock: the list is read to its end and made fit to be appended to, the files are
-//! renamed to where they belong, the directories flushed, the lines written and flushed; only then
-//! anybody is told. Whoever is cut off in between leaves files that the next pass numbers, or lines
-//! without a file, which are dead ones. Whoever fails takes the files back.
+//! Under the lock, the job
+//!
+//! 1. reads the uid list to its end, and rewrites it if it cannot be appended to,
+//! 2. renames the files from `tmp/` to `new/` or `cur/`,
+//! 3. flushes the directories,
+//! 4. appends the lines to the uid list and flushes it.
+//!
+//! Only then the messages are announced. A process that dies before that leaves files without a
+//! UID, which the next sync numbers, or lines without a file, which are stale. If the job fails, it
+//! removes the files again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,44 +17,46 @@ use std::time::SystemTime;
 
 use crate::budget::{Budget, COST_SYNC, COST_SYSCALL, Step, Why};
 use crate::ready;
+use crate::store::StoreError;
+use crate::store::context::StoreContext;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::directory::{Subdir, flush_directory, rename_onto_nothing};
-use crate::store::maildir::filename;
-use crate::store::maildir::filename::UniqueNames;
+use crate::store::maildir::filename::{self, UniqueNames, fresh_base};
+use crate::store::maildir::files::{flush_directory, rename_without_replacing};
 use crate::store::maildir::lock::MailboxLock;
+use crate::store::maildir::subdir::Subdir;
+use crate::store::maildir::uid_list::UidListRead;
 use crate::store::sync::lock_wait::LockWait;
+use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::reconcile::next_uids;
-use crate::store::sync::scan::fresh_base;
-use crate::store::sync::uid_list::{ReadUidList, RewriteUidList, UidListRead};
-use crate::store::{StoreContext, StoreError};
+use crate::store::sync::rewrite_uid_list::RewriteUidList;
 use crate::types::{Flags, Keyword, KeywordSet, Uid};
 
-/// A file in `tmp/`, removed when this is dropped.
+/// A file in `tmp/`, removed when this value is dropped.
 #[derive(Debug)]
-pub(crate) struct TemporaryFile {
-    pub(crate) path: PathBuf,
+pub(super) struct TemporaryFile {
+    pub(super) path: PathBuf,
 }
 
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        // It is gone if it was delivered.
+        // The file is not there any more if it was delivered.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// A message that lies ready.
+/// A message that is complete in `tmp/`.
 #[derive(Debug)]
-pub(crate) struct ReadyFile {
-    pub(crate) file: TemporaryFile,
-    /// What it is to be called, with the info part it had elsewhere, if any.
-    pub(crate) name: Vec<u8>,
-    pub(crate) flags: Flags,
-    pub(crate) keywords: Vec<Keyword>,
+pub(super) struct ReadyFile {
+    pub(super) file: TemporaryFile,
+    /// The name that the file gets, with the info part of the original if it is a copy.
+    pub(super) name: Vec<u8>,
+    pub(super) flags: Flags,
+    pub(super) keywords: Vec<Keyword>,
 }
 
 impl ReadyFile {
-    /// Gives it a base that no file has.
-    pub(crate) fn rename(&mut self, names: &mut UniqueNames, wall: SystemTime) {
+    /// Chooses a base name that no file has.
+    pub(super) fn rename(&mut self, names: &mut UniqueNames, wall: SystemTime) {
         let base = filename::base(&self.name);
         let mut fresh = fresh_base(names, base, wall);
         fresh.extend_from_slice(&self.name[base.len()..]);
@@ -56,15 +64,15 @@ impl ReadyFile {
     }
 }
 
-/// Delivers messages that lie ready.
+/// Delivers messages that are complete in `tmp/`.
 #[derive(Debug)]
-pub(crate) struct Delivery {
+pub(super) struct Delivery {
     stage: DeliveryStage,
     lock: Option<MailboxLock>,
-    /// The mailbox.
+    /// The directory of the mailbox.
     dir: PathBuf,
     ready: Vec<ReadyFile>,
-    /// Those that are in their place, but not in the list.
+    /// Files that were moved out of `tmp/` and are not in the uid list yet.
     moved: Vec<(Subdir, Vec<u8>)>,
 }
 
@@ -79,7 +87,7 @@ enum DeliveryStage {
 }
 
 impl Delivery {
-    pub(crate) fn new(mailbox: &Mailbox, ready: Vec<ReadyFile>) -> Self {
+    pub(super) fn new(mailbox: &Mailbox, ready: Vec<ReadyFile>) -> Self {
         Self {
             stage: DeliveryStage::Lock(LockWait::default()),
             lock: None,
@@ -89,8 +97,8 @@ impl Delivery {
         }
     }
 
-    /// Ends with the UIDs of the messages, in their order.
-    pub(crate) fn step(
+    /// Steps the job until it is done. Ends with the UIDs of the messages, in their order.
+    pub(super) fn step(
         &mut self,
         mailbox: &mut Mailbox,
         context: &mut StoreContext<'_>,
@@ -104,7 +112,7 @@ impl Delivery {
                     return Step::Done(Ok(uids));
                 }
                 Err(error) => {
-                    self.take_back();
+                    self.remove_moved();
                     mailbox.request_check();
                     self.lock = None;
                     return Step::Done(Err(error));
@@ -129,9 +137,8 @@ impl Delivery {
                     DeliveryStage::Read(ReadUidList::default())
                 })
             }
-            DeliveryStage::Read(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
-                let is_fit = listed == UidListRead::Whole && !mailbox.uid_list_needs_rewrite();
-                if is_fit {
+            DeliveryStage::Read(reading) => ready!(reading.step(mailbox, budget)).map(|read| {
+                if read == UidListRead::Whole && !mailbox.uid_list.needs_rewrite() {
                     DeliveryStage::Move
                 } else {
                     DeliveryStage::Rewrite(RewriteUidList::default())
@@ -159,16 +166,16 @@ impl Delivery {
             let keywords = if ready.keywords.is_empty() {
                 KeywordSet::NONE
             } else {
-                // What there is no letter left for cannot be kept.
-                mailbox.define(&ready.keywords, budget)?
+                // Keywords that no letter is left for are dropped.
+                mailbox.define_keywords(&ready.keywords, budget.wall())?
             };
             if mailbox.records.find(filename::base(&ready.name)).is_some() {
-                // Another process has delivered under that name since the name was chosen.
+                // Another process has delivered a file with that name since it was chosen.
                 ready.rename(context.names, budget.wall());
             }
             let (subdir, name) = destination(mailbox, ready, keywords);
             let target = subdir.file(mailbox.dir(), &name);
-            rename_onto_nothing(&ready.file.path, &target)
+            rename_without_replacing(&ready.file.path, &target)
                 .map_err(StoreError::io("delivering a message"))?;
             mailbox.watch.expect_arrival(subdir, &name);
             self.moved.push((subdir, name));
@@ -208,18 +215,19 @@ impl Delivery {
         mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
         for (&uid, (subdir, name)) in uids.iter().zip(self.moved.drain(..)) {
             let full = |_| StoreError::Limit("the mailbox is full");
-            mailbox.delivered(uid, subdir, &name).map_err(full)?;
+            mailbox.add_delivered(uid, subdir, &name).map_err(full)?;
         }
         Ok(uids)
     }
 
-    /// Removes what is in its place and not in the list.
-    fn take_back(&mut self) {
+    /// Removes the files that were moved out of `tmp/` and are not in the uid list.
+    fn remove_moved(&mut self) {
         for (subdir, name) in self.moved.drain(..) {
-            if let Err(error) = fs::remove_file(subdir.file(&self.dir, &name)) {
+            let path = subdir.file(&self.dir, &name);
+            if let Err(error) = fs::remove_file(&path) {
                 log::warn!(
-                    "{}: cannot take back a message: {error}",
-                    self.dir.display()
+                    "{}: cannot remove the file of a failed delivery: {error}",
+                    path.display()
                 );
             }
         }
@@ -227,9 +235,9 @@ impl Delivery {
 }
 
 impl Drop for Delivery {
-    /// Whoever waited for it has left; the lock is still held here.
+    /// Removes the files of a delivery whose session has ended. The lock is still held here.
     fn drop(&mut self) {
-        self.take_back();
+        self.remove_moved();
     }
 }
 
@@ -239,8 +247,8 @@ enum DeliveryNext {
     Done(Vec<Uid>),
 }
 
-/// A message without flags goes to `new/`, where others expect the news; unless a session would
-/// only have to move it on.
+/// Chooses the directory and the name of a message. A message without flags goes to `new/`, where
+/// other programs expect new messages, unless a session would only have to move it on.
 fn destination(mailbox: &Mailbox, ready: &ReadyFile, keywords: KeywordSet) -> (Subdir, Vec<u8>) {
     let is_plain = ready.flags.is_empty() && keywords.is_empty();
     let has_info = memchr::memchr(b':', &ready.name).is_some();

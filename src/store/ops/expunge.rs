@@ -1,26 +1,30 @@
-//! Removing the messages that are marked as deleted.
+//! Removing the messages with `\Deleted`.
 //!
-//! Each file is removed by the very name under which its flags were read. So if somebody takes the
-//! mark off a message meanwhile, by renaming it, the message stays.
+//! Each file is removed by the very name under which its flags were read. So if another program
+//! takes `\Deleted` off a message in the meantime, by renaming its file, the message stays.
 
 use std::fs;
 use std::io;
 
 use crate::budget::{Budget, COST_SYSCALL, RECORDS_PER_UNIT, Step, Why};
 use crate::ready;
+use crate::store::context::StoreContext;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::lock::MailboxLock;
+use crate::store::maildir::uid_list::UidListRead;
 use crate::store::sync::lock_wait::LockWait;
-use crate::store::sync::uid_list::{ReadUidList, RewriteUidList, UidListRead};
-use crate::store::{MailboxHandle, Store, StoreContext, StoreError};
+use crate::store::sync::read_uid_list::ReadUidList;
+use crate::store::sync::rewrite_uid_list::RewriteUidList;
+use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Flags, NumberSet};
 
 /// Removes deleted messages.
 #[derive(Debug)]
 pub(crate) struct ExpungeMessages {
     handle: MailboxHandle,
+    /// Only messages with these UIDs are removed, if given.
     uids: Option<NumberSet>,
-    /// Remove messages whether marked or not.
+    /// True if messages without `\Deleted` are removed, too.
     unmarked_too: bool,
     stage: ExpungeStage,
     lock: Option<MailboxLock>,
@@ -40,7 +44,7 @@ enum ExpungeStage {
 }
 
 impl ExpungeMessages {
-    /// All deleted messages, or those among the given UIDs.
+    /// Removes all deleted messages, or those among the given UIDs.
     pub(crate) fn new(handle: MailboxHandle, uids: Option<NumberSet>) -> Self {
         Self {
             handle,
@@ -53,16 +57,16 @@ impl ExpungeMessages {
         }
     }
 
-    /// The messages with these UIDs, deleted or not: they were copied elsewhere.
-    pub(crate) fn moved(handle: MailboxHandle, uids: NumberSet) -> Self {
+    /// Removes the messages with these UIDs, deleted or not, because they were copied elsewhere.
+    pub(super) fn moved(handle: MailboxHandle, uids: NumberSet) -> Self {
         Self {
             unmarked_too: true,
             ..Self::new(handle, Some(uids))
         }
     }
 
-    /// To be stepped until done. Ends with the number of messages removed; views hear of them by
-    /// [`Store::updates`].
+    /// Steps the job until it is done. Ends with the number of messages removed; views announce
+    /// them after [`Store::updates`].
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`], [`StoreError::InUse`].
@@ -95,7 +99,7 @@ impl ExpungeMessages {
         budget: &mut Budget<'_>,
     ) -> Step<Result<ExpungeStage, StoreError>> {
         if let Some(lock) = &mut self.lock {
-            // Whether others see that we are alive is not worth failing for.
+            // If other programs cannot see that the holder lives, the work goes on all the same.
             let _ = lock.touch((budget.now(), budget.wall()));
         }
         Step::Done(match &mut self.stage {
@@ -109,8 +113,8 @@ impl ExpungeMessages {
                     ExpungeStage::Remove
                 }),
             ExpungeStage::Remove => ready!(self.remove(mailbox, budget)),
-            ExpungeStage::Relist(reading) => ready!(reading.step(mailbox, budget)).map(|listed| {
-                if listed == UidListRead::Whole {
+            ExpungeStage::Relist(reading) => ready!(reading.step(mailbox, budget)).map(|read| {
+                if read == UidListRead::Whole {
                     ExpungeStage::Rewrite(RewriteUidList::default())
                 } else {
                     ExpungeStage::Ended
@@ -140,7 +144,7 @@ impl ExpungeMessages {
         !record.is_expunged() && is_marked && is_named()
     }
 
-    /// Takes no lock for nothing.
+    /// Ends the job without taking the lock if there is nothing to remove.
     fn begin(&self, mailbox: &Mailbox) -> ExpungeStage {
         let mut indexes = 0..mailbox.records.published().len();
         if mailbox.is_writable() && !indexes.any(|index| self.is_wanted(mailbox, index)) {
@@ -174,14 +178,16 @@ impl ExpungeMessages {
                 return Step::Yield(Why::Budget);
             }
         }
-        Step::Done(Ok(match mailbox.uid_list_is_mostly_stale() {
+        let messages = mailbox.records.message_count();
+        Step::Done(Ok(match mailbox.uid_list.is_mostly_stale(messages) {
             true => ExpungeStage::Relist(ReadUidList::default()),
             false => ExpungeStage::Ended,
         }))
     }
 }
 
-/// Removes a message's file and buries the message; false if the file has another name by now.
+/// Removes a message's file and expunges the message. Returns false if the file has another name by
+/// now.
 fn remove_file(mailbox: &mut Mailbox, index: usize) -> Result<bool, StoreError> {
     match fs::remove_file(mailbox.path(index)) {
         Ok(()) => {

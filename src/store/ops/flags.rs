@@ -1,10 +1,10 @@
 //! Reading and changing flags: one rename a message.
 //!
-//! A rename needs no lock for its own sake. But whoever reads a directory of more entries than the
-//! system hands over at once may miss a file that is renamed meanwhile, and Dovecot gives a message
-//! that it has missed a new number when it turns up again. It reads with its lock held, so that is
-//! taken for each change, if it is to be had: where somebody will not let go of it flags are
-//! changed all the same.
+//! The rename itself needs no lock. But a program that reads a directory of more entries than the
+//! system returns at once may miss a file that is renamed in the meantime, and Dovecot gives a
+//! message that it has missed a new UID when it turns up again. Dovecot reads with its lock held,
+//! so that lock is taken for each change if possible. If another program does not release it, flags
+//! are changed all the same.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -13,19 +13,21 @@ use crate::budget::{Budget, COST_OPEN, COST_SYNC, COST_SYSCALL, Step};
 use crate::ready;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::MAX_NAME;
-use crate::store::index::view::{Access, MessageRef, View};
-use crate::store::maildir::directory::{Subdir, rename_onto_nothing};
+use crate::store::index::view::View;
+use crate::store::index::view_state::{Access, MessageRef};
 use crate::store::maildir::filename;
-use crate::store::maildir::lock::{MailboxLock, Owner};
+use crate::store::maildir::files::rename_without_replacing;
+use crate::store::maildir::lock::{LockOwner, MailboxLock};
+use crate::store::maildir::subdir::Subdir;
 use crate::store::sync::lock_wait::LockWait;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{FlagOperation, Flags, Keyword, KeywordSet};
 
-/// How soon a lock is tried again.
+/// How soon the lock is tried again.
 const RETRY: Duration = Duration::from_millis(5);
-/// How long it is waited for.
+/// How long sessions wait for the lock before they change flags without it.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// After that time of silence a wait is another one.
+/// A session that waits after such a pause begins a new wait.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// A change of flags, with keywords as bits of the mailbox (see [`DefineKeywords`]).
@@ -40,14 +42,14 @@ pub struct FlagChange {
 }
 
 impl FlagChange {
-    /// The message was read.
+    /// Adds `\Seen`.
     pub const SEEN: Self = Self {
         operation: FlagOperation::Add,
         system: Flags::SEEN,
         keywords: KeywordSet::NONE,
     };
 
-    /// The flags that come of it.
+    /// Returns the flags after the change.
     fn apply(&self, system: Flags, keywords: KeywordSet) -> (Flags, KeywordSet) {
         let named = self.system.without(Flags::RECENT);
         match self.operation {
@@ -59,15 +61,14 @@ impl FlagChange {
 }
 
 impl Store {
-    /// A message's flags, `\Recent` among them if it is so to this session.
+    /// Returns a message's flags, with `\Recent` if the message is recent to this session.
     pub fn flags(&self, view: &View, message: &MessageRef) -> (Flags, KeywordSet) {
         let mailbox = self.mailbox(view.handle());
         let Some(index) = mailbox.index_of(message) else {
             return (Flags::NONE, KeywordSet::NONE);
         };
         let record = mailbox.records.record(index);
-        let is_recent = view.has_recent(message.uid);
-        let session = if is_recent {
+        let session = if view.has_recent(message.uid) {
             Flags::RECENT
         } else {
             Flags::NONE
@@ -75,11 +76,12 @@ impl Store {
         (record.flags.with(session), record.keywords)
     }
 
-    /// Changes a message's flags. True if they were different before.
+    /// Changes a message's flags. Returns false if the flags were the same before.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if the lock is taken: wait. [`StoreError::Gone`] if somebody else
-    /// changed or removed it: do a [`SyncMailbox`](crate::store::SyncMailbox), try once more.
+    /// [`StoreError::Busy`] if another process has the lock: wait. [`StoreError::Gone`] if another
+    /// program has renamed or removed the file: step a [`SyncMailbox`](crate::store::SyncMailbox),
+    /// then try once more.
     pub fn change_flags(
         &mut self,
         view: &View,
@@ -101,125 +103,118 @@ impl Store {
         if (flags, keywords) == before {
             return Ok(false);
         }
-        let _lock = mailbox.try_lock_for_flags(context.owner, budget)?;
+        let _lock = try_lock(mailbox, context.owner, budget)?;
         mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
         budget.spend(COST_SYSCALL);
-        mailbox.rename_for(index, flags, keywords)?;
+        rename_for(mailbox, index, flags, keywords)?;
         mailbox.note_flags(index, flags, keywords, Some(view.state()));
         Ok(true)
     }
 
-    /// The number of the first message that is not seen.
+    /// Returns the number of the first message without `\Seen`.
     pub fn first_unseen(&self, view: &View) -> Option<u32> {
         let mailbox = self.mailbox(view.handle());
         let index = unseen(mailbox, view).next()?;
         Some(mailbox.records.number_of(index, view.expunges_announced()))
     }
 
-    /// How many messages are not seen.
+    /// Returns the number of messages without `\Seen`.
     pub fn count_unseen(&self, view: &View) -> u32 {
         unseen(self.mailbox(view.handle()), view).count() as u32
     }
 
-    /// How many messages are to be removed by the next EXPUNGE.
+    /// Returns the number of messages with `\Deleted`.
     pub fn count_deleted(&self, view: &View) -> u32 {
         let deleted = |flags: Flags| flags.contains(Flags::DELETED);
-        flagged(self.mailbox(view.handle()), view, deleted).count() as u32
+        with_flags(self.mailbox(view.handle()), view, deleted).count() as u32
     }
 }
 
-/// Indexes of the messages that the view counts and that are not seen.
+/// Returns the indexes of the messages without `\Seen` that the view counts.
 fn unseen<'m>(mailbox: &'m Mailbox, view: &View) -> impl Iterator<Item = usize> + use<'m> {
-    flagged(mailbox, view, |flags| !flags.contains(Flags::SEEN))
+    with_flags(mailbox, view, |flags| !flags.contains(Flags::SEEN))
 }
 
-/// Indexes of the messages that the view counts and whose flags are such.
-fn flagged<'m, F: Fn(Flags) -> bool>(
+/// Returns the indexes of the messages that the view counts and whose flags are `wanted`.
+fn with_flags<'m, F: Fn(Flags) -> bool>(
     mailbox: &'m Mailbox,
     view: &View,
-    are_such: F,
+    are_wanted: F,
 ) -> impl Iterator<Item = usize> + use<'m, F> {
     let (announced, last_uid) = (view.expunges_announced(), view.last_uid());
     let published = mailbox.records.published().iter().enumerate();
     published
         .take_while(move |(_, record)| record.uid <= last_uid)
         .filter(move |(index, record)| {
-            are_such(record.flags) && mailbox.records.counts(*index, announced)
+            are_wanted(record.flags) && mailbox.records.counts(*index, announced)
         })
         .map(|(index, _)| index)
 }
 
-impl Mailbox {
-    /// Where the record of a message stands, gone or not.
-    pub(crate) fn index_of(&self, message: &MessageRef) -> Option<usize> {
-        self.records.find_message(message.uid.get(), message.number)
-    }
-
-    /// The same for one that is not known to be gone.
-    pub(crate) fn index_of_existing(&self, message: &MessageRef) -> Option<usize> {
-        let index = self.index_of(message)?;
-        (!self.records.record(index).is_expunged()).then_some(index)
-    }
-
-    /// Takes the lock, or does without it if it was not to be had for long enough.
-    fn try_lock_for_flags(
-        &mut self,
-        owner: &Owner,
-        budget: &mut Budget<'_>,
-    ) -> Result<Option<MailboxLock>, StoreError> {
-        let (now, dir) = (budget.now(), self.dir().to_path_buf());
-        budget.spend(COST_OPEN);
-        match MailboxLock::try_acquire(&dir, owner, &mut self.foreign_lock, (now, budget.wall())) {
-            Ok(None) if self.may_wait(now) => Err(StoreError::Busy(now + RETRY)),
-            Ok(Some(lock)) => {
-                self.flag_lock_waits_since = None;
-                Ok(Some(lock))
-            }
-            Ok(None) => Ok(None),
-            Err(error) => {
-                log::debug!("{}: flags change without the lock: {error}", dir.display());
-                Ok(None)
-            }
+/// Takes the lock. Returns `None`, to go on without it, if it was not available for long enough.
+fn try_lock(
+    mailbox: &mut Mailbox,
+    owner: &LockOwner,
+    budget: &mut Budget<'_>,
+) -> Result<Option<MailboxLock>, StoreError> {
+    let (now, dir) = (budget.now(), mailbox.dir().to_path_buf());
+    budget.spend(COST_OPEN);
+    let times = (now, budget.wall());
+    match MailboxLock::try_acquire(&dir, owner, &mut mailbox.foreign_lock, times) {
+        Ok(None) if may_wait(mailbox, now) => Err(StoreError::Busy(now + RETRY)),
+        Ok(Some(lock)) => {
+            mailbox.flag_lock_waits_since = None;
+            Ok(Some(lock))
         }
-    }
-
-    fn may_wait(&mut self, now: Instant) -> bool {
-        let forgotten = |since: &Instant| now.saturating_duration_since(*since) > FORGOTTEN;
-        self.flag_lock_waits_since = self.flag_lock_waits_since.filter(|since| !forgotten(since));
-        let since = *self.flag_lock_waits_since.get_or_insert(now);
-        now.saturating_duration_since(since) < PATIENCE
-    }
-
-    /// Renames a message's file so that its name tells these flags.
-    fn rename_for(
-        &mut self,
-        index: usize,
-        flags: Flags,
-        keywords: KeywordSet,
-    ) -> Result<(), StoreError> {
-        let mut name = Vec::with_capacity(MAX_NAME);
-        filename::with_flags(self.records.name(index), flags, keywords, &mut name);
-        if name.len() > MAX_NAME {
-            return Err(StoreError::Limit("the message has no room for more flags"));
-        }
-        match rename_onto_nothing(&self.path(index), &Subdir::Cur.file(self.dir(), &name)) {
-            Ok(()) => {
-                self.renamed(index, Subdir::Cur, &name);
-                Ok(())
-            }
-            Err(error) => {
-                use io::ErrorKind::{AlreadyExists, NotFound};
-                if matches!(error.kind(), NotFound | AlreadyExists) {
-                    self.request_check();
-                    return Err(StoreError::Gone);
-                }
-                Err(StoreError::from_io("changing flags", error))
-            }
+        Ok(None) => Ok(None),
+        Err(error) => {
+            log::debug!(
+                "{}: changing flags without the lock: {error}",
+                dir.display()
+            );
+            Ok(None)
         }
     }
 }
 
-/// Makes keywords known to a mailbox.
+fn may_wait(mailbox: &mut Mailbox, now: Instant) -> bool {
+    let is_forgotten = |since: &Instant| now.saturating_duration_since(*since) > FORGOTTEN;
+    let waits_since = &mut mailbox.flag_lock_waits_since;
+    *waits_since = waits_since.filter(|since| !is_forgotten(since));
+    let since = *waits_since.get_or_insert(now);
+    now.saturating_duration_since(since) < PATIENCE
+}
+
+/// Renames a message's file so that its name shows these flags.
+fn rename_for(
+    mailbox: &mut Mailbox,
+    index: usize,
+    flags: Flags,
+    keywords: KeywordSet,
+) -> Result<(), StoreError> {
+    let mut name = Vec::with_capacity(MAX_NAME);
+    filename::with_flags(mailbox.records.name(index), flags, keywords, &mut name);
+    if name.len() > MAX_NAME {
+        return Err(StoreError::Limit("the message has no room for more flags"));
+    }
+    let target = Subdir::Cur.file(mailbox.dir(), &name);
+    match rename_without_replacing(&mailbox.path(index), &target) {
+        Ok(()) => {
+            mailbox.renamed(index, Subdir::Cur, &name);
+            Ok(())
+        }
+        Err(error) => {
+            use io::ErrorKind::{AlreadyExists, NotFound};
+            if matches!(error.kind(), NotFound | AlreadyExists) {
+                mailbox.request_check();
+                return Err(StoreError::Gone);
+            }
+            Err(StoreError::from_io("changing flags", error))
+        }
+    }
+}
+
+/// Gives letters to keywords that a mailbox does not have yet.
 #[derive(Debug)]
 pub(crate) struct DefineKeywords {
     handle: MailboxHandle,
@@ -228,7 +223,6 @@ pub(crate) struct DefineKeywords {
 }
 
 impl DefineKeywords {
-    /// To be stepped until done.
     pub(crate) fn new(handle: MailboxHandle, names: Vec<Keyword>) -> Self {
         Self {
             handle,
@@ -237,11 +231,12 @@ impl DefineKeywords {
         }
     }
 
-    /// Ends with the bits of all the names. Takes no lock if they are known already.
+    /// Steps the job until it is done. Ends with the bits of all the names. Takes no lock if the
+    /// mailbox has them already.
     ///
     /// # Errors
-    /// [`StoreError::Limit`] if the mailbox would have more than 26: none of the names is made
-    /// known then.
+    /// [`StoreError::Limit`] if the mailbox would have more than 26 keywords: then none of the
+    /// names is defined.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
@@ -259,7 +254,7 @@ impl DefineKeywords {
                 let limit = "the mailbox cannot have more than 26 keywords";
                 return Err(StoreError::Limit(limit));
             }
-            mailbox.define(&self.names, budget)
+            mailbox.define_keywords(&self.names, budget.wall())
         }))
     }
 }
@@ -269,25 +264,4 @@ fn known(mailbox: &Mailbox, names: &[Keyword]) -> Option<KeywordSet> {
     indexes.try_fold(KeywordSet::NONE, |set, index| {
         Some(set.with(KeywordSet::of(index?)))
     })
-}
-
-impl Mailbox {
-    /// The bits of these keywords, new ones being written down as far as there is room. The mailbox
-    /// is locked.
-    pub(crate) fn define(
-        &mut self,
-        names: &[Keyword],
-        budget: &Budget<'_>,
-    ) -> Result<KeywordSet, StoreError> {
-        self.read_keywords()?;
-        let mut table = self.keywords().clone();
-        let indexes = names.iter().filter_map(|name| table.define(name));
-        let set = indexes.fold(KeywordSet::NONE, |set, index| {
-            set.with(KeywordSet::of(index))
-        });
-        if table != *self.keywords() {
-            self.write_keywords(table, budget.wall())?;
-        }
-        Ok(set)
-    }
 }

@@ -1,9 +1,9 @@
 //! Moving messages to another mailbox (RFC 6851).
 //!
-//! A message is copied first and removed after its copy is safe on disk, so it is never in neither
-//! mailbox. It should not stay in both either: an original whose file was renamed meanwhile, by
-//! somebody who changed its flags, is looked for again; and if an original cannot be removed, its
-//! copy is, provided that the original is there to be seen.
+//! A message is copied first, and removed after its copy is safe on disk, so that it is always in
+//! at least one of the mailboxes. It should not stay in both. If another program renames the
+//! original in the meantime, to change its flags, the job looks for it again. If an original cannot
+//! be removed, its copy is removed, provided that the original is certain to exist.
 
 use super::copy::CopyMessages;
 use super::expunge::ExpungeMessages;
@@ -14,10 +14,10 @@ use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{NumberSet, Uid};
 
-/// How often originals that were renamed meanwhile are looked for.
+/// How many times the job looks for originals that were renamed.
 const MOST_TRIES: u32 = 3;
 
-/// Moves messages of a view.
+/// Moves messages.
 #[derive(Debug)]
 pub(crate) struct MoveMessages {
     source: MailboxHandle,
@@ -33,16 +33,16 @@ enum MoveStage {
     Copy(Box<CopyMessages>),
     Remove(Box<ExpungeMessages>),
     Resync(SyncMailbox),
-    /// Removing the copies of what could not be removed, for that reason.
+    /// Removes the copies of the messages that could not be removed because of this error.
     Undo(Box<ExpungeMessages>, StoreError),
 }
 
-/// What became of a [`MoveMessages`].
+/// The result of a [`MoveMessages`].
 #[derive(Debug)]
 pub(crate) struct MoveOutcome {
-    /// The UIDs that moved messages had in the source and have in the destination, ascending.
+    /// The UIDs of the moved messages in the source and in the destination, ascending.
     pub uids: Vec<(Uid, Uid)>,
-    /// Why the others are where they were, if there are any.
+    /// Why the other messages were not moved, if there are any.
     pub result: Result<(), StoreError>,
 }
 
@@ -69,7 +69,7 @@ impl MoveMessages {
         }
     }
 
-    /// To be stepped until done.
+    /// Steps the job until it is done.
     pub(crate) fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<MoveOutcome> {
         loop {
             let next = match &mut self.stage {
@@ -89,7 +89,9 @@ impl MoveMessages {
                 MoveStage::Undo(expunge, _) => {
                     if let Err(error) = ready!(expunge.step(store, budget)) {
                         let dir = store.mailbox(&self.destination).dir().display();
-                        log::warn!("{dir}: copies of messages not moved remain: {error}");
+                        log::warn!(
+                            "{dir}: cannot remove the copies of messages that were not moved: {error}"
+                        );
                     }
                     return Step::Done(self.finish(store));
                 }
@@ -97,7 +99,8 @@ impl MoveMessages {
             match next {
                 Ok(Some(stage)) => self.stage = stage,
                 Ok(None) => return Step::Done(self.finish(store)),
-                // What became of the originals cannot be known: better two of a message than none.
+                // It is not known what became of the originals: two copies of a message are better
+                // than none.
                 Err(error @ StoreError::Invalidated) => return Step::Done(self.failed(error)),
                 Err(error) if self.copied.is_empty() => return Step::Done(self.failed(error)),
                 Err(error) => self.stage = self.undo(store, error),
@@ -105,7 +108,7 @@ impl MoveMessages {
         }
     }
 
-    /// Removes the originals, marked as deleted or not.
+    /// Removes the originals, with or without `\Deleted`.
     fn remove(&self) -> MoveStage {
         let originals = self.copied.iter().map(|&(from, _)| one(from)).collect();
         MoveStage::Remove(Box::new(ExpungeMessages::moved(
@@ -143,7 +146,7 @@ impl MoveMessages {
         MoveStage::Undo(Box::new(undo), error)
     }
 
-    /// Where a message is in the source, if it still is.
+    /// Returns the index of a message in the source, if it exists.
     fn index(&self, store: &Store, uid: Uid) -> Option<usize> {
         let table = &store.mailbox(&self.source).records;
         let index = table.find_uid(uid.get()).ok()?;
@@ -153,7 +156,7 @@ impl MoveMessages {
     fn finish(&mut self, store: &Store) -> MoveOutcome {
         let mut uids = std::mem::take(&mut self.copied);
         uids.retain(|&(uid, _)| self.index(store, uid).is_none());
-        // If it is stepped again, there is nothing to be done.
+        // Another step would find nothing to do.
         let ended = self.remove();
         let result = match std::mem::replace(&mut self.stage, ended) {
             MoveStage::Undo(_, error) => Err(error),
@@ -170,7 +173,7 @@ impl MoveMessages {
     }
 }
 
-/// The range of one number.
+/// Returns the range of one UID.
 fn one(uid: Uid) -> (u32, u32) {
     (uid.get(), uid.get())
 }

@@ -1,4 +1,4 @@
-//! A message's file: opened for reading, or only looked at.
+//! A message's file: opening it for reading, or asking for its size and date.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -6,17 +6,18 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::Record;
-use crate::store::index::view::{MessageRef, View};
+use crate::store::index::view::View;
+use crate::store::index::view_state::MessageRef;
 use crate::store::maildir::filename;
 use crate::store::{Store, StoreError};
 use crate::types::DateTime;
 
-/// A message's file, open.
+/// A message's open file.
 #[derive(Debug)]
 pub struct MessageFile {
-    /// Stays readable whatever happens to the name.
+    /// The file, which stays readable whatever happens to its name.
     pub file: File,
-    /// What [`Store::stat_message`] would tell.
+    /// The same as the result of [`Store::stat_message`].
     pub status: MessageStat,
 }
 
@@ -25,10 +26,10 @@ pub struct MessageFile {
 pub struct MessageStat {
     /// Octets in the file.
     pub length: u64,
-    /// Its internal date: the file's time of change.
+    /// The internal date: the modification time of the file.
     pub date: DateTime,
-    /// Octets with every line end as CRLF: measured before, or what the file's name says. Good
-    /// enough for SEARCH and STATUS, never for a literal.
+    /// Octets with every line end as CRLF, measured before or from the file's name. Good enough for
+    /// SEARCH and STATUS, not for a literal.
     pub size_hint: Option<u64>,
 }
 
@@ -36,8 +37,8 @@ impl Store {
     /// Opens a message.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] if somebody else changed or removed it: do a
-    /// [`SyncMailbox`](crate::store::SyncMailbox), try once more.
+    /// [`StoreError::Gone`] if another program has renamed or removed the file: step a
+    /// [`SyncMailbox`](crate::store::SyncMailbox), then try once more.
     pub fn open_message(
         &mut self,
         view: &View,
@@ -45,7 +46,7 @@ impl Store {
     ) -> Result<MessageFile, StoreError> {
         let mailbox = self.mailbox_mut(view.handle());
         let index = mailbox.index_of_existing(message).ok_or(StoreError::Gone)?;
-        // A pipe that somebody has put there must not keep us waiting for its other end.
+        // If the file is a pipe, opening it must not wait for the other end.
         let no_wait = rustix::fs::OFlags::NONBLOCK.bits() as i32;
         let opened = OpenOptions::new()
             .read(true)
@@ -60,10 +61,10 @@ impl Store {
         Ok(MessageFile { file, status })
     }
 
-    /// Looks at a message's file without opening it.
+    /// Returns size and date of a message's file without opening it.
     ///
     /// # Errors
-    /// As [`Self::open_message`].
+    /// The same as those of [`Self::open_message`].
     pub fn stat_message(
         &mut self,
         view: &View,
@@ -76,21 +77,21 @@ impl Store {
         Ok(mailbox.stat(index, &status))
     }
 
-    /// RFC822.SIZE, if it was measured before ([`Self::remember_size`]).
+    /// Returns the RFC822.SIZE, if it was measured before ([`Self::remember_size`]).
     pub fn known_size(&self, view: &View, message: &MessageRef) -> Option<u64> {
         let mailbox = self.mailbox(view.handle());
         let index = mailbox.index_of(message)?;
         measured(mailbox.records.record(index))
     }
 
-    /// RFC822.SIZE, if it was measured before or the file's name says it
+    /// Returns the RFC822.SIZE, if it was measured before or the file's name holds it
     /// ([`MessageStat::size_hint`]).
     pub fn size_hint(&self, view: &View, message: &MessageRef) -> Option<u64> {
         let mailbox = self.mailbox(view.handle());
         mailbox.size_hint(mailbox.index_of(message)?)
     }
 
-    /// Keeps a measured RFC822.SIZE for whoever asks for it next, unless it is beyond 4 GiB.
+    /// Stores a measured RFC822.SIZE for later, unless it is more than 4 GiB.
     pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
         let mailbox = self.mailbox_mut(view.handle());
         if let Some(index) = mailbox.index_of(message) {
@@ -116,7 +117,7 @@ impl Mailbox {
         measured(self.records.record(index)).or_else(named)
     }
 
-    /// Sorts the error of a file that should be there, and remembers to look again.
+    /// Classifies the error of a file that should exist, and requests a scan if it does not.
     fn file_error(&mut self, error: io::Error) -> StoreError {
         if error.kind() == io::ErrorKind::NotFound {
             self.request_check();

@@ -1,4 +1,4 @@
-//! ForeignLockAge for a mailbox's lock without standing still.
+//! Waiting for a mailbox's lock without blocking the event loop.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::store::StoreError;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::lock::{LockRetry, MailboxLock, Owner};
+use crate::store::maildir::lock::{LockOwner, LockRetry, MailboxLock};
 
-/// Tries to take a lock, again and again.
+/// Tries to take the lock of a mailbox again and again.
 #[derive(Debug, Default)]
 pub(crate) struct LockWait {
+    /// When to try again, and since when the job waits.
     waiting: Option<(LockRetry, Instant)>,
-    /// Give up after this time, if that is before the time that is set for all.
+    /// The job gives up after this time, if that is before the deadline of [`LockRetry`].
     patience: Option<Duration>,
 }
 
 impl LockWait {
-    /// For work that may as well be done later.
+    /// Returns a wait of limited length, for work that can be done later as well.
     pub(crate) fn with_patience(patience: Duration) -> Self {
         Self {
             waiting: None,
@@ -25,11 +26,11 @@ impl LockWait {
         }
     }
 
-    /// Ends with the lock, or with [`StoreError::InUse`] when it took too long.
+    /// Steps the wait. Ends with the lock, or with [`StoreError::InUse`] if it took too long.
     pub(crate) fn step(
         &mut self,
         mailbox: &mut Mailbox,
-        owner: &Owner,
+        owner: &LockOwner,
         budget: &mut Budget<'_>,
     ) -> Step<Result<MailboxLock, StoreError>> {
         if !mailbox.is_writable() {

@@ -1,19 +1,17 @@
 //! Reading the directories of a mailbox: first `new/`, then `cur/`.
 //!
-//! A file only ever moves from `new/` to `cur/`, so in this order it is met at least once. But
-//! while a directory is read, files that are renamed in it may be skipped or met twice; what a scan
-//! did not meet is therefore only unseen, not gone ([`super::reconcile`] judges), and what it met
-//! twice is looked at again.
+//! A file only ever moves from `new/` to `cur/`, so in this order a scan meets it at least once.
+//! But while a directory is read, files that are renamed in it may be skipped or met twice. So a
+//! file that a scan did not find is only missing, not gone ([`super::reconcile`] decides that), and
+//! a file that it met twice is looked at again.
 //!
-//! A scan may stop between any two entries. It keeps its directory open, and finds its place there
-//! when it goes on; what the process itself renames in between is marked, because the rest of a
-//! block of entries that was read before shows it under its old name.
+//! A scan may pause between any two entries. It keeps its directory open and goes on where it
+//! stopped. Files that this process renames in the meantime are marked, because the block of
+//! entries that was read before still shows them under their old names.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Dir, FileType};
 
@@ -23,27 +21,24 @@ use crate::budget::{
 use crate::store::StoreError;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::{NewRecord, RecordState};
-use crate::store::maildir::directory::{
-    DirectoryStamp, DirectoryStamps, Subdir, rename_onto_nothing,
-};
+use crate::store::maildir::directory_stamp::{DirectoryStamp, DirectoryStamps};
 use crate::store::maildir::filename;
-use crate::store::maildir::filename::UniqueNames;
-use crate::types::{Flags, KeywordSet};
+use crate::store::maildir::files::rename_without_replacing;
+use crate::store::maildir::subdir::Subdir;
+use crate::types::KeywordSet;
 
-/// Names met twice that are looked into after one scan; more wait for the next one.
+/// How many duplicates are looked into after one scan. More of them wait for the next one.
 const MOST_DUPLICATES: usize = 256;
-/// Two links to one message are let be for that long: somebody may be about to remove one.
-const LINK_GRACE: Duration = Duration::from_secs(30);
 
 /// One scan of both directories.
 #[derive(Debug)]
 pub(crate) struct Scan {
     stage: ScanStage,
-    /// Files may move from `new/` to `cur/`.
+    /// True if files may move from `new/` to `cur/`.
     moves: bool,
-    /// The next record to look at for that.
+    /// The next record whose file may have to move.
     to_move: usize,
-    scanned: ScanResult,
+    found: ScanResult,
 }
 
 #[derive(Debug)]
@@ -58,16 +53,16 @@ enum ScanStage {
 pub(crate) struct ScanResult {
     /// The stamps of the directories before they were read.
     pub(crate) before: DirectoryStamps,
-    /// They were the same afterwards.
+    /// True if the stamps were the same afterwards.
     pub(crate) is_steady: bool,
-    /// Keywords that occur.
+    /// The keyword letters that occur in file names.
     pub(crate) letters: KeywordSet,
-    /// Files with a base that another file has.
+    /// Files with the base name of another file.
     pub(crate) duplicates: Vec<(Subdir, Vec<u8>)>,
 }
 
 impl Scan {
-    /// Begins a scan: no record is seen yet.
+    /// Begins a scan: no record counts as found yet.
     pub(crate) fn new(mailbox: &mut Mailbox, moves: bool) -> io::Result<Self> {
         for index in 0..mailbox.records.len() {
             let state = &mut mailbox.records.record_mut(index).state;
@@ -79,7 +74,7 @@ impl Scan {
             stage: ScanStage::Open(Subdir::New),
             moves: moves && mailbox.is_writable(),
             to_move: 0,
-            scanned: ScanResult {
+            found: ScanResult {
                 before: DirectoryStamps::of(mailbox.dir())?,
                 is_steady: false,
                 letters: KeywordSet::NONE,
@@ -88,12 +83,12 @@ impl Scan {
         })
     }
 
-    /// The stamps of the directories when it began.
+    /// Returns the stamps of the directories when the scan began.
     pub(crate) fn before(&self) -> DirectoryStamps {
-        self.scanned.before
+        self.found.before
     }
 
-    /// Ends with what was found.
+    /// Steps the scan. Ends with what it found.
     pub(crate) fn step(
         &mut self,
         mailbox: &mut Mailbox,
@@ -106,8 +101,8 @@ impl Scan {
                     let subdir = *subdir;
                     self.open(mailbox, subdir)
                 }
-                ScanStage::Read(..) => self.read_some(mailbox, budget),
-                ScanStage::Move => Ok(self.move_some(mailbox, budget)),
+                ScanStage::Read(..) => self.read_batch(mailbox, budget),
+                ScanStage::Move => Ok(self.move_batch(mailbox, budget)),
             };
             match ended {
                 Ok(true) => return Step::Done(self.end(mailbox)),
@@ -120,7 +115,8 @@ impl Scan {
         }
     }
 
-    /// The stamp is taken before the first entry is read: a change after that must show.
+    /// Opens a directory. Takes its stamp before the first entry is read, so that any later change
+    /// shows in the stamp.
     fn open(&mut self, mailbox: &Mailbox, subdir: Subdir) -> io::Result<bool> {
         let path = subdir.within(mailbox.dir());
         let file = match File::open(path) {
@@ -131,14 +127,14 @@ impl Scan {
         };
         let stamp = DirectoryStamp::of(&file.metadata()?);
         match subdir {
-            Subdir::New => self.scanned.before.new = stamp,
-            Subdir::Cur => self.scanned.before.cur = stamp,
+            Subdir::New => self.found.before.new = stamp,
+            Subdir::Cur => self.found.before.cur = stamp,
         }
         self.stage = ScanStage::Read(subdir, Dir::new(OwnedFd::from(file))?);
         Ok(false)
     }
 
-    /// Goes on to what comes after a directory; true at the end.
+    /// Goes on to what comes after a directory. Returns true at the end.
     fn leave(&mut self, subdir: Subdir) -> bool {
         self.stage = match (subdir, self.moves) {
             (Subdir::New, true) => ScanStage::Move,
@@ -147,7 +143,7 @@ impl Scan {
         subdir == Subdir::Cur
     }
 
-    fn read_some(&mut self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> io::Result<bool> {
+    fn read_batch(&mut self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> io::Result<bool> {
         for _ in 0..ENTRIES_PER_UNIT {
             let ScanStage::Read(subdir, dir) = &mut self.stage else {
                 return Ok(false);
@@ -163,19 +159,18 @@ impl Scan {
             );
             let name = entry.file_name().to_bytes();
             if may_be_mail && is_mail_name(name) {
-                self.found(mailbox, subdir, name);
+                self.note_entry(mailbox, subdir, name);
             }
         }
         budget.spend(1);
         Ok(false)
     }
 
-    fn found(&mut self, mailbox: &mut Mailbox, subdir: Subdir, name: &[u8]) {
-        let (flags, keywords) = filename::flags(name);
-        self.scanned.letters = self.scanned.letters.with(keywords);
-        let base = filename::base(name);
-        let Some(index) = mailbox.records.find(base) else {
-            add_unassigned(mailbox, subdir, name, (flags, keywords));
+    fn note_entry(&mut self, mailbox: &mut Mailbox, subdir: Subdir, name: &[u8]) {
+        let (_, keywords) = filename::flags(name);
+        self.found.letters = self.found.letters.with(keywords);
+        let Some(index) = mailbox.records.find(filename::base(name)) else {
+            add_unassigned(mailbox, subdir, name);
             return;
         };
         let state = mailbox.records.record(index).state;
@@ -185,21 +180,22 @@ impl Scan {
         if !state.has(RecordState::FOUND) {
             note_found_file(mailbox, index, subdir, name);
         } else if (mailbox.subdir(index), mailbox.records.name(index)) != (subdir, name)
-            && self.scanned.duplicates.len() < MOST_DUPLICATES
+            && self.found.duplicates.len() < MOST_DUPLICATES
         {
-            self.scanned.duplicates.push((subdir, name.to_vec()));
+            self.found.duplicates.push((subdir, name.to_vec()));
         }
     }
 
-    /// Moves files that were met in `new/` to `cur/`. Always false: `cur/` is still to be read.
-    fn move_some(&mut self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> bool {
+    /// Moves files that were found in `new/` to `cur/`. Returns false, because `cur/` has not been
+    /// read yet.
+    fn move_batch(&mut self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> bool {
         let end = mailbox
             .records
             .len()
             .min(self.to_move + RECORDS_PER_UNIT as usize);
         for index in self.to_move..end {
-            let record = mailbox.records.record(index);
-            if record.state.has(RecordState::IN_NEW) && record.state.has(RecordState::FOUND) {
+            let state = mailbox.records.record(index).state;
+            if state.has(RecordState::IN_NEW) && state.has(RecordState::FOUND) {
                 move_to_cur(mailbox, index);
                 budget.spend(COST_SYSCALL);
             }
@@ -216,56 +212,56 @@ impl Scan {
         let failed = StoreError::io("reading the mailbox");
         let after = DirectoryStamps::of(mailbox.dir()).map_err(failed)?;
         Ok(ScanResult {
-            before: self.scanned.before,
-            is_steady: self.scanned.before == after,
-            letters: self.scanned.letters,
-            duplicates: std::mem::take(&mut self.scanned.duplicates),
+            before: self.found.before,
+            is_steady: self.found.before == after,
+            letters: self.found.letters,
+            duplicates: std::mem::take(&mut self.found.duplicates),
         })
     }
 }
 
-/// Names that begin with a dot are somebody's notes, `:` makes an empty base, and a line end could
-/// not be written into the uid list.
+/// True unless the name cannot be a message's. A name that begins with a dot is another program's
+/// private file, one that begins with `:` has an empty base, and a line end cannot be written into
+/// the uid list.
 fn is_mail_name(name: &[u8]) -> bool {
     !matches!(name.first(), None | Some(b'.' | b':'))
         && memchr::memchr2(b'\r', b'\n', name).is_none()
 }
 
-/// A file that no list has a number for yet.
-fn add_unassigned(
-    mailbox: &mut Mailbox,
-    subdir: Subdir,
-    name: &[u8],
-    (flags, keywords): (Flags, KeywordSet),
-) {
+/// Adds a file that has no UID in the uid list yet.
+fn add_unassigned(mailbox: &mut Mailbox, subdir: Subdir, name: &[u8]) {
+    let (flags, keywords) = filename::flags(name);
     let state = RecordState::FOUND
         .with(RecordState::IN_NEW, subdir == Subdir::New)
         .with(RecordState::RECENT, is_arrival(mailbox, subdir));
-    let base_length = filename::base(name).len();
-    let unassigned = NewRecord {
+    let record = NewRecord {
         uid: 0,
         name,
-        base_length,
+        base_length: filename::base(name).len(),
         flags,
         keywords,
         state,
     };
-    if mailbox.records.push(&unassigned).is_err() {
-        log::warn!("{}: too many messages", mailbox.dir().display());
+    if mailbox.records.push(&record).is_err() {
+        log::warn!(
+            "{}: the mailbox has too many messages, some are not shown",
+            mailbox.dir().display()
+        );
     }
 }
 
-/// Recent is what lies in `new/`, and what turned up while a session was looking.
+/// True if a new file is recent: if it is in `new/`, or turned up while a session had the mailbox
+/// open.
 fn is_arrival(mailbox: &Mailbox, subdir: Subdir) -> bool {
     subdir == Subdir::New || mailbox.sync_state.loaded && mailbox.has_viewer()
 }
 
-/// A file whose base is known was met.
-pub(crate) fn note_found_file(mailbox: &mut Mailbox, index: usize, subdir: Subdir, name: &[u8]) {
+/// Updates a record whose file was found under that name.
+pub(super) fn note_found_file(mailbox: &mut Mailbox, index: usize, subdir: Subdir, name: &[u8]) {
     let is_published = index < mailbox.records.published().len();
     let is_recent = !is_published && is_arrival(mailbox, subdir);
     if mailbox.records.name(index) != name {
-        // The arena is bounded far beyond what a directory can hold.
+        // The name arena holds far more than a directory can.
         let _ = mailbox.records.rename(index, name);
     }
     let (flags, keywords) = filename::flags(name);
@@ -282,86 +278,22 @@ pub(crate) fn note_found_file(mailbox: &mut Mailbox, index: usize, subdir: Subdi
     }
 }
 
-/// Moves one file. If somebody else has moved it already, `cur/` will show.
+/// Moves one file. If another program has moved it already, reading `cur/` will show that.
 fn move_to_cur(mailbox: &mut Mailbox, index: usize) {
     let mut name = mailbox.records.name(index).to_vec();
     let from = Subdir::New.file(mailbox.dir(), &name);
     if memchr::memchr(b':', &name).is_none() {
         name.extend_from_slice(b":2,");
     }
-    match rename_onto_nothing(&from, &Subdir::Cur.file(mailbox.dir(), &name)) {
+    match rename_without_replacing(&from, &Subdir::Cur.file(mailbox.dir(), &name)) {
         Ok(()) => mailbox.renamed(index, Subdir::Cur, &name),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            mailbox
-                .records
-                .record_mut(index)
-                .state
-                .set(RecordState::FOUND, false);
+            let state = &mut mailbox.records.record_mut(index).state;
+            state.set(RecordState::FOUND, false);
         }
         Err(error) => {
-            log::debug!("{}: cannot move to cur: {error}", from.display());
+            log::debug!("{}: cannot move the file to cur/: {error}", from.display());
             mailbox.sync_state.moving_failed = true;
         }
-    }
-}
-
-/// Looks into a base name that was met twice. True if another scan is needed to see what came of
-/// it.
-///
-/// Most often the file was renamed while the directory was read, and only one of the two names is
-/// there. If both are: two links to one file are one message, of which the older name is removed
-/// after a while; two files are two messages, and the second gets a name of its own.
-pub(crate) fn resolve_duplicate(
-    mailbox: &mut Mailbox,
-    (subdir, name): &(Subdir, Vec<u8>),
-    names: &mut UniqueNames,
-    wall: SystemTime,
-) -> io::Result<bool> {
-    let Some(index) = mailbox.records.find(filename::base(name)) else {
-        return Ok(true);
-    };
-    let other = subdir.file(mailbox.dir(), name);
-    let Some(second) = status(&other)? else {
-        return Ok(false);
-    };
-    let Some(first) = status(&mailbox.path(index))? else {
-        note_found_file(mailbox, index, *subdir, name);
-        return Ok(false);
-    };
-    if mailbox.path(index) == other || !mailbox.is_writable() {
-        return Ok(false);
-    }
-    if (first.dev(), first.ino()) == (second.dev(), second.ino()) {
-        let changed =
-            SystemTime::UNIX_EPOCH + Duration::from_secs(first.ctime().try_into().unwrap_or(0));
-        let is_old = wall
-            .duration_since(changed)
-            .is_ok_and(|age| age > LINK_GRACE);
-        if is_old && first.nlink() > 1 {
-            fs::remove_file(other)?;
-        }
-        return Ok(false);
-    }
-    let base = filename::base(name);
-    let mut fresh = fresh_base(names, base, wall);
-    fresh.extend_from_slice(&name[base.len()..]);
-    rename_onto_nothing(&other, &subdir.file(mailbox.dir(), &fresh))?;
-    Ok(true)
-}
-
-fn status(path: &std::path::Path) -> io::Result<Option<fs::Metadata>> {
-    match fs::symlink_metadata(path) {
-        Ok(status) => Ok(Some(status)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// A base that no file has, with the sizes that `base` tells.
-pub(crate) fn fresh_base(names: &mut UniqueNames, base: &[u8], wall: SystemTime) -> Vec<u8> {
-    let unique = names.next(wall);
-    match filename::sizes(base) {
-        (Some(stored), Some(wire)) => filename::with_sizes(&unique, stored, wire).into_bytes(),
-        _ => unique.into_bytes(),
     }
 }

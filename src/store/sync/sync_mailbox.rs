@@ -8,26 +8,26 @@ use super::reconcile::Reconcile;
 use crate::budget::{Budget, COST_SYSCALL, Step};
 use crate::ready;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::index::view::Access;
-use crate::store::maildir::directory::{DirectoryStamps, Observation};
+use crate::store::index::view_state::Access;
+use crate::store::maildir::directory_stamp::{DirectoryStamps, Observation};
 use crate::store::{MailboxHandle, Store, StoreError};
 
-/// How long the kernel is trusted to tell of changes before the mailbox is looked at all the same.
+/// How long the absence of kernel reports is believed before the mailbox is checked all the same.
 const TRUST: Duration = Duration::from_secs(30);
 
 /// Brings a mailbox up to date. Sessions that want the same at the same time share the work.
 #[derive(Debug)]
 pub(crate) struct SyncMailbox {
     handle: MailboxHandle,
-    /// A read-write view is about to be opened.
+    /// True if files move from `new/` to `cur/` although no read-write view is open yet.
     moves: bool,
     reconcile: Option<Rc<RefCell<Reconcile>>>,
-    /// The pass began after we had asked: what it finds is new enough.
+    /// True if this job started `reconcile`, so that what it finds is new enough.
     is_ours: bool,
 }
 
 impl SyncMailbox {
-    /// For a mailbox that views are open on; files move from `new/` to `cur/` if one of those is
+    /// Syncs a mailbox that has views. Files move from `new/` to `cur/` if one of them is
     /// read-write.
     pub(crate) fn new(handle: MailboxHandle) -> Self {
         Self {
@@ -38,8 +38,8 @@ impl SyncMailbox {
         }
     }
 
-    /// For a mailbox on which a view is about to be opened: if read-write, files move from `new/`
-    /// to `cur/`.
+    /// Syncs a mailbox before a view is opened. Files move from `new/` to `cur/` if it is to be
+    /// read-write.
     pub(crate) fn for_open(handle: MailboxHandle, access: Access) -> Self {
         Self {
             moves: access == Access::ReadWrite,
@@ -47,26 +47,26 @@ impl SyncMailbox {
         }
     }
 
-    /// To be stepped until done.
+    /// Steps the job until it is done.
     ///
     /// # Errors
-    /// [`StoreError::Invalidated`] if the mailbox was deleted or renumbered: every view of it is
-    /// void.
+    /// [`StoreError::Invalidated`] if the mailbox was deleted or renumbered: its views are invalid.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
-        let (mailbox, mut context) = store.parts(&self.handle);
         loop {
+            let mailbox = store.mailbox_mut(&self.handle);
             if mailbox.is_invalid() {
                 return Step::Done(Err(StoreError::Invalidated));
             }
             let reconcile = match &self.reconcile {
                 Some(reconcile) => reconcile.clone(),
                 None if mailbox.is_up_to_date(self.moves, budget) => return Step::Done(Ok(())),
-                None => self.join(mailbox),
+                None => self.join(store),
             };
+            let (mailbox, mut context) = store.parts(&self.handle);
             let result = ready!(reconcile.borrow_mut().step(mailbox, &mut context, budget));
             self.reconcile = None;
             drop(reconcile);
@@ -76,25 +76,27 @@ impl SyncMailbox {
         }
     }
 
-    /// Takes part in the pass that is going on, or starts one.
-    fn join(&mut self, mailbox: &mut Mailbox) -> Rc<RefCell<Reconcile>> {
-        let running = mailbox
-            .reconcile
-            .upgrade()
+    /// Joins the job that is reconciling the mailbox, or starts one.
+    fn join(&mut self, store: &mut Store) -> Rc<RefCell<Reconcile>> {
+        let running = store
+            .reconcile(&self.handle)
             .filter(|reconcile| !reconcile.borrow().has_ended());
         self.is_ours = running.is_none();
-        let reconcile =
-            running.unwrap_or_else(|| Rc::new(RefCell::new(Reconcile::new(self.moves))));
-        mailbox.reconcile = Rc::downgrade(&reconcile);
+        let reconcile = running.unwrap_or_else(|| {
+            let mailbox = store.mailbox_mut(&self.handle);
+            let reconcile = Rc::new(RefCell::new(Reconcile::new(mailbox, self.moves)));
+            store.set_reconcile(&self.handle, &reconcile);
+            reconcile
+        });
         self.reconcile = Some(reconcile.clone());
         reconcile
     }
 }
 
 impl Mailbox {
-    /// True if nothing can have changed since the last pass. Asks the system only if the kernel is
-    /// not to be trusted to tell.
-    pub(crate) fn is_up_to_date(&mut self, moves: bool, budget: &mut Budget<'_>) -> bool {
+    /// True if nothing can have changed since the mailbox was last reconciled. Makes system calls
+    /// only if the reports of the kernel cannot be trusted.
+    pub(super) fn is_up_to_date(&mut self, moves: bool, budget: &mut Budget<'_>) -> bool {
         if !self.is_quiet(moves) {
             return false;
         }
@@ -105,14 +107,14 @@ impl Mailbox {
         self.looks_unchanged(budget.now())
     }
 
-    /// True if nothing is known that a pass would have to look into.
-    pub(crate) fn is_quiet(&self, moves: bool) -> bool {
-        let sync_state = &self.sync_state;
+    /// True if memory holds no sign that the directories have to be scanned.
+    pub(super) fn is_quiet(&self, moves: bool) -> bool {
+        let state = &self.sync_state;
         let wants_to_move = self.is_writable() && (moves || self.has_writer());
-        sync_state.loaded
-            && sync_state.checked == (sync_state.check_requests, self.watch.foreign_changes())
+        state.loaded
+            && state.checked == (state.check_requests, self.watch.foreign_changes())
             && self.records.tail().is_empty()
-            && !(wants_to_move && sync_state.in_new > 0 && !sync_state.moving_failed)
+            && !(wants_to_move && state.in_new > 0 && !state.moving_failed)
     }
 
     fn looks_unchanged(&mut self, now: Instant) -> bool {
@@ -123,8 +125,8 @@ impl Mailbox {
         let Ok(stamps) = DirectoryStamps::of(self.dir()) else {
             return false;
         };
-        self.sync_state.observation =
-            Some(Observation::renew(self.sync_state.observation, stamps, now));
-        self.sync_state.settled && self.sync_state.known == Some(stamps)
+        let state = &mut self.sync_state;
+        state.observation = Some(Observation::renew(state.observation, stamps, now));
+        state.settled && state.known == Some(stamps)
     }
 }

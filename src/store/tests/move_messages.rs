@@ -86,7 +86,7 @@ fn an_original_that_another_program_renames_is_still_moved() {
 fn no_copy_stays_if_the_originals_cannot_be_removed() {
     let rig = Rig::with_small_steps();
     let mut inbox = begin(&rig);
-    let owner = lock::Owner {
+    let owner = lock::LockOwner {
         pid: 1,
         host: "elsewhere".into(),
     };
@@ -108,7 +108,7 @@ fn a_copy_stays_if_its_original_has_disappeared() {
     let mut held = None;
     let interfere = || {
         if in_work(&rig) == 2 && held.is_none() {
-            let owner = lock::Owner {
+            let owner = lock::LockOwner {
                 pid: 1,
                 host: "elsewhere".into(),
             };

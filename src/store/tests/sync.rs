@@ -377,7 +377,7 @@ fn a_read_only_store_writes_nothing_but_sees_changes() {
 fn a_sync_waits_for_a_lock_until_its_deadline() {
     let rig = Rig::new();
     rig.deliver("1.a.h", "a");
-    let owner = lock::Owner {
+    let owner = lock::LockOwner {
         pid: 1,
         host: "elsewhere".into(),
     };

@@ -1,4 +1,4 @@
-//! The file `imap2d-modseq`: mod-sequences as they were when the mailbox was closed.
+//! The file `imap2d-modseq`: the mod-sequences of a mailbox when it was closed.
 //!
 //! ```text
 //! file    = "imap2d-modseq 1" LF checksum content
@@ -7,42 +7,42 @@
 //! run     = (first - last of the run before) (last - first) (highest - modseq) flags keywords
 //! ```
 //!
-//! All but the checksum (FNV-1a over the content, 8 octets, least first) are numbers of 7 bits an
-//! octet, least first, the high bit set in all octets but the last. A run is of messages with
-//! consecutive unique identifiers, all of which exist.
+//! All but the checksum (FNV-1a over the content, 8 octets, least significant first) are numbers of
+//! 7 bits an octet, least significant first, with the high bit set in all octets but the last. A
+//! run stands for messages with consecutive UIDs, all of which exist.
 //!
-//! The inode is the file's own. A copy, a backup that was put back for example, may be of a time
-//! before clients were told greater mod-sequences; it has another inode, and so means nothing.
+//! The inode is the file's own. A copy, for example from a backup, may be from a time before
+//! greater mod-sequences were announced to clients. It has another inode, and is ignored.
 
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::vanished::Vanished;
-use crate::store::maildir::atomic_replace::{AtomicReplace, IfTaken};
+use crate::store::maildir::atomic_replace::{AtomicReplace, IfExists};
 use crate::store::maildir::files;
 use crate::types::{Flags, KeywordSet, NumberSet};
 
-/// Its name in the mailbox directory.
-pub(in crate::store) const FILE: &str = "imap2d-modseq";
-/// Its name while it is being written.
+/// Name of the file in the mailbox directory.
+pub(super) const FILE: &str = "imap2d-modseq";
+/// Name of the file while it is being written.
 const TEMPORARY: &str = "imap2d-modseq.tmp";
 const MAGIC: &[u8] = b"imap2d-modseq 1\n";
-/// A longer one is not read: a million messages, no two of them alike, fit in it.
-const MOST: u64 = 32 << 20;
+/// A longer file is not read. A million messages that all differ fit into it.
+const MAX_SIZE: u64 = 32 << 20;
 
-/// What a mailbox was when the file was written.
+/// The state of a mailbox when the file was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::store) struct Snapshot {
+pub(super) struct Snapshot {
     pub(super) validity: u32,
     pub(super) uid_next: u32,
     pub(super) highest: u64,
     pub(super) vanished: Vanished,
-    /// By UID, ascending.
+    /// In ascending order of UIDs.
     pub(super) runs: Vec<Run>,
 }
 
-/// Messages with consecutive UIDs that had the same mod-sequence and the same flags.
+/// Messages with consecutive UIDs, the same mod-sequence and the same flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) first: u32,
@@ -53,7 +53,7 @@ pub(super) struct Run {
 }
 
 impl Snapshot {
-    /// Adds a message with a greater UID than those before.
+    /// Adds a message with a greater UID than all before.
     pub(super) fn push(&mut self, message: Run) {
         match self.runs.last_mut() {
             Some(run)
@@ -67,7 +67,7 @@ impl Snapshot {
         }
     }
 
-    /// The mod-sequence of a message, if it has the flags now that it had then.
+    /// Returns the mod-sequence of a message, if it has the same flags as then.
     pub(super) fn mod_sequence(&self, uid: u32, flags: Flags, keywords: KeywordSet) -> Option<u64> {
         let run = self
             .runs
@@ -76,33 +76,40 @@ impl Snapshot {
         holds.then_some(run.mod_sequence)
     }
 
-    /// The messages that were there.
+    /// Returns the UIDs of the messages that existed.
     pub(super) fn uids(&self) -> NumberSet {
         self.runs.iter().map(|run| (run.first, run.last)).collect()
     }
 
-    /// Reads the file of a mailbox; `None` if there is none that can be believed.
+    /// Reads the file of a mailbox. Returns `None` if there is no file, or if it is damaged or a
+    /// copy.
     pub(super) fn read(dir: &Path) -> Option<Self> {
         let path = dir.join(FILE);
-        match files::read(&path, MOST) {
+        match files::read(&path, MAX_SIZE) {
             Ok(Some((octets, stamp))) => {
                 let snapshot = Self::decode(&octets, stamp.inode());
                 if snapshot.is_none() {
-                    log::info!("{}: not used, as it is damaged or a copy", path.display());
+                    log::info!(
+                        "{}: ignoring the saved mod-sequences, because the file is damaged or a copy",
+                        path.display()
+                    );
                 }
                 snapshot
             }
             Ok(None) => None,
             Err(error) => {
-                log::warn!("{}: {error}", path.display());
+                log::warn!(
+                    "{}: cannot read the saved mod-sequences: {error}",
+                    path.display()
+                );
                 None
             }
         }
     }
 
-    /// Puts it into the file.
+    /// Writes the file.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
-        let mut file = AtomicReplace::create(dir, TEMPORARY, FILE, IfTaken::Overwrite)?;
+        let mut file = AtomicReplace::create(dir, TEMPORARY, FILE, IfExists::Overwrite)?;
         let inode = std::fs::symlink_metadata(dir.join(TEMPORARY))?.ino();
         file.write_all(&self.encode(inode))?;
         file.commit(|_| Ok(())).map(|_| ())
@@ -176,7 +183,8 @@ impl Snapshot {
     }
 }
 
-/// FNV-1a, 64 bits: against damage, not against malice, which could as well rename the messages.
+/// Returns the 64-bit FNV-1a checksum. It protects against damage, not against malice, which could
+/// as well rename the messages.
 fn checksum(octets: &[u8]) -> u64 {
     octets.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &octet| {
         (sum ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
@@ -191,7 +199,7 @@ fn write_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Numbers still to be read.
+/// The octets of the numbers that were not read yet.
 struct Numbers<'o>(&'o [u8]);
 
 impl Numbers<'_> {
@@ -251,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn comes_back_as_it_was() {
+    fn a_snapshot_is_read_back() {
         let snapshot = snapshot();
         assert_eq!(snapshot.runs.len(), 4, "1 and 2 are alike");
         assert_eq!(Snapshot::decode(&snapshot.encode(77), 77), Some(snapshot));
@@ -260,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_and_copies_are_seen() {
+    fn rejects_damage_and_copies() {
         let octets = snapshot().encode(77);
         assert_eq!(Snapshot::decode(&octets, 78), None);
         for at in 0..octets.len() {
@@ -272,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_it_makes_it_panic() {
+    fn no_content_makes_it_panic() {
         for content in [
             &b"\xff"[..],
             &[0xff; 40],
@@ -301,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_moved_is_believed_and_a_copy_is_not() {
+    fn a_moved_file_is_used_and_a_copy_is_not() {
         let (a, b) = (tempfile::tempdir(), tempfile::tempdir());
         let (a, b) = (a.expect("a directory"), b.expect("a directory"));
         let snapshot = snapshot();

@@ -1,23 +1,23 @@
-//! Which messages were expunged, and when: what a client is told that comes back.
+//! Which messages were expunged, and when, for clients that come back.
 
 use std::collections::VecDeque;
 
 use crate::types::NumberSet;
 
-/// Expunges that are remembered one by one. A client that was away for more of them has the
-/// messages it knows compared with those that are there.
+/// How many expunges are remembered one by one. If a client missed more of them, the messages that
+/// it knows are compared with those that exist.
 pub(super) const REMEMBERED: usize = 4096;
 
-/// The last expunges, oldest first.
+/// The most recent expunges, oldest first, as mod-sequence and UID.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Vanished {
     entries: VecDeque<(u64, u32)>,
-    /// Of expunges up to this change some may be missing.
+    /// Expunges up to this mod-sequence may be missing.
     forgotten: u64,
 }
 
 impl Vanished {
-    /// Knows all expunges after that change, and none before it.
+    /// Returns a list that is complete after that mod-sequence, and empty.
     pub(super) fn since(change: u64) -> Self {
         Self {
             entries: VecDeque::new(),
@@ -29,21 +29,21 @@ impl Vanished {
         self.forgotten
     }
 
-    /// Changes, never falling, each with a unique identifier.
+    /// Returns the mod-sequences, which never decrease, and the UIDs.
     pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = (u64, u32)> {
         self.entries.iter().copied()
     }
 
-    /// The message with that unique identifier was expunged. Changes must not fall.
-    pub(in crate::store) fn push(&mut self, change: u64, uid: u32) {
+    /// Adds an expunged message. Mod-sequences must not decrease.
+    pub(crate) fn push(&mut self, change: u64, uid: u32) {
         if self.entries.len() == REMEMBERED {
             self.forgotten = self.entries.pop_front().map_or(0, |(change, _)| change);
         }
         self.entries.push_back((change, uid));
     }
 
-    /// The unique identifiers of messages expunged after one change and up to another; `None` if it
-    /// does not go back that far.
+    /// Returns the UIDs of the messages expunged after `after` and up to `until`, or `None` if the
+    /// list does not go back that far.
     pub(super) fn between(&self, after: u64, until: u64) -> Option<NumberSet> {
         let from = self.entries.partition_point(|&(change, _)| change <= after);
         let uids = self.entries.range(from..);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_went_when() {
+    fn returns_the_expunges_between_two_mod_sequences() {
         let mut vanished = Vanished::since(10);
         for (change, uid) in [(11, 7), (12, 3), (12, 4), (15, 9)] {
             vanished.push(change, uid);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn forgets_the_oldest() {
+    fn drops_the_oldest_expunges() {
         let mut vanished = Vanished::since(0);
         for uid in 1..=REMEMBERED as u32 {
             vanished.push(100, uid);

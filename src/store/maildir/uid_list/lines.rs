@@ -1,28 +1,29 @@
-//! A file cut into lines, each lent from one buffer.
+//! The lines of a file, read through one buffer.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use super::UidListError;
+use super::error::UidListError;
 
-/// How much of the file is in memory at a time.
+/// How much of the file is in memory at a time, in octets.
 const BUFFER: usize = 64 * 1024;
 
-/// The whole lines of a file; what stands behind the last line feed is not shown.
+/// The complete lines of a file; what is behind the last line feed is not returned.
 #[derive(Debug)]
 pub(super) struct Lines {
     file: File,
     buffer: Box<[u8]>,
-    /// The part of the buffer that was read from the file and not yet shown.
+    /// The part of the buffer that was read from the file and not returned yet.
     ahead: Range<usize>,
-    /// Where in the file that part starts.
+    /// Where that part starts in the file.
     offset: u64,
-    /// How many lines were shown.
+    /// How many lines were returned.
     number: u64,
 }
 
-/// One line: where in the file it starts, and where in the buffer its text is, without its end.
+/// One line: where it starts in the file, and where its text is in the buffer, without the line
+/// end.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) start: u64,
@@ -40,7 +41,7 @@ impl Lines {
         }
     }
 
-    /// The next whole line; `None` if there is no further one yet.
+    /// Returns the next complete line, or `None` if there is no further one yet.
     ///
     /// # Errors
     /// [`UidListError::File`] if a line does not fit into the buffer.
@@ -81,12 +82,12 @@ impl Lines {
         Ok(got)
     }
 
-    /// The text of the line that was shown last.
+    /// Returns the text of the line that was returned last.
     pub(super) fn text(&self, line: &Line) -> &[u8] {
         &self.buffer[line.text.clone()]
     }
 
-    /// Goes on at another place in the file.
+    /// Continues at another place in the file.
     pub(super) fn seek(&mut self, offset: u64) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(offset))?;
         self.offset = offset;
@@ -94,18 +95,18 @@ impl Lines {
         Ok(())
     }
 
-    /// Where in the file the next line starts.
+    /// Returns where in the file the next line starts.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// How many lines were shown.
+    /// Returns how many lines were returned.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// True if something stands behind the last whole line. Means what it says once [`Self::next`]
-    /// has returned `None`.
+    /// True if there is something behind the last complete line. Only meaningful once
+    /// [`Self::next`] has returned `None`.
     pub(super) fn is_torn(&self) -> bool {
         !self.ahead.is_empty()
     }

@@ -1,11 +1,11 @@
-//! The two kinds of lines, and the two versions of each.
+//! Parsing the header and the records, in both versions of the format.
 
 use crate::types::{Uid, UidValidity};
 
-use super::{Guid, MAX_LINE, UidListHeader, UidListRecord};
+use super::record::{Guid, MAX_LINE, UidListHeader, UidListRecord};
 use crate::store::maildir::filename::number;
 
-/// Which of the two formats.
+/// The version of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UidListVersion {
     /// Courier's, and Dovecot's before 1.1.
@@ -17,6 +17,8 @@ pub(super) enum UidListVersion {
 /// What is wrong with a line.
 pub(super) type Fault = &'static str;
 
+/// Parses the header.
+///
 /// ```text
 /// header = "3" 1*(SP field) / "1" SP validity SP next
 /// ```
@@ -43,10 +45,11 @@ fn header_1(fields: &[u8]) -> Result<UidListHeader, Fault> {
     })
 }
 
+/// Parses the header of version 3. Drops an invalid `G`, because nothing else depends on it.
+///
 /// ```text
 /// field = "V" validity / "N" next / "G" 32HEXDIG / key value
 /// ```
-/// A `G` that is not as it should be is left out, because nothing hangs on it but itself.
 fn header_3(fields: &[u8]) -> Result<UidListHeader, Fault> {
     let (mut uid_validity, mut next, mut guid, mut rest) = (None, None, None, Vec::new());
     for field in fields.split(|&b| b == b' ') {
@@ -72,6 +75,8 @@ fn header_3(fields: &[u8]) -> Result<UidListHeader, Fault> {
 const NO_VALIDITY: Fault = "the header has no UIDVALIDITY";
 const NO_NEXT: Fault = "the header has no next number";
 
+/// Parses a record.
+///
 /// ```text
 /// record = uid *(SP key) SP ":" name      ; version 3
 /// record = uid SP name                    ; version 1
@@ -90,7 +95,7 @@ pub(super) fn record(line: &[u8], version: UidListVersion) -> Result<UidListReco
             (&rest[..name], &rest[name + 2..])
         }
     };
-    // A name with a CR in it would, at the end of a line, be read as another one.
+    // A name that ends with a CR would be read back without it.
     if name.is_empty() || name[0] == b':' || memchr::memchr2(b'/', b'\r', name).is_some() {
         return Err("the name is no name of a file");
     }
@@ -104,7 +109,7 @@ mod tests {
     const GUID: &str = "a8e4143b4782036b5f32000083ecc375";
 
     #[test]
-    fn header_as_dovecot_writes_it() {
+    fn parses_the_header_of_dovecot() {
         let line = format!("3 V1795392071 N1 G{GUID}");
         let (version, header) = header(line.as_bytes()).expect("a header");
         assert_eq!(version, UidListVersion::Three);
@@ -114,21 +119,21 @@ mod tests {
     }
 
     #[test]
-    fn header_fields_in_any_order_and_unknown_ones() {
+    fn parses_header_fields_in_any_order() {
         let (_, header) = header(b"3 Qfoo N7  P3 V12 Gshort").expect("a header");
         assert_eq!((header.validity.get(), header.next), (12, 7));
         assert_eq!((header.guid, &header.rest[..]), (None, &b" Qfoo P3"[..]));
     }
 
     #[test]
-    fn header_of_courier() {
+    fn parses_the_header_of_courier() {
         let (version, header) = header(b"1 795392309 4").expect("a header");
         assert_eq!(version, UidListVersion::One);
         assert_eq!((header.validity.get(), header.next), (795_392_309, 4));
     }
 
     #[test]
-    fn no_header() {
+    fn rejects_damaged_headers() {
         for bad in [
             "",
             "3",
@@ -172,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn no_records() {
+    fn rejects_damaged_records() {
         for bad in [
             "",
             "x",

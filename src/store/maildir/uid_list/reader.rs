@@ -1,37 +1,38 @@
-//! Reading a list, record by record, from its start or from where one stopped.
+//! Reading a list, record by record, from its start or from where it was last read.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
+use super::error::UidListError;
 use super::lines::{Line, Lines};
 use super::parse;
 use super::parse::{Fault, UidListVersion};
-use super::{FILE, UidListError, UidListHeader, UidListRecord};
-use crate::store::maildir::file_stamp::FileStamp;
+use super::record::{FILE, UidListHeader, UidListRecord};
+use crate::file_stamp::FileStamp;
 use crate::store::maildir::files;
 
-/// Shows the records of a list one after the other, without keeping any: at most 64 KiB of the file
-/// are in memory. It may be put aside between any two calls of [`Self::next`].
+/// Returns the records of a list one by one, without storing them: at most 64 KiB of the file are
+/// in memory. The caller may pause between any two calls of [`Self::next`].
 #[derive(Debug)]
 pub(crate) struct UidListReader {
     lines: Lines,
     version: UidListVersion,
     header: UidListHeader,
     stamp: FileStamp,
-    /// The greatest number seen, 0 before the first.
+    /// The greatest UID read, 0 before the first.
     last: u32,
-    /// Where the line of that number starts.
+    /// Where the line of that UID starts.
     last_start: u64,
-    /// Numbers up to here were read before the reader was resumed.
+    /// UIDs up to this one were read before the reader was resumed.
     floor: u32,
-    /// Lines passed over since the last record: each may have held a number.
+    /// Lines skipped since the last record: each may have held a UID.
     lost: u32,
-    /// Something was found that must not stay in the file.
+    /// True if the file holds something that must not stay in it.
     is_flawed: bool,
 }
 
-/// Where a reader stopped, always right behind a whole line; what [`UidListReader::resume`] and
-/// [`super::append`] go on from.
+/// Where a reader has stopped, always directly behind a complete line. [`UidListReader::resume`]
+/// and [`append`](super::writer::append) continue from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UidListPosition {
     pub(super) stamp: FileStamp,
@@ -42,18 +43,20 @@ pub(crate) struct UidListPosition {
 }
 
 impl UidListPosition {
-    /// The stamp of the file when it was opened for reading, or after the lines were written. If
-    /// the file still has it, there is nothing new to read.
+    /// Returns the stamp of the file when it was opened for reading, or after the lines were
+    /// written. While the file has this stamp, there is nothing new to read.
     pub(crate) fn stamp(&self) -> &FileStamp {
         &self.stamp
     }
 }
 
 impl UidListReader {
-    /// Opens the list of the mailbox in `dir` and reads its header; `None` if there is no list.
+    /// Opens the list of the mailbox in `dir` and reads its header. Returns `None` if there is no
+    /// list.
     ///
     /// # Errors
-    /// [`UidListError::Io`], or [`UidListError::File`] if the header is damaged or of an unknown version.
+    /// [`UidListError::Io`], or [`UidListError::File`] if the header is damaged or of an unknown
+    /// version.
     pub(crate) fn open(dir: &Path) -> Result<Option<Self>, UidListError> {
         Self::open_file(&dir.join(FILE))
     }
@@ -61,17 +64,17 @@ impl UidListReader {
     /// Opens a list of any name.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// The same as those of [`Self::open`].
     pub(crate) fn open_file(path: &Path) -> Result<Option<Self>, UidListError> {
         let file = files::open(path, OpenOptions::new().read(true))?;
         file.map(Self::new).transpose()
     }
 
-    /// Goes on behind `position`. `None` if that is not possible because the list was put anew in
-    /// its place, or is gone: everything has to be read again with [`Self::open`].
+    /// Continues behind `position`. Returns `None` if the list was replaced or is gone: then
+    /// everything has to be read again with [`Self::open`].
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// The same as those of [`Self::open`].
     pub(crate) fn resume(
         dir: &Path,
         position: &UidListPosition,
@@ -102,8 +105,9 @@ impl UidListReader {
         })
     }
 
-    /// An inode number alone proves little: a new file may be given the number of the one that was
-    /// just replaced. So the header and the last record must be where they were, too.
+    /// Moves to a position. Returns false if the file is another one. An inode number alone proves
+    /// little, because a new file may get the number of the one that was just replaced. So the
+    /// header and the last record must be where they were, too.
     fn go_to(&mut self, position: &UidListPosition) -> Result<bool, UidListError> {
         let is_same = self.stamp.is_same_file(&position.stamp)
             && self.stamp.size() >= position.offset
@@ -126,10 +130,10 @@ impl UidListReader {
         Ok(record.is_ok_and(|record| record.uid.get() == last))
     }
 
-    /// The next record; `None` behind the last whole line.
+    /// Returns the next record, or `None` behind the last complete line.
     ///
     /// # Errors
-    /// After [`UidListError::Line`] go on; after any other stop.
+    /// After [`UidListError::Line`] the caller may go on; after any other error it has to stop.
     #[allow(clippy::should_implement_trait)] // It lends what it returns, which no `Iterator` can.
     pub(crate) fn next(&mut self) -> Result<Option<UidListRecord<'_>>, UidListError> {
         while let Some(line) = self.lines.next()? {
@@ -172,26 +176,27 @@ impl UidListReader {
         UidListError::Line { number, fault }
     }
 
-    /// The first line.
+    /// Returns the header.
     pub(crate) fn header(&self) -> &UidListHeader {
         &self.header
     }
 
-    /// The least number that was certainly never used, once everything was read. It may be beyond
-    /// [`crate::types::Uid::MAX`]: then the numbering is exhausted.
+    /// Returns the least UID that was certainly never used, once everything was read. It may be
+    /// greater than [`crate::types::Uid::MAX`]: then no UID is left.
     pub(crate) fn next_uid(&self) -> u32 {
         let behind_last = self.last.saturating_add(1).saturating_add(self.lost);
         self.header.next.max(behind_last)
     }
 
-    /// True if the file must not stay as it is, and may not be appended to: it is of version 1, has
-    /// no GUID, holds lines that are no records, or (known once [`Self::next`] has returned `None`)
-    /// a last line without its end. Says nothing of lines that were read before a [`Self::resume`].
+    /// True if the file has to be rewritten before it may be appended to: it is of version 1, has
+    /// no GUID, holds lines that are not records, or (known once [`Self::next`] has returned
+    /// `None`) its last line has no end. Says nothing about lines that were read before a
+    /// [`Self::resume`].
     pub(crate) fn needs_rewrite(&self) -> bool {
         self.is_flawed || self.lines.is_torn()
     }
 
-    /// Where it stands.
+    /// Returns where the reader is.
     pub(crate) fn position(&self) -> UidListPosition {
         UidListPosition {
             stamp: self.stamp,

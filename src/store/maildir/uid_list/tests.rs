@@ -1,14 +1,16 @@
-//! Known lines of `dovecot-uidlist`, good and bad, read and written.
+//! Tests of known lines of `dovecot-uidlist`, good and bad, read and written.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 
+use super::writer::{UidListAppend, append};
 use super::*;
-use crate::store::maildir::file_stamp::FileStamp;
+use crate::file_stamp::FileStamp;
+use crate::types::{Uid, UidValidity};
 
 const GUID: &str = "a8e4143b4782036b5f32000083ecc375";
 
-/// As a Dovecot 2.3.19 left it: the header from when it was made, a copied message, a hole.
+/// A list that Dovecot 2.3.19 wrote: with its first header, a copied message, and a gap.
 const DOVECOT: &str = "3 V1795392071 N1 Ga8e4143b4782036b5f32000083ecc375\n\
     1 :1795392071.M59814P3494.vm,S=28,W=31\n\
     3 :1700000001.X.host\n\
@@ -16,7 +18,7 @@ const DOVECOT: &str = "3 V1795392071 N1 Ga8e4143b4782036b5f32000083ecc375\n\
 
 struct Rig(tempfile::TempDir);
 
-/// What was read: number, keys and base, each.
+/// The result of reading: UID, keys and base of each record.
 type Read = Vec<(u32, String, String)>;
 
 impl Rig {
@@ -51,7 +53,7 @@ impl Rig {
             .expect("a list")
     }
 
-    /// Reads to the end, faults left out but counted.
+    /// Reads to the end. Counts the faulty lines.
     fn read(&self) -> (Read, usize, UidListReader) {
         rest(self.open())
     }
@@ -99,23 +101,23 @@ fn reads_what_dovecot_writes() {
 }
 
 #[test]
-fn no_list_is_no_error() {
+fn a_missing_list_is_no_error() {
     let dir = tempfile::tempdir().expect("a directory");
     assert!(UidListReader::open(dir.path()).expect("no error").is_none());
 }
 
 #[test]
-fn line_ends() {
+fn both_line_ends_are_read() {
     let torn = format!("3 V5 N9 G{GUID}\r\n1 :a\r\n2 :b\n13 :170000");
     let (records, _, reader) = Rig::new(torn).read();
     assert_eq!(uids(&records), [1, 2]);
     assert_eq!(records[0].2, "a");
     assert_eq!(reader.next_uid(), 9);
-    assert!(reader.needs_rewrite(), "nobody may append to that");
+    assert!(reader.needs_rewrite(), "the list must not be appended to");
 }
 
 #[test]
-fn what_is_no_list() {
+fn rejects_files_that_are_no_list() {
     for bad in ["", "3 V5 N9", "x\n", "2 V1 N1\n", "3 N9\n", "\n1 :a\n"] {
         let opened = UidListReader::open(Rig::new(bad).dir());
         assert!(matches!(opened, Err(UidListError::File(_))), "{bad:?}");
@@ -140,14 +142,14 @@ fn one_bad_line_costs_one_message() {
 }
 
 #[test]
-fn the_first_version_does_not_go_beyond_its_next() {
+fn version_one_has_no_uid_beyond_its_next() {
     let (records, faults, reader) = Rig::new("1 5 4\n1 a\n3 b\n4 c\n").read();
     assert_eq!((uids(&records), faults), (vec![1, 3], 1));
     assert_eq!((reader.next_uid(), reader.needs_rewrite()), (5, true));
 }
 
 #[test]
-fn the_greatest_number_of_all() {
+fn the_greatest_uid_can_be_listed() {
     let rig = Rig::new(format!("3 V5 N1 G{GUID}\n4294967294 :a\n4294967295 :b\n"));
     let (records, faults, reader) = rig.read();
     assert_eq!((uids(&records), faults), (vec![Uid::MAX], 1));
@@ -155,7 +157,7 @@ fn the_greatest_number_of_all() {
 }
 
 #[test]
-fn goes_on_where_it_stopped() {
+fn resumes_where_it_stopped() {
     let rig = Rig::new(DOVECOT);
     let position = rig.read().2.position();
     let resume = || {
@@ -180,7 +182,7 @@ fn goes_on_where_it_stopped() {
 }
 
 #[test]
-fn stops_anywhere() {
+fn can_pause_at_any_record() {
     let rig = Rig::new(DOVECOT);
     let whole = rig.read().0;
     for stop in 0..=whole.len() {
@@ -196,7 +198,7 @@ fn stops_anywhere() {
 }
 
 #[test]
-fn sees_that_it_is_another_list() {
+fn notices_a_replaced_list() {
     let rig = Rig::new(DOVECOT);
     let position = rig.read().2.position();
     let resumes = || {
@@ -205,7 +207,7 @@ fn sees_that_it_is_another_list() {
             .is_some()
     };
     assert!(resumes());
-    // In place, so that the inode stays: another header, a shifted record, a shorter list.
+    // Writes in place, so that the inode stays: another header, a shifted record, a shorter list.
     for other in [
         DOVECOT.replace(" N1 ", " N2 "),
         DOVECOT.replace("3 :1700000001.X.host\n", "") + "5 :1700000001.X.hos\n",
@@ -222,7 +224,7 @@ fn sees_that_it_is_another_list() {
 }
 
 #[test]
-fn appends_and_goes_on_from_there() {
+fn appends_and_resumes_from_there() {
     let rig = Rig::new(DOVECOT);
     let mut position = rig.read().2.position();
     let keys = &b" G1.old Xyz bad"[..];
@@ -264,7 +266,7 @@ fn appends_to_a_list_without_records() {
 }
 
 #[test]
-fn does_not_append_behind_what_it_has_not_read() {
+fn refuses_to_append_behind_unread_lines() {
     let rig = Rig::new(DOVECOT);
     let position = rig.read().2.position();
     let try_append = || append(rig.dir(), &position, [record(9, b"x")]).expect("no error");
@@ -279,7 +281,7 @@ fn does_not_append_behind_what_it_has_not_read() {
 }
 
 #[test]
-fn refuses_numbers_out_of_order() {
+fn refuses_uids_out_of_order() {
     let rig = Rig::new(DOVECOT);
     let position = rig.read().2.position();
     for new in [
@@ -329,7 +331,7 @@ fn rewrites_in_steps() {
 }
 
 #[test]
-fn a_rewrite_that_is_dropped_never_was() {
+fn a_dropped_rewrite_changes_nothing() {
     let rig = Rig::new(DOVECOT);
     let header = rig.open().header().clone();
     let mut rewrite = UidListRewrite::begin(rig.dir(), &header).expect("begun");
@@ -340,7 +342,7 @@ fn a_rewrite_that_is_dropped_never_was() {
 }
 
 #[test]
-fn the_first_version_becomes_the_third() {
+fn a_rewrite_turns_version_one_into_three() {
     let rig = Rig::new("1 795392309 4\n1 1700000000.A.host\n3 1700000001.B.host\n");
     let mut old = rig.open();
     let header = UidListHeader {
@@ -358,7 +360,7 @@ fn the_first_version_becomes_the_third() {
 }
 
 #[test]
-fn many_records() {
+fn reads_many_records() {
     let rig = Rig::new("");
     fs::remove_file(rig.dir().join(FILE)).expect("removed");
     let validity = UidValidity::new(7).expect("a number");

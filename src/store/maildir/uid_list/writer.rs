@@ -1,37 +1,38 @@
-//! Changing a list: lines at its end, or a new file in its place. Both need the mailbox to be
-//! locked.
+//! Changing a list: appending lines, or replacing the file. The caller has locked the mailbox.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use super::error::UidListError;
 use super::reader::UidListPosition;
-use super::{FILE, Guid, UidListError, UidListHeader, UidListReader, UidListRecord};
-use crate::store::maildir::atomic_replace::{AtomicReplace, IfTaken};
-use crate::store::maildir::file_stamp::FileStamp;
+use super::reader::UidListReader;
+use super::record::{FILE, Guid, UidListHeader, UidListRecord};
+use crate::file_stamp::FileStamp;
+use crate::store::maildir::atomic_replace::{AtomicReplace, IfExists};
 use crate::store::maildir::files;
 
-/// Name of the new file while it is being written; whoever holds the lock owns it.
+/// Name of the new file while it is being written. It belongs to the holder of the lock.
 const TEMPORARY: &str = "dovecot-uidlist.tmp";
 
-/// What became of an [`append`].
+/// The result of an [`append`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum UidListAppend {
-    /// The lines are on disk, and this is where they end.
+    /// The lines are on disk, and end at this position.
     Done(UidListPosition),
-    /// The file is not as it was at that position, or does not end there: read on under the lock,
-    /// and if there is nothing more to read ([`UidListReader::needs_rewrite`]), rewrite.
+    /// The file has changed since that position, or does not end there: read on under the lock, and
+    /// if there is nothing more to read ([`UidListReader::needs_rewrite`]), rewrite.
     Moved,
 }
 
-/// Adds records behind `position`, where a [`UidListReader`] has found the end of the list under the lock
-/// that is still held. One write, one flush. The numbers must ascend and be greater than all
-/// before.
+/// Appends records at `position`, where a [`UidListReader`] has found the end of the list under the
+/// lock that is still held. Makes one write and one flush. The UIDs must ascend and be greater than
+/// all before.
 ///
 /// # Errors
-/// Whatever opening, writing or flushing fails with, or [`io::ErrorKind::InvalidInput`] for numbers
-/// out of order, before anything is written. After any other error it is not known which of the
-/// lines are in the file, but each of them is whole: read on from `position`.
+/// Opening, writing or flushing fails; or [`io::ErrorKind::InvalidInput`] for UIDs out of order,
+/// before anything is written. After any other error it is not known which of the lines are in the
+/// file, but each of them is complete: read on from `position`.
 pub(crate) fn append<'a>(
     dir: &Path,
     position: &UidListPosition,
@@ -67,8 +68,8 @@ fn open_end(dir: &Path, position: &UidListPosition) -> io::Result<Option<File>> 
     Ok(Some(file))
 }
 
-/// Writes them, or, when the disk is full, as many whole ones as fit: the next program to append
-/// would write right behind a torn one.
+/// Writes all lines or, if the disk is full, as many complete ones as fit: the next program that
+/// appends would write directly behind an incomplete one.
 fn write_whole_lines(file: &mut File, start: u64, lines: &[u8]) -> io::Result<()> {
     let mut written = 0;
     while written < lines.len() {
@@ -86,19 +87,20 @@ fn full() -> io::Error {
     io::ErrorKind::WriteZero.into()
 }
 
-/// Cuts a torn last line off again, and passes on what tore it.
+/// Removes an incomplete last line, and returns the error that caused it.
 fn cut(file: &File, start: u64, written: &[u8], error: io::Error) -> io::Error {
     let whole = memchr::memrchr(b'\n', written).map_or(0, |end| end + 1);
     match file.set_len(start + whole as u64) {
         Ok(()) => error,
         Err(worse) => io::Error::new(
             worse.kind(),
-            format!("{error}, and a torn line stays: {worse}"),
+            format!("{error}, and the incomplete last line cannot be removed: {worse}"),
         ),
     }
 }
 
-/// A new list on its way; dropped before [`Self::commit`], it leaves the old one as it is.
+/// A new list that is being written. Dropped before [`Self::commit`], it leaves the old list in
+/// place.
 #[derive(Debug)]
 pub(crate) struct UidListRewrite {
     new: AtomicReplace,
@@ -110,17 +112,17 @@ pub(crate) struct UidListRewrite {
 }
 
 impl UidListRewrite {
-    /// Starts a list with that header. Its `next` must be the true one ([`UidListReader::next_uid`], or
-    /// more); if it has no GUID it gets one.
+    /// Starts a list with that header. Its `next` must be at least [`UidListReader::next_uid`]; if
+    /// it has no GUID it gets one.
     ///
     /// # Errors
-    /// Whatever creating or writing the file fails with.
+    /// The file cannot be created or written.
     pub(crate) fn begin(dir: &Path, header: &UidListHeader) -> io::Result<Self> {
         let mut header = header.clone();
         let guid = header.guid.map_or_else(Guid::random, Ok)?;
         header.guid = Some(guid);
         let mut rewrite = Self {
-            new: AtomicReplace::create(dir, TEMPORARY, FILE, IfTaken::Overwrite)?,
+            new: AtomicReplace::create(dir, TEMPORARY, FILE, IfExists::Overwrite)?,
             line: Vec::new(),
             header,
             offset: 0,
@@ -141,11 +143,11 @@ impl UidListRewrite {
         Ok(rewrite)
     }
 
-    /// Adds a record. Its keys are kept as they are, but for those that are none.
+    /// Adds a record. Drops its keys that are invalid.
     ///
     /// # Errors
-    /// Whatever writing fails with, or [`io::ErrorKind::InvalidInput`] if its number is not greater
-    /// than the last one's.
+    /// Writing fails; or [`io::ErrorKind::InvalidInput`] if the UID is not greater than the last
+    /// one.
     pub(crate) fn put(&mut self, record: &UidListRecord<'_>) -> io::Result<()> {
         check_order(self.last, record)?;
         self.last = record.uid.get();
@@ -154,11 +156,11 @@ impl UidListRewrite {
         self.write_line()
     }
 
-    /// Takes over at most `most` records of the old list, leaving out those `keep` is false for and
-    /// the lines that are no records. True when the old list has come to its end.
+    /// Copies at most `most` records of the old list, without those for which `keep` returns false
+    /// and without the lines that are not records. Returns true at the end of the old list.
     ///
     /// # Errors
-    /// Whatever reading or writing fails with.
+    /// Reading or writing fails.
     pub(crate) fn copy(
         &mut self,
         old: &mut UidListReader,
@@ -176,10 +178,10 @@ impl UidListRewrite {
         Ok(false)
     }
 
-    /// Flushes the new list and puts it in the place of the old one; returns where it ends.
+    /// Flushes the new list and renames it over the old one. Returns where it ends.
     ///
     /// # Errors
-    /// Whatever writing, flushing or renaming fails with; the old list is then still there.
+    /// Writing, flushing or renaming fails; the old list is then still there.
     pub(crate) fn commit(self) -> io::Result<UidListPosition> {
         let stamp = self.new.commit(|_| Ok(()))?;
         Ok(UidListPosition {
@@ -207,7 +209,8 @@ fn check_order(last: u32, record: &UidListRecord<'_>) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
-/// `uid *(SP key) SP ":" base LF`; the base only, whatever the old file had behind it.
+/// Writes `uid *(SP key) SP ":" base LF`, with the base only, even if the old file had a longer
+/// name.
 fn write_record(record: &UidListRecord<'_>, out: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _ = write!(out, "{}", record.uid);

@@ -1,4 +1,4 @@
-//! Deleting a mailbox: it is renamed out of the way at once, and its files are removed by and by.
+//! Deleting a mailbox: it is renamed at once, and its files are removed step by step.
 
 use std::fs::{self, ReadDir};
 use std::io;
@@ -10,7 +10,7 @@ use crate::store::maildir::layout;
 use crate::store::{Account, Store, StoreError};
 use crate::types::MailboxName;
 
-/// Deletes a mailbox and all that is in it; mailboxes below it stay.
+/// Deletes a mailbox and everything in it. Mailboxes below it stay.
 #[derive(Debug)]
 pub(crate) struct DeleteMailbox {
     account: Account,
@@ -20,7 +20,7 @@ pub(crate) struct DeleteMailbox {
 
 #[derive(Debug)]
 enum DeleteStage {
-    /// What somebody began to delete and did not finish goes first.
+    /// First finishes the deletion of another job that ended early.
     Clear(Removal),
     Rename,
     Remove(Removal),
@@ -37,10 +37,10 @@ impl DeleteMailbox {
         }
     }
 
-    /// To be stepped until done. The mailbox is gone soon, its files later.
+    /// Steps the job until it is done. The mailbox is gone soon, its files later.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`].
+    /// [`StoreError::NotFound`] if the mailbox does not exist.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
@@ -65,8 +65,10 @@ impl DeleteMailbox {
                 },
                 DeleteStage::Remove(removal) => {
                     if let Err(error) = ready!(removal.step(budget)) {
-                        // It is deleted all the same; the rest goes with the next one.
-                        log::warn!("cannot remove a deleted mailbox: {error}");
+                        // The mailbox is deleted all the same. The next deletion removes the rest.
+                        log::warn!(
+                            "the files of a deleted mailbox cannot be removed, the next DELETE tries again: {error}"
+                        );
                     }
                     return Step::Done(Ok(()));
                 }
@@ -87,16 +89,16 @@ impl DeleteMailbox {
     }
 }
 
-/// Removes a directory tree, never following a symbolic link.
+/// Removes a directory tree, without following symbolic links.
 #[derive(Debug)]
 struct Removal {
     top: Option<PathBuf>,
-    /// The directories that are being emptied, each in the one before.
+    /// The directories that are being emptied, each within the one before.
     open: Vec<(PathBuf, ReadDir)>,
 }
 
 impl Removal {
-    /// Deeper trees than a mailbox has are somebody else's.
+    /// A mailbox has fewer levels. A deeper tree is not one of ours.
     const MOST_LEVELS: usize = 16;
 
     fn of(top: PathBuf) -> Self {

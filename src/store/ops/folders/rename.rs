@@ -1,4 +1,4 @@
-//! Renaming a mailbox and all below it.
+//! Renaming a mailbox and all mailboxes below it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{Account, MailboxHandle, Store, StoreError};
 use crate::types::{MailboxName, MailboxRef, NumberSet};
 
-/// Renames a mailbox and all below it; INBOX stays and only its messages move (RFC 3501 §6.3.5).
+/// Renames a mailbox and all mailboxes below it. INBOX stays, and only its messages move (RFC 3501
+/// §6.3.5).
 #[derive(Debug)]
 pub(crate) struct RenameMailbox {
     account: Account,
@@ -23,13 +24,13 @@ pub(crate) struct RenameMailbox {
 #[derive(Debug)]
 enum RenameStage {
     Begin,
-    /// The stages of INBOX.
+    /// The stages for INBOX.
     Sync(SyncMailbox, MailboxHandle),
     Move(Box<MoveMessages>),
 }
 
 impl RenameMailbox {
-    /// Gives `from` the name `to`.
+    /// Renames `from` to `to`.
     pub(crate) fn new(account: Account, from: MailboxName, to: MailboxName) -> Self {
         Self {
             account,
@@ -39,7 +40,7 @@ impl RenameMailbox {
         }
     }
 
-    /// To be stepped until done.
+    /// Steps the job until it is done.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Exists`].
@@ -103,7 +104,7 @@ impl RenameMailbox {
         for (done, (from, to)) in moves.iter().enumerate() {
             if let Err(error) = fs::rename(from, to) {
                 for (from, to) in moves[..done].iter().rev() {
-                    // What cannot be undone stays under its new name; no message is lost.
+                    // A mailbox that cannot be renamed back keeps its new name; no message is lost.
                     let _ = fs::rename(to, from);
                 }
                 return Err(failed(error));
@@ -115,7 +116,8 @@ impl RenameMailbox {
         Ok(())
     }
 
-    /// Which directory gets which name. A parent may be a mere name above mailboxes that exist.
+    /// Returns which directory gets which name. `from` need not exist itself, if mailboxes below it
+    /// do.
     fn moves(&self, store: &Store) -> Result<Vec<(PathBuf, PathBuf)>, StoreError> {
         let names = store.list(&self.account)?;
         let affected = names

@@ -1,5 +1,6 @@
-//! Subscribing to a mailbox, or no longer.
+//! Subscribing to a mailbox, and unsubscribing.
 
+use super::locate::create_root;
 use crate::budget::{Budget, COST_SYNC, Step, Why};
 use crate::store::maildir::courier;
 use crate::store::maildir::lock::LockRetry;
@@ -18,7 +19,7 @@ pub(crate) struct SubscribeMailbox {
 }
 
 impl SubscribeMailbox {
-    /// The name need not be that of a mailbox that is there (RFC 3501 §6.3.6).
+    /// Subscribes if `on`, else unsubscribes. The mailbox need not exist (RFC 3501 §6.3.6).
     pub(crate) fn new(account: Account, name: MailboxRef, on: bool) -> Self {
         Self {
             account,
@@ -28,10 +29,10 @@ impl SubscribeMailbox {
         }
     }
 
-    /// To be stepped until done.
+    /// Steps the job until it is done.
     ///
     /// # Errors
-    /// [`StoreError::InUse`].
+    /// [`StoreError::InUse`] if another process holds the lock for too long.
     pub(crate) fn step(
         &mut self,
         store: &Store,
@@ -41,9 +42,8 @@ impl SubscribeMailbox {
             return Step::Done(Err(StoreError::ReadOnly));
         }
         let (root, wall) = (&self.account.root, budget.wall());
-        // The first thing that a new user does may be this.
-        let imported =
-            super::create_root(root).and_then(|()| courier::import_subscriptions(root, wall));
+        // This may be the first thing that a new user does.
+        let imported = create_root(root).and_then(|()| courier::import_subscriptions(root, wall));
         let edited = imported.and_then(|imported| match imported {
             SubscriptionsEdit::Busy => Ok(SubscriptionsEdit::Busy),
             _ => subscriptions::edit(root, wall, |all| all.set(&self.name, self.on)),

@@ -1,77 +1,51 @@
-//! The two directories of a mailbox that hold messages, and how to tell that nothing happened in
-//! them.
+//! How to tell that nothing has happened in the directories of a mailbox.
 //!
 //! # The problem
 //!
-//! A directory's time of change moves with every file that comes, goes or is renamed, but by the
-//! tick of the file system's clock: two changes within one tick leave one time. So the same time
-//! twice does not prove that nothing happened in between, unless the first look at it was already a
-//! tick old: whatever happens later than one tick after a look must show another time. That is the
-//! rule of [`Observation`]: a scan is *conclusive* if it began at least one tick after its
-//! directories were first seen with these times, and they still have them when it ends. The looks
-//! are timed by our own steady clock; the clock of the file server, which may be another machine's,
-//! is compared with nothing but itself.
+//! The modification time of a directory changes with every file that comes, goes or is renamed, but
+//! in ticks of the file system's clock: two changes within one tick leave one time. So finding the
+//! same time twice does not prove that nothing happened in between, unless the time was already a
+//! tick old at the first look: a change more than one tick after a look must show another time.
+//!
+//! # The rule
+//!
+//! An [`Observation`] records since when the directories are known to have their present times. A
+//! scan is *conclusive* if it began at least one tick after the directories were first seen with
+//! these times, and they still have them when it ends. The looks are timed by our own monotonic
+//! clock; the clock of the file server, which may be another machine, is compared with nothing but
+//! itself.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{CWD, RenameFlags};
-use rustix::io::Errno;
-
-use super::layout;
+use super::subdir::Subdir;
 
 /// The longest tick of a local clock: a jiffy of 10 ms, doubled.
 const TICK: Duration = Duration::from_millis(20);
 /// The longest tick where times have no fraction: FAT counts every other second.
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
-/// One of the two directories that hold messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Subdir {
-    New,
-    Cur,
-}
-
-impl Subdir {
-    /// Its name in the mailbox directory.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::New => layout::NEW,
-            Self::Cur => layout::CUR,
-        }
-    }
-
-    /// Its path.
-    pub(crate) fn within(self, mailbox: &Path) -> PathBuf {
-        mailbox.join(self.name())
-    }
-
-    /// The path of a file in it.
-    pub(crate) fn file(self, mailbox: &Path, name: &[u8]) -> PathBuf {
-        layout::join(&self.within(mailbox), name)
-    }
-}
-
-/// What a directory is and when it was changed last.
+/// Which directory it is, and when it was last modified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DirectoryStamp {
     device: u64,
     inode: u64,
+    /// Seconds since 1970 and nanoseconds.
     modified: (i64, i64),
 }
 
 impl DirectoryStamp {
-    /// Of no directory at all.
+    /// The stamp of a directory that does not exist.
     const ABSENT: Self = Self {
         device: 0,
         inode: 0,
         modified: (0, 0),
     };
 
-    /// From what `fstat` said of an open directory.
+    /// Returns the stamp from the result of `fstat`.
     pub(crate) fn of(status: &fs::Metadata) -> Self {
         Self {
             device: status.dev(),
@@ -80,7 +54,7 @@ impl DirectoryStamp {
         }
     }
 
-    /// Of the directory with that path.
+    /// Returns the stamp of the directory with that path.
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|status| Self::of(&status))
     }
@@ -96,7 +70,7 @@ impl DirectoryStamp {
         *self == Self::ABSENT
     }
 
-    /// True if both are of the same directory.
+    /// True if both are stamps of the same directory.
     pub(crate) fn is_same_directory(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
@@ -117,7 +91,7 @@ pub(crate) struct DirectoryStamps {
 }
 
 impl DirectoryStamps {
-    /// Of both directories of a mailbox, as they are now.
+    /// Returns the present stamps of a mailbox.
     pub(crate) fn of(mailbox: &Path) -> io::Result<Self> {
         Ok(Self {
             new: DirectoryStamp::at_or_absent(&Subdir::New.within(mailbox))?,
@@ -125,7 +99,7 @@ impl DirectoryStamps {
         })
     }
 
-    /// True if one of the directories is not there.
+    /// True if one of the directories does not exist.
     pub(crate) fn is_any_absent(&self) -> bool {
         self.new.is_absent() || self.cur.is_absent()
     }
@@ -138,23 +112,24 @@ impl DirectoryStamps {
         }
     }
 
-    /// True if by the machine's own clock no tick that could hide a change is running any more.
-    /// Good enough where nothing that was told hangs on it.
+    /// True if, by the machine's own clock, the tick of the last modification is over, so that no
+    /// change can be hidden. Good enough where nothing that was announced depends on it.
     pub(crate) fn are_old(&self, wall: SystemTime) -> bool {
         let is_old = |stamp: &DirectoryStamp| stamp.age(wall).is_some_and(|age| age > COARSE_TICK);
         is_old(&self.new) && is_old(&self.cur)
     }
 }
 
-/// Since when the directories are known to have the stamps they have.
+/// Since when the directories are known to have their present stamps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Observation {
-    pub(crate) stamps: DirectoryStamps,
+    stamps: DirectoryStamps,
     since: Instant,
 }
 
 impl Observation {
-    /// Looks again: if the stamps are the same, the observation is as old as the first one.
+    /// Returns the observation after another look. If the stamps are the same, it is as old as the
+    /// one before.
     pub(crate) fn renew(before: Option<Self>, stamps: DirectoryStamps, now: Instant) -> Self {
         match before {
             Some(before) if before.stamps == stamps => before,
@@ -162,40 +137,19 @@ impl Observation {
         }
     }
 
-    /// From when on a scan that finds the same stamps again is conclusive.
+    /// Returns when a scan that finds the same stamps again becomes conclusive.
     pub(crate) fn ripens(&self) -> Instant {
         self.since + self.stamps.tick()
-    }
-}
-
-/// Renames a file, but never over another one: where two files of one name are in question, neither
-/// may be lost. A file system that cannot promise that is asked to rename all the same.
-pub(crate) fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            if fs::symlink_metadata(to).is_ok() {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            fs::rename(from, to)
-        }
-        renamed => Ok(renamed?),
-    }
-}
-
-/// Flushes the entries of a directory. Some file systems do not know how to and need not.
-pub(crate) fn flush_directory(path: &Path) -> io::Result<()> {
-    match rustix::fs::fdatasync(File::open(path)?) {
-        Err(Errno::INVAL | Errno::BADF | Errno::ROFS) | Ok(()) => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::maildir::layout;
 
     #[test]
-    fn an_observation_ages_only_while_nothing_moves() {
+    fn an_observation_ages_only_while_the_stamps_stay_the_same() {
         let dir = tempfile::tempdir().expect("a directory");
         layout::create_parts(dir.path()).expect("created");
         let mut stamps = DirectoryStamps::of(dir.path()).expect("stamps");
@@ -214,19 +168,5 @@ mod tests {
         assert_eq!(moved.ripens(), later + COARSE_TICK);
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         assert!(!stamps.are_old(at(101)) && stamps.are_old(at(103)) && !stamps.are_old(at(1)));
-    }
-
-    #[test]
-    fn never_renames_over_a_file() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-        fs::write(&a, "a").expect("written");
-        fs::write(&b, "b").expect("written");
-        let error = rename_onto_nothing(&a, &b).expect_err("b is there");
-        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-        fs::remove_file(&b).expect("removed");
-        rename_onto_nothing(&a, &b).expect("renamed");
-        assert_eq!(fs::read(&b).expect("read"), b"a");
-        assert!(flush_directory(dir.path()).is_ok());
     }
 }

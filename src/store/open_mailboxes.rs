@@ -1,0 +1,241 @@
+//! The [`Store`]: the mailboxes of the process that are open, or were open recently.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::rc::{Rc, Weak};
+
+use super::context::StoreContext;
+use super::index::mailbox::{Mailbox, MailboxVersion};
+use super::maildir::filename::UniqueNames;
+use super::maildir::lock::LockOwner;
+use super::maildir::uid_validity::UidValidities;
+use super::ops::folders::locate;
+use super::sync::inotify::InotifyWatches;
+use super::sync::reconcile::Reconcile;
+use super::{Account, MailboxHandle, Settings, StoreError};
+use crate::types::MailboxRef;
+
+/// All mailboxes of the process.
+#[derive(Debug)]
+pub struct Store {
+    settings: Settings,
+    owner: LockOwner,
+    names: UniqueNames,
+    validities: UidValidities,
+    pub(super) slots: Vec<Option<Slot>>,
+    by_dir: HashMap<PathBuf, usize>,
+    /// How many times [`Self::open`] was called. The clock of the eviction order.
+    opens: u64,
+    last_view_id: u32,
+    /// `None` if the kernel does not report changes.
+    pub(super) inotify: Option<InotifyWatches>,
+    /// Slots whose mailboxes may have changed since [`Store::take_changed`].
+    pub(super) touched: BTreeSet<usize>,
+}
+
+/// A mailbox in memory.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) handle: MailboxHandle,
+    pub(super) mailbox: Mailbox,
+    /// The value of [`Store::opens`] when the mailbox was last opened.
+    last_open: u64,
+    /// The version of the mailbox that [`Store::take_changed`] saw last.
+    pub(super) seen_version: MailboxVersion,
+    /// The job that is reconciling the mailbox with its directory, shared by the sessions that wait
+    /// for it.
+    pub(super) reconcile: Weak<RefCell<Reconcile>>,
+}
+
+impl Slot {
+    /// True if a session, or a job, holds a handle of the mailbox.
+    fn is_held(&self) -> bool {
+        self.handle.is_shared()
+    }
+}
+
+impl Store {
+    /// Returns a store with no mailbox open.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            owner: LockOwner {
+                pid: settings.pid,
+                host: settings.host.clone(),
+            },
+            names: UniqueNames::new(&settings.host, settings.pid),
+            validities: UidValidities::default(),
+            slots: Vec::new(),
+            by_dir: HashMap::new(),
+            opens: 0,
+            last_view_id: 0,
+            inotify: None,
+            touched: BTreeSet::new(),
+            settings,
+        }
+    }
+
+    /// Returns the settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Opens a mailbox. Its messages are known after a [`SyncMailbox`](super::SyncMailbox).
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the mailbox does not exist.
+    pub fn open(
+        &mut self,
+        account: &Account,
+        name: &MailboxRef,
+    ) -> Result<MailboxHandle, StoreError> {
+        let (dir, root) = locate(account, name, self.settings.read_only)?;
+        self.opens += 1;
+        if let Some(handle) = self.open_again(&dir) {
+            return Ok(handle);
+        }
+        let mailbox = Mailbox::open(dir.clone(), root, self.settings.read_only)?;
+        self.evict();
+        let number = self
+            .slots
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.slots.len());
+        let handle = MailboxHandle::new(number);
+        let mut slot = Slot {
+            handle: handle.clone(),
+            seen_version: mailbox.version(),
+            mailbox,
+            last_open: self.opens,
+            reconcile: Weak::new(),
+        };
+        if let Some(inotify) = &mut self.inotify {
+            inotify.watch(&mut slot.mailbox, number);
+        }
+        if number == self.slots.len() {
+            self.slots.push(Some(slot));
+        } else {
+            self.slots[number] = Some(slot);
+        }
+        self.by_dir.insert(dir, number);
+        Ok(handle)
+    }
+
+    /// Returns the mailbox in that directory, if the store holds it and the directory is the same.
+    fn open_again(&mut self, dir: &Path) -> Option<MailboxHandle> {
+        let number = *self.by_dir.get(dir)?;
+        let slot = self.slots[number].as_mut()?;
+        if slot.mailbox.is_invalid() || !slot.mailbox.is_still_there() {
+            self.invalidate(dir);
+            return None;
+        }
+        slot.last_open = self.opens;
+        Some(slot.handle.clone())
+    }
+
+    /// Closes mailboxes that no session holds, the least recently opened ones first, until the
+    /// others are within the limits of the settings.
+    pub fn evict(&mut self) {
+        let idle =
+            |slot: &Slot| (!slot.is_held()).then_some((slot.last_open, slot.mailbox.memory()));
+        let mut warm: Vec<(u64, usize, usize)> = (0..)
+            .zip(&self.slots)
+            .filter_map(|(number, slot)| slot.as_ref().and_then(idle).map(|(u, m)| (u, m, number)))
+            .collect();
+        warm.sort_unstable();
+        let mut bytes: usize = warm.iter().map(|&(_, memory, _)| memory).sum();
+        let mut count = warm.len();
+        for (_, memory, number) in warm {
+            if count <= self.settings.warm_mailboxes && bytes <= self.settings.warm_bytes {
+                break;
+            }
+            self.close(number);
+            (count, bytes) = (count - 1, bytes - memory);
+        }
+        for number in 0..self.slots.len() {
+            let is_useless = |slot: &Slot| !slot.is_held() && slot.mailbox.is_invalid();
+            if self.slots[number].as_ref().is_some_and(is_useless) {
+                self.close(number);
+            }
+        }
+    }
+
+    fn close(&mut self, number: usize) {
+        let Some(mut slot) = self.slots[number].take() else {
+            return;
+        };
+        slot.mailbox.save_mod_sequences(&self.owner);
+        if self.by_dir.get(slot.mailbox.dir()) == Some(&number) {
+            self.by_dir.remove(slot.mailbox.dir());
+        }
+        if let Some(inotify) = &mut self.inotify {
+            inotify.unwatch(&mut slot.mailbox);
+        }
+    }
+
+    /// Marks the mailbox in that directory as invalid, so that the sessions that have it open stop
+    /// using it.
+    pub(super) fn invalidate(&mut self, dir: &Path) {
+        if let Some(number) = self.by_dir.remove(dir) {
+            self.touched.insert(number);
+            if let Some(slot) = &mut self.slots[number] {
+                slot.mailbox.invalidate();
+            }
+        }
+    }
+
+    /// Returns the mailbox of a handle.
+    pub fn mailbox(&self, handle: &MailboxHandle) -> &Mailbox {
+        let slot = self.slots[handle.slot()].as_ref();
+        &slot
+            .expect("a slot is not emptied while a handle exists")
+            .mailbox
+    }
+
+    pub(super) fn mailbox_mut(&mut self, handle: &MailboxHandle) -> &mut Mailbox {
+        self.parts(handle).0
+    }
+
+    /// Returns the mailbox of a handle, and what a job needs of the store besides.
+    pub(super) fn parts(&mut self, handle: &MailboxHandle) -> (&mut Mailbox, StoreContext<'_>) {
+        self.touched.insert(handle.slot());
+        let slot = self.slots[handle.slot()].as_mut();
+        let slot = slot.expect("a slot is not emptied while a handle exists");
+        let context = StoreContext {
+            owner: &self.owner,
+            names: &mut self.names,
+            validities: &mut self.validities,
+        };
+        (&mut slot.mailbox, context)
+    }
+
+    /// Returns the job that is reconciling the mailbox, if there is one.
+    pub(super) fn reconcile(&self, handle: &MailboxHandle) -> Option<Rc<RefCell<Reconcile>>> {
+        self.slots[handle.slot()].as_ref()?.reconcile.upgrade()
+    }
+
+    /// Lets other sessions that sync the mailbox join this job.
+    pub(super) fn set_reconcile(
+        &mut self,
+        handle: &MailboxHandle,
+        reconcile: &Rc<RefCell<Reconcile>>,
+    ) {
+        if let Some(slot) = &mut self.slots[handle.slot()] {
+            slot.reconcile = Rc::downgrade(reconcile);
+        }
+    }
+
+    pub(super) fn next_view_id(&mut self) -> u32 {
+        self.last_view_id = self.last_view_id.checked_add(1).unwrap_or(1);
+        self.last_view_id
+    }
+}
+
+impl Drop for Store {
+    /// Writes the mod-sequences that exist only in memory.
+    fn drop(&mut self) {
+        for slot in self.slots.iter_mut().flatten() {
+            slot.mailbox.save_mod_sequences(&self.owner);
+        }
+    }
+}

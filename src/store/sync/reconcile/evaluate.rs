@@ -1,0 +1,71 @@
+//! What a scan has found: missing messages, unassigned files, unnamed keyword letters, duplicates.
+
+use crate::budget::{Budget, COST_SYSCALL};
+use crate::store::context::StoreContext;
+use crate::store::index::mailbox::Mailbox;
+use crate::store::index::records::RecordState;
+use crate::store::sync::duplicates::resolve_duplicate;
+use crate::store::sync::scan::ScanResult;
+use crate::types::KeywordSet;
+
+/// True if a listed file that is not published was not found.
+pub(super) fn has_missing_tail(mailbox: &Mailbox) -> bool {
+    mailbox.records.tail().any(|index| {
+        let state = mailbox.records.record(index).state;
+        !state.has(RecordState::FOUND)
+    })
+}
+
+/// True if a file has no UID.
+pub(super) fn has_unassigned(mailbox: &Mailbox) -> bool {
+    mailbox
+        .records
+        .tail()
+        .any(|index| mailbox.records.record(index).is_unassigned())
+}
+
+/// True if one of the keyword letters has no name.
+pub(super) fn has_unnamed_letters(mailbox: &Mailbox, letters: KeywordSet) -> bool {
+    mailbox.keywords().clone().name_unknown_letters(letters)
+}
+
+/// Looks into all files with the base name of another file. Returns true if another scan is needed.
+pub(super) fn resolve_duplicates(
+    mailbox: &mut Mailbox,
+    scanned: &ScanResult,
+    context: &mut StoreContext<'_>,
+    budget: &mut Budget<'_>,
+) -> bool {
+    let mut scans_again = false;
+    for duplicate in &scanned.duplicates {
+        match resolve_duplicate(mailbox, duplicate, context.names, budget.wall()) {
+            Ok(again) => scans_again |= again,
+            Err(error) => log::warn!(
+                "{}: cannot separate two files with one base name: {error}",
+                mailbox.dir().display()
+            ),
+        }
+        budget.spend(2 * COST_SYSCALL);
+    }
+    scans_again
+}
+
+/// Expunges the published messages whose files were not found, or marks them as missing. Returns
+/// how many are missing then.
+pub(super) fn note_missing(mailbox: &mut Mailbox, may_expunge: bool) -> u32 {
+    let mut missing = 0;
+    for index in 0..mailbox.records.published().len() {
+        let record = mailbox.records.record_mut(index);
+        if record.is_expunged() || record.state.has(RecordState::FOUND) {
+            continue;
+        }
+        if may_expunge {
+            mailbox.expunge(index);
+        } else {
+            record.state.set(RecordState::MISSING, true);
+            missing += 1;
+        }
+    }
+    mailbox.sync_state.missing = missing;
+    missing
+}

@@ -1,0 +1,502 @@
+//! The job: its stages, and when one follows another. The essay is in the module above.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::evaluate::{
+    has_missing_tail, has_unassigned, has_unnamed_letters, note_missing, resolve_duplicates,
+};
+use super::number::{check_unassigned, in_uid_order, next_uids, number_in_memory};
+use crate::budget::{Budget, COST_OPEN, COST_SYNC, RECORDS_PER_UNIT, Step, Why};
+use crate::ready;
+use crate::store::StoreError;
+use crate::store::context::StoreContext;
+use crate::store::index::mailbox::Mailbox;
+use crate::store::index::records::RecordState;
+use crate::store::maildir::directory_stamp::{DirectoryStamps, Observation};
+use crate::store::maildir::keywords::KeywordTable;
+use crate::store::maildir::layout;
+use crate::store::maildir::lock::MailboxLock;
+use crate::store::maildir::tmp_cleanup::clean_tmp;
+use crate::store::maildir::uid_list::UidListRead;
+use crate::store::sync::lock_wait::LockWait;
+use crate::store::sync::read_uid_list::ReadUidList;
+use crate::store::sync::rewrite_uid_list::RewriteUidList;
+use crate::store::sync::scan::{Scan, ScanResult};
+use crate::types::KeywordSet;
+
+/// How many times one job scans the directories at most.
+pub(super) const MOST_SCANS: u32 = 3;
+/// How many files get their UIDs with one write to the uid list.
+const NUMBERED_AT_ONCE: usize = 4096;
+/// How long the job waits for the lock of a loaded mailbox, before the sessions go on with what
+/// they know.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A job that is reconciling a mailbox. All sessions that sync the mailbox share it, and it ends,
+/// and gives up its locks, with the last of them.
+#[derive(Debug)]
+pub(crate) struct Reconcile {
+    stage: ReconcileStage,
+    /// Tells the mailbox that the job is running; `None` after the end.
+    token: Option<Rc<()>>,
+    /// True if files may move from `new/` to `cur/`.
+    moves: bool,
+    lock: Option<MailboxLock>,
+    /// What reading the uid list found.
+    uid_list: UidListRead,
+    /// How many scans were done.
+    scans: u32,
+    /// True if the last scan was conclusive.
+    is_conclusive: bool,
+    /// True if the lines of listed files that were not found count as stale.
+    drops_missing: bool,
+    /// True if the job scans again once it has the lock.
+    scans_again: bool,
+    /// The keyword letters that occur in file names.
+    letters: KeywordSet,
+    /// The values of [`SyncState::checked`] before the last scan.
+    ///
+    /// [`SyncState::checked`]: crate::store::index::sync_state::SyncState::checked
+    checked: (u32, u64),
+    /// The stamps of the directories before the last scan.
+    before: Option<DirectoryStamps>,
+    /// When the last scan began.
+    began: SystemTime,
+}
+
+#[derive(Debug)]
+enum ReconcileStage {
+    Begin,
+    List(ReadUidList),
+    Rescan,
+    /// A scan, and whether the directories have had their stamps long enough before it.
+    Scan(Scan, bool),
+    /// Waits until this time for the directories to stay unchanged.
+    Hold(Instant),
+    Lock(LockWait),
+    /// Reads the list again under the lock.
+    Relist(ReadUidList),
+    /// Checks the unassigned files from this index on.
+    Verify(usize),
+    Rewrite(RewriteUidList),
+    /// Gives UIDs to these files, or to all unassigned ones.
+    Number(Option<Vec<usize>>),
+    Publish,
+    Ended,
+}
+
+/// Running the stages.
+impl Reconcile {
+    pub(crate) fn new(mailbox: &mut Mailbox, moves: bool) -> Self {
+        let token = Rc::new(());
+        mailbox.set_reconciling(&token);
+        Self {
+            stage: ReconcileStage::Begin,
+            token: Some(token),
+            moves,
+            lock: None,
+            uid_list: UidListRead::Whole,
+            scans: 0,
+            is_conclusive: false,
+            drops_missing: false,
+            scans_again: false,
+            letters: KeywordSet::NONE,
+            checked: (0, 0),
+            before: None,
+            began: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    /// True if the job has come to its end, with or without an error.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.stage, ReconcileStage::Ended)
+    }
+
+    fn enter(&mut self, stage: ReconcileStage) {
+        self.stage = stage;
+        if self.has_ended() {
+            self.token = None;
+        }
+    }
+
+    pub(crate) fn step(
+        &mut self,
+        mailbox: &mut Mailbox,
+        context: &mut StoreContext<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        while !self.has_ended() {
+            if let Some(lock) = &mut self.lock {
+                // If other programs cannot see that the holder lives, the work goes on all the
+                // same.
+                let _ = lock.touch((budget.now(), budget.wall()));
+            }
+            match ready!(self.advance(mailbox, context, budget)) {
+                Ok(next) => self.enter(next),
+                Err(error) => return Step::Done(Err(self.fail(mailbox, error))),
+            }
+            if budget.is_spent() && !self.has_ended() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        Step::Done(Ok(()))
+    }
+
+    fn fail(&mut self, mailbox: &mut Mailbox, error: StoreError) -> StoreError {
+        // The job opens only directories by name: if one is gone, so is the mailbox.
+        let error = match error {
+            StoreError::Gone => StoreError::Invalidated,
+            error => error,
+        };
+        if matches!(error, StoreError::Invalidated) {
+            mailbox.invalidate();
+        }
+        self.enter(ReconcileStage::Ended);
+        self.lock = None;
+        error
+    }
+
+    fn advance(
+        &mut self,
+        mailbox: &mut Mailbox,
+        context: &mut StoreContext<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<ReconcileStage, StoreError>> {
+        let next = match &mut self.stage {
+            ReconcileStage::Begin => begin(mailbox, budget),
+            ReconcileStage::List(reading) => ready!(reading.step(mailbox, budget)).map(|read| {
+                self.uid_list = read;
+                ReconcileStage::Rescan
+            }),
+            ReconcileStage::Rescan => self.rescan(mailbox, budget),
+            ReconcileStage::Scan(scan, is_ripe) => {
+                let is_ripe = *is_ripe;
+                let scanned = ready!(scan.step(mailbox, budget));
+                scanned
+                    .and_then(|scanned| self.evaluate(mailbox, &scanned, is_ripe, context, budget))
+            }
+            ReconcileStage::Hold(until) => {
+                if budget.now() < *until {
+                    return Step::Yield(Why::Until(*until));
+                }
+                Ok(self.confirm(mailbox))
+            }
+            ReconcileStage::Lock(lock_wait) => {
+                let locked = ready!(lock_wait.step(mailbox, context.owner, budget));
+                self.locked(mailbox, locked)
+            }
+            ReconcileStage::Relist(reading) => ready!(reading.step(mailbox, budget)).map(|read| {
+                self.uid_list = read;
+                if self.scans_again {
+                    ReconcileStage::Rescan
+                } else {
+                    ReconcileStage::Verify(mailbox.records.tail().start)
+                }
+            }),
+            ReconcileStage::Verify(from) => {
+                let from = *from;
+                self.verify(mailbox, from, budget)
+            }
+            ReconcileStage::Rewrite(rewriting) => {
+                let rewritten = ready!(rewriting.step(mailbox, context, budget));
+                self.or_keep_old_state(mailbox, rewritten.map(|()| ReconcileStage::Number(None)))
+            }
+            ReconcileStage::Number(unassigned) => {
+                let unassigned = unassigned.take();
+                self.number(mailbox, unassigned, budget)
+            }
+            ReconcileStage::Publish | ReconcileStage::Ended => Ok(self.publish(mailbox)),
+        };
+        Step::Done(next)
+    }
+}
+
+fn begin(mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<ReconcileStage, StoreError> {
+    if !mailbox.is_still_there() {
+        return Err(StoreError::Invalidated);
+    }
+    if mailbox.is_writable() {
+        layout::create_parts(mailbox.dir()).map_err(StoreError::io("opening the mailbox"))?;
+    }
+    if mailbox.is_writable() && !mailbox.sync_state.loaded {
+        clean_tmp(mailbox.dir(), budget.wall());
+    }
+    mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
+    if !mailbox.sync_state.loaded {
+        mailbox.read_mod_sequences();
+        budget.spend(COST_OPEN);
+    }
+    // A job that no session waited for any more may have left unassigned records.
+    mailbox
+        .records
+        .retain_tail(|record| !record.is_unassigned());
+    mailbox.read_keywords()?;
+    budget.spend(2 * COST_OPEN);
+    Ok(ReconcileStage::List(ReadUidList::default()))
+}
+
+/// Scanning.
+impl Reconcile {
+    fn rescan(
+        &mut self,
+        mailbox: &mut Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Result<ReconcileStage, StoreError> {
+        self.checked = (
+            mailbox.sync_state.check_requests,
+            mailbox.watch.foreign_changes(),
+        );
+        self.began = budget.wall();
+        let now = budget.now();
+        let failed = StoreError::io("reading the mailbox");
+        let scan = Scan::new(mailbox, self.moves || mailbox.has_writer()).map_err(failed)?;
+        let observation = Observation::renew(mailbox.sync_state.observation, scan.before(), now);
+        mailbox.sync_state.observation = Some(observation);
+        budget.spend(COST_OPEN + mailbox.records.len() as u32 / RECORDS_PER_UNIT);
+        Ok(ReconcileStage::Scan(scan, observation.ripens() <= now))
+    }
+
+    /// Decides what a scan means, and what has to be done next.
+    fn evaluate(
+        &mut self,
+        mailbox: &mut Mailbox,
+        scanned: &ScanResult,
+        is_ripe: bool,
+        context: &mut StoreContext<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Result<ReconcileStage, StoreError> {
+        if mailbox.is_writable() && scanned.before.is_any_absent() {
+            return Err(StoreError::Invalidated);
+        }
+        self.scans += 1;
+        self.letters = scanned.letters;
+        self.before = Some(scanned.before);
+        let observation =
+            Observation::renew(mailbox.sync_state.observation, scanned.before, budget.now());
+        mailbox.sync_state.observation = Some(observation);
+        self.is_conclusive = is_ripe && scanned.is_steady;
+        let mut is_doubtful = resolve_duplicates(mailbox, scanned, context, budget);
+        self.drops_missing = self.is_conclusive
+            || self.scans >= MOST_SCANS
+            || scanned.is_steady && self.has_seen_all(mailbox);
+        let may_expunge = self.is_conclusive && (self.lock.is_some() || !mailbox.is_writable());
+        let has_missing = note_missing(mailbox, may_expunge) > 0;
+        let is_tail_doubtful = !self.drops_missing && has_missing_tail(mailbox);
+        budget.spend(mailbox.records.len() as u32 / RECORDS_PER_UNIT);
+        is_doubtful |= has_missing || is_tail_doubtful;
+        if is_doubtful && self.scans < MOST_SCANS {
+            self.scans_again = true;
+            let ripens = observation.ripens();
+            return Ok(if ripens > budget.now() {
+                ReconcileStage::Hold(ripens)
+            } else {
+                self.confirm(mailbox)
+            });
+        }
+        self.scans_again = false;
+        Ok(self.after_scans(mailbox))
+    }
+
+    /// True if the last scan has found all files, provided that the directories have not changed
+    /// since. Certain enough for a mailbox that no session has announced anything of.
+    fn has_seen_all(&self, mailbox: &Mailbox) -> bool {
+        let were_old = self.before.is_some_and(|before| before.are_old(self.began));
+        were_old && !mailbox.sync_state.loaded
+    }
+
+    /// Scans again, with the lock if the mailbox may be written to. The lock is not held while the
+    /// job waits.
+    fn confirm(&mut self, mailbox: &Mailbox) -> ReconcileStage {
+        if !mailbox.is_writable() {
+            return ReconcileStage::List(ReadUidList::default());
+        }
+        self.lock = None;
+        ReconcileStage::Lock(lock_wait(mailbox))
+    }
+
+    fn after_scans(&self, mailbox: &Mailbox) -> ReconcileStage {
+        let has_work = has_unassigned(mailbox)
+            || has_unnamed_letters(mailbox, self.letters)
+            || self.uid_list != UidListRead::Whole
+            || !mailbox.sync_state.loaded && mailbox.uid_list.needs_rewrite();
+        match (has_work, mailbox.is_writable(), self.lock.is_some()) {
+            (false, _, _) => ReconcileStage::Publish,
+            (true, true, false) => ReconcileStage::Lock(lock_wait(mailbox)),
+            (true, true, true) => ReconcileStage::Verify(mailbox.records.tail().start),
+            (true, false, _) => ReconcileStage::Number(None),
+        }
+    }
+}
+
+/// Under the lock.
+impl Reconcile {
+    fn locked(
+        &mut self,
+        mailbox: &Mailbox,
+        locked: Result<MailboxLock, StoreError>,
+    ) -> Result<ReconcileStage, StoreError> {
+        match locked {
+            Ok(lock) => {
+                self.lock = Some(lock);
+                Ok(ReconcileStage::Relist(ReadUidList::default()))
+            }
+            Err(StoreError::Invalidated) => Err(StoreError::Invalidated),
+            // What the list holds can be announced all the same if the disk is full or the lock
+            // taken.
+            Err(error) if mailbox.sync_state.loaded || self.can_do_without(mailbox, &error) => {
+                log::debug!(
+                    "{}: cannot lock the mailbox: {error}",
+                    mailbox.dir().display()
+                );
+                self.is_conclusive = false;
+                Ok(ReconcileStage::Publish)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// True if the mailbox can be opened although it cannot be written to at the moment.
+    fn can_do_without(&self, mailbox: &Mailbox, error: &StoreError) -> bool {
+        let has_list = self.uid_list == UidListRead::Whole && !mailbox.has_no_validity();
+        has_list && !matches!(error, StoreError::InUse)
+    }
+
+    /// Checks that each unassigned file still exists, now that no other program can number or
+    /// expunge it. Skips the check if the directories have not changed since the scan.
+    fn verify(
+        &mut self,
+        mailbox: &mut Mailbox,
+        from: usize,
+        budget: &mut Budget<'_>,
+    ) -> Result<ReconcileStage, StoreError> {
+        let is_untouched = |mailbox: &Mailbox| {
+            DirectoryStamps::of(mailbox.dir()).is_ok_and(|stamps| self.before == Some(stamps))
+        };
+        if !(self.has_seen_all(mailbox) && is_untouched(mailbox)) {
+            if let Some(next) = check_unassigned(mailbox, from, budget)? {
+                return Ok(ReconcileStage::Verify(next));
+            }
+        }
+        mailbox
+            .records
+            .retain_tail(|record| !record.is_unassigned() || record.state.has(RecordState::FOUND));
+        let prepared = self.prepare(mailbox, budget);
+        self.or_keep_old_state(mailbox, prepared)
+    }
+
+    /// Prepares the numbering: gives names to keyword letters that have none, and makes sure that
+    /// the list can be appended to.
+    fn prepare(
+        &self,
+        mailbox: &mut Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Result<ReconcileStage, StoreError> {
+        if has_unnamed_letters(mailbox, self.letters) {
+            mailbox.read_keywords()?;
+            let mut table: KeywordTable = mailbox.keywords().clone();
+            if table.name_unknown_letters(self.letters) {
+                mailbox.write_keywords(table, budget.wall())?;
+                budget.spend(COST_SYNC);
+            }
+        }
+        let is_unfit = self.uid_list != UidListRead::Whole || mailbox.uid_list.needs_rewrite();
+        let messages = mailbox.records.message_count();
+        if is_unfit || mailbox.sync_state.loaded && mailbox.uid_list.is_mostly_stale(messages) {
+            return Ok(ReconcileStage::Rewrite(RewriteUidList::default()));
+        }
+        Ok(ReconcileStage::Number(None))
+    }
+
+    /// Lets the sessions of a loaded mailbox go on without new messages if the disk does not take
+    /// their UIDs.
+    fn or_keep_old_state(
+        &mut self,
+        mailbox: &Mailbox,
+        next: Result<ReconcileStage, StoreError>,
+    ) -> Result<ReconcileStage, StoreError> {
+        match next {
+            Err(StoreError::Invalidated) => Err(StoreError::Invalidated),
+            Err(error) if mailbox.sync_state.loaded => Ok(self.leave_unassigned(mailbox, &error)),
+            next => next,
+        }
+    }
+
+    /// Gives UIDs to some of the unassigned files. If the list cannot be written, only the new
+    /// messages are not announced, as long as there is a list.
+    fn number(
+        &mut self,
+        mailbox: &mut Mailbox,
+        unassigned: Option<Vec<usize>>,
+        budget: &mut Budget<'_>,
+    ) -> Result<ReconcileStage, StoreError> {
+        if !mailbox.is_writable() {
+            number_in_memory(mailbox, budget);
+            return Ok(ReconcileStage::Publish);
+        }
+        let mut unassigned = unassigned.unwrap_or_else(|| in_uid_order(mailbox));
+        let rest = unassigned.split_off(unassigned.len().min(NUMBERED_AT_ONCE));
+        if unassigned.is_empty() {
+            return Ok(ReconcileStage::Publish);
+        }
+        let uids = next_uids(mailbox, unassigned.len())?;
+        let (dir, records) = (mailbox.dir().to_path_buf(), &mailbox.records);
+        let bases = unassigned.iter().map(|&index| records.base(index));
+        let lines = uids.iter().copied().zip(bases);
+        let written = mailbox.uid_list.append(&dir, lines);
+        budget.spend(COST_SYNC);
+        if let Err(error) = written {
+            return Ok(self.leave_unassigned(mailbox, &error));
+        }
+        mailbox
+            .records
+            .number(&unassigned, uids.iter().map(|uid| uid.get()));
+        Ok(if rest.is_empty() {
+            ReconcileStage::Publish
+        } else {
+            ReconcileStage::Number(Some(rest))
+        })
+    }
+
+    fn leave_unassigned(&mut self, mailbox: &Mailbox, error: &StoreError) -> ReconcileStage {
+        log::warn!(
+            "{}: cannot give UIDs to new messages: {error}",
+            mailbox.dir().display()
+        );
+        self.is_conclusive = false;
+        ReconcileStage::Publish
+    }
+
+    fn publish(&mut self, mailbox: &mut Mailbox) -> ReconcileStage {
+        if mailbox.sync_state.loaded {
+            mailbox.publish(self.drops_missing);
+        } else {
+            mailbox.begin_mod_sequences();
+            mailbox.publish(self.drops_missing);
+            mailbox.end_mod_sequences();
+            mailbox.records.shrink();
+        }
+        let in_new = mailbox
+            .records
+            .published()
+            .iter()
+            .filter(|record| record.state.has(RecordState::IN_NEW))
+            .count();
+        let state = &mut mailbox.sync_state;
+        state.loaded = true;
+        state.known = self.before;
+        state.settled = self.is_conclusive;
+        state.checked = self.checked;
+        state.in_new = in_new as u32;
+        self.lock = None;
+        ReconcileStage::Ended
+    }
+}
+
+fn lock_wait(mailbox: &Mailbox) -> LockWait {
+    if mailbox.sync_state.loaded {
+        LockWait::with_patience(PATIENCE)
+    } else {
+        LockWait::default()
+    }
+}
