@@ -94,6 +94,7 @@ fn text_of_a_client_in_other_log_lines_is_not_found() {
         "2026-11-23T10:00:00Z INFO  192.0.2.1:7: {line}\n\
          2026-11-23T10:00:00Z WARN  192.0.2.1:7: {line}\n\
          Nov 23 10:00:00 host imap2d[7]: 192.0.2.1:7: {line}\n\
+         Nov 23 10:00:00 host imap2d[7]: connection 7 from 192.0.2.1:7: {line}\n\
          Nov 23 10:00:00 host other[7]: {line}\n\
          Nov 23 10:00:00 host imap2d[7]: {line} and more\n"
     );

@@ -97,9 +97,10 @@ impl Connection {
         self.is_writable |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
-    /// Returns the name of the connection in the log: `connection 7 from 192.0.2.1:40000`.
-    pub(super) fn name(&self) -> String {
-        self.session.peer().to_string()
+    /// Returns the beginning of every log line about the connection: `connection 7 from
+    /// 192.0.2.1:40000, user "ann", mailbox INBOX`, as far as it is known.
+    pub(super) fn log_prefix(&self) -> String {
+        self.session.log_prefix()
     }
 
     /// Returns the time at which it wants a turn even if no event comes.
@@ -171,7 +172,7 @@ impl Connection {
         };
         match self.transport.handshake(certificates, now)? {
             Handshake::Done(info) => {
-                log::debug!("{}: {}", self.name(), self.transport.tls_summary());
+                log::debug!("{}: {}", self.log_prefix(), self.transport.tls_summary());
                 self.session.handle_tls(info);
                 // Octets behind the handshake may have been read with it; no event announces them.
                 self.is_readable = true;

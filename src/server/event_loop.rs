@@ -382,8 +382,8 @@ impl EventLoop {
         };
         let next = panics::catch(|| connection.turn(token, &mut self.shared));
         let next = next.unwrap_or_else(|message| {
-            let name = connection.name();
-            log::error!("{name}: dropped, by a fault in imap2d, please report it: {message}");
+            let log_prefix = connection.log_prefix();
+            log::error!("{log_prefix}: dropped, by a fault in imap2d, please report it: {message}");
             Ok(AfterTurn::Close)
         });
         match next {
@@ -391,7 +391,7 @@ impl EventLoop {
             Ok(AfterTurn::Wait) => self.connections.arm_timer(token),
             Ok(AfterTurn::Close) => self.disconnect(token),
             Err(error) => {
-                log::debug!("{}: connection lost: {error}", connection.name());
+                log::debug!("{}: connection lost: {error}", connection.log_prefix());
                 self.disconnect(token);
             }
         }
@@ -427,8 +427,8 @@ impl EventLoop {
         let Some(mut connection) = self.connections.remove(token) else {
             return;
         };
-        let name = connection.name();
-        log::debug!("{name}: disconnected");
+        let log_prefix = connection.log_prefix();
+        log::debug!("{log_prefix}: disconnected");
         self.idle_watch.note(token, &mut connection.watched, None);
         if let Some(network) = connection.unauthenticated_in.take() {
             self.admission.leave(network);
@@ -439,7 +439,7 @@ impl EventLoop {
         let registry = self.poll.registry();
         let buffer = &mut self.shared.buffer;
         if let Err(message) = panics::catch(|| connection.close(registry, buffer)) {
-            log::error!("{name}: a fault in imap2d at its end, please report it: {message}");
+            log::error!("{log_prefix}: a fault in imap2d at its end, please report it: {message}");
         }
     }
 

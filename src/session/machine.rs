@@ -405,7 +405,12 @@ impl Session {
         self.state.protocol_state == ProtocolState::Dropped || self.state.output.is_broken()
     }
 
-    /// Returns the client, for the log.
+    /// Returns the beginning of every log line about this session.
+    pub fn log_prefix(&self) -> String {
+        self.state.log_prefix()
+    }
+
+    /// Returns the client as the server knew it before the session.
     pub fn peer(&self) -> &Peer {
         &self.state.peer
     }
