@@ -104,8 +104,8 @@ impl Dialect {
     }
 
     /// FIND MAILBOXES finds all mailboxes that can be selected except INBOX (RFC 1176 p. 12);
-    /// otherwise it finds the names that the user is subscribed to, whatever exists of them (RFC
-    /// 2062 p. 2).
+    /// otherwise it finds the names that the user is subscribed to, whatever exists of them
+    /// (RFC 2062 p. 2).
     pub(crate) fn finds_unsubscribed_mailboxes(self) -> bool {
         self.level == Level::Imap2
     }

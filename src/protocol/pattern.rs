@@ -43,8 +43,8 @@ impl Piece {
 }
 
 impl Pattern {
-    /// Returns the pattern of FIND: `*` matches any run, `%` and `?` match any one character (RFC
-    /// 1176 p. 12, RFC 2062 p. 2).
+    /// Returns the pattern of FIND: `*` matches any run, `%` and `?` match any one character
+    /// (RFC 1176 p. 12, RFC 2062 p. 2).
     pub(crate) fn find(pattern: &[u8]) -> Self {
         Self::new(pattern, |octet| match octet {
             b'*' => Piece::Run,

@@ -46,8 +46,8 @@ pub(crate) enum Command {
     Expunge(Option<SequenceSet>),
     /// Asks for data of messages.
     Fetch(FetchArguments),
-    /// Asks for names of mailboxes or bulletin boards, in the IMAP2 way (RFC 1176 p. 12, RFC 2062
-    /// p. 1-2).
+    /// Asks for names of mailboxes or bulletin boards, in the IMAP2 way (RFC 1176 p. 12,
+    /// RFC 2062 p. 1-2).
     Find(FindArguments),
     /// Names the client's program (RFC 2971).
     Id(IdFields),

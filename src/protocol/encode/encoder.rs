@@ -84,8 +84,8 @@ impl<'o> Encoder<'o> {
         }
     }
 
-    /// Writes the name of a mailbox, which is given in modified UTF-7. In UTF-8 a name is quoted if
-    /// it is not ASCII, because an atom is.
+    /// Writes the name of a mailbox, which is given in modified UTF-7. If the dialect has names in
+    /// UTF-8, a name with other characters than ASCII is quoted, because an atom is ASCII.
     pub(crate) fn name(&mut self, name: &str) -> &mut Self {
         match modified_utf7::decode(name.as_bytes()) {
             Some(text) if self.dialect.names_in_utf8() => self.astring(text.as_bytes()),

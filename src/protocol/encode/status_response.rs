@@ -63,7 +63,7 @@ impl Encoder<'_> {
         self.raw("* ").status_text(status, code, text)
     }
 
-    /// Writes a continuation request for the literal that the client has announced.
+    /// Writes a continuation request with a text for people.
     ///
     /// ```text
     /// ready ::= "+" SP text_line                                     RFC 1064 p. 26

@@ -198,6 +198,24 @@ impl<'a> Cursor<'a> {
         Ok(elements)
     }
 
+    /// Parses the parameters or modifiers at the end of a command of IMAP4, which may be missing.
+    ///
+    /// ```text
+    /// [SP "(" element *(SP element) ")"]                         RFC 4466 §2.1, §2.4
+    /// ```
+    pub(crate) fn parameters<T>(
+        &mut self,
+        at_most: usize,
+        element: impl FnMut(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Vec<T>> {
+        if self.is_at_end() {
+            return Ok(Vec::new());
+        }
+        self.needs(Level::Imap4);
+        self.space()?;
+        self.list(at_most, element)
+    }
+
     /// ```text
     /// number = 1*DIGIT                     ; unsigned 32-bit integer
     /// ```

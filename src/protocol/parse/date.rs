@@ -7,8 +7,8 @@ use super::cursor::{Cursor, Parsed};
 const NO_DATE: &str = "a date was expected, such as 1-Oct-1987";
 const NO_DATE_TIME: &str = "a date and time was expected, such as \" 1-Oct-1987 12:00:00 +0000\"";
 
-/// Parses the day of a search key. A time of day behind it is ignored: the grammar of RFC 1064 p.
-/// 26 has a time in every date, but a search compares days only.
+/// Parses the day of a search key. A time of day behind it is ignored: the grammar of
+/// RFC 1064 p. 26 has a time in every date, but a search compares days only.
 ///
 /// ```text
 /// date      = date-text / DQUOTE date-text DQUOTE            RFC 3501 §9

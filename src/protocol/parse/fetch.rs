@@ -15,8 +15,8 @@ const MAX_ITEMS: usize = 100;
 /// Most modifiers in one pair of parentheses.
 const MAX_MODIFIERS: usize = 10;
 
-/// The items of the macro FULL. Those of FAST and ALL are its beginning (RFC 1064 p. 11, RFC 3501
-/// §6.4.5).
+/// The items of the macro FULL. Those of FAST and ALL are its beginning (RFC 1064 p. 11,
+/// RFC 3501 §6.4.5).
 const FULL: [FetchItem; 5] = [
     FetchItem::Flags,
     FetchItem::InternalDate,
@@ -131,12 +131,7 @@ fn fetch_item(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<FetchItem> {
 /// ```
 fn fetch_modifiers(cursor: &mut Cursor<'_>) -> Parsed<FetchModifiers> {
     let mut modifiers = FetchModifiers::default();
-    if cursor.is_at_end() {
-        return Ok(modifiers);
-    }
-    cursor.needs(Level::Imap4);
-    cursor.space()?;
-    cursor.list(MAX_MODIFIERS, |cursor| {
+    cursor.parameters(MAX_MODIFIERS, |cursor| {
         if cursor.eat_word("CHANGEDSINCE") {
             cursor.space()?;
             modifiers.changed_since = Some(mod_sequence(cursor)?);

@@ -1,7 +1,6 @@
 //! The arguments of the commands that create, delete and rename mailboxes.
 
 use crate::protocol::ast::{Command, CreateArguments, RenameArguments};
-use crate::protocol::dialect::Level;
 
 use super::cursor::{Cursor, Parsed};
 use super::mailbox_name::mailbox;
@@ -16,14 +15,7 @@ const MAX_USES: usize = 20;
 /// ```
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mailbox = mailbox(cursor)?;
-    let mut uses = Vec::new();
-    if !cursor.is_at_end() {
-        cursor.space()?;
-        cursor.needs(Level::Imap4);
-        for named in cursor.list(1, create_param)? {
-            uses.extend(named);
-        }
-    }
+    let uses = cursor.parameters(1, create_param)?.concat();
     Ok(Command::Create(CreateArguments { mailbox, uses }))
 }
 
@@ -58,6 +50,7 @@ pub(super) fn rename(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::dialect::Level;
 
     type Parser = fn(&mut Cursor<'_>) -> Parsed<Command>;
 

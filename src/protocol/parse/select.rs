@@ -1,7 +1,6 @@
 //! The arguments of SELECT, EXAMINE and BBOARD.
 
 use crate::protocol::ast::{Command, Resync, SelectArguments, SelectParameters};
-use crate::protocol::dialect::Level;
 use crate::types::{SequenceSet, UidValidity};
 
 use super::cursor::{Cursor, Parsed};
@@ -47,12 +46,7 @@ pub(super) fn bboard(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// ```
 fn select_parameters(cursor: &mut Cursor<'_>) -> Parsed<SelectParameters> {
     let mut parameters = SelectParameters::default();
-    if cursor.is_at_end() {
-        return Ok(parameters);
-    }
-    cursor.needs(Level::Imap4);
-    cursor.space()?;
-    cursor.list(MAX_PARAMETERS, |cursor| {
+    cursor.parameters(MAX_PARAMETERS, |cursor| {
         if cursor.eat_word("CONDSTORE") {
             parameters.condstore = true;
         } else if cursor.eat_word("QRESYNC") && parameters.qresync.is_none() {

@@ -54,7 +54,7 @@ fn flags_item(cursor: &mut Cursor<'_>) -> Parsed<(FlagOperation, bool)> {
 }
 
 /// ```text
-/// store-modifiers = SP "(" store-modifier *(SP store-modifier) ")"
+/// store-modifiers = SP "(" store-modifier *(SP store-modifier) ")"           RFC 4466 §2.5
 /// store-modifier  = "UNCHANGEDSINCE" SP mod-sequence-valzer
 /// ```
 fn store_modifiers(cursor: &mut Cursor<'_>) -> Parsed<Option<u64>> {
