@@ -115,7 +115,7 @@ impl Credentials {
         let root = Uid::from_raw(0);
         let is_root_again = unistd::seteuid(root).is_ok() || unistd::setuid(root).is_ok();
         if is_root_again || !self.are_assumed() {
-            return Err(format!("became {self}, but could become root again"));
+            return Err(format!("became {self}, but the change is not final"));
         }
         Ok(())
     }

@@ -51,8 +51,8 @@ fn check_readable(root: &Path) -> Result<(), String> {
     std::fs::read_dir(root).map(drop).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
-                "; if its permissions are right, this server was started before the directory was \
-                 in the users file, and its sandbox excludes it: restart imap2d"
+                "; if its permissions are right, the sandbox of this server does not include it: \
+                 restart imap2d, which looks for Maildirs when it starts"
             }
             _ => "",
         };
