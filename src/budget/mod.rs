@@ -37,6 +37,8 @@ pub(crate) const TURN_TIME: Duration = Duration::from_millis(10);
 
 /// Units paid between two readings of the clock.
 const CLOCK_EVERY: u32 = 16;
+/// Parts of a unit that work in memory is counted in: an octet is [`COST_READ_16K`] of them.
+const PARTS_PER_UNIT: u64 = 16 * 1024;
 
 /// The source of time. Only `server` owns a real one; tests use one that stands still.
 pub trait Clock {
@@ -69,6 +71,8 @@ pub struct Budget<'c> {
     left: u32,
     /// Units to pay until the next reading of the clock.
     until_clock: u32,
+    /// Work that is not worth a unit yet, in parts of [`PARTS_PER_UNIT`].
+    parts: u64,
 }
 
 impl<'c> Budget<'c> {
@@ -79,6 +83,7 @@ impl<'c> Budget<'c> {
             deadline: Some(clock.now() + time),
             left: units,
             until_clock: CLOCK_EVERY,
+            parts: 0,
         }
     }
 
@@ -94,6 +99,7 @@ impl<'c> Budget<'c> {
             deadline: None,
             left: u32::MAX,
             until_clock: u32::MAX,
+            parts: 0,
         }
     }
 
@@ -113,6 +119,28 @@ impl<'c> Budget<'c> {
             {
                 self.left = 0;
             }
+        }
+    }
+
+    /// Pays for octets in memory that were scanned, compared or encoded, at the rate of
+    /// [`COST_READ_16K`]. What is worth less than a unit is added up.
+    pub fn spend_octets(&mut self, octets: usize) {
+        self.spend_parts((octets as u64).saturating_mul(u64::from(COST_READ_16K)));
+    }
+
+    /// Pays for records, keys, names or fields in memory that were visited or compared, at the rate
+    /// of [`RECORDS_PER_UNIT`]. What is worth less than a unit is added up.
+    pub fn spend_records(&mut self, records: usize) {
+        let rate = PARTS_PER_UNIT / u64::from(RECORDS_PER_UNIT);
+        self.spend_parts((records as u64).saturating_mul(rate));
+    }
+
+    fn spend_parts(&mut self, parts: u64) {
+        self.parts = self.parts.saturating_add(parts);
+        let units = self.parts / PARTS_PER_UNIT;
+        if units > 0 {
+            self.parts %= PARTS_PER_UNIT;
+            self.spend(u32::try_from(units).unwrap_or(u32::MAX));
         }
     }
 
@@ -213,6 +241,22 @@ mod tests {
         assert!(!budget.is_spent(), "the clock is not read for every unit");
         budget.spend(CLOCK_EVERY);
         assert!(budget.is_spent());
+    }
+
+    #[test]
+    fn octets_and_records_add_up_to_units() {
+        let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
+        let mut budget = Budget::new(&clock, 4, Duration::from_secs(1));
+        budget.spend_octets(16 * 1024 - 1);
+        assert!(!budget.is_spent());
+        budget.spend_octets(1);
+        budget.spend_records(RECORDS_PER_UNIT as usize - 1);
+        assert!(!budget.is_spent());
+        budget.spend_records(1);
+        assert!(budget.is_spent());
+        let mut budget = Budget::new(&clock, 100, Duration::from_secs(1));
+        budget.spend_octets(usize::MAX / 4);
+        assert!(budget.is_spent(), "no amount overflows");
     }
 
     #[test]
