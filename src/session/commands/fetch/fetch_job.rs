@@ -3,6 +3,7 @@
 use super::binary::BinaryContent;
 use super::gather::{Content, Gathered};
 use super::item;
+use super::merge::merge;
 use crate::budget::{COST_SYSCALL, Step};
 use crate::protocol::{Code, FetchItem};
 use crate::session::commands::uid;
@@ -50,7 +51,7 @@ impl FetchJob {
         Ok(Self {
             each: EachMessage::new(uid::resolve(uid, set, state)?, uid),
             uid,
-            items,
+            items: merge(items),
             partial: None,
             gathered: None,
             retry: RenameRetry::default(),

@@ -13,6 +13,7 @@
 //! | `fetch_job` | the job, for PARTIAL too |
 //! | `gather` | what a FETCH finds out of one message before it writes the response |
 //! | `item` | what an item needs of a message, and where its text is |
+//! | `merge` | items that the client has named twice |
 //! | `header_fields` | BODY[HEADER.FIELDS] |
 //! | `binary` | BINARY (RFC 3516) |
 //! | `structure` | ENVELOPE, BODY and BODYSTRUCTURE |
@@ -22,6 +23,7 @@ mod fetch_job;
 mod gather;
 mod header_fields;
 mod item;
+mod merge;
 mod structure;
 
 pub(super) use self::fetch_job::FetchJob;
