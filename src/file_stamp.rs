@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 /// happened to the file in between, as far as the clock of the file system shows it: a change
 /// within the same tick that keeps the size stays hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileStamp {
+pub(crate) struct FileStamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -22,7 +22,7 @@ pub struct FileStamp {
 
 impl FileStamp {
     /// Returns the stamp of a file whose status is known.
-    pub fn of(status: &Metadata) -> Self {
+    pub(crate) fn of(status: &Metadata) -> Self {
         Self {
             device: status.dev(),
             inode: status.ino(),
@@ -37,7 +37,7 @@ impl FileStamp {
     ///
     /// # Errors
     /// If `lstat` fails for another reason than that there is no such file.
-    pub fn at(path: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn at(path: &Path) -> io::Result<Option<Self>> {
         match fs::symlink_metadata(path) {
             Ok(status) => Ok(Some(Self::of(&status))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -47,28 +47,28 @@ impl FileStamp {
 
     /// Returns the stamp of the file that the name leads to, through symbolic links, or `None` if
     /// it cannot be found. The tools that renew certificates change links.
-    pub fn at_target(path: &Path) -> Option<Self> {
+    pub(crate) fn at_target(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().as_ref().map(Self::of)
     }
 
     /// Returns the inode number of the file.
-    pub fn inode(&self) -> u64 {
+    pub(crate) fn inode(&self) -> u64 {
         self.inode
     }
 
     /// Returns the size in octets.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
     /// Returns the time of the last change of the content: seconds since 1970 and nanoseconds.
-    pub fn modified(&self) -> (i64, i64) {
+    pub(crate) fn modified(&self) -> (i64, i64) {
         self.modified
     }
 
     /// Returns the time since the last change of the content, by a clock that shows `wall`; zero if
     /// the change was later.
-    pub fn age(&self, wall: SystemTime) -> Duration {
+    pub(crate) fn age(&self, wall: SystemTime) -> Duration {
         let (seconds, nanoseconds) = self.modified;
         let modified = Duration::new(
             u64::try_from(seconds).unwrap_or(0),
@@ -79,7 +79,7 @@ impl FileStamp {
     }
 
     /// True if both are stamps of the same file, whatever its content.
-    pub fn is_same_file(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 /// Why the store could not do what it was asked for.
 #[derive(Debug)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The mailbox does not exist.
     NotFound,
     /// A mailbox of that name exists already.
@@ -65,7 +65,7 @@ impl StoreError {
 
 impl StoreError {
     /// Returns the text for the log, with the error of the system.
-    pub fn in_full(&self) -> String {
+    pub(crate) fn in_full(&self) -> String {
         match self {
             Self::Io { source, .. } => format!("{self}: {source}"),
             other => other.to_string(),

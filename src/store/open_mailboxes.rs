@@ -76,7 +76,7 @@ impl Store {
     }
 
     /// Returns the settings.
-    pub fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
@@ -84,7 +84,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the mailbox does not exist.
-    pub fn open(
+    pub(crate) fn open(
         &mut self,
         account: &Account,
         name: &MailboxRef,
@@ -135,7 +135,7 @@ impl Store {
 
     /// Closes mailboxes that no session holds, the least recently opened ones first, until the
     /// others are within the limits of the settings.
-    pub fn evict(&mut self) {
+    pub(crate) fn evict(&mut self) {
         let idle =
             |slot: &Slot| (!slot.is_held()).then_some((slot.last_open, slot.mailbox.memory()));
         let mut warm: Vec<(u64, usize, usize)> = (0..)
@@ -185,7 +185,7 @@ impl Store {
     }
 
     /// Returns the mailbox of a handle.
-    pub fn mailbox(&self, handle: &MailboxHandle) -> &Mailbox {
+    pub(crate) fn mailbox(&self, handle: &MailboxHandle) -> &Mailbox {
         let slot = self.slots[handle.slot()].as_ref();
         &slot
             .expect("a slot is not emptied while a handle exists")

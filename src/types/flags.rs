@@ -6,7 +6,7 @@ use super::keyword::Keyword;
 
 /// A set of system flags (RFC 1064 p. 12, RFC 3501 §2.3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct Flags(u8);
+pub(crate) struct Flags(u8);
 
 impl Flags {
     /// The empty set.
@@ -97,7 +97,7 @@ impl fmt::Debug for Flags {
 
 /// What STORE does with the flags it names (RFC 1064 p. 12-13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlagOperation {
+pub(crate) enum FlagOperation {
     /// `FLAGS`: sets these flags and clears all others.
     Replace,
     /// `+FLAGS`: sets these flags.

@@ -9,7 +9,7 @@ use std::fmt;
 
 /// A set of keywords of one mailbox: bit *n* stands for the *n*-th keyword of that mailbox's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct KeywordSet(pub(crate) u32);
+pub(crate) struct KeywordSet(pub(crate) u32);
 
 impl KeywordSet {
     /// No keyword.
@@ -52,7 +52,7 @@ impl KeywordSet {
 /// The name of a keyword: an atom without a leading backslash (RFC 3501 §9 `flag-keyword`). Case is
 /// kept, but two names that differ only in case are equal.
 #[derive(Debug, Clone, Eq)]
-pub struct Keyword(Box<str>);
+pub(crate) struct Keyword(Box<str>);
 
 impl Keyword {
     /// Longest name, in octets. Otherwise only the length of the line would limit it.

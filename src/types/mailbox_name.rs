@@ -10,15 +10,15 @@ use std::fmt;
 
 /// The name of a mailbox of the user. `INBOX`, in any case, is the Maildir itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MailboxName(Box<str>);
+pub(crate) struct MailboxName(Box<str>);
 
 /// The name of a bulletin board: a directory in the tree of bulletin boards.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BboardName(Box<str>);
+pub(crate) struct BboardName(Box<str>);
 
 /// The name of a mailbox or bulletin board.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum MailboxRef {
+pub(crate) enum MailboxRef {
     /// A mailbox of the user.
     Personal(MailboxName),
     /// A bulletin board, which all users share.

@@ -2,7 +2,7 @@
 
 /// A set of numbers as ranges that are ascending, disjoint and not adjacent, both ends included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NumberSet {
+pub(crate) struct NumberSet {
     ranges: Vec<(u32, u32)>,
 }
 

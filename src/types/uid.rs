@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 
 /// The UID of a message in its mailbox. UIDs ascend strictly and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uid(NonZeroU32);
+pub(crate) struct Uid(NonZeroU32);
 
 /// The UIDVALIDITY of a mailbox: a [`Uid`] means a message only together with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UidValidity(NonZeroU32);
+pub(crate) struct UidValidity(NonZeroU32);
 
 impl Uid {
     /// The first UID of a new mailbox.

@@ -25,7 +25,7 @@ const LEAST_TOMBSTONES: usize = 64;
 
 /// The messages of one mailbox and their state.
 #[derive(Debug)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     dir: PathBuf,
     /// The directory of the UIDVALIDITY counter.
     root: PathBuf,
@@ -105,7 +105,7 @@ impl Mailbox {
     }
 
     /// False if the mailbox must not be changed, by option or by its permissions.
-    pub fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         self.writable
     }
 
@@ -134,7 +134,7 @@ impl Mailbox {
     }
 
     /// Returns the bytes of memory that the mailbox takes.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.records.memory() + size_of::<Self>()
     }
 }
@@ -142,13 +142,13 @@ impl Mailbox {
 /// UIDVALIDITY and UIDs.
 impl Mailbox {
     /// Returns the UIDVALIDITY, or 1 before the first [`SyncMailbox`](crate::store::SyncMailbox).
-    pub fn uid_validity(&self) -> UidValidity {
+    pub(crate) fn uid_validity(&self) -> UidValidity {
         self.validity
             .unwrap_or_else(|| UidValidity::new(1).expect("1 is not 0"))
     }
 
     /// Returns the least UID that the next message can get.
-    pub fn uid_next(&self) -> u32 {
+    pub(crate) fn uid_next(&self) -> u32 {
         let behind_last = self.records.last_listed_uid().saturating_add(1);
         self.uid_list.next_uid().max(behind_last)
     }
@@ -179,7 +179,7 @@ impl Mailbox {
 impl Mailbox {
     /// Returns the greatest mod-sequence of the mailbox (RFC 7162 §3.1.2.1). It grows with every
     /// change.
-    pub fn highest_mod_sequence(&self) -> u64 {
+    pub(crate) fn highest_mod_sequence(&self) -> u64 {
         self.highest_mod_sequence
     }
 
@@ -204,7 +204,7 @@ impl Mailbox {
 impl Mailbox {
     /// Returns the names of the keywords: bit *n* of a [`KeywordSet`] stands for the name of index
     /// *n*.
-    pub fn keywords(&self) -> &KeywordTable {
+    pub(crate) fn keywords(&self) -> &KeywordTable {
         self.keywords.table()
     }
 

@@ -12,60 +12,61 @@ use crate::types::{NumberSet, Uid};
 
 /// One session's view of a mailbox. Dropping it ends the view.
 #[derive(Debug)]
-pub struct View {
+pub(crate) struct View {
     state: Rc<ViewState>,
     handle: MailboxHandle,
 }
 
 /// What a view has not announced yet, in the order in which the session has to announce it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Updates {
+pub(crate) struct Updates {
     /// Numbers of the expunged messages, in the order to send. Each number holds after the expunges
     /// before it.
-    pub expunged: Vec<u32>,
+    pub(crate) expunged: Vec<u32>,
     /// UIDs of the expunged messages.
-    pub vanished: NumberSet,
+    pub(crate) vanished: NumberSet,
     /// The number of messages, if it grew.
-    pub exists: Option<u32>,
+    pub(crate) exists: Option<u32>,
     /// The number of recent messages, if it changed.
-    pub recent: Option<u32>,
+    pub(crate) recent: Option<u32>,
     /// Numbers of the messages whose flags another session or program changed. They hold after the
     /// changes above.
-    pub flags_changed: NumberSet,
+    pub(crate) flags_changed: NumberSet,
     /// True if the mailbox has new keywords.
-    pub keywords_changed: bool,
+    pub(crate) keywords_changed: bool,
 }
 
 impl Updates {
+    #[cfg(test)]
     /// True if there is nothing to announce.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl View {
     /// Returns the number of messages that the session counts.
-    pub fn exists(&self) -> u32 {
+    pub(crate) fn exists(&self) -> u32 {
         self.state.exists.get()
     }
 
     /// Returns how many of them are recent to the session.
-    pub fn recent(&self) -> u32 {
+    pub(crate) fn recent(&self) -> u32 {
         self.state.recent_count.get()
     }
 
     /// Returns what the session may do.
-    pub fn access(&self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         self.state.access
     }
 
     /// Returns the handle of the mailbox.
-    pub fn handle(&self) -> &MailboxHandle {
+    pub(crate) fn handle(&self) -> &MailboxHandle {
         &self.handle
     }
 
     /// Returns the largest UID announced to the session, 0 if there is none.
-    pub fn last_uid(&self) -> u32 {
+    pub(crate) fn last_uid(&self) -> u32 {
         self.state.last_uid.get()
     }
 
@@ -87,7 +88,7 @@ impl View {
 impl Store {
     /// Opens a view of a mailbox. The view counts the messages that the last
     /// [`SyncMailbox`](crate::store::SyncMailbox) found.
-    pub fn view(&mut self, handle: &MailboxHandle, access: Access) -> View {
+    pub(crate) fn view(&mut self, handle: &MailboxHandle, access: Access) -> View {
         let id = self.next_view_id();
         let mailbox = self.mailbox_mut(handle);
         let state = Rc::new(ViewState::new(
@@ -107,7 +108,7 @@ impl Store {
 
     /// Returns what the view has not announced yet, which counts as announced from then on.
     /// Expunges are held back unless allowed (RFC 3501 §7.4.1). Costs nothing if nothing is new.
-    pub fn updates(&mut self, view: &View, allow_expunge: bool) -> Updates {
+    pub(crate) fn updates(&mut self, view: &View, allow_expunge: bool) -> Updates {
         let mut updates = Updates {
             keywords_changed: self.take_new_keywords(view),
             ..Updates::default()
@@ -140,7 +141,7 @@ impl Store {
     }
 
     /// Returns how many messages of an up-to-date view are recent to it or to an older view.
-    pub fn count_recent(&self, view: &View, older: &View) -> u32 {
+    pub(crate) fn count_recent(&self, view: &View, older: &View) -> u32 {
         let records = &self.mailbox(&view.handle).records;
         let own = view.state.recent.borrow();
         let claimed = older.state.recent.borrow().without(&own);
@@ -153,13 +154,13 @@ impl Store {
 
     /// True if the mailbox has keywords that the view has not announced. They count as announced
     /// from then on.
-    pub fn take_new_keywords(&self, view: &View) -> bool {
+    pub(crate) fn take_new_keywords(&self, view: &View) -> bool {
         let version = self.mailbox(&view.handle).keywords_version();
         view.state.keywords.replace(version) != version
     }
 
     /// Returns the message with that number in the view, or `None` beyond its count.
-    pub fn message(&self, view: &View, number: u32) -> Option<MessageRef> {
+    pub(crate) fn message(&self, view: &View, number: u32) -> Option<MessageRef> {
         if number == 0 || number > view.exists() {
             return None;
         }

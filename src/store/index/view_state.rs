@@ -8,7 +8,7 @@ use crate::types::{NumberSet, Uid};
 
 /// What a session may do with the mailbox that it has open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// SELECT: files move from `new/` to `cur/`, and the view claims recent messages.
     ReadWrite,
     /// EXAMINE: the session only reads.
@@ -18,11 +18,11 @@ pub enum Access {
 /// A message as a view counts it. Valid until the view's next
 /// [`updates`](crate::store::Store::updates).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MessageRef {
+pub(crate) struct MessageRef {
     /// The sequence number in the view, from 1.
-    pub number: u32,
+    pub(crate) number: u32,
     /// The UID.
-    pub uid: Uid,
+    pub(crate) uid: Uid,
 }
 
 /// The part of a view that its mailbox refers to.

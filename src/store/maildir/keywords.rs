@@ -34,7 +34,7 @@ const MAX_SIZE: u64 = 64 * 1024;
 
 /// The keyword names of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct KeywordTable {
+pub(crate) struct KeywordTable {
     names: [Option<Name>; KeywordSet::MAX],
 }
 
@@ -62,7 +62,7 @@ impl KeywordTable {
     ///
     /// # Errors
     /// Reading the file fails.
-    pub fn read(dir: &Path) -> io::Result<(Self, Option<FileStamp>)> {
+    pub(crate) fn read(dir: &Path) -> io::Result<(Self, Option<FileStamp>)> {
         Ok(match files::read(&dir.join(FILE), MAX_SIZE)? {
             Some((text, stamp)) => (Self::parse(&text), Some(stamp)),
             None => (Self::default(), None),
@@ -105,7 +105,7 @@ impl KeywordTable {
     }
 
     /// Returns the keyword of a letter, `a` being 0.
-    pub fn get(&self, index: usize) -> Option<&Keyword> {
+    pub(crate) fn get(&self, index: usize) -> Option<&Keyword> {
         match self.names.get(index)? {
             Some(Name::Keyword(keyword)) => Some(keyword),
             _ => None,
@@ -113,12 +113,12 @@ impl KeywordTable {
     }
 
     /// Returns all keywords with their indexes, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, &Keyword)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Keyword)> {
         (0..KeywordSet::MAX).filter_map(|index| Some((index, self.get(index)?)))
     }
 
     /// Returns the index of a keyword, whatever the case of its letters.
-    pub fn index_of(&self, keyword: &Keyword) -> Option<usize> {
+    pub(crate) fn index_of(&self, keyword: &Keyword) -> Option<usize> {
         self.iter()
             .find(|&(_, known)| known == keyword)
             .map(|(index, _)| index)
@@ -126,7 +126,7 @@ impl KeywordTable {
 
     /// Returns the index of a keyword, the first free one if the keyword is new, or `None` if no
     /// letter is left. The caller has to write the table before a file name may have a new letter.
-    pub fn define(&mut self, keyword: &Keyword) -> Option<usize> {
+    pub(crate) fn define(&mut self, keyword: &Keyword) -> Option<usize> {
         if let Some(index) = self.index_of(keyword) {
             return Some(index);
         }
@@ -136,7 +136,7 @@ impl KeywordTable {
     }
 
     /// True if all these keywords can be defined.
-    pub fn has_room_for(&self, keywords: &[Keyword]) -> bool {
+    pub(crate) fn has_room_for(&self, keywords: &[Keyword]) -> bool {
         let mut table = self.clone();
         keywords
             .iter()
@@ -145,7 +145,7 @@ impl KeywordTable {
 
     /// Gives a name to each letter of `seen` that has none. Returns true if there was one, so that
     /// the table has to be written.
-    pub fn name_unknown_letters(&mut self, seen: KeywordSet) -> bool {
+    pub(crate) fn name_unknown_letters(&mut self, seen: KeywordSet) -> bool {
         let unknown: Vec<usize> = seen.iter().filter(|&i| self.names[i].is_none()).collect();
         for &index in &unknown {
             let mut name = format!("unknown-{index}");
@@ -161,7 +161,7 @@ impl KeywordTable {
     ///
     /// # Errors
     /// Writing fails; the old file is then still there.
-    pub fn write(&self, dir: &Path, wall: SystemTime) -> io::Result<FileStamp> {
+    pub(crate) fn write(&self, dir: &Path, wall: SystemTime) -> io::Result<FileStamp> {
         let old = FileStamp::at(&dir.join(FILE))?;
         let mut new = AtomicReplace::create(dir, TEMPORARY, FILE, IfExists::Overwrite)?;
         for (index, name) in self.names.iter().enumerate() {

@@ -32,18 +32,18 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// A change of flags, with keywords as bits of the mailbox (see [`DefineKeywords`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FlagChange {
+pub(crate) struct FlagChange {
     /// What to do with the flags below.
-    pub operation: FlagOperation,
+    pub(crate) operation: FlagOperation,
     /// System flags; `\Recent` is ignored.
-    pub system: Flags,
+    pub(crate) system: Flags,
     /// Keywords.
-    pub keywords: KeywordSet,
+    pub(crate) keywords: KeywordSet,
 }
 
 impl FlagChange {
     /// Adds `\Seen`.
-    pub const SEEN: Self = Self {
+    pub(crate) const SEEN: Self = Self {
         operation: FlagOperation::Add,
         system: Flags::SEEN,
         keywords: KeywordSet::NONE,
@@ -62,7 +62,7 @@ impl FlagChange {
 
 impl Store {
     /// Returns a message's flags, with `\Recent` if the message is recent to this session.
-    pub fn flags(&self, view: &View, message: &MessageRef) -> (Flags, KeywordSet) {
+    pub(crate) fn flags(&self, view: &View, message: &MessageRef) -> (Flags, KeywordSet) {
         let mailbox = self.mailbox(view.handle());
         let Some(index) = mailbox.index_of(message) else {
             return (Flags::NONE, KeywordSet::NONE);
@@ -82,7 +82,7 @@ impl Store {
     /// [`StoreError::Busy`] if another process has the lock: wait. [`StoreError::Gone`] if another
     /// program has renamed or removed the file: step a [`SyncMailbox`](crate::store::SyncMailbox),
     /// then try once more.
-    pub fn change_flags(
+    pub(crate) fn change_flags(
         &mut self,
         view: &View,
         message: &MessageRef,
@@ -112,19 +112,19 @@ impl Store {
     }
 
     /// Returns the number of the first message without `\Seen`.
-    pub fn first_unseen(&self, view: &View) -> Option<u32> {
+    pub(crate) fn first_unseen(&self, view: &View) -> Option<u32> {
         let mailbox = self.mailbox(view.handle());
         let index = unseen(mailbox, view).next()?;
         Some(mailbox.records.number_of(index, view.expunges_announced()))
     }
 
     /// Returns the number of messages without `\Seen`.
-    pub fn count_unseen(&self, view: &View) -> u32 {
+    pub(crate) fn count_unseen(&self, view: &View) -> u32 {
         unseen(self.mailbox(view.handle()), view).count() as u32
     }
 
     /// Returns the number of messages with `\Deleted`.
-    pub fn count_deleted(&self, view: &View) -> u32 {
+    pub(crate) fn count_deleted(&self, view: &View) -> u32 {
         let deleted = |flags: Flags| flags.contains(Flags::DELETED);
         with_flags(self.mailbox(view.handle()), view, deleted).count() as u32
     }

@@ -41,9 +41,9 @@ enum MoveStage {
 #[derive(Debug)]
 pub(crate) struct MoveOutcome {
     /// The UIDs of the moved messages in the source and in the destination, ascending.
-    pub uids: Vec<(Uid, Uid)>,
+    pub(crate) uids: Vec<(Uid, Uid)>,
     /// Why the other messages were not moved, if there are any.
-    pub result: Result<(), StoreError>,
+    pub(crate) result: Result<(), StoreError>,
 }
 
 impl MoveMessages {

@@ -14,23 +14,23 @@ use crate::types::DateTime;
 
 /// A message's open file.
 #[derive(Debug)]
-pub struct MessageFile {
+pub(crate) struct MessageFile {
     /// The file, which stays readable whatever happens to its name.
-    pub file: File,
+    pub(crate) file: File,
     /// The same as the result of [`Store::stat_message`].
-    pub status: MessageStat,
+    pub(crate) status: MessageStat,
 }
 
 /// What is known of a message's file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MessageStat {
+pub(crate) struct MessageStat {
     /// Octets in the file.
-    pub length: u64,
+    pub(crate) length: u64,
     /// The internal date: the modification time of the file.
-    pub date: DateTime,
+    pub(crate) date: DateTime,
     /// Octets with every line end as CRLF, measured before or from the file's name. Good enough for
     /// SEARCH and STATUS, not for a literal.
-    pub size_hint: Option<u64>,
+    pub(crate) size_hint: Option<u64>,
 }
 
 impl Store {
@@ -39,7 +39,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Gone`] if another program has renamed or removed the file: step a
     /// [`SyncMailbox`](crate::store::SyncMailbox), then try once more.
-    pub fn open_message(
+    pub(crate) fn open_message(
         &mut self,
         view: &View,
         message: &MessageRef,
@@ -65,7 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// The same as those of [`Self::open_message`].
-    pub fn stat_message(
+    pub(crate) fn stat_message(
         &mut self,
         view: &View,
         message: &MessageRef,
@@ -78,7 +78,7 @@ impl Store {
     }
 
     /// Returns the RFC822.SIZE, if it was measured before ([`Self::remember_size`]).
-    pub fn known_size(&self, view: &View, message: &MessageRef) -> Option<u64> {
+    pub(crate) fn known_size(&self, view: &View, message: &MessageRef) -> Option<u64> {
         let mailbox = self.mailbox(view.handle());
         let index = mailbox.index_of(message)?;
         measured(mailbox.records.record(index))
@@ -86,13 +86,13 @@ impl Store {
 
     /// Returns the RFC822.SIZE, if it was measured before or the file's name holds it
     /// ([`MessageStat::size_hint`]).
-    pub fn size_hint(&self, view: &View, message: &MessageRef) -> Option<u64> {
+    pub(crate) fn size_hint(&self, view: &View, message: &MessageRef) -> Option<u64> {
         let mailbox = self.mailbox(view.handle());
         mailbox.size_hint(mailbox.index_of(message)?)
     }
 
     /// Stores a measured RFC822.SIZE for later, unless it is more than 4 GiB.
-    pub fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
+    pub(crate) fn remember_size(&mut self, view: &View, message: &MessageRef, size: u64) {
         let mailbox = self.mailbox_mut(view.handle());
         if let Some(index) = mailbox.index_of(message) {
             let record = mailbox.records.record_mut(index);

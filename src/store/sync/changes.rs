@@ -39,7 +39,7 @@ impl Store {
     }
 
     /// Returns the descriptor to poll for reading, if the kernel reports changes.
-    pub fn inotify_fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn inotify_fd(&self) -> Option<BorrowedFd<'_>> {
         self.inotify.as_ref().map(InotifyWatches::fd)
     }
 
@@ -73,7 +73,7 @@ impl Store {
 
     /// Returns the mailboxes that have changed in memory since the last call. Costs nothing for
     /// those that no session has worked on.
-    pub fn take_changed(&mut self) -> Vec<MailboxHandle> {
+    pub(crate) fn take_changed(&mut self) -> Vec<MailboxHandle> {
         let mut changed = Vec::new();
         for number in std::mem::take(&mut self.touched) {
             let Some(slot) = &mut self.slots[number] else {
@@ -89,7 +89,7 @@ impl Store {
 
     /// Returns when to call [`Self::may_have_changed`] for a mailbox that sessions wait for. `None`
     /// if the kernel reports all changes and the last scan left nothing to find out.
-    pub fn next_check(&self, handle: &MailboxHandle, now: Instant) -> Option<Instant> {
+    pub(crate) fn next_check(&self, handle: &MailboxHandle, now: Instant) -> Option<Instant> {
         let mailbox = self.mailbox(handle);
         let is_reported = mailbox.watch.is_watching() && mailbox.sync_state.missing == 0;
         let needs_none = mailbox.is_invalid() || is_reported && mailbox.is_quiet(false);
@@ -98,7 +98,11 @@ impl Store {
 
     /// False if the time stamps show that a [`SyncMailbox`](crate::store::SyncMailbox) would find
     /// nothing.
-    pub fn may_have_changed(&mut self, handle: &MailboxHandle, budget: &mut Budget<'_>) -> bool {
+    pub(crate) fn may_have_changed(
+        &mut self,
+        handle: &MailboxHandle,
+        budget: &mut Budget<'_>,
+    ) -> bool {
         let mailbox = self.mailbox_mut(handle);
         mailbox.is_invalid() || !mailbox.is_up_to_date(false, budget)
     }

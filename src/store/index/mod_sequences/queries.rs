@@ -7,7 +7,7 @@ use crate::types::NumberSet;
 
 impl Store {
     /// Returns the mod-sequence of a message's last change.
-    pub fn mod_sequence(&self, view: &View, message: &MessageRef) -> u64 {
+    pub(crate) fn mod_sequence(&self, view: &View, message: &MessageRef) -> u64 {
         let mailbox = self.mailbox(view.handle());
         mailbox.mod_sequences.wanted.set(true);
         let index = mailbox.index_of(message);
@@ -18,7 +18,7 @@ impl Store {
     /// the mailbox, or less if the view holds back expunges or has not announced flag changes of
     /// others yet: a client that loses its connection now has to receive those when it comes back
     /// (RFC 7162 §3.2).
-    pub fn announced_mod_sequence(&self, view: &View) -> u64 {
+    pub(crate) fn announced_mod_sequence(&self, view: &View) -> u64 {
         let mailbox = self.mailbox(view.handle());
         mailbox.mod_sequences.wanted.set(true);
         let expunge = mailbox
@@ -30,7 +30,7 @@ impl Store {
     }
 
     /// True if the view has not announced all expunges.
-    pub fn has_pending_expunges(&self, view: &View) -> bool {
+    pub(crate) fn has_pending_expunges(&self, view: &View) -> bool {
         let records = &self.mailbox(view.handle()).records;
         records
             .first_expunge_after(view.expunges_announced(), view.last_uid())
@@ -40,7 +40,7 @@ impl Store {
     /// Returns which of the messages that a client knows were expunged after the mod-sequence
     /// `after`, as far as the view has announced it. If the mailbox does not remember that far
     /// back, returns all that do not exist (RFC 7162 §3.2.6).
-    pub fn vanished(&self, view: &View, after: u64, known: &NumberSet) -> NumberSet {
+    pub(crate) fn vanished(&self, view: &View, after: u64, known: &NumberSet) -> NumberSet {
         let mailbox = self.mailbox(view.handle());
         let announced = view.expunges_announced();
         if let Some(vanished) = mailbox.mod_sequences.vanished.between(after, announced) {

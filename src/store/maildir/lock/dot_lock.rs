@@ -30,9 +30,9 @@ const MAX_TEXT: u64 = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LockOwner {
     /// Number of the process.
-    pub pid: u32,
+    pub(crate) pid: u32,
     /// Name of the host. A container needs a name of its own.
-    pub host: String,
+    pub(crate) host: String,
 }
 
 /// Since when a lock of unknown holder has not changed. Each mailbox keeps one from attempt to

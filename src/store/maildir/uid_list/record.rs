@@ -17,14 +17,14 @@ pub(crate) const MAX_LINE: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UidListHeader {
     /// `V`: the UIDVALIDITY.
-    pub validity: UidValidity,
+    pub(crate) validity: UidValidity,
     /// `N`: no UID from here on was used when the header was written. See
     /// [`UidListReader::next_uid`](super::UidListReader::next_uid) for what holds now.
-    pub next: u32,
+    pub(crate) next: u32,
     /// `G`: the identifier of the mailbox; `None` if the file has none, or an invalid one.
-    pub guid: Option<Guid>,
+    pub(crate) guid: Option<Guid>,
     /// All other fields as they were found, each with the space before it.
-    pub rest: Vec<u8>,
+    pub(crate) rest: Vec<u8>,
 }
 
 /// The identifier of a mailbox, which outlives its name: 16 octets, written as 32 hexadecimal
@@ -35,11 +35,11 @@ pub(crate) struct Guid(pub [u8; 16]);
 /// One line: the UID of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UidListRecord<'a> {
-    pub uid: Uid,
+    pub(crate) uid: Uid,
     /// The keys as they were found, each with the space before it; empty for most records.
-    pub keys: &'a [u8],
+    pub(crate) keys: &'a [u8],
     /// The name in the list: the base, or, in old files, a whole file name with outdated flags.
-    pub name: &'a [u8],
+    pub(crate) name: &'a [u8],
 }
 
 impl UidListHeader {

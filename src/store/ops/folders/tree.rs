@@ -16,7 +16,7 @@ impl Store {
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub fn list(&self, account: &Account) -> Result<Vec<MailboxName>, StoreError> {
+    pub(crate) fn list(&self, account: &Account) -> Result<Vec<MailboxName>, StoreError> {
         let mut names = sorted(layout::mailboxes(&account.root))?;
         names.insert(0, MailboxName::inbox());
         Ok(names)
@@ -26,7 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub fn list_bboards(&self, account: &Account) -> Result<Vec<BboardName>, StoreError> {
+    pub(crate) fn list_bboards(&self, account: &Account) -> Result<Vec<BboardName>, StoreError> {
         account
             .bboards
             .as_ref()
@@ -34,7 +34,7 @@ impl Store {
     }
 
     /// True if the mailbox exists.
-    pub fn exists(&self, account: &Account, name: &MailboxRef) -> bool {
+    pub(crate) fn exists(&self, account: &Account, name: &MailboxRef) -> bool {
         locate(account, name, self.settings().read_only).is_ok()
     }
 
@@ -42,7 +42,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Exists`] if it exists.
-    pub fn create(&mut self, account: &Account, name: &MailboxName) -> Result<(), StoreError> {
+    #[allow(clippy::needless_pass_by_ref_mut)] // It changes the tree that the store stands for.
+    pub(crate) fn create(
+        &mut self,
+        account: &Account,
+        name: &MailboxName,
+    ) -> Result<(), StoreError> {
         if self.settings().read_only {
             return Err(StoreError::ReadOnly);
         }
@@ -65,7 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn subscriptions(&self, account: &Account) -> Result<Vec<MailboxRef>, StoreError> {
+    pub(crate) fn subscriptions(&self, account: &Account) -> Result<Vec<MailboxRef>, StoreError> {
         let failed = StoreError::io("reading the subscriptions");
         let file = account.root.join(subscriptions::FILE);
         if FileStamp::at(&file).map_err(&failed)?.is_none() {
