@@ -75,7 +75,7 @@ impl CopyMessages {
             .ranges()
             .iter()
             .map(|&(low, high)| (low, high.min(source.last_uid())));
-        Self::of(
+        Self::of_uids(
             source.handle().clone(),
             counted.filter(|(low, high)| low <= high).collect(),
             destination,
@@ -83,7 +83,11 @@ impl CopyMessages {
     }
 
     /// Copies the messages with these UIDs.
-    pub(super) fn of(source: MailboxHandle, uids: NumberSet, destination: MailboxHandle) -> Self {
+    pub(super) fn of_uids(
+        source: MailboxHandle,
+        uids: NumberSet,
+        destination: MailboxHandle,
+    ) -> Self {
         Self {
             stage: CopyStage::Load(SyncMailbox::new(destination.clone())),
             source,

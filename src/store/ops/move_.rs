@@ -50,16 +50,20 @@ impl MoveMessages {
     /// Moves the messages with these UIDs that the view counts.
     pub(crate) fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
         let copy = CopyMessages::new(source, uids, destination.clone());
-        Self::by(copy, source.handle().clone(), destination)
+        Self::with_copy(copy, source.handle().clone(), destination)
     }
 
     /// Moves the messages with these UIDs.
-    pub(crate) fn of(source: MailboxHandle, uids: NumberSet, destination: MailboxHandle) -> Self {
-        let copy = CopyMessages::of(source.clone(), uids, destination.clone());
-        Self::by(copy, source, destination)
+    pub(crate) fn of_uids(
+        source: MailboxHandle,
+        uids: NumberSet,
+        destination: MailboxHandle,
+    ) -> Self {
+        let copy = CopyMessages::of_uids(source.clone(), uids, destination.clone());
+        Self::with_copy(copy, source, destination)
     }
 
-    fn by(copy: CopyMessages, source: MailboxHandle, destination: MailboxHandle) -> Self {
+    fn with_copy(copy: CopyMessages, source: MailboxHandle, destination: MailboxHandle) -> Self {
         Self {
             source,
             destination,

@@ -85,7 +85,7 @@ impl RenameMailbox {
     fn move_inbox(&self, store: &mut Store, to: MailboxHandle) -> Result<RenameStage, StoreError> {
         let inbox = self.inbox(store)?;
         let all = living_uids(store, &inbox);
-        Ok(RenameStage::Move(Box::new(MoveMessages::of(
+        Ok(RenameStage::Move(Box::new(MoveMessages::of_uids(
             inbox, all, to,
         ))))
     }

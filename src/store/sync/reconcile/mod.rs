@@ -28,9 +28,12 @@
 //!   they keep changing, the message stays missing: it is counted and cannot be read, and the next
 //!   job tries again.
 //!
-//! For a listed file that no view has announced less is required: after [`MOST_SCANS`] scans that
-//! did not find it, its line counts as stale. If the file turns up after all, it gets a new UID,
-//! which no session can tell from a new message.
+//! For a listed file that no view of this process has announced less is required: if the last of
+//! [`MOST_SCANS`] scans did not find it, its line counts as stale, even if the directories keep
+//! changing. Otherwise one stale line in a busy mailbox would hold back all messages behind it. If
+//! the file turns up after all, it gets a new UID, which no session of this process can tell from a
+//! new message. (A session of another process that has announced the first UID sees the message
+//! expunged and a new one appear.)
 //!
 //! [`MOST_SCANS`]: job::MOST_SCANS
 
