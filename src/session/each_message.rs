@@ -1,5 +1,7 @@
 //! The cursor that FETCH, STORE, SEARCH, COPY and MOVE share.
 
+use std::rc::Rc;
+
 use super::job::Context;
 use super::output::HIGH_WATER;
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
@@ -18,7 +20,7 @@ pub(super) struct EachMessage {
 
 impl EachMessage {
     /// Makes a cursor over message sequence numbers, or over UIDs.
-    pub(super) fn new(set: NumberSet, by_uid: bool) -> Self {
+    pub(super) fn new(set: impl Into<Rc<NumberSet>>, by_uid: bool) -> Self {
         let cursor = if by_uid {
             Cursor::over_uids(set)
         } else {

@@ -1,5 +1,7 @@
 //! The selected mailbox of a session, and the search result that it has saved.
 
+use std::rc::Rc;
+
 use super::range_locator::WirePosition;
 use crate::store::{MessageRef, View};
 use crate::types::{MailboxRef, NumberSet};
@@ -26,18 +28,19 @@ impl Selected {
     }
 }
 
-/// The messages that `$` stands for (RFC 5182), as message sequence numbers and as UIDs.
+/// The messages that `$` stands for (RFC 5182), as message sequence numbers and as UIDs. Commands
+/// share the sets: each `$` in them costs a pointer, however many ranges the sets have.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SavedResult {
-    pub(super) numbers: NumberSet,
-    pub(super) uids: NumberSet,
+    pub(super) numbers: Rc<NumberSet>,
+    pub(super) uids: Rc<NumberSet>,
 }
 
 impl SavedResult {
     /// Adds a message.
     pub(super) fn insert(&mut self, message: &MessageRef) {
-        self.numbers.insert(message.number);
-        self.uids.insert(message.uid.get());
+        Rc::make_mut(&mut self.numbers).insert(message.number);
+        Rc::make_mut(&mut self.uids).insert(message.uid.get());
     }
 
     /// True if there are no messages in it.

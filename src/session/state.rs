@@ -243,10 +243,10 @@ impl SessionState {
     }
 
     /// Returns the messages that `$` stands for, as UIDs or as message sequence numbers.
-    pub(super) fn saved(&self, uid: bool) -> NumberSet {
+    pub(super) fn saved(&self, uid: bool) -> Rc<NumberSet> {
         let saved = self.selected.as_ref().map(|selected| &selected.saved);
         let set = saved.map(|saved| if uid { &saved.uids } else { &saved.numbers });
-        set.cloned().unwrap_or_default()
+        set.map(Rc::clone).unwrap_or_default()
     }
 
     /// Saves the messages that `$` stands for from now on.

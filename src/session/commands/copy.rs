@@ -4,6 +4,8 @@
 //! the destination if it is missing, sends a COPY response for each message, and marks the
 //! originals `\Seen`. The flags of a copy are those that its original had before.
 
+use std::rc::Rc;
+
 use super::uid_collector::UidCollector;
 use super::{destination, mailbox_argument, uid};
 use crate::budget::{COST_SYSCALL, Step};
@@ -20,7 +22,7 @@ use crate::{ready, try_ready};
 
 struct CopyJob {
     uid: bool,
-    set: NumberSet,
+    set: Rc<NumberSet>,
     to: MailboxRef,
     stage: CopyStage,
 }
@@ -38,7 +40,7 @@ pub(super) fn job(arguments: &CopyArguments, state: &SessionState) -> Result<Box
     let set = uid::resolve(arguments.uid, &arguments.set, state)?;
     Ok(Box::new(CopyJob {
         uid: arguments.uid,
-        stage: CopyStage::Collect(UidCollector::new(set.clone(), arguments.uid)),
+        stage: CopyStage::Collect(UidCollector::new(Rc::clone(&set), arguments.uid)),
         set,
         to,
     }))
@@ -59,7 +61,7 @@ impl Job for CopyJob {
                     let copied = try_ready!(copy.step(cx.store, cx.budget));
                     let mut reply = Reply::ok("COPY completed");
                     reply.code = destination::copy_uid(&copied, to, cx.store);
-                    let each = EachMessage::new(self.set.clone(), self.uid);
+                    let each = EachMessage::new(Rc::clone(&self.set), self.uid);
                     self.stage = CopyStage::Mark(each, RenameRetry::default(), reply);
                 }
                 CopyStage::Mark(each, retry, reply) => {

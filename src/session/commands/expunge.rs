@@ -1,5 +1,7 @@
 //! EXPUNGE (RFC 1064 p. 10, RFC 3501 §6.4.3), and UID EXPUNGE (RFC 4315 §2.1).
 
+use std::rc::Rc;
+
 use super::uid;
 use crate::budget::Step;
 use crate::session::job::{Context, Job, Outcome};
@@ -18,6 +20,7 @@ pub(super) fn job(uids: Option<&SequenceSet>, state: &SessionState) -> Result<Bo
     match state.view() {
         Some(view) if state.may_write() => {
             let uids = uids.map(|set| uid::resolve(true, set, state).unwrap_or_default());
+            let uids = uids.map(Rc::unwrap_or_clone);
             Ok(Box::new(ExpungeJob(ExpungeMessages::new(
                 view.handle().clone(),
                 uids,

@@ -2,6 +2,8 @@
 //! FETCH, MOVE, SEARCH, SORT, STORE and THREAD do differently. Their sets and their answers consist
 //! of UIDs instead of message sequence numbers.
 
+use std::rc::Rc;
+
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
@@ -17,7 +19,7 @@ pub(super) fn resolve(
     uid: bool,
     set: &SequenceSet,
     state: &SessionState,
-) -> Result<NumberSet, Reply> {
+) -> Result<Rc<NumberSet>, Reply> {
     let Some(view) = state.view() else {
         return Err(Reply::nothing_selected());
     };
@@ -25,14 +27,14 @@ pub(super) fn resolve(
         return Ok(state.saved(uid));
     }
     if uid {
-        return Ok(set.resolve(view.last_uid()));
+        return Ok(Rc::new(set.resolve(view.last_uid())));
     }
     let is_beyond = set.greatest_number() > view.exists();
     if is_beyond || set.has_last() && view.exists() == 0 {
         let reply = Reply::bad("There is no message with that number");
         return Err(reply.with_updates(UpdatePolicy::WithoutExpunges));
     }
-    Ok(set.resolve(view.exists()))
+    Ok(Rc::new(set.resolve(view.exists())))
 }
 
 /// Returns the number that the answer has for a message.

@@ -1,5 +1,7 @@
 //! Collecting the UIDs of the messages that a COPY or MOVE is about.
 
+use std::rc::Rc;
+
 use crate::budget::Step;
 use crate::ready;
 use crate::session::each_message::EachMessage;
@@ -14,7 +16,7 @@ pub(super) struct UidCollector {
 
 impl UidCollector {
     /// Begins with a set of message sequence numbers, or of UIDs.
-    pub(super) fn new(set: NumberSet, by_uid: bool) -> Self {
+    pub(super) fn new(set: Rc<NumberSet>, by_uid: bool) -> Self {
         Self {
             each: EachMessage::new(set, by_uid),
             uids: NumberSet::new(),

@@ -1,6 +1,7 @@
 //! Sets and lists of numbers, written piece by piece.
 
 use std::io::Write as _;
+use std::rc::Rc;
 
 use super::file_range::PIECE;
 use crate::types::NumberSet;
@@ -9,9 +10,9 @@ use crate::types::NumberSet;
 #[derive(Debug)]
 pub(super) enum NumberList {
     /// The numbers of a set, each with a space before it. `next` is where to go on.
-    Set { set: NumberSet, next: u32 },
+    Set { set: Rc<NumberSet>, next: u32 },
     /// A set as a client would write it: `2,4:7`. `next` is the index of the next range.
-    Ranges { set: NumberSet, next: usize },
+    Ranges { set: Rc<NumberSet>, next: usize },
     /// Numbers in the order that they have, each with a space before it. `next` is the index of the
     /// next.
     Ordered { numbers: Vec<u32>, next: usize },

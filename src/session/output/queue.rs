@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::rc::Rc;
 
 use super::decoded_text::DecodedRange;
 use super::file_range::{FileRange, PIECE};
@@ -100,14 +101,16 @@ impl Output {
     }
 
     /// Queues the numbers of a set, each with a space before it.
-    pub(in crate::session) fn numbers(&mut self, set: NumberSet) {
+    pub(in crate::session) fn numbers(&mut self, set: impl Into<Rc<NumberSet>>) {
+        let set = set.into();
         if let Some(next) = set.next_from(0) {
             self.push_numbers(NumberList::Set { set, next });
         }
     }
 
     /// Queues a set as a client would write it: `2,4:7`.
-    pub(in crate::session) fn ranges(&mut self, set: NumberSet) {
+    pub(in crate::session) fn ranges(&mut self, set: impl Into<Rc<NumberSet>>) {
+        let set = set.into();
         self.push_numbers(NumberList::Ranges { set, next: 0 });
     }
 
@@ -322,7 +325,7 @@ mod tests {
         let want: Vec<String> = ranges.iter().map(written).collect();
         for most in [1000, usize::MAX] {
             let mut output = Output::default();
-            output.ranges(ranges.iter().copied().collect());
+            output.ranges(ranges.iter().copied().collect::<NumberSet>());
             assert_eq!(sent(&mut output, most), want.join(",").as_bytes());
             output.list((0..20_000).rev().collect());
             let list: String = (0..20_000)

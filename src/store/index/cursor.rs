@@ -1,6 +1,8 @@
 //! A walk over some messages of a view, by number or by UID, that survives changes of the mailbox
 //! between two steps.
 
+use std::rc::Rc;
+
 use super::mailbox::Mailbox;
 use super::view::View;
 use super::view_state::MessageRef;
@@ -9,8 +11,8 @@ use crate::types::{NumberSet, Uid};
 /// Which messages a cursor visits.
 #[derive(Debug, Clone)]
 enum CursorTarget {
-    Numbers(NumberSet),
-    Uids(NumberSet),
+    Numbers(Rc<NumberSet>),
+    Uids(Rc<NumberSet>),
 }
 
 /// Where a cursor is: on the record that it looks at next.
@@ -35,13 +37,13 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// Visits messages by their numbers in the view. The numbers are those of the first step: the
     /// view must not announce expunges while the cursor is in use.
-    pub(crate) fn over_numbers(numbers: NumberSet) -> Self {
-        Self::new(CursorTarget::Numbers(numbers))
+    pub(crate) fn over_numbers(numbers: impl Into<Rc<NumberSet>>) -> Self {
+        Self::new(CursorTarget::Numbers(numbers.into()))
     }
 
     /// Visits messages by UID; UIDs without a message are skipped.
-    pub(crate) fn over_uids(uids: NumberSet) -> Self {
-        Self::new(CursorTarget::Uids(uids))
+    pub(crate) fn over_uids(uids: impl Into<Rc<NumberSet>>) -> Self {
+        Self::new(CursorTarget::Uids(uids.into()))
     }
 
     fn new(wanted: CursorTarget) -> Self {

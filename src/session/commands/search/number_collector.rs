@@ -1,6 +1,8 @@
 //! The answer to SEARCH: the numbers of the messages that match, as RFC 3501 has them or as the
 //! client has asked for them (RFC 4731), and the saved search result (RFC 5182).
 
+use std::rc::Rc;
+
 use super::collector::{MatchCollector, MatchedModSeqs};
 use super::message_facts::{MessageFacts, Missing};
 use crate::budget::Step;
@@ -32,7 +34,7 @@ impl NumberCollector {
     }
 
     /// Returns the numbers of the answer.
-    fn set(&mut self) -> &mut NumberSet {
+    fn set(&mut self) -> &mut Rc<NumberSet> {
         match self.uid {
             true => &mut self.found.uids,
             false => &mut self.found.numbers,
@@ -58,7 +60,7 @@ impl MatchCollector for NumberCollector {
         let number = uid::number(self.uid, message);
         match self.is_saved() {
             true => self.found.insert(message),
-            false => self.set().insert(number),
+            false => Rc::make_mut(self.set()).insert(number),
         }
         Ok(())
     }
@@ -105,7 +107,7 @@ impl MatchCollector for NumberCollector {
 
 /// Writes the SEARCH response. Without numbers it says that nothing matches (RFC 3501 §7.2.5; old
 /// servers did the same).
-fn write_search(set: NumberSet, modseq: Option<u64>, cx: &mut Context<'_, '_>) {
+fn write_search(set: Rc<NumberSet>, modseq: Option<u64>, cx: &mut Context<'_, '_>) {
     cx.state.encoder().begin_search();
     cx.state.output.numbers(set);
     cx.state.encoder().greatest_modseq(modseq).end_line();
@@ -119,7 +121,7 @@ fn write_search(set: NumberSet, modseq: Option<u64>, cx: &mut Context<'_, '_>) {
 ///                      "COUNT" SP number
 /// ```
 fn write_esearch(
-    set: NumberSet,
+    set: Rc<NumberSet>,
     returns: SearchReturn,
     uid: bool,
     modseq: Option<u64>,
@@ -174,11 +176,8 @@ fn saved(found: &SavedResult, returns: SearchReturn) -> SavedResult {
     let ends = |set: &NumberSet| {
         let first = set.next_from(0).filter(|_| returns.min);
         let last = set.last().filter(|_| returns.max);
-        [first, last]
-            .into_iter()
-            .flatten()
-            .map(|end| (end, end))
-            .collect()
+        let ends = [first, last].into_iter().flatten();
+        Rc::new(ends.map(|end| (end, end)).collect())
     };
     SavedResult {
         numbers: ends(&found.numbers),

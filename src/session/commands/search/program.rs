@@ -1,5 +1,7 @@
 //! The keys of a command, compiled.
 
+use std::rc::Rc;
+
 use super::text_search::TextSearch;
 use crate::message::{Charset, SubstringFinder};
 use crate::protocol::SearchKey;
@@ -16,9 +18,9 @@ pub(super) enum KeyTest {
     /// A field of that name contains the string.
     Header(Vec<u8>, Box<SubstringFinder>),
     /// The message sequence number is in the set, which is resolved once because it may be long.
-    Numbers(NumberSet),
+    Numbers(Rc<NumberSet>),
     /// The UID is in the set.
-    Uids(NumberSet),
+    Uids(Rc<NumberSet>),
     Key(SearchKey),
 }
 
@@ -43,7 +45,7 @@ impl SearchProgram {
         keys: Vec<SearchKey>,
         charset: Charset,
         view: &View,
-        saved: NumberSet,
+        saved: Rc<NumberSet>,
     ) -> Result<Self, &'static str> {
         let mut compiler = Compiler {
             charset,
@@ -71,7 +73,7 @@ struct Compiler {
     /// The charset of the strings.
     charset: Charset,
     /// The UIDs that `$` stands for.
-    saved: NumberSet,
+    saved: Rc<NumberSet>,
     /// The message sequence number that `*` stands for.
     exists: u32,
     /// The UID that `*` stands for.
@@ -93,13 +95,13 @@ impl Compiler {
             SearchKey::Body(string) => self.text(&string, true)?,
             SearchKey::Text(string) => self.text(&string, false)?,
             SearchKey::Numbers(set) | SearchKey::Uids(set) if set.is_saved() => {
-                KeyTest::Uids(self.saved.clone())
+                KeyTest::Uids(Rc::clone(&self.saved))
             }
             SearchKey::Numbers(set) => {
                 self.names_numbers = true;
-                KeyTest::Numbers(set.resolve(self.exists))
+                KeyTest::Numbers(Rc::new(set.resolve(self.exists)))
             }
-            SearchKey::Uids(set) => KeyTest::Uids(set.resolve(self.last_uid)),
+            SearchKey::Uids(set) => KeyTest::Uids(Rc::new(set.resolve(self.last_uid))),
             SearchKey::Header { field, text } => {
                 KeyTest::Header(field, Box::new(self.finder(&text)?))
             }
