@@ -1,20 +1,49 @@
 //! The patterns with wildcards of FIND, LIST and LSUB.
 //!
-//! Matching walks over the name once and keeps the set of all positions in the pattern that the
-//! octets so far can lead to, as a nondeterministic automaton does. That costs at most the length
-//! of the pattern times the length of the name, however many wildcards there are; backtracking
-//! could take exponential time.
+//! A pattern is compiled once per command. Matching walks over a name once and keeps the set of all
+//! counts of octets of the pattern that the name so far may have matched, one bit for each, as a
+//! nondeterministic automaton does. So a name of `n` octets costs at most `n` steps over the words
+//! of that set, of which there are at most five, however many wildcards the pattern has;
+//! backtracking could take exponential time.
+//!
+//! The set also says at every separator whether the name up to there matches. So one walk answers
+//! for a name and all its parents, however deep it lies.
 
 use crate::types::SEPARATOR;
 
 /// Longest name that can match, in octets. A directory entry has at most 255 octets, and 8 octets
 /// of modified UTF-7 become at most 9 octets of UTF-8.
 const MAX_NAME: usize = 288;
+/// Words of a set of counts from 0 to [`MAX_NAME`].
+const MAX_WORDS: usize = (MAX_NAME + 1).div_ceil(WORD);
+/// Bits of a word.
+const WORD: usize = u64::BITS as usize;
+/// Computing a word takes about as long as reading so many octets.
+const OCTETS_PER_WORD: usize = 4;
 
-/// A pattern for the names of mailboxes or bulletin boards.
+/// A pattern for the names of mailboxes or bulletin boards, compiled.
+///
+/// The wildcards between octets are runs. Count `i` is reached when the first `i` octets of the
+/// pattern, and all runs before them, have matched. A run behind them keeps it reached while the
+/// name goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pattern(Vec<Piece>);
+pub(crate) struct Pattern {
+    /// How many octets a name must have besides those in runs.
+    octets: usize,
+    /// Words of each set below.
+    words: usize,
+    /// For each octet that occurs in the pattern, the counts at which it is the next: the octets
+    /// ascend.
+    next: Vec<(u8, Vec<u64>)>,
+    /// Counts at which any octet is the next.
+    any_next: Vec<u64>,
+    /// Counts behind which a run of any octets follows.
+    runs: Vec<u64>,
+    /// Counts behind which a run of any octets but separators follows.
+    runs_in_level: Vec<u64>,
+}
 
+/// What one piece of the text of a pattern means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
     /// This octet.
@@ -27,111 +56,158 @@ enum Piece {
     RunInLevel,
 }
 
-impl Piece {
-    fn is_run(self) -> bool {
-        matches!(self, Self::Run | Self::RunInLevel)
-    }
-
-    fn accepts(self, octet: u8, any_case: bool) -> bool {
-        match self {
-            Self::Octet(own) if any_case => own.eq_ignore_ascii_case(&octet),
-            Self::Octet(own) => own == octet,
-            Self::One | Self::Run => true,
-            Self::RunInLevel => octet != SEPARATOR as u8,
-        }
-    }
+/// Whether a name matches a pattern, and what it has cost to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Walk {
+    /// True if the whole name matches.
+    pub(crate) is_match: bool,
+    /// What it has cost: the octets that could have been read instead.
+    pub(crate) work: usize,
 }
 
 impl Pattern {
-    /// Returns the pattern of FIND: `*` matches any run, `%` and `?` match any one character
-    /// (RFC 1176 p. 12, RFC 2062 p. 2).
+    /// Returns the pattern of FIND: `*` matches any run, `%` and `?` match any one character (RFC
+    /// 1176 p. 12, RFC 2062 p. 2).
     pub(crate) fn find(pattern: &[u8]) -> Self {
-        Self::new(pattern, |octet| match octet {
+        Self::new(pattern.iter().map(|&octet| match octet {
             b'*' => Piece::Run,
             b'%' | b'?' => Piece::One,
             octet => Piece::Octet(octet),
-        })
+        }))
     }
 
     /// Returns the pattern of LIST and LSUB: `*` matches any run, `%` any run within a level. The
     /// reference precedes the name (RFC 3501 §6.3.8).
     pub(crate) fn list(reference: &[u8], name: &[u8]) -> Self {
-        Self::new(&[reference, name].concat(), |octet| match octet {
+        Self::new(reference.iter().chain(name).map(|&octet| match octet {
             b'*' => Piece::Run,
             b'%' => Piece::RunInLevel,
             octet => Piece::Octet(octet),
-        })
+        }))
     }
 
-    fn new(text: &[u8], piece: impl Fn(u8) -> Piece) -> Self {
-        let mut pieces: Vec<Piece> = Vec::new();
-        for next in text.iter().map(|&octet| piece(octet)) {
-            match pieces.last_mut() {
-                // Two adjacent runs are one.
-                Some(last) if last.is_run() && next.is_run() => {
-                    if next == Piece::Run {
-                        *last = next;
-                    }
+    /// Compiles the pieces. What lies behind more octets than any name has is left out: no name
+    /// gets there.
+    fn new(pieces: impl Iterator<Item = Piece>) -> Self {
+        let mut pattern = Self {
+            octets: 0,
+            words: MAX_WORDS,
+            next: Vec::new(),
+            any_next: vec![0; MAX_WORDS],
+            runs: vec![0; MAX_WORDS],
+            runs_in_level: vec![0; MAX_WORDS],
+        };
+        for piece in pieces {
+            let at = pattern.octets;
+            match piece {
+                Piece::Run => insert(&mut pattern.runs, at),
+                Piece::RunInLevel => insert(&mut pattern.runs_in_level, at),
+                Piece::One | Piece::Octet(_) if at == MAX_NAME => {
+                    pattern.octets += 1;
+                    break;
                 }
-                _ => pieces.push(next),
+                Piece::One => insert(&mut pattern.any_next, at),
+                Piece::Octet(octet) => insert(pattern.next_mut(octet), at),
             }
+            pattern.octets += usize::from(matches!(piece, Piece::One | Piece::Octet(_)));
         }
-        // At least every second piece consumes an octet, so a pattern that is truncated here
-        // matches no name of at most MAX_NAME octets anyway.
-        pieces.truncate(2 * MAX_NAME + 2);
-        Self(pieces)
+        pattern.shrink();
+        pattern
     }
 
-    /// True if the whole name matches. INBOX matches in any case (RFC 3501 §5.1), and so does the
-    /// prefix `INBOX.` of other names, with which the operator can have them all begin.
-    pub(crate) fn matches(&self, name: &[u8]) -> bool {
-        if name.len() > MAX_NAME {
-            return false;
+    /// Returns the counts at which the octet is the next, to add to them.
+    fn next_mut(&mut self, octet: u8) -> &mut Vec<u64> {
+        let at = self.next.partition_point(|&(other, _)| other < octet);
+        if self.next.get(at).is_none_or(|&(other, _)| other != octet) {
+            self.next.insert(at, (octet, vec![0; MAX_WORDS]));
         }
+        &mut self.next[at].1
+    }
+
+    /// Drops the words that the pattern does not need.
+    fn shrink(&mut self) {
+        self.words = (self.octets + 1).div_ceil(WORD).min(MAX_WORDS);
+        let sets = [&mut self.any_next, &mut self.runs, &mut self.runs_in_level];
+        let sets = sets.into_iter();
+        for set in sets.chain(self.next.iter_mut().map(|(_, set)| set)) {
+            set.truncate(self.words);
+            set.shrink_to_fit();
+        }
+    }
+
+    /// Returns true if the whole name matches.
+    #[cfg(test)]
+    pub(crate) fn matches(&self, name: &[u8]) -> bool {
+        self.walk(name, |_| {}).is_match
+    }
+
+    /// Matches the name, and calls `report` with the number of each separator, counted from 0,
+    /// before which there is a name that matches. INBOX matches in any case (RFC 3501 §5.1), and so
+    /// does the prefix `INBOX.` of other names, with which the operator can have them all begin.
+    pub(crate) fn walk(&self, name: &[u8], mut report: impl FnMut(usize)) -> Walk {
         let first_level = name.split(|&octet| octet == SEPARATOR as u8).next();
         let in_any_case = first_level
             .filter(|&level| level == b"INBOX")
             .map_or(0, <[u8]>::len);
-        let mut reached = Reached::none();
-        reached.enter(self, 0);
-        for (position, &octet) in name.iter().enumerate() {
-            let any_case = position < in_any_case;
-            let mut next = Reached::none();
-            for at in reached.positions(self) {
-                let piece = self.0[at];
-                if piece.accepts(octet, any_case) {
-                    next.enter(self, if piece.is_run() { at } else { at + 1 });
+        let mut reached = [0; MAX_WORDS];
+        reached[0] = 1;
+        let (mut work, mut separators) = (0, 0);
+        for (index, &octet) in name.iter().enumerate().take(MAX_NAME + 1) {
+            work += self.words * OCTETS_PER_WORD;
+            if octet == SEPARATOR as u8 {
+                if self.has_ended(&reached) {
+                    report(separators);
                 }
+                separators += 1;
             }
-            reached = next;
+            if !self.advance(&mut reached, octet, index < in_any_case) {
+                break;
+            }
         }
-        reached.0[self.0.len()]
+        Walk {
+            is_match: name.len() <= MAX_NAME && self.has_ended(&reached),
+            work,
+        }
+    }
+
+    /// True if all octets of the pattern have matched.
+    fn has_ended(&self, reached: &[u64; MAX_WORDS]) -> bool {
+        self.octets <= MAX_NAME && reached[self.octets / WORD] >> (self.octets % WORD) & 1 == 1
+    }
+
+    /// Goes on with the next octet of the name. False if the name cannot match any more.
+    fn advance(&self, reached: &mut [u64; MAX_WORDS], octet: u8, any_case: bool) -> bool {
+        let exact = self.next(octet);
+        let other_case = match octet.is_ascii_uppercase() && any_case {
+            true => self.next(octet.to_ascii_lowercase()),
+            false => None,
+        };
+        let word_of = |set: Option<&[u64]>, at: usize| set.map_or(0, |set| set[at]);
+        let (mut carry, mut any) = (0, 0);
+        for (at, word) in reached.iter_mut().enumerate().take(self.words) {
+            let takes = self.any_next[at] | word_of(exact, at) | word_of(other_case, at);
+            let stays = match octet == SEPARATOR as u8 {
+                true => self.runs[at],
+                false => self.runs[at] | self.runs_in_level[at],
+            };
+            let taken = *word & takes;
+            *word = *word & stays | taken << 1 | carry;
+            carry = taken >> (WORD - 1);
+            any |= *word;
+        }
+        any != 0
+    }
+
+    /// Returns the counts at which the octet is the next.
+    fn next(&self, octet: u8) -> Option<&[u64]> {
+        let found = self.next.binary_search_by_key(&octet, |&(other, _)| other);
+        found.ok().map(|at| &self.next[at].1[..])
     }
 }
 
-/// The positions in a pattern that the octets read so far can lead to. The last one is its end.
-struct Reached([bool; 2 * MAX_NAME + 3]);
-
-impl Reached {
-    /// Returns the empty set.
-    fn none() -> Self {
-        Self([false; 2 * MAX_NAME + 3])
-    }
-
-    /// Adds a position, and the next one too if the piece there is a run, because a run may be
-    /// empty.
-    fn enter(&mut self, pattern: &Pattern, at: usize) {
-        self.0[at] = true;
-        if pattern.0.get(at).is_some_and(|piece| piece.is_run()) {
-            self.0[at + 1] = true;
-        }
-    }
-
-    /// Returns the positions in the set before the end of the pattern.
-    fn positions(&self, pattern: &Pattern) -> impl Iterator<Item = usize> {
-        let marks = self.0[..pattern.0.len()].iter().enumerate();
-        marks.filter(|&(_, &mark)| mark).map(|(at, _)| at)
-    }
+/// Adds a count to a set.
+fn insert(set: &mut [u64], count: usize) {
+    set[count / WORD] |= 1 << (count % WORD);
 }
 
 #[cfg(test)]
@@ -205,26 +281,66 @@ mod tests {
         assert!(!found("*", &"a".repeat(100_000)));
     }
 
-    #[test]
-    fn agrees_with_backtracking() {
-        fn naive(pieces: &[Piece], name: &[u8]) -> bool {
-            match (pieces, name) {
-                ([], _) => name.is_empty(),
-                ([piece, rest @ ..], _) if piece.is_run() => {
-                    let longest = name
-                        .iter()
-                        .take_while(|&&octet| piece.accepts(octet, false));
-                    (0..=longest.count()).any(|skip| naive(rest, &name[skip..]))
-                }
-                ([piece, rest @ ..], [octet, tail @ ..]) => {
-                    piece.accepts(*octet, false) && naive(rest, tail)
-                }
-                (_, []) => false,
+    /// Matches by trying all lengths of each run, as a reference.
+    fn naive(pattern: &[u8], name: &[u8]) -> bool {
+        match (pattern, name) {
+            ([], _) => name.is_empty(),
+            ([wildcard @ (b'*' | b'%'), rest @ ..], _) => {
+                let may_skip = |octet: &&u8| *wildcard == b'*' || **octet != b'.';
+                let longest = name.iter().take_while(may_skip).count();
+                (0..=longest).any(|skip| naive(rest, &name[skip..]))
+            }
+            ([octet, rest @ ..], [first, tail @ ..]) => octet == first && naive(rest, tail),
+            (_, []) => false,
+        }
+    }
+
+    /// Returns the beginnings of the name at separators, and the whole of it, that match.
+    fn beginnings(pattern: &Pattern, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let ends: Vec<usize> = name.match_indices('.').map(|(at, _)| at).collect();
+        let report = |separator| found.push(name[..ends[separator]].to_owned());
+        let walk = pattern.walk(name.as_bytes(), report);
+        found.extend(walk.is_match.then(|| name.to_owned()));
+        found
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn agrees_with_backtracking_on_the_name_and_its_parents(
+            text in "[ab.*%]{0,8}",
+            name in "[ab.]{0,8}",
+        ) {
+            let ends = name.match_indices('.').map(|(at, _)| &name[..at]).chain([&name[..]]);
+            let want = ends.filter(|name| naive(text.as_bytes(), name.as_bytes()));
+            let pattern = Pattern::list(b"", text.as_bytes());
+            let want: Vec<String> = want.map(ToOwned::to_owned).collect();
+            proptest::prop_assert_eq!(beginnings(&pattern, &name), want);
+        }
+
+        #[test]
+        fn agrees_with_backtracking_on_patterns_of_many_words(
+            literal in "[ab]{55,140}",
+            at in 0usize..140,
+            name_end in "[ab.]{0,3}",
+        ) {
+            let at = at.min(literal.len());
+            let text = format!("{}%*{}%", &literal[..at], &literal[at..]);
+            let name = format!("{literal}{name_end}");
+            let pattern = Pattern::list(b"", text.as_bytes());
+            let want = naive(text.as_bytes(), name.as_bytes());
+            proptest::prop_assert_eq!(pattern.matches(name.as_bytes()), want);
+        }
+
+        #[test]
+        fn the_work_is_bounded_by_the_name_whatever_the_pattern(
+            text in "[a.*%?]{0,2000}",
+            name in "[a.]{0,400}",
+        ) {
+            for pattern in [Pattern::list(b"", text.as_bytes()), Pattern::find(text.as_bytes())] {
+                let walk = pattern.walk(name.as_bytes(), |_| {});
+                proptest::prop_assert!(walk.work <= OCTETS_PER_WORD * MAX_WORDS * name.len().min(MAX_NAME + 1));
             }
         }
-        proptest::proptest!(|(pattern in "[ab.*%]{0,8}", name in "[ab.]{0,8}")| {
-            let pattern = Pattern::list(b"", pattern.as_bytes());
-            proptest::prop_assert_eq!(pattern.matches(name.as_bytes()), naive(&pattern.0, name.as_bytes()));
-        });
     }
 }

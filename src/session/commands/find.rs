@@ -12,13 +12,16 @@ use crate::session::update_policy::UpdatePolicy;
 use crate::store::StoreError;
 use crate::types::MailboxRef;
 
-/// Finds the names in one go, and writes them as the output has room.
+/// Records that a name is paid for as, matched or not.
+const RECORDS_PER_NAME: usize = 8;
+
+/// Matches one name after the other, and writes those that match as the output has room.
 struct FindJob {
     kind: MailboxKind,
     all: bool,
     pattern: Pattern,
-    /// The names that are not written yet, once they were found.
-    found: Option<std::vec::IntoIter<String>>,
+    /// The names that were not matched yet, once they are read.
+    names: Option<std::vec::IntoIter<MailboxRef>>,
 }
 
 /// Finds names of one kind: all that exist, or those that the user is subscribed to.
@@ -27,50 +30,58 @@ pub(super) fn job(arguments: &FindArguments) -> Box<dyn Job> {
         kind: arguments.kind,
         all: arguments.all,
         pattern: Pattern::find(&arguments.pattern),
-        found: None,
+        names: None,
     })
 }
 
 impl Job for FindJob {
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
-        if self.found.is_none() {
-            match self.find(cx) {
-                Ok(names) => self.found = Some(names.into_iter()),
+        if self.names.is_none() {
+            match self.read(cx) {
+                Ok(names) => self.names = Some(names.into_iter()),
                 Err(error) => return Step::Done(Err(error.into())),
             }
         }
         while cx.state.output.unsent() < HIGH_WATER {
-            let Some(name) = self.found.as_mut().and_then(Iterator::next) else {
+            let Some(name) = self.names.as_mut().and_then(Iterator::next) else {
                 let reply = Reply::ok("FIND completed");
                 return Step::Done(Ok(reply.with_updates(UpdatePolicy::Nothing)));
             };
-            match self.kind {
-                MailboxKind::Mailbox => cx.state.encoder().mailbox(&name),
-                MailboxKind::Bboard => cx.state.encoder().bboard(&name),
-            };
+            if let Some(name) = self.matched(&name, cx) {
+                match self.kind {
+                    MailboxKind::Mailbox => cx.state.encoder().mailbox(&name),
+                    MailboxKind::Bboard => cx.state.encoder().bboard(&name),
+                };
+            }
+            if cx.budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
         }
         Step::Yield(Why::OutputFull)
     }
 }
 
 impl FindJob {
-    /// Returns the names that match. RFC 1176 knows no subscriptions: its FIND MAILBOXES means
-    /// every name but INBOX (p. 12). IMAP2bis has ALL. for that, which includes INBOX.
-    fn find(&self, cx: &mut Context<'_, '_>) -> Result<Vec<String>, StoreError> {
+    /// Reads the names to match.
+    fn read(&self, cx: &mut Context<'_, '_>) -> Result<Vec<MailboxRef>, StoreError> {
         let all = self.all || cx.state.dialect.finds_unsubscribed_mailboxes();
-        let found = match (self.kind, all) {
-            (MailboxKind::Mailbox, true) => mailbox_names::personal(cx)?,
-            (MailboxKind::Bboard, true) => mailbox_names::boards(cx)?,
-            (_, false) => mailbox_names::subscribed(cx)?,
-        };
+        match (self.kind, all) {
+            (MailboxKind::Mailbox, true) => mailbox_names::personal(cx),
+            (MailboxKind::Bboard, true) => mailbox_names::boards(cx),
+            (_, false) => mailbox_names::subscribed(cx),
+        }
+    }
+
+    /// Returns the name as FIND shows it, if it matches. RFC 1176 knows no subscriptions: its FIND
+    /// MAILBOXES means every name but INBOX (p. 12). IMAP2bis has ALL. for that, which includes
+    /// INBOX.
+    fn matched(&self, name: &MailboxRef, cx: &mut Context<'_, '_>) -> Option<String> {
         let with_inbox = self.all || !cx.state.dialect.finds_unsubscribed_mailboxes();
-        let names = found
-            .into_iter()
-            .filter_map(|name| self.shown(&name, cx.state));
-        Ok(names
-            .filter(|name| with_inbox || name != "INBOX")
-            .filter(|name| self.pattern.matches(name.as_bytes()))
-            .collect())
+        let name = self.shown(name, cx.state)?;
+        let walk = self.pattern.walk(name.as_bytes(), |_| {});
+        cx.budget.spend_octets(walk.work);
+        cx.budget.spend_records(RECORDS_PER_NAME);
+        (walk.is_match && (with_inbox || name != "INBOX")).then_some(name)
     }
 
     /// Returns the name as FIND shows it, if it is of the kind that the client asks for.

@@ -20,6 +20,9 @@ use crate::{ready, try_ready};
 /// The attribute of a name that cannot be selected.
 pub(in crate::session::commands) const NOSELECT: &str = "\\Noselect";
 
+/// Records that a line is paid for as: what it says takes a few lookups.
+const RECORDS_PER_LINE: usize = 32;
+
 /// Returns the attributes of a name that a listing writes.
 type Attributes = fn(&str, &Listing, MatchedName) -> Vec<&'static str>;
 
@@ -91,6 +94,10 @@ impl Job for Listing {
                 None => Ok(Vec::new()),
             };
             self.write_line(status, cx);
+            cx.budget.spend_records(RECORDS_PER_LINE);
+            if cx.budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
         }
         Step::Yield(Why::OutputFull)
     }

@@ -4,12 +4,20 @@
 //! A name is listed if it matches a pattern. What makes this more than a filter are the parents of
 //! a name, which may match where the name does not: they are listed for clients that walk down the
 //! tree with `%`, and each command has a rule of its own for them.
+//!
+//! The work is bounded by the octets of the names times the patterns, however many levels a name
+//! has: one walk of a pattern over a name answers for its parents too, and the parents that a name
+//! shares with the name before it are not looked up again. Each walk and each lookup is paid for,
+//! and the step may end after any of them, between two names or within one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::Pattern;
 use crate::types::{SEPARATOR, modified_utf7};
+
+/// Records that a lookup of a name is paid for as.
+const RECORDS_PER_LOOKUP: usize = 8;
 
 /// When the parents of a name are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +66,6 @@ impl NamePattern {
             ..self
         }
     }
-
-    fn matches(&self, name: &str) -> bool {
-        match modified_utf7::decode(name.as_bytes()).filter(|_| self.is_utf8) {
-            Some(text) => self.pattern.matches(text.as_bytes()),
-            None => self.pattern.matches(name.as_bytes()),
-        }
-    }
 }
 
 /// A walk over names that finds those to list.
@@ -72,8 +73,8 @@ pub(super) struct NameMatcher {
     names: BTreeSet<String>,
     patterns: Vec<NamePattern>,
     parent_rule: ParentRule,
-    /// The last name that was looked at.
-    last: Option<String>,
+    /// The name that is being looked at, or was last.
+    current: Option<NameWalk>,
     matched: BTreeMap<String, MatchedName>,
 }
 
@@ -88,76 +89,210 @@ impl NameMatcher {
             names,
             patterns,
             parent_rule,
-            last: None,
+            current: None,
             matched: BTreeMap::new(),
         }
     }
 
     /// Looks at name after name; done with those to list, in order.
     pub(super) fn step(&mut self, budget: &mut Budget<'_>) -> Step<BTreeMap<String, MatchedName>> {
-        while let Some(name) = self.next() {
-            self.look_at(&name);
-            budget.spend(1 + self.patterns.len() as u32 / 4);
-            self.last = Some(name);
-            if budget.is_spent() {
-                return Step::Yield(Why::Budget);
+        loop {
+            while self.work(budget) {
+                if budget.is_spent() {
+                    return Step::Yield(Why::Budget);
+                }
             }
+            let Some(next) = self.next() else {
+                return Step::Done(std::mem::take(&mut self.matched));
+            };
+            self.current = Some(NameWalk::new(next, self.current.take()));
         }
-        Step::Done(std::mem::take(&mut self.matched))
     }
 
     fn next(&self) -> Option<String> {
         use std::ops::Bound::{Excluded, Unbounded};
-        match &self.last {
-            Some(last) => self
+        match &self.current {
+            Some(walk) => self
                 .names
-                .range::<String, _>((Excluded(last), Unbounded))
+                .range::<String, _>((Excluded(&walk.name), Unbounded))
                 .next(),
             None => self.names.first(),
         }
         .cloned()
     }
 
-    fn look_at(&mut self, name: &str) {
-        let is_listed = self.matches(name);
-        if is_listed {
-            self.matched.entry(name.to_owned()).or_default().is_itself = true;
-        }
-        // Without CHILDINFO, a name that is listed makes its parents known well enough.
+    /// Matches one pattern, or looks up one parent. False if the current name needs no more of
+    /// either.
+    fn work(&mut self, budget: &mut Budget<'_>) -> bool {
         let rule = self.parent_rule;
-        if rule == ParentRule::Hidden || rule == ParentRule::Shown && is_listed {
-            return;
+        let Some(walk) = &mut self.current else {
+            return false;
+        };
+        // Without CHILDINFO, a name that is listed makes its parents known well enough.
+        let is_decided = walk.is_listed && rule != ParentRule::ChildInfo;
+        if let Some(pattern) = self.patterns.get(walk.patterns).filter(|_| !is_decided) {
+            walk.patterns += 1;
+            budget.spend_octets(walk.match_with(pattern));
+            return true;
         }
-        for parent in parents(name) {
-            let is_selected = self.names.contains(parent);
-            let is_wanted = match rule {
-                ParentRule::Hidden => false,
-                ParentRule::Shown => !is_selected,
-                // RFC 5258 §3.5: no CHILDINFO that only repeats what the line of the child says.
-                ParentRule::ChildInfo => is_selected || !is_listed,
-            };
-            if is_wanted && self.matches(parent) {
-                let matched = self.matched.entry(parent.to_owned()).or_default();
-                matched.has_child_info |= rule == ParentRule::ChildInfo;
-            }
+        if walk.is_listed && !walk.is_entered {
+            walk.is_entered = true;
+            let name = walk.name.clone();
+            self.matched.entry(name).or_default().is_itself = true;
+            budget.spend_records(RECORDS_PER_LOOKUP);
+            return true;
         }
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        let mut patterns = self.patterns.iter();
-        patterns.any(|pattern| pattern.matches(name))
+        if rule == ParentRule::Hidden || is_decided {
+            return false;
+        }
+        let Some((parent, is_listed)) = walk.next_parent() else {
+            return false;
+        };
+        let is_selected = self.names.contains(parent);
+        let is_wanted = match rule {
+            ParentRule::Hidden => false,
+            ParentRule::Shown => !is_selected,
+            // RFC 5258 §3.5: no CHILDINFO that only repeats what the line of the child says.
+            ParentRule::ChildInfo => is_selected || !is_listed,
+        };
+        if is_wanted {
+            let matched = self.matched.entry(parent.to_owned()).or_default();
+            matched.has_child_info |= rule == ParentRule::ChildInfo;
+        }
+        walk.settle_parent(is_wanted || rule == ParentRule::Shown);
+        budget.spend_records(2 * RECORDS_PER_LOOKUP);
+        true
     }
 }
 
-/// Returns the parents of a name: `A` and `A.B` are those of `A.B.C`.
-fn parents(name: &str) -> impl Iterator<Item = &str> {
-    name.match_indices(SEPARATOR).map(|(at, _)| &name[..at])
+/// The work on one name.
+struct NameWalk {
+    name: String,
+    /// The beginning of the name up to the last level that can be decoded, in UTF-8, and how many
+    /// levels that is.
+    decoded: (String, usize),
+    /// The levels of the name.
+    levels: Vec<Level>,
+    /// How many patterns the name was compared with.
+    patterns: usize,
+    /// Whether the name matches one of them.
+    is_listed: bool,
+    /// Whether the name was added to those that are listed.
+    is_entered: bool,
+    /// The level whose parent is looked up next.
+    level: usize,
+}
+
+/// A level of a name. The parent that ends there is the name up to its end.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    /// Index behind the last octet of the level.
+    end: usize,
+    /// Whether the parent matches a pattern.
+    matches: bool,
+    /// Whether no name below the parent can change any more whether it is listed, and how.
+    is_settled: bool,
+}
+
+impl NameWalk {
+    /// Begins with a name. `before` is the walk over the name before it, which may share parents.
+    fn new(name: String, before: Option<Self>) -> Self {
+        let ends = name.match_indices(SEPARATOR).map(|(at, _)| at);
+        let mut levels: Vec<Level> = ends
+            .map(|end| Level {
+                end,
+                matches: false,
+                is_settled: false,
+            })
+            .collect();
+        if let Some(before) = before {
+            let octets = name.bytes().zip(before.name.bytes());
+            let shared = octets.take_while(|(own, other)| own == other).count();
+            for (level, other) in levels.iter_mut().zip(&before.levels) {
+                level.is_settled = level.end < shared && other.is_settled;
+            }
+        }
+        Self {
+            decoded: decode_levels(&name),
+            name,
+            levels,
+            patterns: 0,
+            is_listed: false,
+            is_entered: false,
+            level: 0,
+        }
+    }
+
+    /// Matches the name and its parents, and returns the work that it took. What cannot be decoded
+    /// is compared as it is.
+    fn match_with(&mut self, pattern: &NamePattern) -> usize {
+        let (text, decoded) = match pattern.is_utf8 {
+            true => (&*self.decoded.0, self.decoded.1),
+            false => ("", 0),
+        };
+        let mut work = 0;
+        let levels = &mut self.levels;
+        if decoded > 0 {
+            let report = |level: usize| levels[level].matches = true;
+            let walk = pattern.pattern.walk(text.as_bytes(), report);
+            match levels.get_mut(decoded - 1) {
+                Some(level) => level.matches |= walk.is_match,
+                None => self.is_listed |= walk.is_match,
+            }
+            work += walk.work;
+        }
+        if decoded <= levels.len() {
+            let report = |level: usize| levels[level].matches |= level >= decoded;
+            let walk = pattern.pattern.walk(self.name.as_bytes(), report);
+            self.is_listed |= walk.is_match;
+            work += walk.work;
+        }
+        work
+    }
+
+    /// Returns the next parent that matches and is not settled, and whether the name is listed
+    /// itself.
+    fn next_parent(&mut self) -> Option<(&str, bool)> {
+        let rest = self.levels.get_mut(self.level..)?;
+        let open = rest.iter_mut().position(|level| {
+            // A parent that does not match this time never does.
+            level.is_settled |= !level.matches;
+            !level.is_settled
+        })?;
+        self.level += open + 1;
+        let end = self.levels[self.level - 1].end;
+        Some((&self.name[..end], self.is_listed))
+    }
+
+    /// Notes whether the parent that was returned last is settled.
+    fn settle_parent(&mut self, is_settled: bool) {
+        self.levels[self.level - 1].is_settled = is_settled;
+    }
+}
+
+/// Decodes a name level by level, as far as that is possible. Returns the text, and how many levels
+/// it has.
+fn decode_levels(name: &str) -> (String, usize) {
+    let mut text = String::new();
+    let mut levels = 0;
+    for level in name.split(SEPARATOR) {
+        let Some(decoded) = modified_utf7::decode(level.as_bytes()) else {
+            break;
+        };
+        if levels > 0 {
+            text.push(SEPARATOR);
+        }
+        text.push_str(&decoded);
+        levels += 1;
+    }
+    (text, levels)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::budget::SystemClock;
+    use proptest::prelude::*;
 
     fn found(
         names: &[&str],
@@ -194,6 +329,93 @@ mod tests {
         assert_eq!(shown("A.%"), [("A.B".to_owned(), false)]);
         assert_eq!(shown("A.*").iter().filter(|(_, itself)| *itself).count(), 2);
         assert!(found(&names, &["A.%"], ParentRule::Hidden).is_empty());
+    }
+
+    /// Lists names by trying every pattern on every name and parent, as a reference.
+    fn naive(
+        names: &[&str],
+        patterns: &[&str],
+        parent_rule: ParentRule,
+    ) -> Vec<(String, bool, bool)> {
+        let matches = |name: &str| {
+            let is_match = |pattern: &&str| {
+                let text = modified_utf7::decode(name.as_bytes()).filter(|_| !pattern.is_ascii());
+                let text = text.unwrap_or_else(|| name.to_owned());
+                Pattern::list(b"", pattern.as_bytes()).matches(text.as_bytes())
+            };
+            patterns.iter().any(is_match)
+        };
+        let mut found: BTreeMap<String, (bool, bool)> = BTreeMap::new();
+        for name in names {
+            let is_listed = matches(name);
+            if is_listed {
+                found.entry((*name).to_owned()).or_default().0 = true;
+            }
+            for (end, _) in name.match_indices(SEPARATOR) {
+                let parent = &name[..end];
+                let is_wanted = match parent_rule {
+                    ParentRule::Hidden => false,
+                    ParentRule::Shown => !is_listed && !names.contains(&parent),
+                    ParentRule::ChildInfo => !is_listed || names.contains(&parent),
+                };
+                if is_wanted && matches(parent) {
+                    let has_child_info = parent_rule == ParentRule::ChildInfo;
+                    found.entry(parent.to_owned()).or_default().1 |= has_child_info;
+                }
+            }
+        }
+        let found = found.into_iter();
+        found
+            .map(|(name, (itself, info))| (name, itself, info))
+            .collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_walk_agrees_with_trying_everything(
+            names in prop::collection::vec("(a|b|-|\\.|&AOk-|&AOk|&){1,7}", 0..8),
+            patterns in prop::collection::vec("[ab\\-.&Aé*%]{0,5}", 0..4),
+        ) {
+            let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+            let patterns: Vec<&str> = patterns.iter().map(|pattern| &**pattern).collect();
+            for rule in [ParentRule::Hidden, ParentRule::Shown, ParentRule::ChildInfo] {
+                prop_assert_eq!(found(&names, &patterns, rule), naive(&names, &patterns, rule));
+            }
+        }
+    }
+
+    /// 20 patterns of many wildcards against 60 names of 120 levels: every step does a bounded
+    /// amount of work, and all steps together no more than the octets times the patterns.
+    #[test]
+    fn the_work_of_a_step_is_bounded_for_deep_names_and_many_patterns() {
+        let deep = vec!["a"; 120].join(".");
+        let names = (0..60).map(|number| format!("{deep}.{number}"));
+        let names: BTreeSet<String> = names.collect();
+        let octets: usize = names.iter().map(String::len).sum();
+        let pattern = NamePattern::new(b"", format!("{}z", "*a".repeat(120)).as_bytes());
+        let patterns = std::iter::repeat_with(|| NamePattern {
+            pattern: pattern.pattern.clone(),
+            ..pattern
+        });
+        let patterns = patterns.take(20).collect();
+        let mut matcher = NameMatcher::new(names, patterns, ParentRule::Shown);
+        let clock = SystemClock;
+        let (units, mut steps) = (10, 0);
+        loop {
+            let mut budget = Budget::new(&clock, units, std::time::Duration::from_secs(3600));
+            steps += 1;
+            match matcher.step(&mut budget) {
+                Step::Done(found) => break assert!(found.is_empty()),
+                Step::Yield(why) => assert_eq!(why, Why::Budget),
+            }
+        }
+        // Two words of the automaton for each octet of a name, each worth four octets.
+        let work = 20 * octets * 2 * 4;
+        let most = work * 3 / (16 * 1024) / units as usize + 1;
+        assert!(
+            steps > most / 2 && steps <= most,
+            "{steps} steps, {most} expected"
+        );
     }
 
     #[test]
