@@ -90,7 +90,7 @@ const MAX_COMMENT_COLUMNS: usize = 100;
 
 /// What is still broken, by room, with room for moves and renames: a count may only shrink. At the
 /// end all these lists are empty, and deleted.
-const FILES_IN_CIRCLES: &[(&str, usize)] = &[("options", 2), ("store", 40)];
+const FILES_IN_CIRCLES: &[(&str, usize)] = &[("options", 2)];
 const LONG_COMMENT_LINES: &[(&str, usize)] = &[
     ("budget", 5),
     ("certificate", 6),
@@ -99,7 +99,6 @@ const LONG_COMMENT_LINES: &[(&str, usize)] = &[
     ("logging", 4),
     ("options", 12),
     ("program", 2),
-    ("store", 30),
 ];
 const UNWANTED_WORDS: &[(&str, usize)] = &[
     ("auth", 3),
@@ -108,7 +107,6 @@ const UNWANTED_WORDS: &[(&str, usize)] = &[
     ("hash_password", 2),
     ("options", 12),
     ("program", 1),
-    ("store", 141),
 ];
 
 /// Runs one rule over all files and shows every place that breaks it.

@@ -151,12 +151,12 @@ impl<N> Iterator for Listing<N> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let entry = self.entries.next()?;
-        Some(entry.and_then(|entry| self.judge(&entry)))
+        Some(entry.and_then(|entry| self.classify(&entry)))
     }
 }
 
 impl<N> Listing<N> {
-    fn judge(&self, entry: &DirEntry) -> io::Result<Option<N>> {
+    fn classify(&self, entry: &DirEntry) -> io::Result<Option<N>> {
         let Some(name) = (self.name_of)(&entry.file_name()) else {
             return Ok(None);
         };

@@ -18,8 +18,8 @@ use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity};
 /// Octets collected before they are written.
 const BUFFER: usize = 64 * 1024;
 
-/// Messages on their way into a mailbox, which become visible together. If the job is dropped before
-/// it is done, it leaves nothing behind.
+/// Messages on their way into a mailbox, which become visible together. If the job is dropped
+/// before it is done, it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct AppendMessages {
     handle: MailboxHandle,

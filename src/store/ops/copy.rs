@@ -23,7 +23,7 @@ use crate::store::maildir::{filename, layout};
 use crate::store::sync::find_used_names::FindUsedNames;
 use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{MailboxHandle, Store, StoreError};
-use crate::types::{Keyword, NumberSet, Uid};
+use crate::types::{Flags, Keyword, NumberSet, Uid};
 
 /// How many times in a row a file may have been renamed by other programs before the copy fails.
 const MOST_TRIES: u32 = 3;
@@ -174,18 +174,12 @@ impl CopyMessages {
         let Some(index) = self.next_index(source) else {
             return Ok(self.find_names(store));
         };
-        let record = source.records.record(index);
-        let uid = Uid::new(record.uid)
-            .filter(|_| !record.is_expunged())
-            .ok_or(StoreError::Gone)?;
-        let from = source.path(index);
-        let (name, flags) = (source.records.name(index).to_vec(), record.flags);
-        let keywords = keyword_names(source, index);
+        let original = Original::of(source, index)?;
         budget.spend(2 * COST_OPEN);
         let (destination, context) = store.parts(&self.destination);
         let unique = context.names.next(budget.wall());
         let path = destination.dir().join(layout::TMP).join(unique);
-        let (start, file) = match begin_copy(&from, path) {
+        let (start, file) = match begin_copy(&original.path, path) {
             Ok(begun) => begun,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.tries < MOST_TRIES => {
                 self.tries += 1;
@@ -195,15 +189,7 @@ impl CopyMessages {
             Err(error) => return Err(StoreError::from_io("copying a message", error)),
         };
         self.tries = 0;
-        let copied = CopiedFile {
-            uid,
-            ready: ReadyFile {
-                file,
-                name,
-                flags,
-                keywords,
-            },
-        };
+        let copied = original.copied_to(file);
         match start {
             CopyStart::Linked => {
                 self.keep(copied);
@@ -279,6 +265,43 @@ fn keyword_names(mailbox: &Mailbox, index: usize) -> Vec<Keyword> {
     set.iter()
         .filter_map(|bit| mailbox.keywords().get(bit).cloned())
         .collect()
+}
+
+/// What the copy of a message takes over from the original.
+struct Original {
+    uid: Uid,
+    path: PathBuf,
+    name: Vec<u8>,
+    flags: Flags,
+    keywords: Vec<Keyword>,
+}
+
+impl Original {
+    fn of(source: &Mailbox, index: usize) -> Result<Self, StoreError> {
+        let record = source.records.record(index);
+        let uid = Uid::new(record.uid)
+            .filter(|_| !record.is_expunged())
+            .ok_or(StoreError::Gone)?;
+        Ok(Self {
+            uid,
+            path: source.path(index),
+            name: source.records.name(index).to_vec(),
+            flags: record.flags,
+            keywords: keyword_names(source, index),
+        })
+    }
+
+    fn copied_to(self, file: TemporaryFile) -> CopiedFile {
+        CopiedFile {
+            uid: self.uid,
+            ready: ReadyFile {
+                file,
+                name: self.name,
+                flags: self.flags,
+                keywords: self.keywords,
+            },
+        }
+    }
 }
 
 /// How the copy of a message begins.

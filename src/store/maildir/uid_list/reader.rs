@@ -137,7 +137,7 @@ impl UidListReader {
     #[allow(clippy::should_implement_trait)] // It lends what it returns, which no `Iterator` can.
     pub(crate) fn next(&mut self) -> Result<Option<UidListRecord<'_>>, UidListError> {
         while let Some(line) = self.lines.next()? {
-            match self.judge(&line) {
+            match self.classify(&line) {
                 Ok(true) => {
                     let text = self.lines.text(&line);
                     return Ok(parse::record(text, self.version).ok());
@@ -150,7 +150,7 @@ impl UidListReader {
     }
 
     /// True if the line holds the next record, false if it holds one from before.
-    fn judge(&mut self, line: &Line) -> Result<bool, Fault> {
+    fn classify(&mut self, line: &Line) -> Result<bool, Fault> {
         let record = parse::record(self.lines.text(line), self.version)?;
         let (uid, has_flaw) = (record.uid.get(), record.has_invalid_key());
         if uid <= self.floor {
