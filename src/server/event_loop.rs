@@ -22,7 +22,7 @@ use super::tokens::{
     AUTH_WORKER, FIRST_LISTENER, FIRST_PENDING_HEADER, SIGNALS, STORE_WATCH, WAKER,
 };
 use super::transport::Transport;
-use super::{panics, poll};
+use super::{clean_up, panics, poll};
 use crate::budget::{Budget, Clock, SystemClock, TURN_TIME};
 use crate::options::Options;
 use crate::session::Session;
@@ -145,8 +145,10 @@ impl EventLoop {
             self.remind_of_certificates();
             self.look_for_mailbox_changes();
             self.give_turns();
+            clean_up::take_turn(&mut self.shared.store);
             self.announce_mailbox_changes();
         }
+        clean_up::finish(&mut self.shared.store);
         if let Some(control) = &self.control {
             control.manager.notify_stopping();
         }
@@ -180,6 +182,7 @@ impl EventLoop {
             self.shared.logins.deadline(),
             self.shared.tls.as_ref().map(Certificates::deadline),
             self.drain.deadline(),
+            self.shared.store.next_clean_up(now),
             self.idle_end.as_ref().and_then(IdleEnd::deadline),
             self.control
                 .as_ref()
@@ -324,7 +327,8 @@ impl EventLoop {
     /// Finds the mailboxes that other programs have changed, before a session answers from its old
     /// state. Only sessions in IDLE get a turn for it: the others look at their next command.
     fn look_for_mailbox_changes(&mut self) {
-        if self.has_inotify_events || self.connections.queued() > 0 {
+        let is_busy = self.connections.queued() > 0 || self.shared.store.abandoned_work() > 0;
+        if self.has_inotify_events || is_busy {
             self.has_inotify_events = false;
             for mailbox in self.shared.store.poll_inotify() {
                 self.wake_idle_sessions(&mailbox);

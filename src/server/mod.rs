@@ -18,6 +18,7 @@
 //! | `control/` | signals, reload of the options, the service manager |
 //! | `helper_process` | starting this program again, as a helper or a session |
 //! | `idle_watch` | the sessions in IDLE, by the mailbox that each one watches |
+//! | `clean_up` | finishing the work of clients that have disconnected |
 //! | `mail_root` | the path of a user's Maildir |
 //! | `poll`, `tokens`, `slab`, `timers`, `drain`, `panics` | parts of the loop |
 //! | `test_backdoor` | commands that run inside the process, for tests only |
@@ -43,6 +44,7 @@
 
 mod accept;
 mod auth_worker;
+mod clean_up;
 mod connection;
 mod connections;
 mod control;

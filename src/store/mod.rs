@@ -7,6 +7,7 @@
 //! | [`sync`] | disk to memory: uid list, scans, reports of the kernel | `index`, `maildir` |
 //! | [`ops`] | what clients ask for: APPEND, COPY, flags, EXPUNGE, the tree | all of these |
 //! | [`open_mailboxes`] | the [`Store`]: all open mailboxes of the process | |
+//! | [`abandoned`] | what jobs leave to do whose session has ended, finished in steps | |
 //!
 //! A [`Store`] holds the mailboxes that are open or were open recently. A [`View`] is what one
 //! session knows of one of them. Everything that may take long is a job, stepped with a
@@ -26,6 +27,8 @@
 //! each command, it steps a `SyncMailbox`, does the work, and calls [`Store::updates`] at the one
 //! place where message numbers may change.
 
+mod abandoned;
+mod clean_up;
 mod context;
 mod error;
 mod handle;

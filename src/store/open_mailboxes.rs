@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 
+use super::abandoned::AbandonedQueue;
 use super::context::StoreContext;
 use super::index::mailbox::{Mailbox, MailboxVersion};
 use super::maildir::filename::UniqueNames;
@@ -32,6 +33,10 @@ pub struct Store {
     pub(super) inotify: Option<InotifyWatches>,
     /// Slots whose mailboxes may have changed since [`Store::take_changed`].
     pub(super) touched: BTreeSet<usize>,
+    /// What jobs have left to do whose sessions have ended.
+    pub(super) abandoned: AbandonedQueue<Self>,
+    /// The roots of the mailbox trees that are being renamed, each as long as its job lives.
+    pub(super) renamed_trees: Vec<Weak<PathBuf>>,
 }
 
 /// A mailbox in memory.
@@ -71,6 +76,8 @@ impl Store {
             last_view_id: 0,
             inotify: None,
             touched: BTreeSet::new(),
+            abandoned: AbandonedQueue::default(),
+            renamed_trees: Vec::new(),
             settings,
         }
     }

@@ -118,6 +118,21 @@ impl Rig {
         panic!("the job is not done after 1000000 steps");
     }
 
+    /// Gives steps to the abandoned work of a store until nothing is left, and calls `after` after
+    /// each step.
+    pub(crate) fn clean_up(&self, store: &mut Store, mut after: impl FnMut()) {
+        let mut steps = 0;
+        while let Some(due) = store.next_clean_up(self.clock.now()) {
+            self.clock
+                .advance(due.saturating_duration_since(self.clock.now()));
+            let units = self.units.unwrap_or(u32::MAX);
+            store.clean_up(&mut Budget::new(&self.clock, units, Duration::from_secs(1)));
+            after();
+            steps += 1;
+            assert!(steps < 1_000_000, "the abandoned work does not end");
+        }
+    }
+
     pub(crate) fn sync(&self, store: &mut Store, handle: &MailboxHandle) -> Result<(), StoreError> {
         let mut sync = SyncMailbox::new(handle.clone());
         self.drive(|budget| sync.step(store, budget))

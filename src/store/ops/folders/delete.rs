@@ -1,4 +1,7 @@
 //! Deleting a mailbox: it is renamed at once, and its files are removed step by step.
+//!
+//! Each entry of its directories is paid for, so that a step is short however many messages there
+//! are. If the client disconnects after the mailbox was renamed, the store removes the rest.
 
 use std::fs::{self, ReadDir};
 use std::io;
@@ -6,9 +9,13 @@ use std::path::{Path, PathBuf};
 
 use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::ready;
+use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::maildir::layout;
 use crate::store::{Account, Store, StoreError};
 use crate::types::MailboxName;
+
+/// How many times other jobs may delete a mailbox in the same moment before the job fails.
+const MOST_TRIES: u32 = 3;
 
 /// Deletes a mailbox and everything in it. Mailboxes below it stay.
 #[derive(Debug)]
@@ -16,6 +23,8 @@ pub(crate) struct DeleteMailbox {
     account: Account,
     name: MailboxName,
     stage: DeleteStage,
+    /// How many times the name for deleted mailboxes was found in use.
+    tries: u32,
 }
 
 #[derive(Debug)]
@@ -23,17 +32,17 @@ enum DeleteStage {
     /// First finishes the deletion of another job that ended early.
     Clear(Removal),
     Rename,
-    Remove(Removal),
+    Remove(Lasting<Store, Removal>),
 }
 
 impl DeleteMailbox {
     /// Deletes the mailbox of that name. INBOX cannot be deleted.
     pub(crate) fn new(account: Account, name: MailboxName) -> Self {
-        let trash = account.root.join(layout::TRASHED);
         Self {
+            stage: DeleteStage::Clear(Removal::of(trash(&account))),
             account,
             name,
-            stage: DeleteStage::Clear(Removal::of(trash)),
+            tries: 0,
         }
     }
 
@@ -59,42 +68,81 @@ impl DeleteMailbox {
                     Ok(()) => self.stage = DeleteStage::Rename,
                     Err(error) => return Step::Done(Err(failed(error))),
                 },
-                DeleteStage::Rename => match self.rename(store) {
-                    Ok(trash) => self.stage = DeleteStage::Remove(Removal::of(trash)),
-                    Err(error) => return Step::Done(Err(error)),
-                },
-                DeleteStage::Remove(removal) => {
-                    if let Err(error) = ready!(removal.step(budget)) {
-                        // The mailbox is deleted all the same. The next deletion removes the rest.
-                        log::warn!(
-                            "the files of a deleted mailbox cannot be removed, the next DELETE tries again: {error}"
-                        );
+                DeleteStage::Rename => {
+                    budget.spend(COST_OPEN);
+                    match self.rename(store) {
+                        Ok(stage) => self.stage = stage,
+                        Err(error) => return Step::Done(Err(error)),
                     }
+                }
+                DeleteStage::Remove(removal) => {
+                    let removed = ready!(removal.get(&store.abandoned).step(budget));
+                    log_failure(&removed);
                     return Step::Done(Ok(()));
                 }
             }
         }
     }
 
-    fn rename(&self, store: &mut Store) -> Result<PathBuf, StoreError> {
+    fn rename(&mut self, store: &mut Store) -> Result<DeleteStage, StoreError> {
         let failed = StoreError::io("deleting the mailbox");
-        let root = &self.account.root;
-        let dir = layout::find(root, &self.name)
+        let dir = layout::find(&self.account.root, &self.name)
             .map_err(&failed)?
             .ok_or(StoreError::NotFound)?;
-        let trash = root.join(layout::TRASHED);
-        fs::rename(&dir, &trash).map_err(failed)?;
-        store.invalidate(&dir);
-        Ok(trash)
+        let trash = trash(&self.account);
+        match fs::rename(&dir, &trash) {
+            Ok(()) => {
+                store.invalidate(&dir);
+                Ok(DeleteStage::Remove(Lasting::new(Removal::of(trash))))
+            }
+            // Another program has deleted a mailbox since the last look.
+            Err(error) if is_in_use(&error) && self.tries < MOST_TRIES => {
+                self.tries += 1;
+                Ok(DeleteStage::Clear(Removal::of(trash)))
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 }
 
-/// Removes a directory tree, without following symbolic links.
+/// Returns the directory that a mailbox becomes when it is deleted.
+fn trash(account: &Account) -> PathBuf {
+    account.root.join(layout::TRASHED)
+}
+
+/// Logs that files were left. The mailbox is deleted all the same.
+fn log_failure(removed: &io::Result<()>) {
+    if let Err(error) = removed {
+        log::warn!(
+            "the files of a deleted mailbox cannot be removed, the next DELETE tries again: {error}"
+        );
+    }
+}
+
+/// True if a directory cannot be removed or replaced because something is in it.
+fn is_in_use(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty)
+}
+
+/// Removes a directory tree, without following symbolic links. Other jobs may be removing the same
+/// tree, and put another one in its place afterwards.
 #[derive(Debug)]
 struct Removal {
     top: Option<PathBuf>,
     /// The directories that are being emptied, each within the one before.
     open: Vec<(PathBuf, ReadDir)>,
+}
+
+impl AbandonedWork<Store> for Removal {
+    fn has_work_left(&self) -> bool {
+        self.top.is_some() || !self.open.is_empty()
+    }
+
+    fn clean_up(&mut self, _: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
+        log_failure(&ready!(self.step(budget)));
+        Step::Done(())
+    }
 }
 
 impl Removal {
@@ -109,21 +157,29 @@ impl Removal {
     }
 
     fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
+        let removed = ready!(self.advance(budget));
+        // After an error nothing is left to do.
+        self.open.clear();
+        Step::Done(removed)
+    }
+
+    fn advance(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
         if let Some(top) = self.top.take() {
+            budget.spend(COST_OPEN);
             if let Err(error) = self.enter_or_remove(&top) {
                 return Step::Done(Err(error));
             }
         }
         while !self.open.is_empty() {
-            if let Err(error) = self.remove_one() {
-                return Step::Done(Err(error));
-            }
-            budget.spend(COST_SYSCALL);
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);
             }
+            // Looking at the entry, and removing it.
+            budget.spend(2 * COST_SYSCALL);
+            if let Err(error) = self.remove_one() {
+                return Step::Done(Err(error));
+            }
         }
-        budget.spend(COST_OPEN);
         Step::Done(Ok(()))
     }
 
@@ -139,7 +195,10 @@ impl Removal {
             None => {
                 let path = std::mem::take(path);
                 self.open.pop();
-                fs::remove_dir(path)
+                match fs::remove_dir(path) {
+                    Err(error) if is_in_use(&error) => Ok(()),
+                    removed => unless_absent(removed),
+                }
             }
         }
     }
@@ -150,12 +209,25 @@ impl Removal {
             status => status?,
         };
         if !status.is_dir() {
-            return fs::remove_file(path);
+            return unless_absent(fs::remove_file(path));
         }
         if self.open.len() == Self::MOST_LEVELS {
             return Err(io::Error::other("the tree is too deep"));
         }
-        self.open.push((path.to_path_buf(), fs::read_dir(path)?));
-        Ok(())
+        match fs::read_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            entries => {
+                self.open.push((path.to_path_buf(), entries?));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Ignores the error that the file is gone already.
+fn unless_absent(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }

@@ -3,6 +3,7 @@
 mod delete;
 mod locate;
 mod rename;
+mod rename_tree;
 mod subscribe;
 mod tree;
 

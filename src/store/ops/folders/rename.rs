@@ -1,11 +1,9 @@
 //! Renaming a mailbox and all mailboxes below it.
 
-use std::fs;
-use std::path::PathBuf;
-
-use crate::budget::{Budget, COST_SYSCALL, Step};
+use super::rename_tree::RenameTree;
+use crate::budget::{Budget, Step};
 use crate::ready;
-use crate::store::maildir::layout;
+use crate::store::abandoned::Lasting;
 use crate::store::ops::move_::MoveMessages;
 use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{Account, MailboxHandle, Store, StoreError};
@@ -24,6 +22,8 @@ pub(crate) struct RenameMailbox {
 #[derive(Debug)]
 enum RenameStage {
     Begin,
+    /// The stage for all mailboxes but INBOX.
+    Tree(Lasting<Store, RenameTree>),
     /// The stages for INBOX.
     Sync(SyncMailbox, MailboxHandle),
     Move(Box<MoveMessages>),
@@ -53,8 +53,12 @@ impl RenameMailbox {
             let next = match &mut self.stage {
                 RenameStage::Begin if self.from.is_inbox() => self.begin_inbox(store),
                 RenameStage::Begin => {
-                    budget.spend(2 * COST_SYSCALL);
-                    return Step::Done(self.rename_tree(store));
+                    let (account, from, to) = (&self.account, &self.from, &self.to);
+                    let tree = RenameTree::new(account.clone(), from.clone(), to.clone());
+                    Ok(RenameStage::Tree(Lasting::new(tree)))
+                }
+                RenameStage::Tree(tree) => {
+                    return tree.get(&store.abandoned).step(store, budget);
                 }
                 RenameStage::Sync(sync, to) => {
                     let to = to.clone();
@@ -88,59 +92,6 @@ impl RenameMailbox {
         Ok(RenameStage::Move(Box::new(MoveMessages::of_uids(
             inbox, all, to,
         ))))
-    }
-
-    fn rename_tree(&self, store: &mut Store) -> Result<(), StoreError> {
-        if store.settings().read_only {
-            return Err(StoreError::ReadOnly);
-        }
-        if self.to.is_below(&self.from) || self.to == self.from {
-            return Err(StoreError::Refused(
-                "a mailbox cannot be renamed to a place below itself",
-            ));
-        }
-        let moves = self.moves(store)?;
-        let failed = StoreError::io("renaming the mailbox");
-        for (done, (from, to)) in moves.iter().enumerate() {
-            if let Err(error) = fs::rename(from, to) {
-                for (from, to) in moves[..done].iter().rev() {
-                    // A mailbox that cannot be renamed back keeps its new name; no message is lost.
-                    let _ = fs::rename(to, from);
-                }
-                return Err(failed(error));
-            }
-        }
-        for (from, _) in &moves {
-            store.invalidate(from);
-        }
-        Ok(())
-    }
-
-    /// Returns which directory gets which name. `from` need not exist itself, if mailboxes below it
-    /// do.
-    fn moves(&self, store: &Store) -> Result<Vec<(PathBuf, PathBuf)>, StoreError> {
-        let names = store.list(&self.account)?;
-        let affected = names
-            .iter()
-            .filter(|name| **name == self.from || name.is_below(&self.from));
-        let mut moves = Vec::new();
-        for name in affected {
-            let rest = &name.as_str()[self.from.as_str().len()..];
-            let target = format!("{}{rest}", self.to);
-            let target = MailboxName::new(target.as_bytes()).map_err(StoreError::Refused)?;
-            if store.exists(&self.account, &MailboxRef::Personal(target.clone())) {
-                return Err(StoreError::Exists);
-            }
-            let root = &self.account.root;
-            let found = layout::find(root, name).map_err(StoreError::io("renaming the mailbox"))?;
-            let from = found.ok_or(StoreError::NotFound)?;
-            moves.push((from, layout::directory(root, &target)));
-        }
-        if moves.is_empty() {
-            Err(StoreError::NotFound)
-        } else {
-            Ok(moves)
-        }
     }
 }
 

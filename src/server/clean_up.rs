@@ -1,0 +1,54 @@
+//! Finishing, between the turns of the connections, what jobs have left to do whose clients have
+//! disconnected (see `store::abandoned`).
+
+use super::panics;
+use crate::budget::{Budget, Clock, STEP_TIME, SystemClock};
+use crate::store::Store;
+use std::time::{Duration, Instant};
+
+/// The longest that abandoned work may take between two polls of the sockets: half of what the
+/// jobs may. A file is removed in less than half the time in which it is made, so the work cannot
+/// pile up.
+const TURN_TIME: Duration = Duration::from_millis(5);
+
+/// How long a server that ends goes on with abandoned work. What waits for the lock of another
+/// program for longer is given up: a message that was being moved may then be in both mailboxes.
+const TIME_AT_END: Duration = Duration::from_secs(1);
+
+/// Gives one step to each piece of abandoned work, as long as the time lasts.
+pub(super) fn take_turn(store: &mut Store) {
+    let now = SystemClock.now();
+    for _ in 0..store.abandoned_work() {
+        if !step(store, now + TURN_TIME) {
+            break;
+        }
+    }
+}
+
+/// Steps the abandoned work until nothing is left, or the time of a server that ends is over.
+pub(super) fn finish(store: &mut Store) {
+    let end = SystemClock.now() + TIME_AT_END;
+    while store.abandoned_work() > 0 {
+        if let Some(time) = store.next_clean_up(SystemClock.now()) {
+            // Another program holds a lock. No client waits any more.
+            let pause = time.saturating_duration_since(SystemClock.now());
+            std::thread::sleep(pause.min(end.saturating_duration_since(SystemClock.now())));
+        }
+        if !step(store, end) {
+            let left = store.abandoned_work();
+            if left > 0 {
+                log::warn!("{left} commands of disconnected clients were not cleaned up after");
+            }
+            return;
+        }
+    }
+}
+
+/// Gives a step to one piece of work. Returns false when the time is over.
+fn step(store: &mut Store, end: Instant) -> bool {
+    let mut budget = Budget::step(&SystemClock);
+    if let Err(message) = panics::catch(|| store.clean_up(&mut budget)) {
+        log::error!("a fault in imap2d while it cleaned up, please report it: {message}");
+    }
+    SystemClock.now() + STEP_TIME <= end
+}

@@ -1,0 +1,156 @@
+//! Work that is left over when a session ends early: it is carried to its end later, in steps.
+//!
+//! # The problem
+//!
+//! A client may disconnect in the middle of a COPY of 60 000 messages. Then thousands of temporary
+//! files have to be removed, or messages that were moved half-way have to be moved to the end. If
+//! the destructor of the job did that, all other clients would wait for it.
+//!
+//! # The approach
+//!
+//! A job that must not be left half done is kept in a [`Lasting`]. If the job is dropped while
+//! something is left to do, its destructor only moves it into the queue of the store, and the event
+//! loop steps the queue with a budget ([`Store::clean_up`](super::Store::clean_up)). What remains
+//! of a job is either undone or finished, whichever leaves a state that a client can have asked
+//! for:
+//!
+//! | job | before | afterwards |
+//! | --- | --- | --- |
+//! | APPEND, COPY | until the lines of the uid list are on disk: undone | finished |
+//! | MOVE | until all copies are delivered: undone | finished: the originals are removed |
+//! | RENAME of a tree | until the first directory is renamed: nothing to do | finished |
+//! | DELETE | until the mailbox is renamed: nothing to do | finished |
+//! | EXPUNGE, STORE | nothing: each message is done for itself | |
+//!
+//! # Locks
+//!
+//! Files in `tmp/` belong to the job alone: their names are unique, and other programs leave them
+//! alone for 36 hours. So the lock of a mailbox is released before they are removed, at once if
+//! nothing else is left to do. But a file that has been renamed from `tmp/` to `new/` or `cur/`
+//! would get a UID from the next program that takes the lock. So the lock is held until all such
+//! files are removed, or are announced.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::rc::{Rc, Weak};
+use std::time::Instant;
+
+use crate::budget::{Budget, Step};
+
+/// A job that must not be left half done. `S` is the [`Store`](super::Store), which this file does
+/// not import because the store owns the queue.
+pub(crate) trait AbandonedWork<S>: Debug {
+    /// True if something has to be done when nothing steps the job any more.
+    fn has_work_left(&self) -> bool;
+
+    /// Steps what is left until it is done. Errors are logged: no client waits for an answer.
+    fn clean_up(&mut self, store: &mut S, budget: &mut Budget<'_>) -> Step<()>;
+}
+
+/// One piece of abandoned work.
+#[derive(Debug)]
+struct Abandoned<S> {
+    work: Box<dyn AbandonedWork<S>>,
+    /// The work waits for a lock until then.
+    not_before: Option<Instant>,
+}
+
+/// The abandoned work of a store, in the order of its next steps.
+#[derive(Debug)]
+pub(crate) struct AbandonedQueue<S>(Rc<RefCell<VecDeque<Abandoned<S>>>>);
+
+impl<S> Default for AbandonedQueue<S> {
+    fn default() -> Self {
+        Self(Rc::default())
+    }
+}
+
+impl<S> AbandonedQueue<S> {
+    /// Returns how many pieces of work there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    /// Returns when the first piece of work can be stepped; `None` if there is none.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        let queue = self.0.borrow();
+        queue.iter().map(|one| one.not_before.unwrap_or(now)).min()
+    }
+
+    /// Takes the first piece of work that does not wait.
+    fn pop_due(&self, now: Instant) -> Option<Abandoned<S>> {
+        let mut queue = self.0.borrow_mut();
+        let is_due = |one: &Abandoned<S>| one.not_before.is_none_or(|time| time <= now);
+        let at = queue.iter().position(is_due)?;
+        queue.remove(at)
+    }
+
+    /// Returns a queue of its own that refers to the same work.
+    fn share(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+/// Steps the first piece of work of the queue that `queue_of` returns, and puts it at the end of
+/// the queue unless it is done.
+pub(super) fn clean_up<S>(
+    store: &mut S,
+    queue_of: impl Fn(&S) -> &AbandonedQueue<S>,
+    budget: &mut Budget<'_>,
+) {
+    let queue = queue_of(store).share();
+    let Some(mut abandoned) = queue.pop_due(budget.now()) else {
+        return;
+    };
+    abandoned.not_before = match abandoned.work.clean_up(store, budget) {
+        Step::Done(()) => return,
+        Step::Yield(crate::budget::Why::Until(time)) => Some(time),
+        Step::Yield(_) => None,
+    };
+    queue.0.borrow_mut().push_back(abandoned);
+}
+
+/// A job that the store carries to its end if nothing else does. If the store is gone already, the
+/// job is only dropped: then its destructor undoes what it can.
+#[derive(Debug)]
+pub(crate) struct Lasting<S, W: AbandonedWork<S> + 'static> {
+    /// `None` only while it is dropped.
+    work: Option<Box<W>>,
+    /// Dangling before the first step, when nothing can be left to do.
+    queue: Weak<RefCell<VecDeque<Abandoned<S>>>>,
+}
+
+impl<S, W: AbandonedWork<S> + 'static> Lasting<S, W> {
+    /// Keeps a job that was not stepped yet.
+    pub(crate) fn new(work: W) -> Self {
+        Self {
+            work: Some(Box::new(work)),
+            queue: Weak::new(),
+        }
+    }
+
+    /// Returns the job, to step it. From now on it is carried to its end by the store of `queue`.
+    pub(crate) fn get(&mut self, queue: &AbandonedQueue<S>) -> &mut W {
+        if self.queue.strong_count() == 0 {
+            self.queue = Rc::downgrade(&queue.0);
+        }
+        self.work
+            .as_mut()
+            .expect("the work is taken only when this value is dropped")
+    }
+}
+
+impl<S, W: AbandonedWork<S> + 'static> Drop for Lasting<S, W> {
+    fn drop(&mut self) {
+        let work = self.work.take().filter(|work| work.has_work_left());
+        // After a panic in the work itself, it would panic again and again.
+        let queue = self.queue.upgrade().filter(|_| !std::thread::panicking());
+        if let (Some(work), Some(queue)) = (work, queue) {
+            queue.borrow_mut().push_back(Abandoned {
+                work,
+                not_before: None,
+            });
+        }
+    }
+}
