@@ -11,7 +11,7 @@
 //!  socket ──> server::connection    octets, decrypted
 //!         ──> protocol::framer      a whole command, with its literals
 //!         ──> protocol::parse       a typed command, and the dialect that it needs
-//!         ──> session               is it legal in this state? then a job, stepped until it replies
+//!         ──> session               is it legal in this state? then a job, which replies at last
 //!         ──> store, message        what the mailbox contains, what the message contains
 //!         ──> session::updates      what else has changed in the selected mailbox
 //!         ──> session::output       octets, ranges of files, lists of numbers
@@ -20,21 +20,28 @@
 //!
 //! # The rooms
 //!
-//! A room is a module of the crate. Imports go down only, between rooms and between files, and never
-//! in circles:
+//! A room is a module of the crate. It imports from the rooms to the right of its arrow and from no
+//! others, so imports go down only. Files do not import one another in circles either.
+//! `tests/layering.rs` reads these lines and holds the source to them.
 //!
 //! ```text
-//! main ──> program ──> server ──> session ──> { protocol, message, store, auth } ──> types
-//!               ├────> demo ──> options ──> types, certificate
-//!               └────> logging, hash_password ──> auth
+//! program       ──> server, demo, hash_password, options, logging, auth
+//! server        ──> session, protocol, store, auth, options, certificate, logging,
+//!                   budget, file_stamp, types
+//! session       ──> protocol, message, store, auth, budget, types
+//! store         ──> budget, file_stamp, types
+//! protocol      ──> types
+//! message       ──> types
+//! auth          ──> file_stamp
+//! hash_password ──> auth
+//! demo          ──> options, types
+//! options       ──> certificate, types
+//! logging       ──> types
 //! ```
-//!
-//! `budget` is a leaf below `server`, `session` and `store`; `file_stamp` is one below `server`,
-//! `store` and `auth`; `certificate` is one below `server` and `options`. `protocol`, `message`, `store` and `auth` never import one another.
 //!
 //! | room | what it knows | what it does not know |
 //! | --- | --- | --- |
-//! | [`types`] | the nouns that all share: UIDs, flags, sets of numbers, dates, mailbox names | how any of them is written on the wire |
+//! | [`types`] | UID, flags, sets of numbers, dates, mailbox names | their form on the wire |
 //! | [`budget`] | how long a step may take, and the reasons why a step stops | what a step does |
 //! | [`protocol`] | the grammar, octets to values and back; the dialects | files, sockets |
 //! | [`message`] | RFC 822 and MIME, over octets | files, IMAP |

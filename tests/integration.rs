@@ -1,10 +1,10 @@
-//! The integration tests. They run the real binary, drive it with programs of other projects and with
-//! a client of our own, and check the repository itself.
+//! The integration tests. They run the real binary, drive it with programs of other projects and
+//! with a client of our own, and check the repository itself.
 //!
 //! | what is under test | modules |
 //! | --- | --- |
 //! | the protocol, octet by octet, with a fake clock | `transcripts`, played by `session_rig` |
-//! | a session over TCP, large messages, the wire log | `tcp_session`, `gigabyte_message`, `wire_log` |
+//! | a TCP session, large messages, the wire log | `tcp_session`, `gigabyte_message`, `wire_log` |
 //! | mail programs and libraries as clients | `clients`; with TLS: `tls` |
 //! | other writers in the Maildir | `other_programs`, `dovecot`, `concurrent_writers` |
 //! | clients that reconnect after a restart | `qresync` |

@@ -8,59 +8,16 @@
 //! cargo test --test integration layering::figures -- --nocapture
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::source::{
     Distribution, SourceFile, circles, command_names, function_lengths, has_file_of_its_name,
-    paths, source_files, unwanted_words,
+    other_texts, paths, source_files, unwanted_words,
 };
 
-/// Every room of the house, and the rooms it may import from besides itself.
-const ROOMS: &[(&str, &[&str])] = &[
-    ("types", &[]),
-    ("budget", &[]),
-    ("file_stamp", &[]),
-    ("certificate", &[]),
-    ("options", &["types", "certificate"]),
-    ("logging", &["types"]),
-    ("protocol", &["types"]),
-    ("message", &["types"]),
-    ("store", &["types", "budget", "file_stamp"]),
-    ("auth", &["types", "file_stamp"]),
-    (
-        "session",
-        &["types", "budget", "protocol", "message", "store", "auth"],
-    ),
-    (
-        "server",
-        &[
-            "types",
-            "budget",
-            "file_stamp",
-            "protocol",
-            "message",
-            "store",
-            "auth",
-            "session",
-            "options",
-            "logging",
-            "certificate",
-        ],
-    ),
-    ("demo", &["types", "options"]),
-    ("hash_password", &["auth"]),
-    (
-        "program",
-        &[
-            "auth",
-            "options",
-            "logging",
-            "demo",
-            "hash_password",
-            "server",
-        ],
-    ),
-];
+/// The rooms that each room may import from besides itself. The map in `src/lib.rs` says so.
+static ROOMS: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(read_map);
 
 /// These may import everything: the binary, the map of the crate, and the names that only tests
 /// use.
@@ -88,55 +45,53 @@ const MAX_LINES: usize = 900;
 /// The last column of a comment.
 const MAX_COMMENT_COLUMNS: usize = 100;
 
-/// What is still broken, by room, with room for moves and renames: a count may only shrink. At the
-/// end all these lists are empty, and deleted.
-const FILES_IN_CIRCLES: &[(&str, usize)] = &[("options", 2)];
-const LONG_COMMENT_LINES: &[(&str, usize)] = &[
-    ("budget", 5),
-    ("certificate", 6),
-    ("demo", 2),
-    ("lib", 4),
-    ("logging", 4),
-    ("options", 12),
-    ("program", 2),
-];
-const UNWANTED_WORDS: &[(&str, usize)] = &[
-    ("auth", 3),
-    ("certificate", 1),
-    ("demo", 2),
-    ("hash_password", 2),
-    ("options", 12),
-    ("program", 1),
-];
-
 /// Runs one rule over all files and shows every place that breaks it.
 fn check(rule: impl Fn(&SourceFile) -> Vec<String>) {
     let broken: Vec<String> = source_files().iter().flat_map(rule).collect();
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
-/// Compares what is broken, as pairs of a room and a place, with how much of it is known.
-fn check_known(known: &[(&str, usize)], broken: &[(String, String)]) {
-    let mut by_room: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (room, place) in broken {
-        by_room.entry(room).or_default().push(place);
-    }
-    let mut worse = Vec::new();
-    for (room, places) in &by_room {
-        let limit = known.iter().find(|(known, _)| known == room);
-        let limit = limit.map_or(0, |(_, count)| *count);
-        let count = places.len();
-        if count > limit {
-            let list = places.join("\n");
-            worse.push(format!("{list}\n{room}: {count}, more than {limit}"));
+/// Reads the rooms and arrows from the map. A room that no arrow begins at imports nothing.
+fn read_map() -> BTreeMap<String, BTreeSet<String>> {
+    let is_map = |file: &&SourceFile| file.path.ends_with("src/lib.rs");
+    let map = source_files().iter().find(is_map).expect("src/lib.rs");
+    let lines = map
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! "));
+    let lines = lines.skip_while(|line| *line != "# The rooms");
+    let lines = lines.skip_while(|line| *line != "```text").skip(1);
+    let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut importer = String::new();
+    for line in lines.take_while(|line| *line != "```") {
+        let (name, imports) = line.split_once("──>").unwrap_or(("", line));
+        if !name.is_empty() {
+            name.trim().clone_into(&mut importer);
+        }
+        for import in imports
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            rooms.entry(import.to_owned()).or_default();
+            rooms
+                .entry(importer.clone())
+                .or_default()
+                .insert(import.to_owned());
         }
     }
-    assert!(worse.is_empty(), "\n{}", worse.join("\n\n"));
-    for (room, _) in known {
-        if !by_room.contains_key(room) {
-            println!("{room} is clean: delete its line from the list of what is known");
-        }
+    rooms
+}
+
+/// The rooms below which a room is: those that its arrow leads to, and those that theirs lead to.
+fn rooms_below(room: &str) -> BTreeSet<&str> {
+    let mut below = BTreeSet::new();
+    let mut open = vec![room];
+    while let Some(room) = open.pop() {
+        let imports = ROOMS.get(room).into_iter().flatten().map(String::as_str);
+        open.extend(imports.filter(|import| below.insert(*import)));
     }
+    below
 }
 
 /// The lines of code, without comments and blank lines, with their numbers from 0.
@@ -152,18 +107,16 @@ fn rooms_import_only_from_rooms_below_them() {
         if TOP.contains(&file.room()) {
             return Vec::new();
         }
-        let room = ROOMS.iter().find(|(room, _)| *room == file.room());
-        let Some((_, below)) = room else {
-            return vec![file.at(0, "the house has no such room")];
+        let Some(imports) = ROOMS.get(file.room()) else {
+            return vec![file.at(0, "the map in src/lib.rs has no such room")];
         };
-        let is_room = |name: &str| ROOMS.iter().any(|(room, _)| *room == name);
-        let is_allowed = |name: &str| name == file.room() || below.contains(&name);
+        let is_allowed = |name: &str| name == file.room() || imports.contains(name);
         let paths = paths(&file.code);
         let broken = paths.iter().filter(|path| match path.segments[0].as_str() {
             "crate" => path
                 .segments
                 .get(1)
-                .is_some_and(|name| is_room(name) && !is_allowed(name)),
+                .is_some_and(|name| ROOMS.contains_key(name) && !is_allowed(name)),
             "super" => {
                 let climbs = path
                     .segments
@@ -182,17 +135,25 @@ fn rooms_import_only_from_rooms_below_them() {
 }
 
 #[test]
-fn files_do_not_import_one_another_in_circles() {
-    let mut broken = Vec::new();
-    for circle in circles(source_files()) {
-        println!(
-            "circle of {} files:\n{}",
-            circle.files.len(),
-            circle.uses.join("\n")
-        );
-        broken.extend(circle.rooms.into_iter().zip(circle.files));
+fn the_map_has_no_circles_and_no_arrow_that_is_not_used() {
+    for (room, imports) in ROOMS.iter() {
+        assert!(!rooms_below(room).contains(room.as_str()), "{room}");
+        let files = source_files().iter().filter(|file| file.room() == room);
+        let used: BTreeSet<String> = files
+            .flat_map(|file| paths(&file.product))
+            .filter(|path| path.segments[0] == "crate")
+            .filter_map(|path| path.segments.get(1).cloned())
+            .collect();
+        let unused: Vec<_> = imports.difference(&used).collect();
+        assert!(unused.is_empty(), "{room} does not import {unused:?}");
     }
-    check_known(FILES_IN_CIRCLES, &broken);
+}
+
+#[test]
+fn files_do_not_import_one_another_in_circles() {
+    let circles = circles(source_files());
+    let uses: Vec<String> = circles.into_iter().flat_map(|circle| circle.uses).collect();
+    assert!(uses.is_empty(), "\n{}", uses.join("\n"));
 }
 
 #[test]
@@ -269,38 +230,35 @@ fn hidden_commands(files: &[SourceFile]) -> Vec<String> {
 
 #[test]
 fn comments_end_at_column_100() {
-    check_known(
-        LONG_COMMENT_LINES,
-        &broken_places(source_files(), long_comments),
-    );
+    let mut broken = Vec::new();
+    let source = source_files().iter();
+    let source = source.map(|file| (file.path.clone(), file.text.clone()));
+    for (path, text) in source.chain(other_texts()) {
+        let path = path.display();
+        let long = long_comments(&text);
+        broken.extend(long.map(|line| format!("{path}:{}: ends behind column 100", line + 1)));
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
-fn long_comments(file: &SourceFile) -> Vec<(usize, String)> {
-    let comments = lines(&file.text).filter(|(_, line)| line.trim_start().starts_with("//"));
+/// The comment lines, with `//` or `#`, that are too long and could be broken between two words.
+fn long_comments(text: &str) -> impl Iterator<Item = usize> {
+    let is_comment = |line: &str| line.starts_with("//") || line.starts_with("# ");
+    let comments = lines(text).filter(move |(_, line)| is_comment(line.trim_start()));
     let long = comments.filter(|(_, line)| line.chars().count() > MAX_COMMENT_COLUMNS);
-    long.map(|(number, _)| (number, "comment ends behind column 100".to_owned()))
-        .collect()
+    let long = long.filter(|(_, line)| line.split_whitespace().count() > 2);
+    long.map(|(number, _)| number)
 }
 
 #[test]
 fn the_words_of_the_private_dialect_are_gone() {
-    check_known(
-        UNWANTED_WORDS,
-        &broken_places(source_files(), unwanted_words),
-    );
+    check(|file| places(file, unwanted_words(file)));
 }
 
-/// Applies a rule to all files, and returns the room and the place of all it finds.
-fn broken_places(
-    files: &[SourceFile],
-    rule: impl Fn(&SourceFile) -> Vec<(usize, String)>,
-) -> Vec<(String, String)> {
-    let of_file = |file: &SourceFile| {
-        let places = rule(file).into_iter();
-        let places = places.map(|(line, what)| (file.room().to_owned(), file.at(line, &what)));
-        places.collect::<Vec<_>>()
-    };
-    files.iter().flat_map(of_file).collect()
+/// Returns each line that a rule found, with its file.
+fn places(file: &SourceFile, found: Vec<(usize, String)>) -> Vec<String> {
+    let found = found.into_iter();
+    found.map(|(line, what)| file.at(line, &what)).collect()
 }
 
 /// Prints the figures of the source.
@@ -316,8 +274,11 @@ fn figures() {
     let commands = command_names(files).len();
     let found = commands - hidden_commands(files).len();
     let circles = circles(files);
-    let long_comments = broken_places(files, long_comments);
-    let words = broken_places(files, unwanted_words);
+    let long_comments: usize = files
+        .iter()
+        .map(|file| long_comments(&file.text).count())
+        .sum();
+    let words: usize = files.iter().map(|file| unwanted_words(file).len()).sum();
     println!(
         "files, without their tests:      {}",
         Distribution::new(lengths)
@@ -328,24 +289,6 @@ fn figures() {
     );
     println!("commands found by file name:     {found} of {commands}");
     println!("circles between files:           {}", circles.len());
-    println!(
-        "files in circles:                {:?}",
-        by_room(circles.iter().flat_map(|circle| &circle.rooms))
-    );
-    println!(
-        "comment lines over 100 columns:  {:?}",
-        by_room(long_comments.iter().map(|(room, _)| room))
-    );
-    println!(
-        "words of the private dialect:    {:?}",
-        by_room(words.iter().map(|(room, _)| room))
-    );
-}
-
-fn by_room<'a>(rooms: impl Iterator<Item = &'a String>) -> BTreeMap<&'a str, usize> {
-    let mut counts = BTreeMap::new();
-    for room in rooms {
-        *counts.entry(room.as_str()).or_default() += 1;
-    }
-    counts
+    println!("comment lines over 100 columns:  {long_comments}");
+    println!("words of the private dialect:    {words}");
 }

@@ -5,11 +5,11 @@
 //! cargo run --release --example bench -- all target/release/imap2d --peer dovecot
 //! ```
 //!
-//! The servers are real processes, reached over the loopback interface. The Maildirs are generated
-//! once, below `--area`, and kept for the next run; what a server wrote beside the mail is removed
-//! before each start. Figures of two servers are comparable when they come from the same run. Run it
-//! as root: otherwise it cannot see the memory of processes that hide theirs, and `strace` sees
-//! nothing.
+//! The servers are real processes, reached over the loopback interface. The bench generates the
+//! Maildirs once, below `--area`, and keeps them for the next run. Before each start it removes the
+//! files that a server has written beside the mail. Compare figures of two servers only if they
+//! come from the same run. Run the bench as root: otherwise it cannot see the memory of processes
+//! that hide theirs, and `strace` sees nothing.
 
 mod client;
 mod generate;

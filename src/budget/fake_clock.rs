@@ -1,4 +1,5 @@
-//! A clock for tests. The integration tests include this file too, so it names its trait by `super`.
+//! A clock for tests. The integration tests include this file too, so it names its trait by
+//! `super`.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime};

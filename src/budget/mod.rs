@@ -1,9 +1,10 @@
 //! The budget of a step, and the result of a step.
 //!
 //! The server has one thread, and stays responsive because no job runs for long. A job is a value
-//! with a cursor. The event loop *steps* it with a [`Budget`]; the job pays for its work in weighted
-//! units, and returns [`Step::Yield`] when the budget is spent. The budget reads the clock only once
-//! per [`CLOCK_EVERY`] units, because reading it for every record would cost more than the record.
+//! with a cursor. The event loop *steps* it with a [`Budget`]; the job pays for its work in
+//! weighted units, and returns [`Step::Yield`] when the budget is spent. The budget reads the clock
+//! only once per [`CLOCK_EVERY`] units, because reading it for every record would cost more than
+//! the record.
 
 #[cfg(test)]
 mod fake_clock;
@@ -103,8 +104,8 @@ impl<'c> Budget<'c> {
         }
     }
 
-    /// Pays for work that the job has just done. A job works first and pays afterwards, so that every
-    /// step does at least one unit of work, however small its budget is.
+    /// Pays for work that the job has just done. A job works first and pays afterwards, so that
+    /// every step does at least one unit of work, however small its budget is.
     pub fn spend(&mut self, units: u32) {
         if self.deadline.is_none() {
             return;
@@ -205,8 +206,8 @@ macro_rules! ready {
     };
 }
 
-/// Unwraps the `Ok` of a [`Step::Done`]. Returns the error, or the [`Step::Yield`], from the enclosing
-/// function, whose error type the error is converted to.
+/// Unwraps the `Ok` of a [`Step::Done`]. Returns the error, or the [`Step::Yield`], from the
+/// enclosing function, whose error type the error is converted to.
 macro_rules! try_ready {
     ($step:expr) => {
         match $crate::ready!($step) {

@@ -141,23 +141,55 @@ pub(crate) fn source_files() -> &'static [SourceFile] {
 }
 
 fn read_all() -> Vec<SourceFile> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    let mut directories = vec![root.clone()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(&directory).expect("src can be listed") {
-            let path = entry.expect("src can be listed").path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push(SourceFile::read(&root, &path));
-            }
-        }
-    }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let root = repository().join("src");
+    let paths = files_below(&root).into_iter();
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    let mut files: Vec<SourceFile> = paths
+        .filter(is_rust)
+        .map(|path| SourceFile::read(&root, &path))
+        .collect();
     mark_tests(&mut files);
     assert!(files.len() > 10, "the source was found");
     files
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Returns all files of a directory and of those below it, in the order of their paths.
+fn files_below(root: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).expect("the directory can be listed") {
+            let path = entry.expect("the directory can be listed").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Returns the path and the text of the files that are not below `src`: the tests, `contrib`, the
+/// packaging, the manifest. Files that are not UTF-8 are left out.
+pub(crate) fn other_texts() -> Vec<(PathBuf, String)> {
+    let directories = ["tests", "contrib", "packaging"].into_iter();
+    let mut paths: Vec<PathBuf> = directories
+        .flat_map(|directory| files_below(&repository().join(directory)))
+        .collect();
+    paths.push(repository().join("Cargo.toml"));
+    paths.push(repository().join(".ci/run"));
+    let read = |path: PathBuf| {
+        let text = String::from_utf8(fs::read(&path).expect("the file is readable")).ok()?;
+        let path = path.strip_prefix(repository()).expect("it is below");
+        Some((path.to_owned(), text))
+    };
+    paths.into_iter().filter_map(read).collect()
 }
 
 /// Empties the product of the files that only tests are compiled with.

@@ -158,8 +158,6 @@ fn absolute(
 pub(crate) struct Circle {
     /// The paths of the files.
     pub(crate) files: Vec<String>,
-    /// The rooms of the files, each as often as it has files in the circle.
-    pub(crate) rooms: Vec<String>,
     /// A line for each use.
     pub(crate) uses: Vec<String>,
 }
@@ -215,10 +213,6 @@ fn describe(modules: &Modules<'_>, uses: &[Uses], group: &BTreeSet<usize>) -> Ci
     }
     Circle {
         files: group.iter().map(|&index| path(index)).collect(),
-        rooms: group
-            .iter()
-            .map(|&index| file(index).room().to_owned())
-            .collect(),
         uses: lines,
     }
 }
