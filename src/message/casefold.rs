@@ -8,7 +8,7 @@ use std::str;
 
 /// Folds a text that arrives in chunks.
 #[derive(Debug, Default)]
-pub(super) struct CaseFolder {
+pub(crate) struct CaseFolder {
     /// Start of a character whose end has not arrived yet, at most three octets.
     pending: Vec<u8>,
 }

@@ -9,249 +9,231 @@
 //! only resembles an encoded word stays as it is. Blanks between two encoded words have no meaning
 //! (§6.2). A character must not be split between two words (§5), but mailers that count octets
 //! split it: adjacent words of one charset are decoded together.
+//!
+//! A line may be one word of 256 KiB, or thousands of words that run into one another. So the
+//! decoder works in pieces, and may stop within a word.
 
-use memchr::memmem;
+use std::ops::Range;
 
-use super::charset::Charset;
-use super::header;
-use super::transfer_encoding::TransferEncoding;
+use memchr::{memchr, memmem};
 
-/// Decodes the value of a field as mail readers show it: on one line, in UTF-8 as far as its
-/// character sets are known, and with a space for each tab, which came from folding.
-pub(crate) fn decode_value(value: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(value.len());
-    append_value(value, has_words(value), &mut text);
-    text
-}
+use super::charset::{Charset, CharsetDecoder};
+use super::transfer_encoding::{TransferDecoder, TransferEncoding};
 
-/// Decodes the value of an address field as mail readers and the envelope show it: names without
-/// the quotes around them and without the backslashes inside. Returns `None` if the value has no
-/// quotes.
-pub(crate) fn decode_unquoted(value: &[u8]) -> Option<Vec<u8>> {
-    memchr::memchr(b'"', value)?;
-    let (mut text, mut is_quoted) = (Vec::with_capacity(value.len()), false);
-    let mut octets = value.iter();
-    while let Some(&octet) = octets.next() {
-        match octet {
-            b'"' => is_quoted = !is_quoted,
-            b'\\' if is_quoted => text.extend(octets.next()),
-            octet => text.push(octet),
-        }
-    }
-    Some(decode_value(&text))
-}
+/// Octets of a line that are decoded at once.
+const PIECE: usize = 1024;
 
-/// Returns true if the text may contain an encoded word.
-fn has_words(text: &[u8]) -> bool {
-    memmem::find(text, b"=?").is_some()
-}
-
-/// Appends the decoded value to `text`.
-fn append_value(value: &[u8], has_words: bool, text: &mut Vec<u8>) {
-    let start = text.len();
-    let value = value.trim_ascii();
-    if value.iter().all(|&octet| octet >= b' ') {
-        text.extend_from_slice(value);
-    } else {
-        let kept = value.iter().filter(|octet| !b"\r\n\0".contains(octet));
-        text.extend(kept.map(|&octet| if octet == b'\t' { b' ' } else { octet }));
-    }
-    if has_words {
-        let decoded = decode_words(&text[start..]);
-        text.truncate(start);
-        text.extend(decoded);
-    }
-}
-
-/// Decodes a header as mail readers show it: one line for each field.
-pub(crate) fn decode_header(block: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(block.len());
-    let has_words = has_words(block);
-    for field in header::fields(block) {
-        if !field.name.is_empty() {
-            text.extend_from_slice(field.name);
-            text.extend_from_slice(b": ");
-        }
-        append_value(field.value, has_words, &mut text);
-        text.push(b'\n');
-    }
-    text
-}
-
-/// Decodes the encoded words of a line.
-fn decode_words(line: &[u8]) -> Vec<u8> {
-    let mut text = DecodedText::default();
-    let mut rest = line;
-    while let Some(at) = memmem::find(rest, b"=?") {
-        match parse_word(&rest[at..]) {
-            Some((word, after)) => {
-                text.push_plain(&rest[..at]);
-                text.push_word(word);
-                rest = after;
-            }
-            None => {
-                text.push_plain(&rest[..at + 2]);
-                rest = &rest[at + 2..];
-            }
-        }
-    }
-    text.push_plain(rest);
-    text.flush();
-    text.out
-}
-
-/// An encoded word whose transfer encoding has been decoded.
-struct Word {
-    charset: Charset,
+/// Decodes the encoded words of a line, piece by piece.
+#[derive(Default)]
+pub(super) struct WordDecoder {
+    /// Index of the next octet of the line.
+    at: usize,
+    /// Index of the next `=?`, or the length of the line if there is none, once it was looked for.
+    mark: Option<usize>,
+    /// The character set of the last word, while another word of it may follow.
+    open: Option<(Charset, CharsetDecoder)>,
+    /// Index behind the blanks that follow that word, as far as they were looked at.
+    blanks_end: usize,
+    /// The rest of the word that is being decoded.
+    word: Option<OpenWord>,
+    /// Buffers for octets whose transfer encoding, and then charset, has been decoded.
     octets: Vec<u8>,
+    text: Vec<u8>,
 }
 
-/// Parses the encoded word at the start of the text, and returns it with the text that follows.
-fn parse_word(text: &[u8]) -> Option<(Word, &[u8])> {
-    let mut pieces = text.strip_prefix(b"=?")?.splitn(4, |&octet| octet == b'?');
-    let (charset, encoding, encoded) = (pieces.next()?, pieces.next()?, pieces.next()?);
-    let after = pieces.next()?.strip_prefix(b"=")?;
-    let charset = charset.split(|&octet| octet == b'*').next()?;
-    let octets = match encoding {
-        b"B" | b"b" => TransferEncoding::Base64.decode(encoded),
-        b"Q" | b"q" => {
-            let spaced: Vec<u8> = encoded
-                .iter()
-                .map(|&b| if b == b'_' { b' ' } else { b })
-                .collect();
-            TransferEncoding::QuotedPrintable.decode(&spaced)
+/// A word that is being decoded.
+struct OpenWord {
+    /// The octets that are left.
+    rest: Range<usize>,
+    /// Index behind the word.
+    behind: usize,
+    is_quoted_printable: bool,
+    transfer: TransferDecoder,
+}
+
+impl WordDecoder {
+    /// Begins another line.
+    pub(super) fn begin(&mut self) {
+        *self = Self {
+            octets: std::mem::take(&mut self.octets),
+            text: std::mem::take(&mut self.text),
+            ..Self::default()
+        };
+    }
+
+    /// Decodes the next piece of the line and appends it to `out`. Returns the work that it took,
+    /// in octets, or `None` if the line is over.
+    pub(super) fn step(&mut self, line: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+        if let Some(word) = self.word.take() {
+            return Some(self.decode_piece(word, line, out));
         }
+        if self.at == line.len() {
+            self.close(out);
+            return None;
+        }
+        let from = self.at;
+        let mark = *self.mark.get_or_insert_with(|| {
+            let found = memmem::find(&line[from..], b"=?");
+            found.map_or(line.len(), |found| from + found)
+        });
+        Some(match self.open {
+            Some(_) => self.skip_blanks(mark, line, out),
+            None if self.at < mark => {
+                let piece = &line[self.at..mark.min(self.at + PIECE)];
+                out.extend_from_slice(piece);
+                self.at += piece.len();
+                piece.len()
+            }
+            None => self.take_mark(line, out),
+        })
+    }
+
+    /// Looks at what follows a word: blanks up to another word, or to the end of the line, have no
+    /// meaning.
+    fn skip_blanks(&mut self, mark: usize, line: &[u8], out: &mut Vec<u8>) -> usize {
+        let piece = &line[self.blanks_end..mark.min(self.blanks_end + PIECE)];
+        let blanks = piece.iter().take_while(|octet| octet.is_ascii_whitespace());
+        let blanks = blanks.count();
+        self.blanks_end += blanks;
+        if blanks < piece.len() {
+            self.close(out);
+        } else if self.blanks_end == line.len() {
+            self.at = line.len();
+        } else if self.blanks_end == mark {
+            let plain = self.at;
+            self.at = mark;
+            let word = parse_word(line, mark);
+            let is_word = word.is_some();
+            let work = self.begin_word(word, out);
+            if !is_word {
+                // What looked like a word is text, and so are the blanks before it.
+                self.close(out);
+                self.at = plain;
+            }
+            return blanks + work;
+        }
+        blanks + 1
+    }
+
+    /// Begins the word at the mark, or takes the mark as text.
+    fn take_mark(&mut self, line: &[u8], out: &mut Vec<u8>) -> usize {
+        let word = parse_word(line, self.at);
+        if word.is_none() {
+            out.extend_from_slice(b"=?");
+            self.at += 2;
+            self.mark = None;
+        }
+        self.begin_word(word, out)
+    }
+
+    /// Begins a word, if it is one. Returns the work that it took.
+    fn begin_word(&mut self, word: Option<ParsedWord>, out: &mut Vec<u8>) -> usize {
+        let Some(word) = word else {
+            return MARK_WORK;
+        };
+        if self
+            .open
+            .as_ref()
+            .is_none_or(|&(open, _)| open != word.charset)
+        {
+            self.close(out);
+            self.open = Some((word.charset, CharsetDecoder::new(word.charset)));
+        }
+        self.mark = None;
+        self.word = Some(OpenWord {
+            rest: word.encoded,
+            behind: word.behind,
+            is_quoted_printable: word.transfer == TransferEncoding::QuotedPrintable,
+            transfer: TransferDecoder::new(word.transfer),
+        });
+        MARK_WORK
+    }
+
+    /// Decodes the next octets of a word.
+    fn decode_piece(&mut self, mut word: OpenWord, line: &[u8], out: &mut Vec<u8>) -> usize {
+        let end = word.rest.end.min(word.rest.start + PIECE);
+        let piece = &line[word.rest.start..end];
+        self.octets.clear();
+        if word.is_quoted_printable {
+            let space = |&octet: &u8| if octet == b'_' { b' ' } else { octet };
+            let spaced: Vec<u8> = piece.iter().map(space).collect();
+            word.transfer.feed(&spaced, &mut self.octets);
+        } else {
+            word.transfer.feed(piece, &mut self.octets);
+        }
+        word.rest.start = end;
+        if word.rest.is_empty() {
+            word.transfer.finish(&mut self.octets);
+            self.at = word.behind;
+            self.blanks_end = word.behind;
+        } else {
+            self.word = Some(word);
+        }
+        self.decode_charset(false, out);
+        // Two decoders go over the octets.
+        2 * piece.len() + 1
+    }
+
+    /// Decodes the octets of a word and appends their text. `is_last` says that no more octets of
+    /// this charset follow.
+    fn decode_charset(&mut self, is_last: bool, out: &mut Vec<u8>) {
+        let Some((_, decoder)) = &mut self.open else {
+            return;
+        };
+        self.text.clear();
+        decoder.feed(&self.octets, is_last, &mut self.text);
+        // A control character inside a word must not break the line.
+        let text = self.text.iter();
+        out.extend(text.map(|&octet| octet.max(b' ')));
+    }
+
+    /// Ends a run of words of one charset.
+    fn close(&mut self, out: &mut Vec<u8>) {
+        self.octets.clear();
+        self.decode_charset(true, out);
+        self.open = None;
+    }
+}
+
+/// Work of finding out whether a word begins somewhere, in octets: the octets up to the fourth `?`
+/// are looked for, and on average that is as many as there are between two words.
+const MARK_WORK: usize = 64;
+
+/// An encoded word in a line.
+struct ParsedWord {
+    charset: Charset,
+    transfer: TransferEncoding,
+    /// The encoded text.
+    encoded: Range<usize>,
+    /// Index behind the word.
+    behind: usize,
+}
+
+/// Parses the encoded word at `start`, where `=?` stands.
+fn parse_word(line: &[u8], start: usize) -> Option<ParsedWord> {
+    let charset = piece_at(line, start + 2)?;
+    let encoding = piece_at(line, charset.end + 1)?;
+    let transfer = match &line[encoding.clone()] {
+        b"B" | b"b" => TransferEncoding::Base64,
+        b"Q" | b"q" => TransferEncoding::QuotedPrintable,
         _ => return None,
     };
-    let charset = Charset::named(charset).unwrap_or(Charset::PLAIN);
-    Some((Word { charset, octets }, after))
+    let encoded = piece_at(line, encoding.end + 1)?;
+    let behind = encoded.end + 2;
+    (line.get(behind - 1) == Some(&b'=')).then(|| {
+        let name = line[charset].split(|&octet| octet == b'*').next();
+        let charset = name.and_then(Charset::named);
+        ParsedWord {
+            charset: charset.unwrap_or(Charset::PLAIN),
+            transfer,
+            encoded,
+            behind,
+        }
+    })
 }
 
-/// The text decoded so far.
-#[derive(Default)]
-struct DecodedText {
-    out: Vec<u8>,
-    /// Adjacent encoded words of one charset, which are decoded together.
-    open: Option<Word>,
-}
-
-impl DecodedText {
-    fn push_plain(&mut self, text: &[u8]) {
-        if self.open.is_some() && text.trim_ascii().is_empty() {
-            // Blanks between two words, or no text at all: the value has no blanks at its end.
-            return;
-        }
-        self.flush();
-        self.out.extend_from_slice(text);
-    }
-
-    fn push_word(&mut self, mut word: Word) {
-        match &mut self.open {
-            Some(open) if open.charset == word.charset => open.octets.append(&mut word.octets),
-            _ => {
-                self.flush();
-                self.open = Some(word);
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        if let Some(Word { charset, octets }) = self.open.take() {
-            let text = charset.decode(&octets);
-            // A control character inside a word must not break the line.
-            let text = text
-                .into_iter()
-                .map(|octet| if octet < b' ' { b' ' } else { octet });
-            self.out.extend(text);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn read(text: &str) -> String {
-        String::from_utf8_lossy(&decode_value(text.as_bytes())).into_owned()
-    }
-
-    #[test]
-    fn the_examples_of_rfc_2047_section_8_are_decoded() {
-        for (text, want) in [
-            ("(=?ISO-8859-1?Q?a?=)", "(a)"),
-            ("(=?ISO-8859-1?Q?a?= b)", "(a b)"),
-            ("(=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=)", "(ab)"),
-            ("(=?ISO-8859-1?Q?a?=  =?ISO-8859-1?Q?b?=)", "(ab)"),
-            ("(=?ISO-8859-1?Q?a?=\r\n   =?ISO-8859-1?Q?b?=)", "(ab)"),
-            ("(=?ISO-8859-1?Q?a_b?=)", "(a b)"),
-            ("(=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=)", "(a b)"),
-            (
-                "=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>",
-                "Keith Moore <moore@cs.utk.edu>",
-            ),
-            (
-                "=?ISO-8859-1?Q?Patrik_F=E4ltstr=F6m?=",
-                "Patrik F\u{e4}ltstr\u{f6}m",
-            ),
-            (
-                "=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\r\n =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
-                "If you can read this you understand the example.",
-            ),
-        ] {
-            assert_eq!(read(text), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn words_of_real_mail_are_decoded_or_left_alone() {
-        for (text, want) in [
-            ("=?utf-8*de?q?gr=C3=BCn?=", "gr\u{fc}n"),
-            ("\"=?utf-8?b?w6k=?=\" <a@b>", "\"\u{e9}\" <a@b>"),
-            ("=?utf-8?q?=C3?= =?utf-8?q?=A9?=", "\u{e9}"),
-            ("=?utf-8?q?a b?=", "a b"),
-            ("=?x-none?q?a?=", "a"),
-            ("=?utf-8?x?a?=", "=?utf-8?x?a?="),
-            ("=?utf-8?q?a", "=?utf-8?q?a"),
-            ("=?=?utf-8?q?a?=", "=?a"),
-            ("a =?", "a =?"),
-            ("=?utf-8?q?a=0D=0ABcc:?=", "a  Bcc:"),
-            ("one\r\n\ttwo", "one two"),
-        ] {
-            assert_eq!(read(text), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn names_lose_their_quotes_and_backslashes() {
-        for (text, want) in [
-            ("\"Doe, Jo\" <jo@a>", Some("Doe, Jo <jo@a>")),
-            (
-                r#""A \"b\" \\c" <a@b>, "d" <d@e>"#,
-                Some(r#"A "b" \c <a@b>, d <d@e>"#),
-            ),
-            ("\"=?utf-8?b?w6k=?=\" <a@b>", Some("\u{e9} <a@b>")),
-            ("\"no end\\", Some("no end")),
-            ("Jo <jo@a> (\\x)", None),
-        ] {
-            let decoded = decode_unquoted(text.as_bytes());
-            let decoded = decoded.map(|text| String::from_utf8_lossy(&text).into_owned());
-            assert_eq!(decoded.as_deref(), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_header_has_one_line_for_each_field() {
-        let block = b"From jo Thu\nSubject: =?utf-8?q?=C3=A9?=\n\tx\nTo: a\n\nbody";
-        let want = "From jo Thu\nSubject: \u{e9} x\nTo: a\n";
-        assert_eq!(String::from_utf8_lossy(&decode_header(block)), want);
-    }
-
-    proptest! {
-        #[test]
-        fn no_value_panics_or_breaks_its_line(value in "[=?qb*a_\\-8utf\r\n ]{0,60}") {
-            let text = decode_value(value.as_bytes());
-            prop_assert!(!text.contains(&b'\n'));
-        }
-    }
+/// Returns the octets from `start` to the next `?`.
+fn piece_at(line: &[u8], start: usize) -> Option<Range<usize>> {
+    let length = memchr(b'?', &line[start..])?;
+    Some(start..start + length)
 }

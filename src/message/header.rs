@@ -27,14 +27,25 @@ impl Field<'_> {
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
+
+    /// Returns the range of the value in the block.
+    pub(crate) fn value_range(&self) -> Range<usize> {
+        self.range.end - self.value.len()..self.range.end
+    }
 }
 
 /// Returns an iterator over the fields of a block, in order, up to its blank line.
 pub(crate) fn fields(block: &[u8]) -> Fields<'_> {
-    Fields { block, at: 0 }
+    fields_from(block, 0)
+}
+
+/// Returns an iterator over the fields of a block from `at` on, which is the start of a field.
+pub(crate) fn fields_from(block: &[u8], at: usize) -> Fields<'_> {
+    Fields { block, at }
 }
 
 /// Returns the value of the first field with this name, unfolded.
+#[cfg(test)]
 pub(crate) fn field_value(block: &[u8], name: &str) -> Option<Vec<u8>> {
     let found = fields(block).find(|field| field.is(name))?;
     Some(unfold(found.value))

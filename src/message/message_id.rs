@@ -7,25 +7,21 @@
 //! An id-left in quotes means the same as without them, so that identifiers are compared without
 //! their quotes (RFC 5256 §3, REFERENCES). Case counts.
 
-use super::header;
-
 /// Most references returned of one message: the last ones, which are the nearest ancestors.
 const MAX_REFERENCES: usize = 100;
+/// Octets of a value that are looked at: the first ones of a Message-ID or In-Reply-To field, the
+/// last ones of a References field. Identifiers fit on a line, so that a hundred have less.
+const MAX_VALUE: usize = 32 * 1024;
 
-/// Returns the identifier of the message with this header.
-pub(crate) fn parse_own(block: &[u8]) -> Option<Vec<u8>> {
-    parse_ids(&header::field_value(block, "Message-ID")?).next()
+/// Returns the first identifier in the value of a Message-ID or In-Reply-To field.
+pub(crate) fn parse_first(value: &[u8]) -> Option<Vec<u8>> {
+    parse_ids(&value[..value.len().min(MAX_VALUE)]).next()
 }
 
-/// Returns the identifiers that a message refers to, its parent last: those of References, or if
-/// there are none, the first of In-Reply-To.
-pub(crate) fn parse_references(block: &[u8]) -> Vec<Vec<u8>> {
-    let references = header::field_value(block, "References").unwrap_or_default();
-    let mut found: Vec<Vec<u8>> = parse_ids(&references).collect();
-    if found.is_empty() {
-        let answered = header::field_value(block, "In-Reply-To").unwrap_or_default();
-        found.extend(parse_ids(&answered).next());
-    }
+/// Returns the last identifiers in the value of a References field, in their order.
+pub(crate) fn parse_references(value: &[u8]) -> Vec<Vec<u8>> {
+    let value = &value[value.len().saturating_sub(MAX_VALUE)..];
+    let mut found: Vec<Vec<u8>> = parse_ids(value).collect();
     let excess = found.len().saturating_sub(MAX_REFERENCES);
     found.drain(..excess);
     found
@@ -46,6 +42,7 @@ fn parse_id(text: &[u8]) -> Option<Vec<u8>> {
         match octet {
             b'"' => quoted = !quoted,
             b'\\' if quoted => id.extend(octets.next()),
+            b'\r' | b'\n' | 0 => {}
             b' ' | b'\t' if !quoted => {}
             b'>' if !quoted => {
                 let at = id.iter().rposition(|&octet| octet == b'@')?;
@@ -85,34 +82,28 @@ mod tests {
             ("a@b", None),
             ("", None),
         ] {
-            let block = format!("Message-ID: {value}\n");
-            assert_eq!(
-                parse_own(block.as_bytes()).map(text).as_deref(),
-                want,
-                "{value}"
-            );
+            let first = parse_first(value.as_bytes()).map(text);
+            assert_eq!(first.as_deref(), want, "{value}");
         }
     }
 
     #[test]
-    fn references_are_those_of_references_or_the_first_of_in_reply_to() {
-        let refer = |block: &str| {
-            let ids = parse_references(block.as_bytes()).into_iter().map(text);
+    fn the_last_references_are_returned() {
+        let refer = |value: &str| {
+            let ids = parse_references(value.as_bytes()).into_iter().map(text);
             ids.collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(
-            refer("References: <a@b>\n <c@d>\nIn-Reply-To: <e@f>\n"),
-            "a@b c@d"
-        );
-        assert_eq!(
-            refer("References: none\nIn-Reply-To: Jo's <e@f> <g@h>\n"),
-            "e@f"
-        );
-        assert_eq!(refer("In-Reply-To: your message\n"), "");
-        assert_eq!(refer("Subject: x\n"), "");
-        let many: String = (0..=MAX_REFERENCES).map(|n| format!("<{n}@x>")).collect();
-        let kept = parse_references(format!("References: {many}\n").as_bytes());
-        assert_eq!((kept.len(), &kept[0][..]), (MAX_REFERENCES, &b"1@x"[..]));
+        assert_eq!(refer(" <a@b>\r\n <c\r\n @d>\r\n"), "a@b c@d");
+        assert_eq!(refer("none"), "");
+        for count in [MAX_REFERENCES + 1, 20_000] {
+            let many: String = (1..=count).map(|n| format!("<{n}@x>")).collect();
+            let kept = parse_references(many.as_bytes());
+            let first = format!("{}@x", count - MAX_REFERENCES + 1);
+            assert_eq!(
+                (kept.len(), &kept[0][..]),
+                (MAX_REFERENCES, first.as_bytes())
+            );
+        }
     }
 
     proptest! {

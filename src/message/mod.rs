@@ -26,12 +26,14 @@
 //! | [`date_field`] | the day and the time in a Date field |
 //! | [`message_id`] | Message-ID, In-Reply-To and References |
 //! | [`subject`] | the base subject, without `Re:` and the like |
-//! | [`encoded_word`] | encoded words, and header fields in UTF-8 |
+//! | [`encoded_word`] | encoded words |
+//! | [`header_value`] | the values of header fields, in UTF-8 |
+//! | [`header_text`] | the text of a header that SEARCH looks at, decoded |
 //! | [`transfer_encoding`] | decoders of base64 and quoted-printable |
 //! | [`charset`] | decoders of character sets |
 //! | [`casefold`] | case folding, and keys for sorting |
 //! | [`search_text`] | the passages of a message that SEARCH looks at, decoded |
-//! | [`substring`] | the search for a string in a text that arrives in chunks |
+//! | [`string_search`] | the search for strings in a text that arrives in chunks |
 //! | [`thread`] | which message answers which |
 //!
 //! Mail is sometimes hostile and often broken. No function here fails on it: any sequence of octets
@@ -42,28 +44,32 @@ mod casefold;
 pub(crate) mod charset;
 mod crlf;
 pub(crate) mod date_field;
-pub(crate) mod encoded_word;
+mod encoded_word;
 mod envelope;
 mod extent;
 pub(crate) mod header;
+mod header_text;
+mod header_value;
 mod layout;
 pub(crate) mod message_id;
 mod mime;
 mod scanner;
 mod search_text;
 mod section;
+mod string_search;
 pub(crate) mod subject;
-mod substring;
 pub(crate) mod thread;
 mod tokens;
 mod transfer_encoding;
 
 pub(crate) use self::address::Address;
-pub(crate) use self::casefold::{collation_key, fold_case};
+pub(crate) use self::casefold::{CaseFolder, collation_key, fold_case};
 pub(crate) use self::charset::Charset;
 pub(crate) use self::crlf::{CrlfConverter, to_crlf};
 pub(crate) use self::envelope::Envelope;
 pub(crate) use self::extent::Extent;
+pub(crate) use self::header_text::HeaderDecoder;
+pub(crate) use self::header_value::{ValueDecoder, ValueForm, decode_beginning};
 pub(crate) use self::layout::{Layout, MAX_KEPT_HEADER, ScanDepth};
 pub(crate) use self::mime::{Param, Part};
 pub(crate) use self::scanner::Scanner;
@@ -71,5 +77,5 @@ pub(crate) use self::search_text::{
     Passage, PassageDecoder, PassageKind, list_passages, list_passages_without_parts,
 };
 pub(crate) use self::section::{SectionKind, find_part, find_section};
-pub(crate) use self::substring::SubstringFinder;
+pub(crate) use self::string_search::{FoundStrings, StringSet};
 pub(crate) use self::transfer_encoding::{TransferDecoder, TransferEncoding};

@@ -5,9 +5,9 @@
 //! All else, such as an attached picture, has no text. The session reads a passage chunk by chunk;
 //! the decoder returns each chunk decoded and folded, and never holds a whole body.
 
-use super::casefold::{CaseFolder, fold_case};
+use super::casefold::CaseFolder;
 use super::charset::{Charset, CharsetDecoder};
-use super::encoded_word::decode_header;
+use super::header_text::HeaderDecoder;
 use super::layout::Layout;
 use super::mime::{Part, parse_part};
 use super::transfer_encoding::{self, TransferEncoding};
@@ -100,6 +100,7 @@ fn body_passage(part: &Part, start: u64, end: u64) -> Option<Passage> {
 /// Decodes and folds one passage after another, each in chunks.
 pub(crate) struct PassageDecoder {
     state: PassageState,
+    header: HeaderDecoder,
     folder: CaseFolder,
     /// Buffer for octets whose transfer encoding has been decoded. This and the next two are reused
     /// for each chunk.
@@ -110,6 +111,8 @@ pub(crate) struct PassageDecoder {
 
 /// The decoders of the current passage.
 enum PassageState {
+    /// No passage, or one that is over.
+    Over,
     /// The octets of a header until now. A header is decoded once it is complete.
     Header(Vec<u8>),
     Text {
@@ -122,7 +125,8 @@ impl PassageDecoder {
     /// Returns a decoder that is not in a passage yet.
     pub(crate) fn new() -> Self {
         Self {
-            state: PassageState::Header(Vec::new()),
+            state: PassageState::Over,
+            header: HeaderDecoder::default(),
             folder: CaseFolder::default(),
             octets: Vec::new(),
             text: Vec::new(),
@@ -133,6 +137,7 @@ impl PassageDecoder {
     /// Begins a passage.
     pub(crate) fn begin(&mut self, kind: PassageKind) {
         self.folder = CaseFolder::default();
+        self.header.begin();
         self.state = match kind {
             PassageKind::MimeHeader | PassageKind::Header => PassageState::Header(Vec::new()),
             PassageKind::Text { transfer, charset } => PassageState::Text {
@@ -146,6 +151,7 @@ impl PassageDecoder {
     pub(crate) fn feed(&mut self, chunk: &[u8]) -> &[u8] {
         self.folded.clear();
         match &mut self.state {
+            PassageState::Over => {}
             PassageState::Header(header) => {
                 let room = MAX_HEADER - header.len();
                 header.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -171,10 +177,12 @@ impl PassageDecoder {
         &self.folded
     }
 
-    /// Ends the passage, and returns the folded text that was held back until now.
-    pub(crate) fn end(&mut self) -> &[u8] {
+    /// Ends the passage. Returns a piece of the folded text that was held back until now, and the
+    /// work that decoding it took, in octets; `None` if there is no more.
+    pub(crate) fn end(&mut self) -> Option<(&[u8], usize)> {
         match &mut self.state {
-            PassageState::Header(header) => self.folded = fold_case(&decode_header(header)),
+            PassageState::Over => None,
+            PassageState::Header(header) => self.header.next(header),
             PassageState::Text { transfer, charset } => {
                 self.octets.clear();
                 self.text.clear();
@@ -183,9 +191,10 @@ impl PassageDecoder {
                 charset.feed(&self.octets, true, &mut self.text);
                 self.folder.feed(&self.text, &mut self.folded);
                 self.folder.finish(&mut self.folded);
+                self.state = PassageState::Over;
+                Some((&self.folded, self.folded.len()))
             }
         }
-        &self.folded
     }
 }
 
@@ -214,7 +223,9 @@ mod tests {
             for chunk in message.as_bytes()[range].chunks(size) {
                 text.extend_from_slice(decoder.feed(chunk));
             }
-            text.extend_from_slice(decoder.end());
+            while let Some((piece, _)) = decoder.end() {
+                text.extend_from_slice(piece);
+            }
             let is_mime = passage.kind == PassageKind::MimeHeader;
             (is_mime, String::from_utf8_lossy(&text).into_owned())
         };

@@ -12,8 +12,8 @@
 //! subj-trailer = "(fwd)" / WSP
 //! ```
 
-/// Octets of a subject that are used: extracting the base may cost the square of that.
-const MAX_SUBJECT: usize = 1000;
+/// Octets of a subject that are used: more than a line has.
+pub(crate) const MAX_SUBJECT: usize = 1000;
 
 /// A base subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub(crate) struct BaseSubject {
 }
 
 /// Returns the base subject of a subject that
-/// [`encoded_word::decode_value`](super::encoded_word::decode_value) has decoded. Does the rest of
-/// step (1), and all steps from (2) on.
+/// [`decode_beginning`](super::header_value::decode_beginning) has decoded. Does the rest of step
+/// (1), and all steps from (2) on.
 pub(crate) fn extract_base(subject: &[u8]) -> BaseSubject {
     let collapsed = collapse_spaces(&subject[..subject.len().min(MAX_SUBJECT)]);
     let mut text = &collapsed[..];
@@ -83,10 +83,11 @@ fn strip_leaders<'t>(mut text: &'t [u8], is_reply: &mut bool) -> &'t [u8] {
             text = rest;
             continue;
         }
-        match strip_blob(text) {
-            Some(rest) if !rest.is_empty() => text = rest,
-            _ => return text,
+        // Behind each of the blobs stands what stood behind all of them: it is no mark.
+        while let Some(rest) = strip_blob(text).filter(|rest| !rest.is_empty()) {
+            text = rest;
         }
+        return text;
     }
 }
 

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use super::search::{MatchCollector, MatchedModSeqs, MessageFacts, Missing, SearchJob};
+use super::search::{KnownField, MatchCollector, MatchedModSeqs, MessageFacts, Missing, SearchJob};
 use super::uid;
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
-use crate::message::{address, collation_key, encoded_word, header, subject};
+use crate::message::{address, collation_key, decode_beginning, subject};
 use crate::protocol::{Code, SortArguments, SortCriterion, SortKey};
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
@@ -20,6 +20,8 @@ use crate::store::MessageRef;
 /// Octets of a text that decide about the order: users do not tell apart two subjects that differ
 /// only after that.
 const MAX_TEXT: usize = 200;
+/// Octets of a list of addresses in which the first one ends.
+const MAX_ADDRESS: usize = 4 * 1024;
 /// Most octets that all strings of one SORT may take: 100000 messages by subject take some 6 MB.
 const MAX_MEMORY: usize = 64 * 1024 * 1024;
 /// Octets that the tree itself takes for each string, about.
@@ -132,27 +134,23 @@ fn write_key(key: SortKey, facts: &MessageFacts, string: &mut Vec<u8>) -> Result
         SortKey::Date => write_number(facts.sent()?, string),
         SortKey::Size => write_number(i64::try_from(facts.size()?).unwrap_or(i64::MAX), string),
         SortKey::Subject => {
-            let subject = header::field_value(facts.header()?, "Subject").unwrap_or_default();
-            let subject = encoded_word::decode_value(&subject);
+            let subject = facts.field(KnownField::Subject)?.unwrap_or_default();
+            let subject = decode_beginning(subject, subject::MAX_SUBJECT);
             write_text(&subject::extract_base(&subject).text, string);
         }
-        SortKey::Cc => write_text(&first_mailbox(facts.header()?, "Cc"), string),
-        SortKey::From => write_text(&first_mailbox(facts.header()?, "From"), string),
-        SortKey::To => write_text(&first_mailbox(facts.header()?, "To"), string),
+        SortKey::Cc => write_text(&first_mailbox(facts.field(KnownField::Cc)?), string),
+        SortKey::From => write_text(&first_mailbox(facts.field(KnownField::From)?), string),
+        SortKey::To => write_text(&first_mailbox(facts.field(KnownField::To)?), string),
     }
     Ok(())
 }
 
 /// Returns the mailbox of the first address, or the name of a group if the list starts with one:
 /// `addr-mailbox` of the envelope.
-fn first_mailbox(header: &[u8], field: &str) -> Vec<u8> {
-    let value = header::fields(header)
-        .find(|found| found.is(field))
-        .map(|found| address::parse_first(found.value));
-    value
-        .flatten()
-        .and_then(|first| first.mailbox)
-        .unwrap_or_default()
+fn first_mailbox(value: Option<&[u8]>) -> Vec<u8> {
+    let value = value.unwrap_or_default();
+    let first = address::parse_first(&value[..value.len().min(MAX_ADDRESS)]);
+    first.and_then(|first| first.mailbox).unwrap_or_default()
 }
 
 fn write_number(number: i64, string: &mut Vec<u8>) {

@@ -1,10 +1,10 @@
 //! THREAD and UID THREAD: the messages that match, as threads (RFC 5256).
 
-use super::search::{MatchCollector, MatchedModSeqs, MessageFacts, Missing, SearchJob};
+use super::search::{KnownField, MatchCollector, MatchedModSeqs, MessageFacts, Missing, SearchJob};
 use super::uid;
 use crate::budget::{RECORDS_PER_UNIT, Step, Why};
 use crate::message::thread::{Algorithm, ThreadBuilder, ThreadEvent, ThreadMessage};
-use crate::message::{encoded_word, fold_case, header, message_id, subject};
+use crate::message::{decode_beginning, fold_case, message_id, subject};
 use crate::protocol::{Code, ThreadAlgorithm, ThreadArguments, ThreadList};
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
@@ -47,17 +47,21 @@ impl ThreadCollector {
 
 impl MatchCollector for ThreadCollector {
     fn take(&mut self, message: &MessageRef, facts: &MessageFacts) -> Result<(), Missing> {
-        let header = facts.header()?;
-        let subject = header::field_value(header, "Subject").unwrap_or_default();
-        let subject = subject::extract_base(&encoded_word::decode_value(&subject));
-        let id = message_id::parse_own(header);
+        let value = |field| facts.field(field).map(Option::unwrap_or_default);
+        let subject = decode_beginning(value(KnownField::Subject)?, subject::MAX_SUBJECT);
+        let subject = subject::extract_base(&subject);
+        let id = message_id::parse_first(value(KnownField::MessageId)?);
+        let mut references = message_id::parse_references(value(KnownField::References)?);
+        if references.is_empty() {
+            references.extend(message_id::parse_first(value(KnownField::InReplyTo)?));
+        }
         let message = ThreadMessage {
             number: uid::number(self.uid, message),
             sent: facts.sent()?,
             subject: &fold_case(&subject.text),
             is_reply: subject.is_reply,
             id: id.as_deref(),
-            references: &message_id::parse_references(header),
+            references: &references,
         };
         self.builder.add(&message);
         Ok(())

@@ -1,7 +1,7 @@
 //! What a command makes of the messages that match its keys.
 
 use super::message_facts::{MessageFacts, Missing};
-use crate::budget::Step;
+use crate::budget::{Budget, Step};
 use crate::session::job::{Context, Outcome};
 use crate::store::MessageRef;
 
@@ -9,6 +9,11 @@ use crate::store::MessageRef;
 pub(in crate::session::commands) trait MatchCollector {
     /// Takes a message that matches, or returns what must be known of it first.
     fn take(&mut self, message: &MessageRef, facts: &MessageFacts) -> Result<(), Missing>;
+
+    /// Carries on with the work on the message that was taken last. Done at once if there is none.
+    fn settle(&mut self, _: &mut Budget<'_>) -> Step<()> {
+        Step::Done(())
+    }
 
     /// True if only the last message that matches counts, so that they are tested from the end.
     fn wants_last(&self) -> bool {

@@ -2,13 +2,9 @@
 
 use super::message_facts::{MessageFacts, Missing};
 use super::program::{KeyTest, SearchProgram};
-use crate::message::{SubstringFinder, date_field, encoded_word, fold_case, header};
 use crate::protocol::{DateComparison, DateField, SearchKey};
 use crate::store::{MessageRef, Store, View};
 use crate::types::{Day, Keyword};
-
-/// The header fields of the envelope that are lists of addresses (RFC 3501 §7.4.2).
-const ADDRESS_FIELDS: &[&str] = &["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
 
 /// The evaluation of the keys on one message.
 pub(super) struct Evaluation<'a> {
@@ -30,11 +26,14 @@ impl Evaluation<'_> {
             KeyTest::All(tests) => self.many(tests, false),
             KeyTest::Any(tests) => self.many(tests, true),
             KeyTest::Not(test) => self.one(test).map(|matches| !matches),
-            KeyTest::Text(index) if self.facts.is_text_read => {
-                Ok(self.program.texts.is_found(*index))
+            KeyTest::Text(string) if self.facts.is_text_read => {
+                Ok(self.program.texts.is_found(*string))
             }
             KeyTest::Text(_) => Err(Missing::Text),
-            KeyTest::Header(field, finder) => self.header(field, finder),
+            KeyTest::Header(string) if self.facts.fields.is_some() => {
+                Ok(self.program.headers.is_found(*string))
+            }
+            KeyTest::Header(_) => Err(Missing::Fields),
             KeyTest::Numbers(set) => Ok(set.contains(self.message.number)),
             KeyTest::Uids(set) => Ok(set.contains(self.message.uid.get())),
             KeyTest::Key(key) => self.key(key),
@@ -106,31 +105,11 @@ impl Evaluation<'_> {
     /// Compares the day in the Date field as it is written there, without time and zone. A message
     /// without a date does not match.
     fn sent_date(&self, when: DateComparison, day: Day) -> Result<bool, Missing> {
-        let block = self.facts.header()?;
-        Ok(date_field::parse_day(block).is_some_and(|sent| lies(when, sent, day)))
+        Ok(self
+            .facts
+            .sent_day()?
+            .is_some_and(|sent| lies(when, sent, day)))
     }
-
-    /// True if a field of that name contains the string, in any case, in the form in which mail
-    /// programs show the field. The empty string asks whether there is such a field (RFC 3501
-    /// §6.4.4). A name in an address matches as it is written, and as the envelope has it.
-    fn header(&self, name: &[u8], finder: &SubstringFinder) -> Result<bool, Missing> {
-        let block = self.facts.header()?;
-        let has_addresses = is_one_of(name, ADDRESS_FIELDS);
-        let contains = |text: &[u8]| finder.is_in(&fold_case(text));
-        let is_unquoted_in = |value| {
-            let text = encoded_word::decode_unquoted(value);
-            has_addresses && text.is_some_and(|text| contains(&text))
-        };
-        let mut named = header::fields(block).filter(|field| field.name.eq_ignore_ascii_case(name));
-        Ok(named.any(|field| {
-            contains(&encoded_word::decode_value(field.value)) || is_unquoted_in(field.value)
-        }))
-    }
-}
-
-fn is_one_of(name: &[u8], fields: &[&str]) -> bool {
-    let mut fields = fields.iter();
-    fields.any(|field| field.as_bytes().eq_ignore_ascii_case(name))
 }
 
 fn lies(when: DateComparison, date: Day, day: Day) -> bool {

@@ -1,18 +1,21 @@
 //! What is known of a message during a search.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::rc::Rc;
 
+use super::known_fields::{KnownField, KnownFields};
 use crate::message::{Layout, date_field};
 use crate::store::MessageStat;
+use crate::types::Day;
 
 /// What has to be fetched before the keys can be decided, the cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::session::commands) enum Missing {
     /// The status of the file: the size on disk and the internal date.
     Status,
-    /// The header.
-    Header,
+    /// The header: where its known fields lie, and which of the strings occur in its fields.
+    Fields,
     /// The size as RFC822.SIZE counts it.
     Size,
     /// Which of the strings occur in the texts.
@@ -26,6 +29,11 @@ pub(in crate::session::commands) struct MessageFacts {
     pub(super) now: i64,
     pub(super) status: Option<MessageStat>,
     pub(super) header: Option<Vec<u8>>,
+    /// Where the known fields of the header lie. Once that is known, it is also known which of the
+    /// strings occur in fields.
+    pub(super) fields: Option<KnownFields>,
+    /// The day in the Date field, once a key has asked for it.
+    sent_day: OnceCell<Option<Day>>,
     /// Offset at which the text starts, once the header is known.
     pub(super) header_end: u64,
     /// The size as RFC822.SIZE counts it.
@@ -60,9 +68,20 @@ impl MessageFacts {
         status.size_hint.ok_or(Missing::Size)
     }
 
-    /// Returns the header.
-    pub(in crate::session::commands) fn header(&self) -> Result<&[u8], Missing> {
-        self.header.as_deref().ok_or(Missing::Header)
+    /// Returns the value of a header field, folded and encoded as it is.
+    pub(in crate::session::commands) fn field(
+        &self,
+        field: KnownField,
+    ) -> Result<Option<&[u8]>, Missing> {
+        let fields = self.fields.as_ref().ok_or(Missing::Fields)?;
+        Ok(fields.value(field, self.header.as_deref().unwrap_or_default()))
+    }
+
+    /// Returns the day in the Date field.
+    pub(super) fn sent_day(&self) -> Result<Option<Day>, Missing> {
+        let value = self.field(KnownField::Date)?;
+        let day = || value.and_then(date_field::parse_day);
+        Ok(*self.sent_day.get_or_init(day))
     }
 
     /// Returns the internal date, in seconds since 1970.
@@ -74,7 +93,8 @@ impl MessageFacts {
     /// Returns when the message was sent, in seconds since 1970; when it arrived if that is unknown
     /// (RFC 5256 §2.2).
     pub(in crate::session::commands) fn sent(&self) -> Result<i64, Missing> {
-        match date_field::parse_time(self.header()?) {
+        let value = self.field(KnownField::Date)?;
+        match value.and_then(date_field::parse_time) {
             Some(time) => Ok(time.unix),
             None => self.arrival(),
         }

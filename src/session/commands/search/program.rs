@@ -1,22 +1,27 @@
 //! The keys of a command, compiled.
+//!
+//! The strings of all keys are joined into one [`TextSearch`] and one [`HeaderSearch`], which look
+//! at each text and field once for all of them. Equal keys that stand side by side are one.
 
 use std::rc::Rc;
 
-use super::text_search::TextSearch;
-use crate::message::{Charset, SubstringFinder};
+use super::header_search::{HeaderSearch, HeaderString};
+use super::text_search::{TextSearch, TextString};
+use crate::message::Charset;
 use crate::protocol::SearchKey;
 use crate::store::View;
 use crate::types::NumberSet;
 
 /// A key, in a form that can be tested on one message after the other.
+#[derive(PartialEq, Eq)]
 pub(super) enum KeyTest {
     All(Vec<Self>),
     Any(Vec<Self>),
     Not(Box<Self>),
-    /// The string with that index in the [`TextSearch`] occurs.
-    Text(usize),
-    /// A field of that name contains the string.
-    Header(Vec<u8>, Box<SubstringFinder>),
+    /// The string occurs in the text.
+    Text(TextString),
+    /// A header field contains the string.
+    Header(HeaderString),
     /// The message sequence number is in the set, which is resolved once because it may be long.
     Numbers(Rc<NumberSet>),
     /// The UID is in the set.
@@ -24,12 +29,24 @@ pub(super) enum KeyTest {
     Key(SearchKey),
 }
 
+impl KeyTest {
+    /// Returns how many keys there are in it. Recursion is as deep as keys may be nested.
+    fn count(&self) -> usize {
+        match self {
+            Self::All(tests) | Self::Any(tests) => 1 + tests.iter().map(Self::count).sum::<usize>(),
+            Self::Not(test) => 1 + test.count(),
+            _ => 1,
+        }
+    }
+}
+
 /// The keys of a command, and the strings among them.
 pub(super) struct SearchProgram {
     pub(super) test: KeyTest,
     pub(super) texts: TextSearch,
+    pub(super) headers: HeaderSearch,
     /// How many keys are tested on each message.
-    pub(super) keys: u32,
+    pub(super) keys: usize,
     /// Whether MODSEQ is among the keys, so that the answer has a mod-sequence (RFC 7162 §3.1.5).
     pub(super) asks_for_modseq: bool,
     /// Whether message sequence numbers are among the keys.
@@ -52,19 +69,28 @@ impl SearchProgram {
             saved,
             exists: view.exists(),
             last_uid: view.last_uid(),
-            texts: TextSearch::new(),
-            keys: 0,
+            texts: TextSearch::default(),
+            headers: HeaderSearch::default(),
             asks_for_modseq: false,
             names_numbers: false,
         };
         let test = compiler.test(SearchKey::And(keys))?;
         Ok(Self {
+            keys: test.count(),
             test,
             texts: compiler.texts,
-            keys: compiler.keys,
+            headers: compiler.headers,
             asks_for_modseq: compiler.asks_for_modseq,
             names_numbers: compiler.names_numbers,
         })
+    }
+}
+
+impl SearchProgram {
+    /// Prepares the search for strings a little further. Returns the work that it took, in octets,
+    /// or `None` if everything is prepared.
+    pub(super) fn build(&mut self) -> Option<usize> {
+        self.texts.build().or_else(|| self.headers.build())
     }
 }
 
@@ -79,14 +105,13 @@ struct Compiler {
     /// The UID that `*` stands for.
     last_uid: u32,
     texts: TextSearch,
-    keys: u32,
+    headers: HeaderSearch,
     asks_for_modseq: bool,
     names_numbers: bool,
 }
 
 impl Compiler {
     fn test(&mut self, key: SearchKey) -> Result<KeyTest, &'static str> {
-        self.keys += 1;
         self.asks_for_modseq |= matches!(key, SearchKey::ModSeq(_));
         Ok(match key {
             SearchKey::And(keys) => KeyTest::All(self.tests(keys)?),
@@ -103,22 +128,25 @@ impl Compiler {
             }
             SearchKey::Uids(set) => KeyTest::Uids(Rc::new(set.resolve(self.last_uid))),
             SearchKey::Header { field, text } => {
-                KeyTest::Header(field, Box::new(self.finder(&text)?))
+                let text = self.charset.decode(&text);
+                KeyTest::Header(self.headers.add(&field, &text).ok_or(TOO_LONG)?)
             }
             key => KeyTest::Key(key),
         })
     }
 
     fn tests(&mut self, keys: Vec<SearchKey>) -> Result<Vec<KeyTest>, &'static str> {
-        keys.into_iter().map(|key| self.test(key)).collect()
+        let mut tests: Vec<KeyTest> = Vec::with_capacity(keys.len());
+        for key in keys {
+            tests.push(self.test(key)?);
+        }
+        tests.dedup();
+        Ok(tests)
     }
 
     fn text(&mut self, string: &[u8], body_only: bool) -> Result<KeyTest, &'static str> {
-        let finder = self.finder(string)?;
-        Ok(KeyTest::Text(self.texts.add(finder, body_only)))
-    }
-
-    fn finder(&self, string: &[u8]) -> Result<SubstringFinder, &'static str> {
-        SubstringFinder::new(&self.charset.decode(string)).ok_or(TOO_LONG)
+        let string = self.charset.decode(string);
+        let string = self.texts.add(&string, body_only).ok_or(TOO_LONG)?;
+        Ok(KeyTest::Text(string))
     }
 }

@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::collector::{MatchCollector, MatchedModSeqs};
 use super::evaluation::Evaluation;
+use super::header_reader::HeaderReader;
 use super::message_facts::{MessageFacts, Missing};
 use super::program::SearchProgram;
 use super::text_reader::TextReader;
-use crate::budget::{COST_OPEN, Step};
+use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::message::{Charset, ScanDepth, charset, list_passages, list_passages_without_parts};
 use crate::protocol::{Code, SearchKey};
 use crate::session::condstore;
@@ -29,6 +30,8 @@ use crate::{ready, try_ready};
 pub(in crate::session::commands) struct SearchJob {
     uid: bool,
     program: SearchProgram,
+    /// Whether the search for strings is prepared.
+    is_prepared: bool,
     collector: Box<dyn MatchCollector>,
     each: EachMessage,
     /// In a search from the end: how many messages there are before those of `each`.
@@ -46,6 +49,8 @@ pub(in crate::session::commands) struct SearchJob {
 /// What is being read of the current message.
 enum Loading {
     Header(LayoutReader),
+    /// The known fields of the header, and the strings in all fields.
+    Fields(Box<HeaderReader>),
     Size(LayoutReader),
     /// The places of its texts.
     Structure(LayoutReader),
@@ -75,6 +80,7 @@ impl SearchJob {
         Ok(Box::new(Self {
             uid,
             program: program.map_err(Reply::no)?,
+            is_prepared: false,
             collector,
             each: EachMessage::new(NumberSet::range(before + 1, last), false),
             before,
@@ -92,6 +98,7 @@ impl Job for SearchJob {
         if self.program.asks_for_modseq {
             condstore::enable(cx);
         }
+        ready!(self.prepare(cx.budget));
         if !self.is_over {
             let tested = self.test_all(cx);
             try_ready!(tested.map_err(|error| {
@@ -111,6 +118,20 @@ impl Job for SearchJob {
 }
 
 impl SearchJob {
+    /// Prepares the search for strings.
+    fn prepare(&mut self, budget: &mut Budget<'_>) -> Step<()> {
+        while !self.is_prepared {
+            match self.program.build() {
+                Some(work) => budget.spend_octets(work),
+                None => self.is_prepared = true,
+            }
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        Step::Done(())
+    }
+
     /// Tests every message.
     fn test_all(&mut self, cx: &mut Context<'_, '_>) -> Step<Result<(), StoreError>> {
         while let Some(message) = ready!(self.next(cx)) {
@@ -130,8 +151,9 @@ impl SearchJob {
                     error.in_full()
                 ),
             }
+            ready!(self.collector.settle(cx.budget));
             self.facts = MessageFacts::at(self.facts.now);
-            self.each.advance_in_memory(cx, self.program.keys);
+            self.each.advance_in_memory(cx, 1);
             if self.collector.is_complete() {
                 break;
             }
@@ -172,7 +194,9 @@ impl SearchJob {
                 store: cx.store,
                 view,
             };
-            let missing = match evaluation.matches() {
+            let matches = evaluation.matches();
+            cx.budget.spend_records(self.program.keys);
+            let missing = match matches {
                 Ok(false) => return Step::Done(Ok(())),
                 Ok(true) => match self.collector.take(message, &self.facts) {
                     Ok(()) => {
@@ -233,12 +257,22 @@ impl SearchJob {
     /// Begins to read what is missing. The places of the texts of a message follow from its header,
     /// or from its structure if it has parts.
     fn begin_loading(&self, missing: Missing, file: Rc<File>) -> Loading {
-        let header = match (missing, &self.facts.header) {
-            (Missing::Size, _) => return Loading::Size(LayoutReader::new(file, ScanDepth::Sizes)),
-            (Missing::Text, Some(header)) => header,
-            _ => return Loading::Header(LayoutReader::new(file, ScanDepth::Header)),
+        if missing == Missing::Size {
+            return Loading::Size(LayoutReader::new(file, ScanDepth::Sizes));
+        }
+        let Some(header) = &self.facts.header else {
+            return Loading::Header(LayoutReader::new(file, ScanDepth::Header));
         };
-        match list_passages_without_parts(header, self.facts.header_end) {
+        let Some(fields) = self
+            .facts
+            .fields
+            .as_ref()
+            .filter(|_| missing == Missing::Text)
+        else {
+            return Loading::Fields(Box::default());
+        };
+        let header = fields.content_header(header);
+        match list_passages_without_parts(&header, self.facts.header_end) {
             Some(passages) => Loading::Text(TextReader::new(file, passages)),
             None => Loading::Structure(LayoutReader::new(file, ScanDepth::Structure)),
         }
@@ -250,6 +284,12 @@ impl SearchJob {
             None => Ok(()),
             Some(Loading::Header(reader)) => {
                 ready!(reader.step(cx.budget)).map(|layout| self.facts.take_header(layout))
+            }
+            Some(Loading::Fields(reader)) => {
+                let header = self.facts.header.as_deref().unwrap_or_default();
+                let fields = ready!(reader.step(header, &mut self.program.headers, cx.budget));
+                self.facts.fields = Some(fields);
+                Ok(())
             }
             Some(Loading::Size(reader)) => ready!(reader.step(cx.budget))
                 .map(|layout| self.facts.size = Some(layout.whole.size)),

@@ -10,15 +10,23 @@ use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::Passage;
 use crate::session::output::PIECE;
 
-/// A message whose passages are read one after the other.
+/// A message whose header and passages are read one after the other.
 pub(super) struct TextReader {
     file: Rc<File>,
     /// The passages that are not read yet.
     passages: std::vec::IntoIter<Passage>,
-    /// The passage that is being read, and the offset of its next octet.
-    current: Option<(Passage, u64)>,
-    /// Whether the header was searched.
-    has_begun: bool,
+    stage: ReadStage,
+}
+
+enum ReadStage {
+    Begin,
+    Header,
+    /// The next passage is looked for.
+    Next,
+    /// A passage is being read, from that offset on.
+    Passage(Passage, u64),
+    /// What is left of a passage is being decoded.
+    End,
 }
 
 impl TextReader {
@@ -27,8 +35,7 @@ impl TextReader {
         Self {
             file,
             passages: passages.into_iter(),
-            current: None,
-            has_begun: false,
+            stage: ReadStage::Begin,
         }
     }
 
@@ -40,46 +47,71 @@ impl TextReader {
         search: &mut TextSearch,
         budget: &mut Budget<'_>,
     ) -> Step<io::Result<()>> {
-        if !self.has_begun {
-            self.has_begun = true;
-            if !search.begin_message(header) {
-                return Step::Done(Ok(()));
-            }
-        }
         loop {
-            match self.read_piece(search) {
-                Ok(true) => {}
+            match self.search_piece(header, search, budget) {
+                Ok(true) if search.is_open() => {}
                 done => return Step::Done(done.map(|_| ())),
             }
-            budget.spend(COST_READ_16K);
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);
             }
         }
     }
 
-    /// Searches one piece of a passage. False if there are no more, or none is needed.
-    fn read_piece(&mut self, search: &mut TextSearch) -> io::Result<bool> {
-        if self.current.is_none() {
-            let next = self.passages.find(|passage| search.includes(passage.kind));
-            self.current = next.map(|passage| (passage, passage.start));
-            if let Some((passage, _)) = &self.current {
-                search.begin_passage(passage.kind);
+    /// Searches one piece of the header or of a passage. False if there are no more.
+    fn search_piece(
+        &mut self,
+        header: &[u8],
+        search: &mut TextSearch,
+        budget: &mut Budget<'_>,
+    ) -> io::Result<bool> {
+        match self.stage {
+            ReadStage::Begin => {
+                search.begin_message();
+                self.stage = ReadStage::Header;
             }
+            ReadStage::Header => match search.search_header(header) {
+                Some(work) => budget.spend_octets(work),
+                None => self.stage = ReadStage::Next,
+            },
+            ReadStage::Next => {
+                let next = self.passages.find(|passage| search.includes(passage.kind));
+                let Some(passage) = next else {
+                    return Ok(false);
+                };
+                search.begin_passage(passage.kind);
+                self.stage = ReadStage::Passage(passage, passage.start);
+            }
+            ReadStage::Passage(passage, position) => {
+                self.stage = self.read_piece(passage, position, search, budget)?;
+            }
+            ReadStage::End => match search.end_passage() {
+                Some(work) => budget.spend_octets(work),
+                None => self.stage = ReadStage::Next,
+            },
         }
-        let Some((passage, position)) = &mut self.current else {
-            return Ok(false);
-        };
+        Ok(true)
+    }
+
+    /// Reads and searches a piece of a passage.
+    fn read_piece(
+        &self,
+        passage: Passage,
+        position: u64,
+        search: &mut TextSearch,
+        budget: &mut Budget<'_>,
+    ) -> io::Result<ReadStage> {
         let mut piece = [0; PIECE];
-        let wanted = usize::try_from(passage.end - *position)
+        let wanted = usize::try_from(passage.end - position)
             .unwrap_or(PIECE)
             .min(PIECE);
-        let count = self.file.read_at(&mut piece[..wanted], *position)?;
-        *position += count as u64;
-        let is_over = count == 0 || *position == passage.end;
-        if is_over {
-            self.current = None;
-        }
-        Ok(search.feed(&piece[..count]) && (!is_over || search.end_passage()))
+        let count = self.file.read_at(&mut piece[..wanted], position)?;
+        budget.spend(COST_READ_16K);
+        budget.spend_octets(search.feed(&piece[..count]));
+        let position = position + count as u64;
+        Ok(match count == 0 || position == passage.end {
+            true => ReadStage::End,
+            false => ReadStage::Passage(passage, position),
+        })
     }
 }
