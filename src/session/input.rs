@@ -16,8 +16,8 @@ use super::task::Task;
 use super::utf8;
 use crate::budget::Budget;
 use crate::protocol::{
-    Framer, FramerEvent, LiteralOffer, ParseError, Request, Status, parse_append, parse_request,
-    reject_command,
+    Framer, FramerEvent, LiteralOffer, ParseError, Request, Status, outline, parse_append,
+    parse_request, reject_command,
 };
 use crate::store::Store;
 
@@ -220,6 +220,7 @@ fn is_endless(offer: LiteralOffer, state: &SessionState) -> bool {
 /// Parses a command, lets the dialect climb, and checks that the command is legal in the session's
 /// state.
 fn start(text: &[u8], state: &mut SessionState) -> Task {
+    state.command = outline(text).map_or("an unknown command", |outline| outline.name);
     let Request {
         tag,
         command,

@@ -57,4 +57,6 @@ pub enum LoginVerdict {
     Denied,
     /// The server cannot verify logins at present; the text is for the client.
     Unavailable(String),
+    /// The client has proved that it is the user, who has too many connections already.
+    TooManyConnections,
 }

@@ -36,8 +36,12 @@ pub enum Turn {
 
 /// A client that has not logged in is disconnected this long after it connected.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
-/// A client that reads nothing for this long while output waits is disconnected.
+/// A client that reads fewer than [`LEAST_READ`] octets in this time, while output waits, is
+/// disconnected.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(300);
+/// A modem of 1200 bit/s reads twice as much in that time. A client that reads an octet a minute
+/// would otherwise keep its output, and its job, in memory for ever.
+pub(super) const LEAST_READ: usize = 16 * 1024;
 /// This many wrong passwords end a session: people do not mistype theirs so often, and programs
 /// repeat the same wrong one.
 const MAX_FAILED_LOGINS: u32 = 5;
@@ -56,8 +60,10 @@ pub struct Session {
     log_in_by: Instant,
     /// When input last arrived or a command last ended.
     last_input: Instant,
-    /// When the client last took output, or had none waiting.
+    /// When the client had last read [`LEAST_READ`] octets more, or had no output waiting.
     last_read: Instant,
+    /// Octets that the client has read since then.
+    read: usize,
     /// Commands in a row that were answered BAD.
     bad_commands: u32,
 }
@@ -109,6 +115,7 @@ impl Session {
             log_in_by: now + LOGIN_TIMEOUT,
             last_input: now,
             last_read: now,
+            read: 0,
             bad_commands: 0,
         }
     }
@@ -140,7 +147,7 @@ impl Session {
     /// Carries commands on until the session has to wait or the budget is spent.
     pub fn run(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Turn {
         if !self.has_output() {
-            self.last_read = budget.now();
+            self.note_read_enough(budget.now());
         }
         loop {
             let step = self.step(store, budget);
@@ -329,15 +336,27 @@ impl Session {
 
     /// Takes note that `count` of the octets that [`Self::poll_output`] returned were sent.
     pub fn consume(&mut self, count: usize, now: Instant) {
-        if count > 0 {
-            self.last_read = now;
-            self.state.consume(count);
+        self.state.consume(count);
+        self.read = self.read.saturating_add(count);
+        if self.read >= LEAST_READ || !self.has_output() {
+            self.note_read_enough(now);
         }
+    }
+
+    /// Gives the client all of [`READ_TIMEOUT`] to read more.
+    fn note_read_enough(&mut self, now: Instant) {
+        self.last_read = now;
+        self.read = 0;
     }
 
     /// Begins or ends the wire log of this session, as `wanted` says.
     pub fn change_wire_log(&mut self, wanted: &WireLog) {
         self.state.change_wire_log(wanted);
+    }
+
+    /// Returns the name of the user, once the client has logged in.
+    pub fn user(&self) -> Option<&str> {
+        self.state.user()
     }
 
     /// True once the client has logged in.
@@ -353,7 +372,7 @@ impl Session {
     /// Returns when to call [`Self::handle_timeout`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = if self.has_output() {
-            self.last_read.max(self.last_input) + READ_TIMEOUT
+            self.last_read + READ_TIMEOUT
         } else {
             self.last_input + self.state.config.idle_timeout
         };
@@ -371,8 +390,9 @@ impl Session {
         let is_logged_in = self.state.is_logged_in();
         if self.has_output() && is_logged_in {
             log::info!(
-                "{}: disconnected, because the client read nothing for {} s",
+                "{}: disconnected, because the client read only {} octets in {} s",
                 self.state.log_prefix(),
+                self.read,
                 READ_TIMEOUT.as_secs()
             );
             self.state.drop_client();
@@ -408,6 +428,11 @@ impl Session {
     /// Returns the beginning of every log line about this session.
     pub fn log_prefix(&self) -> String {
         self.state.log_prefix()
+    }
+
+    /// Returns the name of the command in progress, or of the last one.
+    pub fn command(&self) -> &'static str {
+        self.state.command
     }
 
     /// Returns the client as the server knew it before the session.

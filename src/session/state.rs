@@ -69,6 +69,8 @@ pub(super) struct SessionState {
     pub(super) failed_logins: u32,
     /// The tag of the command in progress.
     pub(super) tag: Vec<u8>,
+    /// The name of the command in progress, or of the last one, for the log.
+    pub(super) command: &'static str,
     /// Whether an IDLE command is in progress, and what it knows.
     pub(super) idle: IdleState,
     /// Whether the last command was answered BAD.
@@ -93,6 +95,7 @@ impl SessionState {
             pending: Pending::default(),
             failed_logins: 0,
             tag: Vec::new(),
+            command: "no command",
             idle: IdleState::Off,
             last_was_bad: false,
         }
@@ -230,6 +233,11 @@ impl SessionState {
             prefix.push_str(&format!(", mailbox {}", selected.name));
         }
         prefix
+    }
+
+    /// Returns the name of the user, once the client has logged in.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// Returns the account of the user. It is there for every command that needs a login.

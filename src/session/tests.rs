@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use super::machine::READ_TIMEOUT;
+use super::machine::{LEAST_READ, READ_TIMEOUT};
 use super::output::Output;
 use super::*;
 use crate::budget::{Budget, Clock as _, FakeClock};
@@ -205,19 +205,45 @@ fn a_client_that_does_not_read_is_disconnected() {
     );
 }
 
+/// Makes a session of the user `ann`, whose mail is in `home`.
+fn session_of_ann(rig: &Rig, name: &str, home: &tempfile::TempDir) -> Session {
+    let (config, now) = (rig.session.state.config.clone(), rig.clock.now());
+    let peer = Peer {
+        name: name.to_owned(),
+        may_log_in: false,
+        ..Peer::default()
+    };
+    Session::preauthenticated(config, peer, "ann".to_owned(), account(home.path()), now)
+}
+
+/// Reads `count` octets a minute for an hour, and sends an octet each time. Returns the minutes
+/// after which the session was broken.
+fn minutes_of_reading(count: usize) -> Option<usize> {
+    let home = maildir(&[]);
+    let mut rig = Rig::new();
+    let mut session = session_of_ann(&rig, "slow", &home);
+    session.state.output.bytes().resize(60 * LEAST_READ, b'x');
+    (1..=60).find(|_| {
+        rig.clock.advance(Duration::from_secs(60));
+        session.consume(count, rig.clock.now());
+        rig.send_to(&mut session, " ");
+        session.handle_timeout(rig.clock.now());
+        session.is_broken()
+    })
+}
+
+#[test]
+fn a_client_that_reads_an_octet_a_minute_is_disconnected() {
+    assert_eq!(minutes_of_reading(1), Some(5));
+    assert_eq!(minutes_of_reading(LEAST_READ / 5 - 1), Some(5));
+    assert_eq!(minutes_of_reading(LEAST_READ / 4), None);
+}
+
 #[test]
 fn an_idle_client_that_does_not_read_gets_one_list_of_changes() {
     let home = maildir(&["1.x:2,".to_owned()]);
     let mut rig = Rig::new();
-    let [mut idle, mut other] = ["idle", "other"].map(|name| {
-        let (config, now) = (rig.session.state.config.clone(), rig.clock.now());
-        let peer = Peer {
-            name: name.to_owned(),
-            may_log_in: false,
-            ..Peer::default()
-        };
-        Session::preauthenticated(config, peer, "ann".to_owned(), account(home.path()), now)
-    });
+    let [mut idle, mut other] = ["idle", "other"].map(|name| session_of_ann(&rig, name, &home));
     for session in [&mut idle, &mut other] {
         rig.send_to(session, "a SELECT INBOX\r\n");
     }

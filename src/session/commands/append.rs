@@ -41,6 +41,7 @@ impl Appending {
         budget: &mut Budget<'_>,
     ) -> Result<Self, Box<Task>> {
         let (tag, data) = (arguments.tag.clone(), arguments.message.data);
+        state.command = "APPEND";
         let cx = &mut Context {
             state,
             store,

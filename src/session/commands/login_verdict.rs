@@ -39,6 +39,10 @@ pub(super) fn grant(state: &mut SessionState, user: &str, account: Account) -> R
 pub(super) fn refuse(state: &mut SessionState, verdict: LoginVerdict) -> Reply {
     let reply = match verdict {
         LoginVerdict::Unavailable(text) => Reply::no(text).with_code(Code::Unavailable),
+        LoginVerdict::TooManyConnections => {
+            let text = "You have too many connections: close one, and try again";
+            Reply::no(text).with_code(Code::Limit)
+        }
         LoginVerdict::Denied | LoginVerdict::Challenge(_) | LoginVerdict::Granted { .. } => {
             state.failed_logins += 1;
             Reply::no("Wrong user name or password").with_code(Code::AuthenticationFailed)
