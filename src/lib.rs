@@ -74,7 +74,8 @@
 //!    another program removes a file, that message is gone and nothing else.
 //! 7. A message that one `readdir` missed is not gone: the directory must have held still.
 //! 8. Every number from a client is bounded, every recursion is counted down, and no input panics.
-//!    A panic all the same ends that one session with a log line.
+//!    A panic all the same ends that one session with a log line, and the mailboxes that it worked
+//!    on are loaded anew.
 //! 9. No secret reaches a log, and the event loop checks no password.
 //!
 //! # Embedding

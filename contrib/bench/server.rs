@@ -96,6 +96,8 @@ fn imap2d(path: &Path, area: &Path, address: SocketAddr) -> io::Result<Command> 
         "10000",
         "--max-per-address",
         "10000",
+        "--max-per-user",
+        "10000",
     ]);
     if rustix::process::geteuid().is_root() {
         let Owner { user, group } = owner(area)?;

@@ -33,9 +33,6 @@ pub(crate) const COST_SYNC: u32 = 300;
 pub(crate) const STEP_TIME: Duration = Duration::from_millis(2);
 /// The most units one step of one job may spend ([crate], invariant 2).
 pub(crate) const STEP_UNITS: u32 = 300;
-/// The longest that all jobs together may take between two polls of the sockets.
-pub(crate) const TURN_TIME: Duration = Duration::from_millis(10);
-
 /// Units paid between two readings of the clock.
 const CLOCK_EVERY: u32 = 16;
 /// Parts of a unit that work in memory is counted in: an octet is [`COST_READ_16K`] of them.

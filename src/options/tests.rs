@@ -80,6 +80,7 @@ fn every_option_has_its_value() {
         "--wire-log=192.0.2.1",
         "--syslog",
         "--max-per-address=9",
+        "--max-per-user=11",
     ])
     .expect("valid");
     let address = |text: &str| text.parse().expect("an address");
@@ -107,6 +108,7 @@ fn every_option_has_its_value() {
             plaintext_login: PlaintextLogin::Always,
             max_connections: 7,
             max_per_address: 9,
+            max_per_user: 11,
             idle_timeout: Duration::from_secs(3600),
             max_message: 1024 * 1024,
             run_as: Some("vmail:mail".into()),

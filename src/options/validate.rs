@@ -106,6 +106,7 @@ fn read(validator: &mut Validator<'_>) -> Options {
         plaintext_login: validator.word("plaintext-login", PLAINTEXT_LOGIN, loopback),
         max_connections: validator.number("max-connections", CONNECTIONS, 4096) as usize,
         max_per_address: validator.number("max-per-address", CONNECTIONS, 20) as usize,
+        max_per_user: validator.number("max-per-user", CONNECTIONS, 50) as usize,
         idle_timeout: Duration::from_secs(60 * validator.number("idle-timeout", IDLE_MINUTES, 30)),
         max_message: validator.number("max-message", MESSAGE_MIB, 64) << 20,
         run_as: validator.value("run-as", None, |value| parse::run_as(value).map(Some)),

@@ -47,6 +47,8 @@ pub struct Options {
     pub max_connections: usize,
     /// The most connections at a time from one address that have not logged in.
     pub max_per_address: usize,
+    /// The most connections at a time on which one user is logged in.
+    pub max_per_user: usize,
     /// How long a logged-in client may send nothing before the server closes the connection.
     pub idle_timeout: Duration,
     /// The largest message that APPEND accepts, in octets.

@@ -11,6 +11,7 @@ use super::accept::Network;
 use super::auth_worker::Serial;
 use super::login::Logins;
 use super::shared::Shared;
+use super::shares::{LIGHT_TIME, Round};
 use super::tls::{Handshake, TlsStream};
 use super::transport::Transport;
 use crate::budget::{Budget, Clock, SystemClock};
@@ -19,7 +20,7 @@ use crate::store::MailboxHandle;
 use mio::event::Event;
 use mio::{Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Octets that one connection may read, and write, in one turn: large enough for a system call to
 /// be cheap beside it, small enough for a turn of the loop with a hundred busy connections to be
@@ -63,6 +64,10 @@ pub(super) struct Connection {
     pub(super) unauthenticated_in: Option<Network>,
     /// True while it is in the queue of those that want a turn.
     pub(super) is_queued: bool,
+    /// Key of the share of its owner: kept for [`super::connections::Connections`], which sets it.
+    pub(super) share: Token,
+    /// Time that its turns have taken since it last had nothing to do.
+    used: Duration,
 }
 
 impl Connection {
@@ -81,6 +86,8 @@ impl Connection {
             login: None,
             unauthenticated_in: None,
             is_queued: false,
+            share: Token(0),
+            used: Duration::ZERO,
         }
     }
 
@@ -101,6 +108,39 @@ impl Connection {
     /// 192.0.2.1:40000, user "ann", mailbox INBOX`, as far as it is known.
     pub(super) fn log_prefix(&self) -> String {
         self.session.log_prefix()
+    }
+
+    /// Returns the number of the connection, which grows with each connection of this process.
+    pub(super) fn id(&self) -> u64 {
+        self.session.peer().id
+    }
+
+    /// Describes for the log what its turn was about: the connection, the user, the mailbox and the
+    /// name of the command.
+    pub(super) fn work(&self) -> String {
+        format!("{}, {}", self.session.log_prefix(), self.session.command())
+    }
+
+    /// Returns the round in which it gets its next turn.
+    pub(super) fn round(&self) -> Round {
+        match self.used < LIGHT_TIME {
+            true => Round::Light,
+            false => Round::Long,
+        }
+    }
+
+    /// Notes how long a turn has taken that ended with `next`. A command keeps what it has used
+    /// while it waits for its client to read, or for a lock.
+    pub(super) fn note_time(&mut self, took: Duration, next: &io::Result<AfterTurn>) {
+        let waits = matches!(next, Ok(AfterTurn::Wait));
+        let is_command_over = match self.session.turn() {
+            Turn::Idle | Turn::Line | Turn::External => true,
+            Turn::Runnable | Turn::OutputFull | Turn::Until(_) => false,
+        };
+        match waits && is_command_over {
+            true => self.used = Duration::ZERO,
+            false => self.used += took,
+        }
     }
 
     /// Returns the time at which it wants a turn even if no event comes.
@@ -203,14 +243,15 @@ impl Connection {
         }
     }
 
-    /// Hands a verdict to the session. Returns false if the session does not wait for this one.
-    pub(super) fn handle_verdict(&mut self, serial: Serial, verdict: LoginVerdict) -> bool {
-        let is_awaited = self.login == Some(serial);
-        if is_awaited {
-            self.login = None;
-            self.session.handle_verdict(verdict);
-        }
-        is_awaited
+    /// True if the session waits for the verdict on this request.
+    pub(super) fn awaits(&self, serial: Serial) -> bool {
+        self.login == Some(serial)
+    }
+
+    /// Hands the verdict to the session that it waits for.
+    pub(super) fn handle_verdict(&mut self, verdict: LoginVerdict) {
+        self.login = None;
+        self.session.handle_verdict(verdict);
     }
 
     /// True once the client has logged in.

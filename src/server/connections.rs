@@ -1,10 +1,11 @@
-//! The connections of an event loop, the queue of those that want a turn, and their timers.
+//! The connections of an event loop, those of them that want a turn, and their timers.
 
 use super::connection::Connection;
+use super::shares::{Owner, Round, Shares};
 use super::slab::Slab;
 use super::timers::Timers;
 use mio::{Registry, Token};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
@@ -12,8 +13,10 @@ use std::time::Instant;
 pub(super) struct Connections {
     /// Boxed, so that the table of a server that had many clients once takes little memory again.
     table: Slab<Box<Connection>>,
-    /// Connections that want a turn, each at most once.
-    queue: VecDeque<Token>,
+    /// The owners of the connections, and those that want a turn, each at most once.
+    shares: Shares,
+    /// The connections that have not logged in, by their number: the oldest first.
+    before_login: BTreeMap<u64, Token>,
     timers: Timers,
 }
 
@@ -21,7 +24,8 @@ impl Connections {
     pub(super) fn new() -> Self {
         Self {
             table: Slab::new(),
-            queue: VecDeque::new(),
+            shares: Shares::new(),
+            before_login: BTreeMap::new(),
             timers: Timers::default(),
         }
     }
@@ -29,6 +33,11 @@ impl Connections {
     /// Returns the number of connections.
     pub(super) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Returns the number of users who are logged in.
+    pub(super) fn users(&self) -> usize {
+        self.shares.users()
     }
 
     /// Returns the tokens of all connections.
@@ -47,9 +56,13 @@ impl Connections {
     /// If the poll refuses it; then it is dropped.
     pub(super) fn insert(
         &mut self,
-        connection: Connection,
+        mut connection: Connection,
+        owner: Owner,
         registry: &Registry,
     ) -> io::Result<Token> {
+        let share = self.shares.join(owner);
+        connection.share = share;
+        let (id, is_logged_in) = (connection.id(), connection.is_logged_in());
         let token = self.table.insert(Box::new(connection));
         let registered = match self.get_mut(token) {
             Some(connection) => connection.register(registry, token),
@@ -57,6 +70,9 @@ impl Connections {
         };
         if registered.is_err() {
             self.table.remove(token);
+            self.shares.leave(share);
+        } else if !is_logged_in {
+            self.before_login.insert(id, token);
         }
         self.want_turn(token);
         registered.map(|()| token)
@@ -66,30 +82,77 @@ impl Connections {
     pub(super) fn remove(&mut self, token: Token) -> Option<Box<Connection>> {
         let mut connection = self.table.remove(token)?;
         self.timers.arm(token, &mut connection.armed, None);
+        self.shares.leave(connection.share);
+        self.before_login.remove(&connection.id());
         Some(connection)
+    }
+
+    /// Returns the oldest connection that has not logged in.
+    pub(super) fn oldest_before_login(&self) -> Option<Token> {
+        self.before_login.first_key_value().map(|(_, &token)| token)
+    }
+
+    /// Notes that the client of a connection has logged in.
+    pub(super) fn note_login(&mut self, id: u64) {
+        self.before_login.remove(&id);
+    }
+
+    /// Makes `user` the owner of a connection, unless the user has `limit` connections already:
+    /// then it returns false.
+    pub(super) fn give_to_user(&mut self, token: Token, user: &str, limit: usize) -> bool {
+        let owner = Owner::User(user.into());
+        let Some(connection) = self.table.get_mut(token) else {
+            return false;
+        };
+        if self.shares.connections(&owner) >= limit {
+            return false;
+        }
+        let share = self.shares.join(owner);
+        self.shares
+            .leave(std::mem::replace(&mut connection.share, share));
+        if connection.is_queued {
+            // Its entry in the share that it has left is skipped, or comes first.
+            self.shares.push(share, connection.round(), token);
+        }
+        true
+    }
+
+    /// Returns true if a line about this user, who has reached a limit, may be logged now.
+    pub(super) fn may_log(&mut self, user: &str, now: Instant) -> bool {
+        self.shares.may_log(&Owner::User(user.into()), now)
     }
 
     /// Puts a connection into the queue, unless it is there already.
     pub(super) fn want_turn(&mut self, token: Token) {
         if let Some(connection) = self.table.get_mut(token) {
             if !std::mem::replace(&mut connection.is_queued, true) {
-                self.queue.push_back(token);
+                self.shares
+                    .push(connection.share, connection.round(), token);
             }
         }
     }
 
-    /// Returns the number of connections that want a turn.
-    pub(super) fn queued(&self) -> usize {
-        self.queue.len()
+    /// Returns the number of connections of a round that want a turn.
+    pub(super) fn queued(&self, round: Round) -> usize {
+        self.shares.queued(round)
     }
 
-    /// Takes the first connection out of the queue.
-    pub(super) fn pop_turn(&mut self) -> Option<Token> {
-        let token = self.queue.pop_front()?;
-        if let Some(connection) = self.table.get_mut(token) {
-            connection.is_queued = false;
+    /// Returns true if a connection wants a turn.
+    pub(super) fn are_busy(&self) -> bool {
+        self.queued(Round::Light) + self.queued(Round::Long) > 0
+    }
+
+    /// Takes the connection out of the queue whose turn it is. Skips the entries of those that are
+    /// closed or have had that turn.
+    pub(super) fn pop_turn(&mut self, round: Round) -> Option<Token> {
+        loop {
+            let token = self.shares.pop(round)?;
+            let connection = self.table.get_mut(token);
+            let is_queued = connection.map(|connection| &mut connection.is_queued);
+            if is_queued.is_some_and(std::mem::take) {
+                return Some(token);
+            }
         }
-        Some(token)
     }
 
     /// Arms the timer of a connection for its deadline.

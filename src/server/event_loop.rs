@@ -1,12 +1,15 @@
-//! The event loop: one thread, and a fair share of it for each connection.
+//! The event loop: one thread, and a fair share of it for each user.
 //!
-//! A *turn of the loop* looks at the sockets, then gives each connection that has something to do
-//! one turn of its own, in the order in which they asked, for 10 ms at most; the others stay first
-//! in the queue. While a connection is in the queue the poll does not wait. So no client waits
-//! longer for its turn than the turns of those before it take, whatever they do: each is bounded in
-//! octets, in work and in time.
+//! A *turn of the loop* looks at the sockets, then gives turns to the connections that have
+//! something to do, by the rounds of [`shares`](super::shares): to light ones for 2 ms, then to a
+//! long one. One turn of a connection is bounded in octets, in work and in time. So a command that
+//! has just arrived waits for at most one step of a long command, and for one turn of each other
+//! owner with light ones. While a connection wants a turn the poll does not wait.
 //!
-//! A panic in the turn of a connection ends that connection, with a line in the log, and no other.
+//! Each step, a turn of a connection or another thing that the loop does, is measured
+//! ([`StepWatch`]) and guarded. A panic in the turn of a connection ends that connection, with a
+//! line in the log, and has the mailboxes loaded anew that the turn has worked on. A panic
+//! elsewhere costs what that part of the loop had to do in this turn.
 
 use super::accept::{self, Admission, AdmittedClient, IdleEnd, Listener, Listeners};
 use super::connection::{AfterTurn, Connection};
@@ -15,17 +18,20 @@ use super::control::{Control, SignalRequest};
 use super::drain::Drain;
 use super::error::ServerError;
 use super::idle_watch::IdleWatch;
+use super::log_limit::LogLimit;
 use super::shared::Shared;
+use super::shares::{Owner, Round};
 use super::slab::FIRST_KEY;
+use super::step_watch::{SLOW, StepWatch};
 use super::tls::{Certificates, TlsStream};
 use super::tokens::{
     AUTH_WORKER, FIRST_LISTENER, FIRST_PENDING_HEADER, SIGNALS, STORE_WATCH, WAKER,
 };
 use super::transport::Transport;
 use super::{clean_up, panics, poll};
-use crate::budget::{Budget, Clock, SystemClock, TURN_TIME};
+use crate::budget::{Budget, Clock, STEP_TIME, SystemClock};
 use crate::options::Options;
-use crate::session::Session;
+use crate::session::{LoginVerdict, Session};
 use crate::store::MailboxHandle;
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -38,6 +44,13 @@ use std::time::{Duration, Instant};
 
 /// Events taken from the poll at once; the next turn finds the others.
 const EVENTS: usize = 256;
+
+/// Time for which long connections get turns in one turn of the loop: one whole step, or a few of
+/// those that only copy octets, beside which a poll would be expensive.
+const LONG_TIME: Duration = Duration::from_micros(250);
+
+/// Log lines about faults of the loop itself in a minute: what has failed may fail in each turn.
+const FAULTS_PER_MINUTE: u32 = 10;
 
 /// The state of the server's thread.
 pub(super) struct EventLoop {
@@ -53,6 +66,8 @@ pub(super) struct EventLoop {
     /// Set by another thread that wants the server to shut down.
     stop: Arc<AtomicBool>,
     drain: Drain,
+    steps: StepWatch,
+    fault_log: LogLimit,
     /// Why the server ends, if not by a request.
     fault: Option<io::Error>,
     /// Ends the loop when no client has been connected for a while, if it is to end then.
@@ -88,6 +103,8 @@ impl EventLoop {
             control: None,
             stop,
             drain: Drain::default(),
+            steps: StepWatch::new(),
+            fault_log: LogLimit::new(FAULTS_PER_MINUTE),
             fault: None,
             idle_end: None,
         })
@@ -119,10 +136,27 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Adds a client.
-    pub(super) fn connect(&mut self, transport: Transport, session: Session) -> io::Result<Token> {
+    /// Adds the client on the descriptors that this process was started with.
+    pub(super) fn connect_stdio(
+        &mut self,
+        transport: Transport,
+        session: Session,
+    ) -> io::Result<Token> {
+        self.connect(transport, session, Owner::Stdio)
+    }
+
+    fn connect(
+        &mut self,
+        transport: Transport,
+        session: Session,
+        owner: Owner,
+    ) -> io::Result<Token> {
+        let owner = session
+            .user()
+            .map_or(owner, |user| Owner::User(user.into()));
         let connection = Connection::new(transport, session);
-        self.connections.insert(connection, self.poll.registry())
+        let registry = self.poll.registry();
+        self.connections.insert(connection, owner, registry)
     }
 
     /// Turns until the server is shut down, or the last client of a server without listeners has
@@ -132,21 +166,26 @@ impl EventLoop {
         while !self.is_over() {
             self.note_number_of_clients();
             self.wait(&mut events)?;
-            for event in &events {
-                self.note(event);
-            }
-            if self.stop.swap(false, Ordering::Relaxed) {
-                self.begin_to_drain();
-            }
-            self.accept();
-            self.admit_proxied_clients();
-            self.connections.fire_timers(SystemClock.now());
-            self.deliver_login_decisions();
-            self.remind_of_certificates();
-            self.look_for_mailbox_changes();
-            self.give_turns();
-            clean_up::take_turn(&mut self.shared.store);
-            self.announce_mailbox_changes();
+            self.do_part("taking events", |event_loop| {
+                for event in &events {
+                    event_loop.note(event);
+                }
+                if event_loop.stop.swap(false, Ordering::Relaxed) {
+                    event_loop.begin_to_drain();
+                }
+            });
+            self.do_part("accepting connections", Self::accept);
+            self.do_part("reading PROXY headers", Self::admit_proxied_clients);
+            self.do_part("firing timers", |event_loop| {
+                event_loop.connections.fire_timers(SystemClock.now());
+            });
+            self.do_part("deciding logins", Self::deliver_login_decisions);
+            self.do_part("checking certificates", Self::remind_of_certificates);
+            self.do_part("looking for changes", Self::look_for_mailbox_changes);
+            self.guard("giving turns", Self::give_turns);
+            self.do_part("cleaning up", |event_loop| {
+                clean_up::take_turn(&mut event_loop.shared.store);
+            });
         }
         clean_up::finish(&mut self.shared.store);
         if let Some(control) = &self.control {
@@ -155,6 +194,32 @@ impl EventLoop {
         let doing = "start the auth worker again, without which no user can log in";
         self.fault
             .map_or(Ok(()), |error| Err(ServerError::system(doing)(error)))
+    }
+
+    /// Does one part of a turn of the loop, other than the turns of connections, and measures it.
+    fn do_part(&mut self, what: &'static str, part: impl FnOnce(&mut Self)) {
+        let started = SystemClock.now();
+        self.guard(what, |event_loop| {
+            part(event_loop);
+            event_loop.announce_mailbox_changes();
+        });
+        let now = SystemClock.now();
+        let describe = || format!("the event loop, {what}");
+        self.steps.note(started, now, describe);
+    }
+
+    /// Does one part of a turn of the loop, and survives a panic in it.
+    fn guard(&mut self, what: &'static str, part: impl FnOnce(&mut Self)) {
+        if let Err(message) = panics::catch(|| part(self)) {
+            self.log_fault(&format!("a fault in imap2d while {what}"), &message);
+            self.shared.store.invalidate_touched();
+        }
+    }
+
+    fn log_fault(&mut self, what: &str, message: &str) {
+        if self.fault_log.admit(SystemClock.now()) {
+            log::error!("{what}, please report it: {message}");
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -173,7 +238,7 @@ impl EventLoop {
     /// Waits for an event, but not beyond the next deadline, and not at all if there is work.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
         let now = SystemClock.now();
-        let is_busy = self.connections.queued() > 0 || self.listeners.are_ready(now);
+        let is_busy = self.connections.are_busy() || self.listeners.are_ready(now);
         let deadlines = [
             self.listeners.deadline(),
             self.connections.deadline(),
@@ -214,6 +279,12 @@ impl EventLoop {
     fn accept(&mut self) {
         let now = SystemClock.now();
         for connection in self.listeners.accept(now) {
+            if self
+                .admission
+                .needs_room(&connection, self.connections.len())
+            {
+                self.make_room();
+            }
             let clients = self.connections.len();
             let registry = self.poll.registry();
             let admitted = self.admission.receive(connection, clients, registry, now);
@@ -244,7 +315,7 @@ impl EventLoop {
         if let Some(certificates) = self.shared.tls.as_ref().filter(|_| is_tls) {
             transport.begin_tls(TlsStream::new(certificates));
         }
-        match self.connect(transport, session) {
+        match self.connect(transport, session, Owner::Network(client.network)) {
             Ok(token) => {
                 if let Some(connection) = self.connections.get_mut(token) {
                     connection.unauthenticated_in = Some(client.network);
@@ -257,15 +328,40 @@ impl EventLoop {
         }
     }
 
+    /// Closes the connection that has been without a login for the longest time: all connections
+    /// are taken, and a new client has come.
+    fn make_room(&mut self) {
+        let oldest = self.connections.oldest_before_login();
+        let found = oldest.and_then(|token| Some((token, self.connections.get_mut(token)?)));
+        let Some((token, connection)) = found else {
+            return;
+        };
+        let name = connection.log_prefix();
+        connection.shut_down("Too many connections, log in sooner");
+        // It sends the BYE, if the socket has room for it.
+        self.give_turn(token);
+        self.disconnect(token);
+        if self.admission.may_log(SystemClock.now()) {
+            log::warn!(
+                "{name}: closed before login, because a client has come and all connections are \
+                 taken (max-connections)"
+            );
+        }
+    }
+
     /// Hands the decisions on logins to the connections that wait for them.
     fn deliver_login_decisions(&mut self) {
         for decision in self.shared.logins.poll_decisions(SystemClock.now()) {
-            let Some(connection) = self.connections.get_mut(decision.connection) else {
+            let token = decision.connection;
+            let is_awaited = |connection: &mut Connection| connection.awaits(decision.serial);
+            if !self.connections.get_mut(token).is_some_and(is_awaited) {
                 continue;
-            };
-            if connection.handle_verdict(decision.serial, decision.verdict) {
-                self.connections.want_turn(decision.connection);
             }
+            let verdict = self.within_limit_of_user(token, decision.verdict);
+            if let Some(connection) = self.connections.get_mut(token) {
+                connection.handle_verdict(verdict);
+            }
+            self.connections.want_turn(token);
         }
         if let Some(fault) = self.shared.logins.take_fault() {
             self.fault = Some(fault);
@@ -273,6 +369,26 @@ impl EventLoop {
         if self.fault.is_some() && !self.drain.has_begun() {
             self.begin_to_drain();
         }
+    }
+
+    /// Makes the user whose login is granted the owner of the connection. If the user has too many
+    /// connections, that becomes the verdict.
+    fn within_limit_of_user(&mut self, token: Token, verdict: LoginVerdict) -> LoginVerdict {
+        let LoginVerdict::Granted { user, .. } = &verdict else {
+            return verdict;
+        };
+        let limit = self.admission.max_per_user();
+        if self.connections.give_to_user(token, user, limit) {
+            return verdict;
+        }
+        if self.connections.may_log(user, SystemClock.now()) {
+            let connection = self.connections.get_mut(token);
+            let name = connection.map_or_else(String::new, |connection| connection.log_prefix());
+            log::warn!(
+                "{name}: the login is refused, user {user:?} has {limit} connections (max-per-user)"
+            );
+        }
+        LoginVerdict::TooManyConnections
     }
 
     fn note_number_of_clients(&mut self) {
@@ -292,9 +408,22 @@ impl EventLoop {
             match request {
                 SignalRequest::ShutDown => self.begin_to_drain(),
                 SignalRequest::Reload => self.reload_options(),
+                SignalRequest::LogStatus => self.log_status(),
                 SignalRequest::Reap => {}
             }
         }
+    }
+
+    /// Logs how the server is, in one line.
+    fn log_status(&self) {
+        log::info!(
+            "status: connections: {}, users: {}, steps over {} ms: {}, longest step: {} ms",
+            self.connections.len() + self.admission.pending(),
+            self.connections.users(),
+            SLOW.as_millis(),
+            self.steps.slow(),
+            self.steps.longest().as_millis(),
+        );
     }
 
     /// Reads certificates and options again. Connected clients keep what they saw when they
@@ -327,7 +456,7 @@ impl EventLoop {
     /// Finds the mailboxes that other programs have changed, before a session answers from its old
     /// state. Only sessions in IDLE get a turn for it: the others look at their next command.
     fn look_for_mailbox_changes(&mut self) {
-        let is_busy = self.connections.queued() > 0 || self.shared.store.abandoned_work() > 0;
+        let is_busy = self.connections.are_busy() || self.shared.store.abandoned_work() > 0;
         if self.has_inotify_events || is_busy {
             self.has_inotify_events = false;
             for mailbox in self.shared.store.poll_inotify() {
@@ -341,11 +470,15 @@ impl EventLoop {
                 self.wake_idle_sessions(&mailbox);
             }
             self.check_mailbox_again(&mailbox, now);
+            if SystemClock.now() >= now + STEP_TIME {
+                // The others are still due: the poll does not wait.
+                break;
+            }
         }
     }
 
-    /// Wakes the sessions in IDLE on mailboxes that other sessions have changed in this turn, or
-    /// have found changed.
+    /// Wakes the sessions in IDLE on mailboxes that a session has changed in its turn, or has found
+    /// changed.
     fn announce_mailbox_changes(&mut self) {
         for mailbox in self.shared.store.take_changed() {
             self.wake_idle_sessions(&mailbox);
@@ -366,16 +499,18 @@ impl EventLoop {
         self.idle_watch.check_at(mailbox, next);
     }
 
-    /// Gives one turn to each connection that is in the queue now, as long as the time of this turn
-    /// of the loop lasts.
+    /// Gives turns to light connections, then to long ones. Those that are left over stay in the
+    /// queues.
     fn give_turns(&mut self) {
-        let end = SystemClock.now() + TURN_TIME;
-        for _ in 0..self.connections.queued() {
-            if let Some(token) = self.connections.pop_turn() {
-                self.give_turn(token);
-            }
-            if SystemClock.now() >= end {
-                break;
+        for (round, time) in [(Round::Light, STEP_TIME), (Round::Long, LONG_TIME)] {
+            let end = SystemClock.now() + time;
+            for _ in 0..self.connections.queued(round) {
+                if let Some(token) = self.connections.pop_turn(round) {
+                    self.give_turn(token);
+                }
+                if SystemClock.now() >= end {
+                    break;
+                }
             }
         }
     }
@@ -384,18 +519,31 @@ impl EventLoop {
         let Some(connection) = self.connections.get_mut(token) else {
             return;
         };
+        let started = SystemClock.now();
         let next = panics::catch(|| connection.turn(token, &mut self.shared));
+        let now = SystemClock.now();
         let next = next.unwrap_or_else(|message| {
             let log_prefix = connection.log_prefix();
             log::error!("{log_prefix}: dropped, by a fault in imap2d, please report it: {message}");
+            self.shared.store.invalidate_touched();
             Ok(AfterTurn::Close)
         });
+        connection.note_time(now - started, &next);
+        self.steps.note(started, now, || connection.work());
+        self.announce_mailbox_changes();
+        self.end_turn(token, next);
+    }
+
+    /// Draws the consequences of a turn.
+    fn end_turn(&mut self, token: Token, next: io::Result<AfterTurn>) {
         match next {
             Ok(AfterTurn::Turn) => self.connections.want_turn(token),
             Ok(AfterTurn::Wait) => self.connections.arm_timer(token),
             Ok(AfterTurn::Close) => self.disconnect(token),
             Err(error) => {
-                log::debug!("{}: connection lost: {error}", connection.log_prefix());
+                if let Some(connection) = self.connections.get_mut(token) {
+                    log::debug!("{}: connection lost: {error}", connection.log_prefix());
+                }
                 self.disconnect(token);
             }
         }
@@ -408,6 +556,8 @@ impl EventLoop {
         if let Some(connection) = self.connections.get_mut(token) {
             if connection.is_logged_in() {
                 if let Some(network) = connection.unauthenticated_in.take() {
+                    let id = connection.id();
+                    self.connections.note_login(id);
                     self.admission.leave(network);
                 }
             }
@@ -441,10 +591,16 @@ impl EventLoop {
             self.shared.logins.forget(serial, SystemClock.now());
         }
         let registry = self.poll.registry();
+        let (started, work) = (SystemClock.now(), connection.work());
         let buffer = &mut self.shared.buffer;
         if let Err(message) = panics::catch(|| connection.close(registry, buffer)) {
-            log::error!("{log_prefix}: a fault in imap2d at its end, please report it: {message}");
+            self.log_fault(
+                &format!("{log_prefix}: a fault in imap2d at its end"),
+                &message,
+            );
         }
+        let now = SystemClock.now();
+        self.steps.note(started, now, || format!("{work}, closed"));
     }
 
     /// Stops accepting, and says good-bye to all clients. A second request ends the loop at once.

@@ -8,7 +8,9 @@
 //! | --- | --- |
 //! | `server`, `setup`, `error` | [`Server`], what it makes of its options, and why it fails |
 //! | `event_loop` | the loop: events, turns, logins, changes of mailboxes, the end |
-//! | `connections`, `connection` | all clients with their queue and timers; one client |
+//! | `connections`, `connection` | all clients with their turns and timers; one client |
+//! | `step_watch` | the times that steps take, and which are logged as too long |
+//! | `shares` | connections and turns by user: no user has more than a share |
 //! | `transport`, `tls/`, `no_tls` | the octets of one client, with and without TLS |
 //! | `shared` | what all connections share: store, logins, certificates, configuration |
 //! | `accept/` | listeners, socket activation, PROXY protocol, limits, stdio, fork server |
@@ -20,7 +22,7 @@
 //! | `idle_watch` | the sessions in IDLE, by the mailbox that each one watches |
 //! | `clean_up` | finishing the work of clients that have disconnected |
 //! | `mail_root` | the path of a user's Maildir |
-//! | `poll`, `tokens`, `slab`, `timers`, `drain`, `panics` | parts of the loop |
+//! | `poll`, `tokens`, `slab`, `timers`, `drain`, `panics`, `log_limit` | parts of the loop |
 //! | `test_backdoor` | commands that run inside the process, for tests only |
 //!
 //! # Embedding
@@ -53,6 +55,7 @@ mod error;
 mod event_loop;
 mod helper_process;
 mod idle_watch;
+mod log_limit;
 mod login;
 mod mail_root;
 mod panics;
@@ -65,7 +68,9 @@ mod sandbox;
 mod server;
 mod setup;
 mod shared;
+mod shares;
 mod slab;
+mod step_watch;
 #[cfg(feature = "test-backdoor")]
 mod test_backdoor;
 #[cfg(test)]

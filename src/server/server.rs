@@ -255,6 +255,6 @@ fn connect_stdio(
         let certificates = shared.tls.as_ref().ok_or(ServerError::NoCertificate)?;
         transport.begin_tls(TlsStream::new(certificates));
     }
-    let connected = event_loop.connect(transport, session);
+    let connected = event_loop.connect_stdio(transport, session);
     connected.map(drop).map_err(refused())
 }

@@ -211,6 +211,66 @@ fn many_clients_are_served() {
 }
 
 #[test]
+fn a_user_has_a_limited_number_of_connections() {
+    let server = start(&["--max-per-user", "2"]);
+    let mut clients: Vec<_> = (0..3).map(|_| server.client()).collect();
+    for client in &mut clients[..2] {
+        client.log_in();
+    }
+    assert!(clients[2].ask("c CAPABILITY").starts_with("OK"));
+    // "AGFubgBzZWNyZXQ=" is the user ann with the password of ann.
+    for command in [
+        "a LOGIN ann secret",
+        "a AUTHENTICATE PLAIN AGFubgBzZWNyZXQ=",
+    ] {
+        let answer = clients[2].ask(command);
+        assert!(answer.starts_with("NO [LIMIT] "), "{answer}");
+        assert!(clients[2].ask("n NOOP").starts_with("OK"));
+    }
+    clients.remove(0).send("b LOGOUT\r\n");
+    let start = Instant::now();
+    while !clients[1].ask("c LOGIN ann secret").starts_with("OK") {
+        assert!(start.elapsed() < Duration::from_secs(20), "there is room");
+    }
+}
+
+#[test]
+fn a_client_that_comes_when_all_connections_are_taken_replaces_the_oldest_before_login() {
+    let server = start(&["--max-connections", "3"]);
+    let mut clients: Vec<_> = (0..3).map(|_| server.client()).collect();
+    clients[0].log_in();
+    let mut newest = server.client();
+    assert!(clients.remove(1).rest().starts_with("* BYE"));
+    assert!(clients[0].ask("n NOOP").starts_with("OK"));
+    clients[1].log_in();
+    newest.log_in();
+    assert!(
+        server.connect().line().starts_with("* BYE"),
+        "all have logged in"
+    );
+}
+
+/// A light command gets its turn although long ones of another connection go on without end.
+#[test]
+fn a_noop_is_answered_while_another_client_reads_without_end() {
+    let server = start(&[]);
+    let mut busy = server.client();
+    busy.log_in();
+    busy.ask("s SELECT INBOX");
+    let searches: String = (0..200)
+        .map(|n| format!("t{n} SEARCH TEXT y\r\n"))
+        .collect();
+    busy.send(searches);
+    let mut other = server.client();
+    assert!(other.ask("n NOOP").starts_with("OK"));
+    other.log_in();
+    assert!(
+        busy.answer("t0").starts_with("OK"),
+        "long ones do not starve"
+    );
+}
+
+#[test]
 fn a_command_may_come_octet_by_octet() {
     let server = start(&[]);
     let mut client = server.client();
@@ -306,8 +366,9 @@ fn clients_may_disconnect_within_a_literal() {
 #[test]
 fn only_the_connection_above_the_limit_is_refused() {
     let server = start(&["--max-connections", "2"]);
-    let mut first = server.client();
-    let second = server.client();
+    let [mut first, mut second] = [server.client(), server.client()];
+    first.log_in();
+    second.log_in();
     let refused = server.connect().rest();
     assert!(
         refused.starts_with("* BYE") && refused.ends_with("\r\n"),
@@ -338,7 +399,7 @@ fn all_receive(idle: &mut [Connected], line: &str) -> Duration {
 /// them.
 #[test]
 fn two_hundred_clients_in_idle_receive_changes_within_a_second() {
-    let server = start(&["--max-per-address", "200"]);
+    let server = start(&["--max-per-address=200", "--max-per-user=201"]);
     let mut idle = server.idle_clients(200);
     let second = Duration::from_secs(1);
     server.deliver("2.delivered");
@@ -393,7 +454,7 @@ fn serve_descriptors_at(
         .map_err(ServerError::system("serve descriptors"))?;
     let descriptors = Descriptors::new(input, output).expect("descriptors");
     event_loop
-        .connect(Transport::descriptors(descriptors), session)
+        .connect_stdio(Transport::descriptors(descriptors), session)
         .map_err(ServerError::system("serve descriptors"))?;
     event_loop.run()
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Stdio;
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{LIMIT, connect, site};
+use super::{LIMIT, site};
 use crate::support::imap::Status;
 use crate::support::processes::Process;
 use crate::support::program::until;
@@ -45,9 +44,9 @@ fn a_hangup_makes_the_server_read_its_options_again() {
     until_logged(&server, "changed, but not before a restart: read-only");
     let mut refused = server.connect();
     assert_eq!(refused.command("LOGIN joe secret").status, Status::No);
-    let mut one_too_many = connect(server.address());
-    let greeting = first_line(&mut one_too_many);
-    assert!(greeting.starts_with("* BYE"), "{greeting}");
+    let mut refused = server.connect();
+    until_logged(&server, "(max-connections)");
+    assert_eq!(refused.command("LOGIN joe secret").status, Status::No);
     before.ok("SELECT INBOX");
 
     change("plaintext-login never\nmax-connections 2\nread-only\nwire-log joe\n");
@@ -72,10 +71,16 @@ fn a_hangup_makes_the_server_read_its_options_again() {
     before.ok("NOOP");
 }
 
-fn first_line(stream: &mut TcpStream) -> String {
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).expect("a line");
-    line
+#[test]
+fn a_signal_makes_the_server_log_its_status() {
+    let site = Site::new();
+    let server = TestServer::start(&site, &[]);
+    let _clients = [server.login(), server.login(), server.connect()];
+    server.signal(Signal::USR1);
+    until_logged(
+        &server,
+        "status: connections: 3, users: 1, steps over 20 ms: ",
+    );
 }
 
 /// The service manager's side of systemd's `Type=notify`.

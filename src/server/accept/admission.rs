@@ -6,13 +6,20 @@ use super::network::Network;
 use super::proxy_protocol::{ClientOrigin, PendingHeaders};
 use super::unauthenticated_limit::UnauthenticatedLimit;
 use crate::options::Options;
+use crate::server::log_limit::LogLimit;
 use mio::{Registry, Token};
 use std::time::Instant;
+
+/// Log lines in a minute about connections that a limit has closed: a client that is refused may
+/// try again a thousand times a second.
+const LINES_PER_MINUTE: u32 = 20;
 
 /// The rules by which an event loop takes connections as clients.
 pub(crate) struct Admission {
     max_connections: usize,
+    max_per_user: usize,
     unauthenticated: UnauthenticatedLimit,
+    log_limit: LogLimit,
     pending_headers: PendingHeaders,
 }
 
@@ -28,16 +35,37 @@ impl Admission {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             max_connections: options.max_connections,
+            max_per_user: options.max_per_user,
             unauthenticated: UnauthenticatedLimit::new(options.max_per_address),
             pending_headers: PendingHeaders::new(options.proxy_protocol.clone()),
+            log_limit: LogLimit::new(LINES_PER_MINUTE),
         }
     }
 
     /// Applies changed options to the connections that come from now on.
     pub(crate) fn change(&mut self, options: &Options) {
         self.max_connections = options.max_connections;
+        self.max_per_user = options.max_per_user;
         self.unauthenticated.set_limit(options.max_per_address);
         self.pending_headers.trust(options.proxy_protocol.clone());
+    }
+
+    /// Returns the number of connections that one user may have.
+    pub(crate) fn max_per_user(&self) -> usize {
+        self.max_per_user
+    }
+
+    /// True if this connection could become a client if one of the `clients` were not there.
+    pub(crate) fn needs_room(&self, connection: &AcceptedConnection, clients: usize) -> bool {
+        let address = connection.address.ip();
+        let is_refused_anyway = !self.pending_headers.are_expected_from(address)
+            && self.unauthenticated.is_reached(Network::of(address));
+        clients + self.pending() >= self.max_connections && !is_refused_anyway
+    }
+
+    /// Returns true if a line about a connection that a limit has closed may be logged now.
+    pub(crate) fn may_log(&mut self, now: Instant) -> bool {
+        self.log_limit.admit(now)
     }
 
     /// Returns the number of connections that wait for the header of their proxy.
@@ -57,13 +85,15 @@ impl Admission {
     ) -> Option<AdmittedClient> {
         if clients + self.pending() >= self.max_connections {
             let limit = self.max_connections;
-            log::warn!("{connection}: refused, {limit} connections are open (max-connections)");
+            if self.may_log(now) {
+                log::warn!("{connection}: refused, {limit} connections are open (max-connections)");
+            }
             connection.refuse();
             return None;
         }
         let address = connection.address;
         if !self.pending_headers.are_expected_from(address.ip()) {
-            return self.admit(connection, ClientOrigin::direct(address));
+            return self.admit(connection, ClientOrigin::direct(address), now);
         }
         let name = connection.to_string();
         if let Err(error) = self.pending_headers.add(connection, registry, now) {
@@ -92,7 +122,7 @@ impl Admission {
         let ready = self.pending_headers.take_ready(registry, now);
         ready
             .into_iter()
-            .filter_map(|(connection, origin)| self.admit(connection, origin))
+            .filter_map(|(connection, origin)| self.admit(connection, origin, now))
             .collect()
     }
 
@@ -100,15 +130,18 @@ impl Admission {
         &mut self,
         connection: AcceptedConnection,
         origin: ClientOrigin,
+        now: Instant,
     ) -> Option<AdmittedClient> {
         let network = Network::of(origin.address.ip());
         if !self.unauthenticated.enter(network) {
             let (id, address) = (connection.id, origin.address);
             let limit = self.unauthenticated.limit();
-            log::warn!(
-                "connection {id} from {address}: refused, {limit} connections from this address have \
-                 not logged in (max-per-address)"
-            );
+            if self.may_log(now) {
+                log::warn!(
+                    "connection {id} from {address}: refused, {limit} connections from this \
+                     address have not logged in (max-per-address)"
+                );
+            }
             connection.refuse();
             return None;
         }

@@ -142,6 +142,9 @@ impl ForkServer {
                 match request {
                     SignalRequest::ShutDown => self.begin_to_drain(),
                     SignalRequest::Reload => self.reload_options(),
+                    SignalRequest::LogStatus => {
+                        log::info!("status: connections: {}", self.sessions.len());
+                    }
                     SignalRequest::Reap => self.reap(),
                 }
             }

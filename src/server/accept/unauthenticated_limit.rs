@@ -29,6 +29,12 @@ impl UnauthenticatedLimit {
         self.limit = limit;
     }
 
+    /// True if one more client of this network would be too many.
+    pub(crate) fn is_reached(&self, network: Network) -> bool {
+        let count = self.by_network.get(&network);
+        count.is_some_and(|count| *count >= self.limit)
+    }
+
     /// Counts one more client of a network. Returns false, and counts nothing, if the limit is
     /// reached.
     pub(crate) fn enter(&mut self, network: Network) -> bool {
@@ -57,7 +63,8 @@ mod tests {
     fn each_network_is_counted_by_itself_and_forgotten_at_zero() {
         let mut limit = UnauthenticatedLimit::new(2);
         let [one, other] = [Network::V4([1; 4]), Network::V6([1; 8])];
-        assert!(limit.enter(one) && limit.enter(one) && !limit.enter(one));
+        assert!(limit.enter(one) && !limit.is_reached(one));
+        assert!(limit.enter(one) && !limit.enter(one) && limit.is_reached(one));
         assert!(limit.enter(other));
         limit.leave(one);
         assert!(limit.enter(one) && !limit.enter(one));

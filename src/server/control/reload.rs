@@ -24,6 +24,7 @@ const LIVE: &[&str] = &[
     "max-connections",
     "max-message",
     "max-per-address",
+    "max-per-user",
     "namespace-prefix",
     "plaintext-login",
     "proxy-protocol",

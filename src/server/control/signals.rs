@@ -1,7 +1,7 @@
 //! Signals as events of the loop.
 
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals as Source;
 use std::io;
 
@@ -19,15 +19,18 @@ pub(crate) enum SignalRequest {
     ShutDown,
     /// Read the options and the certificates again.
     Reload,
+    /// Log how the server is.
+    LogStatus,
     /// Look which child processes have ended.
     Reap,
 }
 
 impl Signals {
-    /// Makes `SIGTERM` and `SIGINT` requests to shut down. `SIGHUP` requests `hang_up`: sent to a
+    /// Makes `SIGTERM` and `SIGINT` requests to shut down, and `SIGUSR1` one to log the status.
+    /// `SIGHUP` requests `hang_up`: sent to a
     /// server it comes from the operator, otherwise from a terminal that is gone.
     pub(crate) fn new(hang_up: SignalRequest) -> io::Result<Self> {
-        let source = Source::new([SIGTERM, SIGINT, SIGHUP])?;
+        let source = Source::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
         Ok(Self { source, hang_up })
     }
 
@@ -46,6 +49,7 @@ impl Signals {
         let hang_up = self.hang_up;
         let meaning = |signal| match signal {
             SIGHUP => hang_up,
+            SIGUSR1 => SignalRequest::LogStatus,
             SIGCHLD => SignalRequest::Reap,
             _ => SignalRequest::ShutDown,
         };

@@ -87,6 +87,17 @@ impl Store {
         changed
     }
 
+    /// Has the mailboxes loaded anew that were worked on since the last call of
+    /// [`Self::take_changed`]: a panic has ended that work, and may have left a change half done.
+    /// Sessions that have one of them selected lose their connection.
+    pub(crate) fn invalidate_touched(&mut self) {
+        for number in &self.touched {
+            if let Some(slot) = &mut self.slots[*number] {
+                slot.mailbox.invalidate();
+            }
+        }
+    }
+
     /// Returns when to call [`Self::may_have_changed`] for a mailbox that sessions wait for. `None`
     /// if the kernel reports all changes and the last scan left nothing to find out.
     pub(crate) fn next_check(&self, handle: &MailboxHandle, now: Instant) -> Option<Instant> {

@@ -1,0 +1,84 @@
+//! The times that the steps of the event loop take.
+//!
+//! A step is one turn of a connection, or one of the other things that the loop does in each of its
+//! turns. All clients wait while it lasts. A step that takes longer than [`SLOW`] is counted and
+//! logged. The line names the connection, the user and the command, and nothing of its content.
+
+use super::log_limit::LogLimit;
+use std::time::{Duration, Instant};
+
+/// The longest time that a step should take. A step of a job is bounded by 2 ms
+/// ([`crate::budget::STEP_TIME`]); a slow disk, or a kernel that is busy, may make it longer.
+pub(super) const SLOW: Duration = Duration::from_millis(20);
+
+/// Lines about slow steps in a minute.
+const LINES_PER_MINUTE: u32 = 10;
+
+/// The number of slow steps since the start, and the longest step.
+#[derive(Debug)]
+pub(super) struct StepWatch {
+    slow: u64,
+    longest: Duration,
+    log_limit: LogLimit,
+}
+
+impl StepWatch {
+    pub(super) fn new() -> Self {
+        Self {
+            slow: 0,
+            longest: Duration::ZERO,
+            log_limit: LogLimit::new(LINES_PER_MINUTE),
+        }
+    }
+
+    /// Notes a step that began at `started` and ended at `now`. If it was slow, counts it and logs
+    /// what it was, unless too many were logged in this minute.
+    pub(super) fn note(&mut self, started: Instant, now: Instant, what: impl FnOnce() -> String) {
+        let took = now.saturating_duration_since(started);
+        self.longest = self.longest.max(took);
+        if took <= SLOW {
+            return;
+        }
+        self.slow += 1;
+        if self.log_limit.admit(now) {
+            let (took, limit) = (took.as_millis(), SLOW.as_millis());
+            log::warn!(
+                "{}: a step took {took} ms, more than {limit} ms, and all clients waited for it",
+                what()
+            );
+        }
+    }
+
+    /// Returns the number of slow steps.
+    pub(super) fn slow(&self) -> u64 {
+        self.slow
+    }
+
+    /// Returns the time that the longest step took.
+    pub(super) fn longest(&self) -> Duration {
+        self.longest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_steps_are_counted_and_described_a_few_times_a_minute() {
+        let mut watch = StepWatch::new();
+        let start = Instant::now();
+        watch.note(start, start + SLOW, || unreachable!("it is not slow"));
+        assert_eq!((watch.slow(), watch.longest()), (0, SLOW));
+        let mut described = 0;
+        for _ in 0..100 {
+            watch.note(start, start + 2 * SLOW, || {
+                described += 1;
+                String::from("connection 1")
+            });
+        }
+        assert_eq!((watch.slow(), watch.longest()), (100, 2 * SLOW));
+        // The description is made only if the log takes the line.
+        assert!(described <= LINES_PER_MINUTE);
+    }
+}
