@@ -6,22 +6,16 @@ use crate::budget::{Budget, Clock, STEP_TIME, SystemClock};
 use crate::store::Store;
 use std::time::{Duration, Instant};
 
-/// The longest that abandoned work may take between two polls of the sockets: half of what the
-/// jobs may. A file is removed in less than half the time in which it is made, so the work cannot
-/// pile up.
-const TURN_TIME: Duration = Duration::from_millis(5);
-
 /// How long a server that ends goes on with abandoned work. What waits for the lock of another
 /// program for longer is given up: a message that was being moved may then be in both mailboxes.
 const TIME_AT_END: Duration = Duration::from_secs(1);
 
-/// Gives one step to each piece of abandoned work, as long as the time lasts.
+/// Gives one step to one piece of abandoned work: as much as the long commands get between two
+/// polls of the sockets. A file is removed in less than half the time in which it is made, so the
+/// work cannot pile up.
 pub(super) fn take_turn(store: &mut Store) {
-    let now = SystemClock.now();
-    for _ in 0..store.abandoned_work() {
-        if !step(store, now + TURN_TIME) {
-            break;
-        }
+    if store.abandoned_work() > 0 {
+        step(store, SystemClock.now());
     }
 }
 
@@ -49,6 +43,7 @@ fn step(store: &mut Store, end: Instant) -> bool {
     let mut budget = Budget::step(&SystemClock);
     if let Err(message) = panics::catch(|| store.clean_up(&mut budget)) {
         log::error!("a fault in imap2d while it cleaned up, please report it: {message}");
+        store.invalidate_touched();
     }
     SystemClock.now() + STEP_TIME <= end
 }
