@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::mailbox::Mailbox;
-use super::records::{NewRecord, RecordState, RecordsFull, TailDecision};
+use super::records::{NewRecord, Record, RecordState, RecordsFull, TailDecision};
 use crate::store::maildir::filename;
 use crate::store::maildir::subdir::Subdir;
 use crate::types::Uid;
@@ -64,7 +64,7 @@ impl Mailbox {
             // The scan may be past the file, and would miss what another program did to it since.
             self.request_check();
         }
-        self.publish(false);
+        self.publish(0);
         Ok(())
     }
 
@@ -81,12 +81,12 @@ impl Mailbox {
     }
 
     /// Publishes the records of the tail that are certain, in the order of their UIDs
-    /// ([`Records::settle_tail`](super::records::Records::settle_tail)). A listed file that was not
-    /// found is dropped if `drop_missing`, else all records behind it wait.
-    pub(crate) fn publish(&mut self, drop_missing: bool) {
+    /// ([`Records::settle_tail`](super::records::Records::settle_tail)). Drops a listed file that
+    /// was not found if its UID is at most `stale_up_to`; else all records behind it wait.
+    pub(crate) fn publish(&mut self, stale_up_to: u32) {
         let published = self
             .records
-            .settle_tail(|record| decide(record.state, drop_missing));
+            .settle_tail(|record| decide(record, stale_up_to));
         let mut fresh = None;
         for index in published {
             let record = self.records.record(index);
@@ -104,10 +104,10 @@ impl Mailbox {
     }
 }
 
-fn decide(state: RecordState, drop_missing: bool) -> TailDecision {
-    if state.has(RecordState::FOUND) {
+fn decide(record: &Record, stale_up_to: u32) -> TailDecision {
+    if record.state.has(RecordState::FOUND) {
         TailDecision::Publish
-    } else if drop_missing {
+    } else if record.uid <= stale_up_to {
         TailDecision::Drop
     } else {
         TailDecision::Wait

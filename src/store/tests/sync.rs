@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::rig::{Rig, Session, mailbox, numbers};
-use crate::budget::{Budget, Step, Why};
+use crate::budget::{Budget, Clock, Step, Why};
 use crate::store::{Access, StoreError, SyncMailbox, lock};
 use crate::types::{FlagOperation, Flags, KeywordSet};
 
@@ -435,11 +435,7 @@ fn a_file_that_disappears_before_it_has_a_uid_is_not_a_message() {
         let rig = Rig::with_small_steps();
         rig.put("cur", "1.a.h:2,", "a");
         rig.put("cur", "2.b.h:2,", "b");
-        for part in ["new", "cur"] {
-            let dir = std::fs::File::open(rig.root().join(part)).expect("a directory");
-            let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
-            dir.set_modified(long_ago).expect("set");
-        }
+        rig.age_directories();
         let mut store = rig.store();
         let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
         let mut sync = SyncMailbox::for_open(handle.clone(), Access::ReadOnly);
@@ -460,6 +456,45 @@ fn a_file_that_disappears_before_it_has_a_uid_is_not_a_message() {
         );
         assert_eq!(rig.listed(".").len(), left);
     }
+}
+
+#[test]
+fn a_message_that_another_process_numbers_after_the_scan_keeps_its_uid() {
+    let rig = Rig::with_small_steps();
+    rig.put("cur", "1.a.h:2,", "a");
+    rig.age_directories();
+    let owner = lock::LockOwner {
+        pid: 1,
+        host: "elsewhere".into(),
+    };
+    let times = (rig.clock.now(), rig.clock.wall());
+    let waiting = &mut lock::ForeignLockAge::default();
+    let held = lock::MailboxLock::try_acquire(rig.root(), &owner, waiting, times).expect("ok");
+    let mut held = Some(held.expect("free"));
+    let mut store = rig.store();
+    let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
+    let mut sync = SyncMailbox::for_open(handle.clone(), Access::ReadWrite);
+    let mut listed = Vec::new();
+    rig.drive(|budget| {
+        let step = sync.step(&mut store, budget);
+        // The job has scanned the directories and waits for the lock.
+        let is_waiting = matches!(step, Step::Yield(Why::Until(_)));
+        if let Some(lock) = held.take_if(|_| is_waiting) {
+            drop(lock);
+            rig.deliver("2.b.h", "b");
+            drop(rig.inbox());
+            listed = rig.listed(".");
+        }
+        step
+    })
+    .expect("synced");
+    assert_eq!(listed.len(), 2, "the other process numbered both");
+    for _ in 0..3 {
+        rig.touch_directories(rig.root());
+        rig.sync(&mut store, &handle).expect("synced");
+    }
+    assert_eq!(rig.listed("."), listed);
+    assert_eq!(store.mailbox(&handle).records.message_count(), 2);
 }
 
 #[test]

@@ -8,11 +8,11 @@ use crate::store::sync::duplicates::resolve_duplicate;
 use crate::store::sync::scan::ScanResult;
 use crate::types::KeywordSet;
 
-/// True if a listed file that is not published was not found.
-pub(super) fn has_missing_tail(mailbox: &Mailbox) -> bool {
+/// True if a listed file with a UID above `stale_up_to` is not published and was not found.
+pub(super) fn has_missing_tail(mailbox: &Mailbox, stale_up_to: u32) -> bool {
     mailbox.records.tail().any(|index| {
-        let state = mailbox.records.record(index).state;
-        !state.has(RecordState::FOUND)
+        let record = mailbox.records.record(index);
+        !record.state.has(RecordState::FOUND) && record.uid > stale_up_to
     })
 }
 

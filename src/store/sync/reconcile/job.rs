@@ -49,8 +49,12 @@ pub(crate) struct Reconcile {
     scans: u32,
     /// True if the last scan was conclusive.
     is_conclusive: bool,
-    /// True if the lines of listed files that were not found count as stale.
-    drops_missing: bool,
+    /// The last UID that was listed before the first scan; `None` before that.
+    listed_at_first: Option<u32>,
+    /// The last UID that was listed before the last scan.
+    listed_at_last: u32,
+    /// Lines of listed files that were not found count as stale up to this UID.
+    stale_up_to: u32,
     /// True if the job scans again once it has the lock.
     scans_again: bool,
     /// The keyword letters that occur in file names.
@@ -99,7 +103,9 @@ impl Reconcile {
             uid_list: UidListRead::Whole,
             scans: 0,
             is_conclusive: false,
-            drops_missing: false,
+            listed_at_first: None,
+            listed_at_last: 0,
+            stale_up_to: 0,
             scans_again: false,
             letters: KeywordSet::NONE,
             checked: (0, 0),
@@ -247,6 +253,8 @@ impl Reconcile {
             mailbox.sync_state.check_requests,
             mailbox.watch.foreign_changes(),
         );
+        self.listed_at_last = mailbox.records.last_listed_uid();
+        self.listed_at_first.get_or_insert(self.listed_at_last);
         self.began = budget.wall();
         let now = budget.now();
         let failed = StoreError::io("reading the mailbox");
@@ -277,12 +285,15 @@ impl Reconcile {
         mailbox.sync_state.observation = Some(observation);
         self.is_conclusive = is_ripe && scanned.is_steady;
         let mut is_doubtful = resolve_duplicates(mailbox, scanned, context, budget);
-        self.drops_missing = self.is_conclusive
-            || self.scans >= MOST_SCANS
-            || scanned.is_steady && self.has_seen_all(mailbox);
+        let is_certain = self.is_conclusive || scanned.is_steady && self.has_seen_all(mailbox);
+        self.stale_up_to = match self.listed_at_first {
+            _ if is_certain => self.listed_at_last,
+            Some(uid) if self.scans >= MOST_SCANS => uid,
+            _ => 0,
+        };
         let may_expunge = self.is_conclusive && (self.lock.is_some() || !mailbox.is_writable());
         let has_missing = note_missing(mailbox, may_expunge) > 0;
-        let is_tail_doubtful = !self.drops_missing && has_missing_tail(mailbox);
+        let is_tail_doubtful = has_missing_tail(mailbox, self.stale_up_to);
         budget.spend(mailbox.records.len() as u32 / RECORDS_PER_UNIT);
         is_doubtful |= has_missing || is_tail_doubtful;
         if is_doubtful && self.scans < MOST_SCANS {
@@ -469,10 +480,10 @@ impl Reconcile {
 
     fn publish(&mut self, mailbox: &mut Mailbox) -> ReconcileStage {
         if mailbox.sync_state.loaded {
-            mailbox.publish(self.drops_missing);
+            mailbox.publish(self.stale_up_to);
         } else {
             mailbox.begin_mod_sequences();
-            mailbox.publish(self.drops_missing);
+            mailbox.publish(self.stale_up_to);
             mailbox.end_mod_sequences();
             mailbox.records.shrink();
         }
@@ -482,10 +493,11 @@ impl Reconcile {
             .iter()
             .filter(|record| record.state.has(RecordState::IN_NEW))
             .count();
+        let has_waiting = !mailbox.records.tail().is_empty();
         let state = &mut mailbox.sync_state;
         state.loaded = true;
         state.known = self.before;
-        state.settled = self.is_conclusive;
+        state.settled = self.is_conclusive && !has_waiting;
         state.checked = self.checked;
         state.in_new = in_new as u32;
         self.lock = None;

@@ -28,12 +28,16 @@
 //!   they keep changing, the message stays missing: it is counted and cannot be read, and the next
 //!   job tries again.
 //!
-//! For a listed file that no view of this process has announced less is required: if the last of
-//! [`MOST_SCANS`] scans did not find it, its line counts as stale, even if the directories keep
-//! changing. Otherwise one stale line in a busy mailbox would hold back all messages behind it. If
-//! the file turns up after all, it gets a new UID, which no session of this process can tell from a
-//! new message. (A session of another process that has announced the first UID sees the message
-//! expunged and a new one appear.)
+//! For a listed file that no view of this process has announced less is required: if none of
+//! [`MOST_SCANS`] scans found it, its line counts as stale, even if the directories keep changing.
+//! Otherwise one stale line in a busy mailbox would hold back all messages behind it. If the file
+//! turns up after all, it gets a new UID, which no session of this process can tell from a new
+//! message.
+//!
+//! A line that the job read after its first scan says that another process has just numbered a
+//! message, and that process may have announced the UID. Such a line is never stale by that rule,
+//! and a line that was read after the last scan is not stale by any: the message, and those behind
+//! it, wait for the next job.
 //!
 //! [`MOST_SCANS`]: job::MOST_SCANS
 
