@@ -101,7 +101,7 @@ mod store;
 pub mod testing;
 mod types;
 
-use budget::{ready, try_ready};
+use budget::{ready, try_done, try_ready};
 
 pub use options::{
     CertificateFiles, DialectOption, MailTemplate, Mode, OptionErrors, Options, PlaintextLogin,

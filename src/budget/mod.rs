@@ -207,14 +207,22 @@ macro_rules! ready {
 /// enclosing function, whose error type the error is converted to.
 macro_rules! try_ready {
     ($step:expr) => {
-        match $crate::ready!($step) {
+        $crate::try_done!($crate::ready!($step))
+    };
+}
+
+/// Does what `?` does, in a function that returns a [`Step`]: unwraps an `Ok`, or returns the
+/// error, converted, from the enclosing function.
+macro_rules! try_done {
+    ($result:expr) => {
+        match $result {
             Ok(value) => value,
             Err(error) => return $crate::budget::Step::Done(Err(From::from(error))),
         }
     };
 }
 
-pub(crate) use {ready, try_ready};
+pub(crate) use {ready, try_done, try_ready};
 
 #[cfg(test)]
 mod tests {

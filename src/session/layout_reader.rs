@@ -10,6 +10,7 @@ use super::output::PIECE;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::{Layout, ScanDepth, Scanner};
 use crate::store::StoreError;
+use crate::try_done;
 
 /// Octets that are read first where the header will do: most headers end in them, and what comes
 /// behind one need not be copied.
@@ -50,10 +51,7 @@ impl LayoutReader {
         let mut piece = [0; PIECE];
         while let Some(scanner) = &mut self.scanner {
             let wanted = std::mem::replace(&mut self.piece, PIECE);
-            let count = match self.file.read_at(&mut piece[..wanted], self.position) {
-                Ok(count) => count,
-                Err(error) => return Step::Done(Err(error)),
-            };
+            let count = try_done!(self.file.read_at(&mut piece[..wanted], self.position));
             self.position += count as u64;
             scanner.feed(&piece[..count]);
             budget.spend(COST_READ_16K);

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::output::{FileRange, PIECE, Window};
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::Extent;
+use crate::try_done;
 use crate::types::Uid;
 
 /// A position in a text of a message: how many octets are sent for what the file has before it.
@@ -70,9 +71,7 @@ impl RangeLocator {
                 .unwrap_or(PIECE)
                 .min(PIECE);
             let piece = &mut piece[..wanted];
-            if let Err(error) = self.file.read_exact_at(piece, self.position.file_offset) {
-                return Step::Done(Err(error));
-            }
+            try_done!(self.file.read_exact_at(piece, self.position.file_offset));
             if !self.pass(piece) {
                 break;
             }

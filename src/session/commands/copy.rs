@@ -18,7 +18,7 @@ use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::store::{CopyMessages, FlagChange, MailboxHandle, MessageRef, StoreError};
 use crate::types::{MailboxRef, NumberSet};
-use crate::{ready, try_ready};
+use crate::{ready, try_done, try_ready};
 
 struct CopyJob {
     uid: bool,
@@ -52,10 +52,7 @@ impl Job for CopyJob {
             match &mut self.stage {
                 CopyStage::Collect(collector) => {
                     let uids = ready!(collector.step(cx));
-                    match self.begin(uids, cx) {
-                        Ok(stage) => self.stage = stage,
-                        Err(reply) => return Step::Done(Err(reply)),
-                    }
+                    self.stage = try_done!(self.begin(uids, cx));
                 }
                 CopyStage::Copy(copy, to) => {
                     let copied = try_ready!(copy.step(cx.store, cx.budget));

@@ -10,7 +10,7 @@ use crate::session::layout_reader::LayoutReader;
 use crate::session::rename_retry::RenameRetry;
 use crate::store::{Cursor, MessageRef, StoreError, View};
 use crate::types::NumberSet;
-use crate::{ready, try_ready};
+use crate::{ready, try_done, try_ready};
 
 /// A sum that grows by one message after the other. The size of a message is known from an earlier
 /// measurement or from its file name, or else its file is read.
@@ -91,13 +91,9 @@ impl MailboxSize {
                     });
                 let opened = ready!(open);
                 cx.budget.spend(COST_OPEN);
-                match opened {
-                    Ok(opened) => {
-                        let reader = LayoutReader::new(Rc::new(opened.file), ScanDepth::Sizes);
-                        self.reader.insert(reader)
-                    }
-                    Err(error) => return Step::Done(Err(error)),
-                }
+                let file = Rc::new(try_done!(opened).file);
+                self.reader
+                    .insert(LayoutReader::new(file, ScanDepth::Sizes))
             }
         };
         let read = ready!(reader.step(cx.budget));

@@ -4,13 +4,13 @@ use super::uid_collector::UidCollector;
 use super::{destination, mailbox_argument, uid};
 use crate::budget::Step;
 use crate::protocol::{CopyArguments, Status};
-use crate::ready;
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::{MailboxHandle, MoveMessages, MoveOutcome};
 use crate::types::{MailboxRef, NumberSet};
+use crate::{ready, try_done};
 
 struct MoveJob {
     to: MailboxRef,
@@ -41,10 +41,7 @@ impl Job for MoveJob {
             match &mut self.stage {
                 MoveStage::Collect(collector) => {
                     let uids = ready!(collector.step(cx));
-                    match self.begin(uids, cx) {
-                        Ok(stage) => self.stage = stage,
-                        Err(reply) => return Step::Done(Err(reply)),
-                    }
+                    self.stage = try_done!(self.begin(uids, cx));
                 }
                 MoveStage::Move(moving, to) => {
                     let moved = ready!(moving.step(cx.store, cx.budget));

@@ -15,7 +15,7 @@ use crate::session::selected::Selected;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::{Access, MailboxHandle, SyncMailbox};
 use crate::types::MailboxRef;
-use crate::{ready, try_ready};
+use crate::{ready, try_done, try_ready};
 
 /// The opening of a mailbox, whose reply makes it the selected one.
 pub(super) struct OpenMailboxJob {
@@ -84,10 +84,7 @@ impl Job for OpenMailboxJob {
             self.stage = match &mut self.stage {
                 OpenStage::Begin(name) => {
                     let name = std::mem::replace(name, Err(Reply::no("Nothing was opened")));
-                    match self.deselect_and_open(name, cx) {
-                        Ok(stage) => stage,
-                        Err(reply) => return Step::Done(Err(reply)),
-                    }
+                    try_done!(self.deselect_and_open(name, cx))
                 }
                 OpenStage::Sync(name, handle, sync) => {
                     let synced = sync.step(cx.store, cx.budget);

@@ -11,7 +11,7 @@ use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::store::{Access, MailboxHandle, StoreError, SyncMailbox, View};
 use crate::types::MailboxRef;
-use crate::{ready, try_ready};
+use crate::{ready, try_done, try_ready};
 
 struct StatusJob {
     name: MailboxRef,
@@ -67,13 +67,11 @@ impl MailboxStatus {
     ) -> Step<Result<Vec<(StatusItem, u64)>, StoreError>> {
         loop {
             self.stage = match &mut self.stage {
-                StatusStage::Begin => match open(&self.name, &self.items, cx) {
-                    Ok(handle) => {
-                        let sync = SyncMailbox::for_open(handle.clone(), Access::ReadOnly);
-                        StatusStage::Sync(handle, sync)
-                    }
-                    Err(error) => return Step::Done(Err(error)),
-                },
+                StatusStage::Begin => {
+                    let handle = try_done!(open(&self.name, &self.items, cx));
+                    let sync = SyncMailbox::for_open(handle.clone(), Access::ReadOnly);
+                    StatusStage::Sync(handle, sync)
+                }
                 StatusStage::Sync(handle, sync) => {
                     try_ready!(sync.step(cx.store, cx.budget));
                     let view = cx.store.view(handle, Access::ReadOnly);

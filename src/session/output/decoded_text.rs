@@ -11,6 +11,7 @@ use super::file_range::PIECE;
 use super::window::Window;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::{CrlfConverter, Extent, TransferDecoder, TransferEncoding};
+use crate::try_done;
 
 /// The most octets that a piece becomes: each of its octets may be a line end without CR.
 const MAX_DECODED: u64 = 2 * PIECE as u64;
@@ -103,10 +104,8 @@ impl DecodedLength {
         let mut piece = Vec::new();
         while self.octets < self.limit {
             piece.clear();
-            match self.text.read(&mut piece) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => return Step::Done(Err(error)),
+            if !try_done!(self.text.read(&mut piece)) {
+                break;
             }
             self.octets += piece.len() as u64;
             self.has_nul |= memchr::memchr(0, &piece).is_some();
@@ -154,11 +153,10 @@ impl DecodedRange {
         let mut piece = Vec::new();
         while self.window.skip >= MAX_DECODED {
             piece.clear();
-            match self.text.read(&mut piece) {
-                Ok(true) => self.window.skip -= piece.len() as u64,
-                Ok(false) => break,
-                Err(error) => return Step::Done(Err(error)),
+            if !try_done!(self.text.read(&mut piece)) {
+                break;
             }
+            self.window.skip -= piece.len() as u64;
             budget.spend(COST_READ_16K);
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);

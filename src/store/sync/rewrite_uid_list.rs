@@ -10,6 +10,7 @@ use crate::store::index::records::TailDecision;
 use crate::store::maildir::uid_list::{
     Guid, UidListError, UidListHeader, UidListReader, UidListRecord, UidListRewrite,
 };
+use crate::try_done;
 use crate::types::Uid;
 
 /// Records copied between two checks of the budget.
@@ -35,16 +36,10 @@ impl RewriteUidList {
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
         if self.work.is_none() {
-            match begin(mailbox, context, budget.wall()) {
-                Ok(work) => self.work = Some(work),
-                Err(error) => return Step::Done(Err(error)),
-            }
+            self.work = Some(try_done!(begin(mailbox, context, budget.wall())));
         }
         loop {
-            let ended = match self.copy_batch(mailbox) {
-                Ok(ended) => ended,
-                Err(error) => return Step::Done(Err(error)),
-            };
+            let ended = try_done!(self.copy_batch(mailbox));
             budget.spend(BATCH as u32 / RECORDS_PER_UNIT);
             if ended {
                 break;
