@@ -8,9 +8,9 @@ use std::path::Path;
 use imap2d::Options;
 use imap2d::testing::{RawOptions, help, option_names};
 
-fn paper(name: &str) -> String {
+fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(path).expect("the paper is there")
+    fs::read_to_string(path).expect("the document is there")
 }
 
 fn names() -> BTreeSet<String> {
@@ -36,7 +36,7 @@ fn names_in_files() -> BTreeSet<String> {
 
 #[test]
 fn the_manual_page_lists_the_options() {
-    let page = paper("packaging/imap2d.8");
+    let page = document("packaging/imap2d.8");
     let items = page.lines().filter(|line| line.starts_with(".It Fl"));
     let listed: BTreeSet<String> = items
         .flat_map(|item| item.split_whitespace())
@@ -59,7 +59,7 @@ fn the_help_text_lists_the_options() {
 /// a space.
 #[test]
 fn the_sample_option_file_is_valid_with_all_its_options() {
-    let sample = paper("contrib/imap2d.conf");
+    let sample = document("contrib/imap2d.conf");
     let directory = tempfile::tempdir().expect("a directory");
     let written = |name: &str, text: &str| {
         let path = directory.path().join(name);
@@ -91,7 +91,7 @@ fn the_sample_option_file_is_valid_with_all_its_options() {
 /// The manual page describes each option as the help text does: by its name and its argument.
 #[test]
 fn the_manual_page_of_the_option_file_lists_the_options() {
-    let page = paper("packaging/imap2d.conf.5");
+    let page = document("packaging/imap2d.conf.5");
     let items = page
         .lines()
         .filter_map(|line| line.strip_prefix(".It Cm "))
@@ -108,7 +108,7 @@ fn the_manual_page_of_the_option_file_lists_the_options() {
 
 #[test]
 fn the_examples_of_the_option_file_are_valid() {
-    let page = paper("packaging/imap2d.conf.5");
+    let page = document("packaging/imap2d.conf.5");
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("example");
     let examples: Vec<&str> = page.split(".Bd -literal").skip(1).collect();
@@ -123,7 +123,7 @@ fn the_examples_of_the_option_file_are_valid() {
 
 #[test]
 fn the_readme_names_options_that_exist() {
-    let readme = paper("README.md");
+    let readme = document("README.md");
     let mut found = 0;
     for (at, _) in readme
         .match_indices(" --")

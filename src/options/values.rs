@@ -92,7 +92,7 @@ pub enum Mode {
     },
     /// Ask for a password and print its field of the passwd-file, or the whole line of this user.
     HashPassword(Option<String>),
-    /// Report whether the configuration is valid. That the options are, this value shows.
+    /// Report whether the rest of the configuration is valid, too: the users file, the sandbox.
     CheckConfig,
     /// Print the help text.
     Help,

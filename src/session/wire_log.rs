@@ -5,17 +5,18 @@
 //! password. Removing what looks like a password would not be enough. Instead, the log shows only
 //! what cannot be one by the grammar:
 //!
-//! * A command is shown if it begins with a tag and the name of a command in the table. LOGIN,
-//!   AUTHENTICATE and every command before the login are shown without their arguments. Of a line
-//!   that is no command only the length is shown: a client whose AUTHENTICATE was refused may send
+//! * The log shows a command if it begins with a tag and the name of a command in the table. It
+//!   shows LOGIN, AUTHENTICATE and every command before the login without their arguments. It shows
+//!   only the length of a line that is no command: a client whose AUTHENTICATE was refused may send
 //!   its response all the same.
-//! * Of a line that a command waits for only the length is shown, except for the DONE of IDLE.
-//! * The server's responses repeat nothing that a client has sent but its tags; so a tag is shown
-//!   only if it stood before a command that was shown. Of a challenge only the length is shown.
+//! * It shows only the length of a line that continues a command, except for the DONE of IDLE.
+//! * The server's responses repeat nothing that a client has sent but its tags; so the log shows a
+//!   tag only if it stood before a command that the log has shown. It shows only the length of a
+//!   challenge.
 //!
-//! Both sides are shown by whole lines, which are cut where they become long; of the server's
-//! literals only the length is shown. The client's lines come from the framer, so that the log and
-//! the session agree on what a command is.
+//! The log shows both sides by whole lines, and cuts long ones. It shows only the length of a
+//! literal that the server sends. The client's lines come from the framer, so that the log and the
+//! session agree on what a command is.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

@@ -1,9 +1,9 @@
 //! Whether a Maildir belongs to the system user that a daemon runs as.
 //!
-//! A daemon reads and writes all mail as one system user. Files that it wrote into the Maildir of
-//! another system user, that user could not read or remove; and permissions that allow it are more
-//! often an accident than a decision. So a daemon serves the Maildirs of its own user, and logs who
-//! owns the others.
+//! A daemon reads and writes all mail as one system user. If it wrote files into the Maildir of
+//! another system user, that user could not read or remove them. Permissions that allow it are more
+//! often an accident than a decision. So a daemon serves the Maildirs of its own user only. It
+//! refuses the others, and logs who owns them.
 
 use crate::auth::AccountInfo;
 use rustix::process::geteuid;

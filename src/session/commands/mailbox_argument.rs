@@ -24,7 +24,7 @@ pub(super) fn any(name: &[u8], state: &SessionState) -> Result<MailboxRef, Reply
     }
 }
 
-/// Returns the bulletin board that an argument names which can name nothing else.
+/// Returns the bulletin board that an argument names, where the argument can name nothing else.
 pub(super) fn bboard(name: &[u8]) -> Result<MailboxRef, Reply> {
     layout::bboard_name(name)
         .map(MailboxRef::Bboard)
