@@ -100,7 +100,7 @@ impl Certificate {
     }
 
     /// Returns the chain and the key, for the TLS library.
-    pub fn certified_key(&self) -> CertifiedKey {
+    pub(crate) fn certified_key(&self) -> CertifiedKey {
         self.key.clone()
     }
 
@@ -117,7 +117,7 @@ impl Certificate {
 
     /// True if the certificate is valid for the host `name`; a `*` in the certificate stands for
     /// one label (RFC 9525 §6.3).
-    pub fn is_for(&self, name: &str) -> bool {
+    pub(crate) fn is_for(&self, name: &str) -> bool {
         let Ok(name) = ServerName::try_from(name) else {
             return false;
         };

@@ -22,7 +22,7 @@ enum Piece {
 
 /// Why there is no path for a user. The text is for the log; it does not contain the user's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailPathError {
+pub(crate) enum MailPathError {
     /// The name is empty or too long, begins with a dot, or has a `/` or a control character.
     UnsafeName,
     /// The template has `%d`, and the name has no domain that can be the name of a directory.
@@ -86,13 +86,13 @@ impl MailTemplate {
     }
 
     /// True if there is no path for a user without a home directory.
-    pub fn needs_home(&self) -> bool {
+    pub(crate) fn needs_home(&self) -> bool {
         self.0.contains(&Piece::Home)
     }
 
     /// Returns the directory that is or contains all Maildirs; `None` if they are in the users'
     /// home directories.
-    pub fn fixed_part(&self) -> Option<PathBuf> {
+    pub(crate) fn fixed_part(&self) -> Option<PathBuf> {
         let Some(Piece::Text(text)) = self.0.first() else {
             // The path begins with a user name below the current directory, or with a home.
             let at_home = self.0.first() == Some(&Piece::Home);
@@ -115,7 +115,7 @@ impl MailTemplate {
     ///
     /// # Errors
     /// If the name could lead to another directory, or lacks a part that the template needs.
-    pub fn expand(&self, user: &str, home: Option<&Path>) -> Result<PathBuf, MailPathError> {
+    pub(crate) fn expand(&self, user: &str, home: Option<&Path>) -> Result<PathBuf, MailPathError> {
         let user = safe(user).ok_or(MailPathError::UnsafeName)?;
         let (local, domain) = match user.split_once('@') {
             Some((local, domain)) => (local, Some(domain)),

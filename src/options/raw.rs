@@ -33,7 +33,7 @@ impl GivenOption {
 
 impl RawOptions {
     /// The largest option file, in octets. Real ones are a page or two.
-    pub const MAX_FILE: usize = 256 * 1024;
+    pub(crate) const MAX_FILE: usize = 256 * 1024;
 
     /// Reads the command line (without the program's name) and the option file that it names.
     pub fn read<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
@@ -41,7 +41,7 @@ impl RawOptions {
     }
 
     /// As [`Self::read`], but calls `contents` to read the option file.
-    pub fn read_with<S: AsRef<OsStr>>(
+    pub(crate) fn read_with<S: AsRef<OsStr>>(
         args: impl IntoIterator<Item = S>,
         contents: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
     ) -> Self {
@@ -71,7 +71,7 @@ impl RawOptions {
     }
 
     /// Returns the path of the option file, as the operator wrote it.
-    pub fn option_file(&self) -> Option<&Path> {
+    pub(crate) fn option_file(&self) -> Option<&Path> {
         self.first("config")?.value.as_deref().map(Path::new)
     }
 
@@ -98,7 +98,7 @@ impl RawOptions {
     }
 
     /// Returns the names of the options whose values differ between `self` and `other`.
-    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
+    pub(crate) fn differing(&self, other: &Self) -> Vec<&'static str> {
         let values = |raw: &Self, name| -> Vec<Option<String>> {
             raw.all(name).map(|given| given.value.clone()).collect()
         };
