@@ -4,7 +4,7 @@
 //! with a cursor. The event loop *steps* it with a [`Budget`]; the job pays for its work in
 //! weighted units, and returns [`Step::Yield`] when the budget is spent. The budget reads the clock
 //! only once per [`CLOCK_EVERY`] units, because reading it for every record would cost more than
-//! the record.
+//! the record. In debug builds a step that goes on for long after its budget is spent panics.
 
 #[cfg(test)]
 mod fake_clock;
@@ -33,6 +33,10 @@ pub(crate) const COST_SYNC: u32 = 300;
 pub(crate) const STEP_TIME: Duration = Duration::from_millis(2);
 /// The most units one step of one job may spend ([crate], invariant 2).
 pub(crate) const STEP_UNITS: u32 = 300;
+/// The most units that a step may pay after its budget is spent, before debug builds panic. The
+/// last piece of work may cost as much as two flushes ([`COST_SYNC`]) of one that looked small.
+const MOST_OVERSPENT: u32 = 4 * STEP_UNITS;
+
 /// Units paid between two readings of the clock.
 const CLOCK_EVERY: u32 = 16;
 /// Parts of a unit that work in memory is counted in: an octet is [`COST_READ_16K`] of them.
@@ -71,6 +75,8 @@ pub struct Budget<'c> {
     until_clock: u32,
     /// Work that is not worth a unit yet, in parts of [`PARTS_PER_UNIT`].
     parts: u64,
+    /// Units paid after the budget was spent.
+    overspent: u32,
 }
 
 impl<'c> Budget<'c> {
@@ -82,6 +88,7 @@ impl<'c> Budget<'c> {
             left: units,
             until_clock: CLOCK_EVERY,
             parts: 0,
+            overspent: 0,
         }
     }
 
@@ -98,6 +105,7 @@ impl<'c> Budget<'c> {
             left: u32::MAX,
             until_clock: u32::MAX,
             parts: 0,
+            overspent: 0,
         }
     }
 
@@ -107,6 +115,13 @@ impl<'c> Budget<'c> {
         if self.deadline.is_none() {
             return;
         }
+        let over = units.saturating_sub(self.left);
+        self.overspent = self.overspent.saturating_add(over);
+        debug_assert!(
+            self.overspent <= MOST_OVERSPENT,
+            "a step went on for {} units after its budget was spent",
+            self.overspent
+        );
         self.left = self.left.saturating_sub(units);
         self.until_clock = self.until_clock.saturating_sub(units);
         if self.until_clock == 0 {
@@ -260,9 +275,20 @@ mod tests {
         assert!(!budget.is_spent());
         budget.spend_records(1);
         assert!(budget.is_spent());
-        let mut budget = Budget::new(&clock, 100, Duration::from_secs(1));
+        let mut budget = Budget::new(&clock, u32::MAX, Duration::from_secs(1));
         budget.spend_octets(usize::MAX / 4);
         assert!(budget.is_spent(), "no amount overflows");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a step went on for 1201 units after its budget was spent")]
+    fn a_step_that_goes_on_for_long_is_a_fault() {
+        let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
+        let mut budget = Budget::step(&clock);
+        budget.spend(STEP_UNITS);
+        budget.spend(MOST_OVERSPENT);
+        budget.spend(1);
     }
 
     #[test]
