@@ -76,6 +76,7 @@ fn every_option_has_its_value() {
         "debug",
         "--proxy-protocol=10.0.0.0/8",
         "--proxy-protocol=::1",
+        "--trusted-network=192.0.2.0/24",
         "--wire-log=ann",
         "--wire-log=192.0.2.1",
         "--syslog",
@@ -115,6 +116,7 @@ fn every_option_has_its_value() {
             proxy_protocol: ["10.0.0.0/8", "::1"]
                 .map(|range| range.parse().expect("a range"))
                 .into(),
+            trusted_network: vec!["192.0.2.0/24".parse().expect("a range")],
             wire_log: vec!["ann".into(), "192.0.2.1".into()],
             log_level: log::LevelFilter::Debug,
             syslog: true,

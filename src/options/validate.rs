@@ -111,6 +111,7 @@ fn read(validator: &mut Validator<'_>) -> Options {
         max_message: validator.number("max-message", MESSAGE_MIB, 64) << 20,
         run_as: validator.value("run-as", None, |value| parse::run_as(value).map(Some)),
         proxy_protocol: validator.address_ranges("proxy-protocol"),
+        trusted_network: validator.address_ranges("trusted-network"),
         wire_log: validator.strings("wire-log"),
         log_level: validator.word("log-level", LOG_LEVELS, log::LevelFilter::Info),
         syslog: validator.flag("syslog"),

@@ -58,6 +58,8 @@ pub struct Options {
     pub run_as: Option<String>,
     /// The addresses of proxies that send the client's address in a PROXY header.
     pub proxy_protocol: Vec<AddressRange>,
+    /// Networks whose clients speak for others, such as webmail.
+    pub trusted_network: Vec<AddressRange>,
     /// The users and addresses whose commands and responses are logged, as given.
     pub wire_log: Vec<String>,
     /// The least severe level that is logged.
