@@ -296,6 +296,7 @@ impl EventLoop {
 
     fn admit_proxied_clients(&mut self) {
         let (registry, now) = (self.poll.registry(), SystemClock.now());
+        self.admission.report_left_out(now);
         for client in self.admission.take_proxied(registry, now) {
             self.admit(client);
         }
@@ -341,12 +342,13 @@ impl EventLoop {
         // It sends the BYE, if the socket has room for it.
         self.give_turn(token);
         self.disconnect(token);
-        if self.admission.may_log(SystemClock.now()) {
-            log::warn!(
+        self.admission.warn_of_closed(
+            SystemClock.now(),
+            format_args!(
                 "{name}: closed before login, because a client has come and all connections are \
                  taken (max-connections)"
-            );
-        }
+            ),
+        );
     }
 
     /// Hands the decisions on logins to the connections that wait for them.

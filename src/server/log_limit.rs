@@ -24,6 +24,11 @@ impl LogLimit {
         }
     }
 
+    /// Returns the end of the minute that began last.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
     /// Returns true if a line may be logged now, and counts it.
     pub(super) fn admit(&mut self, now: Instant) -> bool {
         if self.until.is_none_or(|until| until <= now) {

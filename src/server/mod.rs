@@ -21,6 +21,7 @@
 //! | `helper_process` | starting this program again, as a helper or a session |
 //! | `idle_watch` | the sessions in IDLE, by the mailbox that each one watches |
 //! | `clean_up` | finishing the work of clients that have disconnected |
+//! | `refusal_log` | the log lines about limits, few enough not to fill the log |
 //! | `mail_root` | the path of a user's Maildir |
 //! | `poll`, `tokens`, `slab`, `timers`, `drain`, `panics`, `log_limit` | parts of the loop |
 //! | `test_backdoor` | commands that run inside the process, for tests only |
@@ -60,6 +61,7 @@ mod login;
 mod mail_root;
 mod panics;
 mod poll;
+mod refusal_log;
 mod sandbox;
 #[expect(
     clippy::module_inception,

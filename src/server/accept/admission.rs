@@ -3,24 +3,27 @@
 
 use super::listener::AcceptedConnection;
 use super::network::Network;
-use super::proxy_protocol::{ClientOrigin, PendingHeaders};
+use super::proxy_protocol::{ClientOrigin, PendingHeaders, is_trusted};
 use super::unauthenticated_limit::UnauthenticatedLimit;
 use crate::options::Options;
-use crate::server::log_limit::LogLimit;
+use crate::server::refusal_log::RefusalLog;
+use crate::types::AddressRange;
 use mio::{Registry, Token};
+use std::fmt;
 use std::time::Instant;
-
-/// Log lines in a minute about connections that a limit has closed: a client that is refused may
-/// try again a thousand times a second.
-const LINES_PER_MINUTE: u32 = 20;
 
 /// The rules by which an event loop takes connections as clients.
 pub(crate) struct Admission {
     max_connections: usize,
     max_per_user: usize,
     unauthenticated: UnauthenticatedLimit,
-    log_limit: LogLimit,
+    /// Networks whose clients speak for others: they are not limited as one.
+    trusted_networks: Vec<AddressRange>,
     pending_headers: PendingHeaders,
+    /// Lines about [`Self::max_connections`].
+    connections_log: RefusalLog,
+    /// Lines about [`Self::unauthenticated`].
+    unauthenticated_log: RefusalLog,
 }
 
 /// A connection that becomes a client of the event loop.
@@ -38,7 +41,9 @@ impl Admission {
             max_per_user: options.max_per_user,
             unauthenticated: UnauthenticatedLimit::new(options.max_per_address),
             pending_headers: PendingHeaders::new(options.proxy_protocol.clone()),
-            log_limit: LogLimit::new(LINES_PER_MINUTE),
+            trusted_networks: options.trusted_network.clone(),
+            connections_log: RefusalLog::new("connections refused or closed (max-connections)"),
+            unauthenticated_log: RefusalLog::new("connections refused (max-per-address)"),
         }
     }
 
@@ -47,6 +52,7 @@ impl Admission {
         self.max_connections = options.max_connections;
         self.max_per_user = options.max_per_user;
         self.unauthenticated.set_limit(options.max_per_address);
+        self.trusted_networks.clone_from(&options.trusted_network);
         self.pending_headers.trust(options.proxy_protocol.clone());
     }
 
@@ -59,13 +65,15 @@ impl Admission {
     pub(crate) fn needs_room(&self, connection: &AcceptedConnection, clients: usize) -> bool {
         let address = connection.address.ip();
         let is_refused_anyway = !self.pending_headers.are_expected_from(address)
+            && !is_trusted(&self.trusted_networks, address)
             && self.unauthenticated.is_reached(Network::of(address));
         clients + self.pending() >= self.max_connections && !is_refused_anyway
     }
 
-    /// Returns true if a line about a connection that a limit has closed may be logged now.
-    pub(crate) fn may_log(&mut self, now: Instant) -> bool {
-        self.log_limit.admit(now)
+    /// Logs a line about a connection that was closed because all are taken, unless there are too
+    /// many such lines.
+    pub(crate) fn warn_of_closed(&mut self, now: Instant, line: fmt::Arguments<'_>) {
+        self.connections_log.warn(now, line);
     }
 
     /// Returns the number of connections that wait for the header of their proxy.
@@ -85,9 +93,12 @@ impl Admission {
     ) -> Option<AdmittedClient> {
         if clients + self.pending() >= self.max_connections {
             let limit = self.max_connections;
-            if self.may_log(now) {
-                log::warn!("{connection}: refused, {limit} connections are open (max-connections)");
-            }
+            self.connections_log.warn(
+                now,
+                format_args!(
+                    "{connection}: refused, {limit} connections are open (max-connections)"
+                ),
+            );
             connection.refuse();
             return None;
         }
@@ -107,9 +118,22 @@ impl Admission {
         self.pending_headers.note_readable(token);
     }
 
-    /// Returns the time at which the first pending header is late.
+    /// Returns the time at which the first pending header is late, or lines that were left out of
+    /// the log are to be counted there.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.pending_headers.deadline()
+        let deadlines = [
+            self.pending_headers.deadline(),
+            self.connections_log.deadline(),
+            self.unauthenticated_log.deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Logs, when it is time, how many lines about limits were left out.
+    pub(crate) fn report_left_out(&mut self, now: Instant) {
+        self.connections_log.report(now);
+        self.unauthenticated_log.report(now);
+        self.pending_headers.report_left_out(now);
     }
 
     /// Takes out the connections whose header has come. Closes those whose header is invalid or
@@ -133,15 +157,17 @@ impl Admission {
         now: Instant,
     ) -> Option<AdmittedClient> {
         let network = Network::of(origin.address.ip());
-        if !self.unauthenticated.enter(network) {
+        let speaks_for_others = is_trusted(&self.trusted_networks, origin.address.ip());
+        if !speaks_for_others && !self.unauthenticated.enter(network) {
             let (id, address) = (connection.id, origin.address);
             let limit = self.unauthenticated.limit();
-            if self.may_log(now) {
-                log::warn!(
+            self.unauthenticated_log.warn(
+                now,
+                format_args!(
                     "connection {id} from {address}: refused, {limit} connections from this \
                      address have not logged in (max-per-address)"
-                );
-            }
+                ),
+            );
             connection.refuse();
             return None;
         }

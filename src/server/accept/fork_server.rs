@@ -18,6 +18,7 @@ use crate::options::Options;
 use crate::server::control::{Control, SignalRequest};
 use crate::server::drain::Drain;
 use crate::server::error::ServerError;
+use crate::server::refusal_log::RefusalLog;
 use crate::server::tokens::{FIRST_LISTENER, SIGNALS};
 use crate::server::{helper_process, poll, sandbox};
 use crate::types::AddressRange;
@@ -38,7 +39,7 @@ const EVENTS: usize = 64;
 struct Limits {
     max_connections: usize,
     max_per_address: usize,
-    /// Proxies, which connect for clients from many addresses.
+    /// Proxies and other clients that connect for clients from many addresses.
     proxies: Vec<AddressRange>,
 }
 
@@ -47,7 +48,7 @@ impl Limits {
         Self {
             max_connections: options.max_connections,
             max_per_address: options.max_per_address,
-            proxies: options.proxy_protocol.clone(),
+            proxies: [&*options.proxy_protocol, &*options.trusted_network].concat(),
         }
     }
 }
@@ -64,6 +65,8 @@ pub(crate) struct ForkServer {
     sessions: HashMap<Pid, SocketAddr>,
     idle_end: IdleEnd,
     drain: Drain,
+    /// Lines about the limits.
+    refusals_log: RefusalLog,
 }
 
 impl ForkServer {
@@ -88,6 +91,7 @@ impl ForkServer {
             sessions: HashMap::new(),
             idle_end: IdleEnd::new(IDLE_TIME, Instant::now()),
             drain: Drain::default(),
+            refusals_log: RefusalLog::new("connections refused"),
         })
     }
 
@@ -103,6 +107,7 @@ impl ForkServer {
                 self.note(event.token());
             }
             self.accept();
+            self.refusals_log.report(Instant::now());
         }
         self.control.manager.notify_stopping();
         Ok(())
@@ -130,6 +135,7 @@ impl ForkServer {
             self.idle_end.deadline(),
             self.control.manager.deadline(),
             self.drain.deadline(),
+            self.refusals_log.deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let is_busy = self.listeners.are_ready(now);
@@ -165,7 +171,8 @@ impl ForkServer {
     fn admit(&mut self, connection: AcceptedConnection) {
         let address = connection.address;
         if let Some(reason) = self.reason_to_refuse(address.ip()) {
-            log::warn!("{address}: refused, {reason}");
+            let line = format_args!("{address}: refused, {reason}");
+            self.refusals_log.warn(Instant::now(), line);
             return connection.refuse();
         }
         match self.start_session(connection.stream) {

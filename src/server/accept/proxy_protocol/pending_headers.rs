@@ -3,6 +3,7 @@
 use super::client_origin::{ClientOrigin, is_trusted};
 use super::read::{HEADER_TIME, PartialHeader};
 use crate::server::accept::listener::AcceptedConnection;
+use crate::server::refusal_log::RefusalLog;
 use crate::server::tokens::FIRST_PENDING_HEADER;
 use crate::types::AddressRange;
 use mio::{Interest, Registry, Token};
@@ -17,6 +18,8 @@ pub(crate) struct PendingHeaders {
     /// loop read the next one for nothing.
     slots: Vec<Option<PendingHeader>>,
     count: usize,
+    /// Lines about invalid headers.
+    log: RefusalLog,
 }
 
 /// One connection.
@@ -34,6 +37,7 @@ impl PendingHeaders {
             trusted,
             slots: Vec::new(),
             count: 0,
+            log: RefusalLog::new("connections of proxies refused"),
         }
     }
 
@@ -90,10 +94,17 @@ impl PendingHeaders {
         }
     }
 
-    /// Returns the time at which the first header is late.
+    /// Returns the time at which the first header is late, or lines that were left out of the log
+    /// are to be counted there.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let pending = self.slots.iter().flatten();
-        pending.map(|pending| pending.deadline).min()
+        let deadlines = pending.map(|pending| pending.deadline);
+        deadlines.chain(self.log.deadline()).min()
+    }
+
+    /// Logs, when it is time, how many lines about invalid headers were left out.
+    pub(crate) fn report_left_out(&mut self, now: Instant) {
+        self.log.report(now);
     }
 
     /// Takes out the connections whose header has come. Closes those whose header is invalid or
@@ -123,7 +134,10 @@ impl PendingHeaders {
                     log::debug!("{connection}: is a proxy, for {}", origin.address);
                     ready.push((connection, origin));
                 }
-                Err(error) => log::warn!("{connection}: is a proxy, refused: {error}"),
+                Err(error) => self.log.warn(
+                    now,
+                    format_args!("{connection}: is a proxy, refused: {error}"),
+                ),
             }
         }
         ready
