@@ -2,15 +2,17 @@
 //! socket.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::maildir::message;
-use crate::support::processes::is_root_to;
+use crate::support::processes::{Process, is_root_to};
 use crate::support::program::{Program, run};
 use crate::support::server::{self, free_address};
 use crate::support::site::{PASSWORD, Site, USER};
@@ -109,6 +111,44 @@ fn inetd_on_a_socket() {
     ours.read_to_string(&mut answers).expect("answers");
     check(&answers, "* OK ");
     assert!(child.wait().expect("its end").success());
+}
+
+/// Guessing in many processes at a time is as slow as in one: they count failed logins together.
+#[test]
+fn processes_of_one_client_each_count_failed_logins_together() {
+    let site = site();
+    fs::create_dir(site.path("run")).expect("a directory");
+    let start = Instant::now();
+    let (sender, answered) = mpsc::channel();
+    let mut processes = Vec::new();
+    for _ in 0..40 {
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let theirs = OwnedFd::from(theirs);
+        let command = &mut inetd(&site);
+        command
+            .stdin(theirs.try_clone().expect("a descriptor"))
+            .stdout(theirs)
+            .stderr(Stdio::null());
+        processes.push(Process::from(command.spawn().expect("the server")));
+        let sender = sender.clone();
+        thread::spawn(move || {
+            let login = format!("a LOGIN {USER} wrong\r\n");
+            ours.write_all(login.as_bytes()).expect("a socket");
+            let lines = BufReader::new(ours).lines().map_while(Result::ok);
+            if let Some(answer) = lines.into_iter().find(|line| line.starts_with("a ")) {
+                // The test may have ended.
+                let _ = sender.send(answer);
+            }
+        });
+    }
+    for _ in 0..4 {
+        let answer = answered.recv_timeout(LIMIT).expect("an answer");
+        assert!(answer.starts_with("a NO Wrong"), "{answer}");
+    }
+    assert!(
+        start.elapsed() >= Duration::from_millis(3400),
+        "0, 0.5, 1 and 2 s"
+    );
 }
 
 /// The server still answers commands sent before the end of the input, without a LOGOUT.

@@ -590,7 +590,7 @@ impl EventLoop {
             self.admission.leave(network);
         }
         if let Some(serial) = connection.login {
-            self.shared.logins.forget(serial, SystemClock.now());
+            self.shared.logins.forget(serial);
         }
         let registry = self.poll.registry();
         let (started, work) = (SystemClock.now(), connection.work());

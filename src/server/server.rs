@@ -154,6 +154,11 @@ impl Server {
             let doing = "start the process that reads the option file";
             started.map_err(ServerError::system(doing))?;
         }
+        if matches!(self.options.mode, Mode::Inetd | Mode::Wait)
+            && !sandbox::needs_fork_server(&self.options)
+        {
+            self.logins.share_counts();
+        }
         let sandbox = sandbox::enter(&self.options).map_err(ServerError::Sandbox)?;
         self.logins.set_sandbox(sandbox);
         // A certificate that only root can read could not be read again when it is renewed.

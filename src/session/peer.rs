@@ -13,6 +13,10 @@ pub struct Peer {
     pub name: String,
     /// The address of the client, if it has one.
     pub address: Option<IpAddr>,
+    /// Whether the client is one that the operator trusts to speak for others, such as webmail.
+    pub speaks_for_others: bool,
+    /// The address of the client that such a client speaks for, once it has named one by ID.
+    pub originating_address: Option<IpAddr>,
     /// Whether the server can verify logins by SCRAM.
     pub offers_scram: bool,
     /// Whether the client may send a password: under TLS, or where clear text is allowed.

@@ -258,6 +258,29 @@ fn a_process_of_one_client_becomes_that_client() {
     }
 }
 
+/// A user who takes over their process must not be able to clear the counts of failed logins.
+#[test]
+fn the_process_of_a_user_has_closed_the_counts_of_failed_logins() {
+    if !is_root() {
+        return;
+    }
+    let site = Site::new();
+    let mut inetd = OneClient::inetd(&site, &["--log-level=error"]);
+    let descriptors = format!("/proc/{}/fd", inetd.child.id());
+    let counts = site.path("run/failed-logins");
+    let has_it_open = || {
+        let open = fs::read_dir(&descriptors).expect("listed").flatten();
+        open.filter_map(|one| fs::read_link(one.path()).ok())
+            .any(|target| target == counts)
+    };
+    inetd.client.ok("NOOP");
+    assert!(has_it_open(), "before the login");
+    assert_eq!(inetd.login(USER).0, Status::Ok);
+    assert!(!has_it_open());
+    let status = fs::metadata(&counts).expect("it is there");
+    assert_eq!((status.uid(), status.mode() & 0o777), (0, 0o600));
+}
+
 #[test]
 fn no_session_becomes_root() {
     if !is_root() {

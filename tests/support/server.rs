@@ -193,6 +193,8 @@ fn with_options(mut command: Command, site: &Site) -> Command {
         .arg("--mail")
         .arg(site.path("mail/%u"));
     command.env("TZ", "UTC");
+    // Tests that run at the same time must not count failed logins together.
+    command.env("RUNTIME_DIRECTORY", site.path("run"));
     command
 }
 

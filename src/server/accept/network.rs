@@ -21,6 +21,14 @@ impl Network {
             }
         }
     }
+
+    /// Returns the octets that all addresses of the network begin with.
+    pub(crate) fn octets(&self) -> &[u8] {
+        match self {
+            Self::V4(octets) => octets,
+            Self::V6(octets) => octets,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ const LIVE: &[&str] = &[
     "plaintext-login",
     "proxy-protocol",
     "special-use",
+    "trusted-network",
     "wire-log",
 ];
 

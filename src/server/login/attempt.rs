@@ -1,7 +1,8 @@
 //! One attempt to log in, and its name in the log.
 
+use super::login_counts::Started;
+use super::origin::LoginOrigin;
 use crate::protocol::Mechanism;
-use crate::server::accept::Network;
 use crate::session::{LoginRequest, Peer};
 use mio::Token;
 use std::fmt;
@@ -15,11 +16,14 @@ pub(super) struct Attempt {
     pub(super) connection: Token,
     /// Number of the connection in the log.
     pub(super) id: u64,
+    /// Address of the client, or that for which the client says it speaks.
     address: Option<IpAddr>,
     method: Mechanism,
-    /// Network in which the attempt counts, for the throttle; none if the client has no address, or
-    /// if the exchange goes on and so nothing was guessed yet.
-    pub(super) counts_in: Option<Network>,
+    /// What the attempt counts for, for the throttle; nothing if the exchange goes on and so
+    /// nothing was guessed yet.
+    pub(super) counts_for: Option<LoginOrigin>,
+    /// Set while the attempt counts as under way.
+    pub(super) started: Option<Started>,
     /// User name as the client sent it.
     user: Vec<u8>,
 }
@@ -36,13 +40,13 @@ impl Attempt {
                 (&exchange.user, method, exchange.rest.is_some())
             }
         };
-        let network = peer.address.map(Network::of);
         Self {
             connection,
             id: peer.id,
-            address: peer.address,
+            address: peer.originating_address.or(peer.address),
             method,
-            counts_in: network.filter(|_| is_guess),
+            counts_for: is_guess.then(|| LoginOrigin::new(peer, user)),
+            started: None,
             user: user.clone(),
         }
     }
@@ -87,7 +91,8 @@ mod tests {
             id: 7,
             address,
             method: Mechanism::Login,
-            counts_in: None,
+            counts_for: None,
+            started: None,
             user: b"a\"b".to_vec(),
         };
         assert_eq!(

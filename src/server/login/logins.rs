@@ -1,27 +1,40 @@
 //! [`Logins`]: all attempts to log in, the rules of who may log in, and the way to the account.
 
 use super::attempt::Attempt;
-use super::throttle::Throttle;
+use super::counts_file::CountsFile;
+use super::login_counts::Outcome;
+use super::throttle::{Start, Throttle};
+use super::waiting::{WaitingAttempt, WaitingAttempts};
 use crate::auth::{AccountInfo, Authenticator};
 use crate::options::{MailTemplate, Mode, Options, PlaintextLogin};
 use crate::server::auth_worker::{AuthReply, AuthWorker, Serial, WorkerMessage};
 use crate::server::mail_root::mail_root;
+use crate::server::refusal_log::RefusalLog;
 use crate::server::sandbox::Sandbox;
 use crate::session::{LoginRequest, LoginVerdict, Peer};
 use crate::store::Account;
+use crate::types::AddressRange;
 use mio::{Registry, Token};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Time after which an attempt that may not start is answered unchecked: less than the time in
+/// which a client has to log in, and than the client's own time-out.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Shortest delay that is logged. Users who mistype once or twice are not worth a line.
+const LOGGED_DELAY: Duration = Duration::from_secs(2);
+/// Attempts that try to start in one turn of the loop.
+const MAX_TRIES: usize = 64;
 
 /// All attempts to log in, and what decides them.
 pub(crate) struct Logins {
     auth_worker: AuthWorker,
     throttle: Throttle,
-    /// Attempts that are delayed, by the time at which their delay ends.
-    delayed: BTreeMap<(Instant, Serial), (Attempt, LoginRequest)>,
+    /// Attempts that may not start yet.
+    waiting: WaitingAttempts,
     /// Attempts that the auth worker is checking.
     in_check: HashMap<Serial, Attempt>,
     last_serial: u64,
@@ -32,10 +45,17 @@ pub(crate) struct Logins {
     mail: MailTemplate,
     bboards: Option<PathBuf>,
     plaintext_login: PlaintextLogin,
+    /// Networks whose clients speak for others.
+    trusted_networks: Vec<AddressRange>,
     sandbox: Sandbox,
+    /// Why other processes do not share the counts of failed logins, until it is logged.
+    unshared: Option<String>,
+    delays_log: RefusalLog,
+    refusals_log: RefusalLog,
 }
 
 /// The decision on an attempt to log in.
+#[derive(Debug)]
 pub(crate) struct Decision {
     /// The connection that the request came from, which may be closed.
     pub(crate) connection: Token,
@@ -48,8 +68,8 @@ impl Logins {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             auth_worker: AuthWorker::new(options),
-            throttle: Throttle::default(),
-            delayed: BTreeMap::new(),
+            throttle: Throttle::new(),
+            waiting: WaitingAttempts::default(),
             in_check: HashMap::new(),
             last_serial: 0,
             // This logs the faults of the users file, and keeps nothing of it.
@@ -60,13 +80,34 @@ impl Logins {
             mail: options.mail.clone(),
             bboards: options.bboards.clone(),
             plaintext_login: options.plaintext_login,
+            trusted_networks: options.trusted_network.clone(),
             sandbox: Sandbox::of_mode(&options.mode),
+            unshared: None,
+            delays_log: RefusalLog::new("logins delayed after failed ones"),
+            refusals_log: RefusalLog::new("logins refused after failed ones"),
         }
     }
 
     /// Applies the options that can change while the server runs.
     pub(crate) fn change(&mut self, options: &Options) {
         self.plaintext_login = options.plaintext_login;
+        self.trusted_networks.clone_from(&options.trusted_network);
+    }
+
+    /// Counts failed logins together with the other processes that serve one client each, or that
+    /// end when they serve none. Called with the rights that the process has before it enters its
+    /// sandbox.
+    pub(crate) fn share_counts(&mut self) {
+        match CountsFile::open() {
+            Ok(file) => self.throttle.share(file),
+            Err(error) => self.unshared = Some(error),
+        }
+    }
+
+    /// True if clients at this address speak for others (`--trusted-network`).
+    pub(crate) fn speaks_for_others(&self, address: IpAddr) -> bool {
+        let mut trusted = self.trusted_networks.iter();
+        trusted.any(|range| range.contains(address))
     }
 
     /// Sets the sandbox in which users are served from now on.
@@ -93,9 +134,10 @@ impl Logins {
             id,
             name: SocketAddr::new(ip, address.port()).to_string(),
             address: Some(ip),
+            speaks_for_others: self.speaks_for_others(ip),
             offers_scram: self.offers_scram,
             may_log_in: self.may_log_in(ip.is_loopback()),
-            tls: None,
+            ..Peer::default()
         }
     }
 
@@ -126,27 +168,25 @@ impl Logins {
         self.last_serial += 1;
         let serial = Serial(self.last_serial);
         let attempt = Attempt::new(connection, peer, &request);
-        let delay = attempt
-            .counts_in
-            .map(|network| self.throttle.begin(network, now));
-        let due = now + delay.unwrap_or_default();
-        self.delayed.insert((due, serial), (attempt, request));
+        self.waiting.insert(serial, attempt, request, now);
         serial
     }
 
-    /// Notes that the connection of this request is closed. A request that is still delayed is
-    /// dropped; one that the auth worker is checking still counts.
-    pub(crate) fn forget(&mut self, serial: Serial, now: Instant) {
-        let mut delayed = self.delayed.keys();
-        let found = delayed.find(|(_, other)| *other == serial).copied();
-        if let Some((attempt, _)) = found.and_then(|key| self.delayed.remove(&key)) {
-            self.note_end(&attempt, None, now);
-        }
+    /// Notes that the connection of this request is closed. A request that still waits is dropped;
+    /// one that the auth worker is checking still counts.
+    pub(crate) fn forget(&mut self, serial: Serial) {
+        self.waiting.remove(serial);
     }
 
-    /// Returns the time at which the next delay ends.
+    /// Returns the time at which to call [`Self::poll_decisions`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.delayed.first_key_value().map(|(&(due, _), _)| due)
+        let deadlines = [
+            self.waiting.deadline(),
+            self.throttle.deadline(),
+            self.delays_log.deadline(),
+            self.refusals_log.deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Returns, once, why no user can log in to this server any more.
@@ -154,26 +194,19 @@ impl Logins {
         self.auth_worker.take_fault()
     }
 
-    /// True while the auth worker is checking logins.
+    /// True while the auth worker is checking logins, or their end is not counted yet.
     pub(crate) fn are_pending(&self) -> bool {
-        !self.in_check.is_empty()
+        !self.in_check.is_empty() || self.throttle.has_uncounted()
     }
 
-    /// Sends the requests whose delay has ended to the auth worker, and returns the decisions that
-    /// its replies lead to.
+    /// Sends the requests that may start to the auth worker, and returns the decisions that its
+    /// replies lead to, and those on requests that have waited too long.
     pub(crate) fn poll_decisions(&mut self, now: Instant) -> Vec<Decision> {
         let mut decisions = Vec::new();
-        while self.deadline().is_some_and(|due| due <= now) {
-            if let Some(((_, serial), (attempt, request))) = self.delayed.pop_first() {
-                match self.auth_worker.send(serial, &request) {
-                    Ok(()) => drop(self.in_check.insert(serial, attempt)),
-                    Err(error) => {
-                        let reply = AuthReply::Unavailable(error.to_string());
-                        decisions.push(self.decide(serial, &attempt, reply, now));
-                    }
-                }
-            }
-        }
+        self.delays_log.report(now);
+        self.refusals_log.report(now);
+        self.throttle.count_ends(now);
+        self.start_waiting(now, &mut decisions);
         while let Some(message) = self.auth_worker.receive() {
             match message {
                 WorkerMessage::Reply(serial, reply) => {
@@ -193,6 +226,100 @@ impl Logins {
         decisions
     }
 
+    /// Starts the attempts that may start. Those that have waited too long are refused.
+    fn start_waiting(&mut self, now: Instant, decisions: &mut Vec<Decision>) {
+        let due = self.waiting.take_due(now, MAX_TRIES);
+        if due.is_empty() {
+            return;
+        }
+        let origins = due
+            .values()
+            .filter_map(|waiting| waiting.attempt.counts_for.as_ref());
+        let mut starts = self.throttle.try_start(origins, now).into_iter();
+        for (serial, mut waiting) in due {
+            let counts = waiting.attempt.counts_for.is_some();
+            let start = if counts { starts.next() } else { None };
+            let decision = match start {
+                Some(Start::Later(next_try, is_delayed)) => {
+                    if is_delayed {
+                        self.log_delay(&mut waiting, next_try, now);
+                    }
+                    self.wait_again(serial, waiting, next_try, now)
+                }
+                Some(Start::Now(started)) => {
+                    waiting.attempt.started = Some(started);
+                    self.check(serial, waiting, now)
+                }
+                None => self.check(serial, waiting, now),
+            };
+            decisions.extend(decision);
+        }
+    }
+
+    /// Sends a request to the auth worker. Returns a decision if that fails.
+    fn check(&mut self, serial: Serial, waiting: WaitingAttempt, now: Instant) -> Option<Decision> {
+        let WaitingAttempt {
+            attempt, request, ..
+        } = waiting;
+        match self.auth_worker.send(serial, &request) {
+            Ok(()) => {
+                self.in_check.insert(serial, attempt);
+                None
+            }
+            Err(error) => {
+                let reply = AuthReply::Unavailable(error.to_string());
+                Some(self.decide(serial, &attempt, reply, now))
+            }
+        }
+    }
+
+    /// Lets an attempt wait until it tries again. Returns a decision if it has waited too long.
+    fn wait_again(
+        &mut self,
+        serial: Serial,
+        waiting: WaitingAttempt,
+        next_try: Instant,
+        now: Instant,
+    ) -> Option<Decision> {
+        let end = waiting.since + PATIENCE;
+        if now < end {
+            self.waiting
+                .insert_again(serial, waiting, next_try.min(end));
+            return None;
+        }
+        let attempt = &waiting.attempt;
+        self.refusals_log.warn(
+            now,
+            format_args!(
+                "connection {}: refused unchecked, after failed logins: {attempt}",
+                attempt.id
+            ),
+        );
+        Some(Decision {
+            connection: attempt.connection,
+            serial,
+            verdict: LoginVerdict::Unavailable("Too many failed logins, try again later".into()),
+        })
+    }
+
+    /// Logs, once for each attempt, that failed logins delay it.
+    fn log_delay(&mut self, waiting: &mut WaitingAttempt, until: Instant, now: Instant) {
+        let delay = until.saturating_duration_since(now);
+        if waiting.is_logged || delay < LOGGED_DELAY {
+            return;
+        }
+        waiting.is_logged = true;
+        let attempt = &waiting.attempt;
+        self.delays_log.warn(
+            now,
+            format_args!(
+                "connection {}: delayed by {:.1} s, after failed logins: {attempt}",
+                attempt.id,
+                delay.as_secs_f32()
+            ),
+        );
+    }
+
     /// Turns the auth worker's reply into a verdict for the client and a line in the log.
     fn decide(
         &mut self,
@@ -201,19 +328,22 @@ impl Logins {
         reply: AuthReply,
         now: Instant,
     ) -> Decision {
-        let success = match &reply {
-            AuthReply::Granted { .. } => Some(true),
-            AuthReply::Denied => Some(false),
-            AuthReply::Unavailable(_) | AuthReply::Challenge(_) => None,
+        let outcome = match &reply {
+            AuthReply::Granted { .. } => Outcome::Success,
+            AuthReply::Denied => Outcome::Failure,
+            AuthReply::Unavailable(_) | AuthReply::Challenge(_) => Outcome::NoResult,
         };
-        self.note_end(attempt, success, now);
+        self.note_end(attempt, outcome, now);
         let verdict = match reply {
             AuthReply::Granted {
                 account,
                 server_final,
-            } => self.grant(attempt, account, server_final),
+            } => self.grant(attempt, account, server_final, now),
             AuthReply::Denied => {
                 log::warn!("login failed: {attempt}");
+                if let Some(reason) = self.unshared.take() {
+                    log::warn!("each process counts failed logins by itself: {reason}");
+                }
                 LoginVerdict::Denied
             }
             AuthReply::Unavailable(reason) => unavailable(attempt, &reason),
@@ -231,8 +361,9 @@ impl Logins {
         attempt: &Attempt,
         user: AccountInfo,
         server_final: Option<String>,
+        now: Instant,
     ) -> LoginVerdict {
-        match self.account(&user) {
+        match self.account(&user, now) {
             Ok(account) => {
                 log::info!("login granted: {attempt}");
                 LoginVerdict::Granted {
@@ -245,10 +376,12 @@ impl Logins {
         }
     }
 
-    /// Notes in the throttle that an attempt has ended: in success, failure, or neither.
-    fn note_end(&mut self, attempt: &Attempt, success: Option<bool>, now: Instant) {
-        if let Some(network) = attempt.counts_in {
-            self.throttle.end(network, success, now);
+    /// Notes in the throttle that an attempt has ended, and lets others try to start that wait for
+    /// it.
+    fn note_end(&mut self, attempt: &Attempt, outcome: Outcome, now: Instant) {
+        if let (Some(from), Some(started)) = (&attempt.counts_for, attempt.started) {
+            self.throttle.end(from, started, outcome, now);
+            self.waiting.wake_related_to(from, now);
         }
     }
 
@@ -260,21 +393,23 @@ impl Logins {
     ) -> Result<(String, Account), String> {
         let mut users = Authenticator::new(self.users.as_deref());
         let user = users.preauthenticated(user)?;
-        let account = self.account(&user)?;
+        let account = self.account(&user, Instant::now())?;
         Ok((user.user, account))
     }
 
     /// Returns the account of a user who is authenticated, and prepares this process to serve it.
     /// The mail has not been touched before.
-    fn account(&mut self, user: &AccountInfo) -> Result<Account, String> {
+    fn account(&mut self, user: &AccountInfo, now: Instant) -> Result<Account, String> {
         let account = Account {
             root: mail_root(user, &self.mail)?,
             bboards: self.bboards.clone(),
         };
         self.sandbox.admit_user(user, &account)?;
         if self.sandbox.serves_one_user() {
-            // A fault in this process must not let the user try passwords of other users.
+            // A fault in this process must not let the user try passwords of other users, or change
+            // what counts for them.
             self.auth_worker.hang_up();
+            self.throttle.close_file(now);
         }
         Ok(account)
     }

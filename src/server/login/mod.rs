@@ -1,7 +1,7 @@
 //! Logins: from the request of a session to the verdict that it gets.
 //!
-//! An attempt to log in goes through three stages. It is *delayed*, for as long as the failed
-//! logins from its address demand (`throttle`); it is *checked* by the [auth
+//! An attempt to log in goes through three stages. It *waits*, for as long as the failed logins of
+//! its user name and its network demand (`login_counts`); it is *checked* by the [auth
 //! worker](super::auth_worker); its verdict goes to the connection that it came from, if that still
 //! exists. The first two take their time and hold up nothing else. Each attempt has a serial
 //! number, so that no verdict reaches another attempt, however late it comes; and each leaves one
@@ -19,12 +19,24 @@
 //! | file | what is in it |
 //! | --- | --- |
 //! | `logins` | [`Logins`]: all attempts, the rules of who may log in, the way to the account |
-//! | `attempt` | one attempt, and its name in the log |
-//! | `throttle` | the delays after failed logins |
+//! | `attempt`, `origin` | one attempt with its name in the log; what it counts for |
+//! | `waiting` | the attempts that may not start yet |
+//! | `throttle` | when they may, by the counts of this process or by shared ones |
+//! | `login_counts` | failed logins by network and name, and the delays that follow |
+//! | `count_table` | the counts of many keys, in bounded memory |
+//! | `known_names` | the networks from which users have logged in lately, in bounded memory |
+//! | `counts_file`, `counts_format` | the file by which several processes count together |
 
 mod attempt;
+mod count_table;
+mod counts_file;
+mod counts_format;
+mod known_names;
+mod login_counts;
 mod logins;
+mod origin;
 mod throttle;
+mod waiting;
 
 pub(crate) use self::logins::Logins;
 

@@ -79,17 +79,18 @@ fn each_connection_gets_its_own_verdict() {
 #[test]
 fn a_failure_delays_its_own_address_only() {
     let (_users, mut logins) = logins_for_ann();
-    let now = Instant::now();
+    let mut now = Instant::now();
     let (one, other) = (peer("192.0.2.1:1"), peer("[2001:db8::1]:1"));
     for _ in 0..2 {
+        now += Duration::from_secs(1);
         logins.request(Token(1), &one, password("wrong"), now);
-        let late = now + Duration::from_secs(60);
-        let verdict = &deliver(&mut logins, late)[0].verdict;
+        let verdict = &deliver(&mut logins, now)[0].verdict;
         assert!(matches!(verdict, LoginVerdict::Denied), "{verdict:?}");
     }
     logins.request(Token(1), &one, password("secret"), now);
     logins.request(Token(2), &other, password("secret"), now);
     assert_eq!(deliver(&mut logins, now)[0].connection, Token(2));
+    assert!(logins.poll_decisions(now).is_empty());
     let due = logins.deadline().expect("an attempt is delayed");
     assert!(due > now && due <= now + Duration::from_secs(2));
     assert_eq!(deliver(&mut logins, due)[0].connection, Token(1));
@@ -103,11 +104,11 @@ fn an_attempt_of_a_closed_connection_is_dropped_while_it_is_delayed() {
     logins.request(Token(1), &one, password("wrong"), now);
     deliver(&mut logins, now);
     let waiting = logins.request(Token(1), &one, password("wrong"), now);
-    logins.forget(waiting, now);
+    logins.forget(waiting);
     assert!(logins.deadline().is_none());
     let asked = logins.request(Token(1), &peer("192.0.2.2:1"), password("wrong"), now);
     assert!(logins.poll_decisions(now).is_empty() || !logins.are_pending());
-    logins.forget(asked, now);
+    logins.forget(asked);
     assert_eq!(deliver_or_idle(&mut logins, now), 1, "it counts");
 }
 
@@ -135,4 +136,62 @@ fn clear_text_follows_the_option() {
     assert!(may("always", "192.0.2.1:5"));
     let without_users = logins(&["--plaintext-login", "always"]);
     assert!(!without_users.may_log_in(true), "there are no users");
+}
+
+/// Returns the address in the log line about an attempt from there, after this ID.
+fn logged_address(logins: &Logins, address: &str, originating: &str) -> String {
+    let address: SocketAddr = address.parse().expect("an address");
+    let mut peer = logins.peer(1, address);
+    if peer.speaks_for_others {
+        peer.originating_address = originating.parse().ok();
+    }
+    let attempt = super::attempt::Attempt::new(Token(1), &peer, &password("wrong"));
+    attempt.to_string()
+}
+
+#[test]
+fn clients_in_trusted_networks_speak_for_others() {
+    let logins = logins(&["--trusted-network", "192.0.2.0/24"]);
+    let line = logged_address(&logins, "192.0.2.1:1", "2001:db8::7");
+    assert!(line.starts_with("address=2001:db8::7 "), "{line}");
+    let line = logged_address(&logins, "192.0.2.1:1", "none");
+    assert!(line.starts_with("address=192.0.2.1 "), "{line}");
+    let line = logged_address(&logins, "198.51.100.1:1", "2001:db8::7");
+    assert!(line.starts_with("address=198.51.100.1 "), "{line}");
+}
+
+#[test]
+fn an_attempt_that_waits_too_long_is_refused_unchecked() {
+    let (_users, mut logins) = logins_for_ann();
+    let one = peer("192.0.2.1:1");
+    let mut now = Instant::now();
+    for _ in 0..7 {
+        logins.request(Token(1), &one, password("wrong"), now);
+        now += Duration::from_secs(20);
+        deliver(&mut logins, now);
+    }
+    // Each waits 15 seconds after the one before.
+    for number in 1..=4 {
+        logins.request(Token(number), &one, password("wrong"), now);
+    }
+    let mut verdicts = Vec::new();
+    for seconds in [0, 15, 29, 30] {
+        let now = now + Duration::from_secs(seconds);
+        let is_checked = |logins: &mut Logins, verdicts: &mut Vec<_>| {
+            verdicts.extend(logins.poll_decisions(now));
+            !logins.are_pending()
+        };
+        while !is_checked(&mut logins, &mut verdicts) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let refused = verdicts
+        .iter()
+        .filter(|decision| matches!(decision.verdict, LoginVerdict::Unavailable(_)));
+    let refused: Vec<_> = refused.map(|decision| decision.connection.0).collect();
+    let denied = verdicts
+        .iter()
+        .filter(|decision| matches!(decision.verdict, LoginVerdict::Denied));
+    assert_eq!((refused, denied.count()), (vec![3, 4], 2), "{verdicts:?}");
+    assert!(logins.deadline().is_none(), "no attempt waits");
 }

@@ -1,168 +1,231 @@
-//! The delays of attempts to log in after failed ones.
-//!
-//! Each attempt is delayed before its password is checked, so that a client gains nothing by giving
-//! up on a slow answer and trying again on another connection. The first failure of a network
-//! delays its next attempt a little, as all users mistype; then the delay doubles. After a failure,
-//! attempts that are under way count as failures too, so that many at a time are no faster than one
-//! after the other. A success clears all failures.
+//! [`Throttle`]: when attempts to log in may start, by the counts of this process or by those that
+//! it shares with others.
 
-use crate::server::accept::Network;
-use std::collections::HashMap;
+use super::count_table::{Millis, When};
+use super::counts_file::CountsFile;
+use super::counts_format::{decode, encode};
+use super::login_counts::{LoginCounts, Outcome, SECRET, Secret, Started};
+use super::origin::LoginOrigin;
+use rustix::rand::GetRandomFlags;
+use rustix::time::ClockId;
+use std::io;
 use std::time::{Duration, Instant};
 
-/// Delay of the attempt after the first failure.
-const FIRST: Duration = Duration::from_millis(500);
-/// Longest delay: less than the time in which a client has to log in, and than the client's own
-/// time-out.
-const LONGEST: Duration = Duration::from_secs(15);
-/// Time without a failure after which a network's failures are forgotten.
-const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
-/// Networks that are remembered, in about 300 KiB. Beyond that the one whose last failure is
-/// longest ago is forgotten.
-const MAX_NETWORKS: usize = 4096;
+/// Time after which an attempt is tried again that waits for attempts under way. The end of one of
+/// this process wakes it earlier.
+const TRY_AGAIN: Duration = Duration::from_millis(1000);
+/// The same if the attempts may be under way in other processes.
+const TRY_AGAIN_SHARED: Duration = Duration::from_millis(100);
+/// Time after which the file is tried again that another process has locked.
+const LOCKED: Duration = Duration::from_millis(3);
+/// Time after which a locked file is given up: something holds it that does not know its use.
+const GIVE_UP: Duration = Duration::from_secs(2);
+/// Tries to lock the file for the last time.
+const LAST_TRIES: usize = 20;
 
-/// The networks from which logins have failed, or are under way.
-#[derive(Default)]
-pub(super) struct Throttle {
-    networks: HashMap<Network, Record>,
+/// When an attempt starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    Now(Started),
+    /// Not yet: ask again at this time. True if earlier failures are the reason.
+    Later(Instant, bool),
 }
 
-/// The attempts of one network.
-struct Record {
-    /// Failures since the last success.
-    failures: u32,
-    /// Attempts that have begun and not ended.
-    under_way: u32,
-    /// Time of the last failure.
-    last: Instant,
+/// The end of an attempt.
+struct Ended {
+    from: LoginOrigin,
+    started: Started,
+    outcome: Outcome,
+    at: Millis,
+}
+
+/// The counts of failed logins, and the clock that they go by.
+pub(super) struct Throttle {
+    /// A time, and what the monotonic clock showed then.
+    origin: (Instant, Millis),
+    /// The counts of this process; if it shares a file, what was in the file last.
+    counts: LoginCounts,
+    file: Option<CountsFile>,
+    /// Ends that are not counted yet, because another process had locked the file.
+    uncounted: Vec<Ended>,
+    /// When the file was first found locked, and when last, since it last was not.
+    locked: Option<(Instant, Instant)>,
 }
 
 impl Throttle {
-    /// Begins an attempt, and returns its delay. [`Self::end`] ends it.
-    pub(super) fn begin(&mut self, from: Network, now: Instant) -> Duration {
-        self.make_room(from);
-        let record = self.networks.entry(from).or_insert(Record {
-            failures: 0,
-            under_way: 0,
-            last: now,
-        });
-        if now.saturating_duration_since(record.last) >= FORGOTTEN {
-            record.failures = 0;
+    /// Makes a throttle that counts the attempts of this process only.
+    pub(super) fn new() -> Self {
+        Self {
+            origin: (Instant::now(), monotonic_time()),
+            counts: LoginCounts::new(random_secret()),
+            file: None,
+            uncounted: Vec::new(),
+            locked: None,
         }
-        let delay = match record.failures {
-            0 => Duration::ZERO,
-            failures => delay(failures.saturating_add(record.under_way)),
-        };
-        record.under_way += 1;
-        delay
     }
 
-    /// Ends an attempt: in success, in failure, or with no result.
-    pub(super) fn end(&mut self, from: Network, success: Option<bool>, now: Instant) {
-        let Some(record) = self.networks.get_mut(&from) else {
-            return;
-        };
-        record.under_way = record.under_way.saturating_sub(1);
-        match success {
-            Some(true) => record.failures = 0,
-            Some(false) => {
-                record.failures = record.failures.saturating_add(1);
-                record.last = now;
+    /// Counts together with other processes from now on.
+    pub(super) fn share(&mut self, file: CountsFile) {
+        self.file = Some(file);
+    }
+
+    /// Closes the file that is shared.
+    pub(super) fn close_file(&mut self, now: Instant) {
+        // This process serves one client, which has logged in: waiting holds up nothing else.
+        for _ in 0..LAST_TRIES {
+            self.count_ends(now);
+            if !self.has_uncounted() {
+                break;
             }
-            None => {}
+            std::thread::sleep(Duration::from_millis(1));
         }
-        if record.failures == 0 && record.under_way == 0 {
-            self.networks.remove(&from);
+        self.file = None;
+    }
+
+    /// Starts those of the attempts that may start now, in this order.
+    pub(super) fn try_start<'o>(
+        &mut self,
+        attempts: impl Iterator<Item = &'o LoginOrigin>,
+        now: Instant,
+    ) -> Vec<Start> {
+        let at = self.millis(now);
+        let attempts: Vec<_> = attempts.collect();
+        let started = self.change(now, |counts| {
+            let each = attempts.iter().map(|from| counts.try_start(from, at));
+            each.collect::<Vec<_>>()
+        });
+        let Some(started) = started else {
+            return vec![Start::Later(now + LOCKED, false); attempts.len()];
+        };
+        let again = match self.file {
+            Some(_) => TRY_AGAIN_SHARED,
+            None => TRY_AGAIN,
+        };
+        let starts = started.into_iter().map(|started| match started {
+            Ok(started) => Start::Now(started),
+            Err(When::Now | When::AfterOthers) => Start::Later(now + again, false),
+            Err(When::At(time)) => {
+                let delay = Duration::from_millis(time.saturating_sub(at));
+                Start::Later(now + delay, true)
+            }
+        });
+        starts.collect()
+    }
+
+    /// Notes the end of an attempt that has started.
+    pub(super) fn end(
+        &mut self,
+        from: &LoginOrigin,
+        started: Started,
+        outcome: Outcome,
+        now: Instant,
+    ) {
+        self.uncounted.push(Ended {
+            from: from.clone(),
+            started,
+            outcome,
+            at: self.millis(now),
+        });
+        self.count_ends(now);
+    }
+
+    /// True if [`Self::count_ends`] has to be called again.
+    pub(super) fn has_uncounted(&self) -> bool {
+        !self.uncounted.is_empty()
+    }
+
+    /// Returns the time at which to call [`Self::count_ends`].
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let (_, last) = self.locked.filter(|_| self.has_uncounted())?;
+        Some(last + LOCKED)
+    }
+
+    /// Counts the ends of attempts, unless another process has locked the file.
+    pub(super) fn count_ends(&mut self, now: Instant) {
+        if self.has_uncounted() {
+            // Without a file nothing is locked.
+            let _ = self.change(now, |_| ());
         }
     }
 
-    /// Forgets the oldest network if there is no room for this one.
-    fn make_room(&mut self, network: Network) {
-        if self.networks.len() < MAX_NETWORKS || self.networks.contains_key(&network) {
-            return;
+    /// Changes the counts, after the ends that are not counted yet. Returns `None`, and changes
+    /// nothing, if another process has locked the file.
+    fn change<R>(&mut self, now: Instant, change: impl FnOnce(&mut LoginCounts) -> R) -> Option<R> {
+        let at = self.millis(now);
+        let Some(file) = &self.file else {
+            count(&mut self.uncounted, &mut self.counts);
+            return Some(change(&mut self.counts));
+        };
+        let (counts, uncounted) = (&mut self.counts, &mut self.uncounted);
+        let mut change = Some(change);
+        let changed = file.try_change(|octets| {
+            *counts = decode(octets, at).unwrap_or_else(|| rebuilt(file, octets));
+            counts.forget_old(at);
+            count(uncounted, counts);
+            let result = change.take().map(|change| change(counts));
+            (encode(counts, at), result)
+        });
+        match changed {
+            Ok(Some(result)) => {
+                self.locked = None;
+                return result;
+            }
+            Ok(None) => {
+                let since = self.locked.map_or(now, |(since, _)| since);
+                self.locked = Some((since, now));
+                if now.saturating_duration_since(since) < GIVE_UP {
+                    return None;
+                }
+                self.stop_sharing("another program has locked it");
+            }
+            Err(error) => self.stop_sharing(&error.to_string()),
         }
-        let oldest = self.networks.iter().min_by_key(|(_, record)| record.last);
-        if let Some(oldest) = oldest.map(|(&network, _)| network) {
-            self.networks.remove(&oldest);
+        count(&mut self.uncounted, &mut self.counts);
+        change.map(|change| change(&mut self.counts))
+    }
+
+    fn stop_sharing(&mut self, reason: &str) {
+        if let Some(file) = self.file.take() {
+            let path = file.path().display();
+            log::error!("{path}: {reason}: this process counts failed logins by itself");
         }
+    }
+
+    fn millis(&self, now: Instant) -> Millis {
+        let (origin, millis) = self.origin;
+        let since = now.saturating_duration_since(origin).as_millis();
+        millis.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
     }
 }
 
-/// Returns 0.5 s after one failure, then 1 s, 2 s, and so on to 15 s.
-fn delay(failures: u32) -> Duration {
-    let doubled = failures.saturating_sub(1).min(10);
-    (FIRST * (1 << doubled)).min(LONGEST)
+/// Counts the ends of attempts.
+fn count(ends: &mut Vec<Ended>, counts: &mut LoginCounts) {
+    for end in ends.drain(..) {
+        counts.end(&end.from, end.started, end.outcome, end.at);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn network(number: u32) -> Network {
-        Network::V4(number.to_be_bytes())
+/// Returns new counts instead of those in a file that has none.
+fn rebuilt(file: &CountsFile, octets: &[u8]) -> LoginCounts {
+    if !octets.is_empty() {
+        let path = file.path().display();
+        log::warn!("{path}: is damaged or of another version: failed logins are counted anew");
     }
+    LoginCounts::new(random_secret())
+}
 
-    fn tenths(delay: Duration) -> u128 {
-        delay.as_millis() / 100
-    }
+fn monotonic_time() -> Millis {
+    let time = rustix::time::clock_gettime(ClockId::Monotonic);
+    let (seconds, nanoseconds) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
+    seconds * 1000 + nanoseconds / 1_000_000
+}
 
-    #[test]
-    fn the_delay_grows_with_each_failure_and_ends_with_a_success() {
-        let mut throttle = Throttle::default();
-        let (now, one) = (Instant::now(), network(1));
-        let mut waits = Vec::new();
-        for _ in 0..8 {
-            waits.push(tenths(throttle.begin(one, now)));
-            throttle.end(one, Some(false), now);
-        }
-        assert_eq!(waits, [0, 5, 10, 20, 40, 80, 150, 150]);
-        assert_eq!(tenths(throttle.begin(network(2), now)), 0, "others");
-        throttle.begin(one, now);
-        throttle.end(one, None, now);
-        assert_eq!(
-            tenths(throttle.begin(one, now)),
-            150,
-            "the attempt had no result"
-        );
-        throttle.end(one, Some(true), now);
-        assert_eq!(tenths(throttle.begin(one, now)), 0);
+fn random_secret() -> Secret {
+    let mut secret = [0; SECRET];
+    if let Err(error) = rustix::rand::getrandom(&mut secret, GetRandomFlags::empty()) {
+        // Then clients could choose names that count as one: these are delayed, too.
+        let error = io::Error::from(error);
+        log::error!("the system has no random numbers for counting failed logins: {error}");
     }
-
-    #[test]
-    fn attempts_at_the_same_time_are_no_faster() {
-        let mut throttle = Throttle::default();
-        let (now, one) = (Instant::now(), network(1));
-        for _ in 0..3 {
-            assert_eq!(
-                tenths(throttle.begin(one, now)),
-                0,
-                "no attempt has failed yet"
-            );
-        }
-        throttle.end(one, Some(false), now);
-        assert_eq!(tenths(throttle.begin(one, now)), 20, "two are under way");
-        assert_eq!(tenths(throttle.begin(one, now)), 40);
-    }
-
-    #[test]
-    fn failures_are_forgotten_in_time_and_take_bounded_room() {
-        let mut throttle = Throttle::default();
-        let now = Instant::now();
-        for number in 0..2 * MAX_NETWORKS as u32 {
-            let at = now + Duration::from_millis(number.into());
-            throttle.begin(network(number), at);
-            throttle.end(network(number), Some(false), at);
-        }
-        assert_eq!(throttle.networks.len(), MAX_NETWORKS);
-        let last = network(2 * MAX_NETWORKS as u32 - 1);
-        assert_eq!(tenths(throttle.begin(last, now)), 5);
-        assert_eq!(
-            tenths(throttle.begin(network(0), now)),
-            0,
-            "the oldest went"
-        );
-        throttle.end(last, None, now);
-        let later = now + FORGOTTEN + Duration::from_secs(60);
-        assert_eq!(tenths(throttle.begin(last, later)), 0);
-    }
+    secret
 }

@@ -4,6 +4,7 @@ use crate::protocol::IdFields;
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
+use std::net::IpAddr;
 
 /// What the server says about itself.
 const FIELDS: &[(&str, &str)] = &[
@@ -14,8 +15,16 @@ const FIELDS: &[(&str, &str)] = &[
 /// Octets that are logged of what a client says about itself.
 const MAX_LOGGED: usize = 300;
 
-/// Logs what the client says about itself, and answers in kind. Nothing else depends on it (§3).
+/// The field in which webmail names the address of its own client, as Dovecot reads it.
+const ORIGINATING_ADDRESS: &[u8] = b"x-originating-ip";
+
+/// Logs what the client says about itself, and answers in kind. Nothing else depends on it (§3),
+/// except that a client that speaks for others names one of them for the log.
 pub(super) fn reply(fields: &IdFields, state: &mut SessionState) -> Reply {
+    if state.peer.speaks_for_others && !state.is_logged_in() {
+        state.peer.originating_address =
+            originating_address(fields).or(state.peer.originating_address);
+    }
     if !fields.is_empty() {
         log::info!(
             "{}: the client is {}",
@@ -25,6 +34,14 @@ pub(super) fn reply(fields: &IdFields, state: &mut SessionState) -> Reply {
     }
     state.encoder().id(FIELDS);
     Reply::ok("ID completed").with_updates(UpdatePolicy::Nothing)
+}
+
+/// Returns the address in the field of that name, if it is a valid one.
+fn originating_address(fields: &IdFields) -> Option<IpAddr> {
+    let is_it = |name: &[u8]| name.eq_ignore_ascii_case(ORIGINATING_ADDRESS);
+    let (_, value) = fields.iter().find(|(name, _)| is_it(name))?;
+    let address: IpAddr = std::str::from_utf8(value.as_deref()?).ok()?.parse().ok()?;
+    Some(address.to_canonical())
 }
 
 /// Returns all fields that have a value, in ASCII.
@@ -37,4 +54,31 @@ fn in_one_line(fields: &IdFields) -> String {
     let mut line = texts.collect::<Vec<_>>().join(" ");
     line.truncate(MAX_LOGGED);
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_valid_address_is_an_originating_address() {
+        let named = |name: &str, value: Option<&str>| {
+            let other = (b"name".to_vec(), Some(b"webmail".to_vec()));
+            let field = (name.into(), value.map(Into::into));
+            originating_address(&vec![other, field]).map(|address| address.to_string())
+        };
+        for (value, expected) in [
+            ("192.0.2.7", Some("192.0.2.7")),
+            ("::ffff:192.0.2.7", Some("192.0.2.7")),
+            ("2001:db8::7", Some("2001:db8::7")),
+            ("192.0.2.7:40000", None),
+            ("192.0.2.7 user=\"x", None),
+            ("", None),
+        ] {
+            let expected = expected.map(str::to_owned);
+            assert_eq!(named("X-Originating-IP", Some(value)), expected, "{value}");
+        }
+        assert_eq!(named("x-originating-ip", None), None);
+        assert_eq!(named("x-forwarded-for", Some("192.0.2.7")), None);
+    }
 }
