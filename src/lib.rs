@@ -61,8 +61,9 @@
 //! # Invariants
 //!
 //! 1. Below [`server`] nothing sleeps, waits for a lock, or learns the time except from its
-//!    arguments. Flushing to disk is the one thing that may take long there, because nothing is
-//!    announced before it is flushed.
+//!    arguments. A job that needs something on disk waits for a flush that threads of [`server`]
+//!    make. The small files that are replaced as a whole (keywords, subscriptions, mod-sequences)
+//!    are still flushed in place.
 //! 2. A step does at least one unit of work and stops when its [`budget`] is spent.
 //! 3. Unsent output of a session is at most the high-water mark and one response; message texts and
 //!    SEARCH results are queued as ranges ([`session`]).

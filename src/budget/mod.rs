@@ -26,7 +26,8 @@ pub(crate) const COST_SYSCALL: u32 = 2;
 pub(crate) const COST_OPEN: u32 = 4;
 /// Units for reading and scanning 16 KiB of a file: 5 to 20 us from the page cache.
 pub(crate) const COST_READ_16K: u32 = 3;
-/// Units for a flush to disk. A flush may take longer than a step, so the job yields after it.
+/// Units for a flush to disk in place, where no flusher takes it. It may take longer than a step,
+/// so the job yields after it.
 pub(crate) const COST_SYNC: u32 = 300;
 
 /// The longest one step of one job may take ([crate], invariant 2).
@@ -182,6 +183,8 @@ pub(crate) enum Why {
     OutputFull,
     /// Another session or program holds a lock, or a directory has to hold still. Step again then.
     Until(Instant),
+    /// A file or a directory is being flushed to disk. Step again when that is done.
+    Flush,
     /// The session waits for an answer: from the auth worker, or the rest of a literal.
     External,
     /// The session waits for a line of the client, such as DONE, which ends IDLE.

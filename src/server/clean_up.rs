@@ -1,6 +1,7 @@
 //! Finishing, between the turns of the connections, what jobs have left to do whose clients have
 //! disconnected (see `store::abandoned`).
 
+use super::flusher::Flusher;
 use super::panics;
 use crate::budget::{Budget, Clock, STEP_TIME, SystemClock};
 use crate::store::Store;
@@ -20,15 +21,24 @@ pub(super) fn take_turn(store: &mut Store) {
 }
 
 /// Steps the abandoned work until nothing is left, or the time of a server that ends is over.
-pub(super) fn finish(store: &mut Store) {
+pub(super) fn finish(store: &mut Store, flusher: Option<&Flusher>) {
     let end = SystemClock.now() + TIME_AT_END;
     while store.abandoned_work() > 0 {
+        if let Some(flusher) = flusher {
+            for (number, result) in flusher.take_results() {
+                store.complete_flush(number, result);
+            }
+        }
         if let Some(time) = store.next_clean_up(SystemClock.now()) {
-            // Another program holds a lock. No client waits any more.
+            // Another program holds a lock, or the disk flushes. No client waits any more.
             let pause = time.saturating_duration_since(SystemClock.now());
             std::thread::sleep(pause.min(end.saturating_duration_since(SystemClock.now())));
         }
-        if !step(store, end) {
+        let goes_on = step(store, end);
+        if let Some(flusher) = flusher {
+            flusher.start(store.take_flush_requests());
+        }
+        if !goes_on {
             let left = store.abandoned_work();
             if left > 0 {
                 log::warn!("{left} commands of disconnected clients were not cleaned up after");

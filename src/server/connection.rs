@@ -130,12 +130,12 @@ impl Connection {
     }
 
     /// Notes how long a turn has taken that ended with `next`. A command keeps what it has used
-    /// while it waits for its client to read, or for a lock.
+    /// while it waits for its client to read, for a lock, or for a flush.
     pub(super) fn note_time(&mut self, took: Duration, next: &io::Result<AfterTurn>) {
         let waits = matches!(next, Ok(AfterTurn::Wait));
         let is_command_over = match self.session.turn() {
             Turn::Idle | Turn::Line | Turn::External => true,
-            Turn::Runnable | Turn::OutputFull | Turn::Until(_) => false,
+            Turn::Runnable | Turn::OutputFull | Turn::Until(_) | Turn::Flush => false,
         };
         match waits && is_command_over {
             true => self.used = Duration::ZERO,
@@ -191,6 +191,7 @@ impl Connection {
         }
         self.receive(&mut shared.buffer, now)?;
         let mut budget = Budget::step(&clock);
+        shared.store.set_flushing_session(token.0);
         self.session.run(&mut shared.store, &mut budget);
         self.pass_login_on(token, &mut shared.logins, now);
         let sent = self.send(now)?;
@@ -351,7 +352,7 @@ impl Connection {
         let can_work = match self.session.turn() {
             Turn::Runnable => true,
             Turn::OutputFull => has_sent,
-            Turn::External | Turn::Idle | Turn::Line | Turn::Until(_) => false,
+            Turn::External | Turn::Flush | Turn::Idle | Turn::Line | Turn::Until(_) => false,
         };
         if can_send || can_receive || can_work {
             return AfterTurn::Turn;
@@ -370,7 +371,7 @@ impl Connection {
         let by_reading = self.may_read() && !self.is_readable;
         let by_writing = self.has_output() && !self.is_writable;
         let by_itself = match self.session.turn() {
-            Turn::Until(_) => true,
+            Turn::Until(_) | Turn::Flush => true,
             Turn::External => self.login.is_some(),
             Turn::Idle | Turn::Runnable | Turn::OutputFull | Turn::Line => false,
         };

@@ -17,6 +17,7 @@ use super::connections::Connections;
 use super::control::{Control, SignalRequest};
 use super::drain::Drain;
 use super::error::ServerError;
+use super::flusher::Flusher;
 use super::idle_watch::IdleWatch;
 use super::log_limit::LogLimit;
 use super::shared::Shared;
@@ -72,6 +73,8 @@ pub(super) struct EventLoop {
     fault: Option<io::Error>,
     /// Ends the loop when no client has been connected for a while, if it is to end then.
     idle_end: Option<IdleEnd>,
+    /// Flushes to disk; `None` if the jobs flush in place.
+    flusher: Option<Flusher>,
 }
 
 impl EventLoop {
@@ -107,6 +110,7 @@ impl EventLoop {
             fault_log: LogLimit::new(FAULTS_PER_MINUTE),
             fault: None,
             idle_end: None,
+            flusher: None,
         })
     }
 
@@ -119,6 +123,12 @@ impl EventLoop {
     pub(super) fn listen(&mut self, listeners: Vec<Listener>) -> Result<(), ServerError> {
         self.listeners = Listeners::register(listeners, self.poll.registry())?;
         Ok(())
+    }
+
+    /// Leaves all flushes to a flusher, so that the loop does not wait for the disk.
+    pub(super) fn use_flusher(&mut self, flusher: Flusher) {
+        self.shared.store.use_flusher();
+        self.flusher = Some(flusher);
     }
 
     /// Makes the loop end when no client has been connected for this long.
@@ -180,14 +190,16 @@ impl EventLoop {
                 event_loop.connections.fire_timers(SystemClock.now());
             });
             self.do_part("deciding logins", Self::deliver_login_decisions);
+            self.do_part("taking results of flushes", Self::deliver_flush_results);
             self.do_part("checking certificates", Self::remind_of_certificates);
             self.do_part("looking for changes", Self::look_for_mailbox_changes);
             self.guard("giving turns", Self::give_turns);
             self.do_part("cleaning up", |event_loop| {
                 clean_up::take_turn(&mut event_loop.shared.store);
             });
+            self.do_part("starting flushes", |event_loop| event_loop.start_flushes());
         }
-        clean_up::finish(&mut self.shared.store);
+        clean_up::finish(&mut self.shared.store, self.flusher.as_ref());
         if let Some(control) = &self.control {
             control.manager.notify_stopping();
         }
@@ -391,6 +403,24 @@ impl EventLoop {
             );
         }
         LoginVerdict::TooManyConnections
+    }
+
+    /// Hands the results of flushes to the jobs, and gives a turn to the connections that wait for
+    /// them.
+    fn deliver_flush_results(&mut self) {
+        let results = self.flusher.as_ref().map(Flusher::take_results);
+        for (number, result) in results.unwrap_or_default() {
+            for waiting in self.shared.store.complete_flush(number, result) {
+                self.connections.want_turn(Token(waiting));
+            }
+        }
+    }
+
+    /// Passes on what the jobs of this turn of the loop have to be flushed.
+    fn start_flushes(&self) {
+        if let Some(flusher) = &self.flusher {
+            flusher.start(self.shared.store.take_flush_requests());
+        }
     }
 
     fn note_number_of_clients(&mut self) {

@@ -1,8 +1,9 @@
 //! Sockets, time, signals and descriptors: this room drives [sessions](crate::session).
 //!
 //! [`Server::bind`] opens the listeners, or takes descriptors 0 and 1, as the options ask, and
-//! [`Server::run`] serves until the server is shut down. One thread, one event loop; all rooms
-//! below this one get their octets, their time and their verdicts as arguments.
+//! [`Server::run`] serves until the server is shut down. One thread, one event loop, and beside it
+//! threads that do nothing but wait for the disk; all rooms below this one get their octets, their
+//! time and their verdicts as arguments.
 //!
 //! | file or folder | what is in it |
 //! | --- | --- |
@@ -17,6 +18,7 @@
 //! | `login/` | requests to log in: delays, the auth worker's answer, the account |
 //! | `auth_worker/` | checking passwords in separate processes |
 //! | `sandbox/` | what the process may touch: user, files (Landlock), privileges |
+//! | `flusher/` | flushing files and directories to disk, in threads of its own |
 //! | `control/` | signals, reload of the options, the service manager |
 //! | `helper_process` | starting this program again, as a helper or a session |
 //! | `idle_watch` | the sessions in IDLE, by the mailbox that each one watches |
@@ -54,6 +56,7 @@ mod control;
 mod drain;
 mod error;
 mod event_loop;
+mod flusher;
 mod helper_process;
 mod idle_watch;
 mod log_limit;

@@ -4,6 +4,7 @@ use super::accept::{self, ForkServer, IDLE_TIME, Listener, StdioClient};
 use super::control::{Control, SignalRequest, Signals};
 use super::error::ServerError;
 use super::event_loop::EventLoop;
+use super::flusher::Flusher;
 use super::login::Logins;
 use super::sandbox;
 use super::setup::{host_name, open_store, session_config};
@@ -12,6 +13,8 @@ use super::tls::{Certificates, TlsStream};
 use super::tokens::WAKER;
 use super::transport::Transport;
 use crate::options::{Mode, Options, RawOptions};
+#[cfg(test)]
+use crate::store::{FlushRequest, FlushResult};
 use crate::types::AddressRange;
 use mio::{Poll, Waker};
 use std::net::SocketAddr;
@@ -27,6 +30,8 @@ pub struct Server {
     role: Role,
     control: Option<Control>,
     handle: Handle,
+    /// The flusher, if it is not the usual one.
+    flusher: Option<Flusher>,
 }
 
 /// The clients that a server serves.
@@ -94,7 +99,18 @@ impl Server {
                 stop: Arc::default(),
                 waker: Arc::new(waker),
             },
+            flusher: None,
         })
+    }
+
+    /// Flushes by this function, in the threads of the flusher.
+    #[cfg(test)]
+    pub(super) fn flush_with(
+        &mut self,
+        flush: impl Fn(&FlushRequest) -> FlushResult + Send + Sync + 'static,
+    ) {
+        let waker = Arc::clone(&self.handle.waker);
+        self.flusher = Some(Flusher::with(waker, flush));
     }
 
     /// Makes the server follow signals, and notify the service manager. `SIGTERM` and `SIGINT` shut
@@ -209,8 +225,15 @@ impl Server {
         let host = host_name();
         let store = open_store(options, &host);
         let shared = Shared::new(store, self.logins, self.tls, session_config(options, host));
-        let stop = self.handle.stop;
+        let stop = Arc::clone(&self.handle.stop);
         let mut event_loop = EventLoop::new(self.poll, shared, options, stop)?;
+        // In a process with one client, no other waits for its flushes.
+        if !matches!(role, Role::Serve(_)) {
+            event_loop.use_flusher(
+                self.flusher
+                    .unwrap_or_else(|| Flusher::new(self.handle.waker)),
+            );
+        }
         if let Some(control) = control {
             event_loop.follow(control)?;
         }

@@ -8,14 +8,15 @@ use super::shared::Shared;
 use super::transport::{Descriptors, Transport};
 use super::{Handle, Server, ServerError};
 use crate::options::Options;
-use crate::store::{Settings, Store};
+use crate::store::{FlushResult, Settings, Store};
 use mio::Poll;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -58,6 +59,10 @@ fn start(more: &[&str]) -> Running {
     let mut args = vec!["--listen", "127.0.0.1:0"];
     args.extend(more);
     let server = Server::bind(&options(&home, &args)).expect("a server");
+    run(server, home)
+}
+
+fn run(server: Server, home: TempDir) -> Running {
     Running {
         address: server.local_addr(),
         handle: server.handle(),
@@ -568,4 +573,87 @@ fn a_pipe_that_is_read_late_gets_all_octets() {
     let octets = io::copy(&mut { answers }, &mut io::sink());
     assert!(octets.expect("the output") > LARGE as u64);
     server.join().expect("no panic").expect("served");
+}
+
+/// Starts a server each of whose flushes reports that it begins, and waits for its result.
+fn start_with_slow_disk() -> (Running, Receiver<()>, Sender<FlushResult>) {
+    let home = home();
+    let (begins, begun) = channel();
+    let (results, result) = channel();
+    let channels = Mutex::new((begins, result));
+    let mut server = Server::bind(&options(&home, &["--listen", "127.0.0.1:0"])).expect("a server");
+    server.flush_with(move |request| {
+        let channels = channels.lock().expect("no panic");
+        channels.0.send(()).expect("the test waits");
+        let result = channels.1.recv().unwrap_or(Ok(()));
+        result.and_then(|()| request.flush())
+    });
+    (run(server, home), begun, results)
+}
+
+impl Running {
+    fn files_in(&self, part: &str) -> usize {
+        let entries = fs::read_dir(self.home.path().join("ann").join(part));
+        entries.expect("a directory").count()
+    }
+}
+
+#[test]
+fn other_clients_are_answered_while_the_disk_flushes() {
+    let (server, begun, results) = start_with_slow_disk();
+    let (mut slow, mut other) = (server.client(), server.client());
+    slow.log_in();
+    other.log_in();
+    slow.send("a1 APPEND INBOX (\\Seen) {4+}\r\ntext\r\na2 NOOP\r\n");
+    // The first sync of the mailbox gives a UID to the message that is there, with two flushes.
+    for _ in 0..5 {
+        begun
+            .recv_timeout(Duration::from_secs(20))
+            .expect("a flush");
+        assert!(other.ask("n1 NOOP").starts_with("OK"));
+        assert!(server.client().ask("n2 CAPABILITY").starts_with("OK"));
+        results.send(Ok(())).expect("the flusher waits");
+    }
+    assert!(slow.answer("a1").starts_with("OK [APPENDUID"));
+    assert!(slow.answer("a2").starts_with("OK"));
+    assert_eq!(begun.try_recv().ok(), None);
+    assert_eq!((server.files_in("cur"), server.files_in("tmp")), (2, 0));
+}
+
+#[test]
+fn an_append_whose_flush_fails_is_refused_and_leaves_nothing() {
+    let (server, _begun, results) = start_with_slow_disk();
+    let mut client = server.client();
+    client.log_in();
+    results.send(Err(rustix::io::Errno::IO)).expect("sent");
+    let answer = client.ask("a1 APPEND INBOX {4+}\r\ntext");
+    assert!(answer.starts_with("NO"), "{answer}");
+    assert_eq!((server.files_in("cur"), server.files_in("new")), (1, 0));
+    assert_eq!(server.files_in("tmp"), 0);
+    drop(results);
+    let answer = client.ask("a2 APPEND INBOX {4+}\r\ntext");
+    assert!(answer.starts_with("OK"), "{answer}");
+}
+
+#[test]
+fn a_client_that_disconnects_during_a_flush_leaves_no_file() {
+    let (server, begun, results) = start_with_slow_disk();
+    let (mut client, mut other) = (server.client(), server.client());
+    client.log_in();
+    other.log_in();
+    client.send("a1 NOOP\r\na2 APPEND INBOX {4+}\r\ntext\r\n");
+    begun
+        .recv_timeout(Duration::from_secs(20))
+        .expect("a flush");
+    assert_eq!(server.files_in("tmp"), 1);
+    // A socket that is closed with unread input resets the connection.
+    drop(client);
+    let patience = Instant::now() + Duration::from_secs(20);
+    while server.files_in("tmp") > 0 && Instant::now() < patience {
+        other.ask("n1 NOOP");
+    }
+    assert_eq!((server.files_in("tmp"), server.files_in("new")), (0, 0));
+    drop(results);
+    let answer = other.ask("a3 APPEND INBOX {4+}\r\nmore");
+    assert!(answer.starts_with("OK"), "{answer}");
 }

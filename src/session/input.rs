@@ -14,7 +14,7 @@ use super::reply::Reply;
 use super::state::SessionState;
 use super::task::Task;
 use super::utf8;
-use crate::budget::Budget;
+use crate::budget::{Budget, Step};
 use crate::protocol::{
     Framer, FramerEvent, LiteralOffer, ParseError, Request, Status, outline, parse_append,
     parse_request, reject_command,
@@ -116,6 +116,14 @@ impl Input {
                     None => refuse(reject_command(&text, "Command line too long")),
                 })
             }
+        }
+    }
+
+    /// Waits until the disk has room for the next message of an APPEND.
+    pub(super) fn poll_room(&mut self, budget: &mut Budget<'_>) -> Step<()> {
+        match &mut self.appending {
+            Some(appending) => appending.poll_room(budget),
+            None => Step::Done(()),
         }
     }
 

@@ -28,6 +28,8 @@ pub enum Turn {
     OutputFull,
     /// That time.
     Until(Instant),
+    /// A flush to disk.
+    Flush,
     /// The verdict on its login request, or the TLS handshake.
     External,
     /// A line from the client that continues the command in progress.
@@ -155,6 +157,7 @@ impl Session {
                 Step::Yield(Why::Budget) => Turn::Runnable,
                 Step::Yield(Why::OutputFull) => Turn::OutputFull,
                 Step::Yield(Why::Until(time)) => Turn::Until(time),
+                Step::Yield(Why::Flush) => Turn::Flush,
                 Step::Yield(Why::External) => Turn::External,
                 // The line may have come together with the command: then no event wakes the
                 // session.
@@ -210,6 +213,7 @@ impl Session {
         if self.state.output.unsent() >= HIGH_WATER {
             return Step::Yield(Why::OutputFull);
         }
+        ready!(self.input.poll_room(budget));
         match self.input.next(&mut self.state, store, budget) {
             Next::Task(task) => self.task = Some(task),
             Next::Progress => {}
@@ -285,7 +289,7 @@ impl Session {
             Turn::OutputFull => self.state.output.unsent() > 0,
             Turn::External => self.state.pending.is_external(),
             Turn::Line => self.state.pending.is_line(),
-            Turn::Runnable | Turn::Until(_) => true,
+            Turn::Runnable | Turn::Until(_) | Turn::Flush => true,
         }
     }
 

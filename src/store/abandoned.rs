@@ -34,9 +34,12 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::rc::{Rc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::budget::{Budget, Step};
+use crate::budget::{Budget, Step, Why};
+
+/// How often work that waits for a flush looks whether it is done.
+const FLUSH_CHECK: Duration = Duration::from_millis(5);
 
 /// A job that must not be left half done. `S` is the [`Store`](super::Store), which this file does
 /// not import because the store owns the queue.
@@ -52,7 +55,7 @@ pub(crate) trait AbandonedWork<S>: Debug {
 #[derive(Debug)]
 struct Abandoned<S> {
     work: Box<dyn AbandonedWork<S>>,
-    /// The work waits for a lock until then.
+    /// The work waits for a lock or a flush until then.
     not_before: Option<Instant>,
 }
 
@@ -105,7 +108,8 @@ pub(super) fn clean_up<S>(
     };
     abandoned.not_before = match abandoned.work.clean_up(store, budget) {
         Step::Done(()) => return,
-        Step::Yield(crate::budget::Why::Until(time)) => Some(time),
+        Step::Yield(Why::Until(time)) => Some(time),
+        Step::Yield(Why::Flush) => Some(budget.now() + FLUSH_CHECK),
         Step::Yield(_) => None,
     };
     queue.0.borrow_mut().push_back(abandoned);

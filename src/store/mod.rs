@@ -6,6 +6,7 @@
 //! | [`index`] | what is in memory: messages of open mailboxes, views of sessions | `maildir` |
 //! | [`sync`] | disk to memory: uid list, scans, reports of the kernel | `index`, `maildir` |
 //! | [`ops`] | what clients ask for: APPEND, COPY, flags, EXPUNGE, the tree | all of these |
+//! | [`flush`] | flushes to disk that nothing waits for but the job that needs them | |
 //! | [`open_mailboxes`] | the [`Store`]: all open mailboxes of the process | |
 //! | [`abandoned`] | what jobs leave to do whose session has ended, finished in steps | |
 //!
@@ -31,6 +32,7 @@ mod abandoned;
 mod clean_up;
 mod context;
 mod error;
+mod flush;
 mod handle;
 mod index;
 mod maildir;
@@ -42,6 +44,7 @@ mod sync;
 mod tests;
 
 pub(crate) use self::error::StoreError;
+pub(crate) use self::flush::{FlushRequest, FlushResult};
 pub(crate) use self::handle::MailboxHandle;
 pub(crate) use self::index::cursor::Cursor;
 pub(crate) use self::index::view::{Updates, View};

@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 
 use super::abandoned::AbandonedQueue;
 use super::context::StoreContext;
+use super::flush::{FlushQueue, FlushRequest, FlushResult};
 use super::index::mailbox::{Mailbox, MailboxVersion};
 use super::maildir::filename::UniqueNames;
 use super::maildir::lock::LockOwner;
@@ -22,6 +23,7 @@ use crate::types::MailboxRef;
 pub struct Store {
     settings: Settings,
     owner: LockOwner,
+    pub(super) flushes: FlushQueue,
     names: UniqueNames,
     validities: UidValidities,
     pub(super) slots: Vec<Option<Slot>>,
@@ -68,6 +70,7 @@ impl Store {
                 pid: settings.pid,
                 host: settings.host.clone(),
             },
+            flushes: FlushQueue::default(),
             names: UniqueNames::new(&settings.host, settings.pid),
             validities: UidValidities::default(),
             slots: Vec::new(),
@@ -209,11 +212,33 @@ impl Store {
         let slot = self.slots[handle.slot()].as_mut();
         let slot = slot.expect("a slot is not emptied while a handle exists");
         let context = StoreContext {
+            flushes: &self.flushes,
             owner: &self.owner,
             names: &mut self.names,
             validities: &mut self.validities,
         };
         (&mut slot.mailbox, context)
+    }
+
+    /// Leaves the flushes to a flusher from now on: the server takes the requests and hands their
+    /// results back.
+    pub(crate) fn use_flusher(&self) {
+        self.flushes.use_flusher();
+    }
+
+    /// Notes which session runs from now on, as the server numbers them.
+    pub(crate) fn set_flushing_session(&self, session: usize) {
+        self.flushes.set_session(session);
+    }
+
+    /// Takes the flushes that jobs have submitted since the last call.
+    pub(crate) fn take_flush_requests(&self) -> Vec<FlushRequest> {
+        self.flushes.take_requests()
+    }
+
+    /// Takes in the result of a flush. Returns the sessions that wait for it.
+    pub(crate) fn complete_flush(&self, number: u64, result: FlushResult) -> Vec<usize> {
+        self.flushes.complete(number, result)
     }
 
     /// Returns the job that is reconciling the mailbox, if there is one.

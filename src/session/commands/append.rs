@@ -7,14 +7,14 @@
 //! visible together, or none.
 
 use super::{destination, mailbox_argument};
-use crate::budget::{Budget, COST_READ_16K, COST_SYNC, COST_SYSCALL, Step};
+use crate::budget::{Budget, COST_OPEN, COST_READ_16K, COST_SYSCALL, Step};
 use crate::protocol::{AppendArguments, AppendData, AppendMessage, Code, Level, parse_append_more};
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::task::Task;
 use crate::store::{AppendMessages, Store, StoreError};
-use crate::try_ready;
+use crate::{ready, try_ready};
 
 const NOTHING_MORE: &str = "Nothing may follow the message";
 /// Most messages in one APPEND. Some clients copy a whole mailbox with one, but what is known of
@@ -82,6 +82,16 @@ impl Appending {
             }),
             Err(reply) => Err(Box::new(Task::reply(tag, reply))),
         }
+    }
+
+    /// Waits until the disk has taken most of the messages before, so that another may begin.
+    pub(in crate::session) fn poll_room(&mut self, budget: &mut Budget<'_>) -> Step<()> {
+        if let Ok(append) = &mut self.state {
+            if let Err(error) = ready!(append.poll_room(budget)) {
+                self.state = Err(error.into());
+            }
+        }
+        Step::Done(())
     }
 
     /// Returns the tag of the command.
@@ -161,7 +171,7 @@ fn go_on(
         let text = "There are too many messages in one APPEND";
         return Err(StoreError::Limit(text).into());
     }
-    cx.budget.spend(COST_SYNC);
+    cx.budget.spend(COST_OPEN);
     append.another(cx.store, flags, date, cx.budget.wall())?;
     Ok((append, data))
 }

@@ -8,6 +8,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files;
 use crate::file_stamp::FileStamp;
@@ -60,40 +61,81 @@ impl AtomicReplace {
     /// # Errors
     /// Writing, flushing or renaming fails; the old content is then still there.
     pub(crate) fn commit(
-        mut self,
+        self,
         prepare: impl FnOnce(&File) -> io::Result<()>,
     ) -> io::Result<FileStamp> {
+        let written = self.end(prepare)?;
+        written.file.sync_data()?;
+        written.rename()
+    }
+
+    /// Ends the content. The caller flushes [`WrittenReplacement::file`] before
+    /// [`WrittenReplacement::rename`].
+    ///
+    /// # Errors
+    /// Writing fails; the old content is then still there.
+    pub(crate) fn end(
+        mut self,
+        prepare: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<WrittenReplacement> {
         let buffered = self.file.take();
         let buffered =
             buffered.ok_or_else(|| io::Error::other("the file was committed already"))?;
-        let committed = self.finish(buffered, prepare);
-        if committed.is_err() {
-            self.discard();
-        }
-        committed
+        let (file, buffer) = buffered.into_parts();
+        let written = WrittenReplacement {
+            file: Arc::new(file),
+            temporary: std::mem::take(&mut self.temporary),
+            target: std::mem::take(&mut self.target),
+            is_renamed: false,
+        };
+        let buffer = buffer.map_err(io::Error::other)?;
+        (&*written.file).write_all(&buffer)?;
+        prepare(&written.file)?;
+        Ok(written)
+    }
+}
+
+/// A new file that is written, and perhaps not flushed. Dropped before [`Self::rename`], it leaves
+/// nothing behind.
+#[derive(Debug)]
+pub(crate) struct WrittenReplacement {
+    file: Arc<File>,
+    temporary: PathBuf,
+    target: PathBuf,
+    is_renamed: bool,
+}
+
+impl WrittenReplacement {
+    /// Returns the file, to flush it.
+    pub(crate) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 
-    fn finish(
-        &self,
-        buffered: BufWriter<File>,
-        prepare: impl FnOnce(&File) -> io::Result<()>,
-    ) -> io::Result<FileStamp> {
-        let file = buffered
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
-        prepare(&file)?;
-        file.sync_data()?;
+    /// Renames the file over the old one.
+    ///
+    /// # Errors
+    /// Renaming fails; the old content is then still there.
+    pub(crate) fn rename(mut self) -> io::Result<FileStamp> {
         fs::rename(&self.temporary, &self.target)?;
-        Ok(FileStamp::of(&file.metadata()?))
+        self.is_renamed = true;
+        Ok(FileStamp::of(&self.file.metadata()?))
     }
+}
 
-    fn discard(&self) {
-        if let Err(error) = files::remove(&self.temporary) {
-            log::warn!(
-                "cannot remove the unfinished file {}: {error}",
-                self.temporary.display()
-            );
+impl Drop for WrittenReplacement {
+    fn drop(&mut self) {
+        if !self.is_renamed {
+            discard(&self.temporary);
         }
+    }
+}
+
+fn discard(temporary: &Path) {
+    if let Err(error) = files::remove(temporary) {
+        log::warn!(
+            "cannot remove the unfinished file {}: {error}",
+            temporary.display()
+        );
     }
 }
 
@@ -115,7 +157,7 @@ impl Drop for AtomicReplace {
         if let Some(file) = self.file.take() {
             // Discards what is still in the buffer.
             let _ = file.into_parts();
-            self.discard();
+            discard(&self.temporary);
         }
     }
 }

@@ -3,12 +3,14 @@
 
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::deliver::{Delivery, ReadyFile, TemporaryFile};
+use super::deliver::{Delivery, ReadyFile, TemporaryFile, poll_all};
 use super::line_ends::LineEndConverter;
-use crate::budget::{Budget, COST_SYNC, Step, Why};
+use crate::budget::{Budget, COST_SYSCALL, Step, Why};
 use crate::ready;
+use crate::store::flush::{Flush, FlushQueue, FlushTarget};
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
 use crate::store::sync::sync_mailbox::SyncMailbox;
@@ -17,6 +19,9 @@ use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity};
 
 /// Octets collected before they are written.
 const BUFFER: usize = 64 * 1024;
+/// Messages of one APPEND that may be on their way to the disk while the next is received. Each has
+/// an open descriptor.
+const UNFLUSHED: usize = 8;
 
 /// Messages on their way into a mailbox, which become visible together. If the job is dropped
 /// before it is done, it leaves nothing behind.
@@ -25,8 +30,10 @@ pub(crate) struct AppendMessages {
     handle: MailboxHandle,
     /// The message that is being received.
     message: Option<IncomingMessage>,
-    /// The messages before it, flushed to disk.
+    /// The messages before it, flushed to disk or on their way there.
     ready: Vec<ReadyFile>,
+    /// The flushes of their files that are not done yet.
+    flushes: Vec<Flush>,
     stage: AppendStage,
 }
 
@@ -42,6 +49,7 @@ struct IncomingMessage {
 
 #[derive(Debug)]
 enum AppendStage {
+    /// Waits until all files are flushed.
     Flush,
     Load(SyncMailbox),
     Deliver(Box<Delivery>),
@@ -63,12 +71,13 @@ impl AppendMessages {
             handle: handle.clone(),
             message: Some(IncomingMessage::begin(store, handle, flags, date, wall)?),
             ready: Vec::new(),
+            flushes: Vec::new(),
             stage: AppendStage::Flush,
         })
     }
 
-    /// Ends the present message and flushes it to disk, and starts another one that is delivered
-    /// together with it.
+    /// Ends the present message and submits its flush, and starts another one that is delivered
+    /// together with it. Called when [`Self::poll_room`] is done.
     ///
     /// # Errors
     /// A file cannot be written or created; then all messages are lost.
@@ -79,7 +88,7 @@ impl AppendMessages {
         date: Option<DateTime>,
         wall: SystemTime,
     ) -> Result<(), StoreError> {
-        self.finish_message()?;
+        self.finish_message(&store.flushes)?;
         self.message = Some(IncomingMessage::begin(
             store,
             &self.handle,
@@ -88,6 +97,21 @@ impl AppendMessages {
             wall,
         )?);
         Ok(())
+    }
+
+    /// Waits until only few of the messages before are not flushed yet, so that a client that sends
+    /// faster than the disk writes does not take all descriptors.
+    ///
+    /// # Errors
+    /// A flush has failed; then all messages are lost.
+    pub(crate) fn poll_room(&mut self, budget: &mut Budget<'_>) -> Step<Result<(), StoreError>> {
+        while self.flushes.len() >= UNFLUSHED {
+            if let Err(error) = ready!(self.flushes[0].poll(budget)) {
+                return Step::Done(Err(StoreError::from_io("delivering a message", error)));
+            }
+            self.flushes.remove(0);
+        }
+        Step::Done(Ok(()))
     }
 
     /// Returns the number of messages, including the one that is being received.
@@ -106,9 +130,11 @@ impl AppendMessages {
         }
     }
 
-    fn finish_message(&mut self) -> Result<(), StoreError> {
+    fn finish_message(&mut self, flushes: &FlushQueue) -> Result<(), StoreError> {
         if let Some(message) = self.message.take() {
-            self.ready.push(message.finish()?);
+            let (ready, target) = message.finish()?;
+            self.ready.push(ready);
+            self.flushes.push(flushes.submit(target));
         }
         Ok(())
     }
@@ -126,11 +152,15 @@ impl AppendMessages {
         loop {
             match &mut self.stage {
                 AppendStage::Flush => {
-                    if let Err(error) = self.finish_message() {
+                    if let Err(error) = self.finish_message(&store.flushes) {
+                        return Step::Done(Err(error));
+                    }
+                    if let Err(error) = ready!(poll_all(&mut self.flushes, budget)) {
+                        let error = StoreError::from_io("delivering a message", error);
                         return Step::Done(Err(error));
                     }
                     self.stage = AppendStage::Load(SyncMailbox::new(self.handle.clone()));
-                    budget.spend(COST_SYNC);
+                    budget.spend(COST_SYSCALL);
                     if budget.is_spent() {
                         return Step::Yield(Why::Budget);
                     }
@@ -202,22 +232,23 @@ impl IncomingMessage {
         written.map_err(StoreError::io("delivering a message"))
     }
 
-    /// Flushes the message to disk, with its date, and closes the file.
-    fn finish(mut self) -> Result<ReadyFile, StoreError> {
+    /// Writes the rest of the message and its date. Returns what has to be flushed before the
+    /// message may be delivered.
+    fn finish(mut self) -> Result<(ReadyFile, FlushTarget), StoreError> {
         self.text.end();
         self.write_out()?;
         let failed = StoreError::io("delivering a message");
         if let Some(time) = self.date.and_then(DateTime::system_time) {
             let times = FileTimes::new().set_accessed(time).set_modified(time);
-            self.file.set_times(times).map_err(&failed)?;
+            self.file.set_times(times).map_err(failed)?;
         }
-        self.file.sync_all().map_err(failed)?;
         let name = filename::with_sizes(&self.unique, self.text.stored, self.text.on_the_wire);
-        Ok(ReadyFile {
+        let ready = ReadyFile {
             file: self.temporary,
             name: name.into_bytes(),
             flags: self.flags.system.without(Flags::RECENT),
             keywords: self.flags.keywords,
-        })
+        };
+        Ok((ready, FlushTarget::file(Arc::new(self.file))))
     }
 }

@@ -122,11 +122,9 @@ impl CopyMessages {
                     ready!(sync.step(store, budget)).map(|()| CopyStage::Link)
                 }
                 CopyStage::Link => self.link_next(store, budget),
-                CopyStage::CopyOctets(copy) => match copy.0.copy_some(budget) {
-                    Ok(false) => return Step::Yield(Why::Budget),
-                    Ok(true) => Ok(self.octets_copied()),
-                    Err(error) => Err(error),
-                },
+                CopyStage::CopyOctets(copy) => {
+                    ready!(copy.0.step(&store.flushes, budget)).map(|()| self.octets_copied())
+                }
                 CopyStage::FindNames(finding) => {
                     let mailbox = store.mailbox(&self.destination);
                     let found = ready!(finding.step(mailbox, budget));

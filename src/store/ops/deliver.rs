@@ -4,27 +4,29 @@
 //!
 //! 1. reads the uid list to its end, and rewrites it if it cannot be appended to,
 //! 2. renames the files from `tmp/` to `new/` or `cur/`,
-//! 3. flushes the directories,
-//! 4. appends the lines to the uid list and flushes it.
+//! 3. flushes the directories, and waits for that,
+//! 4. appends the lines to the uid list, flushes it, and waits for that.
 //!
-//! Only then the messages are announced. A process that dies before that leaves files without a
-//! UID, which the next sync numbers, or lines without a file, which are stale. If the job fails, it
-//! removes the files again.
+//! The lock is held all the time, and other sessions go on meanwhile. Only then the messages are
+//! announced. A process that dies before that leaves files without a UID, which the next sync
+//! numbers, or lines without a file, which are stale. If the job fails, it removes the files again.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::budget::{Budget, COST_SYNC, COST_SYSCALL, Step, Why};
+use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::ready;
 use crate::store::StoreError;
 use crate::store::context::StoreContext;
+use crate::store::flush::{Flush, FlushTarget};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::filename::{self, UniqueNames, fresh_base};
-use crate::store::maildir::files::{flush_directory, rename_without_replacing};
+use crate::store::maildir::files::rename_without_replacing;
 use crate::store::maildir::lock::MailboxLock;
 use crate::store::maildir::subdir::Subdir;
-use crate::store::maildir::uid_list::UidListRead;
+use crate::store::maildir::uid_list::{UidListLines, UidListRead};
 use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::reconcile::next_uids;
@@ -82,8 +84,11 @@ enum DeliveryStage {
     Read(ReadUidList),
     Rewrite(RewriteUidList),
     Move,
-    Flush,
+    /// The directories are being flushed; the flushes that are not done yet.
+    Flush(Vec<Flush>),
     Number,
+    /// The lines with these UIDs are being flushed.
+    FlushLines(Vec<Uid>, UidListLines),
 }
 
 impl Delivery {
@@ -118,7 +123,9 @@ impl Delivery {
                     return Step::Done(Err(error));
                 }
             }
-            if budget.is_spent() {
+            // Without a flusher no step ends between writing lines and flushing them.
+            let has_lines = matches!(self.stage, DeliveryStage::FlushLines(..));
+            if budget.is_spent() && !has_lines {
                 return Step::Yield(Why::Budget);
             }
         }
@@ -148,9 +155,15 @@ impl Delivery {
                 ready!(rewriting.step(mailbox, context, budget)).map(|()| DeliveryStage::Move)
             }
             DeliveryStage::Move => self.move_some(mailbox, context, budget),
-            DeliveryStage::Flush => self.flush(mailbox, budget),
-            DeliveryStage::Number => {
-                return Step::Done(self.number(mailbox, budget).map(DeliveryNext::Done));
+            DeliveryStage::Flush(flushes) => ready!(poll_all(flushes, budget))
+                .map_err(StoreError::io("delivering a message"))
+                .map(|()| DeliveryStage::Number),
+            DeliveryStage::Number => self.number(mailbox, context, budget),
+            DeliveryStage::FlushLines(uids, lines) => {
+                let flushed = ready!(mailbox.uid_list.finish_append(lines, budget));
+                let uids = std::mem::take(uids);
+                let added = flushed.and_then(|()| self.announce(mailbox, uids, budget));
+                return Step::Done(added.map(DeliveryNext::Done));
             }
         };
         Step::Done(next.map(|stage| DeliveryNext::Stage(Box::new(stage))))
@@ -184,34 +197,48 @@ impl Delivery {
                 return Ok(DeliveryStage::Move);
             }
         }
-        Ok(DeliveryStage::Flush)
+        self.flush(mailbox, context, budget)
     }
 
     fn flush(
         &self,
         mailbox: &Mailbox,
+        context: &StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Result<DeliveryStage, StoreError> {
+        let mut flushes = Vec::new();
         for subdir in [Subdir::New, Subdir::Cur] {
             if self.moved.iter().any(|&(used, _)| used == subdir) {
-                flush_directory(&subdir.within(mailbox.dir()))
+                let target = FlushTarget::directory(&subdir.within(mailbox.dir()))
                     .map_err(StoreError::io("delivering a message"))?;
-                budget.spend(COST_SYNC);
+                flushes.push(context.flushes.submit(target));
+                budget.spend(COST_OPEN);
             }
         }
-        Ok(DeliveryStage::Number)
+        Ok(DeliveryStage::Flush(flushes))
     }
 
     fn number(
-        &mut self,
+        &self,
         mailbox: &mut Mailbox,
+        context: &StoreContext<'_>,
         budget: &mut Budget<'_>,
-    ) -> Result<Vec<Uid>, StoreError> {
+    ) -> Result<DeliveryStage, StoreError> {
         let uids = next_uids(mailbox, self.moved.len())?;
         let bases = self.moved.iter().map(|(_, name)| filename::base(name));
         let lines = uids.iter().copied().zip(bases);
-        mailbox.uid_list.append(&self.dir, lines)?;
-        budget.spend(COST_SYNC);
+        let written = mailbox.uid_list.append(&self.dir, lines, context.flushes)?;
+        budget.spend(COST_OPEN);
+        Ok(DeliveryStage::FlushLines(uids, written))
+    }
+
+    /// Adds the messages to the mailbox, now that all that belongs to them is on disk.
+    fn announce(
+        &mut self,
+        mailbox: &mut Mailbox,
+        uids: Vec<Uid>,
+        budget: &Budget<'_>,
+    ) -> Result<Vec<Uid>, StoreError> {
         mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
         for (&uid, (subdir, name)) in uids.iter().zip(self.moved.drain(..)) {
             let full = |_| StoreError::Limit("the mailbox is full");
@@ -245,6 +272,17 @@ impl Drop for Delivery {
 enum DeliveryNext {
     Stage(Box<DeliveryStage>),
     Done(Vec<Uid>),
+}
+
+/// Waits for all the flushes, and takes out those that are done. Ends with the first error.
+pub(super) fn poll_all(flushes: &mut Vec<Flush>, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
+    while let Some(flush) = flushes.last() {
+        if let Err(error) = ready!(flush.poll(budget)) {
+            return Step::Done(Err(error));
+        }
+        flushes.pop();
+    }
+    Step::Done(Ok(()))
 }
 
 /// Chooses the directory and the name of a message. A message without flags goes to `new/`, where

@@ -2,9 +2,12 @@
 
 use std::fs::{File, FileTimes, Metadata};
 use std::io::{Read, Write};
+use std::sync::Arc;
 
-use crate::budget::{Budget, COST_READ_16K, COST_SYNC};
+use crate::budget::{Budget, COST_READ_16K, Step, Why};
+use crate::ready;
 use crate::store::StoreError;
+use crate::store::flush::{Flush, FlushQueue, FlushTarget};
 
 /// Octets copied at a time.
 const CHUNK: usize = 64 * 1024;
@@ -13,18 +16,46 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct OctetCopy {
     from: File,
-    to: File,
+    to: Arc<File>,
     /// Status of the original when the copy began.
     status: Metadata,
+    /// The flush of the copy, once all is copied.
+    flush: Option<Flush>,
 }
 
 impl OctetCopy {
     pub(super) fn new(from: File, to: File, status: Metadata) -> Self {
-        Self { from, to, status }
+        Self {
+            from,
+            to: Arc::new(to),
+            status,
+            flush: None,
+        }
     }
 
-    /// Copies as much as the budget allows. Returns true when all is copied and flushed.
-    pub(super) fn copy_some(&mut self, budget: &mut Budget<'_>) -> Result<bool, StoreError> {
+    /// Steps the copy until all is copied and flushed.
+    pub(super) fn step(
+        &mut self,
+        flushes: &FlushQueue,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        let flush = match &self.flush {
+            Some(flush) => flush,
+            None => match self.copy_some(budget) {
+                Ok(false) => return Step::Yield(Why::Budget),
+                Ok(true) => {
+                    let target = FlushTarget::file(Arc::clone(&self.to));
+                    self.flush.insert(flushes.submit(target))
+                }
+                Err(error) => return Step::Done(Err(error)),
+            },
+        };
+        let flushed = ready!(flush.poll(budget));
+        Step::Done(flushed.map_err(StoreError::io("copying a message")))
+    }
+
+    /// Copies as much as the budget allows. Returns true when all is copied.
+    fn copy_some(&mut self, budget: &mut Budget<'_>) -> Result<bool, StoreError> {
         let failed = StoreError::io("copying a message");
         let mut chunk = vec![0; CHUNK];
         loop {
@@ -32,7 +63,7 @@ impl OctetCopy {
             if length == 0 {
                 break;
             }
-            self.to.write_all(&chunk[..length]).map_err(&failed)?;
+            (&*self.to).write_all(&chunk[..length]).map_err(&failed)?;
             budget.spend(COST_READ_16K * (CHUNK / 16384) as u32);
             if budget.is_spent() {
                 return Ok(false);
@@ -41,9 +72,7 @@ impl OctetCopy {
         let date = self.status.modified().map_err(&failed)?;
         self.to
             .set_times(FileTimes::new().set_modified(date))
-            .map_err(&failed)?;
-        self.to.sync_all().map_err(failed)?;
-        budget.spend(COST_SYNC);
+            .map_err(failed)?;
         Ok(true)
     }
 }

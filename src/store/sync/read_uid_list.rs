@@ -2,6 +2,7 @@
 
 use crate::budget::{Budget, COST_OPEN, RECORDS_PER_UNIT, Step, Why};
 use crate::file_stamp::FileStamp;
+use crate::ready;
 use crate::store::StoreError;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::{NewRecord, RecordState};
@@ -28,6 +29,7 @@ impl ReadUidList {
         mailbox: &mut Mailbox,
         budget: &mut Budget<'_>,
     ) -> Step<Result<UidListRead, StoreError>> {
+        ready!(mailbox.uid_list.wait_for_flush(budget));
         if self.reader.is_none() {
             match start(mailbox) {
                 Ok(Some(reader)) => self.reader = Some(reader),
@@ -109,11 +111,7 @@ fn start(mailbox: &mut Mailbox) -> Result<Option<UidListReader>, ReadStop> {
     }
     let opened = UidListReader::open(&dir);
     let (next, header) = (mailbox.uid_list.next, mailbox.uid_list.header.take());
-    mailbox.uid_list = UidListState {
-        next,
-        header,
-        ..UidListState::default()
-    };
+    mailbox.uid_list = UidListState::unread(next, header);
     unlist_tail(mailbox);
     let reader = match opened? {
         Some(reader) => reader,

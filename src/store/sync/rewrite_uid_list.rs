@@ -2,13 +2,15 @@
 
 use std::time::SystemTime;
 
-use crate::budget::{Budget, COST_SYNC, RECORDS_PER_UNIT, Step, Why};
+use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
+use crate::ready;
 use crate::store::StoreError;
 use crate::store::context::StoreContext;
+use crate::store::flush::{Flush, FlushTarget};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::TailDecision;
 use crate::store::maildir::uid_list::{
-    Guid, UidListError, UidListHeader, UidListReader, UidListRecord, UidListRewrite,
+    Guid, UidListError, UidListHeader, UidListReader, UidListRecord, UidListRewrite, WrittenUidList,
 };
 use crate::try_done;
 use crate::types::Uid;
@@ -21,7 +23,9 @@ const BATCH: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct RewriteUidList {
     /// The new list, and the old one if it can be read.
-    work: Option<(UidListRewrite, Option<UidListReader>)>,
+    work: Option<Box<(UidListRewrite, Option<UidListReader>)>>,
+    /// The new list when all is written, and its flush.
+    written: Option<Box<(WrittenUidList, Flush)>>,
     /// The next record in memory to write, if the old list cannot be read.
     next_record: usize,
     /// Lines written so far.
@@ -35,8 +39,11 @@ impl RewriteUidList {
         context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
+        if self.written.is_some() {
+            return self.finish(mailbox, budget);
+        }
         if self.work.is_none() {
-            self.work = Some(try_done!(begin(mailbox, context, budget.wall())));
+            self.work = Some(Box::new(try_done!(begin(mailbox, context, budget.wall()))));
         }
         loop {
             let ended = try_done!(self.copy_batch(mailbox));
@@ -48,24 +55,41 @@ impl RewriteUidList {
                 return Step::Yield(Why::Budget);
             }
         }
-        budget.spend(COST_SYNC);
-        let Some((rewrite, _)) = self.work.take() else {
+        let Some(work) = self.work.take() else {
             return Step::Done(Ok(()));
         };
-        let committed = rewrite
-            .commit()
-            .map_err(StoreError::io("writing the uid list"));
-        Step::Done(committed.map(|position| {
-            mailbox.uid_list.position = Some(position);
-            mailbox.uid_list.is_flawed = false;
-            mailbox.uid_list.lines = self.lines;
-        }))
+        let written = try_done!(work.0.end().map_err(failed()));
+        let flush = context.flushes.submit(FlushTarget::content(written.file()));
+        self.written = Some(Box::new((written, flush)));
+        self.finish(mailbox, budget)
+    }
+
+    /// Waits until the new list is flushed, and renames it over the old one.
+    fn finish(
+        &mut self,
+        mailbox: &mut Mailbox,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        let Some(work) = &self.written else {
+            return Step::Done(Ok(()));
+        };
+        let flushed = ready!(work.1.poll(budget));
+        let renamed = match (flushed, self.written.take()) {
+            (Ok(()), Some(work)) => work.0.rename().map(|position| {
+                mailbox.uid_list.position = Some(position);
+                mailbox.uid_list.is_flawed = false;
+                mailbox.uid_list.is_untrusted = false;
+                mailbox.uid_list.lines = self.lines;
+            }),
+            (flushed, _) => flushed,
+        };
+        Step::Done(renamed.map_err(failed()))
     }
 
     /// Writes some lines. Returns true when all are written.
     fn copy_batch(&mut self, mailbox: &Mailbox) -> Result<bool, StoreError> {
         let failed = StoreError::io("writing the uid list");
-        let Some((rewrite, old)) = &mut self.work else {
+        let Some((rewrite, old)) = self.work.as_deref_mut() else {
             return Ok(true);
         };
         let lines = &mut self.lines;
@@ -95,6 +119,10 @@ impl RewriteUidList {
         self.next_record = end;
         Ok(end == mailbox.records.len())
     }
+}
+
+fn failed() -> impl Fn(std::io::Error) -> StoreError {
+    StoreError::io("writing the uid list")
 }
 
 /// Creates the new list, with a new header if there was none, and opens the old one.

@@ -6,6 +6,7 @@ mod append_copy_expunge;
 mod bounded_tree;
 mod change_notices;
 mod concurrent_writers;
+mod flushes;
 mod folders;
 mod interleaved_jobs;
 mod maildir_oddities;

@@ -43,8 +43,8 @@
 //! # Changing it
 //!
 //! Both ways need the lock ([`super::lock::MailboxLock`]), held since before the file was last
-//! read. [`UidListState::append`] adds lines with one write behind a complete last line;
-//! [`UidListRewrite`] makes a new file.
+//! read. [`UidListState::append`] adds lines with one write behind a complete last line, which
+//! count once they are flushed; [`UidListRewrite`] makes a new file.
 
 mod error;
 mod lines;
@@ -59,5 +59,5 @@ mod writer;
 pub(crate) use self::error::UidListError;
 pub(crate) use self::reader::UidListReader;
 pub(crate) use self::record::{FILE, Guid, UidListHeader, UidListRecord};
-pub(crate) use self::state::{UidListRead, UidListState};
-pub(crate) use self::writer::UidListRewrite;
+pub(crate) use self::state::{UidListLines, UidListRead, UidListState};
+pub(crate) use self::writer::{UidListRewrite, WrittenUidList};

@@ -1,11 +1,15 @@
 //! What a mailbox knows of its uid list: how far it was read, and whether lines may be appended.
 
 use std::path::Path;
+use std::rc::{Rc, Weak};
 
 use super::reader::{UidListPosition, UidListReader};
 use super::record::{UidListHeader, UidListRecord};
 use super::writer::{UidListAppend, append};
+use crate::budget::{Budget, Step, Why};
+use crate::ready;
 use crate::store::StoreError;
+use crate::store::flush::{Flush, FlushQueue, FlushTarget};
 use crate::types::Uid;
 
 /// As many stale lines stay in a list, however short the list is.
@@ -21,8 +25,34 @@ pub(crate) struct UidListState {
     pub(crate) lines: usize,
     /// True if the list has to be rewritten before a line may be appended.
     pub(crate) is_flawed: bool,
+    /// True if a flush of the list has failed since it was last written as a whole: it is
+    /// unknown which of its lines are on disk.
+    pub(crate) is_untrusted: bool,
     /// The least UID that was never used, as far as the list shows.
     pub(crate) next: u32,
+    /// Lines of this process that are written and perhaps not flushed.
+    unflushed: Option<UnflushedLines>,
+}
+
+/// Lines that this process has written to the list, as the mailbox knows them.
+#[derive(Debug)]
+struct UnflushedLines {
+    flush: Flush,
+    /// Goes away with the job that wrote the lines.
+    writer: Weak<()>,
+}
+
+/// Lines that a job has written to the list, and that count once they are flushed.
+#[derive(Debug)]
+pub(crate) struct UidListLines {
+    flush: Flush,
+    /// Where the list ends with the lines.
+    end: UidListPosition,
+    count: usize,
+    /// The UID of the last line.
+    last: u32,
+    /// Shows that the job lives.
+    writer: Rc<()>,
 }
 
 /// What reading the list found.
@@ -37,6 +67,15 @@ pub(crate) enum UidListRead {
 }
 
 impl UidListState {
+    /// Returns the state of a list that has to be read from its start.
+    pub(crate) fn unread(next: u32, header: Option<UidListHeader>) -> Self {
+        Self {
+            next,
+            header,
+            ..Self::default()
+        }
+    }
+
     /// Returns the least UID that was never used, as far as the list shows.
     pub(crate) fn next_uid(&self) -> u32 {
         self.next
@@ -44,7 +83,7 @@ impl UidListState {
 
     /// True if the list has to be rewritten before a line may be appended.
     pub(crate) fn needs_rewrite(&self) -> bool {
-        self.position.is_none() || self.is_flawed
+        self.position.is_none() || self.is_flawed || self.is_untrusted
     }
 
     /// True if so many of the lines belong to none of the `messages` that exist that rewriting the
@@ -61,13 +100,16 @@ impl UidListState {
         self.position = Some(reader.position());
     }
 
-    /// Appends lines to the list in `dir` and flushes it. The caller has locked the mailbox and has
-    /// read the list to its end under that lock, and [`Self::needs_rewrite`] is false.
+    /// Appends lines to the list in `dir` and submits their flush. The caller has locked the
+    /// mailbox and has read the list to its end under that lock, and [`Self::needs_rewrite`] is
+    /// false. The lines count after [`Self::finish_append`]; until then nothing reads them, so that
+    /// no session announces them.
     pub(crate) fn append<'a>(
         &mut self,
         dir: &Path,
         lines: impl IntoIterator<Item = (Uid, &'a [u8])>,
-    ) -> Result<(), StoreError> {
+        flushes: &FlushQueue,
+    ) -> Result<UidListLines, StoreError> {
         let failed = StoreError::io("writing the uid list");
         let position = self.position.as_ref().ok_or(StoreError::Invalidated)?;
         let mut last = 0;
@@ -78,16 +120,65 @@ impl UidListState {
             UidListRecord::new(uid, base)
         });
         match append(dir, position, records).map_err(failed)? {
-            UidListAppend::Done(position) => {
-                self.position = Some(position);
-                self.lines += count;
-                self.next = self.next.max(last.saturating_add(1));
-                Ok(())
+            UidListAppend::Written(end, file) => {
+                let lines = UidListLines {
+                    flush: flushes.submit(FlushTarget::content(file)),
+                    end,
+                    count,
+                    last,
+                    writer: Rc::new(()),
+                };
+                self.unflushed = Some(UnflushedLines {
+                    flush: lines.flush.clone(),
+                    writer: Rc::downgrade(&lines.writer),
+                });
+                Ok(lines)
             }
             UidListAppend::Moved => {
                 self.position = None;
                 Err(StoreError::InUse)
             }
         }
+    }
+
+    /// Waits until the lines are flushed, and counts them. The caller still holds the lock.
+    pub(crate) fn finish_append(
+        &mut self,
+        lines: &UidListLines,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        let flushed = ready!(lines.flush.poll(budget));
+        self.unflushed = None;
+        Step::Done(match flushed {
+            Ok(()) => {
+                self.position = Some(lines.end.clone());
+                self.lines += lines.count;
+                self.next = self.next.max(lines.last.saturating_add(1));
+                Ok(())
+            }
+            Err(error) => {
+                self.is_untrusted = true;
+                Err(StoreError::from_io("writing the uid list", error))
+            }
+        })
+    }
+
+    /// Waits until no lines of this process are unflushed. Called before the list is read.
+    ///
+    /// If their flush has failed, the kernel may have dropped what it could not write, and the next
+    /// flush may succeed all the same: the list is not trusted, and is written anew.
+    pub(crate) fn wait_for_flush(&mut self, budget: &mut Budget<'_>) -> Step<()> {
+        let Some(unflushed) = &self.unflushed else {
+            return Step::Done(());
+        };
+        let flushed = ready!(unflushed.flush.poll(budget));
+        if unflushed.writer.strong_count() > 0 {
+            // The job that wrote the lines takes note of them in its next step, which is due now.
+            budget.spend(1);
+            return Step::Yield(Why::Budget);
+        }
+        self.is_untrusted |= flushed.is_err();
+        self.unflushed = None;
+        Step::Done(())
     }
 }

@@ -3,34 +3,35 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::UidListError;
 use super::reader::UidListPosition;
 use super::reader::UidListReader;
 use super::record::{FILE, Guid, UidListHeader, UidListRecord};
 use crate::file_stamp::FileStamp;
-use crate::store::maildir::atomic_replace::{AtomicReplace, IfExists};
+use crate::store::maildir::atomic_replace::{AtomicReplace, IfExists, WrittenReplacement};
 use crate::store::maildir::files;
 
 /// Name of the new file while it is being written. It belongs to the holder of the lock.
 const TEMPORARY: &str = "dovecot-uidlist.tmp";
 
 /// The result of an [`append`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum UidListAppend {
-    /// The lines are on disk, and end at this position.
-    Done(UidListPosition),
+    /// The lines are written, and end at this position. They count once the file is flushed.
+    Written(UidListPosition, Arc<File>),
     /// The file has changed since that position, or does not end there: read on under the lock, and
     /// if there is nothing more to read ([`UidListReader::needs_rewrite`]), rewrite.
     Moved,
 }
 
 /// Appends records at `position`, where a [`UidListReader`] has found the end of the list under the
-/// lock that is still held. Makes one write and one flush. The UIDs must ascend and be greater than
-/// all before.
+/// lock that is still held. Makes one write and leaves the flush to the caller. The UIDs must
+/// ascend and be greater than all before.
 ///
 /// # Errors
-/// Opening, writing or flushing fails; or [`io::ErrorKind::InvalidInput`] for UIDs out of order,
+/// Opening or writing fails; or [`io::ErrorKind::InvalidInput`] for UIDs out of order,
 /// before anything is written. After any other error it is not known which of the lines are in the
 /// file, but each of them is complete: read on from `position`.
 pub(crate) fn append<'a>(
@@ -50,10 +51,9 @@ pub(crate) fn append<'a>(
         write_record(&record, &mut lines);
     }
     write_whole_lines(&mut file, position.offset, &lines)?;
-    file.sync_data()?;
     end.offset += lines.len() as u64;
     end.stamp = FileStamp::of(&file.metadata()?);
-    Ok(UidListAppend::Done(end))
+    Ok(UidListAppend::Written(end, Arc::new(file)))
 }
 
 fn open_end(dir: &Path, position: &UidListPosition) -> io::Result<Option<File>> {
@@ -178,19 +178,32 @@ impl UidListRewrite {
         Ok(false)
     }
 
-    /// Flushes the new list and renames it over the old one. Returns where it ends.
+    /// Flushes the new list in place and renames it over the old one. Returns where it ends.
     ///
     /// # Errors
     /// Writing, flushing or renaming fails; the old list is then still there.
-    pub(crate) fn commit(self) -> io::Result<UidListPosition> {
-        let stamp = self.new.commit(|_| Ok(()))?;
-        Ok(UidListPosition {
-            stamp,
+    #[cfg(test)]
+    pub(super) fn commit(self) -> io::Result<UidListPosition> {
+        let written = self.end()?;
+        written.file().sync_data()?;
+        written.rename()
+    }
+
+    /// Ends the new list. The caller flushes [`WrittenUidList::file`] before
+    /// [`WrittenUidList::rename`].
+    ///
+    /// # Errors
+    /// Writing fails; the old list is then still there.
+    pub(crate) fn end(self) -> io::Result<WrittenUidList> {
+        let new = self.new.end(|_| Ok(()))?;
+        let position = UidListPosition {
+            stamp: FileStamp::of(&new.file().metadata()?),
             header: self.header,
             offset: self.offset,
             last: self.last,
             last_start: self.last_start,
-        })
+        };
+        Ok(WrittenUidList { new, position })
     }
 
     fn write_line(&mut self) -> io::Result<()> {
@@ -198,6 +211,33 @@ impl UidListRewrite {
         self.offset += self.line.len() as u64;
         self.line.clear();
         Ok(())
+    }
+}
+
+/// A new list that is written, and perhaps not flushed. Dropped before [`Self::rename`], it leaves
+/// the old list in place.
+#[derive(Debug)]
+pub(crate) struct WrittenUidList {
+    new: WrittenReplacement,
+    position: UidListPosition,
+}
+
+impl WrittenUidList {
+    /// Returns the file, to flush it.
+    pub(crate) fn file(&self) -> Arc<File> {
+        self.new.file()
+    }
+
+    /// Renames the new list over the old one. Returns where it ends.
+    ///
+    /// # Errors
+    /// Renaming fails; the old list is then still there.
+    pub(crate) fn rename(self) -> io::Result<UidListPosition> {
+        let stamp = self.new.rename()?;
+        Ok(UidListPosition {
+            stamp,
+            ..self.position
+        })
     }
 }
 

@@ -18,12 +18,12 @@ use crate::store::maildir::keywords::KeywordTable;
 use crate::store::maildir::layout;
 use crate::store::maildir::lock::MailboxLock;
 use crate::store::maildir::tmp_cleanup::clean_tmp;
-use crate::store::maildir::uid_list::UidListRead;
+use crate::store::maildir::uid_list::{UidListLines, UidListRead};
 use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
 use crate::store::sync::scan::{Scan, ScanResult};
-use crate::types::KeywordSet;
+use crate::types::{KeywordSet, Uid};
 
 /// How many times one job scans the directories at most.
 pub(super) const MOST_SCANS: u32 = 3;
@@ -86,8 +86,20 @@ enum ReconcileStage {
     Rewrite(RewriteUidList),
     /// Gives UIDs to these files, or to all unassigned ones.
     Number(Option<Vec<usize>>),
+    /// The lines of numbered files are being flushed.
+    FlushLines(NumberedFiles),
     Publish,
     Ended,
+}
+
+/// Files whose UIDs are in the uid list, which is being flushed.
+#[derive(Debug)]
+struct NumberedFiles {
+    /// The indexes of the files and their UIDs.
+    numbered: Vec<(usize, Uid)>,
+    /// The files that get their UIDs after them.
+    rest: Vec<usize>,
+    lines: UidListLines,
 }
 
 /// Running the stages.
@@ -210,7 +222,15 @@ impl Reconcile {
             }
             ReconcileStage::Number(unassigned) => {
                 let unassigned = unassigned.take();
-                self.number(mailbox, unassigned, budget)
+                self.number(mailbox, unassigned, context, budget)
+            }
+            ReconcileStage::FlushLines(files) => {
+                let flushed = ready!(mailbox.uid_list.finish_append(&files.lines, budget));
+                let (numbered, rest) = (
+                    std::mem::take(&mut files.numbered),
+                    std::mem::take(&mut files.rest),
+                );
+                Ok(self.numbered(mailbox, flushed, &numbered, rest))
             }
             ReconcileStage::Publish | ReconcileStage::Ended => Ok(self.publish(mailbox)),
         };
@@ -330,6 +350,7 @@ impl Reconcile {
         let has_work = has_unassigned(mailbox)
             || has_unnamed_letters(mailbox, self.letters)
             || self.uid_list != UidListRead::Whole
+            || mailbox.uid_list.is_untrusted
             || !mailbox.sync_state.loaded && mailbox.uid_list.needs_rewrite();
         match (has_work, mailbox.is_writable(), self.lock.is_some()) {
             (false, _, _) => ReconcileStage::Publish,
@@ -439,6 +460,7 @@ impl Reconcile {
         &mut self,
         mailbox: &mut Mailbox,
         unassigned: Option<Vec<usize>>,
+        context: &StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Result<ReconcileStage, StoreError> {
         if !mailbox.is_writable() {
@@ -454,19 +476,37 @@ impl Reconcile {
         let (dir, records) = (mailbox.dir().to_path_buf(), &mailbox.records);
         let bases = unassigned.iter().map(|&index| records.base(index));
         let lines = uids.iter().copied().zip(bases);
-        let written = mailbox.uid_list.append(&dir, lines);
-        budget.spend(COST_SYNC);
-        if let Err(error) = written {
-            return Ok(self.leave_unassigned(mailbox, &error));
+        let written = mailbox.uid_list.append(&dir, lines, context.flushes);
+        budget.spend(COST_OPEN);
+        Ok(match written {
+            Ok(lines) => ReconcileStage::FlushLines(NumberedFiles {
+                numbered: unassigned.into_iter().zip(uids).collect(),
+                rest,
+                lines,
+            }),
+            Err(error) => self.leave_unassigned(mailbox, &error),
+        })
+    }
+
+    /// Gives the files their UIDs in memory, now that the list on disk has them.
+    fn numbered(
+        &mut self,
+        mailbox: &mut Mailbox,
+        flushed: Result<(), StoreError>,
+        numbered: &[(usize, Uid)],
+        rest: Vec<usize>,
+    ) -> ReconcileStage {
+        if let Err(error) = flushed {
+            return self.leave_unassigned(mailbox, &error);
         }
-        mailbox
-            .records
-            .number(&unassigned, uids.iter().map(|uid| uid.get()));
-        Ok(if rest.is_empty() {
+        let indexes: Vec<usize> = numbered.iter().map(|&(index, _)| index).collect();
+        let uids = numbered.iter().map(|&(_, uid)| uid.get());
+        mailbox.records.number(&indexes, uids);
+        if rest.is_empty() {
             ReconcileStage::Publish
         } else {
             ReconcileStage::Number(Some(rest))
-        })
+        }
     }
 
     fn leave_unassigned(&mut self, mailbox: &Mailbox, error: &StoreError) -> ReconcileStage {
