@@ -65,8 +65,8 @@
 //!    make. The small files that are replaced as a whole (keywords, subscriptions, mod-sequences)
 //!    are still flushed in place.
 //! 2. A step does at least one unit of work and stops when its [`budget`] is spent.
-//! 3. Unsent output of a session is at most the high-water mark and one response; message texts and
-//!    SEARCH results are queued as ranges ([`session`]).
+//! 3. Unsent output of a session is at most the high-water mark and one chunk of 64 KiB; message
+//!    texts and SEARCH results are queued as ranges ([`session`]).
 //! 4. The session reads no input while a command runs and the input buffer is full. It reads input
 //!    that is too long to its true end and answers it.
 //! 5. What was announced is on disk: a UID is written before a client sees it; APPEND and COPY

@@ -43,6 +43,7 @@ impl CrlfConverter {
 }
 
 /// Returns the whole text, converted.
+#[cfg(test)]
 pub(crate) fn to_crlf(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     CrlfConverter::new().convert(text, &mut out);

@@ -1,83 +1,208 @@
 //! The envelope of a message: sender, recipients, subject, date and identifiers.
+//!
+//! A header of 256 KiB may have 87 000 fields and tens of thousands of addresses. So an envelope is
+//! never a value in memory: [`EnvelopeFields`] finds the fields, one at a time, and an
+//! [`AddressList`] parses the addresses of one list, a token at a time. Their caller stops in
+//! between when the budget is spent or the output is full.
 
-use super::address::{self, Address};
-use super::header::{self, Field, unfold};
+use std::ops::Range;
 
-/// The ten fields of an envelope, in the order of the response (RFC 1064 p. 16, RFC 3501 §7.4.2).
-///
-/// A string is `None` if the header has no such field, and empty if the field is empty. A list is
-/// empty if the header has no such field or the field is empty. The session sends an empty list as
-/// NIL.
+use super::address::{self, Address, AddressParser};
+use super::header::{self, unfold};
+
+/// A string of an envelope (RFC 1064 p. 16, RFC 3501 §7.4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EnvelopeString {
+    /// Date.
+    Date,
+    /// Subject.
+    Subject,
+    /// In-Reply-To.
+    InReplyTo,
+    /// Message-ID.
+    MessageId,
+}
+
+/// The names of the strings, in the order of [`EnvelopeString`].
+const STRINGS: [&str; 4] = ["Date", "Subject", "In-Reply-To", "Message-ID"];
+
+/// A list of addresses of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EnvelopeList {
+    /// From.
+    From,
+    /// Sender; the same as From if the header has none.
+    Sender,
+    /// Reply-To; the same as From if the header has none.
+    ReplyTo,
+    /// To.
+    To,
+    /// Cc.
+    Cc,
+    /// Bcc.
+    Bcc,
+}
+
+/// The names of the lists, in the order of [`EnvelopeList`].
+const LISTS: [&str; 6] = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
+
+/// Where in a header the fields of the envelope are. Of two string fields with the same name the
+/// first counts; the lists of two address fields with the same name become one.
+#[derive(Debug, Default)]
+pub(crate) struct EnvelopeFields {
+    /// Index of the next field to look at.
+    at: usize,
+    /// Indexes of the fields of [`STRINGS`].
+    strings: [Option<usize>; STRINGS.len()],
+    /// Indexes of the fields of [`LISTS`]. The header that the scanner keeps is short enough for 32
+    /// bits.
+    lists: [Vec<u32>; LISTS.len()],
+}
+
+impl EnvelopeFields {
+    /// Looks at the next field of the header, the same header in each call, and returns its length;
+    /// `None` after the last one.
+    pub(crate) fn pass(&mut self, header: &[u8]) -> Option<usize> {
+        let field = header::fields_from(header, self.at).next()?;
+        let start = field.range.start;
+        if let Some(index) = STRINGS.iter().position(|name| field.is(name)) {
+            self.strings[index].get_or_insert(start);
+        } else if let Some(index) = LISTS.iter().position(|name| field.is(name)) {
+            self.lists[index].extend(u32::try_from(start));
+        }
+        self.at = field.range.end;
+        Some(field.range.len())
+    }
+
+    /// Returns a string, as written: `None` if the header has no such field, and empty if the field
+    /// is empty.
+    pub(crate) fn string(&self, header: &[u8], string: EnvelopeString) -> Option<Vec<u8>> {
+        let field = header::fields_from(header, self.strings[string as usize]?).next()?;
+        Some(unfold(field.value))
+    }
+
+    /// Returns where in the header the value of the field number `index` of a list is.
+    fn list_value(&self, header: &[u8], list: EnvelopeList, index: usize) -> Option<Range<usize>> {
+        let start = usize::try_from(*self.lists[list as usize].get(index)?).ok()?;
+        Some(header::fields_from(header, start).next()?.value_range())
+    }
+}
+
+/// A cursor over the addresses of one list. The list is empty if the header has no such field or
+/// the field is empty; the session sends an empty list as NIL.
+#[derive(Debug)]
+pub(crate) struct AddressList {
+    list: EnvelopeList,
+    /// Index of the next field among those of the list.
+    next_field: usize,
+    /// The field that is being parsed: where in the header its value is, and its parser.
+    field: Option<(Range<usize>, AddressParser)>,
+    /// Addresses that were found.
+    count: usize,
+}
+
+impl AddressList {
+    /// Begins with a list.
+    pub(crate) fn new(list: EnvelopeList) -> Self {
+        Self {
+            list,
+            next_field: 0,
+            field: None,
+            count: 0,
+        }
+    }
+
+    /// Reads the next token of the list in the header, the same header in each call, passes the
+    /// addresses that are complete to `take`, and returns how many octets it has read; `None` at
+    /// the end.
+    pub(crate) fn step(
+        &mut self,
+        header: &[u8],
+        fields: &EnvelopeFields,
+        mut take: impl FnMut(Address),
+    ) -> Option<usize> {
+        let Some((value, parser)) = &mut self.field else {
+            return self.begin_field(header, fields);
+        };
+        let before = parser.octets();
+        let is_at_end = !parser.step(&header[value.clone()]);
+        let octets = parser.octets() - before;
+        for address in parser.take() {
+            self.count += 1;
+            take(address);
+        }
+        if is_at_end {
+            self.field = None;
+        }
+        Some(octets)
+    }
+
+    /// Begins with the next field, and returns its length; `None` if there is none, or if the list
+    /// is long enough.
+    fn begin_field(&mut self, header: &[u8], fields: &EnvelopeFields) -> Option<usize> {
+        if self.count >= address::MAX_ADDRESSES {
+            return None;
+        }
+        let Some(value) = fields.list_value(header, self.list, self.next_field) else {
+            let defaults_to_from =
+                matches!(self.list, EnvelopeList::Sender | EnvelopeList::ReplyTo);
+            if self.count > 0 || !defaults_to_from {
+                return None;
+            }
+            *self = Self::new(EnvelopeList::From);
+            return Some(0);
+        };
+        let length = value.len();
+        self.field = Some((value, AddressParser::default()));
+        self.next_field += 1;
+        Some(length)
+    }
+}
+
+/// The whole envelope, as tests compare it.
+#[cfg(test)]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Envelope {
-    /// Date, as written.
     pub(crate) date: Option<Vec<u8>>,
-    /// Subject, as written.
     pub(crate) subject: Option<Vec<u8>>,
-    /// From.
     pub(crate) from: Vec<Address>,
-    /// Sender; the same as From if the header has none.
     pub(crate) sender: Vec<Address>,
-    /// Reply-To; the same as From if the header has none.
     pub(crate) reply_to: Vec<Address>,
-    /// To.
     pub(crate) to: Vec<Address>,
-    /// Cc.
     pub(crate) cc: Vec<Address>,
-    /// Bcc.
     pub(crate) bcc: Vec<Address>,
-    /// In-Reply-To, as written.
     pub(crate) in_reply_to: Option<Vec<u8>>,
-    /// Message-ID, as written.
     pub(crate) message_id: Option<Vec<u8>>,
 }
 
+#[cfg(test)]
 impl Envelope {
-    /// Parses the envelope of a header. Of two string fields with the same name the first counts;
-    /// the lists of two address fields with the same name become one.
+    /// Parses the envelope of a header.
     pub(crate) fn parse(header: &[u8]) -> Self {
-        let mut envelope = Self::default();
-        for field in header::fields(header) {
-            envelope.read_field(&field);
+        let mut fields = EnvelopeFields::default();
+        while fields.pass(header).is_some() {}
+        let string = |string| fields.string(header, string);
+        let list = |list| {
+            let mut addresses = Vec::new();
+            let mut cursor = AddressList::new(list);
+            while cursor
+                .step(header, &fields, |address| addresses.push(address))
+                .is_some()
+            {}
+            addresses
+        };
+        Self {
+            date: string(EnvelopeString::Date),
+            subject: string(EnvelopeString::Subject),
+            from: list(EnvelopeList::From),
+            sender: list(EnvelopeList::Sender),
+            reply_to: list(EnvelopeList::ReplyTo),
+            to: list(EnvelopeList::To),
+            cc: list(EnvelopeList::Cc),
+            bcc: list(EnvelopeList::Bcc),
+            in_reply_to: string(EnvelopeString::InReplyTo),
+            message_id: string(EnvelopeString::MessageId),
         }
-        for list in [&mut envelope.sender, &mut envelope.reply_to] {
-            if list.is_empty() {
-                list.clone_from(&envelope.from);
-            }
-        }
-        envelope
-    }
-
-    fn read_field(&mut self, field: &Field<'_>) {
-        if let Some(string) = self.string_for(field) {
-            string.get_or_insert_with(|| unfold(field.value));
-        } else if let Some(list) = self.list_for(field) {
-            if list.len() < address::MAX_ADDRESSES {
-                list.append(&mut address::parse(field.value));
-            }
-        }
-    }
-
-    fn string_for(&mut self, field: &Field<'_>) -> Option<&mut Option<Vec<u8>>> {
-        Some(match field {
-            _ if field.is("Date") => &mut self.date,
-            _ if field.is("Subject") => &mut self.subject,
-            _ if field.is("In-Reply-To") => &mut self.in_reply_to,
-            _ if field.is("Message-ID") => &mut self.message_id,
-            _ => return None,
-        })
-    }
-
-    fn list_for(&mut self, field: &Field<'_>) -> Option<&mut Vec<Address>> {
-        Some(match field {
-            _ if field.is("From") => &mut self.from,
-            _ if field.is("Sender") => &mut self.sender,
-            _ if field.is("Reply-To") => &mut self.reply_to,
-            _ if field.is("To") => &mut self.to,
-            _ if field.is("Cc") => &mut self.cc,
-            _ if field.is("Bcc") => &mut self.bcc,
-            _ => return None,
-        })
     }
 }
 

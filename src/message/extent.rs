@@ -9,6 +9,8 @@ pub(crate) struct Extent {
     pub(crate) start: u64,
     /// Offset behind its last octet in the file.
     pub(crate) end: u64,
+    /// Number of octets that a client receives for what the message has before it.
+    pub(crate) sent_before: u64,
     /// Number of octets that a client receives: an LF without a CR before it counts as two.
     pub(crate) size: u64,
     /// Number of line ends. A last line without one does not count, as in other servers.
@@ -27,6 +29,7 @@ impl Extent {
         Self {
             start: start.offset,
             end: end.offset,
+            sent_before: start.size,
             size: end.size - start.size,
             lines: end.lines - start.lines,
         }

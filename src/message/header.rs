@@ -1,4 +1,4 @@
-//! The fields of a header: iterating over them, unfolding values, selecting fields by name.
+//! The fields of a header: iterating over them, unfolding values.
 //!
 //! A block is the octets of a header as they lie in the file, with LF, CRLF or both, up to and
 //! including its blank line, or up to its end if it has none. Real headers have lines that are not
@@ -35,6 +35,7 @@ impl Field<'_> {
 }
 
 /// Returns an iterator over the fields of a block, in order, up to its blank line.
+#[cfg(test)]
 pub(crate) fn fields(block: &[u8]) -> Fields<'_> {
     fields_from(block, 0)
 }
@@ -49,33 +50,6 @@ pub(crate) fn fields_from(block: &[u8], at: usize) -> Fields<'_> {
 pub(crate) fn field_value(block: &[u8], name: &str) -> Option<Vec<u8>> {
     let found = fields(block).find(|field| field.is(name))?;
     Some(unfold(found.value))
-}
-
-/// Returns the ranges of the fields whose name is among `names` (or, with `not`, is not among
-/// them), and of the blank line if the block has one: HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 3501
-/// §6.4.5). The ranges ascend.
-pub(crate) fn select_fields(block: &[u8], names: &[Vec<u8>], not: bool) -> Vec<Range<usize>> {
-    let is_named = |name: &[u8]| names.iter().any(|n| n.eq_ignore_ascii_case(name));
-    let mut remaining = fields(block);
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    for field in remaining.by_ref() {
-        if is_named(field.name) != not {
-            add_range(&mut ranges, field.range);
-        }
-    }
-    let blank = line_at(block, remaining.at);
-    if !blank.is_empty() {
-        add_range(&mut ranges, blank);
-    }
-    ranges
-}
-
-/// Adds a range, or extends the last range if the two touch.
-fn add_range(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
-    match ranges.last_mut() {
-        Some(last) if last.end == range.start => last.end = range.end,
-        _ => ranges.push(range),
-    }
 }
 
 /// Returns a value on one line, without its line ends and the blanks around it (RFC 5322 §2.2.3).
@@ -109,6 +83,8 @@ impl<'a> Iterator for Fields<'a> {
         }
         self.at = end;
         let range = first.start..end;
+        #[cfg(test)]
+        super::work::note(range.len());
         let text = &self.block[range.clone()];
         let (name, value) = match name_length(&self.block[first]) {
             Some((length, colon)) => (&text[..length], &text[colon + 1..]),
@@ -119,7 +95,7 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 /// Returns the range of the line that starts at `start`, including its line end.
-fn line_at(block: &[u8], start: usize) -> Range<usize> {
+pub(super) fn line_at(block: &[u8], start: usize) -> Range<usize> {
     let length = memchr(b'\n', &block[start..]).map_or(block.len() - start, |at| at + 1);
     start..start + length
 }
@@ -151,12 +127,6 @@ mod tests {
         fields(block)
             .map(|field| String::from_utf8_lossy(field.name).into_owned())
             .collect()
-    }
-
-    fn selected(block: &[u8], chosen: &[&str], not: bool) -> Vec<u8> {
-        let chosen: Vec<Vec<u8>> = chosen.iter().map(|n| n.as_bytes().to_vec()).collect();
-        let ranges = select_fields(block, &chosen, not);
-        ranges.into_iter().flat_map(|r| block[r].to_vec()).collect()
     }
 
     #[test]
@@ -193,40 +163,6 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_selection_includes_the_blank_line() {
-        let block = b"Date: d\nTo: a,\n b\nX-No: x\nFrom: f\n\nbody";
-        assert_eq!(
-            selected(block, &["FROM", "date"], false),
-            b"Date: d\nFrom: f\n\n"
-        );
-        assert_eq!(
-            selected(block, &["FROM", "date"], true),
-            b"To: a,\n b\nX-No: x\n\n"
-        );
-        assert_eq!(selected(block, &["nothing"], false), b"\n");
-        assert_eq!(selected(b"A: b", &["a"], false), b"A: b");
-        assert_eq!(selected(b"", &["a"], true), b"");
-        assert_eq!(
-            selected(b"no colon\nA: b\r\n\r\n", &["a"], true),
-            b"no colon\n\r\n"
-        );
-    }
-
-    #[test]
-    fn ranges_that_touch_become_one() {
-        let block = b"A: 1\nB: 2\nC: 3\n\n";
-        let named = |n: &str| n.as_bytes().to_vec();
-        assert_eq!(
-            select_fields(block, &[named("a"), named("b")], false),
-            [0..10, 15..16]
-        );
-        assert_eq!(
-            select_fields(block, &[], true),
-            std::iter::once(0..16).collect::<Vec<_>>()
-        );
-    }
-
     proptest! {
         #[test]
         fn every_octet_before_the_blank_line_belongs_to_one_field(block in "[Aa: \t\r\n\u{e9}]{0,60}") {
@@ -238,10 +174,6 @@ mod tests {
                 at = field.range.end;
             }
             prop_assert!(is_blank(&block[line_at(block, at)]));
-            let names = [b"a".to_vec()];
-            let length = |not| select_fields(block, &names, not).iter().map(ExactSizeIterator::len).sum::<usize>();
-            let blank = line_at(block, at);
-            prop_assert_eq!(length(false) + length(true), at + 2 * blank.len());
         }
 
         #[test]

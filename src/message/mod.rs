@@ -19,7 +19,8 @@
 //! | [`scanner`] | the pass over the chunks of a message that finds its layout |
 //! | [`mime`] | MIME parts and their Content-* fields |
 //! | [`section`] | from a section such as `BODY[2.1.MIME]` to a stretch of the message |
-//! | [`header`] | the fields of a header: iterating, unfolding, selecting |
+//! | [`header`] | the fields of a header: iterating, unfolding |
+//! | [`field_selection`] | the fields of a header that a section selects by name |
 //! | [`tokens`] | the words, comments and specials of structured fields |
 //! | [`address`] | lists of addresses |
 //! | [`envelope`] | the ten fields of an envelope |
@@ -47,6 +48,7 @@ pub(crate) mod date_field;
 mod encoded_word;
 mod envelope;
 mod extent;
+mod field_selection;
 pub(crate) mod header;
 mod header_text;
 mod header_value;
@@ -61,17 +63,22 @@ pub(crate) mod subject;
 pub(crate) mod thread;
 mod tokens;
 mod transfer_encoding;
+#[cfg(test)]
+pub(crate) mod work;
 
 pub(crate) use self::address::Address;
 pub(crate) use self::casefold::{CaseFolder, collation_key, fold_case};
 pub(crate) use self::charset::Charset;
-pub(crate) use self::crlf::{CrlfConverter, to_crlf};
-pub(crate) use self::envelope::Envelope;
+pub(crate) use self::crlf::CrlfConverter;
+#[cfg(test)]
+pub(crate) use self::crlf::to_crlf;
+pub(crate) use self::envelope::{AddressList, EnvelopeFields, EnvelopeList, EnvelopeString};
 pub(crate) use self::extent::Extent;
+pub(crate) use self::field_selection::{FieldNames, FieldSelection};
 pub(crate) use self::header_text::HeaderDecoder;
 pub(crate) use self::header_value::{ValueDecoder, ValueForm, decode_beginning};
 pub(crate) use self::layout::{Layout, MAX_KEPT_HEADER, ScanDepth};
-pub(crate) use self::mime::{Param, Part};
+pub(crate) use self::mime::{Content, ContentReader, Param, Part};
 pub(crate) use self::scanner::Scanner;
 pub(crate) use self::search_text::{
     Passage, PassageDecoder, PassageKind, list_passages, list_passages_without_parts,

@@ -9,7 +9,7 @@ use super::casefold::CaseFolder;
 use super::charset::{Charset, CharsetDecoder};
 use super::header_text::HeaderDecoder;
 use super::layout::Layout;
-use super::mime::{Part, parse_part};
+use super::mime::{ContentReader, Part};
 use super::transfer_encoding::{self, TransferEncoding};
 
 /// Most octets of the header of a part, or of an embedded message, that are decoded.
@@ -46,12 +46,18 @@ pub(crate) enum PassageKind {
 /// Returns the passages below the header of a message without parts: at most one. Returns `None` if
 /// the message has parts, so that the caller needs its structure.
 pub(crate) fn list_passages_without_parts(header: &[u8], header_end: u64) -> Option<Vec<Passage>> {
-    let part = parse_part(header, false);
-    let has_parts = part.is_multipart() || part.is("message", "rfc822");
+    let mut reader = ContentReader::of_type_and_encoding(false);
+    while reader.pass(header).is_some() {}
+    let content = reader.finish();
+    let has_parts = content.is_multipart() || content.is("message", "rfc822");
     (!has_parts).then(|| {
-        body_passage(&part, header_end, u64::MAX)
-            .into_iter()
-            .collect()
+        let kind = text_kind(content.param("charset"), &content.encoding);
+        let passage = Passage {
+            start: header_end,
+            end: u64::MAX,
+            kind,
+        };
+        content.is_text().then_some(passage).into_iter().collect()
     })
 }
 
@@ -69,10 +75,14 @@ pub(crate) fn list_passages(layout: &Layout) -> Vec<Passage> {
 /// scanner opens parts.
 fn append_below_header(part: &Part, found: &mut Vec<Passage>) {
     if let Some(message) = &part.message {
-        found.push(header_passage(&message.part, PassageKind::Header));
-        append_below_header(&message.part, found);
-    } else if part.children.is_empty() {
-        found.extend(body_passage(part, part.body.start, part.body.end));
+        found.push(header_passage(message, PassageKind::Header));
+        append_below_header(message, found);
+    } else if part.children.is_empty() && part.is_text() {
+        found.push(Passage {
+            start: part.body.start,
+            end: part.body.end,
+            kind: text_kind(part.charset.as_deref(), &part.encoding),
+        });
     }
     for child in &part.children {
         found.push(header_passage(child, PassageKind::MimeHeader));
@@ -88,13 +98,12 @@ fn header_passage(part: &Part, kind: PassageKind) -> Passage {
     }
 }
 
-fn body_passage(part: &Part, start: u64, end: u64) -> Option<Passage> {
-    let charset = part.param("charset").and_then(Charset::named);
-    let kind = PassageKind::Text {
-        transfer: TransferEncoding::named(&part.encoding),
-        charset: charset.unwrap_or(Charset::PLAIN),
-    };
-    part.is_text().then_some(Passage { start, end, kind })
+/// Returns how the body of a text part is decoded.
+fn text_kind(charset: Option<&[u8]>, encoding: &[u8]) -> PassageKind {
+    PassageKind::Text {
+        transfer: TransferEncoding::named(encoding),
+        charset: charset.and_then(Charset::named).unwrap_or(Charset::PLAIN),
+    }
 }
 
 /// Decodes and folds one passage after another, each in chunks.

@@ -41,7 +41,7 @@ pub(crate) fn find_section(layout: &Layout, numbers: &[u32], kind: SectionKind) 
         };
     }
     let part = find_part(layout.part.as_ref()?, numbers)?;
-    let message = part.message.as_ref().map(|message| &message.part);
+    let message = part.message.as_deref();
     match kind {
         SectionKind::All => Some(part.body),
         SectionKind::Mime => Some(part.header),
@@ -56,7 +56,7 @@ pub(crate) fn find_part<'a>(root: &'a Part, numbers: &[u32]) -> Option<&'a Part>
     rest.iter().try_fold(
         child_of_message(root, first)?,
         |part, &number| match &part.message {
-            Some(message) => child_of_message(&message.part, number),
+            Some(message) => child_of_message(message, number),
             None => child(part, number),
         },
     )

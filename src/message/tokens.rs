@@ -38,7 +38,38 @@ pub(super) struct Tokenizer<'a> {
     after_comment: bool,
 }
 
+/// How far a tokenizer has read a value.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TokenizerPosition {
+    /// Octets of the value that have been read.
+    offset: usize,
+    after_comment: bool,
+}
+
+impl TokenizerPosition {
+    /// Returns how many octets of the value have been read.
+    pub(super) fn offset(self) -> usize {
+        self.offset
+    }
+}
+
 impl<'a> Tokenizer<'a> {
+    /// Returns a tokenizer at a position in the value.
+    pub(super) fn at(value: &'a [u8], position: TokenizerPosition) -> Self {
+        Self {
+            rest: value.get(position.offset..).unwrap_or_default(),
+            after_comment: position.after_comment,
+        }
+    }
+
+    /// Returns the position in the value, which is the one that the tokenizer was made for.
+    pub(super) fn position(&self, value: &[u8]) -> TokenizerPosition {
+        TokenizerPosition {
+            offset: value.len() - self.rest.len(),
+            after_comment: self.after_comment,
+        }
+    }
+
     /// Returns a tokenizer at the start of the value.
     pub(super) fn new(value: &'a [u8]) -> Self {
         Self {
@@ -49,6 +80,8 @@ impl<'a> Tokenizer<'a> {
 
     /// Returns the next token, or `None` at the end of the value.
     pub(super) fn next(&mut self, specials: &[u8]) -> Option<Token> {
+        #[cfg(test)]
+        super::work::note(1);
         let follows_space = self.skip_blanks() || self.after_comment;
         self.after_comment = false;
         let (&first, rest) = self.rest.split_first()?;
@@ -139,28 +172,78 @@ impl<'a> Tokenizer<'a> {
     }
 }
 
-/// Joins the words of a phrase, with one blank where the value has blanks or comments between them.
-pub(super) fn join_phrase(words: &[Word]) -> Vec<u8> {
-    join(words, |_, word| word.follows_space)
+/// Stands in [`Words`] where a blank or a comment separates two words. No word contains it.
+const GAP: u8 = 0;
+
+/// The words of a phrase, a local part, a domain or a value. They are kept in one piece, because
+/// thousands of words of one octet would take dozens of times their size otherwise.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Words {
+    /// The words one behind another, with a [`GAP`] where two are apart.
+    text: Vec<u8>,
+    /// Whether there is a word. It may be empty.
+    has_words: bool,
+    /// Whether a blank or a comment separates the first word from the token before it.
+    follows_space: bool,
 }
 
-/// Joins the words of a local part or a domain like a phrase, but without the blanks around a
-/// period, which RFC 5322 §4.4 allows.
-pub(super) fn join_dotted(words: &[Word]) -> Vec<u8> {
-    join(words, |before, word| {
-        word.follows_space && before.last() != Some(&b'.') && word.text.first() != Some(&b'.')
-    })
-}
-
-fn join(words: &[Word], is_apart: impl Fn(&[u8], &Word) -> bool) -> Vec<u8> {
-    let mut text = Vec::new();
-    for (index, word) in words.iter().enumerate() {
-        if index > 0 && is_apart(&text, word) {
-            text.push(b' ');
-        }
-        text.extend_from_slice(&word.text);
+impl Words {
+    /// Returns true if there are no words.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.has_words
     }
-    text
+
+    /// Adds a word.
+    pub(super) fn push(&mut self, word: &Word) {
+        self.push_text(&word.text, word.follows_space);
+    }
+
+    /// Adds a special as a word that nothing separates from the word before it.
+    pub(super) fn push_special(&mut self, special: u8) {
+        self.push_text(&[special], false);
+    }
+
+    /// Adds the words of `other` behind these.
+    pub(super) fn append(&mut self, other: &Self) {
+        if other.has_words {
+            self.push_text(&other.text, other.follows_space);
+        }
+    }
+
+    fn push_text(&mut self, text: &[u8], follows_space: bool) {
+        if !self.has_words {
+            self.follows_space = follows_space;
+        } else if follows_space {
+            self.text.push(GAP);
+        }
+        self.has_words = true;
+        self.text.extend_from_slice(text);
+    }
+
+    /// Joins the words of a phrase, with one blank where the value has blanks or comments between
+    /// them.
+    pub(super) fn join_phrase(mut self) -> Vec<u8> {
+        for octet in &mut self.text {
+            if *octet == GAP {
+                *octet = b' ';
+            }
+        }
+        self.text
+    }
+
+    /// Joins the words of a local part or a domain like a phrase, but without the blanks around a
+    /// period, which RFC 5322 §4.4 allows.
+    pub(super) fn join_dotted(self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.text.len());
+        for (at, &octet) in self.text.iter().enumerate() {
+            match octet {
+                GAP if text.last() == Some(&b'.') || self.text.get(at + 1) == Some(&b'.') => {}
+                GAP => text.push(b' '),
+                octet => text.push(octet),
+            }
+        }
+        text
+    }
 }
 
 #[cfg(test)]

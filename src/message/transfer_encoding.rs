@@ -40,7 +40,7 @@ impl TransferEncoding {
 }
 
 /// Decodes a text that arrives in chunks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum TransferDecoder {
     /// Copies the octets.
     Identity,

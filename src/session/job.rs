@@ -18,7 +18,9 @@ pub(super) type Outcome = Result<Reply, Reply>;
 
 /// A command in progress.
 pub(super) trait Job {
-    /// Does at least one unit of work. Yields between responses, never inside one.
+    /// Does at least one unit of work, pays for it, and yields when the budget is spent. A job that
+    /// yields inside a response has set [`SessionState::is_in_response`]: what it has encoded is in
+    /// the output queue, the rest is in its cursor, and nothing else is written in between.
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome>;
 }
 

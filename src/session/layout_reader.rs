@@ -55,6 +55,7 @@ impl LayoutReader {
             self.position += count as u64;
             scanner.feed(&piece[..count]);
             budget.spend(COST_READ_16K);
+            budget.spend_octets(scanner.take_work());
             if count == 0 || scanner.is_done() {
                 break;
             }

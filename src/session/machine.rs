@@ -408,12 +408,16 @@ impl Session {
     }
 
     /// Ends the session from outside, with BYE and that text (RFC 1064 p. 17). A command in
-    /// progress is given up between two of its steps.
+    /// progress is given up between two of its steps. If it has written a response in part, the
+    /// client would take a BYE for the rest of it: then the connection is closed without one.
     pub fn shut_down(&mut self, text: &str) {
         if self.state.is_finished() {
             return;
         }
         self.task = None;
+        if self.state.is_in_response {
+            return self.state.drop_client();
+        }
         self.state.encoder().untagged(Status::Bye, None, text);
         self.state.finish();
     }

@@ -11,14 +11,12 @@ use crate::message::Extent;
 use crate::try_done;
 use crate::types::Uid;
 
-/// A position in a text of a message: how many octets are sent for what the file has before it.
+/// A position in a message: how many octets are sent for what the file has before it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WirePosition {
     /// UID of the message.
     uid: Uid,
-    /// Offset in the file at which the text starts.
-    extent_start: u64,
-    /// Octets that are sent for the text before the position, with CRLF for every line end.
+    /// Octets that are sent for the message before the position, with CRLF for every line end.
     sent_octets: u64,
     /// Offset of the position in the file.
     file_offset: u64,
@@ -26,19 +24,20 @@ pub(super) struct WirePosition {
 
 /// Finds where the octet number `first` of an extent lies in the file. A partial FETCH counts
 /// octets as they are sent, with CRLF for every line end, so the file has to be read up to there;
-/// for a client that fetches piece after piece, counting goes on where its last piece ended.
+/// for a client that fetches piece after piece, of the same text or of another one of the message,
+/// counting goes on where its last piece ended.
 pub(super) struct RangeLocator {
     file: Rc<File>,
     position: WirePosition,
     /// Offset behind the extent.
     end: u64,
-    /// The octets to find, counted from the start of the extent.
+    /// The octets to find, counted from the start of the message.
     window: Window,
 }
 
 impl RangeLocator {
     /// Begins to look for `window`, of which the extent has all octets. Starts at `known` if that
-    /// is in the same text and not behind the window.
+    /// is in the extent and not behind the window.
     pub(super) fn new(
         file: Rc<File>,
         uid: Uid,
@@ -48,18 +47,19 @@ impl RangeLocator {
     ) -> Self {
         let start = WirePosition {
             uid,
-            extent_start: extent.start,
-            sent_octets: 0,
+            sent_octets: extent.sent_before,
             file_offset: extent.start,
         };
+        let skip = extent.sent_before + window.skip;
         let fits = |at: &WirePosition| {
-            at.uid == uid && at.extent_start == extent.start && at.sent_octets <= window.skip
+            let is_inside = (extent.start..=extent.end).contains(&at.file_offset);
+            at.uid == uid && is_inside && at.sent_octets <= skip
         };
         Self {
             file,
             position: known.filter(fits).unwrap_or(start),
             end: extent.end,
-            window,
+            window: Window { skip, ..window },
         }
     }
 
@@ -148,6 +148,7 @@ mod tests {
             end: start + text.len() as u64,
             size: to_crlf(text).len() as u64,
             lines: 0,
+            sent_before: to_crlf(BEFORE).len() as u64,
         };
         (Rc::new(file), extent)
     }
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_position_counts_only_in_the_same_text() {
+    fn a_known_position_counts_in_all_texts_of_the_message_that_it_is_in() {
         let (file, extent) = file(&b"line\n".repeat(100));
         let locate = |number, extent: &Extent, skip, known| {
             RangeLocator::new(
@@ -223,13 +224,27 @@ mod tests {
             )
         };
         let (_, place) = located(locate(7, &extent, 300, None));
-        assert_eq!(place.sent_octets, 300, "the start of a line");
+        let before = extent.sent_before;
+        assert_eq!(place.sent_octets, before + 300, "the start of a line");
         let resumed = |locate: RangeLocator| locate.position().sent_octets;
-        assert_eq!(resumed(locate(7, &extent, 300, Some(place))), 300);
-        assert_eq!(resumed(locate(7, &extent, 299, Some(place))), 0);
-        assert_eq!(resumed(locate(8, &extent, 300, Some(place))), 0);
-        let other = Extent { start: 0, ..extent };
-        assert_eq!(resumed(locate(7, &other, 300, Some(place))), 0);
+        assert_eq!(resumed(locate(7, &extent, 300, Some(place))), before + 300);
+        assert_eq!(resumed(locate(7, &extent, 299, Some(place))), before);
+        assert_eq!(resumed(locate(8, &extent, 300, Some(place))), before);
+        let whole = Extent {
+            start: 0,
+            sent_before: 0,
+            ..extent
+        };
+        assert_eq!(
+            resumed(locate(7, &whole, before + 300, Some(place))),
+            before + 300
+        );
+        let behind = Extent {
+            start: place.file_offset + 1,
+            sent_before: before + 301,
+            ..extent
+        };
+        assert_eq!(resumed(locate(7, &behind, 10, Some(place))), before + 301);
     }
 
     #[test]

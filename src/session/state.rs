@@ -63,6 +63,10 @@ pub(super) struct SessionState {
     /// The creation of mailboxes for a new user. It is done before the user's first command.
     pub(super) autocreate: Option<Box<Autocreate>>,
     pub(super) output: Output,
+    /// Whether the command in progress has written a part of a response only. Until it has written
+    /// the rest, nothing else may be written, not even BYE: the client would take it for part of a
+    /// literal or a list.
+    pub(super) is_in_response: bool,
     /// What the command in progress waits for.
     pub(super) pending: Pending,
     /// Login attempts that the server has denied.
@@ -92,6 +96,7 @@ impl SessionState {
             selected: None,
             autocreate: None,
             output: Output::default(),
+            is_in_response: false,
             pending: Pending::default(),
             failed_logins: 0,
             tag: Vec::new(),
@@ -103,6 +108,10 @@ impl SessionState {
 
     /// Returns an encoder for the next response, which follows the string rules of the dialect.
     pub(super) fn encoder(&mut self) -> Encoder<'_> {
+        debug_assert!(
+            !self.is_in_response || self.output.is_broken(),
+            "a response is half written"
+        );
         Encoder::new(self.output.bytes(), self.dialect)
     }
 

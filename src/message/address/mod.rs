@@ -13,11 +13,10 @@
 //! `jo@x.org (Jo Doe)`: this is how mailers wrote names at the time of RFC 1064. The parser never
 //! fails, and keeps as much as it can of a list that does not follow the grammar.
 
-use crate::message::tokens::{self, Token, Tokenizer, Word};
+use crate::message::tokens::{self, Token, Tokenizer, TokenizerPosition, Words};
 
 /// Most addresses parsed of one field. The longest header that the scanner keeps has room for about
-/// as many real addresses. Without the limit, a hostile header could make the server keep a hundred
-/// octets for every two octets of the header.
+/// as many real addresses.
 pub(super) const MAX_ADDRESSES: usize = 8192;
 
 /// One address, or the start or end of a group (RFC 1064 p. 16, RFC 3501 §7.4.2).
@@ -50,25 +49,52 @@ impl Address {
 
 /// Returns the addresses in the value of a field, folded or not: at most [`MAX_ADDRESSES`], and the
 /// end of the group that is still open then.
-pub(crate) fn parse(value: &[u8]) -> Vec<Address> {
-    let mut parser = AddressParser {
-        tokenizer: Tokenizer::new(value),
-        list: Vec::new(),
-        draft: AddressDraft::default(),
-        in_group: false,
-    };
-    parser.parse_list();
-    parser.list
+#[cfg(test)]
+fn parse(value: &[u8]) -> Vec<Address> {
+    let mut parser = AddressParser::default();
+    let mut list = Vec::new();
+    while parser.step(value) {
+        list.extend(parser.take());
+    }
+    list.extend(parser.take());
+    list
 }
 
 /// Returns the first address in the value of a field, which may be the start of a group.
 pub(crate) fn parse_first(value: &[u8]) -> Option<Address> {
-    // Headers are bounded, so that parsing the whole list costs little.
-    parse(value).into_iter().next()
+    let mut parser = AddressParser::default();
+    while parser.parsed.is_empty() && parser.step(value) {}
+    parser.take().next()
+}
+
+/// The parser of the addresses in the value of one field, a cursor: it reads one token at a time,
+/// and its caller stops between two tokens when the budget is spent.
+#[derive(Debug, Default)]
+pub(crate) struct AddressParser {
+    position: TokenizerPosition,
+    place: Place,
+    draft: AddressDraft,
+    in_group: bool,
+    /// Addresses that are complete and not taken yet: two at most.
+    parsed: Vec<Address>,
+    /// Number of addresses that have been completed.
+    count: usize,
+    is_at_end: bool,
+}
+
+/// Where in an address the next token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Place {
+    #[default]
+    Outside,
+    /// Behind a `<`.
+    Angle,
+    /// Behind a `<@`, up to the colon.
+    Route,
 }
 
 /// What the parser has read of the current address.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct AddressDraft {
     spec: AddrSpec,
     /// Route and address in angle brackets. If they are there, `spec` is the personal name before
@@ -78,41 +104,96 @@ struct AddressDraft {
 }
 
 /// An addr-spec, or a phrase: which of the two is known only at the end of the address.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct AddrSpec {
-    local: Vec<Word>,
-    domain: Option<Vec<Word>>,
+    local: Words,
+    domain: Option<Words>,
 }
 
-/// The parser of one list.
-struct AddressParser<'a> {
-    tokenizer: Tokenizer<'a>,
-    list: Vec<Address>,
-    draft: AddressDraft,
-    in_group: bool,
-}
-
-impl AddressParser<'_> {
-    fn parse_list(&mut self) {
-        while self.list.len() < MAX_ADDRESSES {
-            let Some(token) = self.tokenizer.next(tokens::ADDRESS_SPECIALS) else {
-                break;
-            };
-            match token {
-                Token::Comment(text) => self.draft.comment = Some(text),
-                Token::Special(b'<') => self.parse_angle(),
-                Token::Special(b',') => self.end_address(),
-                Token::Special(b':') => self.start_group(),
-                // Outside a group, some mailers write a semicolon instead of a comma.
-                Token::Special(b';') => {
-                    self.end_address();
-                    self.end_group();
-                }
-                token => self.draft.spec.add(token),
+impl AddressParser {
+    /// Reads the next token of `value`, the same value in each call. Returns false at its end. Then
+    /// or before, [`Self::take`] the addresses that are complete.
+    pub(crate) fn step(&mut self, value: &[u8]) -> bool {
+        if self.is_at_end {
+            return false;
+        }
+        let mut tokenizer = Tokenizer::at(value, self.position);
+        let token = tokenizer.next(tokens::ADDRESS_SPECIALS);
+        self.position = tokenizer.position(value);
+        match token.filter(|_| self.count < MAX_ADDRESSES) {
+            Some(token) => self.take_token(token),
+            None => {
+                self.end_address();
+                self.end_group();
+                self.is_at_end = true;
             }
         }
-        self.end_address();
-        self.end_group();
+        !self.is_at_end
+    }
+
+    /// Takes out the addresses that are complete.
+    pub(crate) fn take(&mut self) -> std::vec::Drain<'_, Address> {
+        self.parsed.drain(..)
+    }
+
+    /// Returns how many octets of the value have been read.
+    pub(crate) fn octets(&self) -> usize {
+        self.position.offset()
+    }
+
+    fn take_token(&mut self, token: Token) {
+        match (self.place, token) {
+            (Place::Route, Token::Comment(_)) => {}
+            (_, Token::Comment(text)) => self.draft.comment = Some(text),
+            (Place::Outside, token) => self.take_outside(token),
+            (Place::Angle, token) => self.take_in_angle(token),
+            (Place::Route, token) => self.take_in_route(token),
+        }
+    }
+
+    fn take_outside(&mut self, token: Token) {
+        match token {
+            Token::Special(b'<') => {
+                self.draft.angle = Some(Default::default());
+                self.place = Place::Angle;
+            }
+            Token::Special(b',') => self.end_address(),
+            Token::Special(b':') => self.start_group(),
+            // Outside a group, some mailers write a semicolon instead of a comma.
+            Token::Special(b';') => {
+                self.end_address();
+                self.end_group();
+            }
+            token => self.draft.spec.add(token),
+        }
+    }
+
+    /// Handles what follows a `<`. Without a `>` it ends at the first comma outside a route.
+    fn take_in_angle(&mut self, token: Token) {
+        let (route, spec) = self.draft.angle.get_or_insert_default();
+        match token {
+            Token::Special(b'>') => self.place = Place::Outside,
+            Token::Special(b'@') if spec.is_empty() && route.is_none() => {
+                *route = Some(vec![b'@']);
+                self.place = Place::Route;
+            }
+            Token::Special(b',') => self.end_address(),
+            token => spec.add(token),
+        }
+    }
+
+    /// Handles what follows the first `@` of a route, up to its colon.
+    fn take_in_route(&mut self, token: Token) {
+        let (route, _) = self.draft.angle.get_or_insert_default();
+        let route = route.get_or_insert_default();
+        match token {
+            Token::Special(b':') => self.place = Place::Angle,
+            // This was not a route.
+            Token::Special(b'>') => self.place = Place::Outside,
+            Token::Special(special) => route.push(special),
+            Token::Word(word) => route.extend_from_slice(&word.text),
+            Token::Comment(_) => {}
+        }
     }
 
     /// Handles a `:`. Groups do not nest, so that inside a group it is part of an address.
@@ -121,60 +202,26 @@ impl AddressParser<'_> {
             return self.draft.spec.add(Token::Special(b':'));
         }
         let name = std::mem::take(&mut self.draft).spec.into_text();
-        self.list.push(Address::group_start(name));
+        self.complete(Address::group_start(name));
         self.in_group = true;
     }
 
     fn end_group(&mut self) {
         if std::mem::take(&mut self.in_group) {
-            self.list.push(Address::group_end());
+            self.complete(Address::group_end());
         }
     }
 
     fn end_address(&mut self) {
-        self.list
-            .extend(std::mem::take(&mut self.draft).into_address());
+        self.place = Place::Outside;
+        if let Some(address) = std::mem::take(&mut self.draft).into_address() {
+            self.complete(address);
+        }
     }
 
-    /// Parses what follows a `<`. Without a `>` it ends at the first comma outside a route.
-    fn parse_angle(&mut self) {
-        let (mut route, mut spec) = (None, AddrSpec::default());
-        while let Some(token) = self.tokenizer.next(tokens::ADDRESS_SPECIALS) {
-            match token {
-                Token::Comment(text) => self.draft.comment = Some(text),
-                Token::Special(b'>') => break,
-                Token::Special(b'@') if spec.is_empty() && route.is_none() => {
-                    route = Some(self.parse_route());
-                }
-                Token::Special(b',') => {
-                    self.draft.angle = Some((route, spec));
-                    return self.end_address();
-                }
-                token => spec.add(token),
-            }
-        }
-        self.draft.angle = Some((route, spec));
-    }
-
-    /// Parses what follows the first `@` of a route, up to its colon.
-    fn parse_route(&mut self) -> Vec<u8> {
-        let mut route = vec![b'@'];
-        let mut ahead = self.tokenizer.clone();
-        while let Some(token) = ahead.next(tokens::ADDRESS_SPECIALS) {
-            match token {
-                Token::Special(b':') => {
-                    self.tokenizer = ahead;
-                    break;
-                }
-                // This was not a route: the caller reads the bracket.
-                Token::Special(b'>') => break,
-                Token::Special(special) => route.push(special),
-                Token::Word(word) => route.extend_from_slice(&word.text),
-                Token::Comment(_) => {}
-            }
-            self.tokenizer = ahead.clone();
-        }
-        route
+    fn complete(&mut self, address: Address) {
+        self.parsed.push(address);
+        self.count += 1;
     }
 }
 
@@ -198,10 +245,8 @@ impl AddressDraft {
         Some(Address {
             name: Some(name).filter(|name| !name.is_empty()),
             route,
-            mailbox: Some(tokens::join_dotted(&spec.local)),
-            host: Some(tokens::join_dotted(
-                spec.domain.as_deref().unwrap_or_default(),
-            )),
+            mailbox: Some(spec.local.join_dotted()),
+            host: Some(spec.domain.unwrap_or_default().join_dotted()),
         })
     }
 }
@@ -213,44 +258,34 @@ impl AddrSpec {
 
     fn add(&mut self, token: Token) {
         match token {
-            Token::Word(word) => self.words().push(word),
+            Token::Word(word) => self.words().push(&word),
             Token::Special(b'@') => self.split_here(),
             // These specials have no meaning here and stay part of the address. All others are
             // dropped.
-            Token::Special(special @ (b':' | b'<')) => self.words().push(Word {
-                text: vec![special],
-                follows_space: false,
-            }),
+            Token::Special(special @ (b':' | b'<')) => self.words().push_special(special),
             Token::Special(_) | Token::Comment(_) => {}
         }
     }
 
-    fn words(&mut self) -> &mut Vec<Word> {
+    fn words(&mut self) -> &mut Words {
         self.domain.as_mut().unwrap_or(&mut self.local)
     }
 
     /// Handles an `@`. The last of several counts, as in mail delivery.
     fn split_here(&mut self) {
-        if let Some(domain) = self.domain.replace(Vec::new()) {
-            self.push_local_at();
-            self.local.extend(domain);
+        if let Some(domain) = self.domain.replace(Words::default()) {
+            self.local.push_special(b'@');
+            self.local.append(&domain);
         }
-    }
-
-    fn push_local_at(&mut self) {
-        self.local.push(Word {
-            text: vec![b'@'],
-            follows_space: false,
-        });
     }
 
     /// Returns the whole text as a personal name: people do write `jo@x.org <jo@x.org>`.
     fn into_text(mut self) -> Vec<u8> {
         if let Some(domain) = self.domain.take() {
-            self.push_local_at();
-            self.local.extend(domain);
+            self.local.push_special(b'@');
+            self.local.append(&domain);
         }
-        tokens::join_phrase(&self.local)
+        self.local.join_phrase()
     }
 }
 

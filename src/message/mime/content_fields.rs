@@ -1,74 +1,144 @@
-//! Reads a part from the Content-* fields of its header.
+//! Reads the Content-* fields of a header, one field at a time.
 
-use super::part::{Disposition, Param, Part, default_charset};
+use super::content::{Content, Disposition, Param, default_charset};
 use crate::message::header::{self, Field, unfold};
-use crate::message::tokens::{self, Token, Tokenizer, Word};
+use crate::message::tokens::{self, Token, Tokenizer, Word, Words};
 
 /// Most parameters of one field that are kept.
 pub(super) const MAX_PARAMS: usize = 100;
+/// Most octets of the value of one field that are parsed: as many as are kept of the header of a
+/// part.
+const MAX_VALUE: usize = 64 * 1024;
+/// How much longer it takes to parse an octet of a Content-* field than to scan it. A hostile field
+/// has a token in every octet.
+const PARSING: usize = 40;
+/// Octets that are scanned in the time that a field takes, however short it is.
+const FIELD: usize = 64;
 
-/// Returns the part that a header describes. In a digest, a part without a Content-Type field is a
-/// message (RFC 2046 §5.1.5). Of two fields with the same name the first counts.
-pub(in crate::message) fn parse_part(header: &[u8], in_digest: bool) -> Part {
-    let mut part = Part::default();
-    if in_digest {
-        part.set_type(b"MESSAGE", b"RFC822");
-        part.params.clear();
-    }
-    let mut seen = Vec::new();
-    for field in header::fields(header) {
-        let Some(index) = FIELDS.iter().position(|(name, _)| field.is(name)) else {
-            continue;
-        };
-        if !seen.contains(&index) {
-            seen.push(index);
-            FIELDS[index].1(&mut part, &field);
-        }
-    }
-    part
+/// What a header says of the content, as far as its fields have been read. It is a cursor over the
+/// fields: its caller stops between two fields when the budget is spent.
+#[derive(Debug)]
+pub(crate) struct ContentReader {
+    content: Content,
+    /// Index of the next field.
+    at: usize,
+    /// Which of [`FIELDS`] were read already: of two fields with the same name the first counts.
+    seen: [bool; FIELDS.len()],
+    /// Which of [`FIELDS`] are read: those before this index.
+    wanted: usize,
 }
 
-type ReadField = fn(&mut Part, &Field<'_>);
+impl ContentReader {
+    /// Begins to read all fields. In a digest, a part without a Content-Type field is a message
+    /// (RFC 2046 §5.1.5).
+    pub(crate) fn new(in_digest: bool) -> Self {
+        let mut content = Content::default();
+        if in_digest {
+            content.set_type(b"MESSAGE", b"RFC822");
+            content.params.clear();
+        }
+        Self {
+            content,
+            at: 0,
+            seen: [false; FIELDS.len()],
+            wanted: FIELDS.len(),
+        }
+    }
 
-/// Each field with the function that reads it into the part.
+    /// Begins to read only the type and the transfer encoding.
+    pub(in crate::message) fn of_type_and_encoding(in_digest: bool) -> Self {
+        Self {
+            wanted: TYPE_AND_ENCODING,
+            ..Self::new(in_digest)
+        }
+    }
+
+    /// Reads the next field of the header, the same header in each call, and returns how many
+    /// octets could have been scanned in that time; `None` after the last one.
+    pub(crate) fn pass(&mut self, header: &[u8]) -> Option<usize> {
+        let field = header::fields_from(header, self.at).next()?;
+        Some(self.read(&field))
+    }
+
+    /// Reads the fields of a header that is still growing, and returns how many octets could have
+    /// been scanned in that time. The last field may go on, and is not read yet.
+    pub(in crate::message) fn pass_complete(&mut self, header: &[u8]) -> usize {
+        let fields = header::fields_from(header, self.at);
+        let complete = fields.take_while(|field| field.range.end < header.len());
+        complete.map(|field| self.read(&field)).sum()
+    }
+
+    /// Returns what the fields say.
+    pub(crate) fn finish(self) -> Content {
+        self.content
+    }
+
+    /// Reads a field, and returns how many octets could have been scanned in that time.
+    fn read(&mut self, field: &Field<'_>) -> usize {
+        self.at = field.range.end;
+        let work = FIELD + field.range.len();
+        let start = field.name.get(..PREFIX.len());
+        if !start.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) {
+            return work;
+        }
+        let fields = &FIELDS[..self.wanted];
+        let index = fields.iter().position(|(name, _)| field.is(name));
+        let Some(index) = index.filter(|&index| !self.seen[index]) else {
+            return work;
+        };
+        self.seen[index] = true;
+        let value = &field.value[..field.value.len().min(MAX_VALUE)];
+        FIELDS[index].1(&mut self.content, value);
+        work + PARSING * value.len()
+    }
+}
+
+type ReadField = fn(&mut Content, &[u8]);
+
+/// The beginning of all names in [`FIELDS`].
+const PREFIX: &[u8] = b"Content-";
+/// How many of [`FIELDS`] decide what the body of a part contains.
+const TYPE_AND_ENCODING: usize = 2;
+
+/// Each field with the function that reads its value into the content.
 const FIELDS: [(&str, ReadField); 8] = [
     ("Content-Type", read_type),
-    ("Content-ID", |part, field| part.id = text(field)),
-    ("Content-Description", |part, field| {
-        part.description = text(field);
-    }),
-    ("Content-Transfer-Encoding", |part, field| {
-        if let Some(encoding) = first_word(field.value) {
-            part.encoding = encoding;
+    ("Content-Transfer-Encoding", |content, value| {
+        if let Some(encoding) = first_word(value) {
+            content.encoding = encoding;
         }
     }),
-    ("Content-MD5", |part, field| part.md5 = text(field)),
-    ("Content-Disposition", |part, field| {
-        part.disposition = parse_disposition(field.value);
+    ("Content-ID", |content, value| content.id = text(value)),
+    ("Content-Description", |content, value| {
+        content.description = text(value);
     }),
-    ("Content-Language", |part, field| {
-        part.language = parse_language(field.value);
+    ("Content-MD5", |content, value| content.md5 = text(value)),
+    ("Content-Disposition", |content, value| {
+        content.disposition = parse_disposition(value);
     }),
-    ("Content-Location", |part, field| {
-        part.location = text(field);
+    ("Content-Language", |content, value| {
+        content.language = parse_language(value);
+    }),
+    ("Content-Location", |content, value| {
+        content.location = text(value);
     }),
 ];
 
 /// Reads the media type. A type that cannot be parsed stands for the default (RFC 2045 §5.2).
-fn read_type(part: &mut Part, field: &Field<'_>) {
-    let mut tokenizer = Tokenizer::new(field.value);
+fn read_type(content: &mut Content, value: &[u8]) {
+    let mut tokenizer = Tokenizer::new(value);
     let Some((media_type, subtype)) = parse_media_type(&mut tokenizer) else {
         return;
     };
-    part.set_type(&media_type, &subtype);
-    part.params = parse_params(&mut tokenizer);
-    if part.is_text() && part.param("charset").is_none() {
-        part.params.push(default_charset());
+    content.set_type(&media_type, &subtype);
+    content.params = parse_params(&mut tokenizer);
+    if content.is_text() && content.param("charset").is_none() {
+        content.params.push(default_charset());
     }
 }
 
-fn text(field: &Field<'_>) -> Option<Vec<u8>> {
-    Some(unfold(field.value)).filter(|text| !text.is_empty())
+fn text(value: &[u8]) -> Option<Vec<u8>> {
+    Some(unfold(value)).filter(|text| !text.is_empty())
 }
 
 fn first_word(value: &[u8]) -> Option<Vec<u8>> {
@@ -144,16 +214,16 @@ fn parse_param(tokenizer: &mut Tokenizer<'_>) -> Option<Param> {
     if next_token(&mut ahead, tokens::TOKEN_SPECIALS) != Some(Token::Special(b'=')) {
         return None;
     }
-    let mut words = Vec::new();
+    let mut words = Words::default();
     loop {
         *tokenizer = ahead.clone();
         match next_token(&mut ahead, tokens::VALUE_SPECIALS) {
-            Some(Token::Word(word)) => words.push(word),
+            Some(Token::Word(word)) => words.push(&word),
             Some(Token::Special(b';')) | None => break,
             Some(_) => {}
         }
     }
-    let value = tokens::join_phrase(&words);
+    let value = words.join_phrase();
     Some(Param { name, value })
 }
 

@@ -4,8 +4,14 @@ use super::content_fields::MAX_PARAMS;
 use super::*;
 use proptest::prelude::*;
 
-fn read(header: &str) -> Part {
-    parse_part(header.as_bytes(), false)
+fn read_in(header: &str, in_digest: bool) -> Content {
+    let mut reader = ContentReader::new(in_digest);
+    while reader.pass(header.as_bytes()).is_some() {}
+    reader.finish()
+}
+
+fn read(header: &str) -> Content {
+    read_in(header, false)
 }
 
 /// Returns the type of a part as `type/subtype name=value name=value`.
@@ -87,14 +93,14 @@ fn all_other_content_fields_are_read() {
 #[test]
 fn an_empty_field_keeps_the_default() {
     let part = read("Content-ID:\nContent-Transfer-Encoding:\nContent-Disposition: ;a=b\n");
-    assert_eq!(part, Part::default());
+    assert_eq!(part, Content::default());
 }
 
 #[test]
 fn a_part_of_a_digest_is_a_message_by_default() {
-    let part = parse_part(b"", true);
+    let part = read_in("", true);
     assert!(part.is("message", "RFC822") && part.params.is_empty());
-    assert!(parse_part(b"Content-Type: text/plain\n", true).is_text());
+    assert!(read_in("Content-Type: text/plain\n", true).is_text());
 }
 
 #[test]
@@ -104,6 +110,20 @@ fn the_number_of_parameters_is_limited() {
 }
 
 proptest! {
+    /// The scanner reads a header as it grows.
+    #[test]
+    fn a_growing_header_gives_the_same_content(
+        fields in prop::collection::vec("(Content-Type: |Content-ID:|X: |content-type:)[a/;=\\n ]{0,9}\n", 0..6),
+    ) {
+        let header = fields.concat();
+        let mut reader = ContentReader::new(false);
+        for end in 0..header.len() {
+            reader.pass_complete(&header.as_bytes()[..end]);
+        }
+        while reader.pass(header.as_bytes()).is_some() {}
+        prop_assert_eq!(reader.finish(), read(&header));
+    }
+
     #[test]
     fn no_value_panics(value in "[a/;=\"() ,\\\\\r\n\0\u{e9}]{0,60}") {
         for field in ["Type", "Disposition", "Language", "Transfer-Encoding", "ID"] {

@@ -80,6 +80,13 @@ impl Scanner {
         self.depth == ScanDepth::Header && !self.open_parts.is_in_header()
     }
 
+    /// Returns the work that was done since the last call besides scanning, as the number of octets
+    /// that could have been scanned in that time. Lines that look like delimiters are compared with
+    /// up to 32 boundaries, and headers are parsed.
+    pub(crate) fn take_work(&mut self) -> usize {
+        self.open_parts.take_work()
+    }
+
     /// Returns the layout. Callers have fed all octets, or [`is_done`](Self::is_done) is true.
     pub(crate) fn finish(mut self) -> Layout {
         if !self.head.is_empty() {

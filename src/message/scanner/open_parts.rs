@@ -17,7 +17,7 @@
 
 use crate::message::extent::{Extent, Position};
 use crate::message::layout::MAX_KEPT_HEADER;
-use crate::message::mime::{EmbeddedMessage, Part, parse_part};
+use crate::message::mime::{Content, ContentReader, Part};
 
 /// Most parts that are open at a time, including the message itself.
 pub(super) const MAX_DEPTH: usize = 32;
@@ -27,6 +27,10 @@ pub(super) const MAX_PARTS: usize = 1000;
 const MAX_PART_HEADER: usize = 64 * 1024;
 /// Most octets kept of the headers of all parts below the message.
 const MAX_PART_HEADERS: usize = 1024 * 1024;
+/// Octets that are scanned in the time that the comparison with a boundary takes.
+const COMPARISON: usize = 8;
+/// Octets of a header after which its complete fields are read.
+const READ_EVERY: usize = 16 * 1024;
 /// Longest boundary that has effect: RFC 2046 §5.1.1 allows 70 octets, and no line of mail may be
 /// longer than this.
 const MAX_BOUNDARY: usize = 998;
@@ -56,6 +60,9 @@ pub(super) struct OpenParts {
     parts: usize,
     /// Octets that may still be kept of the headers of parts below the message.
     header_room: usize,
+    /// Octets that could have been scanned in the time that comparing boundaries and parsing
+    /// headers took since [`Self::take_work`].
+    work: usize,
 }
 
 /// A part whose end has not been read yet.
@@ -65,8 +72,15 @@ struct OpenPart {
     body: Option<Position>,
     /// Position of the end of the last part inside it.
     inner_end: Position,
+    /// Octets of the header that are kept.
     header: Vec<u8>,
-    in_digest: bool,
+    /// What its fields say, while it is read. They are read as the header grows, [`READ_EVERY`]
+    /// octets at a time, so that the end of a long header is no long step.
+    reader: ContentReader,
+    /// Length of the kept header at which its fields are read next.
+    read_at: usize,
+    /// What its fields say, once the header has ended.
+    content: Content,
     part: Part,
     body_kind: BodyKind,
 }
@@ -92,7 +106,14 @@ impl OpenParts {
             wants_parts,
             parts: 1,
             header_room: MAX_PART_HEADERS,
+            work: 0,
         }
+    }
+
+    /// Returns the work that was done since the last call besides scanning, as the number of octets
+    /// that could have been scanned in that time.
+    pub(super) fn take_work(&mut self) -> usize {
+        std::mem::take(&mut self.work)
     }
 
     /// Returns true while the innermost part is in its header.
@@ -120,6 +141,10 @@ impl OpenParts {
         };
         let piece = &piece[..piece.len().min(room)];
         open.header.extend_from_slice(piece);
+        if self.wants_parts && open.header.len() >= open.read_at {
+            self.work += open.reader.pass_complete(&open.header);
+            open.read_at = open.header.len() + READ_EVERY;
+        }
         if !is_root {
             self.header_room -= piece.len();
         }
@@ -127,6 +152,9 @@ impl OpenParts {
 
     /// Applies a complete line to the stack.
     pub(super) fn take_line(&mut self, line: &Line<'_>) {
+        if line.text.starts_with(b"--") {
+            self.work += COMPARISON * self.open.len();
+        }
         if let Some((index, is_closing)) = self.find_delimiter(line.text) {
             self.apply_delimiter(index, is_closing, line);
         } else if line.text.is_empty() && self.is_in_header() {
@@ -189,7 +217,7 @@ impl OpenParts {
             *is_closed = is_closing;
         }
         if !is_closing {
-            let in_digest = multipart.part.is("multipart", "digest");
+            let in_digest = multipart.content.is("multipart", "digest");
             self.open_part(line.end, in_digest);
         }
     }
@@ -205,9 +233,9 @@ impl OpenParts {
         if !wants_parts {
             return;
         }
-        open.read_header();
-        if has_room && open.part.is_identity_encoded() {
-            open.body_kind = BodyKind::of(&open.part);
+        self.work += open.read_header();
+        if has_room && open.content.is_identity_encoded() {
+            open.body_kind = BodyKind::of(&open.content);
         }
         if matches!(open.body_kind, BodyKind::Message) {
             self.open_part(body, false);
@@ -222,13 +250,13 @@ impl OpenParts {
     /// Ends the innermost part and adds it to its parent.
     fn close(&mut self, end: Position) {
         let Some(open) = self.open.pop() else { return };
-        let (ClosedPart { part, header_bytes }, end) = open.close(end);
+        let (ClosedPart { part, .. }, end) = open.close(end);
         let Some(parent) = self.open.last_mut() else {
             return;
         };
         parent.inner_end = parent.inner_end.max(end);
         if matches!(parent.body_kind, BodyKind::Message) {
-            parent.part.message = Some(Box::new(EmbeddedMessage { header_bytes, part }));
+            parent.part.message = Some(Box::new(part));
         } else {
             parent.part.children.push(part);
         }
@@ -242,8 +270,13 @@ impl OpenPart {
             body: None,
             inner_end: start,
             header: Vec::new(),
-            in_digest,
-            part: Part::default(),
+            reader: ContentReader::of_type_and_encoding(in_digest),
+            read_at: READ_EVERY,
+            content: Content::default(),
+            part: Part {
+                in_digest,
+                ..Part::default()
+            },
             body_kind: BodyKind::Octets,
         }
     }
@@ -268,8 +301,14 @@ impl OpenPart {
         self.header.shrink_to_fit();
     }
 
-    fn read_header(&mut self) {
-        self.part = parse_part(&self.header, self.in_digest);
+    /// Reads the fields of the complete header that were not read as it grew, and returns how many
+    /// octets could have been scanned in that time.
+    fn read_header(&mut self) -> usize {
+        let fresh = ContentReader::of_type_and_encoding(self.part.in_digest);
+        let mut reader = std::mem::replace(&mut self.reader, fresh);
+        let octets = std::iter::from_fn(|| reader.pass(&self.header)).sum();
+        self.content = reader.finish();
+        octets
     }
 
     /// Ends the part at `end`, but not before the parts inside it. Returns the part and its true
@@ -283,7 +322,8 @@ impl OpenPart {
         let body = self.body.unwrap_or(end);
         self.part.header = Extent::between(self.start, body);
         self.part.body = Extent::between(body, end);
-        self.part.settle_type();
+        self.part.kept_header = self.header.len();
+        self.part.take_content(self.content);
         let closed = ClosedPart {
             part: self.part,
             header_bytes: self.header,
@@ -293,12 +333,13 @@ impl OpenPart {
 }
 
 impl BodyKind {
-    fn of(part: &Part) -> Self {
-        if part.is("message", "rfc822") {
+    fn of(content: &Content) -> Self {
+        if content.is("message", "rfc822") {
             return Self::Message;
         }
-        let boundary = part.param("boundary").unwrap_or_default().trim_ascii_end();
-        if part.is_multipart() && (1..=MAX_BOUNDARY).contains(&boundary.len()) {
+        let boundary = content.param("boundary").unwrap_or_default();
+        let boundary = boundary.trim_ascii_end();
+        if content.is_multipart() && (1..=MAX_BOUNDARY).contains(&boundary.len()) {
             return Self::Multipart {
                 boundary: boundary.to_vec(),
                 is_closed: false,

@@ -9,16 +9,11 @@ use std::rc::Rc;
 
 use super::file_range::PIECE;
 use super::window::Window;
-use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::{CrlfConverter, Extent, TransferDecoder, TransferEncoding};
-use crate::try_done;
-
-/// The most octets that a piece becomes: each of its octets may be a line end without CR.
-const MAX_DECODED: u64 = 2 * PIECE as u64;
 
 /// Part of a message file that is read and decoded. Lines end in CRLF before anything is decoded,
 /// as they would if the client decoded the text itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::session) struct DecodedText {
     file: Rc<File>,
     /// Offset of the next octet to read.
@@ -51,8 +46,13 @@ impl DecodedText {
         self.end - self.position
     }
 
+    /// Returns the offset in the file behind the text.
+    pub(in crate::session) fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Appends the next piece, decoded, which may be nothing. False at the end of the text.
-    fn read(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
+    pub(in crate::session) fn read(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         let Some(decoder) = &mut self.decoder else {
             return Ok(false);
         };
@@ -71,50 +71,6 @@ impl DecodedText {
         self.lines.convert(piece, &mut lines);
         decoder.feed(&lines, out);
         Ok(true)
-    }
-}
-
-/// Counts the octets of a decoded text.
-#[derive(Debug)]
-pub(in crate::session) struct DecodedLength {
-    text: DecodedText,
-    /// The count at which counting stops.
-    limit: u64,
-    octets: u64,
-    /// Whether one of the octets is 0.
-    has_nul: bool,
-}
-
-impl DecodedLength {
-    /// Counts up to `limit`.
-    pub(in crate::session) fn new(text: DecodedText, limit: u64) -> Self {
-        Self {
-            text,
-            limit,
-            octets: 0,
-            has_nul: false,
-        }
-    }
-
-    /// Counts on; done with the count, and whether one of the octets is 0.
-    pub(in crate::session) fn step(
-        &mut self,
-        budget: &mut Budget<'_>,
-    ) -> Step<io::Result<(u64, bool)>> {
-        let mut piece = Vec::new();
-        while self.octets < self.limit {
-            piece.clear();
-            if !try_done!(self.text.read(&mut piece)) {
-                break;
-            }
-            self.octets += piece.len() as u64;
-            self.has_nul |= memchr::memchr(0, &piece).is_some();
-            budget.spend(COST_READ_16K);
-            if budget.is_spent() {
-                return Step::Yield(Why::Budget);
-            }
-        }
-        Step::Done(Ok((self.octets.min(self.limit), self.has_nul)))
     }
 }
 
@@ -148,23 +104,6 @@ impl DecodedRange {
         self.text.unread() <= limit
     }
 
-    /// Passes over what lies far before the range, so that sending need not.
-    pub(in crate::session) fn seek(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
-        let mut piece = Vec::new();
-        while self.window.skip >= MAX_DECODED {
-            piece.clear();
-            if !try_done!(self.text.read(&mut piece)) {
-                break;
-            }
-            self.window.skip -= piece.len() as u64;
-            budget.spend(COST_READ_16K);
-            if budget.is_spent() {
-                return Step::Yield(Why::Budget);
-            }
-        }
-        Step::Done(Ok(()))
-    }
-
     /// Reads the next piece and appends those of its octets that are in the range.
     pub(super) fn read(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         let before = out.len();
@@ -180,10 +119,8 @@ impl DecodedRange {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::budget::FakeClock;
 
     fn decoded(text: &[u8], transfer: TransferEncoding) -> DecodedText {
         let mut file = tempfile::tempfile().expect("a temporary file");
@@ -192,52 +129,25 @@ mod tests {
         let extent = Extent {
             start: 7,
             end: 7 + text.len() as u64,
+            sent_before: 8,
             size: 0,
             lines: 0,
         };
         DecodedText::new(Rc::new(file), &extent, transfer)
     }
 
-    /// Steps with a budget that every piece uses up.
-    fn drive<T>(mut step: impl FnMut(&mut Budget<'_>) -> Step<io::Result<T>>) -> T {
-        let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
-        loop {
-            let mut budget = Budget::new(&clock, 1, Duration::from_secs(1));
-            if let Step::Done(done) = step(&mut budget) {
-                return done.expect("the file is there");
-            }
-        }
-    }
-
-    #[test]
-    fn as_many_octets_are_sent_as_were_counted() {
-        let plain: Vec<u8> = (0..100_000_u32).map(|at| (at % 251) as u8).collect();
-        let base64 = data_encoding::BASE64_MIME.encode(&plain).into_bytes();
-        let mut measure = DecodedLength::new(decoded(&base64, TransferEncoding::Base64), u64::MAX);
-        assert_eq!(drive(|budget| measure.step(budget)), (100_000, true));
-        for (first, most) in [(0, 100_000), (1, 2), (70_001, 20_000), (99_999, 1)] {
-            let mut cut = DecodedRange::new(decoded(&base64, TransferEncoding::Base64), first)
-                .with_length(most);
-            drive(|budget| cut.seek(budget));
-            let mut out = Vec::new();
-            while cut.octets() > 0 {
-                cut.read(&mut out).expect("there is more");
-            }
-            let first = usize::try_from(first).expect("small");
-            assert!(out == plain[first..first + usize::try_from(most).expect("small")]);
-        }
+    /// Reads the text to its end.
+    fn read(mut text: DecodedText) -> Vec<u8> {
+        let mut out = Vec::new();
+        while text.read(&mut out).expect("the file is there") {}
+        out
     }
 
     #[test]
     fn lines_end_in_crlf_and_soft_breaks_vanish() {
         let text = b"caf=C3=A9 =\ncr=\r\neme\n=";
-        let mut measure =
-            DecodedLength::new(decoded(text, TransferEncoding::QuotedPrintable), u64::MAX);
         let want = "caf\u{e9} creme\r\n=".as_bytes();
-        assert_eq!(
-            drive(|budget| measure.step(budget)),
-            (want.len() as u64, false)
-        );
+        assert_eq!(read(decoded(text, TransferEncoding::QuotedPrintable)), want);
         let mut cut = DecodedRange::new(decoded(text, TransferEncoding::QuotedPrintable), 0)
             .with_length(want.len() as u64);
         let mut out = Vec::new();
@@ -246,13 +156,5 @@ mod tests {
         }
         assert_eq!(out, want);
         assert!(cut.read(&mut out).is_err(), "more than there is");
-    }
-
-    #[test]
-    fn counting_stops_at_the_limit() {
-        let mut measure =
-            DecodedLength::new(decoded(&[b'x'; 100_000], TransferEncoding::Identity), 10);
-        assert_eq!(drive(|budget| measure.step(budget)), (10, false));
-        assert!(measure.text.unread() > 80_000);
     }
 }

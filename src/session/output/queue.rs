@@ -123,6 +123,16 @@ impl Output {
         self.segments.push_back(Segment::Numbers(list));
     }
 
+    /// Returns roughly how many octets the queue holds in memory: what is left to read from a file
+    /// is not among them.
+    pub(in crate::session) fn in_memory(&self) -> usize {
+        let in_memory = |segment: &Segment| match segment {
+            Segment::File { .. } | Segment::Decoded(_) => 0,
+            _ => segment.unsent(),
+        };
+        self.segments.iter().map(in_memory).sum()
+    }
+
     /// Returns roughly how many octets wait to be sent.
     pub(in crate::session) fn unsent(&self) -> usize {
         self.segments
@@ -171,7 +181,8 @@ impl Output {
         self.failure.take()
     }
 
-    fn fail(&mut self, error: io::Error) {
+    /// Breaks the queue, because octets that the client expects next cannot be sent.
+    pub(in crate::session) fn fail(&mut self, error: io::Error) {
         self.failure = Some(error);
         self.is_broken = true;
     }

@@ -12,7 +12,7 @@ pub(in crate::session) struct Window {
 impl Window {
     /// Cuts the piece that `out` has from `before` on, which is the next piece of the text, down to
     /// the octets that are wanted, and moves the window behind it.
-    pub(super) fn cut(&mut self, out: &mut Vec<u8>, before: usize) {
+    pub(in crate::session) fn cut(&mut self, out: &mut Vec<u8>, before: usize) {
         let fresh = out.len() - before;
         let skipped = usize::try_from(self.skip).map_or(fresh, |skip| skip.min(fresh));
         out.drain(before..before + skipped);

@@ -1,9 +1,17 @@
 //! The job that FETCH and PARTIAL share.
 
+use std::rc::Rc;
+
 use super::binary::BinaryContent;
-use super::gather::{Content, Gathered};
+use super::envelope::EnvelopeWriter;
+use super::gather::Gathered;
+use super::header_fields::HeaderFieldsWriter;
 use super::item;
-use super::merge::merge;
+use super::message_source::MessageSource;
+use super::response::Response;
+use super::structure::StructureWriter;
+use super::texts::TextContent;
+use super::wanted::WantedItem;
 use crate::budget::{COST_SYSCALL, Step};
 use crate::protocol::{Code, FetchItem};
 use crate::session::commands::uid;
@@ -11,7 +19,7 @@ use crate::session::condstore::{self, encode_modseq};
 use crate::session::each_message::EachMessage;
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::message_data::{announce_new_keywords, encode_flags, encode_uid};
-use crate::session::output::replace_nul;
+use crate::session::output::FileRange;
 use crate::session::rename_retry::RenameRetry;
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
@@ -24,7 +32,7 @@ use crate::{ready, try_ready};
 pub(in crate::session::commands) struct FetchJob {
     each: EachMessage,
     uid: bool,
-    items: Vec<FetchItem>,
+    items: Vec<WantedItem>,
     /// Of PARTIAL: the first octet, counted from 0, and how many at most.
     partial: Option<(u32, u32)>,
     /// What is known of the current message.
@@ -32,6 +40,8 @@ pub(in crate::session::commands) struct FetchJob {
     retry: RenameRetry,
     /// Whether the current message was marked as seen, once that is decided.
     marked: Option<bool>,
+    /// The rest of the response for the current message, once it has begun.
+    response: Option<Response>,
     /// Sends only messages with a greater mod-sequence.
     changed_since: Option<u64>,
     /// The UIDs of which those expunged since are sent first, until they are.
@@ -51,11 +61,12 @@ impl FetchJob {
         Ok(Self {
             each: EachMessage::new(uid::resolve(uid, set, state)?, uid),
             uid,
-            items: merge(items),
+            items: WantedItem::list(items),
             partial: None,
             gathered: None,
             retry: RenameRetry::default(),
             marked: None,
+            response: None,
             changed_since: None,
             vanished: None,
             failed: None,
@@ -84,7 +95,7 @@ impl FetchJob {
 
 impl Job for FetchJob {
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
-        if self.items.contains(&FetchItem::ModSeq) {
+        if self.wants(&FetchItem::ModSeq) {
             condstore::enable(cx);
         }
         self.write_vanished(cx);
@@ -106,6 +117,7 @@ impl Job for FetchJob {
             }
             self.gathered = None;
             self.marked = None;
+            self.response = None;
             self.each.advance(cx, 1);
         }
         Step::Done(self.outcome())
@@ -133,6 +145,10 @@ impl FetchJob {
         self.gathered.is_none() && cx.store.mod_sequence(view, message) <= since
     }
 
+    fn wants(&self, item: &FetchItem) -> bool {
+        self.items.iter().any(|wanted| wanted.item == *item)
+    }
+
     /// Finds out what the items need, marks the message as seen if need be, and writes the
     /// response.
     fn fetch(
@@ -140,6 +156,10 @@ impl FetchJob {
         message: &MessageRef,
         cx: &mut Context<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
+        if let Some(response) = &mut self.response {
+            ready!(response.step(cx));
+            return Step::Done(Ok(()));
+        }
         let items = &self.items;
         let gathered = self.gathered.get_or_insert_with(|| Gathered::new(items));
         try_ready!(gathered.step(message, items, self.partial, &mut self.retry, cx));
@@ -159,7 +179,8 @@ impl FetchJob {
                 }
             });
         }
-        self.write(message, cx);
+        let response = self.begin_response(message, cx);
+        ready!(self.response.insert(response).step(cx));
         Step::Done(Ok(()))
     }
 
@@ -170,7 +191,7 @@ impl FetchJob {
         message: &MessageRef,
         cx: &mut Context<'_, '_>,
     ) -> Step<Result<bool, StoreError>> {
-        if !cx.state.may_write() || !self.items.iter().any(FetchItem::sets_seen) {
+        if !cx.state.may_write() || !self.items.iter().any(|wanted| wanted.item.sets_seen()) {
             return Step::Done(Ok(false));
         }
         let changed = ready!(self.retry.step(cx, |store, view, budget| {
@@ -182,50 +203,105 @@ impl FetchJob {
         Step::Done(changed)
     }
 
-    /// Writes the whole response. Flags that the fetch itself has changed come last, after the
-    /// text: a client that reads the octet count off the first line must not find flags there
-    /// instead.
-    fn write(&mut self, message: &MessageRef, cx: &mut Context<'_, '_>) {
+    /// Writes the response up to the first value that is written piece by piece. What has to be of
+    /// one moment, such as the flags and their mod-sequence, is encoded now.
+    ///
+    /// Flags that the fetch itself has changed come last, after the text: a client that reads the
+    /// octet count off the first line must not find flags there instead.
+    fn begin_response(&mut self, message: &MessageRef, cx: &mut Context<'_, '_>) -> Response {
+        let mut response = Response::default();
         let Some(gathered) = &mut self.gathered else {
-            return;
+            return response;
         };
-        let mut contents = gathered.take_contents().into_iter();
-        let wants_flags = self.items.contains(&FetchItem::Flags);
+        let mut texts = gathered.take_texts().into_iter();
+        let wants_flags = self.wants(&FetchItem::Flags);
         let adds_flags = self.marked == Some(true) && !wants_flags;
         if wants_flags || adds_flags {
             announce_new_keywords(cx);
         }
         cx.state.encoder().begin_fetch(message.number);
-        for (at, item) in self.items.iter().enumerate() {
-            cx.state.encoder().raw(if at == 0 { "" } else { " " });
-            match item {
-                FetchItem::Flags => encode_flags(cx, message),
-                FetchItem::ModSeq => encode_modseq(cx, message),
-                FetchItem::Uid => encode_uid(cx, message),
-                item if item::is_text(item) => {
-                    write_text(item, contents.next().unwrap_or(Content::Missing), cx);
+        for (at, wanted) in self.items.iter().enumerate() {
+            let text = texts.next().flatten();
+            response.text(cx, |cx| {
+                cx.state.encoder().raw(if at == 0 { "" } else { " " });
+            });
+            match &wanted.item {
+                FetchItem::Flags => response.text(cx, |cx| encode_flags(cx, message)),
+                FetchItem::ModSeq => response.text(cx, |cx| encode_modseq(cx, message)),
+                FetchItem::Uid => response.text(cx, |cx| encode_uid(cx, message)),
+                item => {
+                    response.text(cx, |cx| {
+                        cx.state.encoder().raw(item.name()).raw(" ");
+                    });
+                    self.begin_value(item, text, &mut response, cx);
                 }
-                item => gathered.encode(item, &mut cx.state.encoder()),
             }
         }
         if adds_flags {
-            cx.state.encoder().raw(" ");
-            encode_flags(cx, message);
+            response.text(cx, |cx| {
+                cx.state.encoder().raw(" ");
+                encode_flags(cx, message);
+            });
         }
         if self.marked == Some(true) && cx.state.enabled.condstore {
-            self.write_change(message, cx);
+            response.text(cx, |cx| self.write_change(message, cx));
         }
-        cx.state.encoder().end_message_data();
+        response.text(cx, |cx| {
+            cx.state.encoder().end_message_data();
+        });
+        response
+    }
+
+    /// Begins the value of an item that is found in the file of the message.
+    fn begin_value(
+        &self,
+        item: &FetchItem,
+        text: Option<TextContent>,
+        response: &mut Response,
+        cx: &mut Context<'_, '_>,
+    ) {
+        let Some(gathered) = &self.gathered else {
+            return;
+        };
+        match (item, gathered.source()) {
+            (FetchItem::InternalDate, _) => response.text(cx, |cx| {
+                cx.state.encoder().internal_date(gathered.date());
+            }),
+            (FetchItem::Rfc822Size, _) => response.text(cx, |cx| {
+                cx.state.encoder().number(gathered.size());
+            }),
+            (FetchItem::Envelope, Some(source)) => {
+                response.writer(EnvelopeWriter::new(source.header()));
+            }
+            (FetchItem::Body, Some(source)) => {
+                response.writer(StructureWriter::new(Rc::clone(source), false));
+            }
+            (FetchItem::BodyStructure, Some(source)) => {
+                response.writer(StructureWriter::new(Rc::clone(source), true));
+            }
+            (item, Some(source)) if item::is_text(item) => {
+                begin_text(
+                    item,
+                    text.unwrap_or(TextContent::Missing),
+                    source,
+                    response,
+                    cx,
+                );
+            }
+            _ => response.text(cx, |cx| {
+                cx.state.encoder().nil();
+            }),
+        }
     }
 
     /// Writes UID and MODSEQ for a change that the fetch itself has made (RFC 7162 §3.2.4), unless
     /// the client has asked for them anyway.
     fn write_change(&self, message: &MessageRef, cx: &mut Context<'_, '_>) {
-        if !self.items.contains(&FetchItem::Uid) {
+        if !self.wants(&FetchItem::Uid) {
             cx.state.encoder().raw(" ");
             encode_uid(cx, message);
         }
-        if !self.items.contains(&FetchItem::ModSeq) {
+        if !self.wants(&FetchItem::ModSeq) {
             cx.state.encoder().raw(" ");
             encode_modseq(cx, message);
         }
@@ -252,40 +328,52 @@ impl FetchJob {
     }
 }
 
-/// Writes an item that is a text: as a literal, whatever is in it, because some clients need the
-/// count; NIL for a part that does not exist.
-fn write_text(item: &FetchItem, content: Content, cx: &mut Context<'_, '_>) {
-    let mut encoder = cx.state.encoder();
-    encoder.raw(item.name()).raw(" ");
-    match content {
-        Content::Missing if matches!(item, FetchItem::BinarySize(_)) => {
-            encoder.number(0);
+/// Begins the value of an item that is a text: as a literal, whatever is in it, because some
+/// clients need the count; NIL for a part that does not exist.
+fn begin_text(
+    item: &FetchItem,
+    text: TextContent,
+    source: &Rc<MessageSource>,
+    response: &mut Response,
+    cx: &mut Context<'_, '_>,
+) {
+    let nul = cx.state.dialect.nul_in_literal();
+    match text {
+        TextContent::Missing if matches!(item, FetchItem::BinarySize(_)) => {
+            response.text(cx, |cx| {
+                cx.state.encoder().number(0);
+            });
         }
-        Content::Missing => {
-            encoder.nil();
+        TextContent::Missing => response.text(cx, |cx| {
+            cx.state.encoder().nil();
+        }),
+        TextContent::Empty | TextContent::Binary(BinaryContent::Empty) => {
+            response.text(cx, |cx| {
+                cx.state.encoder().literal(0);
+            });
         }
-        Content::Bytes(mut bytes) => {
-            replace_nul(&mut bytes, encoder.dialect().nul_in_literal());
-            encoder.literal(bytes.len() as u64).raw(bytes);
+        TextContent::Fields(extent, names, window) => {
+            let source = Rc::clone(source);
+            response.writer(HeaderFieldsWriter::new(source, extent, names, window));
         }
-        Content::Binary(BinaryContent::Size(octets)) => {
-            encoder.number(octets);
+        TextContent::Range(range) => {
+            response.text(cx, |cx| {
+                cx.state.encoder().literal(range.window.octets);
+            });
+            response.range(cx, FileRange { nul, ..range });
         }
-        Content::Binary(BinaryContent::Empty) => {
-            encoder.literal(0);
-        }
-        Content::Binary(BinaryContent::Octets { range, has_nul }) => {
-            // RFC 3516 §4.3: without the octet 0 it is a literal like any other.
-            match has_nul {
-                true => encoder.literal8(range.octets()),
-                false => encoder.literal(range.octets()),
-            };
-            cx.state.output.decoded(range);
-        }
-        Content::Range(mut range) => {
-            range.nul = encoder.dialect().nul_in_literal();
-            encoder.literal(range.window.octets);
-            cx.state.output.file_range(range);
+        TextContent::Binary(BinaryContent::Size(octets)) => response.text(cx, |cx| {
+            cx.state.encoder().number(octets);
+        }),
+        TextContent::Binary(BinaryContent::Octets { range, has_nul }) => {
+            response.text(cx, |cx| {
+                // RFC 3516 §4.3: without the octet 0 it is a literal like any other.
+                match has_nul {
+                    true => cx.state.encoder().literal8(range.octets()),
+                    false => cx.state.encoder().literal(range.octets()),
+                };
+            });
+            response.decoded(cx, range);
         }
     }
 }

@@ -1,34 +1,20 @@
 //! What a FETCH finds out of one message before it writes the response.
 
-use std::fs::File;
-use std::io;
 use std::rc::Rc;
 
-use super::binary::{BinaryContent, Decoding, transfer_encoding};
-use super::{header_fields, item, structure};
+use super::item;
+use super::message_source::MessageSource;
+use super::texts::{TextContent, TextFinder};
+use super::wanted::WantedItem;
 use crate::budget::{COST_OPEN, COST_SYSCALL, Step};
-use crate::message::{Envelope, Layout, ScanDepth};
-use crate::protocol::{Encoder, FetchItem, SectionText};
+use crate::message::ScanDepth;
+use crate::protocol::FetchItem;
 use crate::session::job::Context;
 use crate::session::layout_reader::{LayoutReader, unreadable};
-use crate::session::output::{FileRange, Window};
-use crate::session::range_locator::RangeLocator;
 use crate::session::rename_retry::RenameRetry;
 use crate::store::{MessageRef, MessageStat, StoreError};
 use crate::types::DateTime;
-use crate::{ready, try_ready};
-
-/// The text of an item.
-pub(super) enum Content {
-    /// Part of the file.
-    Range(FileRange),
-    /// Octets that were put together from the file.
-    Bytes(Vec<u8>),
-    /// Part of the file, decoded.
-    Binary(BinaryContent),
-    /// The message has no such part.
-    Missing,
-}
+use crate::{ready, try_done, try_ready};
 
 /// What is known of the message so far.
 pub(super) struct Gathered {
@@ -38,32 +24,30 @@ pub(super) struct Gathered {
     depth: Option<ScanDepth>,
     date: Option<DateTime>,
     size: Option<u64>,
-    /// The open file, and its scan in progress.
-    reading: Option<(Rc<File>, LayoutReader)>,
+    /// The scan in progress.
+    reading: Option<LayoutReader>,
     /// The open file, and what the scan has found.
-    layout: Option<(Rc<File>, Layout)>,
-    /// The texts so far, one for each item that is a text, in their order.
-    contents: Vec<Content>,
-    /// The search for the next text in the file.
-    locating: Option<RangeLocator>,
-    /// The decoding of the next text.
-    decoding: Option<Decoding>,
+    source: Option<Rc<MessageSource>>,
+    /// The search for the texts.
+    texts: Option<TextFinder>,
 }
 
 impl Gathered {
     /// Begins with a message of which `items` are wanted.
-    pub(super) fn new(items: &[FetchItem]) -> Self {
+    pub(super) fn new(items: &[WantedItem]) -> Self {
+        let wants = |item: &FetchItem| items.iter().any(|wanted| wanted.item == *item);
         Self {
-            needs_date: items.contains(&FetchItem::InternalDate),
-            needs_size: items.contains(&FetchItem::Rfc822Size),
-            depth: items.iter().filter_map(item::depth).max(),
+            needs_date: wants(&FetchItem::InternalDate),
+            needs_size: wants(&FetchItem::Rfc822Size),
+            depth: items
+                .iter()
+                .filter_map(|wanted| item::depth(&wanted.item))
+                .max(),
             date: None,
             size: None,
             reading: None,
-            layout: None,
-            contents: Vec::new(),
-            locating: None,
-            decoding: None,
+            source: None,
+            texts: None,
         }
     }
 
@@ -71,22 +55,24 @@ impl Gathered {
     pub(super) fn step(
         &mut self,
         message: &MessageRef,
-        items: &[FetchItem],
+        items: &[WantedItem],
         partial: Option<(u32, u32)>,
         retry: &mut RenameRetry,
         cx: &mut Context<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
         try_ready!(self.find_status(message, retry, cx));
         try_ready!(self.scan(message, retry, cx));
-        let texts = items.iter().filter(|item| item::is_text(item));
-        for item in texts.skip(self.contents.len()) {
-            let content = match item {
-                FetchItem::Binary(_) | FetchItem::BinarySize(_) => self.decode(item, cx),
-                _ => self.locate(message, item, partial, cx).map_err(unreadable),
-            };
-            self.contents.push(try_ready!(content));
-        }
-        Step::Done(Ok(()))
+        let Some(source) = &self.source else {
+            return Step::Done(Ok(()));
+        };
+        let texts = match &mut self.texts {
+            Some(texts) => texts,
+            None => {
+                let texts = TextFinder::new(source, message.uid, items, partial);
+                self.texts.insert(try_done!(texts))
+            }
+        };
+        texts.step(cx).map_err(unreadable)
     }
 
     /// Finds out date and size, from the mailbox or the file's status if they have them. A file
@@ -97,7 +83,7 @@ impl Gathered {
         retry: &mut RenameRetry,
         cx: &mut Context<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
-        if self.reading.is_some() || self.layout.is_some() {
+        if self.reading.is_some() || self.source.is_some() {
             return Step::Done(Ok(()));
         }
         if self.needs_size && self.size.is_none() {
@@ -134,11 +120,11 @@ impl Gathered {
         retry: &mut RenameRetry,
         cx: &mut Context<'_, '_>,
     ) -> Step<Result<(), StoreError>> {
-        if self.depth.is_none() || self.layout.is_some() {
+        if self.depth.is_none() || self.source.is_some() {
             return Step::Done(Ok(()));
         }
         try_ready!(self.open(message, retry, cx));
-        let (Some((file, reader)), Some(depth)) = (&mut self.reading, self.depth) else {
+        let (Some(reader), Some(depth)) = (&mut self.reading, self.depth) else {
             return Step::Done(Ok(()));
         };
         let layout = try_ready!(reader.step(cx.budget).map_err(unreadable));
@@ -148,7 +134,7 @@ impl Gathered {
                 cx.store.remember_size(view, message, layout.whole.size);
             }
         }
-        self.layout = Some((Rc::clone(file), layout));
+        self.source = Some(Rc::new(MessageSource::new(reader.file(), layout)));
         self.reading = None;
         Step::Done(Ok(()))
     }
@@ -166,134 +152,31 @@ impl Gathered {
         cx.budget.spend(COST_OPEN);
         Step::Done(opened.map(|opened| {
             self.take_status(&opened.status);
-            let file = Rc::new(opened.file);
             let depth = self.depth.unwrap_or(ScanDepth::Header);
-            self.reading = Some((Rc::clone(&file), LayoutReader::new(file, depth)));
+            self.reading = Some(LayoutReader::new(Rc::new(opened.file), depth));
         }))
     }
 
-    /// Finds the text of one item in the file.
-    fn locate(
-        &mut self,
-        message: &MessageRef,
-        item: &FetchItem,
-        partial: Option<(u32, u32)>,
-        cx: &mut Context<'_, '_>,
-    ) -> Step<io::Result<Content>> {
-        let Some((file, layout)) = &self.layout else {
-            return Step::Done(Ok(Content::Missing));
-        };
-        let Some(extent) = item::extent(layout, item) else {
-            return Step::Done(Ok(Content::Missing));
-        };
-        let section = match item {
-            FetchItem::Section(section) => Some(section),
-            _ => None,
-        };
-        let partial = section.and_then(|section| section.partial).or(partial);
-        if let Some(SectionText::HeaderFields { not, names }) = section.map(|section| &section.text)
-        {
-            let fields = header_fields::read(file, &extent, names, *not, cx);
-            return Step::Done(fields.map(|fields| Content::Bytes(cut(fields, partial))));
-        }
-        let (skip, most) = partial.map_or((0, u64::MAX), |(first, most)| {
-            (u64::from(first), u64::from(most))
-        });
-        let octets = extent.size.saturating_sub(skip).min(most);
-        if octets == 0 {
-            // RFC 3501 §6.4.5: from beyond its end a text is empty, not missing.
-            return Step::Done(Ok(Content::Bytes(Vec::new())));
-        }
-        let selected = cx.state.selected.as_mut();
-        let position = selected.map(|selected| &mut selected.position);
-        let locator = self.locating.get_or_insert_with(|| {
-            let known = position.as_ref().and_then(|position| **position);
-            let window = Window { skip, octets };
-            RangeLocator::new(Rc::clone(file), message.uid, &extent, window, known)
-        });
-        let range = ready!(locator.step(cx.budget));
-        if let Some(position) = position.filter(|_| skip > 0) {
-            *position = Some(locator.position());
-        }
-        self.locating = None;
-        Step::Done(range.map(Content::Range))
+    /// Returns the internal date.
+    pub(super) fn date(&self) -> DateTime {
+        self.date.unwrap_or(DateTime { unix: 0 })
     }
 
-    /// Decodes the text of one item, or finds out its decoded size.
-    fn decode(
-        &mut self,
-        item: &FetchItem,
-        cx: &mut Context<'_, '_>,
-    ) -> Step<Result<Content, StoreError>> {
-        let decoding = match &mut self.decoding {
-            Some(decoding) => decoding,
-            None => match begin_decoding(self.layout.as_ref(), item) {
-                Ok(Some(decoding)) => self.decoding.insert(decoding),
-                Ok(None) => return Step::Done(Ok(Content::Missing)),
-                Err(error) => return Step::Done(Err(error)),
-            },
-        };
-        let binary = ready!(decoding.step(cx.budget));
-        self.decoding = None;
-        Step::Done(binary.map(Content::Binary).map_err(unreadable))
+    /// Returns the size as RFC822.SIZE counts it.
+    pub(super) fn size(&self) -> u64 {
+        self.size.unwrap_or(0)
     }
 
-    /// Writes an item that is not a text.
-    pub(super) fn encode(&self, item: &FetchItem, encoder: &mut Encoder<'_>) {
-        encoder.raw(item.name()).raw(" ");
-        let layout = self.layout.as_ref().map(|(_, layout)| layout);
-        let part = layout.and_then(|layout| layout.part.as_ref());
-        match (item, layout, part) {
-            (FetchItem::InternalDate, _, _) => {
-                encoder.internal_date(self.date.unwrap_or(DateTime { unix: 0 }));
-            }
-            (FetchItem::Rfc822Size, _, _) => {
-                encoder.number(self.size.unwrap_or(0));
-            }
-            (FetchItem::Envelope, Some(layout), _) => {
-                structure::envelope(encoder, &Envelope::parse(&layout.header_bytes));
-            }
-            (FetchItem::Body, _, Some(part)) => structure::body(encoder, part, false),
-            (FetchItem::BodyStructure, _, Some(part)) => structure::body(encoder, part, true),
-            _ => {
-                encoder.nil();
-            }
-        }
+    /// Returns the scanned message, if an item needs it.
+    pub(super) fn source(&self) -> Option<&Rc<MessageSource>> {
+        self.source.as_ref()
     }
 
-    /// Takes out the texts, which are in the order of their items.
-    pub(super) fn take_contents(&mut self) -> Vec<Content> {
-        std::mem::take(&mut self.contents)
+    /// Takes out the texts, one place for each item.
+    pub(super) fn take_texts(&mut self) -> Vec<Option<TextContent>> {
+        self.texts
+            .as_mut()
+            .map(TextFinder::take)
+            .unwrap_or_default()
     }
-}
-
-/// Begins to decode the part that an item names; `None` if there is no such part.
-fn begin_decoding(
-    layout: Option<&(Rc<File>, Layout)>,
-    item: &FetchItem,
-) -> Result<Option<Decoding>, StoreError> {
-    let found = layout.and_then(|(file, layout)| Some((file, layout, item::extent(layout, item)?)));
-    let (FetchItem::Binary(section) | FetchItem::BinarySize(section), Some(found)) = (item, found)
-    else {
-        return Ok(None);
-    };
-    let (file, layout, extent) = found;
-    let refused = StoreError::Refused("the transfer encoding of the part is not known");
-    let encoding = transfer_encoding(layout, &section.part).ok_or(refused)?;
-    Ok(Some(match item {
-        FetchItem::BinarySize(_) => Decoding::size(file, &extent, encoding),
-        _ => Decoding::octets(file, &extent, encoding, section.partial),
-    }))
-}
-
-/// Cuts a text as a partial FETCH asks.
-fn cut(bytes: Vec<u8>, partial: Option<(u32, u32)>) -> Vec<u8> {
-    let Some((first, most)) = partial else {
-        return bytes;
-    };
-    bytes
-        .into_iter()
-        .skip(first as usize)
-        .take(most as usize)
-        .collect()
 }

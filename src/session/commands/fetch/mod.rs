@@ -1,30 +1,53 @@
 //! FETCH and UID FETCH (RFC 1064 p. 11-12, RFC 3501 §6.4.5).
 //!
 //! For each message the job first gathers, in as many steps as it takes: the file's status or an
-//! open file, and one pass over the file as deep as the items need (`ScanDepth`). The response is
-//! written once nothing is missing any more, whole and at once, with message texts queued as ranges
-//! of the file.
+//! open file, one pass over the file as deep as the items need (`ScanDepth`), and where the texts
+//! lie that the items name. Until then an error is an error of that message only. Then it writes
+//! the response, in as many steps as it takes too: what is short at once, message texts as ranges
+//! of the file, and all that may be long or take long with a cursor (`ItemWriter`).
 //!
 //! A literal is announced with the count of the octets that are sent, CRLF for every line end. That
-//! count comes from the pass over the file, never from a file name.
+//! count comes from a pass over the file or the header, never from a file name.
+//!
+//! Work is paid where it is done, whatever the client and the message are:
+//!
+//! * An item that is named twice is sent once (`wanted`).
+//! * The header of a message is read once for all items. Selecting fields costs the same for one
+//!   name as for 200, which are a set, and stops between two fields (`header_fields`).
+//! * An envelope stops between two fields or two words of an address list (`envelope`), a body
+//!   structure between two parts or two fields of their headers (`structure`). Neither is ever a
+//!   whole value in memory: a client that does not read costs one header, the tree of parts and
+//!   the output queue.
+//! * Ranges of texts are found in the order of the file, so that the file is read once for all of
+//!   them; a text is decoded once for all items (`texts`, `binary`).
 //!
 //! | file | what it contains |
 //! | --- | --- |
 //! | `fetch_job` | the job, for PARTIAL too |
+//! | `wanted` | the items, without those that are named twice |
 //! | `gather` | what a FETCH finds out of one message before it writes the response |
+//! | `message_source` | the open file, its layout and its headers |
 //! | `item` | what an item needs of a message, and where its text is |
-//! | `merge` | items that the client has named twice |
-//! | `header_fields` | BODY[HEADER.FIELDS] |
+//! | `texts` | the texts that the items name, found in the file |
 //! | `binary` | BINARY (RFC 3516) |
-//! | `structure` | ENVELOPE, BODY and BODYSTRUCTURE |
+//! | `response` | the response for one message, which may be half written |
+//! | `item_writer` | the trait of values that are written piece by piece |
+//! | `header_fields` | BODY[HEADER.FIELDS] |
+//! | `envelope` | ENVELOPE |
+//! | `structure` | BODY and BODYSTRUCTURE |
 
 mod binary;
+mod envelope;
 mod fetch_job;
 mod gather;
 mod header_fields;
 mod item;
-mod merge;
+mod item_writer;
+mod message_source;
+mod response;
 mod structure;
+mod texts;
+mod wanted;
 
 pub(super) use self::fetch_job::FetchJob;
 use crate::protocol::{FetchArguments, FetchItem};

@@ -1,14 +1,43 @@
-//! Items of a FETCH that the client has named twice are sent once.
+//! The items that a FETCH wants of each message.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use crate::protocol::FetchItem;
+use crate::message::FieldNames;
+use crate::protocol::{FetchItem, SectionText};
+
+/// One item, and what is made of it once for all messages.
+pub(super) struct WantedItem {
+    pub(super) item: FetchItem,
+    /// The names of HEADER.FIELDS, as a set.
+    pub(super) names: Option<Rc<FieldNames>>,
+}
+
+impl WantedItem {
+    /// Returns what is wanted, without items that are named twice.
+    pub(super) fn list(items: Vec<FetchItem>) -> Vec<Self> {
+        merge(items).into_iter().map(Self::new).collect()
+    }
+
+    fn new(item: FetchItem) -> Self {
+        let names = match &item {
+            FetchItem::Section(section) => match &section.text {
+                SectionText::HeaderFields { not, names } => {
+                    Some(Rc::new(FieldNames::new(names, *not)))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        Self { item, names }
+    }
+}
 
 /// Returns the items in their order, without those that are there already: a client finds the
 /// answer to an item that it names twice, and nothing asks the server to send it twice. Two items
 /// are the same if the response names them alike, to the letter, and they are the same range. The
 /// item that is left sets `\Seen` if one of them does.
-pub(super) fn merge(items: Vec<FetchItem>) -> Vec<FetchItem> {
+fn merge(items: Vec<FetchItem>) -> Vec<FetchItem> {
     let mut merged: Vec<FetchItem> = Vec::with_capacity(items.len());
     let mut known = HashMap::with_capacity(items.len());
     for item in items {

@@ -1,0 +1,5 @@
+//! Tests of whole sessions, without a server.
+
+mod bounded_fetch;
+mod deadlines_and_literals;
+mod rig;
