@@ -66,7 +66,8 @@
 //!    are still flushed in place.
 //! 2. A step does at least one unit of work and stops when its [`budget`] is spent.
 //! 3. Unsent output of a session is at most the high-water mark and one chunk of 64 KiB; message
-//!    texts and SEARCH results are queued as ranges ([`session`]).
+//!    texts and SEARCH results are queued as ranges ([`session`]). The memory of a user's sessions,
+//!    and of all, has a limit.
 //! 4. The session reads no input while a command runs and the input buffer is full. It reads input
 //!    that is too long to its true end and answers it.
 //! 5. What was announced is on disk: a UID is written before a client sees it; APPEND and COPY

@@ -98,6 +98,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Limits, "", "max-per-address", One("N"),   Anywhere, "those not logged in, per address [20]"),
     row(Limits, "", "max-per-user",    One("N"),   Anywhere, "those of one user, logged in [50]"),
     row(Limits, "", "trusted-network", Many("ADDR[/BITS]"), Anywhere, "clients there speak for others (webmail)"),
+    row(Limits, "", "max-memory",      One("MIB"), Anywhere, "memory for commands and output [256]"),
     row(Limits, "", "max-message",     One("MIB"), Anywhere, "largest message of APPEND, in MiB [64]"),
     row(Limits, "", "idle-timeout",    One("MIN"), Anywhere, "close after MIN minutes of silence [30]"),
 

@@ -82,6 +82,7 @@ fn every_option_has_its_value() {
         "--syslog",
         "--max-per-address=9",
         "--max-per-user=11",
+        "--max-memory=32",
     ])
     .expect("valid");
     let address = |text: &str| text.parse().expect("an address");
@@ -110,6 +111,7 @@ fn every_option_has_its_value() {
             max_connections: 7,
             max_per_address: 9,
             max_per_user: 11,
+            max_memory: 32 << 20,
             idle_timeout: Duration::from_secs(3600),
             max_message: 1024 * 1024,
             run_as: Some("vmail:mail".into()),

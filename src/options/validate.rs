@@ -18,6 +18,13 @@ const IDLE_MINUTES: RangeInclusive<u64> = 1..=7 * 24 * 60;
 /// 64 GiB at most.
 const MESSAGE_MIB: RangeInclusive<u64> = 1..=65_536;
 
+/// 1 TiB at most. A 32-bit system has less than 4 GiB, which is as good as no limit there.
+const MEMORY_MIB: RangeInclusive<u64> = 1..=if cfg!(target_pointer_width = "32") {
+    4095
+} else {
+    1 << 20
+};
+
 const DIALECTS: &[(&str, DialectOption)] = &[
     ("auto", DialectOption::Auto),
     ("imap2", DialectOption::Imap2),
@@ -107,6 +114,7 @@ fn read(validator: &mut Validator<'_>) -> Options {
         max_connections: validator.number("max-connections", CONNECTIONS, 4096) as usize,
         max_per_address: validator.number("max-per-address", CONNECTIONS, 20) as usize,
         max_per_user: validator.number("max-per-user", CONNECTIONS, 50) as usize,
+        max_memory: (validator.number("max-memory", MEMORY_MIB, 256) as usize) << 20,
         idle_timeout: Duration::from_secs(60 * validator.number("idle-timeout", IDLE_MINUTES, 30)),
         max_message: validator.number("max-message", MESSAGE_MIB, 64) << 20,
         run_as: validator.value("run-as", None, |value| parse::run_as(value).map(Some)),

@@ -49,6 +49,8 @@ pub struct Options {
     pub max_per_address: usize,
     /// The most connections at a time on which one user is logged in.
     pub max_per_user: usize,
+    /// The most memory for the input, the commands and the output of all connections, in octets.
+    pub max_memory: usize,
     /// How long a logged-in client may send nothing before the server closes the connection.
     pub idle_timeout: Duration,
     /// The largest message that APPEND accepts, in octets.

@@ -129,6 +129,11 @@ impl Framer {
         self.limit = limit;
     }
 
+    /// Returns the octets of memory that the input takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.input.capacity() + self.text.capacity()
+    }
+
     /// Takes as much of the input as fits into the read-ahead, and returns how many octets that is.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
         self.input.drain(..self.taken);

@@ -66,6 +66,8 @@ pub(super) struct Connection {
     pub(super) is_queued: bool,
     /// Key of the share of its owner: kept for [`super::connections::Connections`], which sets it.
     pub(super) share: Token,
+    /// Octets of memory that were counted for it: kept for [`super::connections::Connections`].
+    pub(super) counted_memory: usize,
     /// Time that its turns have taken since it last had nothing to do.
     used: Duration,
 }
@@ -87,6 +89,7 @@ impl Connection {
             unauthenticated_in: None,
             is_queued: false,
             share: Token(0),
+            counted_memory: 0,
             used: Duration::ZERO,
         }
     }
@@ -119,6 +122,19 @@ impl Connection {
     /// name of the command.
     pub(super) fn work(&self) -> String {
         format!("{}, {}", self.session.log_prefix(), self.session.command())
+    }
+
+    /// Returns the octets of memory that grow with what its client sends and asks for.
+    pub(super) fn memory(&self) -> usize {
+        self.leftover.capacity() + self.session.memory()
+    }
+
+    /// Ends the session because its user, or the server, has no memory left. Returns true if the
+    /// connection has to be closed at once.
+    pub(super) fn end_for_memory(&mut self) -> bool {
+        self.leftover = Vec::new();
+        self.session.end_for_memory();
+        self.session.is_broken()
     }
 
     /// Returns the round in which it gets its next turn.

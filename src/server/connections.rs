@@ -82,6 +82,8 @@ impl Connections {
     pub(super) fn remove(&mut self, token: Token) -> Option<Box<Connection>> {
         let mut connection = self.table.remove(token)?;
         self.timers.arm(token, &mut connection.armed, None);
+        let memory = connection.counted_memory;
+        self.shares.count_memory(connection.share, memory, 0);
         self.shares.leave(connection.share);
         self.before_login.remove(&connection.id());
         Some(connection)
@@ -108,6 +110,9 @@ impl Connections {
             return false;
         }
         let share = self.shares.join(owner);
+        let memory = connection.counted_memory;
+        self.shares.count_memory(share, 0, memory);
+        self.shares.count_memory(connection.share, memory, 0);
         self.shares
             .leave(std::mem::replace(&mut connection.share, share));
         if connection.is_queued {
@@ -120,6 +125,39 @@ impl Connections {
     /// Returns true if a line about this user, who has reached a limit, may be logged now.
     pub(super) fn may_log(&mut self, user: &str, now: Instant) -> bool {
         self.shares.may_log(&Owner::User(user.into()), now)
+    }
+
+    /// Returns the octets of memory that were counted for all connections.
+    pub(super) fn memory(&self) -> usize {
+        self.shares.memory()
+    }
+
+    /// Counts the memory of a connection anew, after its turn.
+    pub(super) fn note_memory(&mut self, token: Token) {
+        if let Some(connection) = self.table.get_mut(token) {
+            let memory = connection.memory();
+            let before = std::mem::replace(&mut connection.counted_memory, memory);
+            self.shares.count_memory(connection.share, before, memory);
+        }
+    }
+
+    /// Returns the connection that has to go for the memory of its owner or of the server: the
+    /// largest one of the owner who has the most, if all have more than `limit`, or of the owner of
+    /// `changed`, if that owner has more than a share of it.
+    pub(super) fn too_large(&mut self, changed: Token, limit: usize) -> Option<Token> {
+        let changed = self
+            .table
+            .get_mut(changed)
+            .map(|connection| connection.share);
+        let share = self.shares.too_large(changed, limit)?;
+        let mut largest = None;
+        for token in self.table.keys() {
+            let connection = self.table.get_mut(token);
+            if let Some(connection) = connection.filter(|connection| connection.share == share) {
+                largest = largest.max(Some((connection.counted_memory, token)));
+            }
+        }
+        largest.map(|(_, token)| token)
     }
 
     /// Puts a connection into the queue, unless it is there already.

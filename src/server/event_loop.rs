@@ -50,7 +50,8 @@ const EVENTS: usize = 256;
 /// those that only copy octets, beside which a poll would be expensive.
 const LONG_TIME: Duration = Duration::from_micros(250);
 
-/// Log lines about faults of the loop itself in a minute: what has failed may fail in each turn.
+/// Log lines about faults of the loop itself in a minute, and about sessions that have had too much
+/// memory: both may come in each turn.
 const FAULTS_PER_MINUTE: u32 = 10;
 
 /// The state of the server's thread.
@@ -69,6 +70,8 @@ pub(super) struct EventLoop {
     drain: Drain,
     steps: StepWatch,
     fault_log: LogLimit,
+    /// For the lines about sessions that have had too much memory.
+    memory_log: LogLimit,
     /// Why the server ends, if not by a request.
     fault: Option<io::Error>,
     /// Ends the loop when no client has been connected for a while, if it is to end then.
@@ -108,6 +111,7 @@ impl EventLoop {
             drain: Drain::default(),
             steps: StepWatch::new(),
             fault_log: LogLimit::new(FAULTS_PER_MINUTE),
+            memory_log: LogLimit::new(FAULTS_PER_MINUTE),
             fault: None,
             idle_end: None,
             flusher: None,
@@ -449,12 +453,14 @@ impl EventLoop {
     /// Logs how the server is, in one line.
     fn log_status(&self) {
         log::info!(
-            "status: connections: {}, users: {}, steps over {} ms: {}, longest step: {} ms",
+            "status: connections: {}, users: {}, steps over {} ms: {}, longest step: {} ms, memory \
+             of sessions: {} KiB",
             self.connections.len() + self.admission.pending(),
             self.connections.users(),
             SLOW.as_millis(),
             self.steps.slow(),
             self.steps.longest().as_millis(),
+            self.connections.memory() >> 10,
         );
     }
 
@@ -563,7 +569,34 @@ impl EventLoop {
         connection.note_time(now - started, &next);
         self.steps.note(started, now, || connection.work());
         self.announce_mailbox_changes();
+        self.connections.note_memory(token);
         self.end_turn(token, next);
+        self.limit_memory(token);
+    }
+
+    /// Ends the sessions that have too much memory, after the turn of a connection.
+    fn limit_memory(&mut self, changed: Token) {
+        let limit = self.admission.max_memory();
+        while let Some(token) = self.connections.too_large(changed, limit) {
+            let Some(connection) = self.connections.get_mut(token) else {
+                return;
+            };
+            let (work, before) = (connection.work(), connection.counted_memory);
+            if connection.end_for_memory() {
+                self.disconnect(token);
+            } else {
+                self.connections.note_memory(token);
+                self.connections.want_turn(token);
+            }
+            if self.memory_log.admit(SystemClock.now()) {
+                let kib = before >> 10;
+                log::warn!("{work}: ended, it has {kib} KiB, the most of its user (max-memory)");
+            }
+            let after = self.connections.get_mut(token);
+            if after.is_some_and(|connection| connection.counted_memory >= before) {
+                return;
+            }
+        }
     }
 
     /// Draws the consequences of a turn.

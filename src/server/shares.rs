@@ -27,6 +27,10 @@ pub(super) const LIGHT_TIME: Duration = Duration::from_millis(10);
 /// Log lines of one kind about one owner in a minute.
 const LINES_PER_MINUTE: u32 = 1;
 
+/// The part of the memory of all that one owner may have: a fourth. So it takes four greedy users
+/// to reach the limit of all.
+const OWNERS_PER_LIMIT: usize = 4;
+
 /// Places that an empty queue keeps. A larger one is freed: the owners that are idle would add up.
 const KEPT_PLACES: usize = 16;
 
@@ -54,6 +58,8 @@ pub(super) enum Round {
 struct Share {
     owner: Owner,
     connections: usize,
+    /// Octets of memory that were counted for its connections.
+    memory: usize,
     /// Connections that want a turn, by round.
     queues: [VecDeque<Token>; 2],
     log_limit: LogLimit,
@@ -69,6 +75,8 @@ pub(super) struct Shares {
     /// Connections in all queues, by round.
     queued: [usize; 2],
     users: usize,
+    /// Octets of memory that were counted for all connections.
+    memory: usize,
 }
 
 impl Shares {
@@ -79,6 +87,7 @@ impl Shares {
             rounds: [VecDeque::new(), VecDeque::new()],
             queued: [0; 2],
             users: 0,
+            memory: 0,
         }
     }
 
@@ -99,6 +108,7 @@ impl Shares {
         let key = self.table.insert(Share {
             owner: owner.clone(),
             connections: 1,
+            memory: 0,
             queues: [VecDeque::new(), VecDeque::new()],
             log_limit: LogLimit::new(LINES_PER_MINUTE),
         });
@@ -136,6 +146,33 @@ impl Shares {
         let key = self.by_owner.get(owner).copied();
         let share = key.and_then(|key| self.table.get_mut(key));
         share.is_some_and(|share| share.log_limit.admit(now))
+    }
+
+    /// Returns the octets of memory that were counted for all connections.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Counts the memory of a connection of this share as `after` octets; it was counted as
+    /// `before`.
+    pub(super) fn count_memory(&mut self, key: Token, before: usize, after: usize) {
+        if let Some(share) = self.table.get_mut(key) {
+            share.memory = share.memory - before + after;
+            self.memory = self.memory - before + after;
+        }
+    }
+
+    /// Returns the share that has too much memory: `changed`, if it has more than its part of
+    /// `limit`, or the largest, if all have more than `limit`.
+    pub(super) fn too_large(&mut self, changed: Option<Token>, limit: usize) -> Option<Token> {
+        let memory = |shares: &mut Self, key| shares.table.get_mut(key).map_or(0, |it| it.memory);
+        let part = limit / OWNERS_PER_LIMIT;
+        let over_part = changed.filter(|&key| memory(self, key) > part);
+        if over_part.is_some() || self.memory <= limit {
+            return over_part;
+        }
+        let keys = self.table.keys().into_iter();
+        keys.max_by_key(|&key| memory(self, key))
     }
 
     /// Puts a connection at the end of its owner's queue.
@@ -251,6 +288,28 @@ mod tests {
             None,
             "the entries are gone with the share"
         );
+    }
+
+    #[test]
+    fn an_owner_has_a_part_of_the_memory_and_the_largest_goes_when_all_have_too_much() {
+        let mut shares = Shares::new();
+        let names = ["a", "b", "c", "d", "e"];
+        let keys = names.map(|name| shares.join(user(name)));
+        shares.count_memory(keys[0], 0, 25);
+        assert_eq!(shares.too_large(Some(keys[0]), 100), None);
+        shares.count_memory(keys[0], 25, 26);
+        assert_eq!(shares.too_large(Some(keys[0]), 100), Some(keys[0]));
+        assert_eq!(shares.too_large(Some(keys[1]), 100), None);
+        shares.count_memory(keys[0], 26, 20);
+        for key in &keys[1..] {
+            shares.count_memory(*key, 0, 20);
+        }
+        assert_eq!(
+            (shares.memory(), shares.too_large(Some(keys[1]), 100)),
+            (100, None)
+        );
+        shares.count_memory(keys[3], 20, 22);
+        assert_eq!(shares.too_large(Some(keys[1]), 100), Some(keys[3]));
     }
 
     #[test]

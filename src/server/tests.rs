@@ -25,10 +25,15 @@ use tempfile::TempDir;
 /// server wait.
 const LARGE: usize = 16 * 1024 * 1024;
 
-/// A directory with one user, `ann` with the password `secret`, and one large message.
+/// A directory with the users `ann` and `bob`, whose password is `secret`, and one large message of
+/// `ann`.
 fn home() -> TempDir {
     let home = tempfile::tempdir().expect("a directory");
-    fs::write(home.path().join("users"), "ann:{PLAIN}secret\n").expect("a passwd-file");
+    fs::write(
+        home.path().join("users"),
+        "ann:{PLAIN}secret\nbob:{PLAIN}secret\n",
+    )
+    .expect("a passwd-file");
     for sub in ["cur", "new", "tmp"] {
         fs::create_dir_all(home.path().join("ann").join(sub)).expect("a Maildir");
     }
@@ -253,6 +258,34 @@ fn a_client_that_comes_when_all_connections_are_taken_replaces_the_oldest_before
         server.connect().line().starts_with("* BYE"),
         "all have logged in"
     );
+}
+
+#[test]
+fn the_largest_session_of_a_greedy_user_ends_and_other_users_see_nothing() {
+    let server = start(&["--max-memory", "1"]);
+    let mut polite = server.client();
+    assert!(polite.ask("a LOGIN bob secret").starts_with("OK"));
+    let mut greedy: Vec<_> = (0..10).map(|_| server.client()).collect();
+    // A fourth of the memory is 256 KiB: a few of these commands, which never end, have room.
+    for (client, size) in greedy.iter_mut().zip(50_000..) {
+        client.log_in();
+        client.send(format!(
+            "x SEARCH TEXT {{{size}+}}\r\n{}",
+            "x".repeat(size - 1)
+        ));
+        assert!(polite.ask("n NOOP").starts_with("OK"));
+    }
+    let mut ended = 0;
+    for client in greedy {
+        // A connection that has ended may be reset by now.
+        let _ = client.0.get_ref().shutdown(Shutdown::Write);
+        let mut line = String::new();
+        let mut reader = client.0;
+        let read = reader.read_line(&mut line);
+        ended += usize::from(read.is_err() || line.starts_with("* BYE You use too much memory"));
+    }
+    assert!((5..10).contains(&ended), "{ended} have ended");
+    assert!(polite.ask("n NOOP").starts_with("OK"));
 }
 
 /// A light command gets its turn although long ones of another connection go on without end.

@@ -22,6 +22,12 @@ pub(super) trait Job {
     /// yields inside a response has set [`SessionState::is_in_response`]: what it has encoded is in
     /// the output queue, the rest is in its cursor, and nothing else is written in between.
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome>;
+
+    /// Returns the octets of memory that the job holds. A job that holds much more than its command
+    /// was long says how much.
+    fn memory(&self) -> usize {
+        0
+    }
 }
 
 /// A job that is done already: its reply was known when the command was read.

@@ -13,7 +13,7 @@ use super::state::{IdleState, ProtocolState, SessionState};
 use super::task::Task;
 use super::wire_log::WireLog;
 use crate::budget::{Budget, Step, Why};
-use crate::protocol::Status;
+use crate::protocol::{Code, Status};
 use crate::ready;
 use crate::store::{Account, MailboxHandle, Store, View};
 
@@ -420,6 +420,33 @@ impl Session {
         }
         self.state.encoder().untagged(Status::Bye, None, text);
         self.state.finish();
+    }
+
+    /// Returns the octets of memory that grow with what the client sends and asks for: its input,
+    /// the command in progress, the output that waits, and a saved search result.
+    pub fn memory(&self) -> usize {
+        let selected = self.state.selected.as_ref();
+        self.input.framer.memory()
+            + self.task.as_ref().map_or(0, |task| task.memory())
+            + self.state.output.memory()
+            + selected.map_or(0, |selected| selected.saved.memory())
+    }
+
+    /// Ends the session because its user, or the server, has no memory left. The command in
+    /// progress is answered NO, and BYE follows. A client that has not read what was sent before
+    /// would not read that either: it is disconnected at once.
+    pub fn end_for_memory(&mut self) {
+        let task = self.task.take();
+        if self.has_output() || self.state.is_finished() {
+            return self.state.drop_client();
+        }
+        self.input.discard();
+        if let Some(task) = task {
+            let text = "The server has no memory for that command";
+            let mut encoder = self.state.encoder();
+            encoder.tagged(task.tag(), Status::No, Some(Code::Limit), text);
+        }
+        self.shut_down("You use too much memory");
     }
 
     /// True if the connection should be closed once its output is sent.

@@ -43,6 +43,11 @@ impl SavedResult {
         Rc::make_mut(&mut self.uids).insert(message.uid.get());
     }
 
+    /// Returns the octets of memory that the sets take.
+    pub(super) fn memory(&self) -> usize {
+        self.numbers.memory() + self.uids.memory()
+    }
+
     /// True if there are no messages in it.
     pub(super) fn is_empty(&self) -> bool {
         self.uids.is_empty()

@@ -39,6 +39,19 @@ impl Task {
         Self::new(tag, Err(reply))
     }
 
+    /// Returns the tag of the command.
+    pub(super) fn tag(&self) -> &[u8] {
+        &self.tag
+    }
+
+    /// Returns the octets of memory that the job of the command holds.
+    pub(super) fn memory(&self) -> usize {
+        match &self.stage {
+            TaskStage::Job(job) => job.memory(),
+            TaskStage::Sync(..) | TaskStage::Updates(..) => 0,
+        }
+    }
+
     /// Carries the command on; done when its tagged response is written.
     pub(super) fn step(
         &mut self,

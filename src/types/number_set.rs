@@ -7,6 +7,11 @@ pub(crate) struct NumberSet {
 }
 
 impl NumberSet {
+    /// Returns the octets of memory that the ranges take.
+    pub(crate) fn memory(&self) -> usize {
+        self.ranges.capacity() * size_of::<(u32, u32)>()
+    }
+
     /// Returns the empty set.
     pub(crate) const fn new() -> Self {
         Self { ranges: Vec::new() }

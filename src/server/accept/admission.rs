@@ -16,6 +16,7 @@ use std::time::Instant;
 pub(crate) struct Admission {
     max_connections: usize,
     max_per_user: usize,
+    max_memory: usize,
     unauthenticated: UnauthenticatedLimit,
     /// Networks whose clients speak for others: they are not limited as one.
     trusted_networks: Vec<AddressRange>,
@@ -39,6 +40,7 @@ impl Admission {
         Self {
             max_connections: options.max_connections,
             max_per_user: options.max_per_user,
+            max_memory: options.max_memory,
             unauthenticated: UnauthenticatedLimit::new(options.max_per_address),
             pending_headers: PendingHeaders::new(options.proxy_protocol.clone()),
             trusted_networks: options.trusted_network.clone(),
@@ -51,6 +53,7 @@ impl Admission {
     pub(crate) fn change(&mut self, options: &Options) {
         self.max_connections = options.max_connections;
         self.max_per_user = options.max_per_user;
+        self.max_memory = options.max_memory;
         self.unauthenticated.set_limit(options.max_per_address);
         self.trusted_networks.clone_from(&options.trusted_network);
         self.pending_headers.trust(options.proxy_protocol.clone());
@@ -59,6 +62,11 @@ impl Admission {
     /// Returns the number of connections that one user may have.
     pub(crate) fn max_per_user(&self) -> usize {
         self.max_per_user
+    }
+
+    /// Returns the octets of memory that all connections may have.
+    pub(crate) fn max_memory(&self) -> usize {
+        self.max_memory
     }
 
     /// True if this connection could become a client if one of the `clients` were not there.

@@ -22,6 +22,7 @@ const LIVE: &[&str] = &[
     "idle-timeout",
     "log-level",
     "max-connections",
+    "max-memory",
     "max-message",
     "max-per-address",
     "max-per-user",

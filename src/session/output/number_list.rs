@@ -19,6 +19,15 @@ pub(super) enum NumberList {
 }
 
 impl NumberList {
+    /// Returns the octets of memory that the numbers take. Of a set that a saved result shares,
+    /// both count all.
+    pub(super) fn memory(&self) -> usize {
+        match self {
+            Self::Set { set, .. } | Self::Ranges { set, .. } => set.memory(),
+            Self::Ordered { numbers, .. } => numbers.capacity() * size_of::<u32>(),
+        }
+    }
+
     /// Writes up to a piece of numbers; true if there are no more.
     pub(super) fn write(&mut self, out: &mut Vec<u8>) -> bool {
         match self {

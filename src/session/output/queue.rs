@@ -41,6 +41,17 @@ impl Segment {
             Self::Numbers(_) => PIECE,
         }
     }
+
+    /// Returns the octets of memory that it takes outside the queue. Of a decoded text, as many as
+    /// it may.
+    fn memory(&self) -> usize {
+        match self {
+            Self::Bytes { bytes, .. } => bytes.capacity(),
+            Self::File { .. } => 0,
+            Self::Decoded(_) => PIECE,
+            Self::Numbers(list) => list.memory(),
+        }
+    }
 }
 
 /// The output queue of one session.
@@ -131,6 +142,12 @@ impl Output {
             _ => segment.unsent(),
         };
         self.segments.iter().map(in_memory).sum()
+    }
+
+    /// Returns the octets of memory that the queue takes.
+    pub(in crate::session) fn memory(&self) -> usize {
+        let segments = self.segments.iter().map(Segment::memory);
+        self.segments.capacity() * size_of::<Segment>() + segments.sum::<usize>()
     }
 
     /// Returns roughly how many octets wait to be sent.
