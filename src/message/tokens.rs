@@ -174,6 +174,8 @@ impl<'a> Tokenizer<'a> {
 
 /// Stands in [`Words`] where a blank or a comment separates two words. No word contains it.
 const GAP: u8 = 0;
+/// The same where the second word is empty. No word contains it either.
+const GAP_BEFORE_EMPTY: u8 = b'\n';
 
 /// The words of a phrase, a local part, a domain or a value. They are kept in one piece, because
 /// thousands of words of one octet would take dozens of times their size otherwise.
@@ -181,42 +183,53 @@ const GAP: u8 = 0;
 pub(super) struct Words {
     /// The words one behind another, with a [`GAP`] where two are apart.
     text: Vec<u8>,
-    /// Whether there is a word. It may be empty.
-    has_words: bool,
-    /// Whether a blank or a comment separates the first word from the token before it.
-    follows_space: bool,
+    /// What stands before the first word, if there is a word.
+    first: Option<Gap>,
+}
+
+/// What stands before a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    Nothing,
+    BlankBeforeText,
+    BlankBeforeEmpty,
 }
 
 impl Words {
     /// Returns true if there are no words.
     pub(super) fn is_empty(&self) -> bool {
-        !self.has_words
+        self.first.is_none()
     }
 
     /// Adds a word.
     pub(super) fn push(&mut self, word: &Word) {
-        self.push_text(&word.text, word.follows_space);
+        let gap = match (word.follows_space, word.text.is_empty()) {
+            (false, _) => Gap::Nothing,
+            (true, false) => Gap::BlankBeforeText,
+            (true, true) => Gap::BlankBeforeEmpty,
+        };
+        self.push_text(gap, &word.text);
     }
 
     /// Adds a special as a word that nothing separates from the word before it.
     pub(super) fn push_special(&mut self, special: u8) {
-        self.push_text(&[special], false);
+        self.push_text(Gap::Nothing, &[special]);
     }
 
     /// Adds the words of `other` behind these.
     pub(super) fn append(&mut self, other: &Self) {
-        if other.has_words {
-            self.push_text(&other.text, other.follows_space);
+        if let Some(gap) = other.first {
+            self.push_text(gap, &other.text);
         }
     }
 
-    fn push_text(&mut self, text: &[u8], follows_space: bool) {
-        if !self.has_words {
-            self.follows_space = follows_space;
-        } else if follows_space {
-            self.text.push(GAP);
+    fn push_text(&mut self, gap: Gap, text: &[u8]) {
+        match (self.first, gap) {
+            (None, gap) => self.first = Some(gap),
+            (Some(_), Gap::Nothing) => {}
+            (Some(_), Gap::BlankBeforeText) => self.text.push(GAP),
+            (Some(_), Gap::BlankBeforeEmpty) => self.text.push(GAP_BEFORE_EMPTY),
         }
-        self.has_words = true;
         self.text.extend_from_slice(text);
     }
 
@@ -224,7 +237,7 @@ impl Words {
     /// them.
     pub(super) fn join_phrase(mut self) -> Vec<u8> {
         for octet in &mut self.text {
-            if *octet == GAP {
+            if matches!(*octet, GAP | GAP_BEFORE_EMPTY) {
                 *octet = b' ';
             }
         }
@@ -237,8 +250,9 @@ impl Words {
         let mut text = Vec::with_capacity(self.text.len());
         for (at, &octet) in self.text.iter().enumerate() {
             match octet {
-                GAP if text.last() == Some(&b'.') || self.text.get(at + 1) == Some(&b'.') => {}
-                GAP => text.push(b' '),
+                GAP | GAP_BEFORE_EMPTY if text.last() == Some(&b'.') => {}
+                GAP if self.text.get(at + 1) == Some(&b'.') => {}
+                GAP | GAP_BEFORE_EMPTY => text.push(b' '),
                 octet => text.push(octet),
             }
         }

@@ -36,6 +36,7 @@ fn mailboxes_are_parsed_in_old_and_new_forms() {
             "rindflEISCH@SUMEX-AIM.Stanford.EDU",
             &["-|-|rindflEISCH|SUMEX-AIM.Stanford.EDU"],
         ),
+        ("a \"\".b@c . d", &["-|-|a .b|c.d"]),
         ("a@b,\r\n\tc@d , <e@f>", &["-|-|a|b", "-|-|c|d", "-|-|e|f"]),
         ("jo@x.org (Jo Doe)", &["Jo Doe|-|jo|x.org"]),
         ("(ignored) Jo (too) <jo@x.org> (yes)", &["Jo|-|jo|x.org"]),
