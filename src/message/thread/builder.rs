@@ -1,11 +1,12 @@
 //! Builds the threads of a set of messages in small steps.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 
 use super::dummies::Dummies;
 use super::forest::{Forest, Member, ThreadEvent};
-use super::links::{MAX_NODES, ReferenceLinks};
+use super::links::{MAX_NODES, ReferenceLinks, UpwardWalk};
+use super::sharded_map::ShardedMap;
 
 /// How messages are put into threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,17 @@ struct KnownMessage {
     node: u32,
 }
 
+/// The linking of one message to its references.
+#[derive(Debug)]
+struct Linking {
+    /// Hash of the identifier of the message.
+    id: Option<u64>,
+    /// Hashes of the references that are not linked yet, the next last.
+    references: Vec<u64>,
+    /// Node of the reference that was linked last.
+    parent: Option<u32>,
+}
+
 /// Takes the messages of one THREAD command and makes threads of them.
 #[derive(Debug)]
 pub(crate) struct ThreadBuilder {
@@ -53,6 +65,10 @@ pub(crate) struct ThreadBuilder {
     /// Date, number, and index among `messages`. Emptied into `order`.
     dates: BTreeSet<(i64, u32, u32)>,
     links: ReferenceLinks,
+    /// The message that is being linked to its references.
+    linking: Option<Linking>,
+    /// The walk to the parent of the message that has its turn.
+    walk: Option<UpwardWalk>,
     /// Indexes of the messages in the order of `dates`, once all messages have been added.
     order: Vec<u32>,
     /// Parent of each message, by index; `None` is the root.
@@ -61,7 +77,7 @@ pub(crate) struct ThreadBuilder {
     /// Members at the root, by date.
     roots: Vec<Member>,
     /// Member that stands for each subject, by the hash of the subject.
-    subjects: HashMap<u64, Member>,
+    subjects: ShardedMap<Member>,
     forest: Forest,
     stage: BuildStage,
     /// Number of steps that the current stage has taken.
@@ -96,23 +112,30 @@ impl ThreadBuilder {
             messages: Vec::new(),
             dates: BTreeSet::new(),
             links: ReferenceLinks::default(),
+            linking: None,
+            walk: None,
             order: Vec::new(),
             parents: Vec::new(),
             dummies: Dummies::default(),
             roots: Vec::new(),
-            subjects: HashMap::new(),
+            subjects: ShardedMap::default(),
             forest: Forest::default(),
             stage: BuildStage::Order,
             at: 0,
         }
     }
 
-    /// Adds a message. Callers add messages in the order of their numbers.
+    /// Adds a message. Callers add messages in the order of their numbers, and [`link`](Self::link)
+    /// each of them.
     pub(crate) fn add(&mut self, message: &ThreadMessage<'_>) {
-        let node = match self.algorithm {
-            Algorithm::OrderedSubject => 0,
-            Algorithm::References => self.link(message),
-        };
+        if self.algorithm == Algorithm::References {
+            let references = message.references.iter().rev();
+            self.linking = Some(Linking {
+                id: message.id.map(|id| self.hasher.hash_one(id)),
+                references: references.map(|id| self.hasher.hash_one(&id[..])).collect(),
+                parent: None,
+            });
+        }
         let index = self.messages.len() as u32;
         self.dates.insert((message.sent, message.number, index));
         let subject = Some(message.subject).filter(|subject| !subject.is_empty());
@@ -120,7 +143,7 @@ impl ThreadBuilder {
             number: message.number,
             subject: subject.map(|subject| self.hasher.hash_one(subject)),
             is_reply: message.is_reply,
-            node,
+            node: 0,
         });
     }
 
@@ -129,27 +152,36 @@ impl ThreadBuilder {
         self.messages.len().max(self.links.len()) >= MAX_NODES
     }
 
-    /// Links the message to its references, step (1) of REFERENCES, and returns its node.
-    fn link(&mut self, message: &ThreadMessage<'_>) -> u32 {
-        let mut parent = None;
-        for id in message.references {
-            let Some(node) = self.links.referenced_node(self.hasher.hash_one(&id[..])) else {
-                continue;
-            };
-            if let Some(parent) = parent {
-                self.links.join(parent, node);
+    /// Links the message that was added last to one of its references, step (1) of REFERENCES.
+    /// Returns the work that it took: the identifiers and links that were looked at. Returns `None`
+    /// if the message is linked.
+    pub(crate) fn link(&mut self) -> Option<usize> {
+        let mut linking = self.linking.take()?;
+        let Some(id) = linking.references.pop() else {
+            return Some(1 + self.attach(&linking));
+        };
+        let mut followed = 0;
+        if let Some(node) = self.links.referenced_node(id) {
+            if let Some(parent) = linking.parent {
+                followed = self.links.join(parent, node);
             }
-            parent = Some(node);
+            linking.parent = Some(node);
         }
-        let index = self.messages.len() as u32;
-        let id = message.id.map(|id| self.hasher.hash_one(id));
-        let own = self.links.message_node(id, index);
-        self.links.attach(own, parent);
-        own
+        self.linking = Some(linking);
+        Some(1 + followed)
     }
 
-    /// Does one step of the work once all messages have been added. Passes the threads to `emit` in
-    /// the order of the response. Returns true when all threads have been passed.
+    /// Links the message that was added last to its parent. Returns how many links were followed.
+    fn attach(&mut self, linking: &Linking) -> usize {
+        let index = self.messages.len() - 1;
+        let own = self.links.message_node(linking.id, index as u32);
+        self.messages[index].node = own;
+        self.links.attach(own, linking.parent)
+    }
+
+    /// Does one step of the work once all messages have been added and linked. Each takes about as
+    /// long as looking at a few records. Passes the threads to `emit` in the order of the response.
+    /// Returns true when all threads have been passed.
     pub(crate) fn step(&mut self, emit: impl FnMut(ThreadEvent)) -> bool {
         let at = self.at;
         self.at += 1;
@@ -209,23 +241,32 @@ impl ThreadBuilder {
         // 0 stands for the empty subject. It may also be the hash of another subject, with a chance
         // of 1 in 2^64.
         let subject = message.subject.unwrap_or(0);
-        let first = *self
-            .subjects
-            .entry(subject)
-            .or_insert(Member::Message(index));
-        if first != Member::Message(index) {
-            self.parents[index as usize] = Some(first);
+        match self.subjects.get(subject) {
+            Some(first) => self.parents[index as usize] = Some(first),
+            None => self.subjects.insert(subject, Member::Message(index)),
         }
         false
     }
 
-    /// Does steps (2) and (3), except for the question whether the root needs the dummy.
+    /// Does steps (2) and (3), except for the question whether the root needs the dummy. A message
+    /// takes as many steps as there are links to follow.
     fn find_parent_by_links(&mut self, at: usize) -> bool {
         let Some((index, message)) = self.message_by_date(at) else {
             return true;
         };
-        let above = self.links.nearest_above(message.node);
-        self.parents[index as usize] = above.map(|node| match self.links.message_of(node) {
+        if self.walk.is_none() {
+            self.walk = self.links.begin_walk(message.node);
+        }
+        let Some(walk) = &mut self.walk else {
+            return false;
+        };
+        let Some(node) = self.links.walk(walk) else {
+            // The message has the next turn too.
+            self.at = at;
+            return false;
+        };
+        self.walk = None;
+        self.parents[index as usize] = Some(match self.links.message_of(node) {
             Some(message) => Member::Message(message),
             None => Member::Dummy(self.dummies.of_node(node, index)),
         });
@@ -271,11 +312,11 @@ impl ThreadBuilder {
         let (message, Some(subject)) = self.thread_subject(member) else {
             return false;
         };
-        let replaces = match (self.subjects.get(&subject), member) {
+        let replaces = match (self.subjects.get(subject), member) {
             (None, _) => true,
             (Some(Member::Dummy(_)), _) => false,
             (Some(Member::Message(_)), Member::Dummy(_)) => true,
-            (Some(&before), Member::Message(_)) => {
+            (Some(before), Member::Message(_)) => {
                 self.thread_subject(before).0.is_reply && !message.is_reply
             }
         };
@@ -293,8 +334,8 @@ impl ThreadBuilder {
         let (message, Some(subject)) = self.thread_subject(member) else {
             return false;
         };
-        let same_subject = self.subjects.get(&subject);
-        let Some(&other) = same_subject.filter(|&&other| other != member) else {
+        let same_subject = self.subjects.get(subject);
+        let Some(other) = same_subject.filter(|&other| other != member) else {
             return false;
         };
         match (other, member) {

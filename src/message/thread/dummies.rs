@@ -1,13 +1,13 @@
 //! The dummies at the root: they hold messages together that have no common message above them.
 
-use std::collections::HashMap;
+use super::sharded_map::ShardedMap;
 
 /// All dummies of one builder. A dummy is named by its index.
 #[derive(Debug, Default)]
 pub(super) struct Dummies {
     all: Vec<Dummy>,
     /// Dummy of each node among the links that has one.
-    by_node: HashMap<u32, u32>,
+    by_node: ShardedMap<u32>,
 }
 
 #[derive(Debug)]
@@ -42,11 +42,11 @@ impl Dummies {
 
     /// Returns the dummy of a node, for a message directly below it. Callers pass messages by date.
     pub(super) fn of_node(&mut self, node: u32, message: u32) -> u32 {
-        let dummy = match self.by_node.get(&node) {
-            Some(&dummy) => dummy,
+        let dummy = match self.by_node.get(node.into()) {
+            Some(dummy) => dummy,
             None => {
                 let dummy = self.add(message);
-                self.by_node.insert(node, dummy);
+                self.by_node.insert(node.into(), dummy);
                 dummy
             }
         };

@@ -1,6 +1,6 @@
 //! The links between message identifiers: step (1) of REFERENCES.
 
-use std::collections::HashMap;
+use super::sharded_map::ShardedMap;
 
 /// Most links followed upwards in search of a loop, before a new link is made. Only a message that
 /// comes late into a thread deeper than this can lose its link because of the limit.
@@ -9,12 +9,22 @@ pub(super) const MAX_WALK: usize = 1000;
 /// room.
 pub(super) const MAX_NODES: usize = 1 << 20;
 
+/// A walk upwards from a node, one link at a time. It may be as long as there are identifiers.
+#[derive(Debug)]
+pub(super) struct UpwardWalk {
+    /// The topmost node that was reached.
+    top: u32,
+    /// The next node to link to it, once it is the end.
+    at: u32,
+    is_found: bool,
+}
+
 /// A forest of nodes, one for each identifier and each message.
 #[derive(Debug, Default)]
 pub(super) struct ReferenceLinks {
     nodes: Vec<LinkNode>,
     /// Node of each identifier, by the hash of the identifier.
-    by_id: HashMap<u64, u32>,
+    by_id: ShardedMap<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +55,7 @@ impl ReferenceLinks {
     /// Returns the node of an identifier that a message refers to, or `None` if there is no room
     /// for it.
     pub(super) fn referenced_node(&mut self, id: u64) -> Option<u32> {
-        if let Some(&node) = self.by_id.get(&id) {
+        if let Some(node) = self.by_id.get(id) {
             return Some(node);
         }
         // Half of the room is reserved for the messages themselves.
@@ -59,7 +69,7 @@ impl ReferenceLinks {
 
     /// Returns the node of a message. An identifier belongs to the first message that has it.
     pub(super) fn message_node(&mut self, id: Option<u64>, message: u32) -> u32 {
-        let known = id.and_then(|id| self.by_id.get(&id).copied());
+        let known = id.and_then(|id| self.by_id.get(id));
         if let Some(node) = known.filter(|&node| self.nodes[node as usize].message.is_none()) {
             self.nodes[node as usize].message = Some(message);
             return node;
@@ -75,55 +85,75 @@ impl ReferenceLinks {
     }
 
     /// Links a child to its parent, step (1) A, unless the child has a parent already or would
-    /// become its own ancestor.
-    pub(super) fn join(&mut self, parent: u32, child: u32) {
-        if self.nodes[child as usize].parent.is_none() && !self.would_loop(parent, child) {
+    /// become its own ancestor. Returns how many links were followed to find that out.
+    pub(super) fn join(&mut self, parent: u32, child: u32) -> usize {
+        if self.nodes[child as usize].parent.is_some() {
+            return 0;
+        }
+        let (would_loop, followed) = self.would_loop(parent, child);
+        if !would_loop {
             self.nodes[child as usize].parent = Some(parent);
             self.nodes[parent as usize].has_children = true;
         }
+        followed
     }
 
     /// Links a message to its last reference, step (1) B. This replaces a link that other messages
-    /// made.
-    pub(super) fn attach(&mut self, child: u32, parent: Option<u32>) {
+    /// made. Returns how many links were followed.
+    pub(super) fn attach(&mut self, child: u32, parent: Option<u32>) -> usize {
         self.nodes[child as usize].parent = None;
-        if let Some(parent) = parent {
-            self.join(parent, child);
-        }
+        parent.map_or(0, |parent| self.join(parent, child))
     }
 
-    fn would_loop(&self, parent: u32, child: u32) -> bool {
+    /// Returns whether the link would close a loop, and how many links were followed.
+    fn would_loop(&self, parent: u32, child: u32) -> (bool, usize) {
         if parent == child {
-            return true;
+            return (true, 0);
         }
         if !self.nodes[child as usize].has_children {
-            return false;
+            return (false, 0);
         }
         let mut at = parent;
-        for _ in 0..MAX_WALK {
+        for followed in 1..=MAX_WALK {
             match self.nodes[at as usize].parent {
-                None => return false,
-                Some(above) if above == child => return true,
+                None => return (false, followed),
+                Some(above) if above == child => return (true, followed),
                 Some(above) => at = above,
             }
         }
-        true
+        (true, MAX_WALK)
     }
 
-    /// Returns the nearest node above that has a message, or the topmost node above. Links all
-    /// nodes on the way directly to it, so that the next walk is short.
-    pub(super) fn nearest_above(&mut self, node: u32) -> Option<u32> {
+    /// Begins the walk from a node to the nearest node above that has a message, or to the topmost
+    /// node above. Returns `None` if there is no node above.
+    pub(super) fn begin_walk(&self, node: u32) -> Option<UpwardWalk> {
         let start = self.nodes[node as usize].parent?;
-        let mut top = start;
-        while let Some(above) = self.parent_of_dummy(top) {
-            top = above;
+        Some(UpwardWalk {
+            top: start,
+            at: start,
+            is_found: false,
+        })
+    }
+
+    /// Follows one link of a walk. Returns the node that it leads to, once the walk is over. It
+    /// leads twice over all nodes on the way, and links them directly to the end, so that the next
+    /// walk is short.
+    pub(super) fn walk(&mut self, walk: &mut UpwardWalk) -> Option<u32> {
+        if !walk.is_found {
+            match self.parent_of_dummy(walk.top) {
+                Some(above) => walk.top = above,
+                None => walk.is_found = true,
+            }
+            return None;
         }
-        let mut at = start;
-        while let Some(above) = self.parent_of_dummy(at) {
-            self.nodes[at as usize].parent = Some(top);
-            at = above;
+        match self.parent_of_dummy(walk.at) {
+            Some(above) => {
+                self.nodes[walk.at as usize].parent = Some(walk.top);
+                walk.at = above;
+                None
+            }
+            None => Some(walk.top),
         }
-        Some(top)
     }
 
     fn parent_of_dummy(&self, node: u32) -> Option<u32> {

@@ -23,11 +23,13 @@
 //! | [`links`] | the links between message identifiers, REFERENCES step (1) |
 //! | [`dummies`] | the dummies at the root |
 //! | [`forest`] | the finished threads, and the walk over them |
+//! | [`sharded_map`] | a map that grows in small steps |
 
 mod builder;
 mod dummies;
 mod forest;
 mod links;
+mod sharded_map;
 
 #[cfg(test)]
 mod tests;

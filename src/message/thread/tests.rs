@@ -22,6 +22,9 @@ fn threads(algorithm: Algorithm, rows: &[Row<'_>]) -> String {
             id: Some(id.as_bytes()).filter(|id| !id.is_empty()),
             references: &references,
         });
+        while let Some(work) = builder.link() {
+            assert!(work <= links::MAX_WALK + 1, "a step of {work}");
+        }
     }
     let mut text = String::new();
     while !builder.step(|event| write_event(&mut text, event)) {}
@@ -160,6 +163,38 @@ fn an_identifier_belongs_to_the_first_message_that_has_it() {
         (5, 5, "e", "", ""),
     ];
     assert_eq!(references(&rows), "(1 (3)(4))(2)(5)");
+}
+
+/// A chain of missing messages that is as long as there are identifiers: no step walks over it, and
+/// all steps together are few for each identifier.
+#[test]
+fn the_steps_are_bounded_for_long_chains_of_references() {
+    let (messages, references) = (300, 100);
+    let mut builder = ThreadBuilder::new(Algorithm::References);
+    let mut steps = 0;
+    for number in 0..messages {
+        let ids = (0..=references).map(|id| format!("x{}", number * references + id));
+        let ids: Vec<Vec<u8>> = ids.map(String::into_bytes).collect();
+        builder.add(&ThreadMessage {
+            number: number + 1,
+            sent: 0,
+            subject: b"",
+            is_reply: false,
+            id: None,
+            references: &ids,
+        });
+        while let Some(work) = builder.link() {
+            assert!(work <= links::MAX_WALK + 1, "a step of {work}");
+            steps += 1;
+        }
+    }
+    let mut shown = 0;
+    while !builder.step(|event| shown += usize::from(matches!(event, ThreadEvent::Message(_)))) {
+        steps += 1;
+    }
+    let nodes = messages * (references + 2);
+    assert_eq!(shown, messages as usize);
+    assert!(steps <= 4 * nodes, "{steps} steps for {nodes} nodes");
 }
 
 #[test]

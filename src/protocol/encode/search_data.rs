@@ -30,14 +30,14 @@ impl Encoder<'_> {
         self.raw("* SORT")
     }
 
-    /// Writes the response to a THREAD. `threads` is written by [`ThreadList`](super::ThreadList).
+    /// Begins the response to a THREAD. What [`ThreadList`](super::ThreadList) writes has to
+    /// follow; `is_empty` says that it is nothing.
     ///
     /// ```text
     /// thread-data = "THREAD" [SP 1*thread-list]                      RFC 5256 §5
     /// ```
-    pub(crate) fn thread_line(&mut self, threads: &[u8]) -> &mut Self {
-        let space = if threads.is_empty() { "" } else { " " };
-        self.raw("* THREAD").raw(space).raw(threads).end_line()
+    pub(crate) fn begin_thread(&mut self, is_empty: bool) -> &mut Self {
+        self.raw(if is_empty { "* THREAD" } else { "* THREAD " })
     }
 
     /// Writes the greatest mod-sequence behind the matches of a search or sort, if there is one.
@@ -75,7 +75,8 @@ mod tests {
                 .raw(" 2 1")
                 .greatest_modseq(Some(7))
                 .end_line();
-            e.thread_line(b"(1 2)").thread_line(b"");
+            e.begin_thread(false).raw("(1 2)").end_line();
+            e.begin_thread(true).end_line();
         });
         let want = "* ESEARCH (TAG \"a1\") UID COUNT 2\r\n\
                     * SORT 2 1 (MODSEQ 7)\r\n\

@@ -1,6 +1,7 @@
 //! The threads of a THREAD response.
 
-/// Writes threads as the response shows them.
+/// Writes threads as the response shows them. They are taken piece by piece, because all of them
+/// may be a megabyte.
 ///
 /// ```text
 /// thread-list    = "(" (thread-members / thread-nested) ")"      RFC 5256 §5
@@ -35,9 +36,14 @@ impl ThreadList {
         self.is_after_number = true;
     }
 
-    /// Returns all that was written.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.text
+    /// Returns how many octets were written and not taken.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Takes what was written since the last time.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.text)
     }
 
     fn space(&mut self) {
@@ -63,6 +69,6 @@ mod tests {
             list.end_thread();
         }
         list.end_thread();
-        assert_eq!(list.into_bytes(), b"(3 6 (4 23)(44))");
+        assert_eq!(list.take(), b"(3 6 (4 23)(44))");
     }
 }

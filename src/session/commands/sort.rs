@@ -2,14 +2,15 @@
 //!
 //! Each message gets one string of octets for all criteria, made so that the order of the strings
 //! is the order of the messages. The strings go into a tree one by one, as the messages are found,
-//! so that no step has to sort them all. Of texts only the beginning goes into the string, and the
-//! memory of all strings together is limited.
+//! so that no step has to sort them all: each is compared with at most 100 others, and paid for.
+//! Of texts only the beginning goes into the string, and the memory of all strings together is
+//! limited.
 
 use std::collections::BTreeSet;
 
 use super::search::{KnownField, MatchCollector, MatchedModSeqs, MessageFacts, Missing, SearchJob};
 use super::uid;
-use crate::budget::{RECORDS_PER_UNIT, Step, Why};
+use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::message::{address, collation_key, decode_beginning, subject};
 use crate::protocol::{Code, SortArguments, SortCriterion, SortKey};
 use crate::session::job::{Context, Job, Outcome};
@@ -24,6 +25,8 @@ const MAX_TEXT: usize = 200;
 const MAX_ADDRESS: usize = 4 * 1024;
 /// Most octets that all strings of one SORT may take: 100000 messages by subject take some 6 MB.
 const MAX_MEMORY: usize = 64 * 1024 * 1024;
+/// Strings that a string is compared with when it goes into the tree, on average.
+const COMPARISONS: usize = 32;
 /// Octets that the tree itself takes for each string, about.
 const OVERHEAD: usize = 32;
 
@@ -47,6 +50,8 @@ struct SortCollector {
     strings: BTreeSet<Box<[u8]>>,
     /// Octets that all strings take.
     memory: usize,
+    /// Whether the insertion of the last string is not paid for.
+    is_unpaid: bool,
     /// The numbers of the answer so far, in their order.
     sorted: Vec<u32>,
 }
@@ -65,6 +70,7 @@ impl SortCollector {
             criteria: needed,
             strings: BTreeSet::new(),
             memory: 0,
+            is_unpaid: false,
             sorted: Vec::new(),
         }
     }
@@ -89,8 +95,16 @@ impl MatchCollector for SortCollector {
         string.extend_from_slice(&message.number.to_be_bytes());
         string.extend_from_slice(&uid::number(self.uid, message).to_be_bytes());
         self.memory += string.len() + OVERHEAD;
+        self.is_unpaid = true;
         self.strings.insert(string.into_boxed_slice());
         Ok(())
+    }
+
+    fn settle(&mut self, budget: &mut Budget<'_>) -> Step<()> {
+        if std::mem::take(&mut self.is_unpaid) {
+            budget.spend_records(COMPARISONS);
+        }
+        Step::Done(())
     }
 
     fn is_complete(&self) -> bool {
@@ -165,4 +179,65 @@ fn write_text(text: &[u8], string: &mut Vec<u8>) {
     let text = text.iter().filter(|&&octet| octet != 0);
     string.extend(text.take(MAX_TEXT));
     string.push(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::cmp::Ordering;
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// A key that counts how often it is compared.
+    struct CountedKey(u32, Rc<Cell<usize>>);
+
+    impl Ord for CountedKey {
+        fn cmp(&self, other: &Self) -> Ordering {
+            self.1.set(self.1.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    impl PartialOrd for CountedKey {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl PartialEq for CountedKey {
+        fn eq(&self, other: &Self) -> bool {
+            self.cmp(other) == Ordering::Equal
+        }
+    }
+
+    impl Eq for CountedKey {}
+
+    /// The tree is that of the standard library: this is what the bound in the module's
+    /// documentation rests on.
+    #[test]
+    fn an_insertion_takes_a_bounded_number_of_comparisons() {
+        let count = 100_000;
+        let orders: [fn(u32) -> u32; 4] = [
+            |n| n,
+            |n| u32::MAX - n,
+            |n| n.wrapping_mul(2_654_435_761),
+            |n| if n % 2 == 0 { n } else { u32::MAX - n },
+        ];
+        for order in orders {
+            let counter = Rc::new(Cell::new(0));
+            let (mut tree, mut total) = (BTreeSet::new(), 0);
+            for number in 0..count {
+                counter.set(0);
+                tree.insert(CountedKey(order(number), Rc::clone(&counter)));
+                assert!(counter.get() <= 100, "{} comparisons", counter.get());
+                total += counter.get();
+            }
+            let average = total / count as usize;
+            assert!(
+                average <= 2 * COMPARISONS,
+                "{average} comparisons on average"
+            );
+        }
+    }
 }

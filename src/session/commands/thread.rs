@@ -1,15 +1,25 @@
 //! THREAD and UID THREAD: the messages that match, as threads (RFC 5256).
+//!
+//! A step may end after any reference of a message, and after any step of the [`ThreadBuilder`]:
+//! one record or link each. The response is written piece by piece while the threads are walked
+//! over.
 
 use super::search::{KnownField, MatchCollector, MatchedModSeqs, MessageFacts, Missing, SearchJob};
 use super::uid;
-use crate::budget::{RECORDS_PER_UNIT, Step, Why};
+use crate::budget::{Budget, Step, Why};
 use crate::message::thread::{Algorithm, ThreadBuilder, ThreadEvent, ThreadMessage};
 use crate::message::{decode_beginning, fold_case, message_id, subject};
 use crate::protocol::{Code, ThreadAlgorithm, ThreadArguments, ThreadList};
 use crate::session::job::{Context, Job, Outcome};
+use crate::session::output::HIGH_WATER;
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::store::MessageRef;
+
+/// Octets of the response that are written at once.
+const PIECE: usize = 4 * 1024;
+/// Records that a step of the builder is paid for as.
+const RECORDS_PER_STEP: usize = 2;
 
 /// Searches for messages and groups them into threads.
 pub(super) fn job(arguments: ThreadArguments, state: &SessionState) -> Result<Box<dyn Job>, Reply> {
@@ -27,8 +37,10 @@ pub(super) fn job(arguments: ThreadArguments, state: &SessionState) -> Result<Bo
 struct ThreadCollector {
     uid: bool,
     builder: ThreadBuilder,
-    /// The threads so far.
+    /// The threads so far that are not written.
     list: ThreadList,
+    /// Whether the response has begun.
+    has_begun: bool,
 }
 
 impl ThreadCollector {
@@ -41,6 +53,7 @@ impl ThreadCollector {
             uid,
             builder: ThreadBuilder::new(algorithm),
             list: ThreadList::default(),
+            has_begun: false,
         }
     }
 }
@@ -76,23 +89,46 @@ impl MatchCollector for ThreadCollector {
             let reply = Reply::no("There are too many messages to make threads of them");
             return Step::Done(Err(reply.with_code(Code::Limit)));
         }
-        let mut steps = 0;
         while !self
             .builder
             .step(|event| write_event(&mut self.list, event))
         {
-            steps += 1;
-            if steps % RECORDS_PER_UNIT == 0 {
-                cx.budget.spend(1);
-                if cx.budget.is_spent() {
-                    return Step::Yield(Why::Budget);
-                }
+            if self.list.len() >= PIECE {
+                self.write(cx);
+            }
+            cx.budget.spend_records(RECORDS_PER_STEP);
+            if cx.budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+            if cx.state.output.unsent() >= HIGH_WATER {
+                return Step::Yield(Why::OutputFull);
             }
         }
-        // It is one response, and so it may be queued whole ([crate], invariant 3).
-        let list = std::mem::take(&mut self.list).into_bytes();
-        cx.state.encoder().thread_line(&list);
+        self.write(cx);
+        cx.state.encoder().end_line();
         Step::Done(Ok(Reply::ok("THREAD completed")))
+    }
+
+    fn settle(&mut self, budget: &mut Budget<'_>) -> Step<()> {
+        while let Some(work) = self.builder.link() {
+            budget.spend_records(work);
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        Step::Done(())
+    }
+}
+
+impl ThreadCollector {
+    /// Writes the next piece of the response.
+    fn write(&mut self, cx: &mut Context<'_, '_>) {
+        let list = self.list.take();
+        let mut encoder = cx.state.encoder();
+        if !std::mem::replace(&mut self.has_begun, true) {
+            encoder.begin_thread(list.is_empty());
+        }
+        encoder.raw(list);
     }
 }
 

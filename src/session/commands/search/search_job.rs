@@ -39,6 +39,8 @@ pub(in crate::session::commands) struct SearchJob {
     /// What is known of the current message.
     facts: MessageFacts,
     loading: Option<Loading>,
+    /// Whether the current message was tested, and only the collector has work left on it.
+    is_tested: bool,
     retry: RenameRetry,
     /// Whether every message was tested.
     is_over: bool,
@@ -86,6 +88,7 @@ impl SearchJob {
             before,
             facts: MessageFacts::default(),
             loading: None,
+            is_tested: false,
             retry: RenameRetry::default(),
             is_over: false,
             modseqs: None,
@@ -138,20 +141,25 @@ impl SearchJob {
             if self.facts.now == 0 {
                 self.facts.now = unix(cx.budget.wall());
             }
-            match ready!(self.test(&message, cx)) {
-                Ok(()) | Err(StoreError::Gone) => {}
-                Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
-                    return Step::Done(Err(error));
+            if !self.is_tested {
+                match ready!(self.test(&message, cx)) {
+                    Ok(()) | Err(StoreError::Gone) => {}
+                    Err(error @ (StoreError::Invalidated | StoreError::InUse)) => {
+                        return Step::Done(Err(error));
+                    }
+                    // A message that cannot be read matches nothing; it must not hide those that
+                    // can.
+                    Err(error) => log::warn!(
+                        "{}: message {} could not be searched: {}",
+                        cx.state.log_prefix(),
+                        message.uid.get(),
+                        error.in_full()
+                    ),
                 }
-                // A message that cannot be read matches nothing; it must not hide those that can.
-                Err(error) => log::warn!(
-                    "{}: message {} could not be searched: {}",
-                    cx.state.log_prefix(),
-                    message.uid.get(),
-                    error.in_full()
-                ),
+                self.is_tested = true;
             }
             ready!(self.collector.settle(cx.budget));
+            self.is_tested = false;
             self.facts = MessageFacts::at(self.facts.now);
             self.each.advance_in_memory(cx, 1);
             if self.collector.is_complete() {
