@@ -68,8 +68,14 @@ impl SpecialUses {
         mailboxes: impl IntoIterator<Item = &'n MailboxName>,
     ) -> BTreeMap<&'n MailboxName, Vec<SpecialUse>> {
         let mut by_name: BTreeMap<String, &MailboxName> = BTreeMap::new();
+        let wanted = |mailbox: &str| {
+            let mut names = self.0.iter().flat_map(|(_, names)| names);
+            names.any(|name| name.eq_ignore_ascii_case(mailbox))
+        };
         for mailbox in mailboxes {
-            by_name.entry(folded(mailbox.as_str())).or_insert(mailbox);
+            if wanted(mailbox.as_str()) {
+                by_name.entry(folded(mailbox.as_str())).or_insert(mailbox);
+            }
         }
         let mut holders: BTreeMap<&MailboxName, Vec<SpecialUse>> = BTreeMap::new();
         for (used, names) in &self.0 {

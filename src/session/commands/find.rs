@@ -1,6 +1,8 @@
 //! FIND MAILBOXES and FIND BBOARDS (RFC 1176 p. 12-13; with ALL., RFC 2062 p. 1-2): the names that
 //! exist, and the names that the user is subscribed to.
 
+use std::collections::BTreeMap;
+
 use super::{mailbox_argument, mailbox_names};
 use crate::budget::{Step, Why};
 use crate::protocol::{FindArguments, MailboxKind, Pattern};
@@ -9,7 +11,8 @@ use crate::session::output::HIGH_WATER;
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
-use crate::store::StoreError;
+use crate::store::{ListNames, StoreError};
+use crate::try_ready;
 use crate::types::MailboxRef;
 
 /// Records that a name is paid for as, matched or not.
@@ -20,8 +23,16 @@ struct FindJob {
     kind: MailboxKind,
     all: bool,
     pattern: Pattern,
-    /// The names that were not matched yet, once they are read.
-    names: Option<std::vec::IntoIter<MailboxRef>>,
+    names: FindNames,
+}
+
+/// The names that a FIND chooses from.
+enum FindNames {
+    Begin,
+    /// The names are being read: INBOX first, the others in order.
+    Read(ListNames, BTreeMap<(bool, String), MailboxRef>),
+    /// The names that were not matched yet.
+    Match(Box<dyn Iterator<Item = MailboxRef>>),
 }
 
 /// Finds names of one kind: all that exist, or those that the user is subscribed to.
@@ -30,20 +41,15 @@ pub(super) fn job(arguments: &FindArguments) -> Box<dyn Job> {
         kind: arguments.kind,
         all: arguments.all,
         pattern: Pattern::find(&arguments.pattern),
-        names: None,
+        names: FindNames::Begin,
     })
 }
 
 impl Job for FindJob {
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
-        if self.names.is_none() {
-            match self.read(cx) {
-                Ok(names) => self.names = Some(names.into_iter()),
-                Err(error) => return Step::Done(Err(error.into())),
-            }
-        }
+        try_ready!(self.read(cx));
         while cx.state.output.unsent() < HIGH_WATER {
-            let Some(name) = self.names.as_mut().and_then(Iterator::next) else {
+            let Some(name) = self.next() else {
                 let reply = Reply::ok("FIND completed");
                 return Step::Done(Ok(reply.with_updates(UpdatePolicy::Nothing)));
             };
@@ -61,14 +67,53 @@ impl Job for FindJob {
     }
 }
 
+/// Returns by what names are ordered: INBOX comes first.
+fn order(name: &MailboxRef) -> (bool, String) {
+    let is_inbox = matches!(name, MailboxRef::Personal(name) if name.is_inbox());
+    (!is_inbox, name.to_string())
+}
+
 impl FindJob {
-    /// Reads the names to match.
-    fn read(&self, cx: &mut Context<'_, '_>) -> Result<Vec<MailboxRef>, StoreError> {
-        let all = self.all || cx.state.dialect.finds_unsubscribed_mailboxes();
-        match (self.kind, all) {
-            (MailboxKind::Mailbox, true) => mailbox_names::personal(cx),
-            (MailboxKind::Bboard, true) => mailbox_names::boards(cx),
-            (_, false) => mailbox_names::subscribed(cx),
+    /// Reads the names to match; done when all are read.
+    fn read(&mut self, cx: &mut Context<'_, '_>) -> Step<Result<(), StoreError>> {
+        loop {
+            self.names = match &mut self.names {
+                FindNames::Begin => match self.begin(cx) {
+                    Ok(names) => names,
+                    Err(error) => return Step::Done(Err(error)),
+                },
+                FindNames::Read(listing, found) => match listing.next(cx.budget) {
+                    Some(Ok(name)) => {
+                        found.extend(name.map(|name| (order(&name), name)));
+                        cx.budget.spend_records(RECORDS_PER_NAME);
+                        if cx.budget.is_spent() {
+                            return Step::Yield(Why::Budget);
+                        }
+                        continue;
+                    }
+                    Some(Err(error)) => return Step::Done(Err(error)),
+                    None => FindNames::Match(Box::new(std::mem::take(found).into_values())),
+                },
+                FindNames::Match(_) => return Step::Done(Ok(())),
+            };
+        }
+    }
+
+    fn begin(&self, cx: &mut Context<'_, '_>) -> Result<FindNames, StoreError> {
+        if !self.all && !cx.state.dialect.finds_unsubscribed_mailboxes() {
+            let names = mailbox_names::subscribed(cx)?;
+            return Ok(FindNames::Match(Box::new(names.into_iter())));
+        }
+        Ok(match mailbox_names::existing(self.kind, cx)? {
+            Some(listing) => FindNames::Read(listing, BTreeMap::new()),
+            None => FindNames::Match(Box::new(std::iter::empty())),
+        })
+    }
+
+    fn next(&mut self) -> Option<MailboxRef> {
+        match &mut self.names {
+            FindNames::Match(names) => names.next(),
+            FindNames::Begin | FindNames::Read(..) => None,
         }
     }
 

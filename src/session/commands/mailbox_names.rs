@@ -1,29 +1,30 @@
 //! The names of mailboxes that exist, and those that the user is subscribed to, for FIND, LIST and
 //! LSUB.
 
-use crate::budget::COST_SYSCALL;
+use crate::budget::COST_OPEN;
+use crate::protocol::MailboxKind;
 use crate::session::job::Context;
-use crate::store::StoreError;
+use crate::store::{ListNames, StoreError};
 use crate::types::MailboxRef;
 
-/// Returns the user's own mailboxes, INBOX first, the others in order.
-pub(super) fn personal(cx: &mut Context<'_, '_>) -> Result<Vec<MailboxRef>, StoreError> {
-    let Some(account) = cx.state.account() else {
-        return Ok(Vec::new());
-    };
-    let names = cx.store.list(account)?;
-    pay(names.len(), cx);
-    Ok(names.into_iter().map(MailboxRef::Personal).collect())
-}
+/// Records that a subscription is paid for as: its line is read and its name checked.
+const RECORDS_PER_SUBSCRIPTION: usize = 8;
 
-/// Returns the bulletin boards, in order.
-pub(super) fn boards(cx: &mut Context<'_, '_>) -> Result<Vec<MailboxRef>, StoreError> {
+/// Begins to list the names that exist: the user's own mailboxes, or the bulletin boards. Returns
+/// `None` if the client has not logged in.
+pub(super) fn existing(
+    kind: MailboxKind,
+    cx: &mut Context<'_, '_>,
+) -> Result<Option<ListNames>, StoreError> {
+    cx.budget.spend(COST_OPEN);
     let Some(account) = cx.state.account() else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
-    let names = cx.store.list_bboards(account)?;
-    pay(names.len(), cx);
-    Ok(names.into_iter().map(MailboxRef::Bboard).collect())
+    match kind {
+        MailboxKind::Mailbox => ListNames::mailboxes(account),
+        MailboxKind::Bboard => ListNames::bboards(account),
+    }
+    .map(Some)
 }
 
 /// Returns the mailboxes and boards that the user is subscribed to, in the order of the file.
@@ -32,13 +33,8 @@ pub(super) fn subscribed(cx: &mut Context<'_, '_>) -> Result<Vec<MailboxRef>, St
         return Ok(Vec::new());
     };
     let names = cx.store.subscriptions(account)?;
-    pay(1, cx);
+    cx.budget.spend(COST_OPEN);
+    cx.budget
+        .spend_records(RECORDS_PER_SUBSCRIPTION * names.len());
     Ok(names)
-}
-
-/// Pays for names that were read from a directory: finding out the type of an entry may take a
-/// system call each.
-fn pay(names: usize, cx: &mut Context<'_, '_>) {
-    let calls = u32::try_from(names).unwrap_or(u32::MAX);
-    cx.budget.spend(COST_SYSCALL.saturating_mul(calls));
 }

@@ -3,7 +3,10 @@
 use std::fs;
 
 use super::rig::{Rig, mailbox};
-use crate::store::{Access, DeleteMailbox, RenameMailbox, Store, StoreError, SubscribeMailbox};
+use crate::budget::{Budget, SystemClock};
+use crate::store::{
+    Access, DeleteMailbox, ListNames, RenameMailbox, Store, StoreError, SubscribeMailbox,
+};
 use crate::types::{BboardName, MailboxName, MailboxRef};
 
 fn name(text: &str) -> MailboxName {
@@ -116,11 +119,14 @@ fn bulletin_boards_are_listed_opened_and_subscribed() {
     fs::write(tree.join("general/new/1.a.h"), "a").expect("written");
     let store = rig.store();
     let board = BboardName::new(b"general").expect("a name");
-    assert_eq!(
-        store.list_bboards(&rig.account).expect("listed"),
-        std::slice::from_ref(&board)
-    );
     let board = MailboxRef::Bboard(board);
+    let clock = SystemClock;
+    let mut budget = Budget::unlimited(&clock);
+    let mut listing = ListNames::bboards(&rig.account).expect("a listing");
+    let listed = std::iter::from_fn(|| listing.next(&mut budget));
+    let listed: Result<Vec<_>, _> = listed.collect();
+    let listed: Vec<MailboxRef> = listed.expect("listed").into_iter().flatten().collect();
+    assert_eq!(listed, std::slice::from_ref(&board));
     let session = rig.open_ref(store, &board, Access::ReadOnly);
     assert_eq!(session.view.exists(), 1);
     let store = session.store;

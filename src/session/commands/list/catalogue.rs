@@ -1,14 +1,18 @@
-//! The names that LIST and LSUB choose from, read from the disk at once, in the form in which
-//! clients see them.
+//! The names that LIST and LSUB choose from, read from the disk before any of them is written, in
+//! the form in which clients see them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::protocol::ListArguments;
+use crate::budget::{Step, Why};
+use crate::protocol::{ListArguments, MailboxKind};
 use crate::session::commands::{mailbox_argument, mailbox_names};
 use crate::session::job::Context;
 use crate::session::state::SessionState;
-use crate::store::StoreError;
+use crate::store::{ListNames, StoreError};
 use crate::types::{MailboxName, MailboxRef, SEPARATOR, SpecialUse};
+
+/// Records that a name in the catalogue is paid for as.
+const RECORDS_PER_NAME: usize = 8;
 
 /// The names that an answer may have to do with.
 #[derive(Default)]
@@ -22,29 +26,6 @@ pub(in crate::session::commands) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads the names that the command asks for.
-    pub(super) fn read(
-        arguments: &ListArguments,
-        cx: &mut Context<'_, '_>,
-    ) -> Result<Self, StoreError> {
-        let mut catalogue = Self::default();
-        if arguments.selection.subscribed || arguments.returns.subscribed {
-            let names = mailbox_names::subscribed(cx)?;
-            let names = names.iter();
-            let shown = names.map(|name| mailbox_argument::shown(name, cx.state));
-            catalogue.subscribed = shown.collect();
-        }
-        let personal = mailbox_names::personal(cx)?;
-        for name in personal.into_iter().chain(mailbox_names::boards(cx)?) {
-            let shown = mailbox_argument::shown(&name, cx.state);
-            catalogue.mailboxes.insert(shown, name);
-        }
-        if arguments.returns.special_use {
-            catalogue.uses = catalogue.uses(cx.state);
-        }
-        Ok(catalogue)
-    }
-
     /// Returns the special uses of the user's own mailboxes. Boards, which all users share, have
     /// none.
     fn uses(&self, state: &SessionState) -> BTreeMap<String, Vec<SpecialUse>> {
@@ -77,6 +58,63 @@ impl Catalogue {
         let start = format!("{name}{SEPARATOR}");
         let below = self.mailboxes.range(start.clone()..).next();
         below.is_some_and(|(name, _)| name.starts_with(&start))
+    }
+}
+
+/// Reads the names that a command asks for, one directory entry at a time.
+pub(super) struct CatalogueReader {
+    catalogue: Catalogue,
+    /// The listings that are not read to their ends, the next last.
+    listings: Vec<ListNames>,
+}
+
+impl CatalogueReader {
+    /// Begins to read.
+    pub(super) fn new(
+        arguments: &ListArguments,
+        cx: &mut Context<'_, '_>,
+    ) -> Result<Self, StoreError> {
+        let mut catalogue = Catalogue::default();
+        if arguments.selection.subscribed || arguments.returns.subscribed {
+            let names = mailbox_names::subscribed(cx)?;
+            let names = names.iter();
+            let shown = names.map(|name| mailbox_argument::shown(name, cx.state));
+            catalogue.subscribed = shown.collect();
+        }
+        let boards = mailbox_names::existing(MailboxKind::Bboard, cx)?;
+        let mailboxes = mailbox_names::existing(MailboxKind::Mailbox, cx)?;
+        Ok(Self {
+            catalogue,
+            listings: boards.into_iter().chain(mailboxes).collect(),
+        })
+    }
+
+    /// Reads on; done when all names are read.
+    pub(super) fn step(
+        &mut self,
+        arguments: &ListArguments,
+        cx: &mut Context<'_, '_>,
+    ) -> Step<Result<Catalogue, StoreError>> {
+        while let Some(listing) = self.listings.last_mut() {
+            match listing.next(cx.budget) {
+                Some(Ok(Some(name))) => {
+                    let shown = mailbox_argument::shown(&name, cx.state);
+                    self.catalogue.mailboxes.insert(shown, name);
+                    cx.budget.spend_records(RECORDS_PER_NAME);
+                }
+                Some(Ok(None)) => {}
+                Some(Err(error)) => return Step::Done(Err(error)),
+                None => drop(self.listings.pop()),
+            }
+            if cx.budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        let mut catalogue = std::mem::take(&mut self.catalogue);
+        if arguments.returns.special_use {
+            catalogue.uses = catalogue.uses(cx.state);
+        }
+        Step::Done(Ok(catalogue))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::btree_map;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, CatalogueReader};
 use super::name_matcher::{MatchedName, NameMatcher, NamePattern, ParentRule};
 use crate::budget::{Step, Why};
 use crate::protocol::{ListArguments, ListKind, StatusItem};
@@ -30,6 +30,8 @@ type Attributes = fn(&str, &Listing, MatchedName) -> Vec<&'static str>;
 pub(in crate::session::commands) struct Listing {
     arguments: ListArguments,
     attributes: Attributes,
+    /// The names that are being read.
+    reader: Option<CatalogueReader>,
     catalogue: Catalogue,
     matcher: Option<NameMatcher>,
     /// The names that are not written yet, once they were found.
@@ -55,6 +57,7 @@ impl Listing {
         Self {
             arguments,
             attributes,
+            reader: None,
             catalogue: Catalogue::default(),
             matcher: None,
             matched: None,
@@ -136,20 +139,29 @@ impl Listing {
     ) -> Step<Result<btree_map::IntoIter<String, MatchedName>, StoreError>> {
         let matcher = match &mut self.matcher {
             Some(matcher) => matcher,
-            None => match Catalogue::read(&self.arguments, cx) {
-                Ok(catalogue) => {
-                    self.catalogue = catalogue;
-                    let names = self.catalogue.selected(&self.arguments);
-                    let patterns = self.patterns(cx.state);
-                    let matcher = NameMatcher::new(names, patterns, self.parent_rule());
-                    self.matcher.insert(matcher)
-                }
-                Err(error) => return Step::Done(Err(error)),
-            },
+            None => {
+                self.catalogue = try_ready!(self.read(cx));
+                self.reader = None;
+                let names = self.catalogue.selected(&self.arguments);
+                let patterns = self.patterns(cx.state);
+                let matcher = NameMatcher::new(names, patterns, self.parent_rule());
+                self.matcher.insert(matcher)
+            }
         };
         let matched = ready!(matcher.step(cx.budget));
         self.matcher = None;
         Step::Done(Ok(matched.into_iter()))
+    }
+
+    fn read(&mut self, cx: &mut Context<'_, '_>) -> Step<Result<Catalogue, StoreError>> {
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => match CatalogueReader::new(&self.arguments, cx) {
+                Ok(reader) => self.reader.insert(reader),
+                Err(error) => return Step::Done(Err(error)),
+            },
+        };
+        reader.step(&self.arguments, cx)
     }
 
     /// Returns the patterns with the reference before them. A pattern that is already a name in

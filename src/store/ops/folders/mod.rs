@@ -1,6 +1,7 @@
 //! The tree of mailboxes: finding, listing, creating, deleting, renaming, subscribing.
 
 mod delete;
+mod list_names;
 mod locate;
 mod rename;
 mod rename_tree;
@@ -8,6 +9,7 @@ mod subscribe;
 mod tree;
 
 pub(crate) use self::delete::DeleteMailbox;
+pub(crate) use self::list_names::ListNames;
 pub(crate) use self::locate::locate;
 pub(crate) use self::rename::RenameMailbox;
 pub(crate) use self::subscribe::SubscribeMailbox;

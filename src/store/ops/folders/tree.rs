@@ -9,7 +9,7 @@ use crate::file_stamp::FileStamp;
 use crate::store::maildir::subscriptions::{self, Subscriptions};
 use crate::store::maildir::{courier, layout};
 use crate::store::{Account, Store, StoreError};
-use crate::types::{BboardName, MailboxName, MailboxRef};
+use crate::types::{MailboxName, MailboxRef};
 
 impl Store {
     /// Returns the names of the user's mailboxes, INBOX first, the others sorted.
@@ -20,17 +20,6 @@ impl Store {
         let mut names = sorted(layout::mailboxes(&account.root))?;
         names.insert(0, MailboxName::inbox());
         Ok(names)
-    }
-
-    /// Returns the names of the bulletin boards, sorted.
-    ///
-    /// # Errors
-    /// The directory cannot be read.
-    pub(crate) fn list_bboards(&self, account: &Account) -> Result<Vec<BboardName>, StoreError> {
-        account
-            .bboards
-            .as_ref()
-            .map_or_else(|| Ok(Vec::new()), |tree| sorted(layout::bboards(tree)))
     }
 
     /// True if the mailbox exists.
