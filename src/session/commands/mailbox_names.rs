@@ -7,9 +7,6 @@ use crate::session::job::Context;
 use crate::store::{ListNames, StoreError};
 use crate::types::MailboxRef;
 
-/// Records that a subscription is paid for as: its line is read and its name checked.
-const RECORDS_PER_SUBSCRIPTION: usize = 8;
-
 /// Begins to list the names that exist: the user's own mailboxes, or the bulletin boards. Returns
 /// `None` if the client has not logged in.
 pub(super) fn existing(
@@ -34,7 +31,6 @@ pub(super) fn subscribed(cx: &mut Context<'_, '_>) -> Result<Vec<MailboxRef>, St
     };
     let names = cx.store.subscriptions(account)?;
     cx.budget.spend(COST_OPEN);
-    cx.budget
-        .spend_records(RECORDS_PER_SUBSCRIPTION * names.len());
+    cx.budget.spend_records(names.len());
     Ok(names)
 }

@@ -105,6 +105,7 @@ impl MatchCollector for ThreadCollector {
             }
         }
         self.write(cx);
+        cx.state.is_in_response = false;
         cx.state.encoder().end_line();
         Step::Done(Ok(Reply::ok("THREAD completed")))
     }
@@ -121,14 +122,14 @@ impl MatchCollector for ThreadCollector {
 }
 
 impl ThreadCollector {
-    /// Writes the next piece of the response.
+    /// Writes the next piece of the response, which is open from then on.
     fn write(&mut self, cx: &mut Context<'_, '_>) {
         let list = self.list.take();
-        let mut encoder = cx.state.encoder();
         if !std::mem::replace(&mut self.has_begun, true) {
-            encoder.begin_thread(list.is_empty());
+            cx.state.encoder().begin_thread(list.is_empty());
+            cx.state.is_in_response = true;
         }
-        encoder.raw(list);
+        cx.state.output.bytes().extend(list);
     }
 }
 
