@@ -62,8 +62,8 @@
 //!
 //! 1. Below [`server`] nothing sleeps, waits for a lock, or learns the time except from its
 //!    arguments. A job that needs something on disk waits for a flush that threads of [`server`]
-//!    make. The small files that are replaced as a whole (keywords, subscriptions, mod-sequences)
-//!    are still flushed in place.
+//!    make. The saved mod-sequences are still flushed in place, when a mailbox is closed or its
+//!    flags change for the first time.
 //! 2. A step does at least one unit of work and stops when its [`budget`] is spent.
 //! 3. Unsent output of a session is at most the high-water mark and one chunk of 64 KiB; message
 //!    texts and SEARCH results are queued as ranges ([`session`]). The memory of a user's sessions,

@@ -6,19 +6,21 @@ use std::rc::{Rc, Weak};
 use std::time::{Instant, SystemTime};
 
 use super::flag_change_log::FlagChangeLog;
-use super::mailbox_keywords::MailboxKeywords;
+use super::mailbox_keywords::{KeywordBits, MailboxKeywords, UnflushedKeywords};
 use super::mod_sequences::ModSequences;
 use super::records::Records;
 use super::sync_state::SyncState;
 use super::view_state::{Access, MessageRef, ViewState};
 use super::watch_state::WatchState;
+use crate::budget::{Budget, Step};
 use crate::store::StoreError;
+use crate::store::flush::FlushQueue;
 use crate::store::maildir::directory_stamp::DirectoryStamp;
 use crate::store::maildir::keywords::KeywordTable;
 use crate::store::maildir::layout;
 use crate::store::maildir::lock::ForeignLockAge;
 use crate::store::maildir::uid_list::UidListState;
-use crate::types::{Keyword, KeywordSet, UidValidity};
+use crate::types::{Keyword, UidValidity};
 
 /// Fewer tombstones than this are kept whatever they cost, so that indexes move seldom.
 const LEAST_TOMBSTONES: usize = 64;
@@ -202,7 +204,8 @@ impl Mailbox {
 
 /// Keyword names.
 impl Mailbox {
-    /// Returns the names of the keywords: bit *n* of a [`KeywordSet`] stands for the name of index
+    /// Returns the names of the keywords: bit *n* of a [`KeywordSet`](crate::types::KeywordSet)
+    /// stands for the name of index
     /// *n*.
     pub(crate) fn keywords(&self) -> &KeywordTable {
         self.keywords.table()
@@ -223,24 +226,30 @@ impl Mailbox {
         self.keywords.set(table);
     }
 
-    /// Writes other keyword names. The caller has locked the mailbox and has read the names under
-    /// that lock.
-    pub(crate) fn write_keywords(
-        &mut self,
-        table: KeywordTable,
+    /// Writes other keyword names, and submits their flush. The caller has locked the mailbox and
+    /// has read the names under that lock.
+    pub(crate) fn begin_keywords(
+        &self,
+        table: Box<KeywordTable>,
         wall: SystemTime,
-    ) -> Result<(), StoreError> {
-        self.keywords.write(&self.dir, table, wall)
+        flushes: &FlushQueue,
+    ) -> Result<UnflushedKeywords, StoreError> {
+        MailboxKeywords::begin_write(&self.dir, table, wall, flushes)
     }
 
-    /// Returns the bits of these keywords, and writes the new ones, as far as letters are left. The
-    /// caller has locked the mailbox.
-    pub(crate) fn define_keywords(
+    /// Waits until the keyword names are on disk, and uses them. The caller still holds the lock.
+    pub(crate) fn finish_keywords(
         &mut self,
-        names: &[Keyword],
-        wall: SystemTime,
-    ) -> Result<KeywordSet, StoreError> {
-        self.keywords.define(&self.dir, names, wall)
+        unflushed: &mut UnflushedKeywords,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        self.keywords.finish_write(unflushed, budget)
+    }
+
+    /// Finds the bits of these keywords, as far as letters are left. The caller has locked the
+    /// mailbox, and writes the names if there are new ones.
+    pub(crate) fn define_keywords(&mut self, names: &[Keyword]) -> Result<KeywordBits, StoreError> {
+        self.keywords.define(&self.dir, names)
     }
 }
 

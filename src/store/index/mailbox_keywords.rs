@@ -3,8 +3,12 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use crate::budget::{Budget, Step};
 use crate::file_stamp::FileStamp;
+use crate::ready;
 use crate::store::StoreError;
+use crate::store::flush::FlushQueue;
+use crate::store::maildir::atomic_replace::FlushingReplacement;
 use crate::store::maildir::keywords::{self, KeywordTable};
 use crate::types::{Keyword, KeywordSet};
 
@@ -48,37 +52,72 @@ impl MailboxKeywords {
         }
     }
 
-    /// Writes other names. The caller has locked the mailbox and has read the names under that
-    /// lock.
-    pub(super) fn write(
-        &mut self,
+    /// Writes other names, and submits their flush. The caller has locked the mailbox and has read
+    /// the names under that lock.
+    pub(super) fn begin_write(
         dir: &Path,
-        table: KeywordTable,
+        table: Box<KeywordTable>,
         wall: SystemTime,
-    ) -> Result<(), StoreError> {
+        flushes: &FlushQueue,
+    ) -> Result<UnflushedKeywords, StoreError> {
         let written = table.write(dir, wall);
-        self.stamp = Some(written.map_err(StoreError::io("writing the keywords"))?);
-        self.set(table);
-        Ok(())
+        let written = written.map_err(StoreError::io("writing the keywords"))?;
+        Ok(UnflushedKeywords {
+            file: written.submit(flushes),
+            table,
+        })
     }
 
-    /// Returns the bits of these keywords, and writes the new ones, as far as letters are left. The
-    /// caller has locked the mailbox.
+    /// Waits until the names are on disk, and uses them.
+    pub(super) fn finish_write(
+        &mut self,
+        unflushed: &mut UnflushedKeywords,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        let renamed = ready!(unflushed.file.poll(budget));
+        Step::Done(match renamed {
+            Ok(stamp) => {
+                self.stamp = Some(stamp);
+                self.set(std::mem::take(&mut *unflushed.table));
+                Ok(())
+            }
+            Err(error) => Err(StoreError::from_io("writing the keywords", error)),
+        })
+    }
+
+    /// Finds the bits of these keywords, as far as letters are left. The caller has locked the
+    /// mailbox.
     pub(super) fn define(
         &mut self,
         dir: &Path,
         names: &[Keyword],
-        wall: SystemTime,
-    ) -> Result<KeywordSet, StoreError> {
+    ) -> Result<KeywordBits, StoreError> {
         self.read(dir)?;
         let mut table = self.table.clone();
         let indexes = names.iter().filter_map(|name| table.define(name));
         let set = indexes.fold(KeywordSet::NONE, |set, index| {
             set.with(KeywordSet::of(index))
         });
-        if table != self.table {
-            self.write(dir, table, wall)?;
-        }
-        Ok(set)
+        Ok(if table == self.table {
+            KeywordBits::Known(set)
+        } else {
+            KeywordBits::New(Box::new(table))
+        })
     }
+}
+
+/// The bits of some keywords.
+#[derive(Debug)]
+pub(crate) enum KeywordBits {
+    /// The mailbox has all the keywords, or no letter is left for the others.
+    Known(KeywordSet),
+    /// The keywords have bits once these names are written.
+    New(Box<KeywordTable>),
+}
+
+/// Names that are written and not used yet, because they are being flushed.
+#[derive(Debug)]
+pub(crate) struct UnflushedKeywords {
+    table: Box<KeywordTable>,
+    file: FlushingReplacement,
 }

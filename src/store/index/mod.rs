@@ -16,7 +16,7 @@ pub(super) mod cursor;
 pub(super) mod flag_change_log;
 mod flag_changes;
 pub(super) mod mailbox;
-mod mailbox_keywords;
+pub(super) mod mailbox_keywords;
 mod message_files;
 pub(super) mod mod_sequences;
 pub(super) mod records;

@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files;
+use crate::budget::{Budget, Step};
 use crate::file_stamp::FileStamp;
+use crate::ready;
+use crate::store::flush::{Flush, FlushQueue, FlushTarget};
 
 /// What to do if a file with the name of the new file exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +122,41 @@ impl WrittenReplacement {
         fs::rename(&self.temporary, &self.target)?;
         self.is_renamed = true;
         Ok(FileStamp::of(&self.file.metadata()?))
+    }
+}
+
+impl WrittenReplacement {
+    /// Submits the flush of the file.
+    pub(crate) fn submit(self, flushes: &FlushQueue) -> FlushingReplacement {
+        FlushingReplacement {
+            flush: flushes.submit(FlushTarget::content(self.file())),
+            written: Some(self),
+        }
+    }
+}
+
+/// A new file that is being flushed, to be renamed after that. Dropped before it is renamed, it
+/// leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct FlushingReplacement {
+    flush: Flush,
+    /// `None` once the file has its name.
+    written: Option<WrittenReplacement>,
+}
+
+impl FlushingReplacement {
+    /// Waits until the file is flushed, and renames it over the old one.
+    ///
+    /// # Errors
+    /// Flushing or renaming fails; the old content is then still there.
+    pub(crate) fn poll(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<FileStamp>> {
+        let flushed = ready!(self.flush.poll(budget));
+        Step::Done(flushed.and_then(|()| {
+            let written = self.written.take();
+            written
+                .ok_or_else(|| io::Error::other("the file was renamed already"))?
+                .rename()
+        }))
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::types::{Keyword, KeywordSet};
 
-use super::atomic_replace::{AtomicReplace, IfExists};
+use super::atomic_replace::{AtomicReplace, IfExists, WrittenReplacement};
 use super::filename::number;
 use super::files;
 use crate::file_stamp::FileStamp;
@@ -157,11 +157,12 @@ impl KeywordTable {
         !unknown.is_empty()
     }
 
-    /// Writes the file of the mailbox in `dir`. The caller has locked the mailbox.
+    /// Writes the new file of the mailbox in `dir`. The caller has locked the mailbox, and flushes
+    /// and renames the file.
     ///
     /// # Errors
     /// Writing fails; the old file is then still there.
-    pub(crate) fn write(&self, dir: &Path, wall: SystemTime) -> io::Result<FileStamp> {
+    pub(crate) fn write(&self, dir: &Path, wall: SystemTime) -> io::Result<WrittenReplacement> {
         let old = FileStamp::at(&dir.join(FILE))?;
         let mut new = AtomicReplace::create(dir, TEMPORARY, FILE, IfExists::Overwrite)?;
         for (index, name) in self.names.iter().enumerate() {
@@ -171,7 +172,7 @@ impl KeywordTable {
                 new.write_all(b"\n")?;
             }
         }
-        new.commit(|file| file.set_modified(later(old, wall)))
+        new.end(|file| file.set_modified(later(old, wall)))
     }
 }
 
@@ -222,7 +223,10 @@ mod tests {
         let mut table = KeywordTable::parse(b"0 a(b\n2 \xff\n");
         assert_eq!(names(&table), []);
         assert_eq!(table.define(&keyword("New")), Some(1));
-        table.write(dir.path(), SystemTime::now()).expect("written");
+        let written = table.write(dir.path(), SystemTime::now());
+        written
+            .and_then(WrittenReplacement::rename)
+            .expect("written");
         let text = fs::read(dir.path().join(FILE)).expect("read");
         assert_eq!(text, b"0 a(b\n1 New\n2 \xff\n");
     }
@@ -266,7 +270,10 @@ mod tests {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let mut seconds = Vec::new();
         for _ in 0..3 {
-            let stamp = table.write(dir.path(), wall).expect("written");
+            let written = table.write(dir.path(), wall);
+            let stamp = written
+                .and_then(WrittenReplacement::rename)
+                .expect("written");
             assert_eq!(
                 KeywordTable::read(dir.path()).expect("ok"),
                 (table.clone(), Some(stamp))

@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::types::{BBOARD_PREFIX, MailboxRef};
 
-use super::atomic_replace::{AtomicReplace, IfExists};
+use super::atomic_replace::{AtomicReplace, IfExists, WrittenReplacement};
 use super::files;
 use super::layout;
 use crate::file_stamp::FileStamp;
@@ -68,10 +68,10 @@ struct Entry {
 }
 
 /// The result of an [`edit`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum SubscriptionsEdit {
-    /// The change is on disk.
-    Written,
+    /// The new file is written, and is the lock until the caller has flushed and renamed it.
+    Written(WrittenReplacement),
     /// There was nothing to change.
     Unchanged,
     /// Another process is changing the file: try again later.
@@ -171,8 +171,7 @@ pub(crate) fn edit(
         return Ok(SubscriptionsEdit::Unchanged);
     }
     subscriptions.write(&mut new)?;
-    new.commit(|_| Ok(()))?;
-    Ok(SubscriptionsEdit::Written)
+    Ok(SubscriptionsEdit::Written(new.end(|_| Ok(()))?))
 }
 
 fn remove_stale(root: &Path, wall: SystemTime) -> io::Result<()> {
@@ -349,6 +348,18 @@ mod tests {
         assert_eq!(write(&subscriptions), b"");
     }
 
+    /// Renames what was written, and names the result.
+    fn finish(edit: SubscriptionsEdit) -> &'static str {
+        match edit {
+            SubscriptionsEdit::Written(new) => {
+                new.rename().expect("renamed");
+                "written"
+            }
+            SubscriptionsEdit::Unchanged => "unchanged",
+            SubscriptionsEdit::Busy => "busy",
+        }
+    }
+
     #[test]
     fn edits_under_the_lock() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -356,16 +367,16 @@ mod tests {
         let wall = SystemTime::now();
         let subscribe = |name: &str| {
             let name = personal(name);
-            edit(root, wall, |all| all.set(&name, true)).expect("no error")
+            finish(edit(root, wall, |all| all.set(&name, true)).expect("no error"))
         };
         assert_eq!(Subscriptions::read(root).expect("ok").1, None);
-        assert_eq!(subscribe("A.B"), SubscriptionsEdit::Written);
-        assert_eq!(subscribe("A.B"), SubscriptionsEdit::Unchanged);
+        assert_eq!(subscribe("A.B"), "written");
+        assert_eq!(subscribe("A.B"), "unchanged");
         assert_eq!(fs::read(root.join(FILE)).expect("read"), b"V\t2\n\nA\tB\n");
         assert!(!root.join(LOCK).exists());
 
         fs::write(root.join(FILE), "A.B\n").expect("written");
-        assert_eq!(subscribe("C.D"), SubscriptionsEdit::Written);
+        assert_eq!(subscribe("C.D"), "written");
         assert_eq!(fs::read(root.join(FILE)).expect("read"), b"A.B\nC.D\n");
     }
 
@@ -377,16 +388,10 @@ mod tests {
         let wall = SystemTime::now();
         let try_at = |seconds| {
             let wall = wall + Duration::from_secs(seconds);
-            edit(root, wall, |all| all.set(&personal("A"), true)).expect("no error")
+            finish(edit(root, wall, |all| all.set(&personal("A"), true)).expect("no error"))
         };
-        assert_eq!(
-            (try_at(0), try_at(29)),
-            (SubscriptionsEdit::Busy, SubscriptionsEdit::Busy)
-        );
+        assert_eq!((try_at(0), try_at(29)), ("busy", "busy"));
         assert!(root.join(LOCK).exists());
-        assert_eq!(
-            (try_at(32), try_at(32)),
-            (SubscriptionsEdit::Busy, SubscriptionsEdit::Written)
-        );
+        assert_eq!((try_at(32), try_at(32)), ("busy", "written"));
     }
 }

@@ -22,6 +22,7 @@ use crate::store::StoreError;
 use crate::store::context::StoreContext;
 use crate::store::flush::{Flush, FlushTarget};
 use crate::store::index::mailbox::Mailbox;
+use crate::store::index::mailbox_keywords::{KeywordBits, UnflushedKeywords};
 use crate::store::maildir::filename::{self, UniqueNames, fresh_base};
 use crate::store::maildir::files::rename_without_replacing;
 use crate::store::maildir::lock::MailboxLock;
@@ -84,6 +85,8 @@ enum DeliveryStage {
     Read(ReadUidList),
     Rewrite(RewriteUidList),
     Move,
+    /// New keywords are being flushed, for the next file to move.
+    Keywords(UnflushedKeywords),
     /// The directories are being flushed; the flushes that are not done yet.
     Flush(Vec<Flush>),
     Number,
@@ -154,6 +157,9 @@ impl Delivery {
             DeliveryStage::Rewrite(rewriting) => {
                 ready!(rewriting.step(mailbox, context, budget)).map(|()| DeliveryStage::Move)
             }
+            DeliveryStage::Keywords(unflushed) => {
+                ready!(mailbox.finish_keywords(unflushed, budget)).map(|()| DeliveryStage::Move)
+            }
             DeliveryStage::Move => self.move_some(mailbox, context, budget),
             DeliveryStage::Flush(flushes) => ready!(poll_all(flushes, budget))
                 .map_err(StoreError::io("delivering a message"))
@@ -180,7 +186,15 @@ impl Delivery {
                 KeywordSet::NONE
             } else {
                 // Keywords that no letter is left for are dropped.
-                mailbox.define_keywords(&ready.keywords, budget.wall())?
+                match mailbox.define_keywords(&ready.keywords)? {
+                    KeywordBits::Known(keywords) => keywords,
+                    KeywordBits::New(table) => {
+                        let unflushed =
+                            mailbox.begin_keywords(table, budget.wall(), context.flushes)?;
+                        budget.spend(COST_OPEN);
+                        return Ok(DeliveryStage::Keywords(unflushed));
+                    }
+                }
             };
             if mailbox.records.find(filename::base(&ready.name)).is_some() {
                 // Another process has delivered a file with that name since it was chosen.

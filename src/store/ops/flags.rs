@@ -7,11 +7,12 @@
 //! are changed all the same.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::budget::{Budget, COST_OPEN, COST_SYNC, COST_SYSCALL, Step};
-use crate::ready;
+use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step};
+use crate::store::context::StoreContext;
 use crate::store::index::mailbox::Mailbox;
+use crate::store::index::mailbox_keywords::{KeywordBits, UnflushedKeywords};
 use crate::store::index::records::MAX_NAME;
 use crate::store::index::view::View;
 use crate::store::index::view_state::{Access, MessageRef};
@@ -21,6 +22,7 @@ use crate::store::maildir::lock::{LockOwner, MailboxLock};
 use crate::store::maildir::subdir::Subdir;
 use crate::store::sync::lock_wait::LockWait;
 use crate::store::{MailboxHandle, Store, StoreError};
+use crate::try_ready;
 use crate::types::{FlagOperation, Flags, Keyword, KeywordSet};
 
 /// How soon the lock is tried again.
@@ -220,6 +222,8 @@ pub(crate) struct DefineKeywords {
     handle: MailboxHandle,
     names: Vec<Keyword>,
     lock_wait: LockWait,
+    /// The names while they are being flushed, and the lock.
+    unflushed: Option<(UnflushedKeywords, MailboxLock)>,
 }
 
 impl DefineKeywords {
@@ -228,6 +232,7 @@ impl DefineKeywords {
             handle,
             names,
             lock_wait: LockWait::default(),
+            unflushed: None,
         }
     }
 
@@ -243,20 +248,42 @@ impl DefineKeywords {
         budget: &mut Budget<'_>,
     ) -> Step<Result<KeywordSet, StoreError>> {
         let (mailbox, context) = store.parts(&self.handle);
-        if let Some(known) = known(mailbox, &self.names) {
-            return Step::Done(Ok(known));
-        }
-        let locked = ready!(self.lock_wait.step(mailbox, context.owner, budget));
-        budget.spend(COST_SYNC);
-        Step::Done(locked.and_then(|_lock| {
-            mailbox.read_keywords()?;
-            if !mailbox.keywords().has_room_for(&self.names) {
-                let limit = "the mailbox cannot have more than 26 keywords";
-                return Err(StoreError::Limit(limit));
+        if self.unflushed.is_none() {
+            if let Some(known) = known(mailbox, &self.names) {
+                return Step::Done(Ok(known));
             }
-            mailbox.define_keywords(&self.names, budget.wall())
-        }))
+            let lock = try_ready!(self.lock_wait.step(mailbox, context.owner, budget));
+            budget.spend(COST_OPEN);
+            match begin(mailbox, &self.names, &context, budget.wall()) {
+                Ok(Ok(unflushed)) => self.unflushed = Some((unflushed, lock)),
+                Ok(Err(known)) => return Step::Done(Ok(known)),
+                Err(error) => return Step::Done(Err(error)),
+            }
+        }
+        if let Some((unflushed, _lock)) = &mut self.unflushed {
+            try_ready!(mailbox.finish_keywords(unflushed, budget));
+            self.unflushed = None;
+        }
+        Step::Done(known(mailbox, &self.names).ok_or(StoreError::InUse))
     }
+}
+
+/// Begins to write the names, under the lock, or returns their bits if the mailbox has them.
+fn begin(
+    mailbox: &mut Mailbox,
+    names: &[Keyword],
+    context: &StoreContext<'_>,
+    wall: SystemTime,
+) -> Result<Result<UnflushedKeywords, KeywordSet>, StoreError> {
+    mailbox.read_keywords()?;
+    if !mailbox.keywords().has_room_for(names) {
+        let limit = "the mailbox cannot have more than 26 keywords";
+        return Err(StoreError::Limit(limit));
+    }
+    Ok(match mailbox.define_keywords(names)? {
+        KeywordBits::Known(known) => Err(known),
+        KeywordBits::New(table) => Ok(mailbox.begin_keywords(table, wall, context.flushes)?),
+    })
 }
 
 fn known(mailbox: &Mailbox, names: &[Keyword]) -> Option<KeywordSet> {

@@ -9,9 +9,10 @@ use rustix::io::Errno;
 use super::rig::{Rig, Session, mailbox, numbers};
 use crate::budget::{Budget, Step, Why};
 use crate::store::{
-    AppendMessages, CopyMessages, FlushRequest, MailboxHandle, Store, StoreError, SyncMailbox,
+    AppendMessages, CopyMessages, DefineKeywords, FlushRequest, MailboxHandle, Store, StoreError,
+    SubscribeMailbox, SyncMailbox,
 };
-use crate::types::{FlagList, Flags};
+use crate::types::{FlagList, Flags, Keyword};
 
 /// Opens INBOX in a store whose flushes only the test makes.
 fn deferred(rig: &Rig) -> Session {
@@ -328,6 +329,101 @@ fn one_append_has_few_unflushed_files() {
     assert!(requests >= 42);
     drop(append);
     assert_eq!(files(&rig), [const { Vec::<String>::new() }; 3]);
+}
+
+#[test]
+fn a_message_gets_new_keywords_after_they_are_flushed() {
+    let rig = Rig::new();
+    let mut session = deferred(&rig);
+    let handle = session.handle.clone();
+    let append_with_keyword = |session: &mut Session| {
+        let mut append = begin(&mut session.store, &handle, "text\n");
+        let flags = FlagList {
+            system: Flags::NONE,
+            keywords: vec![Keyword::new("work").expect("a keyword")],
+        };
+        let another = append.another(
+            &mut session.store,
+            flags,
+            None,
+            std::time::SystemTime::now(),
+        );
+        another.expect("begun");
+        append.write(b"text\n").expect("written");
+        append
+    };
+    let mut append = append_with_keyword(&mut session);
+    let keywords = append_until(&rig, &mut session, &mut append, 1);
+    assert_eq!(names(&keywords), ["dovecot-keywords.lock"]);
+    assert_eq!(
+        rig.names("cur").len(),
+        1,
+        "the message before has its place"
+    );
+    fail(&session.store, keywords);
+    let done = until_flush(&rig, |budget| append.step(&mut session.store, budget));
+    assert!(matches!(done, Some(Err(StoreError::Io { .. }))), "{done:?}");
+    drop(append);
+    assert_eq!(files(&rig), [const { Vec::<String>::new() }; 3]);
+    assert_eq!(session.store.mailbox(&handle).keywords().iter().count(), 0);
+    assert!(!rig.names(".").iter().any(|name| name.contains("keywords")));
+
+    let mut append = append_with_keyword(&mut session);
+    let last = append_until(&rig, &mut session, &mut append, 3);
+    assert_eq!(names(&last), ["dovecot-uidlist"]);
+    succeed(&session.store, last);
+    let done = until_flush(&rig, |budget| append.step(&mut session.store, budget));
+    done.expect("done").expect("appended");
+    assert_eq!(rig.read("dovecot-keywords"), "0 work\n");
+    assert!(rig.names("cur").iter().any(|name| name.ends_with(":2,a")));
+}
+
+#[test]
+fn keywords_are_known_after_they_are_flushed() {
+    let rig = Rig::new();
+    let mut session = deferred(&rig);
+    let names = vec![Keyword::new("work").expect("a keyword")];
+    let mut define = DefineKeywords::new(session.handle.clone(), names);
+    assert!(until_flush(&rig, |budget| define.step(&mut session.store, budget)).is_none());
+    let requests = session.store.take_flush_requests();
+    assert_eq!(
+        session
+            .store
+            .mailbox(&session.handle)
+            .keywords()
+            .iter()
+            .count(),
+        0
+    );
+    assert!(!rig.names(".").contains(&"dovecot-keywords".into()));
+    succeed(&session.store, requests);
+    let done = until_flush(&rig, |budget| define.step(&mut session.store, budget));
+    done.expect("done").expect("defined");
+    assert_eq!(rig.read("dovecot-keywords"), "0 work\n");
+}
+
+#[test]
+fn a_subscription_is_flushed_before_it_counts() {
+    let rig = Rig::new();
+    let mut session = deferred(&rig);
+    let subscribe = || SubscribeMailbox::new(rig.account.clone(), mailbox("a"), true);
+    for result in [None, Some(Err(Errno::IO)), Some(Ok(()))] {
+        let mut job = subscribe();
+        let store = &mut session.store;
+        assert!(until_flush(&rig, |budget| job.step(store, budget)).is_none());
+        let requests = store.take_flush_requests();
+        assert_eq!(names(&requests), ["subscriptions.lock"]);
+        assert!(store.subscriptions(&rig.account).expect("read").is_empty());
+        if let Some(result) = result {
+            store.complete_flush(requests[0].number(), result);
+            let done = until_flush(&rig, |budget| job.step(store, budget));
+            assert_eq!(done.expect("done").is_ok(), result.is_ok());
+        }
+        drop(job);
+        assert!(!rig.names(".").contains(&"subscriptions.lock".into()));
+        let subscribed = store.subscriptions(&rig.account).expect("read");
+        assert_eq!(subscribed.len(), usize::from(result == Some(Ok(()))));
+    }
 }
 
 impl Session {

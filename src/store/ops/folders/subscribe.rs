@@ -1,7 +1,12 @@
 //! Subscribing to a mailbox, and unsubscribing.
 
+use std::io;
+use std::time::SystemTime;
+
 use super::locate::create_root;
-use crate::budget::{Budget, COST_SYNC, Step, Why};
+use crate::budget::{Budget, COST_OPEN, Step, Why};
+use crate::ready;
+use crate::store::maildir::atomic_replace::FlushingReplacement;
 use crate::store::maildir::courier;
 use crate::store::maildir::lock::LockRetry;
 use crate::store::maildir::subscriptions;
@@ -16,6 +21,18 @@ pub(crate) struct SubscribeMailbox {
     name: MailboxRef,
     on: bool,
     retry: Option<LockRetry>,
+    stage: SubscribeStage,
+    /// The new file while it is being flushed.
+    unflushed: Option<FlushingReplacement>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SubscribeStage {
+    /// Takes over the subscriptions of Courier.
+    Import,
+    /// Changes the subscriptions.
+    Edit,
+    Ended,
 }
 
 impl SubscribeMailbox {
@@ -26,6 +43,8 @@ impl SubscribeMailbox {
             name,
             on,
             retry: None,
+            stage: SubscribeStage::Import,
+            unflushed: None,
         }
     }
 
@@ -41,25 +60,56 @@ impl SubscribeMailbox {
         if store.settings().read_only {
             return Step::Done(Err(StoreError::ReadOnly));
         }
-        let (root, wall) = (&self.account.root, budget.wall());
-        // This may be the first thing that a new user does.
-        let imported = create_root(root).and_then(|()| courier::import_subscriptions(root, wall));
-        let edited = imported.and_then(|imported| match imported {
-            SubscriptionsEdit::Busy => Ok(SubscriptionsEdit::Busy),
-            _ => subscriptions::edit(root, wall, |all| all.set(&self.name, self.on)),
-        });
-        budget.spend(COST_SYNC);
-        match edited {
-            Ok(SubscriptionsEdit::Busy) => {
-                let now = budget.now();
-                let retry = self.retry.get_or_insert_with(|| LockRetry::new(now));
-                match retry.next(now) {
-                    Some(at) => Step::Yield(Why::Until(at)),
-                    None => Step::Done(Err(StoreError::InUse)),
+        let failed = StoreError::io("writing the subscriptions");
+        while self.stage != SubscribeStage::Ended {
+            if let Some(unflushed) = &mut self.unflushed {
+                let renamed = ready!(unflushed.poll(budget));
+                self.unflushed = None;
+                match renamed {
+                    Ok(_) => self.advance(),
+                    Err(error) => return Step::Done(Err(failed(error))),
                 }
+                continue;
             }
-            Ok(_) => Step::Done(Ok(())),
-            Err(error) => Step::Done(Err(StoreError::from_io("writing the subscriptions", error))),
+            let edited = self.edit(budget.wall());
+            budget.spend(COST_OPEN);
+            match edited {
+                Ok(SubscriptionsEdit::Written(new)) => {
+                    self.unflushed = Some(new.submit(&store.flushes));
+                }
+                Ok(SubscriptionsEdit::Unchanged) => self.advance(),
+                Ok(SubscriptionsEdit::Busy) => {
+                    let now = budget.now();
+                    let retry = self.retry.get_or_insert_with(|| LockRetry::new(now));
+                    return match retry.next(now) {
+                        Some(at) => Step::Yield(Why::Until(at)),
+                        None => Step::Done(Err(StoreError::InUse)),
+                    };
+                }
+                Err(error) => return Step::Done(Err(failed(error))),
+            }
+        }
+        Step::Done(Ok(()))
+    }
+
+    fn advance(&mut self) {
+        self.stage = match self.stage {
+            SubscribeStage::Import => SubscribeStage::Edit,
+            SubscribeStage::Edit | SubscribeStage::Ended => SubscribeStage::Ended,
+        };
+    }
+
+    fn edit(&self, wall: SystemTime) -> io::Result<SubscriptionsEdit> {
+        let root = &self.account.root;
+        match self.stage {
+            SubscribeStage::Import => {
+                // This may be the first thing that a new user does.
+                create_root(root).and_then(|()| courier::import_subscriptions(root, wall))
+            }
+            SubscribeStage::Edit => {
+                subscriptions::edit(root, wall, |all| all.set(&self.name, self.on))
+            }
+            SubscribeStage::Ended => Ok(SubscriptionsEdit::Unchanged),
         }
     }
 }

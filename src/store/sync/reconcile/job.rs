@@ -7,11 +7,12 @@ use super::evaluate::{
     has_missing_tail, has_unassigned, has_unnamed_letters, note_missing, resolve_duplicates,
 };
 use super::number::{check_unassigned, in_uid_order, next_uids, number_in_memory};
-use crate::budget::{Budget, COST_OPEN, COST_SYNC, RECORDS_PER_UNIT, Step, Why};
+use crate::budget::{Budget, COST_OPEN, RECORDS_PER_UNIT, Step, Why};
 use crate::ready;
 use crate::store::StoreError;
 use crate::store::context::StoreContext;
 use crate::store::index::mailbox::Mailbox;
+use crate::store::index::mailbox_keywords::UnflushedKeywords;
 use crate::store::index::records::RecordState;
 use crate::store::maildir::directory_stamp::{DirectoryStamps, Observation};
 use crate::store::maildir::keywords::KeywordTable;
@@ -83,6 +84,8 @@ enum ReconcileStage {
     Relist(ReadUidList),
     /// Checks the unassigned files from this index on.
     Verify(usize),
+    /// Names of keyword letters are being flushed.
+    Keywords(UnflushedKeywords),
     Rewrite(RewriteUidList),
     /// Gives UIDs to these files, or to all unassigned ones.
     Number(Option<Vec<usize>>),
@@ -214,7 +217,12 @@ impl Reconcile {
             }),
             ReconcileStage::Verify(from) => {
                 let from = *from;
-                self.verify(mailbox, from, budget)
+                self.verify(mailbox, from, context, budget)
+            }
+            ReconcileStage::Keywords(unflushed) => {
+                let prepared = ready!(mailbox.finish_keywords(unflushed, budget))
+                    .and_then(|()| self.prepare(mailbox, context, budget));
+                self.or_keep_old_state(mailbox, prepared)
             }
             ReconcileStage::Rewrite(rewriting) => {
                 let rewritten = ready!(rewriting.step(mailbox, context, budget));
@@ -400,6 +408,7 @@ impl Reconcile {
         &mut self,
         mailbox: &mut Mailbox,
         from: usize,
+        context: &StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Result<ReconcileStage, StoreError> {
         let is_untouched = |mailbox: &Mailbox| {
@@ -413,7 +422,7 @@ impl Reconcile {
         mailbox
             .records
             .retain_tail(|record| !record.is_unassigned() || record.state.has(RecordState::FOUND));
-        let prepared = self.prepare(mailbox, budget);
+        let prepared = self.prepare(mailbox, context, budget);
         self.or_keep_old_state(mailbox, prepared)
     }
 
@@ -422,14 +431,17 @@ impl Reconcile {
     fn prepare(
         &self,
         mailbox: &mut Mailbox,
+        context: &StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Result<ReconcileStage, StoreError> {
         if has_unnamed_letters(mailbox, self.letters) {
             mailbox.read_keywords()?;
             let mut table: KeywordTable = mailbox.keywords().clone();
             if table.name_unknown_letters(self.letters) {
-                mailbox.write_keywords(table, budget.wall())?;
-                budget.spend(COST_SYNC);
+                let (table, wall) = (Box::new(table), budget.wall());
+                let unflushed = mailbox.begin_keywords(table, wall, context.flushes)?;
+                budget.spend(COST_OPEN);
+                return Ok(ReconcileStage::Keywords(unflushed));
             }
         }
         let is_unfit = self.uid_list != UidListRead::Whole || mailbox.uid_list.needs_rewrite();
