@@ -12,6 +12,7 @@
 //! that hide theirs, and `strace` sees nothing.
 
 mod client;
+mod flush;
 mod generate;
 mod measure;
 mod server;
@@ -34,19 +35,22 @@ const USAGE: &str = "usage: bench generate DIR N          make a Maildir of N me
   select     memory and time for a mailbox of N messages
   search     time for commands that go over 10000 messages
   fairness   how long a NOOP takes beside a SEARCH TEXT and a client that does not read
+  flush      appends of 60 sessions, and a NOOP beside them, while each flush to disk takes 50 ms (by
+             strace)
   all        all of these
 
 A peer gets a tenth of the sessions, if each costs it a process.";
 
 type Measurement = fn(&Bench) -> io::Result<Figures>;
 
-const MEASUREMENTS: [(&str, Measurement); 6] = [
+const MEASUREMENTS: [(&str, Measurement); 7] = [
     ("startup", Bench::startup),
     ("idle", Bench::idle),
     ("news", Bench::news),
     ("select", Bench::select),
     ("search", Bench::search),
     ("fairness", Bench::fairness),
+    ("flush", Bench::flush),
 ];
 
 fn main() -> ExitCode {

@@ -26,7 +26,7 @@ pub(crate) struct Figure {
 pub(crate) struct Figures(pub(crate) Vec<Figure>);
 
 impl Figures {
-    fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
+    pub(crate) fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
         let (name, limit) = (name.into(), None);
         self.0.push(Figure {
             name,
@@ -37,7 +37,7 @@ impl Figures {
     }
 
     /// Sets the limit of the figure that was added last.
-    fn at_most(&mut self, limit: f64) {
+    pub(crate) fn at_most(&mut self, limit: f64) {
         if let Some(last) = self.0.last_mut() {
             last.limit = Some(limit);
         }
@@ -267,7 +267,7 @@ impl Bench {
     }
 
     /// Sends a NOOP every 5 ms and measures the responses.
-    fn noops(&self, client: &mut Client) -> io::Result<Vec<Duration>> {
+    pub(crate) fn noops(&self, client: &mut Client) -> io::Result<Vec<Duration>> {
         let end = Instant::now() + Duration::from_secs(self.seconds);
         let mut times = Vec::new();
         while Instant::now() < end {
@@ -312,7 +312,7 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// Returns the quantile of some times, in milliseconds.
-fn quantile(times: &mut [Duration], per_cent: usize) -> f64 {
+pub(crate) fn quantile(times: &mut [Duration], per_cent: usize) -> f64 {
     times.sort_unstable();
     let index = (times.len() * per_cent).div_ceil(100).saturating_sub(1);
     times.get(index).map_or(f64::NAN, |&time| millis(time))
