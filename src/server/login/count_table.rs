@@ -108,8 +108,8 @@ pub(super) enum When {
     Now,
     /// Not before this time.
     At(Millis),
-    /// When one of the attempts that are under way has ended.
-    AfterOthers,
+    /// When one of the attempts that are under way has ended, or at this time.
+    AfterOthers(Millis),
 }
 
 /// How failures delay the attempts of a key.
@@ -125,23 +125,27 @@ impl Rule {
     /// Longest delay of keys that share a record.
     const LONGEST_SHARED: Millis = 1000;
 
-    /// Returns when the next attempt may start. Attempts that are delayed start one at a time, so
-    /// that many at a time are no faster than one after the other.
+    /// Returns when the next attempt may start. Attempts under way delay it as failures do, so that
+    /// many at a time are no faster than one after the other, and none waits for a check that
+    /// hangs.
     fn next_start(self, record: Record, is_shared: bool, now: Millis) -> When {
-        if record.failures.saturating_add(record.under_way) < self.free {
+        let count = record.failures.saturating_add(record.under_way);
+        if count < self.free {
             return When::Now;
-        }
-        if record.under_way > 0 {
-            return When::AfterOthers;
         }
         let longest = match is_shared {
             true => self.longest.min(Self::LONGEST_SHARED),
             false => self.longest,
         };
-        let doubled = record.failures.saturating_sub(self.free).min(10);
+        let doubled = count.saturating_sub(self.free).min(10);
         let delay = (FIRST_DELAY << doubled).min(longest);
-        match record.last_failure.saturating_add(delay) {
+        let last = match record.under_way {
+            0 => record.last_failure,
+            _ => record.last_failure.max(record.last_start),
+        };
+        match last.saturating_add(delay) {
             start if start <= now => When::Now,
+            start if record.under_way > 0 => When::AfterOthers(start),
             start => When::At(start),
         }
     }
@@ -245,7 +249,7 @@ mod tests {
             let start = match table.next_start(key(1), RULE, now) {
                 When::Now => now,
                 When::At(start) => start,
-                When::AfterOthers => panic!("none is under way"),
+                When::AfterOthers(_) => panic!("none is under way"),
             };
             delays.push(start - now);
             now = start;
@@ -265,10 +269,10 @@ mod tests {
             assert_eq!(table.next_start(key(1), rule, 5), When::Now);
             table.change(key(1), 5, |record, _| record.start(5));
         }
-        assert_eq!(table.next_start(key(1), rule, 6), When::AfterOthers);
+        let delayed = |rule| table.next_start(key(1), rule, 6);
+        assert_eq!(delayed(rule), When::AfterOthers(505));
+        assert_eq!(delayed(RULE), When::AfterOthers(1005));
         let gone = 5 + LEASE;
-        let delayed = table.next_start(key(1), Rule { free: 1, ..RULE }, 5 + 400);
-        assert_eq!(delayed, When::AfterOthers);
         assert_eq!(table.own(key(1), gone).map(|it| it.failures), Some(2));
         table.change(key(1), gone, |record, _| record.end());
         assert_eq!(table.own(key(1), gone).map(|it| it.under_way), Some(0));

@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! file    = "imap2d logins 1" LF checksum content      ; checksum: SHA-256 of the content
-//! content = written secret pairs names networks known  ; written: the time of writing
+//! content = written secret pairs names networks known lines  ; written: the time of writing
 //! table   = number *(key failures under-way last-failure last-start)
 //! known   = number *(key number *(key time))
+//! lines   = since logged left-out
 //! ```
 //!
-//! Numbers, failures and attempts under way are 32 bits, keys and times 64, all big-endian. Times
+//! Keys and times have 64 bits, all other numbers 32, and all are big-endian. Times
 //! are of the kernel's monotonic clock: a file from the time before the host was booted, whose
 //! times are in the future, is not used.
 
 use super::count_table::{CountTable, Key, MAX_RECORDS, Millis, Record, SHARED_RECORDS};
 use super::known_names::{KnownNames, MAX_NAMES, MAX_NETWORKS};
-use super::login_counts::{LoginCounts, Secret};
+use super::login_counts::{LogLines, LoginCounts, Secret};
 use sha2::{Digest, Sha256};
 
 const HEADER: &[u8] = b"imap2d logins 1\n";
@@ -51,6 +52,9 @@ pub(super) fn encode(counts: &LoginCounts, now: Millis) -> Vec<u8> {
             content.extend(last.to_be_bytes());
         }
     }
+    content.extend(counts.lines.since.to_be_bytes());
+    content.extend(counts.lines.logged.to_be_bytes());
+    content.extend(counts.lines.left_out.to_be_bytes());
     [HEADER, &*Sha256::digest(&content), &content].concat()
 }
 
@@ -71,6 +75,11 @@ pub(super) fn decode(octets: &[u8], now: Millis) -> Option<LoginCounts> {
         names: reader.table()?,
         networks: reader.table()?,
         known: reader.known()?,
+        lines: LogLines {
+            since: reader.u64()?,
+            logged: reader.u32()?,
+            left_out: reader.u32()?,
+        },
     };
     reader.0.is_empty().then_some(counts)
 }
@@ -147,11 +156,12 @@ mod tests {
         let mut counts = LoginCounts::new([7; 32]);
         for &(number, what, at) in steps {
             let key = Key::new(number);
-            match what % 5 {
+            match what % 6 {
                 0 => counts.known.insert(key, Key::new(number / 2), at),
                 1 => counts.pairs.change(key, at, |record, _| record.start(at)),
                 2 => counts.pairs.change(key, at, |record, _| record.fail(at)),
-                3 => counts.names.change(key, at, |record, _| record.fail(at)),
+                3 => drop(counts.lines.admit(at)),
+                4 => counts.names.change(key, at, |record, _| record.fail(at)),
                 _ => counts.networks.change(key, at, |record, _| record.fail(at)),
             }
         }

@@ -16,6 +16,7 @@ use crate::store::Account;
 use crate::types::AddressRange;
 use mio::{Registry, Token};
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ use std::time::{Duration, Instant};
 /// Time after which an attempt that may not start is answered unchecked: less than the time in
 /// which a client has to log in, and than the client's own time-out.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What log lines about delays are about.
+const DELAYS: &str = "attempts to log in delayed or refused";
 /// Shortest delay that is logged. Users who mistype once or twice are not worth a line.
 const LOGGED_DELAY: Duration = Duration::from_secs(2);
 /// Attempts that try to start in one turn of the loop.
@@ -50,8 +53,8 @@ pub(crate) struct Logins {
     sandbox: Sandbox,
     /// Why other processes do not share the counts of failed logins, until it is logged.
     unshared: Option<String>,
+    /// Lines about attempts that wait or are refused.
     delays_log: RefusalLog,
-    refusals_log: RefusalLog,
 }
 
 /// The decision on an attempt to log in.
@@ -83,8 +86,7 @@ impl Logins {
             trusted_networks: options.trusted_network.clone(),
             sandbox: Sandbox::of_mode(&options.mode),
             unshared: None,
-            delays_log: RefusalLog::new("logins delayed after failed ones"),
-            refusals_log: RefusalLog::new("logins refused after failed ones"),
+            delays_log: RefusalLog::new(DELAYS),
         }
     }
 
@@ -184,7 +186,6 @@ impl Logins {
             self.waiting.deadline(),
             self.throttle.deadline(),
             self.delays_log.deadline(),
-            self.refusals_log.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -204,7 +205,6 @@ impl Logins {
     pub(crate) fn poll_decisions(&mut self, now: Instant) -> Vec<Decision> {
         let mut decisions = Vec::new();
         self.delays_log.report(now);
-        self.refusals_log.report(now);
         self.throttle.count_ends(now);
         self.start_waiting(now, &mut decisions);
         while let Some(message) = self.auth_worker.receive() {
@@ -288,13 +288,10 @@ impl Logins {
             return None;
         }
         let attempt = &waiting.attempt;
-        self.refusals_log.warn(
-            now,
-            format_args!(
-                "connection {}: refused unchecked, after failed logins: {attempt}",
-                attempt.id
-            ),
-        );
+        let id = attempt.id;
+        let line =
+            format_args!("connection {id}: refused unchecked, after failed logins: {attempt}");
+        self.warn_of_delay(line, now);
         Some(Decision {
             connection: attempt.connection,
             serial,
@@ -310,14 +307,25 @@ impl Logins {
         }
         waiting.is_logged = true;
         let attempt = &waiting.attempt;
-        self.delays_log.warn(
-            now,
-            format_args!(
-                "connection {}: delayed by {:.1} s, after failed logins: {attempt}",
-                attempt.id,
-                delay.as_secs_f32()
-            ),
+        let (id, delay) = (attempt.id, delay.as_secs_f32());
+        let line = format_args!(
+            "connection {id}: delayed by {delay:.1} s, after failed logins: {attempt}"
         );
+        self.warn_of_delay(line, now);
+    }
+
+    /// Logs a line about an attempt that waits or is refused, unless there are too many.
+    fn warn_of_delay(&mut self, line: fmt::Arguments<'_>, now: Instant) {
+        match self.throttle.admit_shared_line(now) {
+            None => self.delays_log.warn(now, line),
+            Some(None) => {}
+            Some(Some(left_out)) => {
+                log::warn!("{line}");
+                if left_out > 0 {
+                    log::warn!("{DELAYS}: {left_out} more in the minute before");
+                }
+            }
+        }
     }
 
     /// Turns the auth worker's reply into a verdict for the client and a line in the log.

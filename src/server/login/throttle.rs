@@ -11,14 +11,13 @@ use rustix::time::ClockId;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Time after which an attempt is tried again that waits for attempts under way. The end of one of
-/// this process wakes it earlier.
-const TRY_AGAIN: Duration = Duration::from_millis(1000);
-/// The same if the attempts may be under way in other processes.
-const TRY_AGAIN_SHARED: Duration = Duration::from_millis(100);
+/// Time after which an attempt is tried again that waits for attempts under way, if these may be
+/// under way in other processes. The end of one of this process wakes it earlier.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 /// Time after which the file is tried again that another process has locked.
 const LOCKED: Duration = Duration::from_millis(3);
-/// Time after which a locked file is given up: something holds it that does not know its use.
+/// Time after which a file is given up that was locked at each try: another program holds it that
+/// does not know its use.
 const GIVE_UP: Duration = Duration::from_secs(2);
 /// Tries to lock the file for the last time.
 const LAST_TRIES: usize = 20;
@@ -48,7 +47,7 @@ pub(super) struct Throttle {
     file: Option<CountsFile>,
     /// Ends that are not counted yet, because another process had locked the file.
     uncounted: Vec<Ended>,
-    /// When the file was first found locked, and when last, since it last was not.
+    /// When the file was found locked for the first time, and for the last, since it was free.
     locked: Option<(Instant, Instant)>,
 }
 
@@ -97,17 +96,16 @@ impl Throttle {
         let Some(started) = started else {
             return vec![Start::Later(now + LOCKED, false); attempts.len()];
         };
-        let again = match self.file {
-            Some(_) => TRY_AGAIN_SHARED,
-            None => TRY_AGAIN,
-        };
+        let is_shared = self.file.is_some();
+        let delay = |time: Millis| Duration::from_millis(time.saturating_sub(at));
         let starts = started.into_iter().map(|started| match started {
             Ok(started) => Start::Now(started),
-            Err(When::Now | When::AfterOthers) => Start::Later(now + again, false),
-            Err(When::At(time)) => {
-                let delay = Duration::from_millis(time.saturating_sub(at));
-                Start::Later(now + delay, true)
-            }
+            Err(When::Now) => Start::Later(now, false),
+            Err(When::At(time)) => Start::Later(now + delay(time), true),
+            Err(When::AfterOthers(time)) => match is_shared {
+                true => Start::Later(now + delay(time).min(TRY_AGAIN), false),
+                false => Start::Later(now + delay(time), false),
+            },
         });
         starts.collect()
     }
@@ -127,6 +125,14 @@ impl Throttle {
             at: self.millis(now),
         });
         self.count_ends(now);
+    }
+
+    /// Returns, if a line about delays may be logged now, how many were left out in the minute
+    /// before, by all processes that count together. `None` if this process counts by itself.
+    pub(super) fn admit_shared_line(&mut self, now: Instant) -> Option<Option<u32>> {
+        self.file.as_ref()?;
+        let at = self.millis(now);
+        Some(self.change(now, |counts| counts.lines.admit(at)).flatten())
     }
 
     /// True if [`Self::count_ends`] has to be called again.
@@ -171,7 +177,10 @@ impl Throttle {
                 return result;
             }
             Ok(None) => {
-                let since = self.locked.map_or(now, |(since, _)| since);
+                // It has been free in between if nothing has tried it for longer than that.
+                let is_recent = |last| now.saturating_duration_since(last) < 10 * LOCKED;
+                let before = self.locked.filter(|(_, last)| is_recent(*last));
+                let since = before.map_or(now, |(since, _)| since);
                 self.locked = Some((since, now));
                 if now.saturating_duration_since(since) < GIVE_UP {
                     return None;
@@ -228,4 +237,87 @@ fn random_secret() -> Secret {
         log::error!("the system has no random numbers for counting failed logins: {error}");
     }
     secret
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Peer;
+    use std::path::Path;
+
+    fn sharing(directory: &Path) -> Throttle {
+        let mut throttle = Throttle::new();
+        throttle.share(CountsFile::open_in(directory).expect("a file"));
+        throttle
+    }
+
+    fn origin(name: &str) -> LoginOrigin {
+        LoginOrigin::new(&Peer::default(), name.as_bytes())
+    }
+
+    fn start(throttle: &mut Throttle, from: &LoginOrigin, now: Instant) -> Start {
+        throttle.try_start(std::iter::once(from), now)[0]
+    }
+
+    /// Starts an attempt that may start now, and lets it fail.
+    fn fail(throttle: &mut Throttle, from: &LoginOrigin, now: Instant) {
+        match start(throttle, from, now) {
+            Start::Now(started) => throttle.end(from, started, Outcome::Failure, now),
+            later => panic!("{later:?}"),
+        }
+    }
+
+    #[test]
+    fn the_failures_of_one_process_delay_another() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let now = Instant::now();
+        let ann = origin("ann");
+        fail(&mut sharing(directory.path()), &ann, now);
+        let delayed = start(&mut sharing(directory.path()), &ann, now);
+        let Start::Later(time, true) = delayed else {
+            panic!("{delayed:?}");
+        };
+        let delay = time.saturating_duration_since(now);
+        assert!(delay > Duration::from_millis(450), "{delay:?}");
+        assert!(delay < Duration::from_millis(550), "{delay:?}");
+        let path = directory.path().join("failed-logins");
+        std::fs::write(&path, b"damaged").expect("written");
+        fail(&mut sharing(directory.path()), &ann, now);
+        let delayed = start(&mut sharing(directory.path()), &ann, now);
+        assert!(matches!(delayed, Start::Later(_, true)), "it is rebuilt");
+    }
+
+    #[test]
+    fn a_locked_file_is_tried_again_and_given_up_in_the_end() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut throttle = sharing(directory.path());
+        let mut now = Instant::now();
+        let ann = origin("ann");
+        let Start::Now(started) = start(&mut throttle, &ann, now) else {
+            panic!("nothing has failed");
+        };
+        let other = CountsFile::open_in(directory.path()).expect("a file");
+        let held = other.try_change(|octets| {
+            throttle.end(&ann, started, Outcome::Failure, now);
+            assert_eq!(
+                start(&mut throttle, &ann, now),
+                Start::Later(now + LOCKED, false)
+            );
+            assert!(throttle.has_uncounted());
+            // Finding it locked twice within a long time says nothing.
+            now += 2 * GIVE_UP;
+            throttle.count_ends(now);
+            assert!(throttle.file.is_some());
+            let end = now + 2 * GIVE_UP;
+            while throttle.file.is_some() && now < end {
+                now = throttle.deadline().expect("it tries again");
+                throttle.count_ends(now);
+            }
+            (octets.to_vec(), ())
+        });
+        assert!(held.is_ok_and(|held| held.is_some()));
+        assert!(throttle.file.is_none() && !throttle.has_uncounted());
+        let delayed = start(&mut throttle, &origin("ann"), now);
+        assert!(matches!(delayed, Start::Now(_)), "four seconds are over");
+    }
 }
