@@ -2,15 +2,16 @@
 //!
 //! A login counts three times:
 //!
-//! | for | delays after | longest delay | so that |
+//! | for | delays after | longest delay | what it slows down |
 //! | --- | --- | --- | --- |
-//! | network and name | 1 failure | 15 s | one client cannot guess one password quickly |
-//! | name | 5 failures | 5 s | many clients together cannot guess one password quickly |
-//! | network | 10 failures | 15 s | one client cannot try many names quickly |
+//! | network and name | 1 failure | 15 s | one client that guesses one password |
+//! | name | 5 failures | 5 s | many clients that guess one password together |
+//! | network | 10 failures | 15 s | one client that tries many names |
 //!
 //! From then on an attempt starts later than the last failure by 0.5 s, then 1 s, 2 s and so on.
-//! Attempts under way count as failures do, until they succeed. An attempt waits for all three. Success clears the count of its own network and name, and no other: an attacker with
-//! an account of their own gains nothing by logging in.
+//! Attempts under way count as failures do, until they succeed. An attempt waits for all three.
+//! Success clears the count of its own network and name, and no other: an attacker with an account
+//! of their own gains nothing by logging in.
 //!
 //! Others must not lock a user out. So the count of network and name alone delays a user who
 //! [has logged in](KnownNames) from that network lately. A device that repeats an old password
@@ -350,7 +351,7 @@ mod tests {
         // At another place she waits as the attackers do.
         let start = attempt(&mut counts, &from(200, "ann"), Outcome::Success, now);
         assert!(start <= Err(When::At(now + 5000)), "{start:?}");
-        // Who mistypes at home waits a little.
+        // If she mistypes at home, she waits a little.
         assert_eq!(attempt(&mut counts, &home, Outcome::Failure, now), Ok(()));
         let start = attempt(&mut counts, &home, Outcome::Success, now);
         assert_eq!(start, Err(When::At(now + 500)));
