@@ -47,6 +47,10 @@ pub(crate) trait AbandonedWork<S>: Debug {
     /// True if something has to be done when nothing steps the job any more.
     fn has_work_left(&self) -> bool;
 
+    /// Releases what may be released at once. Called when the session has ended, before the first
+    /// [`Self::clean_up`].
+    fn abandon(&mut self) {}
+
     /// Steps what is left until it is done. Errors are logged: no client waits for an answer.
     fn clean_up(&mut self, store: &mut S, budget: &mut Budget<'_>) -> Step<()>;
 }
@@ -115,6 +119,9 @@ pub(super) fn clean_up<S>(
     queue.0.borrow_mut().push_back(abandoned);
 }
 
+/// Why a [`Lasting`] has its work.
+const TAKEN_BY_DROP: &str = "the work is taken only when its owner is dropped";
+
 /// A job that the store carries to its end if nothing else does. If the store is gone already, the
 /// job is only dropped: then its destructor undoes what it can.
 #[derive(Debug)]
@@ -139,9 +146,12 @@ impl<S, W: AbandonedWork<S> + 'static> Lasting<S, W> {
         if self.queue.strong_count() == 0 {
             self.queue = Rc::downgrade(&queue.0);
         }
-        self.work
-            .as_mut()
-            .expect("the work is taken only when this value is dropped")
+        self.work.as_mut().expect(TAKEN_BY_DROP)
+    }
+
+    /// Returns the job, to look at it.
+    pub(crate) fn work(&self) -> &W {
+        self.work.as_ref().expect(TAKEN_BY_DROP)
     }
 }
 
@@ -150,7 +160,8 @@ impl<S, W: AbandonedWork<S> + 'static> Drop for Lasting<S, W> {
         let work = self.work.take().filter(|work| work.has_work_left());
         // After a panic in the work itself, it would panic again and again.
         let queue = self.queue.upgrade().filter(|_| !std::thread::panicking());
-        if let (Some(work), Some(queue)) = (work, queue) {
+        if let (Some(mut work), Some(queue)) = (work, queue) {
+            work.abandon();
             queue.borrow_mut().push_back(Abandoned {
                 work,
                 not_before: None,

@@ -6,11 +6,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::deliver::{Delivery, ReadyFile, TemporaryFile, poll_all};
+use super::deliver::{Delivery, ReadyFile, ReadyFiles, TemporaryFile, poll_all};
 use super::line_ends::LineEndConverter;
 use crate::budget::{Budget, COST_SYSCALL, Step, Why};
 use crate::ready;
-use crate::store::flush::{Flush, FlushQueue, FlushTarget};
+use crate::store::abandoned::Lasting;
+use crate::store::flush::{Flush, FlushTarget};
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
 use crate::store::sync::sync_mailbox::SyncMailbox;
@@ -31,7 +32,7 @@ pub(crate) struct AppendMessages {
     /// The message that is being received.
     message: Option<IncomingMessage>,
     /// The messages before it, flushed to disk or on their way there.
-    ready: Vec<ReadyFile>,
+    ready: Lasting<Store, ReadyFiles>,
     /// The flushes of their files that are not done yet.
     flushes: Vec<Flush>,
     stage: AppendStage,
@@ -52,7 +53,7 @@ enum AppendStage {
     /// Waits until all files are flushed.
     Flush,
     Load(SyncMailbox),
-    Deliver(Box<Delivery>),
+    Deliver(Lasting<Store, Delivery>),
 }
 
 impl AppendMessages {
@@ -70,7 +71,7 @@ impl AppendMessages {
         Ok(Self {
             handle: handle.clone(),
             message: Some(IncomingMessage::begin(store, handle, flags, date, wall)?),
-            ready: Vec::new(),
+            ready: Lasting::new(ReadyFiles::default()),
             flushes: Vec::new(),
             stage: AppendStage::Flush,
         })
@@ -88,7 +89,7 @@ impl AppendMessages {
         date: Option<DateTime>,
         wall: SystemTime,
     ) -> Result<(), StoreError> {
-        self.finish_message(&store.flushes)?;
+        self.finish_message(store)?;
         self.message = Some(IncomingMessage::begin(
             store,
             &self.handle,
@@ -116,7 +117,7 @@ impl AppendMessages {
 
     /// Returns the number of messages, including the one that is being received.
     pub(crate) fn count(&self) -> usize {
-        self.ready.len() + usize::from(self.message.is_some())
+        self.ready.work().0.len() + usize::from(self.message.is_some())
     }
 
     /// Adds octets to the message, as the client sent them.
@@ -130,11 +131,11 @@ impl AppendMessages {
         }
     }
 
-    fn finish_message(&mut self, flushes: &FlushQueue) -> Result<(), StoreError> {
+    fn finish_message(&mut self, store: &Store) -> Result<(), StoreError> {
         if let Some(message) = self.message.take() {
             let (ready, target) = message.finish()?;
-            self.ready.push(ready);
-            self.flushes.push(flushes.submit(target));
+            self.ready.get(&store.abandoned).0.push(ready);
+            self.flushes.push(store.flushes.submit(target));
         }
         Ok(())
     }
@@ -152,7 +153,7 @@ impl AppendMessages {
         loop {
             match &mut self.stage {
                 AppendStage::Flush => {
-                    if let Err(error) = self.finish_message(&store.flushes) {
+                    if let Err(error) = self.finish_message(store) {
                         return Step::Done(Err(error));
                     }
                     if let Err(error) = ready!(poll_all(&mut self.flushes, budget)) {
@@ -171,11 +172,13 @@ impl AppendMessages {
                             return Step::Done(Err(error));
                         }
                     }
-                    let ready = std::mem::take(&mut self.ready);
-                    let delivery = Delivery::new(store.mailbox(&self.handle), ready);
-                    self.stage = AppendStage::Deliver(Box::new(delivery));
+                    let ready = std::mem::take(&mut self.ready.get(&store.abandoned).0);
+                    let mailbox = store.mailbox(&self.handle);
+                    let delivery = Delivery::new(self.handle.clone(), mailbox, ready);
+                    self.stage = AppendStage::Deliver(Lasting::new(delivery));
                 }
                 AppendStage::Deliver(delivery) => {
+                    let delivery = delivery.get(&store.abandoned);
                     let (mailbox, mut context) = store.parts(&self.handle);
                     let delivered = ready!(delivery.step(mailbox, &mut context, budget));
                     let validity = mailbox.uid_validity();

@@ -5,17 +5,20 @@
 //! the file belongs to another user, the octets are copied. The base name stays if possible,
 //! because other programs know the message by it. It cannot stay if it is, or ever was, in use in
 //! the destination: programs would take the copy for the message that had the name.
+//!
+//! Each stage pays for each message. If the job fails, or its session ends, the store removes what
+//! is in `tmp/` step by step ([`abandoned`](crate::store::abandoned)).
 
-use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::deliver::{Delivery, ReadyFile, TemporaryFile};
+use super::deliver::{Delivery, ReadyFile, ReadyFiles, TemporaryFile};
 use super::octet_copy::OctetCopy;
 use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::ready;
+use crate::store::abandoned::Lasting;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::view::View;
 use crate::store::maildir::files::{create_new, creation_mode};
@@ -27,6 +30,8 @@ use crate::types::{Flags, Keyword, NumberSet, Uid};
 
 /// How many times in a row a file may have been renamed by other programs before the copy fails.
 const MOST_TRIES: u32 = 3;
+/// Looking for a name in a hash table takes as long as visiting this many records.
+const RECORDS_PER_NAME: usize = 16;
 
 /// Copies messages.
 #[derive(Debug)]
@@ -43,9 +48,10 @@ pub(crate) struct CopyMessages {
     /// UIDs in the source of the messages in `ready`.
     copied: Vec<Uid>,
     /// The copies in the destination's `tmp/`.
-    ready: Vec<ReadyFile>,
+    ready: Lasting<Store, ReadyFiles>,
 }
 
+/// The numbers in the stages are indexes of [`CopyMessages::ready`]: the next copy to work on.
 #[derive(Debug)]
 enum CopyStage {
     /// Loads the destination.
@@ -56,8 +62,13 @@ enum CopyStage {
     CopyOctets(Box<(OctetCopy, CopiedFile)>),
     /// Syncs the source, because a file was not where it should be.
     Resync(SyncMailbox),
+    /// Gives new base names to the copies whose base names are in use, or were as far as is known.
+    RenameUsed(Option<Box<FindUsedNames>>, usize),
+    /// Collects the base names of the copies.
+    CollectNames(Box<FindUsedNames>, usize),
+    /// Finds out which of them were in use before.
     FindNames(Box<FindUsedNames>),
-    Deliver(Box<Delivery>),
+    Deliver(Lasting<Store, Delivery>),
 }
 
 /// A copy of a message in `tmp/`.
@@ -96,7 +107,15 @@ impl CopyMessages {
             destination,
             tries: 0,
             copied: Vec::new(),
-            ready: Vec::new(),
+            ready: Lasting::new(ReadyFiles::default()),
+        }
+    }
+
+    /// True if the copies are on disk, so that they stay even if the session ends.
+    pub(super) fn is_committed(&self) -> bool {
+        match &self.stage {
+            CopyStage::Deliver(delivery) => delivery.work().is_committed(),
+            _ => false,
         }
     }
 
@@ -123,14 +142,17 @@ impl CopyMessages {
                 }
                 CopyStage::Link => self.link_next(store, budget),
                 CopyStage::CopyOctets(copy) => {
-                    ready!(copy.0.step(&store.flushes, budget)).map(|()| self.octets_copied())
+                    ready!(copy.0.step(&store.flushes, budget)).map(|()| self.octets_copied(store))
                 }
+                CopyStage::CollectNames(..) => Ok(self.collect_names(store, budget)),
                 CopyStage::FindNames(finding) => {
                     let mailbox = store.mailbox(&self.destination);
                     let found = ready!(finding.step(mailbox, budget));
-                    found.map(|used| self.rename_used(&used, store, budget))
+                    found.map(|()| self.found_names())
                 }
+                CopyStage::RenameUsed(..) => Ok(self.rename_used(store, budget)),
                 CopyStage::Deliver(delivery) => {
+                    let delivery = delivery.get(&store.abandoned);
                     let (mailbox, mut context) = store.parts(&self.destination);
                     let uids = ready!(delivery.step(mailbox, &mut context, budget));
                     let copied = std::mem::take(&mut self.copied);
@@ -139,10 +161,7 @@ impl CopyMessages {
             };
             match next {
                 Ok(next) => self.stage = next,
-                Err(error) => {
-                    self.ready.clear();
-                    return Step::Done(Err(error));
-                }
+                Err(error) => return Step::Done(Err(error)),
             }
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);
@@ -170,7 +189,7 @@ impl CopyMessages {
             return Err(StoreError::Invalidated);
         }
         let Some(index) = self.next_index(source) else {
-            return Ok(self.find_names(store));
+            return Ok(CopyStage::RenameUsed(None, 0));
         };
         let original = Original::of(source, index)?;
         budget.spend(2 * COST_OPEN);
@@ -190,7 +209,7 @@ impl CopyMessages {
         let copied = original.copied_to(file);
         match start {
             CopyStart::Linked => {
-                self.keep(copied);
+                self.keep(copied, store);
                 Ok(CopyStage::Link)
             }
             CopyStart::Opened(from, to, status) => {
@@ -215,46 +234,75 @@ impl CopyMessages {
         }
     }
 
-    fn keep(&mut self, copied: CopiedFile) {
+    fn keep(&mut self, copied: CopiedFile, store: &Store) {
         self.last_uid = copied.uid.get();
         self.copied.push(copied.uid);
-        self.ready.push(copied.ready);
+        self.ready.get(&store.abandoned).0.push(copied.ready);
     }
 
-    fn octets_copied(&mut self) -> CopyStage {
+    fn octets_copied(&mut self, store: &Store) -> CopyStage {
         if let CopyStage::CopyOctets(copy) = std::mem::replace(&mut self.stage, CopyStage::Link) {
-            self.keep(copy.1);
+            self.keep(copy.1, store);
         }
         CopyStage::Link
     }
 
-    /// All messages are in `tmp/`. Finds out which of their names must not be used.
-    fn find_names(&self, store: &Store) -> CopyStage {
-        let mailbox = store.mailbox(&self.destination);
-        let bases = self
-            .ready
-            .iter()
-            .map(|ready| filename::base(&ready.name).to_vec());
-        CopyStage::FindNames(Box::new(FindUsedNames::new(mailbox, bases.collect())))
+    fn collect_names(&mut self, store: &Store, budget: &mut Budget<'_>) -> CopyStage {
+        let begun = std::mem::replace(&mut self.stage, CopyStage::Link);
+        let CopyStage::CollectNames(mut finding, from) = begun else {
+            return begun;
+        };
+        let ready = &self.ready.get(&store.abandoned).0;
+        for (at, copy) in (from..).zip(&ready[from..]) {
+            if budget.is_spent() {
+                return CopyStage::CollectNames(finding, at);
+            }
+            budget.spend_records(RECORDS_PER_NAME);
+            finding.want(filename::base(&copy.name));
+        }
+        CopyStage::FindNames(finding)
     }
 
-    /// Gives new base names to the copies whose base names are in use or were, and starts the
-    /// delivery.
-    fn rename_used(
-        &mut self,
-        used: &HashSet<Vec<u8>>,
-        store: &mut Store,
-        budget: &Budget<'_>,
-    ) -> CopyStage {
+    fn found_names(&mut self) -> CopyStage {
+        match std::mem::replace(&mut self.stage, CopyStage::Link) {
+            CopyStage::FindNames(finding) => CopyStage::RenameUsed(Some(finding), 0),
+            stage => stage,
+        }
+    }
+
+    /// All messages are in `tmp/`. Gives new base names to those whose base names messages have, or
+    /// stale lines of the uid list. Looks at the messages first: those that are expunged meanwhile
+    /// have stale lines then.
+    fn rename_used(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> CopyStage {
+        let begun = std::mem::replace(&mut self.stage, CopyStage::Link);
+        let CopyStage::RenameUsed(finding, from) = begun else {
+            return begun;
+        };
+        let ready = &mut self.ready.get(&store.abandoned).0;
         let (mailbox, context) = store.parts(&self.destination);
-        for ready in &mut self.ready {
-            let base = filename::base(&ready.name);
-            if used.contains(base) || mailbox.records.find(base).is_some() {
-                ready.rename(context.names, budget.wall());
+        for (at, copy) in (from..).zip(&mut ready[from..]) {
+            if budget.is_spent() {
+                return CopyStage::RenameUsed(finding, at);
+            }
+            budget.spend_records(RECORDS_PER_NAME);
+            let base = filename::base(&copy.name);
+            let was_used = finding.as_ref().is_some_and(|found| found.has_found(base));
+            if was_used || mailbox.records.find(base).is_some() {
+                copy.rename(context.names, budget.wall());
             }
         }
-        let ready = std::mem::take(&mut self.ready);
-        CopyStage::Deliver(Box::new(Delivery::new(mailbox, ready)))
+        let begun = || FindUsedNames::begin(mailbox, ready.len());
+        match finding.map_or_else(begun, |_| None) {
+            Some(finding) => CopyStage::CollectNames(Box::new(finding), 0),
+            None => self.deliver(store),
+        }
+    }
+
+    fn deliver(&mut self, store: &Store) -> CopyStage {
+        let ready = std::mem::take(&mut self.ready.get(&store.abandoned).0);
+        let mailbox = store.mailbox(&self.destination);
+        let delivery = Delivery::new(self.destination.clone(), mailbox, ready);
+        CopyStage::Deliver(Lasting::new(delivery))
     }
 }
 

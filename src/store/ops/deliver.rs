@@ -5,12 +5,17 @@
 //! 1. reads the uid list to its end, and rewrites it if it cannot be appended to,
 //! 2. renames the files from `tmp/` to `new/` or `cur/`,
 //! 3. flushes the directories, and waits for that,
-//! 4. appends the lines to the uid list, flushes it, and waits for that.
+//! 4. appends the lines to the uid list, flushes it, and waits for that,
+//! 5. adds the messages to those in memory.
 //!
-//! The lock is held all the time, and other sessions go on meanwhile. Only then the messages are
-//! announced. A process that dies before that leaves files without a UID, which the next sync
-//! numbers, or lines without a file, which are stale. If the job fails, it removes the files again.
+//! The lock is held all the time, and other sessions go on meanwhile: each stage pays for each
+//! message. Only in the last stage the messages are announced. A process that dies before that
+//! leaves files without a UID, which the next sync numbers, or lines without a file, which are
+//! stale. If the job fails, or its session ends, before the lines are flushed, the files are removed
+//! again, in steps and under the lock; afterwards the job is carried to its end
+//! ([`abandoned`](crate::store::abandoned)).
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -18,13 +23,13 @@ use std::time::SystemTime;
 
 use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::ready;
-use crate::store::StoreError;
+use crate::store::abandoned::AbandonedWork;
 use crate::store::context::StoreContext;
 use crate::store::flush::{Flush, FlushTarget};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::mailbox_keywords::{KeywordBits, UnflushedKeywords};
 use crate::store::maildir::filename::{self, UniqueNames, fresh_base};
-use crate::store::maildir::files::rename_without_replacing;
+use crate::store::maildir::files::{self, rename_without_replacing};
 use crate::store::maildir::lock::MailboxLock;
 use crate::store::maildir::subdir::Subdir;
 use crate::store::maildir::uid_list::{UidListLines, UidListRead};
@@ -32,7 +37,15 @@ use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::reconcile::next_uids;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
+use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Flags, Keyword, KeywordSet, Uid};
+
+/// Lines written to the uid list at once: a third of a millisecond.
+const LINES_AT_ONCE: usize = 1024;
+/// Adding a message in memory takes as long as visiting this many records.
+const RECORDS_PER_MESSAGE: usize = 32;
+/// Writing a line takes as long as visiting this many records.
+const RECORDS_PER_LINE: usize = 4;
 
 /// A file in `tmp/`, removed when this value is dropped.
 #[derive(Debug)]
@@ -40,10 +53,21 @@ pub(super) struct TemporaryFile {
     pub(super) path: PathBuf,
 }
 
+impl TemporaryFile {
+    /// Forgets the file, which is not in `tmp/` any more.
+    fn forget(mut self) {
+        self.path = PathBuf::new();
+    }
+}
+
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        // The file is not there any more if it was delivered.
-        let _ = fs::remove_file(&self.path);
+        if self.path.as_os_str().is_empty() {
+            return;
+        }
+        if let Err(error) = files::remove(&self.path) {
+            log::warn!("cannot remove {}: {error}", self.path.display());
+        }
     }
 }
 
@@ -67,18 +91,44 @@ impl ReadyFile {
     }
 }
 
+/// Messages that are complete in `tmp/`. If they are not delivered, their files are removed in
+/// steps. They need no lock for that: no other program knows them.
+#[derive(Debug, Default)]
+pub(super) struct ReadyFiles(pub(super) Vec<ReadyFile>);
+
+impl AbandonedWork<Store> for ReadyFiles {
+    fn has_work_left(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn clean_up(&mut self, _: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
+        while self.0.pop().is_some() {
+            budget.spend(COST_SYSCALL);
+            if budget.is_spent() && self.has_work_left() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        Step::Done(())
+    }
+}
+
 /// Delivers messages that are complete in `tmp/`.
 #[derive(Debug)]
 pub(super) struct Delivery {
+    handle: MailboxHandle,
     stage: DeliveryStage,
     lock: Option<MailboxLock>,
     /// The directory of the mailbox.
     dir: PathBuf,
-    ready: Vec<ReadyFile>,
-    /// Files that were moved out of `tmp/` and are not in the uid list yet.
+    /// Files that are in `tmp/`.
+    ready: VecDeque<ReadyFile>,
+    /// Files that were moved out of `tmp/`; empty names for those that are messages.
     moved: Vec<(Subdir, Vec<u8>)>,
+    /// The UIDs that they get.
+    uids: Vec<Uid>,
 }
 
+/// The numbers in the stages are indexes of [`Delivery::moved`]: the next file to work on.
 #[derive(Debug)]
 enum DeliveryStage {
     Lock(LockWait),
@@ -89,40 +139,57 @@ enum DeliveryStage {
     Keywords(UnflushedKeywords),
     /// The directories are being flushed; the flushes that are not done yet.
     Flush(Vec<Flush>),
-    Number,
-    /// The lines with these UIDs are being flushed.
-    FlushLines(Vec<Uid>, UidListLines),
+    /// The lines are being written; those that are.
+    Number(usize, Option<UidListLines>),
+    /// The lines are being flushed.
+    FlushLines(UidListLines),
+    /// Everything is on disk.
+    Announce(usize),
+    /// The job has failed, or its session has ended.
+    Undo,
+    Ended,
 }
 
 impl Delivery {
-    pub(super) fn new(mailbox: &Mailbox, ready: Vec<ReadyFile>) -> Self {
+    pub(super) fn new(handle: MailboxHandle, mailbox: &Mailbox, ready: Vec<ReadyFile>) -> Self {
         Self {
+            handle,
             stage: DeliveryStage::Lock(LockWait::default()),
             lock: None,
             dir: mailbox.dir().to_path_buf(),
-            ready,
+            ready: ready.into(),
             moved: Vec::new(),
+            uids: Vec::new(),
         }
     }
 
-    /// Steps the job until it is done. Ends with the UIDs of the messages, in their order.
+    /// True if the messages are on disk, so that nothing is undone any more.
+    pub(super) fn is_committed(&self) -> bool {
+        matches!(
+            self.stage,
+            DeliveryStage::Announce(_) | DeliveryStage::Ended
+        )
+    }
+
+    /// Steps the job until it is done. Ends with the UIDs of the messages, in their order. After an
+    /// error the store has to clean up.
     pub(super) fn step(
         &mut self,
         mailbox: &mut Mailbox,
         context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Step<Result<Vec<Uid>, StoreError>> {
-        loop {
+        while !matches!(self.stage, DeliveryStage::Ended) {
+            if let Some(lock) = &mut self.lock {
+                // If other programs cannot see that the holder lives, the work goes on all the
+                // same.
+                let _ = lock.touch((budget.now(), budget.wall()));
+            }
             match ready!(self.advance(mailbox, context, budget)) {
-                Ok(DeliveryNext::Stage(next)) => self.stage = *next,
-                Ok(DeliveryNext::Done(uids)) => {
-                    self.lock = None;
-                    return Step::Done(Ok(uids));
-                }
+                Ok(next) => self.stage = next,
                 Err(error) => {
-                    self.remove_moved();
                     mailbox.request_check();
-                    self.lock = None;
+                    self.stage = DeliveryStage::Undo;
                     return Step::Done(Err(error));
                 }
             }
@@ -132,6 +199,8 @@ impl Delivery {
                 return Step::Yield(Why::Budget);
             }
         }
+        self.lock = None;
+        Step::Done(Ok(std::mem::take(&mut self.uids)))
     }
 
     fn advance(
@@ -139,8 +208,8 @@ impl Delivery {
         mailbox: &mut Mailbox,
         context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<DeliveryNext, StoreError>> {
-        let next = match &mut self.stage {
+    ) -> Step<Result<DeliveryStage, StoreError>> {
+        Step::Done(match &mut self.stage {
             DeliveryStage::Lock(lock_wait) => {
                 ready!(lock_wait.step(mailbox, context.owner, budget)).map(|lock| {
                     self.lock = Some(lock);
@@ -163,16 +232,26 @@ impl Delivery {
             DeliveryStage::Move => self.move_some(mailbox, context, budget),
             DeliveryStage::Flush(flushes) => ready!(poll_all(flushes, budget))
                 .map_err(StoreError::io("delivering a message"))
-                .map(|()| DeliveryStage::Number),
-            DeliveryStage::Number => self.number(mailbox, context, budget),
-            DeliveryStage::FlushLines(uids, lines) => {
-                let flushed = ready!(mailbox.uid_list.finish_append(lines, budget));
-                let uids = std::mem::take(uids);
-                let added = flushed.and_then(|()| self.announce(mailbox, uids, budget));
-                return Step::Done(added.map(DeliveryNext::Done));
+                .map(|()| DeliveryStage::Number(0, None)),
+            DeliveryStage::Number(from, lines) => {
+                let (from, lines) = (*from, lines.take());
+                self.number(from, lines, mailbox, context, budget)
             }
-        };
-        Step::Done(next.map(|stage| DeliveryNext::Stage(Box::new(stage))))
+            DeliveryStage::FlushLines(lines) => {
+                let flushed = ready!(mailbox.uid_list.finish_append(lines, budget));
+                flushed.map(|()| DeliveryStage::Announce(0))
+            }
+            DeliveryStage::Announce(from) => {
+                let from = *from;
+                Ok(self.announce(from, mailbox, budget))
+            }
+            DeliveryStage::Undo => {
+                ready!(self.undo(budget));
+                mailbox.request_check();
+                Ok(DeliveryStage::Ended)
+            }
+            DeliveryStage::Ended => Ok(DeliveryStage::Ended),
+        })
     }
 
     fn move_some(
@@ -181,17 +260,19 @@ impl Delivery {
         context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Result<DeliveryStage, StoreError> {
-        while let Some(ready) = self.ready.get_mut(self.moved.len()) {
+        while let Some(mut ready) = self.ready.pop_front() {
             let keywords = if ready.keywords.is_empty() {
                 KeywordSet::NONE
             } else {
                 // Keywords that no letter is left for are dropped.
+                budget.spend_records(RECORDS_PER_MESSAGE);
                 match mailbox.define_keywords(&ready.keywords)? {
                     KeywordBits::Known(keywords) => keywords,
                     KeywordBits::New(table) => {
                         let unflushed =
                             mailbox.begin_keywords(table, budget.wall(), context.flushes)?;
                         budget.spend(COST_OPEN);
+                        self.ready.push_front(ready);
                         return Ok(DeliveryStage::Keywords(unflushed));
                     }
                 }
@@ -200,10 +281,11 @@ impl Delivery {
                 // Another process has delivered a file with that name since it was chosen.
                 ready.rename(context.names, budget.wall());
             }
-            let (subdir, name) = destination(mailbox, ready, keywords);
+            let (subdir, name) = destination(mailbox, &ready, keywords);
             let target = subdir.file(mailbox.dir(), &name);
             rename_without_replacing(&ready.file.path, &target)
                 .map_err(StoreError::io("delivering a message"))?;
+            ready.file.forget();
             mailbox.watch.expect_arrival(subdir, &name);
             self.moved.push((subdir, name));
             budget.spend(COST_SYSCALL);
@@ -232,60 +314,131 @@ impl Delivery {
         Ok(DeliveryStage::Flush(flushes))
     }
 
+    /// Writes some of the lines, and submits their flush after the last.
     fn number(
-        &self,
+        &mut self,
+        from: usize,
+        mut lines: Option<UidListLines>,
         mailbox: &mut Mailbox,
         context: &StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Result<DeliveryStage, StoreError> {
-        let uids = next_uids(mailbox, self.moved.len())?;
-        let bases = self.moved.iter().map(|(_, name)| filename::base(name));
-        let lines = uids.iter().copied().zip(bases);
-        let written = mailbox.uid_list.append(&self.dir, lines, context.flushes)?;
+        if lines.is_none() {
+            self.uids = next_uids(mailbox, self.moved.len())?;
+        }
+        let to = self.moved.len().min(from + LINES_AT_ONCE);
+        let bases = self.moved[from..to].iter();
+        let bases = bases.map(|(_, name)| filename::base(name));
+        let more = self.uids[from..to].iter().copied().zip(bases);
+        match &mut lines {
+            Some(lines) => lines.append(more)?,
+            None => lines = Some(mailbox.uid_list.begin_append(&self.dir, more)?),
+        }
         budget.spend(COST_OPEN);
-        Ok(DeliveryStage::FlushLines(uids, written))
+        budget.spend_records(RECORDS_PER_LINE * (to - from));
+        Ok(match lines {
+            Some(mut lines) if to == self.moved.len() => {
+                mailbox.uid_list.end_append(&mut lines, context.flushes);
+                DeliveryStage::FlushLines(lines)
+            }
+            lines => DeliveryStage::Number(to, lines),
+        })
     }
 
-    /// Adds the messages to the mailbox, now that all that belongs to them is on disk.
+    /// Adds some of the messages to the mailbox, now that all that belongs to them is on disk. What
+    /// memory has no room for is found by the next process.
     fn announce(
         &mut self,
+        from: usize,
         mailbox: &mut Mailbox,
-        uids: Vec<Uid>,
-        budget: &Budget<'_>,
-    ) -> Result<Vec<Uid>, StoreError> {
+        budget: &mut Budget<'_>,
+    ) -> DeliveryStage {
         mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
-        for (&uid, (subdir, name)) in uids.iter().zip(self.moved.drain(..)) {
-            let full = |_| StoreError::Limit("the mailbox is full");
-            mailbox.add_delivered(uid, subdir, &name).map_err(full)?;
-        }
-        Ok(uids)
-    }
-
-    /// Removes the files that were moved out of `tmp/` and are not in the uid list.
-    fn remove_moved(&mut self) {
-        for (subdir, name) in self.moved.drain(..) {
-            let path = subdir.file(&self.dir, &name);
-            if let Err(error) = fs::remove_file(&path) {
-                log::warn!(
-                    "{}: cannot remove the file of a failed delivery: {error}",
-                    path.display()
-                );
+        for at in from..self.moved.len() {
+            if budget.is_spent() {
+                return DeliveryStage::Announce(at);
+            }
+            budget.spend_records(RECORDS_PER_MESSAGE);
+            let (subdir, name) = &mut self.moved[at];
+            let name = std::mem::take(name);
+            if mailbox
+                .add_delivered(self.uids[at], *subdir, &name)
+                .is_err()
+            {
+                log::error!("{}: the mailbox is full", self.dir.display());
+                break;
             }
         }
+        DeliveryStage::Ended
+    }
+
+    /// Removes the files that are not messages: first those that other programs see, under the
+    /// lock, then those in `tmp/`.
+    fn undo(&mut self, budget: &mut Budget<'_>) -> Step<()> {
+        while let Some((subdir, name)) = self.moved.pop() {
+            self.remove_moved(subdir, &name);
+            budget.spend(COST_SYSCALL);
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        self.lock = None;
+        while self.ready.pop_front().is_some() {
+            budget.spend(COST_SYSCALL);
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        Step::Done(())
+    }
+
+    /// Removes a file that was moved out of `tmp/` and is not in the uid list.
+    fn remove_moved(&self, subdir: Subdir, name: &[u8]) {
+        let path = subdir.file(&self.dir, name);
+        if let Err(error) = fs::remove_file(&path) {
+            log::warn!(
+                "{}: cannot remove the file of a failed delivery: {error}",
+                path.display()
+            );
+        }
+    }
+}
+
+impl AbandonedWork<Store> for Delivery {
+    fn has_work_left(&self) -> bool {
+        match self.stage {
+            DeliveryStage::Announce(_) => true,
+            DeliveryStage::Ended => false,
+            _ => !self.moved.is_empty() || !self.ready.is_empty(),
+        }
+    }
+
+    fn abandon(&mut self) {
+        if !self.is_committed() {
+            self.stage = DeliveryStage::Undo;
+        }
+        if self.moved.is_empty() {
+            self.lock = None;
+        }
+    }
+
+    fn clean_up(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
+        let (mailbox, mut context) = store.parts(&self.handle);
+        let _ = ready!(self.step(mailbox, &mut context, budget));
+        Step::Done(())
     }
 }
 
 impl Drop for Delivery {
-    /// Removes the files of a delivery whose session has ended. The lock is still held here.
+    /// Removes the files of a delivery that no store is left to clean up after. The lock is still
+    /// held here.
     fn drop(&mut self) {
-        self.remove_moved();
+        if !self.is_committed() {
+            for (subdir, name) in std::mem::take(&mut self.moved) {
+                self.remove_moved(subdir, &name);
+            }
+        }
     }
-}
-
-/// What comes after a stage.
-enum DeliveryNext {
-    Stage(Box<DeliveryStage>),
-    Done(Vec<Uid>),
 }
 
 /// Waits for all the flushes, and takes out those that are done. Ends with the first error.

@@ -2,11 +2,15 @@
 //!
 //! Each file is removed by the very name under which its flags were read. So if another program
 //! takes `\Deleted` off a message in the meantime, by renaming its file, the message stays.
+//!
+//! The job pays for each message that it looks at and for each file that it removes. A client that
+//! disconnects leaves the messages that were not removed yet; the lock is released at once, because
+//! no message is half removed.
 
 use std::fs;
 use std::io;
 
-use crate::budget::{Budget, COST_SYSCALL, RECORDS_PER_UNIT, Step, Why};
+use crate::budget::{Budget, COST_SYSCALL, Step, Why};
 use crate::ready;
 use crate::store::context::StoreContext;
 use crate::store::index::mailbox::Mailbox;
@@ -17,6 +21,9 @@ use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Flags, NumberSet};
+
+/// A search for a UID takes as long as visiting this many records.
+const RECORDS_PER_SEARCH: usize = 8;
 
 /// Removes deleted messages.
 #[derive(Debug)]
@@ -36,6 +43,8 @@ pub(crate) struct ExpungeMessages {
 #[derive(Debug)]
 enum ExpungeStage {
     Begin,
+    /// Looks for the first message to remove: if there is none, no lock is taken.
+    Look,
     Lock(LockWait),
     Remove,
     Relist(ReadUidList),
@@ -105,8 +114,15 @@ impl ExpungeMessages {
         Step::Done(match &mut self.stage {
             ExpungeStage::Begin => {
                 mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
-                Ok(self.begin(mailbox))
+                Ok(match mailbox.is_writable() {
+                    true => ExpungeStage::Look,
+                    false => ExpungeStage::Lock(LockWait::default()),
+                })
             }
+            ExpungeStage::Look => Ok(match ready!(self.next_wanted(mailbox, budget)) {
+                Some(_) => ExpungeStage::Lock(LockWait::default()),
+                None => ExpungeStage::Ended,
+            }),
             ExpungeStage::Lock(lock_wait) => ready!(lock_wait.step(mailbox, context.owner, budget))
                 .map(|lock| {
                     self.lock = Some(lock);
@@ -133,24 +149,39 @@ impl ExpungeMessages {
         })
     }
 
-    fn is_wanted(&self, mailbox: &Mailbox, index: usize) -> bool {
-        let record = mailbox.records.record(index);
-        let is_marked = self.unmarked_too || record.flags.contains(Flags::DELETED);
-        let is_named = || {
-            self.uids
-                .as_ref()
-                .is_none_or(|uids| uids.contains(record.uid))
+    /// Returns the index of the first message to remove behind the last one looked at, and stops
+    /// just before it.
+    fn next_wanted(&mut self, mailbox: &Mailbox, budget: &mut Budget<'_>) -> Step<Option<usize>> {
+        let records = &mailbox.records;
+        let at = |uid: u32| records.find_uid(uid).unwrap_or_else(|next| next);
+        let Some(next_uid) = self.last_uid.checked_add(1) else {
+            return Step::Done(None);
         };
-        !record.is_expunged() && is_marked && is_named()
-    }
-
-    /// Ends the job without taking the lock if there is nothing to remove.
-    fn begin(&self, mailbox: &Mailbox) -> ExpungeStage {
-        let mut indexes = 0..mailbox.records.published().len();
-        if mailbox.is_writable() && !indexes.any(|index| self.is_wanted(mailbox, index)) {
-            return ExpungeStage::Ended;
+        let mut index = at(next_uid);
+        while let Some(record) = records.published().get(index) {
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+            let uids = self.uids.as_ref();
+            let Some(named) = uids.map_or(Some(record.uid), |uids| uids.next_from(record.uid))
+            else {
+                break;
+            };
+            if named != record.uid {
+                budget.spend_records(RECORDS_PER_SEARCH);
+                self.last_uid = named - 1;
+                index = at(named);
+                continue;
+            }
+            budget.spend_records(1);
+            let is_marked = self.unmarked_too || record.flags.contains(Flags::DELETED);
+            if !record.is_expunged() && is_marked {
+                return Step::Done(Some(index));
+            }
+            self.last_uid = record.uid;
+            index += 1;
         }
-        ExpungeStage::Lock(LockWait::default())
+        Step::Done(None)
     }
 
     fn remove(
@@ -158,25 +189,13 @@ impl ExpungeMessages {
         mailbox: &mut Mailbox,
         budget: &mut Budget<'_>,
     ) -> Step<Result<ExpungeStage, StoreError>> {
-        let first = mailbox
-            .records
-            .find_uid(self.last_uid + 1)
-            .unwrap_or_else(|next| next);
-        for index in first..mailbox.records.published().len() {
-            if self.is_wanted(mailbox, index) {
-                match remove_file(mailbox, index) {
-                    Ok(was_there) => self.removed += u32::from(was_there),
-                    Err(error) => return Step::Done(Err(error)),
-                }
-                budget.spend(COST_SYSCALL);
-            }
-            if index as u32 % RECORDS_PER_UNIT == 0 {
-                budget.spend(1);
-            }
+        while let Some(index) = ready!(self.next_wanted(mailbox, budget)) {
             self.last_uid = mailbox.records.record(index).uid;
-            if budget.is_spent() {
-                return Step::Yield(Why::Budget);
+            match remove_file(mailbox, index) {
+                Ok(was_there) => self.removed += u32::from(was_there),
+                Err(error) => return Step::Done(Err(error)),
             }
+            budget.spend(COST_SYSCALL);
         }
         let messages = mailbox.records.message_count();
         Step::Done(Ok(match mailbox.uid_list.is_mostly_stale(messages) {

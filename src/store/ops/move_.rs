@@ -4,11 +4,16 @@
 //! at least one of the mailboxes. It should not stay in both. If another program renames the
 //! original in the meantime, to change its flags, the job looks for it again. If an original cannot
 //! be removed, its copy is removed, provided that the original is certain to exist.
+//!
+//! Each stage pays for each message that it looks at. If the client disconnects before the copies
+//! are delivered, they are removed. Afterwards the store goes on with the job, because some of the
+//! originals may be gone.
 
 use super::copy::CopyMessages;
 use super::expunge::ExpungeMessages;
-use crate::budget::{Budget, Step};
+use crate::budget::{Budget, COST_SYSCALL, Step, Why};
 use crate::ready;
+use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::index::view::View;
 use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{MailboxHandle, Store, StoreError};
@@ -16,41 +21,27 @@ use crate::types::{NumberSet, Uid};
 
 /// How many times the job looks for originals that were renamed.
 const MOST_TRIES: u32 = 3;
+/// A search for a UID takes as long as visiting this many records.
+const RECORDS_PER_SEARCH: usize = 8;
 
 /// Moves messages.
 #[derive(Debug)]
-pub(crate) struct MoveMessages {
-    source: MailboxHandle,
-    destination: MailboxHandle,
-    /// UIDs in the source and in the destination.
-    copied: Vec<(Uid, Uid)>,
-    tries: u32,
-    stage: MoveStage,
-}
-
-#[derive(Debug)]
-enum MoveStage {
-    Copy(Box<CopyMessages>),
-    Remove(Box<ExpungeMessages>),
-    Resync(SyncMailbox),
-    /// Removes the copies of the messages that could not be removed because of this error.
-    Undo(Box<ExpungeMessages>, StoreError),
-}
+pub(crate) struct MoveMessages(Lasting<Store, MoveWork>);
 
 /// The result of a [`MoveMessages`].
 #[derive(Debug)]
 pub(crate) struct MoveOutcome {
     /// The UIDs of the moved messages in the source and in the destination, ascending.
-    pub(crate) uids: Vec<(Uid, Uid)>,
+    pub uids: Vec<(Uid, Uid)>,
     /// Why the other messages were not moved, if there are any.
-    pub(crate) result: Result<(), StoreError>,
+    pub result: Result<(), StoreError>,
 }
 
 impl MoveMessages {
     /// Moves the messages with these UIDs that the view counts.
     pub(crate) fn new(source: &View, uids: NumberSet, destination: MailboxHandle) -> Self {
         let copy = CopyMessages::new(source, uids, destination.clone());
-        Self::with_copy(copy, source.handle().clone(), destination)
+        Self::by(copy, source.handle().clone(), destination)
     }
 
     /// Moves the messages with these UIDs.
@@ -60,21 +51,56 @@ impl MoveMessages {
         destination: MailboxHandle,
     ) -> Self {
         let copy = CopyMessages::of_uids(source.clone(), uids, destination.clone());
-        Self::with_copy(copy, source, destination)
+        Self::by(copy, source, destination)
     }
 
-    fn with_copy(copy: CopyMessages, source: MailboxHandle, destination: MailboxHandle) -> Self {
-        Self {
+    fn by(copy: CopyMessages, source: MailboxHandle, destination: MailboxHandle) -> Self {
+        Self(Lasting::new(MoveWork {
             source,
             destination,
             copied: Vec::new(),
             tries: 0,
             stage: MoveStage::Copy(Box::new(copy)),
-        }
+        }))
     }
 
     /// Steps the job until it is done.
     pub(crate) fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<MoveOutcome> {
+        self.0.get(&store.abandoned).step(store, budget)
+    }
+}
+
+/// The job, which the store goes on with if its session ends.
+#[derive(Debug)]
+struct MoveWork {
+    source: MailboxHandle,
+    destination: MailboxHandle,
+    /// UIDs in the source and in the destination.
+    copied: Vec<(Uid, Uid)>,
+    tries: u32,
+    stage: MoveStage,
+}
+
+/// The numbers in the stages are indexes of `copied`: the next message to look at.
+#[derive(Debug)]
+enum MoveStage {
+    Copy(Box<CopyMessages>),
+    Remove(Box<ExpungeMessages>),
+    /// Looks for an original that was not removed.
+    Check(usize),
+    Resync(SyncMailbox),
+    /// Looks for the originals that still exist after this error; these are the UIDs of their
+    /// copies.
+    FindLeft(usize, NumberSet, StoreError),
+    /// Removes the copies of the messages that could not be removed because of this error.
+    Undo(Box<ExpungeMessages>, StoreError),
+    /// Finds out which messages were moved all the same.
+    Sort(usize, Vec<(Uid, Uid)>, StoreError),
+    Ended,
+}
+
+impl MoveWork {
+    fn step(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<MoveOutcome> {
         loop {
             let next = match &mut self.stage {
                 MoveStage::Copy(_) if !store.mailbox(&self.source).is_writable() => {
@@ -82,32 +108,49 @@ impl MoveMessages {
                 }
                 MoveStage::Copy(copy) => ready!(copy.step(store, budget)).map(|copied| {
                     self.copied = copied;
-                    Some(self.remove())
+                    self.remove()
                 }),
                 MoveStage::Remove(expunge) => {
-                    ready!(expunge.step(store, budget)).and_then(|_| self.removed(store))
+                    ready!(expunge.step(store, budget)).map(|_| MoveStage::Check(0))
                 }
-                MoveStage::Resync(sync) => {
-                    ready!(sync.step(store, budget)).map(|()| Some(self.remove()))
+                MoveStage::Check(from) => {
+                    let from = *from;
+                    self.check(from, store, budget)
                 }
-                MoveStage::Undo(expunge, _) => {
+                MoveStage::Resync(sync) => ready!(sync.step(store, budget)).map(|()| self.remove()),
+                MoveStage::FindLeft(..) => Ok(self.find_left(store, budget)),
+                MoveStage::Undo(expunge, error) => {
                     if let Err(error) = ready!(expunge.step(store, budget)) {
                         let dir = store.mailbox(&self.destination).dir().display();
                         log::warn!(
                             "{dir}: cannot remove the copies of messages that were not moved: {error}"
                         );
                     }
-                    return Step::Done(self.finish(store));
+                    let error = std::mem::replace(error, StoreError::InUse);
+                    Ok(MoveStage::Sort(0, Vec::new(), error))
                 }
+                MoveStage::Sort(..) => {
+                    if let Some(outcome) = self.sort(store, budget) {
+                        return Step::Done(outcome);
+                    }
+                    return Step::Yield(Why::Budget);
+                }
+                MoveStage::Ended => return Step::Done(self.end(Ok(()))),
             };
             match next {
-                Ok(Some(stage)) => self.stage = stage,
-                Ok(None) => return Step::Done(self.finish(store)),
+                Ok(MoveStage::Ended) => return Step::Done(self.end(Ok(()))),
+                Ok(stage) => self.stage = stage,
                 // It is not known what became of the originals: two copies of a message are better
                 // than none.
-                Err(error @ StoreError::Invalidated) => return Step::Done(self.failed(error)),
-                Err(error) if self.copied.is_empty() => return Step::Done(self.failed(error)),
-                Err(error) => self.stage = self.undo(store, error),
+                Err(error @ StoreError::Invalidated) => {
+                    self.copied.clear();
+                    return Step::Done(self.end(Err(error)));
+                }
+                Err(error) if self.copied.is_empty() => return Step::Done(self.end(Err(error))),
+                Err(error) => self.stage = MoveStage::FindLeft(0, NumberSet::new(), error),
+            }
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
             }
         }
     }
@@ -121,33 +164,70 @@ impl MoveMessages {
         )))
     }
 
-    fn removed(&mut self, store: &Store) -> Result<Option<MoveStage>, StoreError> {
-        if !self
-            .copied
-            .iter()
-            .any(|&(uid, _)| self.index(store, uid).is_some())
-        {
-            return Ok(None);
+    /// Ends the job if no original is left. Otherwise it syncs the source, to try again.
+    fn check(
+        &mut self,
+        from: usize,
+        store: &Store,
+        budget: &mut Budget<'_>,
+    ) -> Result<MoveStage, StoreError> {
+        for at in from..self.copied.len() {
+            if budget.is_spent() {
+                return Ok(MoveStage::Check(at));
+            }
+            budget.spend_records(RECORDS_PER_SEARCH);
+            if self.index(store, self.copied[at].0).is_some() {
+                self.tries += 1;
+                return match self.tries {
+                    MOST_TRIES => Err(StoreError::InUse),
+                    _ => Ok(MoveStage::Resync(SyncMailbox::new(self.source.clone()))),
+                };
+            }
         }
-        self.tries += 1;
-        if self.tries == MOST_TRIES {
-            return Err(StoreError::InUse);
-        }
-        Ok(Some(MoveStage::Resync(SyncMailbox::new(
-            self.source.clone(),
-        ))))
+        Ok(MoveStage::Ended)
     }
 
-    fn undo(&self, store: &Store, error: StoreError) -> MoveStage {
-        let source = store.mailbox(&self.source);
-        let is_seen = |&&(uid, _): &&(Uid, Uid)| {
-            let index = self.index(store, uid);
-            index.is_some_and(|index| source.path(index).exists())
+    /// Looks at the originals, as many as the budget pays for, before the copies of those that
+    /// exist are removed.
+    fn find_left(&mut self, store: &Store, budget: &mut Budget<'_>) -> MoveStage {
+        let ended = std::mem::replace(&mut self.stage, MoveStage::Ended);
+        let MoveStage::FindLeft(from, mut copies, error) = ended else {
+            return ended;
         };
-        let left = self.copied.iter().filter(is_seen);
-        let copies = left.map(|&(_, to)| one(to)).collect();
+        let source = store.mailbox(&self.source);
+        for at in from..self.copied.len() {
+            if budget.is_spent() {
+                return MoveStage::FindLeft(at, copies, error);
+            }
+            budget.spend(COST_SYSCALL);
+            let (original, copy) = self.copied[at];
+            let index = self.index(store, original);
+            if index.is_some_and(|index| source.path(index).exists()) {
+                copies.insert(copy.get());
+            }
+        }
         let undo = ExpungeMessages::moved(self.destination.clone(), copies);
         MoveStage::Undo(Box::new(undo), error)
+    }
+
+    /// Finds out which originals do not exist any more. Returns `None` if the budget is spent
+    /// before.
+    fn sort(&mut self, store: &Store, budget: &mut Budget<'_>) -> Option<MoveOutcome> {
+        let ended = std::mem::replace(&mut self.stage, MoveStage::Ended);
+        let MoveStage::Sort(from, mut moved, error) = ended else {
+            return None;
+        };
+        for at in from..self.copied.len() {
+            if budget.is_spent() {
+                self.stage = MoveStage::Sort(at, moved, error);
+                return None;
+            }
+            budget.spend_records(RECORDS_PER_SEARCH);
+            moved
+                .extend(Some(self.copied[at]).filter(|&(uid, _)| self.index(store, uid).is_none()));
+        }
+        self.copied = moved;
+        Some(self.end(Err(error)))
     }
 
     /// Returns the index of a message in the source, if it exists.
@@ -157,23 +237,30 @@ impl MoveMessages {
         (!table.record(index).is_expunged()).then_some(index)
     }
 
-    fn finish(&mut self, store: &Store) -> MoveOutcome {
-        let mut uids = std::mem::take(&mut self.copied);
-        uids.retain(|&(uid, _)| self.index(store, uid).is_none());
-        // Another step would find nothing to do.
-        let ended = self.remove();
-        let result = match std::mem::replace(&mut self.stage, ended) {
-            MoveStage::Undo(_, error) => Err(error),
-            _ => Ok(()),
-        };
-        MoveOutcome { uids, result }
+    fn end(&mut self, result: Result<(), StoreError>) -> MoveOutcome {
+        self.stage = MoveStage::Ended;
+        MoveOutcome {
+            uids: std::mem::take(&mut self.copied),
+            result,
+        }
+    }
+}
+
+impl AbandonedWork<Store> for MoveWork {
+    fn has_work_left(&self) -> bool {
+        match &self.stage {
+            MoveStage::Copy(copy) => copy.is_committed(),
+            MoveStage::Ended => false,
+            _ => true,
+        }
     }
 
-    fn failed(&self, error: StoreError) -> MoveOutcome {
-        MoveOutcome {
-            uids: Vec::new(),
-            result: Err(error),
+    fn clean_up(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
+        if let Err(error) = ready!(self.step(store, budget)).result {
+            let dir = store.mailbox(&self.source).dir().display();
+            log::warn!("{dir}: a MOVE whose client has disconnected failed: {error}");
         }
+        Step::Done(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Looking for base names that a mailbox has used before.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::store::StoreError;
@@ -11,40 +12,60 @@ use crate::store::maildir::uid_list::{UidListError, UidListReader};
 const BATCH: u32 = RECORDS_PER_UNIT;
 
 /// Looks for base names in the stale lines of the uid list. Messages that exist are in memory.
+///
+/// It keeps the hashes of the names only. Two names with one hash do no harm: one of them counts as
+/// used, and the message gets another name.
 #[derive(Debug)]
 pub(crate) struct FindUsedNames {
-    wanted: HashSet<Vec<u8>>,
-    found: HashSet<Vec<u8>>,
-    /// `None` if the list has no stale lines, or was read to its end.
+    hasher: RandomState,
+    wanted: HashSet<u64>,
+    found: HashSet<u64>,
+    /// `None` when the list was read to its end.
     reader: Option<UidListReader>,
 }
 
 impl FindUsedNames {
-    pub(crate) fn new(mailbox: &Mailbox, wanted: HashSet<Vec<u8>>) -> Self {
-        let has_stale_lines = mailbox.uid_list.lines > mailbox.records.message_count();
-        // A list that cannot be read now is read, or replaced, when the messages are delivered.
-        let open = || UidListReader::open(mailbox.dir()).ok().flatten();
-        let reader = has_stale_lines.then(open).flatten();
-        Self {
-            wanted,
-            found: HashSet::new(),
-            reader,
+    /// Begins to look for at most `count` names. Returns `None` if the list has no stale lines.
+    pub(crate) fn begin(mailbox: &Mailbox, count: usize) -> Option<Self> {
+        if mailbox.uid_list.lines <= mailbox.records.message_count() {
+            return None;
         }
+        // A list that cannot be read now is read, or replaced, when the messages are delivered.
+        let reader = UidListReader::open(mailbox.dir()).ok().flatten()?;
+        Some(Self {
+            hasher: RandomState::new(),
+            wanted: HashSet::with_capacity(count),
+            found: HashSet::new(),
+            reader: Some(reader),
+        })
     }
 
-    /// Steps the search. Ends with the names that have a line.
+    /// Adds a name to look for. All are added before the first step.
+    pub(crate) fn want(&mut self, base: &[u8]) {
+        self.wanted.insert(self.hasher.hash_one(base));
+    }
+
+    /// True if a line has that name, after the search.
+    pub(crate) fn has_found(&self, base: &[u8]) -> bool {
+        self.found.contains(&self.hasher.hash_one(base))
+    }
+
+    /// Steps the search.
     pub(crate) fn step(
         &mut self,
         mailbox: &Mailbox,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<HashSet<Vec<u8>>, StoreError>> {
+    ) -> Step<Result<(), StoreError>> {
         while let Some(reader) = &mut self.reader {
             for _ in 0..BATCH {
                 match reader.next() {
-                    Ok(Some(record)) if self.wanted.contains(record.base()) => {
-                        self.found.insert(record.base().to_vec());
+                    Ok(Some(record)) => {
+                        let hash = self.hasher.hash_one(record.base());
+                        if self.wanted.contains(&hash) {
+                            self.found.insert(hash);
+                        }
                     }
-                    Ok(Some(_)) | Err(UidListError::Line { .. }) => {}
+                    Err(UidListError::Line { .. }) => {}
                     Ok(None) | Err(UidListError::File(_)) => {
                         self.reader = None;
                         break;
@@ -63,6 +84,6 @@ impl FindUsedNames {
                 return Step::Yield(Why::Budget);
             }
         }
-        Step::Done(Ok(std::mem::take(&mut self.found)))
+        Step::Done(Ok(()))
     }
 }

@@ -166,6 +166,7 @@ fn a_failed_flush_withdraws_the_message() {
             "{failing}: {done:?}"
         );
         drop(append);
+        rig.clean_up(&mut session.store, || {});
         assert_eq!(
             files(&rig),
             [const { Vec::<String>::new() }; 3],
@@ -195,6 +196,7 @@ fn a_client_that_disconnects_during_a_flush_leaves_nothing() {
             let mut append = begin(&mut session.store, &handle, "lost\n");
             let requests = append_until(&rig, &mut session, &mut append, point);
             drop(append);
+            rig.clean_up(&mut session.store, || {});
             assert_eq!(files(&rig), [const { Vec::<String>::new() }; 3], "{point}");
 
             // The lock is free, but lines that are not flushed are not read.
@@ -328,6 +330,7 @@ fn one_append_has_few_unflushed_files() {
     }
     assert!(requests >= 42);
     drop(append);
+    rig.clean_up(&mut session.store, || {});
     assert_eq!(files(&rig), [const { Vec::<String>::new() }; 3]);
 }
 

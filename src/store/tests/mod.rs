@@ -3,6 +3,7 @@
 //! files.
 
 mod append_copy_expunge;
+mod bounded_messages;
 mod bounded_tree;
 mod change_notices;
 mod concurrent_writers;

@@ -195,8 +195,13 @@ impl Rig {
         self.touch_directories(self.root());
     }
 
-    pub(crate) fn rename(&self, from: &str, to: &str) {
+    /// Renames a file without a new time stamp of its directory.
+    pub(crate) fn rename_quietly(&self, from: &str, to: &str) {
         fs::rename(self.root().join(from), self.root().join(to)).expect("renamed");
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        self.rename_quietly(from, to);
         self.touch_directories(self.root());
     }
 

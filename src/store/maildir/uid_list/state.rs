@@ -1,11 +1,14 @@
 //! What a mailbox knows of its uid list: how far it was read, and whether lines may be appended.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use super::reader::{UidListPosition, UidListReader};
 use super::record::{UidListHeader, UidListRecord};
-use super::writer::{UidListAppend, append};
+use super::writer::{UidListAppend, append, append_more};
 use crate::budget::{Budget, Step, Why};
 use crate::ready;
 use crate::store::StoreError;
@@ -37,7 +40,8 @@ pub(crate) struct UidListState {
 /// Lines that this process has written to the list, as the mailbox knows them.
 #[derive(Debug)]
 struct UnflushedLines {
-    flush: Flush,
+    /// `None` while more lines are appended.
+    flush: Option<Flush>,
     /// Goes away with the job that wrote the lines.
     writer: Weak<()>,
 }
@@ -45,7 +49,9 @@ struct UnflushedLines {
 /// Lines that a job has written to the list, and that count once they are flushed.
 #[derive(Debug)]
 pub(crate) struct UidListLines {
-    flush: Flush,
+    file: Arc<File>,
+    /// `None` while more lines are appended.
+    flush: Option<Flush>,
     /// Where the list ends with the lines.
     end: UidListPosition,
     count: usize,
@@ -110,29 +116,36 @@ impl UidListState {
         lines: impl IntoIterator<Item = (Uid, &'a [u8])>,
         flushes: &FlushQueue,
     ) -> Result<UidListLines, StoreError> {
-        let failed = StoreError::io("writing the uid list");
+        let mut written = self.begin_append(dir, lines)?;
+        self.end_append(&mut written, flushes);
+        Ok(written)
+    }
+
+    /// Appends lines like [`Self::append`]. The caller may append more, and then submits the flush
+    /// of all of them by [`Self::end_append`].
+    pub(crate) fn begin_append<'a>(
+        &mut self,
+        dir: &Path,
+        lines: impl IntoIterator<Item = (Uid, &'a [u8])>,
+    ) -> Result<UidListLines, StoreError> {
         let position = self.position.as_ref().ok_or(StoreError::Invalidated)?;
-        let mut last = 0;
-        let mut count = 0;
-        let records = lines.into_iter().map(|(uid, base)| {
-            last = uid.get();
-            count += 1;
-            UidListRecord::new(uid, base)
-        });
-        match append(dir, position, records).map_err(failed)? {
+        let (mut count, mut last) = (0, 0);
+        let records = counted(lines, &mut count, &mut last);
+        match append(dir, position, records).map_err(StoreError::io("writing the uid list"))? {
             UidListAppend::Written(end, file) => {
-                let lines = UidListLines {
-                    flush: flushes.submit(FlushTarget::content(file)),
+                let writer = Rc::new(());
+                self.unflushed = Some(UnflushedLines {
+                    flush: None,
+                    writer: Rc::downgrade(&writer),
+                });
+                Ok(UidListLines {
+                    file,
+                    flush: None,
                     end,
                     count,
                     last,
-                    writer: Rc::new(()),
-                };
-                self.unflushed = Some(UnflushedLines {
-                    flush: lines.flush.clone(),
-                    writer: Rc::downgrade(&lines.writer),
-                });
-                Ok(lines)
+                    writer,
+                })
             }
             UidListAppend::Moved => {
                 self.position = None;
@@ -141,13 +154,26 @@ impl UidListState {
         }
     }
 
+    /// Submits the flush of appended lines.
+    pub(crate) fn end_append(&mut self, lines: &mut UidListLines, flushes: &FlushQueue) {
+        let flush = flushes.submit(FlushTarget::content(Arc::clone(&lines.file)));
+        self.unflushed = Some(UnflushedLines {
+            flush: Some(flush.clone()),
+            writer: Rc::downgrade(&lines.writer),
+        });
+        lines.flush = Some(flush);
+    }
+
     /// Waits until the lines are flushed, and counts them. The caller still holds the lock.
     pub(crate) fn finish_append(
         &mut self,
         lines: &UidListLines,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
-        let flushed = ready!(lines.flush.poll(budget));
+        let flushed = match &lines.flush {
+            Some(flush) => ready!(flush.poll(budget)),
+            None => Err(io::Error::other("the lines were not flushed")),
+        };
         self.unflushed = None;
         Step::Done(match flushed {
             Ok(()) => {
@@ -171,9 +197,14 @@ impl UidListState {
         let Some(unflushed) = &self.unflushed else {
             return Step::Done(());
         };
-        let flushed = ready!(unflushed.flush.poll(budget));
+        let flushed = match &unflushed.flush {
+            Some(flush) => ready!(flush.poll(budget)),
+            // If the job has ended without a flush, the lines are stale, and may be lost.
+            None => Ok(()),
+        };
         if unflushed.writer.strong_count() > 0 {
-            // The job that wrote the lines takes note of them in its next step, which is due now.
+            // The job that writes the lines appends more, or takes note of them, in its next step,
+            // which is due now.
             budget.spend(1);
             return Step::Yield(Why::Budget);
         }
@@ -181,4 +212,32 @@ impl UidListState {
         self.unflushed = None;
         Step::Done(())
     }
+}
+
+impl UidListLines {
+    /// Appends more lines.
+    pub(crate) fn append<'a>(
+        &mut self,
+        lines: impl IntoIterator<Item = (Uid, &'a [u8])>,
+    ) -> Result<(), StoreError> {
+        let (mut count, mut last) = (0, self.last);
+        let records = counted(lines, &mut count, &mut last);
+        let appended = append_more(&self.file, &self.end, records);
+        self.end = appended.map_err(StoreError::io("writing the uid list"))?;
+        (self.count, self.last) = (self.count + count, last);
+        Ok(())
+    }
+}
+
+/// Makes records of lines, and notes how many there are and the UID of the last.
+fn counted<'a>(
+    lines: impl IntoIterator<Item = (Uid, &'a [u8])>,
+    count: &mut usize,
+    last: &mut u32,
+) -> impl Iterator<Item = UidListRecord<'a>> {
+    lines.into_iter().map(|(uid, base)| {
+        *last = uid.get();
+        *count += 1;
+        UidListRecord::new(uid, base)
+    })
 }

@@ -39,9 +39,22 @@ pub(crate) fn append<'a>(
     position: &UidListPosition,
     records: impl IntoIterator<Item = UidListRecord<'a>>,
 ) -> io::Result<UidListAppend> {
-    let Some(mut file) = open_end(dir, position)? else {
+    let Some(file) = open_end(dir, position)? else {
         return Ok(UidListAppend::Moved);
     };
+    let end = append_more(&file, position, records)?;
+    Ok(UidListAppend::Written(end, Arc::new(file)))
+}
+
+/// Appends records behind those that [`append`] has written to `file`, which end at `position`.
+///
+/// # Errors
+/// The same as those of [`append`].
+pub(crate) fn append_more<'a>(
+    file: &File,
+    position: &UidListPosition,
+    records: impl IntoIterator<Item = UidListRecord<'a>>,
+) -> io::Result<UidListPosition> {
     let mut end = position.clone();
     let mut lines = Vec::new();
     for record in records {
@@ -50,10 +63,10 @@ pub(crate) fn append<'a>(
         end.last_start = position.offset + lines.len() as u64;
         write_record(&record, &mut lines);
     }
-    write_whole_lines(&mut file, position.offset, &lines)?;
+    write_whole_lines(file, position.offset, &lines)?;
     end.offset += lines.len() as u64;
     end.stamp = FileStamp::of(&file.metadata()?);
-    Ok(UidListAppend::Written(end, Arc::new(file)))
+    Ok(end)
 }
 
 fn open_end(dir: &Path, position: &UidListPosition) -> io::Result<Option<File>> {
@@ -70,7 +83,7 @@ fn open_end(dir: &Path, position: &UidListPosition) -> io::Result<Option<File>> 
 
 /// Writes all lines or, if the disk is full, as many complete ones as fit: the next program that
 /// appends would write directly behind an incomplete one.
-fn write_whole_lines(file: &mut File, start: u64, lines: &[u8]) -> io::Result<()> {
+fn write_whole_lines(mut file: &File, start: u64, lines: &[u8]) -> io::Result<()> {
     let mut written = 0;
     while written < lines.len() {
         match file.write(&lines[written..]) {

@@ -246,11 +246,14 @@ impl AbandonedWork<Store> for RenameTree {
         is_listed && !matches!(self.stage, TreeStage::Ended)
     }
 
-    /// Goes on with the renaming if it has begun: other sessions have seen new names.
-    fn clean_up(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
-        if self.done.is_empty() && !matches!(self.stage, TreeStage::Finish(_)) {
-            self.stage = TreeStage::Finish(Ok(()));
+    /// Ends the job unless the renaming has begun: then other sessions have seen new names.
+    fn abandon(&mut self) {
+        if self.done.is_empty() {
+            (self.stage, self.lock) = (TreeStage::Finish(Ok(())), None);
         }
+    }
+
+    fn clean_up(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
         if let Err(error) = ready!(self.step(store, budget)) {
             let root = self.account.root.display();
             log::warn!("{root}: a RENAME whose client has disconnected failed: {error}");
