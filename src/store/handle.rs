@@ -26,7 +26,12 @@ impl MailboxHandle {
 
     /// True if another clone of this handle exists.
     pub(super) fn is_shared(&self) -> bool {
-        Rc::strong_count(&self.0) > 1
+        self.count() > 1
+    }
+
+    /// Returns how many clones of this handle exist, including this one and that of the store.
+    pub(super) fn count(&self) -> usize {
+        Rc::strong_count(&self.0)
     }
 }
 

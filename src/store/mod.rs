@@ -32,6 +32,7 @@ mod abandoned;
 mod clean_up;
 mod context;
 mod error;
+mod evict;
 mod flush;
 mod handle;
 mod index;

@@ -22,7 +22,7 @@ use crate::types::MailboxRef;
 #[derive(Debug)]
 pub struct Store {
     settings: Settings,
-    owner: LockOwner,
+    pub(super) owner: LockOwner,
     pub(super) flushes: FlushQueue,
     names: UniqueNames,
     validities: UidValidities,
@@ -47,7 +47,7 @@ pub(super) struct Slot {
     pub(super) handle: MailboxHandle,
     pub(super) mailbox: Mailbox,
     /// The value of [`Store::opens`] when the mailbox was last opened.
-    last_open: u64,
+    pub(super) last_open: u64,
     /// The version of the mailbox that [`Store::take_changed`] saw last.
     pub(super) seen_version: MailboxVersion,
     /// The job that is reconciling the mailbox with its directory, shared by the sessions that wait
@@ -57,7 +57,7 @@ pub(super) struct Slot {
 
 impl Slot {
     /// True if a session, or a job, holds a handle of the mailbox.
-    fn is_held(&self) -> bool {
+    pub(super) fn is_held(&self) -> bool {
         self.handle.is_shared()
     }
 }
@@ -143,38 +143,11 @@ impl Store {
         Some(slot.handle.clone())
     }
 
-    /// Closes mailboxes that no session holds, the least recently opened ones first, until the
-    /// others are within the limits of the settings.
-    pub(crate) fn evict(&mut self) {
-        let idle =
-            |slot: &Slot| (!slot.is_held()).then_some((slot.last_open, slot.mailbox.memory()));
-        let mut warm: Vec<(u64, usize, usize)> = (0..)
-            .zip(&self.slots)
-            .filter_map(|(number, slot)| slot.as_ref().and_then(idle).map(|(u, m)| (u, m, number)))
-            .collect();
-        warm.sort_unstable();
-        let mut bytes: usize = warm.iter().map(|&(_, memory, _)| memory).sum();
-        let mut count = warm.len();
-        for (_, memory, number) in warm {
-            if count <= self.settings.warm_mailboxes && bytes <= self.settings.warm_bytes {
-                break;
-            }
-            self.close(number);
-            (count, bytes) = (count - 1, bytes - memory);
-        }
-        for number in 0..self.slots.len() {
-            let is_useless = |slot: &Slot| !slot.is_held() && slot.mailbox.is_invalid();
-            if self.slots[number].as_ref().is_some_and(is_useless) {
-                self.close(number);
-            }
-        }
-    }
-
-    fn close(&mut self, number: usize) {
+    /// Removes a mailbox from the store.
+    pub(super) fn drop_slot(&mut self, number: usize) {
         let Some(mut slot) = self.slots[number].take() else {
             return;
         };
-        slot.mailbox.save_mod_sequences(&self.owner);
         if self.by_dir.get(slot.mailbox.dir()) == Some(&number) {
             self.by_dir.remove(slot.mailbox.dir());
         }

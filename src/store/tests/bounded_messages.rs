@@ -235,7 +235,7 @@ fn a_client_that_disconnects_during_move_leaves_each_message_in_one_mailbox() {
 fn copies_of_messages_that_cannot_be_moved_are_removed_in_steps() {
     let (mut rig, mut inbox, work) = begin(100);
     rig.units = Some(UNITS);
-    let mut moving = MoveMessages::new(&inbox.view, all(&inbox), work.clone());
+    let mut moving = MoveMessages::new(&inbox.view, all(&inbox), work);
     // Another program keeps INBOX locked from when the copies are there.
     let lock = rig.root().join("dovecot-uidlist.lock");
     let mut before = 0;

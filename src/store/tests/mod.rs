@@ -6,6 +6,7 @@ mod append_copy_expunge;
 mod bounded_messages;
 mod bounded_tree;
 mod change_notices;
+mod closing_mailboxes;
 mod concurrent_writers;
 mod flushes;
 mod folders;

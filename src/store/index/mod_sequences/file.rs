@@ -15,11 +15,11 @@
 //! greater mod-sequences were announced to clients. It has another inode, and is ignored.
 
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use super::vanished::Vanished;
-use crate::store::maildir::atomic_replace::{AtomicReplace, IfExists};
+use crate::store::maildir::atomic_replace::{AtomicReplace, IfExists, WrittenReplacement};
 use crate::store::maildir::files;
 use crate::types::{Flags, KeywordSet, NumberSet};
 
@@ -107,17 +107,8 @@ impl Snapshot {
         }
     }
 
-    /// Writes the file.
-    pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
-        let mut file = AtomicReplace::create(dir, TEMPORARY, FILE, IfExists::Overwrite)?;
-        let inode = std::fs::symlink_metadata(dir.join(TEMPORARY))?.ino();
-        file.write_all(&self.encode(inode))?;
-        file.commit(|_| Ok(())).map(|_| ())
-    }
-
-    fn encode(&self, inode: u64) -> Vec<u8> {
-        let mut content = Vec::new();
-        let out = &mut content;
+    /// Writes the head of the content: everything before the first run.
+    fn encode_head(&self, inode: u64, runs: usize, out: &mut Vec<u8>) {
         for number in [
             inode,
             self.validity.into(),
@@ -132,23 +123,22 @@ impl Snapshot {
             write_number(out, self.highest - change);
             write_number(out, uid.into());
         }
-        write_number(out, self.runs.len() as u64);
-        let mut before = 0;
-        for run in &self.runs {
-            write_number(out, (run.first - before).into());
-            write_number(out, (run.last - run.first).into());
-            write_number(out, self.highest - run.mod_sequence);
-            write_number(out, run.flags.bits().into());
-            write_number(out, run.keywords.0.into());
-            before = run.last;
-        }
-        [MAGIC, &checksum(&content).to_le_bytes(), &content].concat()
+        write_number(out, runs as u64);
+    }
+
+    /// Writes a run. `before` is the last UID of the run before.
+    fn encode_run(&self, run: &Run, before: u32, out: &mut Vec<u8>) {
+        write_number(out, (run.first - before).into());
+        write_number(out, (run.last - run.first).into());
+        write_number(out, self.highest - run.mod_sequence);
+        write_number(out, run.flags.bits().into());
+        write_number(out, run.keywords.0.into());
     }
 
     fn decode(octets: &[u8], inode: u64) -> Option<Self> {
         let rest = octets.strip_prefix(MAGIC)?;
         let (sum, content) = rest.split_first_chunk::<8>()?;
-        if checksum(content) != u64::from_le_bytes(*sum) {
+        if checksum(EMPTY_CHECKSUM, content) != u64::from_le_bytes(*sum) {
             return None;
         }
         let mut numbers = Numbers(content);
@@ -183,10 +173,68 @@ impl Snapshot {
     }
 }
 
-/// Returns the 64-bit FNV-1a checksum. It protects against damage, not against malice, which could
-/// as well rename the messages.
-fn checksum(octets: &[u8]) -> u64 {
-    octets.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &octet| {
+/// A file that is being written, run by run. If it is dropped before [`Self::end`], the old file
+/// stays.
+#[derive(Debug)]
+pub(super) struct SnapshotWriter {
+    file: AtomicReplace,
+    snapshot: Snapshot,
+    /// How many of the runs are written.
+    written: usize,
+    /// The last UID of the run before.
+    before: u32,
+    checksum: u64,
+}
+
+impl SnapshotWriter {
+    /// Creates the new file. The mailbox is locked until [`Self::end`].
+    pub(super) fn begin(dir: &Path, snapshot: Snapshot) -> io::Result<Self> {
+        let mut file = AtomicReplace::create(dir, TEMPORARY, FILE, IfExists::Overwrite)?;
+        let inode = std::fs::symlink_metadata(dir.join(TEMPORARY))?.ino();
+        file.write_all(MAGIC)?;
+        file.write_all(&[0; size_of::<u64>()])?;
+        let mut head = Vec::new();
+        snapshot.encode_head(inode, snapshot.runs.len(), &mut head);
+        file.write_all(&head)?;
+        Ok(Self {
+            file,
+            snapshot,
+            written: 0,
+            before: 0,
+            checksum: checksum(EMPTY_CHECKSUM, &head),
+        })
+    }
+
+    /// Writes at most `most` runs. Returns true when all are written.
+    pub(super) fn write_runs(&mut self, most: usize) -> io::Result<bool> {
+        let runs = &self.snapshot.runs[self.written..];
+        let runs = &runs[..runs.len().min(most)];
+        let mut octets = Vec::new();
+        for run in runs {
+            self.snapshot.encode_run(run, self.before, &mut octets);
+            self.before = run.last;
+        }
+        self.written += runs.len();
+        self.checksum = checksum(self.checksum, &octets);
+        self.file.write_all(&octets)?;
+        Ok(self.written == self.snapshot.runs.len())
+    }
+
+    /// Ends the file, which is to be flushed and renamed.
+    pub(super) fn end(self) -> io::Result<WrittenReplacement> {
+        let sum = self.checksum.to_le_bytes();
+        self.file
+            .end(|file| file.write_all_at(&sum, MAGIC.len() as u64))
+    }
+}
+
+/// The checksum of no octets.
+const EMPTY_CHECKSUM: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Returns the 64-bit FNV-1a checksum of octets behind those whose checksum is `sum`. It protects
+/// against damage, not against malice, which could as well rename the messages.
+fn checksum(sum: u64, octets: &[u8]) -> u64 {
+    octets.iter().fold(sum, |sum, &octet| {
         (sum ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
     })
 }
@@ -224,6 +272,20 @@ impl Numbers<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Snapshot {
+        fn encode(&self, inode: u64) -> Vec<u8> {
+            let mut content = Vec::new();
+            self.encode_head(inode, self.runs.len(), &mut content);
+            let mut before = 0;
+            for run in &self.runs {
+                self.encode_run(run, before, &mut content);
+                before = run.last;
+            }
+            let sum = checksum(EMPTY_CHECKSUM, &content);
+            [MAGIC, &sum.to_le_bytes(), &content].concat()
+        }
+    }
 
     fn run(first: u32, last: u32, mod_sequence: u64, flags: Flags) -> Run {
         Run {
@@ -287,7 +349,12 @@ mod tests {
             &[1; 40],
             b"\x4d\x01\x01\x00\x00\x00\x01\xff\x7f",
         ] {
-            let octets = [MAGIC, &checksum(content).to_le_bytes(), content].concat();
+            let octets = [
+                MAGIC,
+                &checksum(EMPTY_CHECKSUM, content).to_le_bytes(),
+                content,
+            ]
+            .concat();
             let _ = Snapshot::decode(&octets, 77);
         }
     }
@@ -313,7 +380,13 @@ mod tests {
         let (a, b) = (tempfile::tempdir(), tempfile::tempdir());
         let (a, b) = (a.expect("a directory"), b.expect("a directory"));
         let snapshot = snapshot();
-        snapshot.write(a.path()).expect("written");
+        let mut writer = SnapshotWriter::begin(a.path(), snapshot.clone()).expect("begun");
+        let mut steps = 1;
+        while !writer.write_runs(1).expect("written") {
+            steps += 1;
+        }
+        assert_eq!(steps, snapshot.runs.len());
+        writer.end().expect("ended").rename().expect("renamed");
         assert_eq!(Snapshot::read(a.path()), Some(snapshot));
         assert_eq!(Snapshot::read(b.path()), None);
         std::fs::copy(a.path().join(FILE), b.path().join(FILE)).expect("copied");

@@ -1,13 +1,9 @@
-//! The mod-sequences of a mailbox from opening to closing: reading, discarding and writing the
-//! file.
+//! The mod-sequences of a mailbox while it is open: reading and discarding the file.
 
-use std::path::Path;
-
-use super::file::{FILE, Run, Snapshot};
+use super::file::{FILE, Snapshot};
 use super::vanished::{REMEMBERED, Vanished};
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::files::{self, flush_directory};
-use crate::store::maildir::lock::{LockOwner, MailboxLock};
+use crate::store::maildir::files::flush_directory;
 use crate::types::NumberSet;
 
 impl Mailbox {
@@ -80,63 +76,5 @@ impl Mailbox {
             // Otherwise the file might be back after a power cut.
             let _ = flush_directory(self.dir());
         }
-    }
-
-    /// Writes the file, if a client has asked for mod-sequences and the lock is free. Without the
-    /// file clients only have a little more to compare.
-    pub(crate) fn save_mod_sequences(&mut self, owner: &LockOwner) {
-        let is_wanted = self.mod_sequences.wanted.get();
-        let is_known = self.sync_state.loaded && !self.is_invalid() && !self.has_no_validity();
-        let is_saved = self.mod_sequences.saved == Some(self.highest_mod_sequence());
-        let Some(times) = self
-            .mod_sequences
-            .times
-            .filter(|_| is_wanted && is_known && !is_saved)
-        else {
-            return;
-        };
-        if !self.is_writable() || !self.is_still_there() {
-            return;
-        }
-        let dir = self.dir().to_path_buf();
-        match MailboxLock::try_acquire(&dir, owner, &mut self.foreign_lock, times) {
-            Ok(Some(_lock)) => self.write_mod_sequences(&dir),
-            Ok(None) => {}
-            Err(error) => log::debug!(
-                "{}: cannot lock the mailbox to save its mod-sequences: {error}",
-                dir.display()
-            ),
-        }
-    }
-
-    fn write_mod_sequences(&mut self, dir: &Path) {
-        match self.snapshot().write(dir) {
-            Ok(()) => self.mod_sequences.saved = Some(self.highest_mod_sequence()),
-            Err(error) => {
-                log::warn!("{}: cannot save the mod-sequences: {error}", dir.display());
-                let _ = files::remove(&dir.join(FILE));
-            }
-        }
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot {
-            validity: self.uid_validity().get(),
-            uid_next: self.uid_next(),
-            highest: self.highest_mod_sequence(),
-            vanished: self.mod_sequences.vanished.clone(),
-            runs: Vec::new(),
-        };
-        let published = self.records.published().iter();
-        for record in published.filter(|record| !record.is_expunged()) {
-            snapshot.push(Run {
-                first: record.uid,
-                last: record.uid,
-                mod_sequence: record.mod_sequence,
-                flags: record.flags,
-                keywords: record.keywords,
-            });
-        }
-        snapshot
     }
 }

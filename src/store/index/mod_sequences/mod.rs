@@ -35,7 +35,9 @@
 mod file;
 mod mailbox;
 mod queries;
+mod save;
 mod state;
 mod vanished;
 
+pub(crate) use self::save::SaveModSequences;
 pub(crate) use self::state::ModSequences;
