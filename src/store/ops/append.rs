@@ -10,7 +10,7 @@ use super::deliver::{Delivery, ReadyFile, ReadyFiles, TemporaryFile, poll_all};
 use super::line_ends::LineEndConverter;
 use crate::budget::{Budget, COST_SYSCALL, Step, Why};
 use crate::ready;
-use crate::store::abandoned::Lasting;
+use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::flush::{Flush, FlushTarget};
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
@@ -54,6 +54,8 @@ enum AppendStage {
     Flush,
     Load(SyncMailbox),
     Deliver(Lasting<Store, Delivery>),
+    /// Removes the messages from `tmp/` because of this error.
+    Undo(StoreError),
 }
 
 impl AppendMessages {
@@ -154,11 +156,13 @@ impl AppendMessages {
             match &mut self.stage {
                 AppendStage::Flush => {
                     if let Err(error) = self.finish_message(store) {
-                        return Step::Done(Err(error));
+                        self.stage = AppendStage::Undo(error);
+                        continue;
                     }
                     if let Err(error) = ready!(poll_all(&mut self.flushes, budget)) {
                         let error = StoreError::from_io("delivering a message", error);
-                        return Step::Done(Err(error));
+                        self.stage = AppendStage::Undo(error);
+                        continue;
                     }
                     self.stage = AppendStage::Load(SyncMailbox::new(self.handle.clone()));
                     budget.spend(COST_SYSCALL);
@@ -169,7 +173,8 @@ impl AppendMessages {
                 AppendStage::Load(sync) => {
                     if !store.mailbox(&self.handle).sync_state.loaded {
                         if let Err(error) = ready!(sync.step(store, budget)) {
-                            return Step::Done(Err(error));
+                            self.stage = AppendStage::Undo(error);
+                            continue;
                         }
                     }
                     let ready = std::mem::take(&mut self.ready.get(&store.abandoned).0);
@@ -185,6 +190,14 @@ impl AppendMessages {
                     return Step::Done(delivered.map(|uids| {
                         let uids = uids.iter().map(|uid| (uid.get(), uid.get()));
                         (validity, uids.collect())
+                    }));
+                }
+                AppendStage::Undo(_) => {
+                    ready!(self.ready.get(&store.abandoned).clean_up(store, budget));
+                    let undone = std::mem::replace(&mut self.stage, AppendStage::Flush);
+                    return Step::Done(Err(match undone {
+                        AppendStage::Undo(error) => error,
+                        _ => StoreError::Gone,
                     }));
                 }
             }

@@ -6,8 +6,8 @@
 //! because other programs know the message by it. It cannot stay if it is, or ever was, in use in
 //! the destination: programs would take the copy for the message that had the name.
 //!
-//! Each stage pays for each message. If the job fails, or its session ends, the store removes what
-//! is in `tmp/` step by step ([`abandoned`](crate::store::abandoned)).
+//! Each stage pays for each message. If the job fails, it removes its files step by step before it
+//! ends; if its session ends, the store does that ([`abandoned`](crate::store::abandoned)).
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -18,7 +18,7 @@ use super::deliver::{Delivery, ReadyFile, ReadyFiles, TemporaryFile};
 use super::octet_copy::OctetCopy;
 use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::ready;
-use crate::store::abandoned::Lasting;
+use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::view::View;
 use crate::store::maildir::files::{create_new, creation_mode};
@@ -69,6 +69,8 @@ enum CopyStage {
     /// Finds out which of them were in use before.
     FindNames(Box<FindUsedNames>),
     Deliver(Lasting<Store, Delivery>),
+    /// Removes the copies from `tmp/` because of this error.
+    Undo(StoreError),
 }
 
 /// A copy of a message in `tmp/`.
@@ -158,10 +160,18 @@ impl CopyMessages {
                     let copied = std::mem::take(&mut self.copied);
                     return Step::Done(uids.map(|uids| copied.into_iter().zip(uids).collect()));
                 }
+                CopyStage::Undo(_) => {
+                    ready!(self.ready.get(&store.abandoned).clean_up(store, budget));
+                    let undone = std::mem::replace(&mut self.stage, CopyStage::Link);
+                    return Step::Done(Err(match undone {
+                        CopyStage::Undo(error) => error,
+                        _ => StoreError::Gone,
+                    }));
+                }
             };
             match next {
                 Ok(next) => self.stage = next,
-                Err(error) => return Step::Done(Err(error)),
+                Err(error) => self.stage = CopyStage::Undo(error),
             }
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);

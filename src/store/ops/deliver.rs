@@ -126,6 +126,8 @@ pub(super) struct Delivery {
     moved: Vec<(Subdir, Vec<u8>)>,
     /// The UIDs that they get.
     uids: Vec<Uid>,
+    /// Why the files are removed again.
+    failure: Option<StoreError>,
 }
 
 /// The numbers in the stages are indexes of [`Delivery::moved`]: the next file to work on.
@@ -160,6 +162,7 @@ impl Delivery {
             ready: ready.into(),
             moved: Vec::new(),
             uids: Vec::new(),
+            failure: None,
         }
     }
 
@@ -171,8 +174,10 @@ impl Delivery {
         )
     }
 
-    /// Steps the job until it is done. Ends with the UIDs of the messages, in their order. After an
-    /// error the store has to clean up.
+    /// Steps the job until it is done. Ends with the UIDs of the messages, in their order.
+    ///
+    /// # Errors
+    /// No message was delivered, and no file is left.
     pub(super) fn step(
         &mut self,
         mailbox: &mut Mailbox,
@@ -188,9 +193,7 @@ impl Delivery {
             match ready!(self.advance(mailbox, context, budget)) {
                 Ok(next) => self.stage = next,
                 Err(error) => {
-                    mailbox.request_check();
-                    self.stage = DeliveryStage::Undo;
-                    return Step::Done(Err(error));
+                    (self.stage, self.failure) = (DeliveryStage::Undo, Some(error));
                 }
             }
             // Without a flusher no step ends between writing lines and flushing them.
@@ -200,7 +203,8 @@ impl Delivery {
             }
         }
         self.lock = None;
-        Step::Done(Ok(std::mem::take(&mut self.uids)))
+        let uids = std::mem::take(&mut self.uids);
+        Step::Done(self.failure.take().map_or(Ok(uids), Err))
     }
 
     fn advance(

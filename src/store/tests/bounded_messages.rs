@@ -297,3 +297,47 @@ fn expunge_pays_for_messages_that_it_leaves() {
     }
     assert_eq!(inbox.view.exists(), 2000);
 }
+
+#[test]
+fn a_copy_that_fails_removes_its_files_in_steps() {
+    for is_half_moved in [false, true] {
+        let (mut rig, mut inbox, work) = begin(100);
+        rig.units = Some(UNITS);
+        let mut copy = CopyMessages::new(&inbox.view, all(&inbox), work.clone());
+        let (mut before, mut has_failed) = ((0, 0), false);
+        let result = rig.drive(|budget| {
+            let step = copy.step(&mut inbox.store, budget);
+            let now = in_work(&rig);
+            assert!(now.0.abs_diff(before.0) <= FILES && now.1.abs_diff(before.1) <= FILES);
+            let lacks = match is_half_moved {
+                true => now.0 > 50,
+                false => now.1 > 50 && now.0 == 0,
+            };
+            if lacks && !has_failed {
+                // The next message of all cannot be copied, or its copy not be delivered.
+                let from = if is_half_moved { ".Work/tmp" } else { "cur" };
+                let names = rig.names(from);
+                for name in &names[60.min(names.len() / 2)..] {
+                    let path = rig.root().join(from).join(name);
+                    std::fs::remove_file(path).expect("removed");
+                }
+                rig.touch_directories(rig.root());
+                has_failed = true;
+                before = in_work(&rig);
+            } else {
+                before = now;
+            }
+            step
+        });
+        result.expect_err("a file is missing");
+        assert!(has_failed);
+        assert_eq!(
+            in_work(&rig),
+            (0, 0),
+            "no file is left when the client is answered"
+        );
+        drop(copy);
+        assert_eq!(inbox.store.abandoned_work(), 0);
+        assert_eq!(settled(&rig, &mut inbox.store, &work, 0), 0);
+    }
+}
