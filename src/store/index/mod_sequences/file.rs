@@ -14,6 +14,7 @@
 //! The inode is the file's own. A copy, for example from a backup, may be from a time before
 //! greater mod-sequences were announced to clients. It has another inode, and is ignored.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -222,10 +223,20 @@ impl SnapshotWriter {
 
     /// Ends the file, which is to be flushed and renamed.
     pub(super) fn end(self) -> io::Result<WrittenReplacement> {
-        let sum = self.checksum.to_le_bytes();
-        self.file
-            .end(|file| file.write_all_at(&sum, MAGIC.len() as u64))
+        let checksum = self.checksum;
+        self.file.end(|file| write_checksum(file, checksum))
     }
+
+    /// Ends, flushes and renames the file.
+    pub(super) fn commit(self) -> io::Result<()> {
+        let checksum = self.checksum;
+        let committed = self.file.commit(|file| write_checksum(file, checksum));
+        committed.map(drop)
+    }
+}
+
+fn write_checksum(file: &File, checksum: u64) -> io::Result<()> {
+    file.write_all_at(&checksum.to_le_bytes(), MAGIC.len() as u64)
 }
 
 /// The checksum of no octets.

@@ -150,9 +150,7 @@ impl Mailbox {
         let begun = SnapshotWriter::begin(self.dir(), snapshot);
         let written = begun.and_then(|mut writer| {
             writer.write_runs(usize::MAX)?;
-            let written = writer.end()?;
-            written.file().sync_data()?;
-            written.rename()
+            writer.commit()
         });
         if let Err(error) = written {
             let dir = self.dir();
