@@ -1,5 +1,5 @@
-//! Finishing, between the turns of the connections, what jobs have left to do whose clients have
-//! disconnected (see `store::abandoned`).
+//! Finishes, between the turns of the connections, the jobs of clients that have disconnected in
+//! the middle (see `store::abandoned`).
 
 use super::flusher::Flusher;
 use super::panics;
@@ -41,7 +41,7 @@ pub(super) fn finish(store: &mut Store, flusher: Option<&Flusher>) {
         if !goes_on {
             let left = store.abandoned_work();
             if left > 0 {
-                log::warn!("{left} commands of disconnected clients were not cleaned up after");
+                log::warn!("{left} commands of disconnected clients left temporary files behind");
             }
             return;
         }
@@ -52,7 +52,7 @@ pub(super) fn finish(store: &mut Store, flusher: Option<&Flusher>) {
 fn step(store: &mut Store, end: Instant) -> bool {
     let mut budget = Budget::step(&SystemClock);
     if let Err(message) = panics::catch(|| store.clean_up(&mut budget)) {
-        log::error!("a fault in imap2d while it cleaned up, please report it: {message}");
+        log::error!("a fault in imap2d during clean-up; please report it: {message}");
         store.invalidate_touched();
     }
     SystemClock.now() + STEP_TIME <= end

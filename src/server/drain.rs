@@ -28,7 +28,7 @@ impl Drain {
             self.until = Some(now);
             return false;
         }
-        log::info!("shutting down, {clients} clients are connected");
+        log::info!("shutting down; clients connected: {clients}");
         self.until = Some(now + DRAIN_TIME);
         if let Some(control) = control {
             control.manager.notify_stopping();

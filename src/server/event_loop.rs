@@ -234,7 +234,7 @@ impl EventLoop {
 
     fn log_fault(&mut self, what: &str, message: &str) {
         if self.fault_log.admit(SystemClock.now()) {
-            log::error!("{what}, please report it: {message}");
+            log::error!("{what}; please report it: {message}");
         }
     }
 
@@ -562,7 +562,9 @@ impl EventLoop {
         let now = SystemClock.now();
         let next = next.unwrap_or_else(|message| {
             let log_prefix = connection.log_prefix();
-            log::error!("{log_prefix}: dropped, by a fault in imap2d, please report it: {message}");
+            log::error!(
+                "{log_prefix}: closed after a fault in imap2d; please report it: {message}"
+            );
             self.shared.store.invalidate_touched();
             Ok(AfterTurn::Close)
         });
