@@ -30,6 +30,11 @@ impl Client {
         }
     }
 
+    /// Makes reading fail after this long without an answer.
+    pub(crate) fn give_up_after(&self, time: Duration) -> io::Result<()> {
+        self.stream.get_ref().set_read_timeout(Some(time))
+    }
+
     /// Connects, logs in and selects INBOX.
     pub(crate) fn reader(address: SocketAddr, user: &str) -> io::Result<Self> {
         let mut client = Self::connect(address)?;
@@ -59,12 +64,23 @@ impl Client {
     pub(crate) fn ask(&mut self, command: &str) -> io::Result<Duration> {
         let start = Instant::now();
         self.send(command)?;
+        self.tagged()?;
+        Ok(start.elapsed())
+    }
+
+    /// Sends octets as they are.
+    pub(crate) fn octets(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(octets)
+    }
+
+    /// Reads the answer to the last command, which must be OK.
+    pub(crate) fn tagged(&mut self) -> io::Result<()> {
         let tag = format!("b{} ", self.tag).into_bytes();
         loop {
             let line = self.line()?;
             if let Some(answer) = line.strip_prefix(&tag[..]) {
                 return if answer.starts_with(b"OK") {
-                    Ok(start.elapsed())
+                    Ok(())
                 } else {
                     Err(unexpected(&line))
                 };

@@ -14,6 +14,7 @@
 mod client;
 mod flush;
 mod generate;
+mod hostile;
 mod measure;
 mod server;
 
@@ -37,13 +38,15 @@ const USAGE: &str = "usage: bench generate DIR N          make a Maildir of N me
   fairness   how long a NOOP takes beside a SEARCH TEXT and a client that does not read
   flush      appends of 60 sessions, and a NOOP beside them, while each flush to disk takes 50 ms (by
              strace)
+  hostile    for each of the worst commands that one user can send: how long another user's NOOP
+             and a new client's greeting take meanwhile, and the memory of the serving process
   all        all of these
 
 A peer gets a tenth of the sessions, if each costs it a process.";
 
 type Measurement = fn(&Bench) -> io::Result<Figures>;
 
-const MEASUREMENTS: [(&str, Measurement); 7] = [
+const MEASUREMENTS: [(&str, Measurement); 8] = [
     ("startup", Bench::startup),
     ("idle", Bench::idle),
     ("news", Bench::news),
@@ -51,6 +54,7 @@ const MEASUREMENTS: [(&str, Measurement); 7] = [
     ("search", Bench::search),
     ("fairness", Bench::fairness),
     ("flush", Bench::flush),
+    ("hostile", Bench::hostile),
 ];
 
 fn main() -> ExitCode {

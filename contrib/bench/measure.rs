@@ -58,7 +58,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// Starts the program with a mailbox of that many messages, without the files that servers left
     /// there.
-    fn start(&self, messages: u64) -> io::Result<(Server, String)> {
+    pub(crate) fn start(&self, messages: u64) -> io::Result<(Server, String)> {
         let user = format!("m{messages}");
         let maildir = self.area.join("mail").join(&user);
         if !maildir.exists() {

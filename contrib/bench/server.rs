@@ -181,6 +181,11 @@ impl Server {
         Memory::of(self.child.id())
     }
 
+    /// The most memory that the process has had resident that was started first, in KiB.
+    pub(crate) fn peak(&self) -> f64 {
+        sum_of(&format!("/proc/{}/status", self.child.id()), &["VmHWM:"])
+    }
+
     /// Returns how often its processes have gone to sleep so far, which is how often they have been
     /// woken.
     pub(crate) fn wake_ups(&self) -> f64 {

@@ -4,8 +4,8 @@ use std::panic::{self, AssertUnwindSafe};
 
 /// Does the work. If it panics, the error is the message of the panic.
 ///
-/// The caller discards the state that the work was changing: it closes the connection, and the store
-/// loads the mailbox anew. Other parts keep no state between two calls that a panic could break.
+/// The caller discards the state that the work was changing: it closes the connection, and the
+/// store loads the mailbox anew. Other parts keep no state that a panic could break.
 pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);

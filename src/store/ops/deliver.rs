@@ -9,7 +9,7 @@
 //! 5. adds the messages to those in memory.
 //!
 //! The lock is held all the time, and other sessions go on meanwhile: each stage pays for each
-//! message. Only in the last stage the messages are announced. A process that dies before that
+//! message. The messages are announced after the last stage. A process that dies before that
 //! leaves files without a UID, which the next sync numbers, or lines without a file, which are
 //! stale. If the job fails, or its session ends, before the lines are flushed, the files are
 //! removed again, in steps and under the lock; afterwards the job is carried to its end

@@ -1,0 +1,98 @@
+//! The worst commands that one user can send, each with the stall that it causes for the others and
+//! the memory that it takes.
+//!
+//! Each attack meets a server that has just been started, over a fresh copy of the same mail.
+//! Beside it a second user sends NOOP every 2 ms, and a third client connects every 10 ms and waits
+//! for the greeting.
+
+mod attacks;
+mod mail;
+
+use self::attacks::{ATTACKS, Attacker};
+use crate::client::Client;
+use crate::measure::{Bench, Figures};
+use std::fs;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The longest that a NOOP or a greeting may take beside an attack, on an idle machine, in ms.
+const STALL: f64 = 20.0;
+/// The most memory that the serving process may take meanwhile, in MB.
+const MEMORY: f64 = 64.0;
+
+impl Bench {
+    /// The stall and the peak memory of each attack.
+    pub(crate) fn hostile(&self) -> io::Result<Figures> {
+        let template = self.area.join("hostile");
+        if !template.exists() {
+            eprintln!("making {} ...", template.display());
+            fs::create_dir_all(&self.area)?;
+            mail::generate(&template)?;
+        }
+        let mut figures = Figures::default();
+        for attack in ATTACKS {
+            let mailboxes = self.area.join("mail");
+            let maildir = mailboxes.join("mallory");
+            if maildir.exists() {
+                fs::remove_dir_all(&maildir)?;
+            }
+            fs::create_dir_all(&mailboxes)?;
+            mail::link(&template, &maildir)?;
+            let (server, polite) = self.start(10)?;
+            let attacker = Attacker {
+                address: server.address,
+            };
+            let over = AtomicBool::new(false);
+            let (noop, greeting, outcome) = thread::scope(|scope| {
+                let noops = scope.spawn(|| longest_noop(&attacker, &polite, &over));
+                let greetings = scope.spawn(|| longest_greeting(&attacker, &over));
+                thread::sleep(Duration::from_millis(100));
+                let outcome = (attack.run)(&attacker);
+                thread::sleep(Duration::from_millis(100));
+                over.store(true, Ordering::Relaxed);
+                (joined(noops.join()), joined(greetings.join()), outcome)
+            });
+            let name = attack.name;
+            match outcome {
+                Ok(()) => eprintln!("{name}: done"),
+                Err(error) => eprintln!("{name}: {error}"),
+            }
+            figures.add(format!("{name}: NOOP"), noop?, "ms");
+            figures.at_most(STALL);
+            figures.add(format!("{name}: greeting"), greeting?, "ms");
+            figures.at_most(STALL);
+            figures.add(format!("{name}: memory"), server.peak() / 1024.0, "MiB");
+            figures.at_most(MEMORY);
+        }
+        Ok(figures)
+    }
+}
+
+fn joined<T>(result: thread::Result<io::Result<T>>) -> io::Result<T> {
+    result.unwrap_or_else(|_| Err(io::Error::other("a client panicked")))
+}
+
+/// The longest NOOP of another user, in ms.
+fn longest_noop(attacker: &Attacker, polite: &str, over: &AtomicBool) -> io::Result<f64> {
+    let mut client = Client::reader(attacker.address, polite)?;
+    let mut longest = Duration::ZERO;
+    while !over.load(Ordering::Relaxed) {
+        longest = longest.max(client.ask("NOOP")?);
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(longest.as_secs_f64() * 1000.0)
+}
+
+/// The longest that a new client waits for its greeting, in ms.
+fn longest_greeting(attacker: &Attacker, over: &AtomicBool) -> io::Result<f64> {
+    let mut longest = Duration::ZERO;
+    while !over.load(Ordering::Relaxed) {
+        let start = Instant::now();
+        drop(Client::connect(attacker.address)?);
+        longest = longest.max(start.elapsed());
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(longest.as_secs_f64() * 1000.0)
+}
