@@ -41,6 +41,7 @@ fn host(owner: Option<u32>) -> Option<(Site, Command)> {
     let mut command = bare_command();
     command.arg("--checkpassword").arg(words);
     command.arg("--mail").arg(site.path("mail"));
+    command.env("RUNTIME_DIRECTORY", site.path("run"));
     Some((site, command))
 }
 
