@@ -61,7 +61,7 @@ pub(super) fn unfold(value: &[u8]) -> Vec<u8> {
     line.trim_ascii().to_vec()
 }
 
-/// An iterator over the fields of a block; see [`fields`].
+/// An iterator over the fields of a block.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields<'a> {
     block: &'a [u8],

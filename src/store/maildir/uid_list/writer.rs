@@ -112,7 +112,7 @@ fn cut(file: &File, start: u64, written: &[u8], error: io::Error) -> io::Error {
     }
 }
 
-/// A new list that is being written. Dropped before [`Self::commit`], it leaves the old list in
+/// A new list that is being written. If it is dropped before it is renamed, the old list stays in
 /// place.
 #[derive(Debug)]
 pub(crate) struct UidListRewrite {
