@@ -434,10 +434,11 @@ impl Session {
 
     /// Ends the session because its user, or the server, has no memory left. The command in
     /// progress is answered NO, and BYE follows. A client that has not read what was sent before
-    /// would not read that either: it is disconnected at once.
+    /// would not read that either, and one that has read half of a response would take it for the
+    /// rest: both are disconnected at once.
     pub fn end_for_memory(&mut self) {
         let task = self.task.take();
-        if self.has_output() || self.state.is_finished() {
+        if self.has_output() || self.state.is_in_response || self.state.is_finished() {
             return self.state.drop_client();
         }
         self.input.discard();

@@ -236,6 +236,19 @@ fn a_client_that_does_not_read_costs_little_and_gets_no_bye() {
 }
 
 #[test]
+fn a_session_that_ends_for_memory_writes_nothing_into_half_a_response() {
+    let message = parts(300, 99);
+    let mut fetch = Fetch::begin(message.as_bytes(), "BODYSTRUCTURE", Some(300));
+    while fetch.step() != Turn::OutputFull {}
+    received(&mut fetch.rig);
+    let session = &mut fetch.rig.session;
+    assert!(!session.has_output(), "the client has read all there is");
+    session.end_for_memory();
+    assert!(session.is_broken(), "the connection is closed at once");
+    assert!(received(&mut fetch.rig).is_empty());
+}
+
+#[test]
 fn between_two_responses_a_client_gets_a_bye() {
     let mut fetch = Fetch::begin(b"Subject: s\n\nx\n", "BODYSTRUCTURE", None);
     assert_eq!(fetch.step(), Turn::Idle);
