@@ -48,6 +48,7 @@
 //! | `task` | one command from its job to its tagged response |
 //! | `updates` | the untagged responses for changes of the selected mailbox |
 //! | `message_data` | the data items FLAGS and UID, the FLAGS response |
+//! | `long_responses` | responses with sets of numbers, written piece by piece |
 //! | `condstore`, `utf8` | mod-sequences (RFC 7162), UTF8=ACCEPT (RFC 6855) |
 //! | `job`, `each_message`, `rename_retry` | the trait, the cursor and the retry of commands |
 //! | `state` | what a session knows |
@@ -67,6 +68,7 @@ mod input;
 mod job;
 mod layout_reader;
 mod login_request;
+mod long_responses;
 mod machine;
 mod message_data;
 mod output;

@@ -2,6 +2,7 @@
 
 use super::condstore;
 use super::job::{Answered, Context, Job};
+use super::long_responses;
 use super::reply::Reply;
 use super::state::SessionState;
 use super::update_policy::UpdatePolicy;
@@ -67,11 +68,11 @@ impl Task {
         loop {
             match &mut self.stage {
                 TaskStage::Job(job) => {
-                    let (Ok(reply) | Err(reply)) = ready!(job.step(cx));
+                    let (Ok(mut reply) | Err(mut reply)) = ready!(job.step(cx));
                     match sync_before(&reply, cx) {
                         Some(sync) => self.stage = TaskStage::Sync(reply, sync),
                         None => {
-                            write_reply(&self.tag, &reply, cx);
+                            write_reply(&self.tag, &mut reply, cx);
                             return Step::Done(());
                         }
                     }
@@ -114,14 +115,14 @@ fn sync_before(reply: &Reply, cx: &Context<'_, '_>) -> Option<SyncMailbox> {
 }
 
 /// Writes the tagged response, and logs the error behind it.
-fn write_reply(tag: &[u8], reply: &Reply, cx: &mut Context<'_, '_>) {
+fn write_reply(tag: &[u8], reply: &mut Reply, cx: &mut Context<'_, '_>) {
     cx.state.last_was_bad = reply.status == Status::Bad;
     if let Some(fault) = &reply.fault {
         log::error!("{}: {fault}", cx.state.log_prefix());
     }
     let text = sentence(&reply.text);
-    let code = reply.code.clone();
-    cx.state.encoder().tagged(tag, reply.status, code, &text);
+    let code = reply.code.take();
+    long_responses::write_status(cx.state, tag, reply.status, code, &text);
 }
 
 /// Reports the highest mod-sequence after expunges, which counts them in (RFC 7162 §3.2.7): in the

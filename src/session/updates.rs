@@ -13,6 +13,7 @@
 use super::condstore;
 use super::each_message::EachMessage;
 use super::job::Context;
+use super::long_responses::write_vanished;
 use super::message_data::{announce_keywords, write_flags};
 use super::output::HIGH_WATER;
 use super::selected::SavedResult;
@@ -58,13 +59,13 @@ impl UpdateWriter {
         let view = &selected.view;
         if self.updates.is_none() {
             let may_expunge = self.policy != UpdatePolicy::WithoutExpunges;
-            let updates = cx.store.updates(view, may_expunge);
+            let mut updates = cx.store.updates(view, may_expunge);
             if !updates.expunged.is_empty() && !selected.saved.is_empty() {
                 let saved = std::mem::take(&mut selected.saved);
                 self.correction = Some(Box::new(SavedResultCorrection::new(saved)));
             }
             write_first(&updates, self.policy, cx);
-            self.expunges = write_vanished(&updates, cx);
+            self.expunges = write_all_vanished(&mut updates, cx);
             self.updates = Some(Box::new(updates));
         }
         if let Some(correction) = &mut self.correction {
@@ -144,11 +145,12 @@ fn write_first(updates: &Updates, policy: UpdatePolicy, cx: &mut Context<'_, '_>
 
 /// Writes all expunges in one VANISHED response (RFC 7162 §3.2.10.2), if the client has enabled
 /// QRESYNC. Returns how many it has written.
-fn write_vanished(updates: &Updates, cx: &mut Context<'_, '_>) -> usize {
+fn write_all_vanished(updates: &mut Updates, cx: &mut Context<'_, '_>) -> usize {
     if !cx.state.enabled.qresync || updates.expunged.is_empty() {
         return 0;
     }
-    cx.state.encoder().vanished(&updates.vanished, false);
+    let uids = std::mem::take(&mut updates.vanished);
+    write_vanished(cx.state, uids, false);
     updates.expunged.len()
 }
 

@@ -4,7 +4,7 @@
 //! unsolicited ::= "*" SP (msg_num SP msg_data / data) CRLF              RFC 1064 p. 26
 //! ```
 
-use crate::types::{Flags, Keyword, NumberSet};
+use crate::types::{Flags, Keyword};
 
 use super::encoder::Encoder;
 
@@ -24,16 +24,16 @@ impl Encoder<'_> {
         self.numbered(number, "EXPUNGE").end_line()
     }
 
-    /// Writes that messages are expunged. With `earlier` the client has no sequence numbers for
-    /// them; without it the sequence numbers of the messages behind them decrease.
+    /// Begins to say that messages are expunged: their UIDs follow, and the end of the line. With
+    /// `earlier` the client has no sequence numbers for them; without it the sequence numbers of
+    /// the messages behind them decrease.
     ///
     /// ```text
     /// expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids      RFC 7162 §7
     /// ```
-    pub(crate) fn vanished(&mut self, uids: &NumberSet, earlier: bool) -> &mut Self {
+    pub(crate) fn begin_vanished(&mut self, earlier: bool) -> &mut Self {
         self.raw("* VANISHED ");
-        self.raw(if earlier { "(EARLIER) " } else { "" });
-        self.number_set(uids).end_line()
+        self.raw(if earlier { "(EARLIER) " } else { "" })
     }
 
     /// Writes that a message was copied (RFC 1064 p. 11).
@@ -86,6 +86,7 @@ mod tests {
     use super::*;
     use crate::protocol::dialect::Level;
     use crate::protocol::encode::testing::encoded;
+    use crate::types::NumberSet;
 
     #[test]
     fn data_of_imap2() {
@@ -108,7 +109,8 @@ mod tests {
         let got = encoded(Level::Imap4, |e| {
             e.flags_line(&[]);
             e.begin_store(7).raw("FLAGS ()").end_message_data();
-            e.vanished(&uids, true).vanished(&uids, false);
+            e.begin_vanished(true).number_set(&uids).end_line();
+            e.begin_vanished(false).number_set(&uids).end_line();
         });
         let want = "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n\
                     * 7 FETCH (FLAGS ())\r\n\

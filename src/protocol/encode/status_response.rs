@@ -63,6 +63,17 @@ impl Encoder<'_> {
         self.raw("* ").status_text(status, code, text)
     }
 
+    /// Begins a status response, tagged or untagged. A code may follow, and then
+    /// [`Self::end_status`].
+    pub(crate) fn begin_status(&mut self, tag: &[u8], status: Status) -> &mut Self {
+        self.raw(tag).raw(" ").raw(status.name()).raw(" ")
+    }
+
+    /// Ends a status response with its text.
+    pub(crate) fn end_status(&mut self, text: &str) -> &mut Self {
+        self.text(text).end_line()
+    }
+
     /// Writes a continuation request with a text for people.
     ///
     /// ```text

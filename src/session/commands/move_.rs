@@ -5,6 +5,7 @@ use super::{destination, mailbox_argument, uid};
 use crate::budget::Step;
 use crate::protocol::{CopyArguments, Status};
 use crate::session::job::{Context, Job, Outcome};
+use crate::session::long_responses;
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
@@ -68,7 +69,7 @@ impl MoveJob {
 fn outcome(moved: &MoveOutcome, to: &MailboxHandle, cx: &mut Context<'_, '_>) -> Outcome {
     let code = destination::copy_uid(&moved.uids, to, cx.store);
     if code.is_some() {
-        cx.state.encoder().untagged(Status::Ok, code, "Moved");
+        long_responses::write_status(cx.state, b"*", Status::Ok, code, "Moved");
     }
     match &moved.result {
         Ok(()) => Ok(Reply::ok("MOVE completed").with_updates(UpdatePolicy::Expunge)),

@@ -6,6 +6,7 @@ use crate::protocol::Resync;
 use crate::ready;
 use crate::session::each_message::EachMessage;
 use crate::session::job::Context;
+use crate::session::long_responses::write_vanished;
 use crate::session::message_data::write_flags;
 use crate::store::View;
 use crate::types::{NumberSet, SequenceSet, Uid};
@@ -50,7 +51,7 @@ impl Resynchronization {
     pub(super) fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<()> {
         let vanished = std::mem::take(&mut self.vanished);
         if !vanished.is_empty() {
-            cx.state.encoder().vanished(&vanished, true);
+            write_vanished(cx.state, vanished, true);
         }
         while let Some(message) = ready!(self.each.current(cx)) {
             let view = cx.state.view();

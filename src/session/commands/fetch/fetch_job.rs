@@ -18,6 +18,7 @@ use crate::session::commands::uid;
 use crate::session::condstore::{self, encode_modseq};
 use crate::session::each_message::EachMessage;
 use crate::session::job::{Context, Job, Outcome};
+use crate::session::long_responses::write_vanished;
 use crate::session::message_data::{announce_new_keywords, encode_flags, encode_uid};
 use crate::session::output::FileRange;
 use crate::session::rename_retry::RenameRetry;
@@ -133,7 +134,7 @@ impl FetchJob {
         let since = self.changed_since.unwrap_or(0);
         let vanished = cx.store.vanished(view, since, &known);
         if !vanished.is_empty() {
-            cx.state.encoder().vanished(&vanished, true);
+            write_vanished(cx.state, vanished, true);
         }
     }
 

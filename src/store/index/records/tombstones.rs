@@ -138,6 +138,6 @@ impl Tombstones {
 }
 
 /// Returns how many of these tombstones, ascending by index, lie before `index`.
-pub(super) fn count_before(tombstones: &[Tombstone], index: u32) -> u32 {
+fn count_before(tombstones: &[Tombstone], index: u32) -> u32 {
     tombstones.partition_point(|tombstone| tombstone.index < index) as u32
 }
