@@ -12,8 +12,8 @@ use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::{ListNames, StoreError};
-use crate::try_ready;
 use crate::types::MailboxRef;
+use crate::{try_done, try_ready};
 
 /// Records that a name is paid for as, matched or not.
 const RECORDS_PER_NAME: usize = 8;
@@ -78,10 +78,7 @@ impl FindJob {
     fn read(&mut self, cx: &mut Context<'_, '_>) -> Step<Result<(), StoreError>> {
         loop {
             self.names = match &mut self.names {
-                FindNames::Begin => match self.begin(cx) {
-                    Ok(names) => names,
-                    Err(error) => return Step::Done(Err(error)),
-                },
+                FindNames::Begin => try_done!(self.begin(cx)),
                 FindNames::Read(listing, found) => match listing.next(cx.budget) {
                     Some(Ok(name)) => {
                         found.extend(name.map(|name| (order(&name), name)));

@@ -22,7 +22,6 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
-use crate::ready;
 use crate::store::abandoned::AbandonedWork;
 use crate::store::context::StoreContext;
 use crate::store::flush::{Flush, FlushTarget};
@@ -39,6 +38,7 @@ use crate::store::sync::reconcile::next_uids;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Flags, Keyword, KeywordSet, Uid};
+use crate::{ready, try_ready};
 
 /// Lines written to the uid list at once: a third of a millisecond.
 const LINES_AT_ONCE: usize = 1024;
@@ -448,9 +448,7 @@ impl Drop for Delivery {
 /// Waits for all the flushes, and takes out those that are done. Ends with the first error.
 pub(super) fn poll_all(flushes: &mut Vec<Flush>, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
     while let Some(flush) = flushes.last() {
-        if let Err(error) = ready!(flush.poll(budget)) {
-            return Step::Done(Err(error));
-        }
+        try_ready!(flush.poll(budget));
         flushes.pop();
     }
     Step::Done(Ok(()))

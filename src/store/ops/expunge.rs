@@ -11,7 +11,6 @@ use std::fs;
 use std::io;
 
 use crate::budget::{Budget, COST_SYSCALL, Step, Why};
-use crate::ready;
 use crate::store::context::StoreContext;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::lock::MailboxLock;
@@ -21,6 +20,7 @@ use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Flags, NumberSet};
+use crate::{ready, try_done};
 
 /// A search for a UID takes as long as visiting this many records.
 const RECORDS_PER_SEARCH: usize = 8;
@@ -191,10 +191,8 @@ impl ExpungeMessages {
     ) -> Step<Result<ExpungeStage, StoreError>> {
         while let Some(index) = ready!(self.next_wanted(mailbox, budget)) {
             self.last_uid = mailbox.records.record(index).uid;
-            match remove_file(mailbox, index) {
-                Ok(was_there) => self.removed += u32::from(was_there),
-                Err(error) => return Step::Done(Err(error)),
-            }
+            let was_there = try_done!(remove_file(mailbox, index));
+            self.removed += u32::from(was_there);
             budget.spend(COST_SYSCALL);
         }
         let messages = mailbox.records.message_count();

@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
-use crate::ready;
 use crate::store::StoreError;
 use crate::store::flush::{Flush, FlushQueue, FlushTarget};
+use crate::{ready, try_done};
 
 /// Octets copied at a time.
 const CHUNK: usize = 64 * 1024;
@@ -41,14 +41,13 @@ impl OctetCopy {
     ) -> Step<Result<(), StoreError>> {
         let flush = match &self.flush {
             Some(flush) => flush,
-            None => match self.copy_some(budget) {
-                Ok(false) => return Step::Yield(Why::Budget),
-                Ok(true) => {
-                    let target = FlushTarget::file(Arc::clone(&self.to));
-                    self.flush.insert(flushes.submit(target))
+            None => {
+                if !try_done!(self.copy_some(budget)) {
+                    return Step::Yield(Why::Budget);
                 }
-                Err(error) => return Step::Done(Err(error)),
-            },
+                let target = FlushTarget::file(Arc::clone(&self.to));
+                self.flush.insert(flushes.submit(target))
+            }
         };
         let flushed = ready!(flush.poll(budget));
         Step::Done(flushed.map_err(StoreError::io("copying a message")))

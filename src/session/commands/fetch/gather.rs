@@ -95,10 +95,7 @@ impl Gathered {
         if !(has_date && has_size) && self.depth.is_none() {
             let status = ready!(retry.step(cx, |store, view, _| store.stat_message(view, message)));
             cx.budget.spend(COST_SYSCALL);
-            match status {
-                Ok(status) => self.take_status(&status),
-                Err(error) => return Step::Done(Err(error)),
-            }
+            self.take_status(&try_done!(status));
         }
         Step::Done(Ok(()))
     }

@@ -15,7 +15,7 @@ use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::StoreError;
 use crate::types::{BBOARD_PREFIX, SEPARATOR};
-use crate::{ready, try_ready};
+use crate::{ready, try_done, try_ready};
 
 /// The attribute of a name that cannot be selected.
 pub(in crate::session::commands) const NOSELECT: &str = "\\Noselect";
@@ -156,10 +156,10 @@ impl Listing {
     fn read(&mut self, cx: &mut Context<'_, '_>) -> Step<Result<Catalogue, StoreError>> {
         let reader = match &mut self.reader {
             Some(reader) => reader,
-            None => match CatalogueReader::new(&self.arguments, cx) {
-                Ok(reader) => self.reader.insert(reader),
-                Err(error) => return Step::Done(Err(error)),
-            },
+            None => {
+                let reader = try_done!(CatalogueReader::new(&self.arguments, cx));
+                self.reader.insert(reader)
+            }
         };
         reader.step(&self.arguments, cx)
     }

@@ -8,11 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
-use crate::ready;
 use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::maildir::layout;
 use crate::store::{Account, Store, StoreError};
 use crate::types::MailboxName;
+use crate::{ready, try_done, try_ready};
 
 /// How many times other jobs may delete a mailbox in the same moment before the job fails.
 const MOST_TRIES: u32 = 3;
@@ -64,16 +64,13 @@ impl DeleteMailbox {
         let failed = StoreError::io("deleting the mailbox");
         loop {
             match &mut self.stage {
-                DeleteStage::Clear(removal) => match ready!(removal.step(budget)) {
-                    Ok(()) => self.stage = DeleteStage::Rename,
-                    Err(error) => return Step::Done(Err(failed(error))),
-                },
+                DeleteStage::Clear(removal) => {
+                    try_ready!(removal.step(budget).map_err(&failed));
+                    self.stage = DeleteStage::Rename;
+                }
                 DeleteStage::Rename => {
                     budget.spend(COST_OPEN);
-                    match self.rename(store) {
-                        Ok(stage) => self.stage = stage,
-                        Err(error) => return Step::Done(Err(error)),
-                    }
+                    self.stage = try_done!(self.rename(store));
                 }
                 DeleteStage::Remove(removal) => {
                     let removed = ready!(removal.get(&store.abandoned).step(budget));
@@ -166,9 +163,7 @@ impl Removal {
     fn advance(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
         if let Some(top) = self.top.take() {
             budget.spend(COST_OPEN);
-            if let Err(error) = self.enter_or_remove(&top) {
-                return Step::Done(Err(error));
-            }
+            try_done!(self.enter_or_remove(&top));
         }
         while !self.open.is_empty() {
             if budget.is_spent() {
@@ -176,9 +171,7 @@ impl Removal {
             }
             // Looking at the entry, and removing it.
             budget.spend(2 * COST_SYSCALL);
-            if let Err(error) = self.remove_one() {
-                return Step::Done(Err(error));
-            }
+            try_done!(self.remove_one());
         }
         Step::Done(Ok(()))
     }

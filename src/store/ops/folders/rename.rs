@@ -2,12 +2,12 @@
 
 use super::rename_tree::RenameTree;
 use crate::budget::{Budget, Step};
-use crate::ready;
 use crate::store::abandoned::Lasting;
 use crate::store::ops::move_::MoveMessages;
 use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{Account, MailboxHandle, Store, StoreError};
 use crate::types::{MailboxName, MailboxRef, NumberSet};
+use crate::{ready, try_done};
 
 /// Renames a mailbox and all mailboxes below it. INBOX stays, and only its messages move (RFC 3501
 /// §6.3.5).
@@ -68,10 +68,7 @@ impl RenameMailbox {
                     return Step::Done(ready!(moving.step(store, budget)).result);
                 }
             };
-            match next {
-                Ok(next) => self.stage = next,
-                Err(error) => return Step::Done(Err(error)),
-            }
+            self.stage = try_done!(next);
         }
     }
 

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use super::locate::create_root;
 use crate::budget::{Budget, COST_OPEN, Step, Why};
-use crate::ready;
 use crate::store::maildir::atomic_replace::FlushingReplacement;
 use crate::store::maildir::courier;
 use crate::store::maildir::lock::LockRetry;
@@ -13,6 +12,7 @@ use crate::store::maildir::subscriptions;
 use crate::store::maildir::subscriptions::SubscriptionsEdit;
 use crate::store::{Account, Store, StoreError};
 use crate::types::MailboxRef;
+use crate::{ready, try_done};
 
 /// Subscribes to a mailbox, or ends a subscription.
 #[derive(Debug)]
@@ -65,20 +65,18 @@ impl SubscribeMailbox {
             if let Some(unflushed) = &mut self.unflushed {
                 let renamed = ready!(unflushed.poll(budget));
                 self.unflushed = None;
-                match renamed {
-                    Ok(_) => self.advance(),
-                    Err(error) => return Step::Done(Err(failed(error))),
-                }
+                try_done!(renamed.map_err(&failed));
+                self.advance();
                 continue;
             }
-            let edited = self.edit(budget.wall());
+            let edited = self.edit(budget.wall()).map_err(&failed);
             budget.spend(COST_OPEN);
-            match edited {
-                Ok(SubscriptionsEdit::Written(new)) => {
+            match try_done!(edited) {
+                SubscriptionsEdit::Written(new) => {
                     self.unflushed = Some(new.submit(&store.flushes));
                 }
-                Ok(SubscriptionsEdit::Unchanged) => self.advance(),
-                Ok(SubscriptionsEdit::Busy) => {
+                SubscriptionsEdit::Unchanged => self.advance(),
+                SubscriptionsEdit::Busy => {
                     let now = budget.now();
                     let retry = self.retry.get_or_insert_with(|| LockRetry::new(now));
                     return match retry.next(now) {
@@ -86,7 +84,6 @@ impl SubscribeMailbox {
                         None => Step::Done(Err(StoreError::InUse)),
                     };
                 }
-                Err(error) => return Step::Done(Err(failed(error))),
             }
         }
         Step::Done(Ok(()))
