@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 /// program for longer is given up: a message that was being moved may then be in both mailboxes.
 const TIME_AT_END: Duration = Duration::from_secs(1);
 
+/// The session and the owner of the flushes of abandoned work, whose sessions have ended. It has
+/// the share of one user.
+const NO_SESSION: usize = usize::MAX;
+
 /// Gives one step to one piece of abandoned work: as much as the long commands get between two
 /// polls of the sockets. A file is removed in less than half the time in which it is made, so the
 /// work cannot pile up.
@@ -51,6 +55,7 @@ pub(super) fn finish(store: &mut Store, flusher: Option<&Flusher>) {
 /// Gives a step to one piece of work. Returns false when the time is over.
 fn step(store: &mut Store, end: Instant) -> bool {
     let mut budget = Budget::step(&SystemClock);
+    store.set_flushing_session(NO_SESSION, NO_SESSION);
     if let Err(message) = panics::catch(|| store.clean_up(&mut budget)) {
         log::error!("a fault in imap2d during clean-up; please report it: {message}");
         store.invalidate_touched();

@@ -207,7 +207,7 @@ impl Connection {
         }
         self.receive(&mut shared.buffer, now)?;
         let mut budget = Budget::step(&clock);
-        shared.store.set_flushing_session(token.0);
+        shared.store.set_flushing_session(token.0, self.share.0);
         self.session.run(&mut shared.store, &mut budget);
         self.pass_login_on(token, &mut shared.logins, now);
         let sent = self.send(now)?;

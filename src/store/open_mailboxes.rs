@@ -199,9 +199,10 @@ impl Store {
         self.flushes.use_flusher();
     }
 
-    /// Notes which session runs from now on, as the server numbers them.
-    pub(crate) fn set_flushing_session(&self, session: usize) {
-        self.flushes.set_session(session);
+    /// Notes which session runs from now on, and its owner, as the server numbers them: what its
+    /// jobs have flushed uses up the owner's share of the flusher.
+    pub(crate) fn set_flushing_session(&self, session: usize, owner: usize) {
+        self.flushes.set_session(session, owner);
     }
 
     /// Takes the flushes that jobs have submitted since the last call.

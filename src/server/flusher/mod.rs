@@ -10,9 +10,13 @@
 //! journal. The threads do nothing but wait for the disk: they start when there is something to
 //! flush, and end when there has been nothing for a while, so that an idle server has none.
 //!
+//! More requests than threads wait in a queue, from which each user in turn gets a flush
+//! (`request_queue`).
+//!
 //! The threads have the rights of the event loop's thread, which has entered its sandbox before it
 //! starts them.
 
 mod pool;
+mod request_queue;
 
 pub(super) use self::pool::Flusher;

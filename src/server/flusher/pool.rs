@@ -1,8 +1,8 @@
 //! The threads, their requests and their results.
 
+use super::request_queue::RequestQueue;
 use crate::store::{FlushRequest, FlushResult};
 use mio::Waker;
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -35,7 +35,7 @@ struct FlusherShared {
 
 #[derive(Default)]
 struct FlusherState {
-    requests: VecDeque<FlushRequest>,
+    requests: RequestQueue<FlushRequest>,
     /// The numbers of the requests that were carried out, and their results.
     results: Vec<(u64, FlushResult)>,
     threads: usize,
@@ -72,7 +72,9 @@ impl Flusher {
             return;
         }
         let mut state = self.shared.lock();
-        state.requests.extend(requests);
+        for request in requests {
+            state.requests.push(request.owner(), request);
+        }
         while state.needs_thread() {
             match self.start_thread() {
                 Ok(()) => state.add_thread(),
@@ -132,7 +134,7 @@ impl FlusherShared {
     fn work(&self) {
         let mut state = self.lock();
         while !state.is_closed {
-            if let Some(request) = state.requests.pop_front() {
+            if let Some(request) = state.requests.pop() {
                 state.free_threads -= 1;
                 drop(state);
                 let done = self.carry_out(request);
@@ -144,7 +146,7 @@ impl FlusherShared {
             let waited = self.has_work.wait_timeout(state, IDLE_TIME);
             let (woken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
-            if waited.timed_out() && state.requests.is_empty() {
+            if waited.timed_out() && state.requests.len() == 0 {
                 break;
             }
         }
@@ -172,7 +174,7 @@ impl FlusherShared {
 
     /// Carries out all requests in the thread of the event loop.
     fn flush_here(&self, state: &mut FlusherState) {
-        while let Some(request) = state.requests.pop_front() {
+        while let Some(request) = state.requests.pop() {
             let done = self.carry_out(request);
             self.report(state, done);
         }

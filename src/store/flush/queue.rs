@@ -23,6 +23,8 @@ struct QueueState {
     has_flusher: bool,
     /// The session that is running now, as the server numbers them.
     session: usize,
+    /// The owner of that session, as the server numbers them.
+    owner: usize,
     /// Number of the last request.
     last_number: u64,
     /// Requests that the flusher has not taken yet.
@@ -35,6 +37,8 @@ struct QueueState {
 #[derive(Debug)]
 pub(crate) struct FlushRequest {
     number: u64,
+    /// Whose share of the flusher the request uses up.
+    owner: usize,
     target: FlushTarget,
 }
 
@@ -42,6 +46,12 @@ impl FlushRequest {
     /// Returns the number by which [`FlushQueue::complete`] knows the request.
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Returns whose share of the flusher the request uses up: that of the owner whose session
+    /// submitted it first.
+    pub(crate) fn owner(&self) -> usize {
+        self.owner
     }
 
     /// Flushes, and waits until the disk has it.
@@ -78,10 +88,11 @@ impl FlushQueue {
         self.0.borrow_mut().has_flusher = true;
     }
 
-    /// Notes which session runs from now on: it is the one that waits for the flushes that its jobs
-    /// poll.
-    pub(crate) fn set_session(&self, session: usize) {
-        self.0.borrow_mut().session = session;
+    /// Notes which session runs from now on, and its owner: the session waits for the flushes that
+    /// its jobs poll, and the flushes that they submit are the owner's.
+    pub(crate) fn set_session(&self, session: usize, owner: usize) {
+        let mut state = self.0.borrow_mut();
+        (state.session, state.owner) = (session, owner);
     }
 
     /// Submits a flush of what was written before.
@@ -123,7 +134,11 @@ impl QueueState {
         let number = self.last_number;
         let state = Rc::new(RefCell::new(FlushState::Submitted(Vec::new())));
         self.submitted.insert(number, Rc::downgrade(&state));
-        self.requests.push(FlushRequest { number, target });
+        self.requests.push(FlushRequest {
+            number,
+            owner: self.owner,
+            target,
+        });
         state
     }
 
@@ -193,16 +208,19 @@ mod tests {
         let (dir, other) = (dir.expect("a directory"), other.expect("another"));
         let queue = FlushQueue::default();
         queue.use_flusher();
+        queue.set_session(1, 10);
         let first = queue.submit(directory(dir.path()));
+        queue.set_session(2, 20);
         let second = queue.submit(directory(dir.path()));
         let elsewhere = queue.submit(directory(other.path()));
-        queue.set_session(1);
+        queue.set_session(1, 10);
         assert_eq!(poll(&first), Step::Yield(Why::Flush));
-        queue.set_session(2);
+        queue.set_session(2, 20);
         assert_eq!(poll(&second), Step::Yield(Why::Flush));
         assert_eq!(poll(&second), Step::Yield(Why::Flush));
         let taken = queue.take_requests();
-        assert_eq!(taken.len(), 2);
+        let owners: Vec<usize> = taken.iter().map(FlushRequest::owner).collect();
+        assert_eq!(owners, [10, 20]);
         // What is written after that may be too late for it.
         let late = queue.submit(directory(dir.path()));
         assert_eq!(queue.complete(taken[0].number(), Err(Errno::NOSPC)), [1, 2]);
