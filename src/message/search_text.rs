@@ -49,7 +49,7 @@ pub(crate) fn list_passages_without_parts(header: &[u8], header_end: u64) -> Opt
     let mut reader = ContentReader::of_type_and_encoding(false);
     while reader.pass(header).is_some() {}
     let content = reader.finish();
-    let has_parts = content.is_multipart() || content.is("message", "rfc822");
+    let has_parts = content.media_type.is_multipart() || content.media_type.is("message", "rfc822");
     (!has_parts).then(|| {
         let kind = text_kind(content.param("charset"), &content.encoding);
         let passage = Passage {
@@ -57,7 +57,12 @@ pub(crate) fn list_passages_without_parts(header: &[u8], header_end: u64) -> Opt
             end: u64::MAX,
             kind,
         };
-        content.is_text().then_some(passage).into_iter().collect()
+        content
+            .media_type
+            .is_text()
+            .then_some(passage)
+            .into_iter()
+            .collect()
     })
 }
 
@@ -77,7 +82,7 @@ fn append_below_header(part: &Part, found: &mut Vec<Passage>) {
     if let Some(message) = &part.message {
         found.push(header_passage(message, PassageKind::Header));
         append_below_header(message, found);
-    } else if part.children.is_empty() && part.is_text() {
+    } else if part.children.is_empty() && part.media_type.is_text() {
         found.push(Passage {
             start: part.body.start,
             end: part.body.end,

@@ -63,7 +63,7 @@ pub(crate) fn find_part<'a>(root: &'a Part, numbers: &[u32]) -> Option<&'a Part>
 }
 
 fn child_of_message(root: &Part, number: u32) -> Option<&Part> {
-    if root.is_multipart() {
+    if root.media_type.is_multipart() {
         child(root, number)
     } else {
         (number == 1).then_some(root)

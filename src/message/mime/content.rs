@@ -1,14 +1,14 @@
 //! What the Content-* fields of a part say, as a value.
 
+use super::media_type::MediaType;
+
 /// What the Content-* fields of a part say: all that a BODYSTRUCTURE shows of the part, besides its
 /// sizes and the parts inside it. A field may fill 64 KiB with parameters, so that the value is
 /// made from the header when it is needed, and not kept for each part of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Content {
     /// Media type, as written or by default.
-    pub(crate) media_type: Vec<u8>,
-    /// Media subtype.
-    pub(crate) subtype: Vec<u8>,
+    pub(crate) media_type: MediaType,
     /// Parameters of the media type. A text part always has a charset.
     pub(crate) params: Vec<Param>,
     /// Content-ID.
@@ -51,8 +51,7 @@ impl Default for Content {
     /// 7 bits.
     fn default() -> Self {
         Self {
-            media_type: b"TEXT".to_vec(),
-            subtype: b"PLAIN".to_vec(),
+            media_type: MediaType::new(b"TEXT", b"PLAIN"),
             params: vec![default_charset()],
             id: None,
             description: None,
@@ -66,29 +65,10 @@ impl Default for Content {
 }
 
 impl Content {
-    /// Returns true if the content has this type, in any case.
-    pub(crate) fn is(&self, media_type: &str, subtype: &str) -> bool {
-        self.has_type(media_type) && self.subtype.eq_ignore_ascii_case(subtype.as_bytes())
-    }
-
-    /// Returns true for `multipart/*`.
-    pub(crate) fn is_multipart(&self) -> bool {
-        self.has_type("multipart")
-    }
-
-    /// Returns true for `text/*`, whose lines BODYSTRUCTURE counts.
-    pub(crate) fn is_text(&self) -> bool {
-        self.has_type("text")
-    }
-
     /// Returns the value of the first parameter with this name, in any case.
     pub(crate) fn param(&self, name: &str) -> Option<&[u8]> {
         let is_named = |param: &&Param| param.name.eq_ignore_ascii_case(name.as_bytes());
         self.params.iter().find(is_named).map(|param| &*param.value)
-    }
-
-    fn has_type(&self, media_type: &str) -> bool {
-        self.media_type.eq_ignore_ascii_case(media_type.as_bytes())
     }
 
     /// Returns true if the body is not encoded, so that it can have parts. RFC 2045 §6.4 forbids
@@ -105,17 +85,12 @@ impl Content {
     /// did not look into (it is encoded, or beyond a limit) becomes `application/octet-stream`. So
     /// no content is lost, and every part has the BODYSTRUCTURE of its type.
     pub(in crate::message) fn settle_type(&mut self, has_children: bool, has_message: bool) {
-        if self.is_multipart() && !has_children {
-            self.set_type(b"TEXT", b"PLAIN");
+        if self.media_type.is_multipart() && !has_children {
+            self.media_type = MediaType::new(b"TEXT", b"PLAIN");
             self.params = vec![default_charset()];
-        } else if self.is("message", "rfc822") && !has_message {
-            self.set_type(b"APPLICATION", b"OCTET-STREAM");
+        } else if self.media_type.is("message", "rfc822") && !has_message {
+            self.media_type = MediaType::new(b"APPLICATION", b"OCTET-STREAM");
         }
-    }
-
-    pub(super) fn set_type(&mut self, media_type: &[u8], subtype: &[u8]) {
-        self.media_type = media_type.to_vec();
-        self.subtype = subtype.to_vec();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads the Content-* fields of a header, one field at a time.
 
 use super::content::{Content, Disposition, Param, default_charset};
+use super::media_type::MediaType;
 use crate::message::header::{self, Field, unfold};
 use crate::message::tokens::{self, Token, Tokenizer, Word, Words};
 
@@ -34,7 +35,7 @@ impl ContentReader {
     pub(crate) fn new(in_digest: bool) -> Self {
         let mut content = Content::default();
         if in_digest {
-            content.set_type(b"MESSAGE", b"RFC822");
+            content.media_type = MediaType::new(b"MESSAGE", b"RFC822");
             content.params.clear();
         }
         Self {
@@ -127,12 +128,12 @@ const FIELDS: [(&str, ReadField); 8] = [
 /// Reads the media type. A type that cannot be parsed stands for the default (RFC 2045 §5.2).
 fn read_type(content: &mut Content, value: &[u8]) {
     let mut tokenizer = Tokenizer::new(value);
-    let Some((media_type, subtype)) = parse_media_type(&mut tokenizer) else {
+    let Some(media_type) = parse_media_type(&mut tokenizer) else {
         return;
     };
-    content.set_type(&media_type, &subtype);
+    content.media_type = media_type;
     content.params = parse_params(&mut tokenizer);
-    if content.is_text() && content.param("charset").is_none() {
+    if content.media_type.is_text() && content.param("charset").is_none() {
         content.params.push(default_charset());
     }
 }
@@ -165,10 +166,13 @@ fn next_token(tokenizer: &mut Tokenizer<'_>, specials: &[u8]) -> Option<Token> {
 /// ```text
 /// content := "Content-Type" ":" type "/" subtype *(";" parameter)      RFC 2045 §5.1
 /// ```
-fn parse_media_type(tokenizer: &mut Tokenizer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let media_type = next_word(tokenizer)?;
+fn parse_media_type(tokenizer: &mut Tokenizer<'_>) -> Option<MediaType> {
+    let top_level = next_word(tokenizer)?.text;
     match next_token(tokenizer, tokens::TOKEN_SPECIALS)? {
-        Token::Special(b'/') => Some((media_type.text, next_word(tokenizer)?.text)),
+        Token::Special(b'/') => Some(MediaType {
+            top_level,
+            subtype: next_word(tokenizer)?.text,
+        }),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! A part of a message, as a value.
 
 use super::content::Content;
+use super::media_type::MediaType;
 use crate::message::extent::Extent;
 
 /// A part of a message. The message itself is the part at the root.
@@ -22,9 +23,7 @@ pub(crate) struct Part {
     /// Whether the part is one of a `multipart/digest`, where the default type is another.
     pub(crate) in_digest: bool,
     /// Media type, as written or by default.
-    pub(crate) media_type: Vec<u8>,
-    /// Media subtype.
-    pub(crate) subtype: Vec<u8>,
+    pub(crate) media_type: MediaType,
     /// Charset of a text part.
     pub(crate) charset: Option<Vec<u8>>,
     /// Content-Transfer-Encoding, `7BIT` by default.
@@ -42,32 +41,11 @@ impl Part {
         content.settle_type(!self.children.is_empty(), self.message.is_some());
         self.charset = content.param("charset").map(<[u8]>::to_vec);
         self.media_type = content.media_type;
-        self.subtype = content.subtype;
         self.encoding = content.encoding;
     }
 
     /// Settles the type in what was read again from the header of the part.
     pub(crate) fn settle(&self, content: &mut Content) {
         content.settle_type(!self.children.is_empty(), self.message.is_some());
-    }
-
-    /// Returns true if the part has this type, in any case.
-    #[cfg(test)]
-    pub(crate) fn is(&self, media_type: &str, subtype: &str) -> bool {
-        self.has_type(media_type) && self.subtype.eq_ignore_ascii_case(subtype.as_bytes())
-    }
-
-    /// Returns true for `multipart/*`.
-    pub(crate) fn is_multipart(&self) -> bool {
-        self.has_type("multipart")
-    }
-
-    /// Returns true for `text/*`, whose lines BODYSTRUCTURE counts.
-    pub(crate) fn is_text(&self) -> bool {
-        self.has_type("text")
-    }
-
-    fn has_type(&self, media_type: &str) -> bool {
-        self.media_type.eq_ignore_ascii_case(media_type.as_bytes())
     }
 }

@@ -18,7 +18,11 @@ fn read(header: &str) -> Content {
 fn format_type(header: &str) -> String {
     let part = read(header);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let mut line = format!("{}/{}", text(&part.media_type), text(&part.subtype));
+    let mut line = format!(
+        "{}/{}",
+        text(&part.media_type.top_level),
+        text(&part.media_type.subtype)
+    );
     for param in &part.params {
         line += &format!(" {}={}", text(&param.name), text(&param.value));
     }
@@ -99,8 +103,12 @@ fn an_empty_field_keeps_the_default() {
 #[test]
 fn a_part_of_a_digest_is_a_message_by_default() {
     let part = read_in("", true);
-    assert!(part.is("message", "RFC822") && part.params.is_empty());
-    assert!(read_in("Content-Type: text/plain\n", true).is_text());
+    assert!(part.media_type.is("message", "RFC822") && part.params.is_empty());
+    assert!(
+        read_in("Content-Type: text/plain\n", true)
+            .media_type
+            .is_text()
+    );
 }
 
 #[test]

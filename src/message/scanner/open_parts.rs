@@ -217,7 +217,7 @@ impl OpenParts {
             *is_closed = is_closing;
         }
         if !is_closing {
-            let in_digest = multipart.content.is("multipart", "digest");
+            let in_digest = multipart.content.media_type.is("multipart", "digest");
             self.open_part(line.end, in_digest);
         }
     }
@@ -334,12 +334,12 @@ impl OpenPart {
 
 impl BodyKind {
     fn of(content: &Content) -> Self {
-        if content.is("message", "rfc822") {
+        if content.media_type.is("message", "rfc822") {
             return Self::Message;
         }
         let boundary = content.param("boundary").unwrap_or_default();
         let boundary = boundary.trim_ascii_end();
-        if content.is_multipart() && (1..=MAX_BOUNDARY).contains(&boundary.len()) {
+        if content.media_type.is_multipart() && (1..=MAX_BOUNDARY).contains(&boundary.len()) {
             return Self::Multipart {
                 boundary: boundary.to_vec(),
                 is_closed: false,

@@ -36,16 +36,16 @@ fn outline(message: &[u8], part: &Part) -> String {
     if let Some(inner) = &part.message {
         return format!("{{{}}}", outline(message, inner));
     }
-    if part.is_multipart() {
+    if part.media_type.is_multipart() {
         let children = part.children.iter().map(|child| outline(message, child));
         let children: Vec<String> = children.collect();
-        return format!("{}[{}]", text(&part.subtype), children.join(" "));
+        return format!("{}[{}]", text(&part.media_type.subtype), children.join(" "));
     }
     let body = String::from_utf8_lossy(at(message, part.body));
     format!(
         "{}/{}:{body:?}",
-        text(&part.media_type),
-        text(&part.subtype)
+        text(&part.media_type.top_level),
+        text(&part.media_type.subtype)
     )
 }
 
@@ -88,7 +88,7 @@ fn the_message_of_rfc_1064_has_its_published_sizes_and_envelope() {
     assert_eq!((layout.header.lines, layout.text.lines), (14, 3));
     assert_eq!(layout.text.size, 60);
     let part = layout.part.expect("the depth is Structure");
-    assert!(part.is("text", "plain"));
+    assert!(part.media_type.is("text", "plain"));
     assert_eq!((part.header, part.body), (layout.header, layout.text));
 
     let text = |text: &str| Some(text.as_bytes().to_vec());
@@ -532,8 +532,11 @@ fn sizes_of(part: &Part) -> Vec<(u64, u64)> {
 fn check_tree(message: &[u8], part: &Part, within: Extent) -> Result<(), TestCaseError> {
     prop_assert_eq!(part.header.end, part.body.start);
     prop_assert!(within.start <= part.header.start && part.body.end <= within.end);
-    prop_assert_eq!(part.is_multipart(), !part.children.is_empty());
-    prop_assert_eq!(part.is("message", "rfc822"), part.message.is_some());
+    prop_assert_eq!(part.media_type.is_multipart(), !part.children.is_empty());
+    prop_assert_eq!(
+        part.media_type.is("message", "rfc822"),
+        part.message.is_some()
+    );
     for extent in [part.header, part.body] {
         let stored = at(message, extent);
         prop_assert_eq!(crlf::to_crlf(stored).len() as u64, extent.size);

@@ -151,7 +151,7 @@ pub(super) fn transfer_encoding(layout: &Layout, numbers: &[u32]) -> Option<Tran
     let Some(part) = root.and_then(|root| find_part(root, numbers)) else {
         return Some(TransferEncoding::Identity);
     };
-    if part.is_multipart() || part.message.is_some() {
+    if part.media_type.is_multipart() || part.message.is_some() {
         return Some(TransferEncoding::Identity);
     }
     let encoding = TransferEncoding::named(&part.encoding);

@@ -111,7 +111,7 @@ impl StructureWriter {
                 self.descend(PathStep::Child(index));
             }
             PartStage::Child(_) => {
-                sink.encoder().raw(" ").string(&part.subtype);
+                sink.encoder().raw(" ").string(&part.media_type.subtype);
                 self.set_stage(PartStage::End);
             }
             PartStage::End => {
@@ -155,8 +155,8 @@ impl StructureWriter {
     fn write_fields(&mut self, part: &Part, sink: &mut Sink<'_, '_>) {
         let Some(content) = &self.content else { return };
         let mut encoder = sink.encoder();
-        encoder.string(&content.media_type).raw(" ");
-        encoder.string(&content.subtype).raw(" ");
+        encoder.string(&content.media_type.top_level).raw(" ");
+        encoder.string(&content.media_type.subtype).raw(" ");
         encode_parameters(&mut encoder, &content.params);
         encoder.raw(" ").nstring(content.id.as_deref());
         encoder.raw(" ").nstring(content.description.as_deref());
@@ -196,7 +196,7 @@ impl StructureWriter {
     fn write_end(&mut self, part: &Part, sink: &mut Sink<'_, '_>) {
         let mut encoder = sink.encoder();
         let is_single = part.children.is_empty();
-        if is_single && (part.message.is_some() || part.is_text()) {
+        if is_single && (part.message.is_some() || part.media_type.is_text()) {
             encoder.raw(" ").number(part.body.lines);
         }
         if let Some(content) = self.content.take().filter(|_| self.is_extended) {
