@@ -80,7 +80,8 @@ impl FindJob {
             self.names = match &mut self.names {
                 FindNames::Begin => try_done!(self.begin(cx)),
                 FindNames::Read(listing, found) => match listing.next(cx.budget) {
-                    Some(Ok(name)) => {
+                    Some(name) => {
+                        let name = try_done!(name);
                         found.extend(name.map(|name| (order(&name), name)));
                         cx.budget.spend_records(RECORDS_PER_NAME);
                         if cx.budget.is_spent() {
@@ -88,7 +89,6 @@ impl FindJob {
                         }
                         continue;
                     }
-                    Some(Err(error)) => return Step::Done(Err(error)),
                     None => FindNames::Match(Box::new(std::mem::take(found).into_values())),
                 },
                 FindNames::Match(_) => return Step::Done(Ok(())),

@@ -22,8 +22,8 @@ use crate::store::maildir::lock::{LockOwner, MailboxLock};
 use crate::store::maildir::subdir::Subdir;
 use crate::store::sync::lock_wait::LockWait;
 use crate::store::{MailboxHandle, Store, StoreError};
-use crate::try_ready;
 use crate::types::{FlagOperation, Flags, Keyword, KeywordSet};
+use crate::{try_done, try_ready};
 
 /// How soon the lock is tried again.
 const RETRY: Duration = Duration::from_millis(5);
@@ -254,10 +254,9 @@ impl DefineKeywords {
             }
             let lock = try_ready!(self.lock_wait.step(mailbox, context.owner, budget));
             budget.spend(COST_OPEN);
-            match begin(mailbox, &self.names, &context, budget.wall()) {
-                Ok(Ok(unflushed)) => self.unflushed = Some((unflushed, lock)),
-                Ok(Err(known)) => return Step::Done(Ok(known)),
-                Err(error) => return Step::Done(Err(error)),
+            match try_done!(begin(mailbox, &self.names, &context, budget.wall())) {
+                Ok(unflushed) => self.unflushed = Some((unflushed, lock)),
+                Err(known) => return Step::Done(Ok(known)),
             }
         }
         if let Some((unflushed, _lock)) = &mut self.unflushed {

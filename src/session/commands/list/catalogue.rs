@@ -9,6 +9,7 @@ use crate::session::commands::{mailbox_argument, mailbox_names};
 use crate::session::job::Context;
 use crate::session::state::SessionState;
 use crate::store::{ListNames, StoreError};
+use crate::try_done;
 use crate::types::{MailboxName, MailboxRef, SEPARATOR, SpecialUse};
 
 /// Records that a name in the catalogue is paid for as.
@@ -97,13 +98,13 @@ impl CatalogueReader {
     ) -> Step<Result<Catalogue, StoreError>> {
         while let Some(listing) = self.listings.last_mut() {
             match listing.next(cx.budget) {
-                Some(Ok(Some(name))) => {
-                    let shown = mailbox_argument::shown(&name, cx.state);
-                    self.catalogue.mailboxes.insert(shown, name);
-                    cx.budget.spend_records(RECORDS_PER_NAME);
+                Some(name) => {
+                    if let Some(name) = try_done!(name) {
+                        let shown = mailbox_argument::shown(&name, cx.state);
+                        self.catalogue.mailboxes.insert(shown, name);
+                        cx.budget.spend_records(RECORDS_PER_NAME);
+                    }
                 }
-                Some(Ok(None)) => {}
-                Some(Err(error)) => return Step::Done(Err(error)),
                 None => drop(self.listings.pop()),
             }
             if cx.budget.is_spent() {
