@@ -16,7 +16,7 @@ pub(super) struct Autocreate {
     /// The mailboxes to create, the next one last; `None` until the user's mailboxes have been
     /// listed.
     left: Option<Vec<MailboxName>>,
-    subscribing: Option<SubscribeMailbox>,
+    subscribing: Option<(MailboxName, SubscribeMailbox)>,
 }
 
 impl Autocreate {
@@ -39,9 +39,9 @@ impl Autocreate {
         budget: &mut Budget<'_>,
     ) -> Step<()> {
         loop {
-            if let Some(subscribing) = &mut self.subscribing {
+            if let Some((name, subscribing)) = &mut self.subscribing {
                 let subscribed = ready!(subscribing.step(store, budget));
-                log_failure(subscribed, &self.log_prefix);
+                log_failure(subscribed, &self.log_prefix, name);
                 self.subscribing = None;
             }
             if budget.is_spent() {
@@ -54,10 +54,11 @@ impl Autocreate {
             let Some(name) = left.pop() else {
                 return Step::Done(());
             };
-            log_failure(store.create(account, &name), log_prefix);
+            log_failure(store.create(account, &name), log_prefix, &name);
             budget.spend(COST_SYNC);
-            let name = MailboxRef::Personal(name);
-            self.subscribing = Some(SubscribeMailbox::new(account.clone(), name, true));
+            let mailbox = MailboxRef::Personal(name.clone());
+            let subscribing = SubscribeMailbox::new(account.clone(), mailbox, true);
+            self.subscribing = Some((name, subscribing));
         }
     }
 }
@@ -75,16 +76,20 @@ fn missing(
         }
         Ok(_) => Vec::new(),
         Err(error) => {
-            log_failure(Err(error), log_prefix);
+            log::warn!(
+                "{log_prefix}: no mailbox with a special use is created, because the mailboxes \
+                 could not be listed: {}",
+                error.in_full()
+            );
             Vec::new()
         }
     }
 }
 
-fn log_failure(result: Result<(), StoreError>, log_prefix: &str) {
+fn log_failure(result: Result<(), StoreError>, log_prefix: &str, name: &MailboxName) {
     if let Err(error) = result {
         log::warn!(
-            "{log_prefix}: a mailbox with a special use could not be created: {}",
+            "{log_prefix}: mailbox {name}, which has a special use, could not be created: {}",
             error.in_full()
         );
     }

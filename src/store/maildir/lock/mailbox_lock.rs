@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use super::dot_lock::{DOTLOCK, DotLock, ForeignLockAge, LockOwner};
@@ -61,20 +61,24 @@ impl MailboxLock {
 /// other, too. It is released explicitly: a process that is just being started shares the open file
 /// until it executes its program, and would keep the lock for that long.
 #[derive(Debug)]
-pub(super) struct Advisory(pub(super) File);
+pub(super) struct Advisory {
+    pub(super) file: File,
+    path: PathBuf,
+}
 
 impl Drop for Advisory {
     fn drop(&mut self) {
-        if let Err(error) = fs2::FileExt::unlock(&self.0) {
-            log::warn!("cannot release the lock on a file {ADVISORY}: {error}");
+        if let Err(error) = fs2::FileExt::unlock(&self.file) {
+            log::warn!("cannot release the lock {}: {error}", self.path.display());
         }
     }
 }
 
 fn try_advisory(dir: &Path) -> io::Result<Option<Advisory>> {
-    let file = files::open_or_create(&dir.join(ADVISORY))?;
+    let path = dir.join(ADVISORY);
+    let file = files::open_or_create(&path)?;
     match fs2::FileExt::try_lock_exclusive(&file) {
-        Ok(()) => Ok(Some(Advisory(file))),
+        Ok(()) => Ok(Some(Advisory { file, path })),
         Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
             Ok(None)
         }

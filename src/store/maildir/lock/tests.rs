@@ -67,7 +67,7 @@ fn dead_pid() -> u32 {
 fn is_released_although_another_process_has_its_file_open() {
     let mut rig = Rig::new();
     let lock = rig.acquire().expect("free");
-    let copy = lock._advisory.0.try_clone().expect("a descriptor");
+    let copy = lock._advisory.file.try_clone().expect("a descriptor");
     drop(lock);
     assert!(rig.acquire().is_some());
     drop(copy);

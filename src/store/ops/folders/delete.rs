@@ -73,8 +73,7 @@ impl DeleteMailbox {
                     self.stage = try_done!(self.rename(store));
                 }
                 DeleteStage::Remove(removal) => {
-                    let removed = ready!(removal.get(&store.abandoned).step(budget));
-                    log_failure(&removed);
+                    ready!(removal.get(&store.abandoned).finish(budget));
                     return Step::Done(Ok(()));
                 }
             }
@@ -107,15 +106,6 @@ fn trash(account: &Account) -> PathBuf {
     account.root.join(layout::TRASHED)
 }
 
-/// Logs that files were left. The mailbox is deleted all the same.
-fn log_failure(removed: &io::Result<()>) {
-    if let Err(error) = removed {
-        log::warn!(
-            "the files of a deleted mailbox cannot be removed, the next DELETE tries again: {error}"
-        );
-    }
-}
-
 /// True if a directory cannot be removed or replaced because something is in it.
 fn is_in_use(error: &io::Error) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
@@ -126,19 +116,19 @@ fn is_in_use(error: &io::Error) -> bool {
 /// tree, and put another one in its place afterwards.
 #[derive(Debug)]
 struct Removal {
-    top: Option<PathBuf>,
+    top: PathBuf,
+    has_begun: bool,
     /// The directories that are being emptied, each within the one before.
     open: Vec<(PathBuf, ReadDir)>,
 }
 
 impl AbandonedWork<Store> for Removal {
     fn has_work_left(&self) -> bool {
-        self.top.is_some() || !self.open.is_empty()
+        !self.has_begun || !self.open.is_empty()
     }
 
     fn clean_up(&mut self, _: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
-        log_failure(&ready!(self.step(budget)));
-        Step::Done(())
+        self.finish(budget)
     }
 }
 
@@ -148,9 +138,23 @@ impl Removal {
 
     fn of(top: PathBuf) -> Self {
         Self {
-            top: Some(top),
+            top,
+            has_begun: false,
             open: Vec::new(),
         }
+    }
+
+    /// Steps the removal until it is done, and logs if files were left: the mailbox is deleted all
+    /// the same.
+    fn finish(&mut self, budget: &mut Budget<'_>) -> Step<()> {
+        if let Err(error) = ready!(self.step(budget)) {
+            log::warn!(
+                "{}: a deleted mailbox, whose files cannot be removed, so that the next DELETE \
+                 tries again: {error}",
+                self.top.display()
+            );
+        }
+        Step::Done(())
     }
 
     fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
@@ -161,8 +165,10 @@ impl Removal {
     }
 
     fn advance(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
-        if let Some(top) = self.top.take() {
+        if !self.has_begun {
+            self.has_begun = true;
             budget.spend(COST_OPEN);
+            let top = self.top.clone();
             try_done!(self.enter_or_remove(&top));
         }
         while !self.open.is_empty() {
