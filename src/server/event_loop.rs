@@ -19,7 +19,6 @@ use super::drain::Drain;
 use super::error::ServerError;
 use super::flusher::Flusher;
 use super::idle_watch::IdleWatch;
-use super::log_limit::LogLimit;
 use super::shared::Shared;
 use super::shares::{Owner, Round};
 use super::slab::FIRST_KEY;
@@ -31,6 +30,7 @@ use super::tokens::{
 use super::transport::Transport;
 use super::{clean_up, panics, poll};
 use crate::budget::{Budget, Clock, STEP_TIME, SystemClock};
+use crate::logging::LogLimit;
 use crate::options::Options;
 use crate::session::{LoginVerdict, Session};
 use crate::store::MailboxHandle;

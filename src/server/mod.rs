@@ -25,7 +25,7 @@
 //! | `clean_up` | finishing the work of clients that have disconnected |
 //! | `refusal_log` | the log lines about limits, few enough not to fill the log |
 //! | `mail_root` | the path of a user's Maildir |
-//! | `poll`, `tokens`, `slab`, `timers`, `drain`, `panics`, `log_limit` | parts of the loop |
+//! | `poll`, `tokens`, `slab`, `timers`, `drain`, `panics` | parts of the loop |
 //! | `test_backdoor` | commands that run inside the process, for tests only |
 //!
 //! # Embedding
@@ -59,7 +59,6 @@ mod event_loop;
 mod flusher;
 mod helper_process;
 mod idle_watch;
-mod log_limit;
 mod login;
 mod mail_root;
 mod panics;

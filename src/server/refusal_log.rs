@@ -4,7 +4,7 @@
 //! has some lines a minute. Those left out are counted, and the count is logged when the minute is
 //! over.
 
-use super::log_limit::LogLimit;
+use crate::logging::LogLimit;
 use std::fmt;
 use std::time::Instant;
 

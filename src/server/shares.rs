@@ -13,8 +13,8 @@
 //! without connections is forgotten.
 
 use super::accept::Network;
-use super::log_limit::LogLimit;
 use super::slab::Slab;
+use crate::logging::LogLimit;
 use mio::Token;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;

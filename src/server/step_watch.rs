@@ -4,7 +4,7 @@
 //! turns. All clients wait while it lasts. A step that takes longer than [`SLOW`] is counted and
 //! logged. The line names the connection, the user and the command, and nothing of its content.
 
-use super::log_limit::LogLimit;
+use crate::logging::LogLimit;
 use std::time::{Duration, Instant};
 
 /// The longest time that a step should take. A step of a job is bounded by 2 ms

@@ -79,6 +79,8 @@ pub(super) struct SessionState {
     pub(super) idle: IdleState,
     /// Whether the last command was answered BAD.
     pub(super) last_was_bad: bool,
+    /// Whether the log has what the client says about itself.
+    pub(super) is_client_logged: bool,
 }
 
 impl SessionState {
@@ -103,6 +105,7 @@ impl SessionState {
             command: "no command",
             idle: IdleState::Off,
             last_was_bad: false,
+            is_client_logged: false,
         }
     }
 

@@ -116,7 +116,8 @@ impl WireLogger {
     }
 
     fn log(&self, sender: &str, line: &str) {
-        log::info!("wire {} {sender}: {line}", self.connection);
+        // All of it is logged, however much: the operator has asked for it.
+        log::info!(target: "unlimited", "wire {} {sender}: {line}", self.connection);
     }
 
     fn shown_command(&mut self, text: &[u8], is_logged_in: bool) -> String {

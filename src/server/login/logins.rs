@@ -6,6 +6,7 @@ use super::login_counts::Outcome;
 use super::throttle::{Start, Throttle};
 use super::waiting::{WaitingAttempt, WaitingAttempts};
 use crate::auth::{AccountInfo, Authenticator};
+use crate::logging::UNLIMITED;
 use crate::options::{MailTemplate, Mode, Options, PlaintextLogin};
 use crate::server::auth_worker::{AuthReply, AuthWorker, Serial, WorkerMessage};
 use crate::server::mail_root::mail_root;
@@ -348,7 +349,7 @@ impl Logins {
                 server_final,
             } => self.grant(attempt, account, server_final, now),
             AuthReply::Denied => {
-                log::warn!("login failed: {attempt}");
+                log::warn!(target: UNLIMITED, "login failed: {attempt}");
                 if let Some(reason) = self.unshared.take() {
                     log::warn!("each process counts failed logins by itself: {reason}");
                 }
@@ -373,7 +374,7 @@ impl Logins {
     ) -> LoginVerdict {
         match self.account(&user, now) {
             Ok(account) => {
-                log::info!("login granted: {attempt}");
+                log::info!(target: UNLIMITED, "login granted: {attempt}");
                 LoginVerdict::Granted {
                     user: user.user,
                     account,

@@ -18,14 +18,15 @@ const MAX_LOGGED: usize = 300;
 /// The field in which webmail names the address of its own client, as Dovecot reads it.
 const ORIGINATING_ADDRESS: &[u8] = b"x-originating-ip";
 
-/// Logs what the client says about itself, and answers in kind. Nothing else depends on it (§3),
-/// except that a client that speaks for others names one of them for the log.
+/// Logs, once, what the client says about itself, and answers in kind. Nothing else depends on it
+/// (§3), except that a client that speaks for others names one of them for the log.
 pub(super) fn reply(fields: &IdFields, state: &mut SessionState) -> Reply {
     if state.peer.speaks_for_others && !state.is_logged_in() {
         state.peer.originating_address =
             originating_address(fields).or(state.peer.originating_address);
     }
-    if !fields.is_empty() {
+    // A client that sends it again and again says nothing new.
+    if !fields.is_empty() && !std::mem::replace(&mut state.is_client_logged, true) {
         log::info!(
             "{}: the client is {}",
             state.log_prefix(),

@@ -7,7 +7,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 
 /// Admits a number of log lines a minute.
 #[derive(Debug)]
-pub(super) struct LogLimit {
+pub(crate) struct LogLimit {
     lines_per_minute: u32,
     /// End of the minute that began with the first line. `None` before that line.
     until: Option<Instant>,
@@ -16,7 +16,7 @@ pub(super) struct LogLimit {
 }
 
 impl LogLimit {
-    pub(super) fn new(lines_per_minute: u32) -> Self {
+    pub(crate) fn new(lines_per_minute: u32) -> Self {
         Self {
             lines_per_minute,
             until: None,
@@ -25,12 +25,12 @@ impl LogLimit {
     }
 
     /// Returns the end of the minute that began last.
-    pub(super) fn until(&self) -> Option<Instant> {
+    pub(crate) fn until(&self) -> Option<Instant> {
         self.until
     }
 
     /// Returns true if a line may be logged now, and counts it.
-    pub(super) fn admit(&mut self, now: Instant) -> bool {
+    pub(crate) fn admit(&mut self, now: Instant) -> bool {
         if self.until.is_none_or(|until| until <= now) {
             self.until = Some(now + PERIOD);
             self.admitted = 0;

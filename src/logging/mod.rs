@@ -2,8 +2,12 @@
 //! to syslog.
 //!
 //! A log line is one line even if a client put line ends into its text: [`OneLine`] escapes control
-//! characters, and every line passes through it. No line contains a password: the types that hold
-//! one do not print it.
+//! characters, and every line passes through it. Each place in the source has some lines a minute
+//! ([`LineLimit`]), so that no client can fill the log. No line contains a password: the types that
+//! hold one do not print it.
+
+mod line_limit;
+mod log_limit;
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -11,6 +15,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::SystemTime;
 
+use self::line_limit::LineLimit;
+pub(crate) use self::line_limit::UNLIMITED;
+pub(crate) use self::log_limit::LogLimit;
 use crate::types::DateTime;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -25,9 +32,9 @@ const MAX_PACKET: usize = 1024;
 /// they would be printed to descriptor 2, which may be a client's socket.
 pub(crate) fn start(level: LevelFilter, syslog: bool) {
     let started = if syslog {
-        log::set_boxed_logger(Box::new(Syslog::new()))
+        log::set_boxed_logger(Box::new(LineLimit::new(Syslog::new())))
     } else {
-        stderr().try_init()
+        log::set_boxed_logger(Box::new(LineLimit::new(stderr().build())))
     };
     set_level(level);
     debug_assert!(started.is_ok(), "a process starts logging once");
