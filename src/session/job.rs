@@ -3,13 +3,15 @@
 use super::reply::Reply;
 use super::state::SessionState;
 use crate::budget::{Budget, Step};
-use crate::store::Store;
+use crate::store::{FlagLock, Store};
 
 /// What one step of a job works with.
 pub(super) struct Context<'a, 'c> {
     pub(super) state: &'a mut SessionState,
     pub(super) store: &'a mut Store,
     pub(super) budget: &'a mut Budget<'c>,
+    /// The lock for changes of flags in this step.
+    pub(super) flag_lock: FlagLock,
 }
 
 /// The end of a job: `Ok` if the command was carried out, `Err` if it failed. Either becomes the

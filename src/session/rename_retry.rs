@@ -3,7 +3,7 @@
 use super::job::Context;
 use crate::budget::{Budget, Step, Why};
 use crate::ready;
-use crate::store::{Store, StoreError, SyncMailbox, View};
+use crate::store::{FlagLock, Store, StoreError, SyncMailbox, View};
 
 /// Works on a message file. If another program has renamed the file meanwhile
 /// ([`StoreError::Gone`]), compares the mailbox with the disk and tries once more.
@@ -26,6 +26,32 @@ impl RenameRetry {
             Some(view) => self.step_in(view, cx.store, cx.budget, attempt),
             None => Step::Done(Err(StoreError::Gone)),
         }
+    }
+
+    /// Runs `attempt`, which changes the flags of a message of the selected mailbox, with the lock
+    /// of this step.
+    pub(super) fn step_with_lock<T>(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        mut attempt: impl FnMut(
+            &mut Store,
+            &View,
+            &mut FlagLock,
+            &mut Budget<'_>,
+        ) -> Result<T, StoreError>,
+    ) -> Step<Result<T, StoreError>> {
+        let Some(view) = cx.state.view() else {
+            return Step::Done(Err(StoreError::Gone));
+        };
+        let lock = &mut cx.flag_lock;
+        self.step_in(view, cx.store, cx.budget, |store, view, budget| {
+            let result = attempt(store, view, lock, budget);
+            if matches!(result, Err(StoreError::Gone)) {
+                // The comparison with the disk may need the lock.
+                lock.release();
+            }
+            result
+        })
     }
 
     /// Runs `attempt` on a message of any mailbox.

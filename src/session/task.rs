@@ -10,7 +10,7 @@ use super::updates::UpdateWriter;
 use crate::budget::{Budget, Step};
 use crate::protocol::Status;
 use crate::ready;
-use crate::store::{Store, StoreError, SyncMailbox};
+use crate::store::{FlagLock, Store, StoreError, SyncMailbox};
 
 /// One command from its job to its tagged response.
 pub(super) struct Task {
@@ -64,11 +64,14 @@ impl Task {
             state,
             store,
             budget,
+            flag_lock: FlagLock::default(),
         };
         loop {
             match &mut self.stage {
                 TaskStage::Job(job) => {
                     let (Ok(mut reply) | Err(mut reply)) = ready!(job.step(cx));
+                    // The comparison with the disk may need it.
+                    cx.flag_lock.release();
                     match sync_before(&reply, cx) {
                         Some(sync) => self.stage = TaskStage::Sync(reply, sync),
                         None => {

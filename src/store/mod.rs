@@ -57,7 +57,7 @@ pub use self::open_mailboxes::Store;
 pub(crate) use self::ops::append::AppendMessages;
 pub(crate) use self::ops::copy::CopyMessages;
 pub(crate) use self::ops::expunge::ExpungeMessages;
-pub(crate) use self::ops::flags::{DefineKeywords, FlagChange};
+pub(crate) use self::ops::flags::{DefineKeywords, FlagChange, FlagLock};
 pub(crate) use self::ops::folders::{DeleteMailbox, ListNames, RenameMailbox, SubscribeMailbox};
 pub(crate) use self::ops::move_::{MoveMessages, MoveOutcome};
 pub(crate) use self::ops::open::MessageStat;

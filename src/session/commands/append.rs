@@ -13,7 +13,7 @@ use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::task::Task;
-use crate::store::{AppendMessages, Store, StoreError};
+use crate::store::{AppendMessages, FlagLock, Store, StoreError};
 use crate::{ready, try_ready};
 
 const NOTHING_MORE: &str = "Nothing may follow the message";
@@ -46,6 +46,7 @@ impl Appending {
             state,
             store,
             budget,
+            flag_lock: FlagLock::default(),
         };
         match open(arguments, size, cx) {
             Ok(append) => Ok(Self {
@@ -71,6 +72,7 @@ impl Appending {
             state,
             store,
             budget,
+            flag_lock: FlagLock::default(),
         };
         let (tag, before) = (self.tag, self.data);
         let next = |append| go_on(append, text_after(before, text)?, size, cx);

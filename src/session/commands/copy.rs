@@ -88,8 +88,8 @@ impl CopyJob {
 /// changed (RFC 1064 p. 11).
 fn mark(message: &MessageRef, retry: &mut RenameRetry, cx: &mut Context<'_, '_>) -> Step<()> {
     if cx.state.dialect.copy_marks_seen() && cx.state.may_write() {
-        let changed = ready!(retry.step(cx, |store, view, budget| {
-            store.change_flags(view, message, &FlagChange::SEEN, budget)
+        let changed = ready!(retry.step_with_lock(cx, |store, view, lock, budget| {
+            store.change_flags(view, message, &FlagChange::SEEN, lock, budget)
         }));
         match changed {
             Ok(true) => write_flags(cx, message),

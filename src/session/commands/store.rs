@@ -141,7 +141,7 @@ impl StoreJob {
     ) -> Step<Result<(), StoreError>> {
         let (change, unchanged_since) = (self.change, self.unchanged_since);
         let hidden = cx.state.dialect.hidden_flags();
-        let stored = try_ready!(self.retry.step(cx, |store, view, budget| {
+        let stored = try_ready!(self.retry.step_with_lock(cx, |store, view, lock, budget| {
             if unchanged_since.is_some_and(|since| store.mod_sequence(view, message) > since) {
                 return Ok(StoreResult::Modified);
             }
@@ -151,7 +151,7 @@ impl StoreJob {
                 let (flags, _) = store.flags(view, message);
                 change.system = change.system.with(flags.intersection(hidden));
             }
-            let changed = store.change_flags(view, message, &change, budget);
+            let changed = store.change_flags(view, message, &change, lock, budget);
             changed.map(|_| StoreResult::Stored)
         }));
         match stored {

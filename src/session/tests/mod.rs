@@ -2,4 +2,5 @@
 
 mod bounded_fetch;
 mod deadlines_and_literals;
+mod flag_lock;
 mod rig;

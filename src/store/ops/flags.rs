@@ -3,8 +3,8 @@
 //! The rename itself needs no lock. But a program that reads a directory of more entries than the
 //! system returns at once may miss a file that is renamed in the meantime, and Dovecot gives a
 //! message that it has missed a new UID when it turns up again. Dovecot reads with its lock held,
-//! so that lock is taken for each change if possible. If another program does not release it, flags
-//! are changed all the same.
+//! so that lock is taken if possible, for all changes of one step ([`FlagLock`]). If another
+//! program does not release it, flags are changed all the same.
 
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
@@ -62,6 +62,38 @@ impl FlagChange {
     }
 }
 
+/// The lock of a mailbox whose flags change, from the first change in a step of a job to the end of
+/// the step: taking it costs several times as much as a rename. A step makes a value of its own and
+/// drops it, so that nothing else ever waits for a job that does not run.
+#[derive(Debug, Default)]
+pub(crate) struct FlagLock {
+    /// Whether this step has tried to take the lock. If it does not have it then, another program
+    /// has had it for too long, and the step does without.
+    is_tried: bool,
+    _held: Option<MailboxLock>,
+}
+
+impl FlagLock {
+    /// Releases the lock before the end of the step, for work that may take it itself.
+    pub(crate) fn release(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Takes the lock, unless this step has tried that before.
+    fn take(
+        &mut self,
+        mailbox: &mut Mailbox,
+        owner: &LockOwner,
+        budget: &mut Budget<'_>,
+    ) -> Result<(), StoreError> {
+        if !self.is_tried {
+            self._held = try_lock(mailbox, owner, budget)?;
+            self.is_tried = true;
+        }
+        Ok(())
+    }
+}
+
 impl Store {
     /// Returns a message's flags, with `\Recent` if the message is recent to this session.
     pub(crate) fn flags(&self, view: &View, message: &MessageRef) -> (Flags, KeywordSet) {
@@ -78,7 +110,8 @@ impl Store {
         (record.flags.with(session), record.keywords)
     }
 
-    /// Changes a message's flags. Returns false if the flags were the same before.
+    /// Changes a message's flags. Returns false if the flags were the same before. `lock` is that
+    /// of this step, in which only flags of this mailbox change.
     ///
     /// # Errors
     /// [`StoreError::Busy`] if another process has the lock: wait. [`StoreError::Gone`] if another
@@ -89,6 +122,7 @@ impl Store {
         view: &View,
         message: &MessageRef,
         change: &FlagChange,
+        lock: &mut FlagLock,
         budget: &mut Budget<'_>,
     ) -> Result<bool, StoreError> {
         let (mailbox, context) = self.parts(view.handle());
@@ -105,7 +139,7 @@ impl Store {
         if (flags, keywords) == before {
             return Ok(false);
         }
-        let _lock = try_lock(mailbox, context.owner, budget)?;
+        lock.take(mailbox, context.owner, budget)?;
         mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
         budget.spend(COST_SYSCALL);
         rename_for(mailbox, index, flags, keywords)?;

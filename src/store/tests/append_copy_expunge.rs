@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::rig::{Rig, Session, mailbox, numbers};
 use crate::budget::{Budget, Clock, Step};
-use crate::store::{AppendMessages, DefineKeywords, StoreError};
+use crate::store::{AppendMessages, DefineKeywords, FlagChange, FlagLock, StoreError};
 use crate::types::{DateTime, FlagList, Flags, Keyword, KeywordSet, MailboxName};
 
 fn keyword(name: &str) -> Keyword {
@@ -338,4 +338,33 @@ fn keywords_are_defined_once_and_at_most_26() {
         "all keywords of a command or none"
     );
     assert!(session.store.updates(&session.view, true).keywords_changed);
+}
+
+#[test]
+fn the_flags_of_many_messages_change_under_one_lock() {
+    let rig = Rig::new();
+    for name in ["1.a.h", "2.b.h", "3.c.h"] {
+        rig.deliver(name, "x");
+    }
+    let mut session = rig.inbox();
+    let path = rig.root().join("dovecot-uidlist.lock");
+    let held = || fs::metadata(&path).ok().map(|status| status.ino());
+    let mut lock = FlagLock::default();
+    let mut locks = Vec::new();
+    for number in 1..=3 {
+        let message = session.message(number);
+        let budget = &mut Budget::unlimited(&rig.clock);
+        let changed = session.store.change_flags(
+            &session.view,
+            &message,
+            &FlagChange::SEEN,
+            &mut lock,
+            budget,
+        );
+        assert!(changed.expect("changed"));
+        locks.push(held());
+    }
+    assert!(locks[0].is_some() && locks.iter().all(|lock| *lock == locks[0]));
+    lock.release();
+    assert_eq!(held(), None);
 }

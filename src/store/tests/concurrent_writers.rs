@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, Clock, Step, SystemClock, Why};
 use crate::store::{
-    Access, Account, AppendMessages, CopyMessages, Cursor, ExpungeMessages, FlagChange,
+    Access, Account, AppendMessages, CopyMessages, Cursor, ExpungeMessages, FlagChange, FlagLock,
     MailboxHandle, MoveMessages, Settings, Store, StoreError, SyncMailbox, View, filename,
 };
 use crate::types::{
@@ -216,10 +216,13 @@ impl Writer {
             keywords: KeywordSet::NONE,
         };
         let changed = drive(|budget| {
-            match self
-                .store
-                .change_flags(&self.view, message, &change, budget)
-            {
+            match self.store.change_flags(
+                &self.view,
+                message,
+                &change,
+                &mut FlagLock::default(),
+                budget,
+            ) {
                 Err(StoreError::Busy(at)) => Step::Yield(Why::Until(at)),
                 result => Step::Done(result),
             }

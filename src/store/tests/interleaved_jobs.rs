@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use super::rig::{Rig, mailbox};
 use crate::budget::{Budget, Clock, Step, Why};
 use crate::store::{
-    Access, AppendMessages, CopyMessages, ExpungeMessages, FlagChange, MailboxHandle, Store,
-    StoreError, SyncMailbox, View,
+    Access, AppendMessages, CopyMessages, ExpungeMessages, FlagChange, FlagLock, MailboxHandle,
+    Store, StoreError, SyncMailbox, View,
 };
 use crate::types::{FlagList, FlagOperation, Flags, KeywordSet, NumberSet};
 
@@ -221,9 +221,10 @@ impl World {
             keywords: KeywordSet::NONE,
         };
         let mut budget = Budget::unlimited(&self.rig.clock);
+        let lock = &mut FlagLock::default();
         match self
             .store
-            .change_flags(&client.view, &message, &change, &mut budget)
+            .change_flags(&client.view, &message, &change, lock, &mut budget)
         {
             Ok(_) => {
                 let flags = self

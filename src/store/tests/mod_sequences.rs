@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rig::{Rig, Session, mailbox, numbers};
 use crate::budget::{Budget, Step};
-use crate::store::{Access, FlagChange, MessageRef};
+use crate::store::{Access, FlagChange, FlagLock, MessageRef};
 use crate::types::{FlagList, FlagOperation, Flags, NumberSet, Uid};
 
 const FILE: &str = "imap2d-modseq";
@@ -255,7 +255,10 @@ fn unannounced_flag_changes_limit_the_announced_mod_sequence() {
     let message = session.message(3);
     let seen = |budget: &mut Budget<'_>| {
         let change = &FlagChange::SEEN;
-        let changed = session.store.change_flags(&other, &message, change, budget);
+        let lock = &mut FlagLock::default();
+        let changed = session
+            .store
+            .change_flags(&other, &message, change, lock, budget);
         Step::Done(changed)
     };
     assert!(rig.drive(seen).expect("changed"));

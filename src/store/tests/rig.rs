@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::budget::{Budget, Clock, FakeClock, Step, Why};
 use crate::store::{
-    Access, Account, AppendMessages, CopyMessages, ExpungeMessages, FlagChange, MailboxHandle,
-    MessageRef, Settings, Store, StoreError, SyncMailbox, Updates, View,
+    Access, Account, AppendMessages, CopyMessages, ExpungeMessages, FlagChange, FlagLock,
+    MailboxHandle, MessageRef, Settings, Store, StoreError, SyncMailbox, Updates, View,
 };
 use crate::types::{
     FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet, Uid,
@@ -326,10 +326,13 @@ impl Session {
             keywords: KeywordSet::NONE,
         };
         rig.drive(|budget| {
-            match self
-                .store
-                .change_flags(&self.view, &message, &change, budget)
-            {
+            match self.store.change_flags(
+                &self.view,
+                &message,
+                &change,
+                &mut FlagLock::default(),
+                budget,
+            ) {
                 Err(StoreError::Busy(at)) => Step::Yield(Why::Until(at)),
                 result => Step::Done(result),
             }

@@ -195,8 +195,8 @@ impl FetchJob {
         if !cx.state.may_write() || !self.items.iter().any(|wanted| wanted.item.sets_seen()) {
             return Step::Done(Ok(false));
         }
-        let changed = ready!(self.retry.step(cx, |store, view, budget| {
-            store.change_flags(view, message, &FlagChange::SEEN, budget)
+        let changed = ready!(self.retry.step_with_lock(cx, |store, view, lock, budget| {
+            store.change_flags(view, message, &FlagChange::SEEN, lock, budget)
         }));
         if let Ok(true) = changed {
             cx.budget.spend(COST_SYSCALL);
