@@ -74,6 +74,6 @@ impl LayoutReader {
 pub(super) fn unreadable(source: io::Error) -> StoreError {
     StoreError::Io {
         context: "reading a message",
-        source,
+        source: source.into(),
     }
 }

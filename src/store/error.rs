@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// Why the store could not do what it was asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum StoreError {
     /// The mailbox does not exist.
     NotFound,
@@ -36,7 +37,7 @@ pub(crate) enum StoreError {
         /// What the store was doing.
         context: &'static str,
         /// The error of the system; for the log, never for the client.
-        source: io::Error,
+        source: Rc<io::Error>,
     },
 }
 
@@ -53,7 +54,10 @@ impl StoreError {
             StorageFull | QuotaExceeded => Self::NoSpace,
             ReadOnlyFilesystem => Self::ReadOnly,
             PermissionDenied => Self::Denied(context),
-            _ => Self::Io { context, source },
+            _ => Self::Io {
+                context,
+                source: Rc::new(source),
+            },
         }
     }
 
@@ -93,7 +97,7 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } => Some(source.as_ref()),
             _ => None,
         }
     }

@@ -12,6 +12,7 @@ use super::index::mailbox::{Mailbox, MailboxVersion};
 use super::maildir::filename::UniqueNames;
 use super::maildir::lock::LockOwner;
 use super::maildir::uid_validity::UidValidities;
+use super::ops::deliver::DeliveryGroup;
 use super::ops::folders::locate;
 use super::sync::inotify::InotifyWatches;
 use super::sync::reconcile::Reconcile;
@@ -53,6 +54,8 @@ pub(super) struct Slot {
     /// The job that is reconciling the mailbox with its directory, shared by the sessions that wait
     /// for it.
     pub(super) reconcile: Weak<RefCell<Reconcile>>,
+    /// The deliveries to the mailbox that are under way, shared by the sessions that deliver.
+    deliveries: Weak<RefCell<DeliveryGroup>>,
 }
 
 impl Slot {
@@ -118,6 +121,7 @@ impl Store {
             mailbox,
             last_open: self.opens,
             reconcile: Weak::new(),
+            deliveries: Weak::new(),
         };
         if let Some(inotify) = &mut self.inotify {
             inotify.watch(&mut slot.mailbox, number);
@@ -229,6 +233,17 @@ impl Store {
         if let Some(slot) = &mut self.slots[handle.slot()] {
             slot.reconcile = Rc::downgrade(reconcile);
         }
+    }
+
+    /// Returns the deliveries to the mailbox that are under way, or a group for the first of them.
+    pub(super) fn delivery_group(&mut self, handle: &MailboxHandle) -> Rc<RefCell<DeliveryGroup>> {
+        let slot = self.slots[handle.slot()].as_mut();
+        let slot = slot.expect("a slot is not emptied while a handle exists");
+        slot.deliveries.upgrade().unwrap_or_else(|| {
+            let group = Rc::default();
+            slot.deliveries = Rc::downgrade(&group);
+            group
+        })
     }
 
     pub(super) fn next_view_id(&mut self) -> u32 {

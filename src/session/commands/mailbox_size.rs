@@ -100,7 +100,7 @@ impl MailboxSize {
         self.reader = None;
         let layout = try_ready!(Step::Done(read.map_err(|source| StoreError::Io {
             context: "measuring a message",
-            source,
+            source: source.into(),
         })));
         cx.store.remember_size(view, message, layout.whole.size);
         Step::Done(Ok(layout.whole.size))

@@ -48,6 +48,8 @@ pub(crate) struct Mailbox {
     pub(crate) sync_state: SyncState,
     pub(crate) watch: WatchState,
     pub(crate) foreign_lock: ForeignLockAge,
+    /// True if a job of this process has found the lock taken since deliveries took it.
+    pub(crate) lock_is_wanted: bool,
     /// Since when sessions wait for the lock to change flags.
     pub(crate) flag_lock_waits_since: Option<Instant>,
     /// Alive while a job is reconciling the mailbox with its directory.
@@ -91,6 +93,7 @@ impl Mailbox {
             sync_state: SyncState::default(),
             watch: WatchState::default(),
             foreign_lock: ForeignLockAge::default(),
+            lock_is_wanted: false,
             flag_lock_waits_since: None,
             reconciling: Weak::new(),
         })

@@ -184,9 +184,8 @@ impl AppendMessages {
                 }
                 AppendStage::Deliver(delivery) => {
                     let delivery = delivery.get(&store.abandoned);
-                    let (mailbox, mut context) = store.parts(&self.handle);
-                    let delivered = ready!(delivery.step(mailbox, &mut context, budget));
-                    let validity = mailbox.uid_validity();
+                    let delivered = ready!(delivery.step(store, budget));
+                    let validity = store.mailbox(&self.handle).uid_validity();
                     return Step::Done(delivered.map(|uids| {
                         let uids = uids.iter().map(|uid| (uid.get(), uid.get()));
                         (validity, uids.collect())

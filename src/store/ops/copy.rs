@@ -155,8 +155,7 @@ impl CopyMessages {
                 CopyStage::RenameUsed(..) => Ok(self.rename_used(store, budget)),
                 CopyStage::Deliver(delivery) => {
                     let delivery = delivery.get(&store.abandoned);
-                    let (mailbox, mut context) = store.parts(&self.destination);
-                    let uids = ready!(delivery.step(mailbox, &mut context, budget));
+                    let uids = ready!(delivery.step(store, budget));
                     let copied = std::mem::take(&mut self.copied);
                     return Step::Done(uids.map(|uids| copied.into_iter().zip(uids).collect()));
                 }

@@ -197,7 +197,10 @@ fn try_lock(
     budget.spend(COST_OPEN);
     let times = (now, budget.wall());
     match MailboxLock::try_acquire(&dir, owner, &mut mailbox.foreign_lock, times) {
-        Ok(None) if may_wait(mailbox, now) => Err(StoreError::Busy(now + RETRY)),
+        Ok(None) if may_wait(mailbox, now) => {
+            mailbox.lock_is_wanted = true;
+            Err(StoreError::Busy(now + RETRY))
+        }
         Ok(Some(lock)) => {
             mailbox.flag_lock_waits_since = None;
             Ok(Some(lock))

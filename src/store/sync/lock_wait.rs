@@ -49,6 +49,7 @@ impl LockWait {
                 Step::Done(Ok(lock))
             }
             Ok(None) => {
+                mailbox.lock_is_wanted = true;
                 let is_over = self
                     .patience
                     .is_some_and(|patience| now >= *since + patience);

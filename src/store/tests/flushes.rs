@@ -15,14 +15,17 @@ use crate::store::{
 use crate::types::{FlagList, Flags, Keyword};
 
 /// Opens INBOX in a store whose flushes only the test makes.
-fn deferred(rig: &Rig) -> Session {
+pub(super) fn deferred(rig: &Rig) -> Session {
     let session = rig.inbox();
     session.store.use_flusher();
     session
 }
 
 /// Steps a job until it is done, or returns `None` when it waits for a flush.
-fn until_flush<T>(rig: &Rig, mut step: impl FnMut(&mut Budget<'_>) -> Step<T>) -> Option<T> {
+pub(super) fn until_flush<T>(
+    rig: &Rig,
+    mut step: impl FnMut(&mut Budget<'_>) -> Step<T>,
+) -> Option<T> {
     let mut is_waiting = false;
     let done = rig.drive(|budget| match step(budget) {
         Step::Yield(Why::Flush) => {
@@ -39,25 +42,25 @@ fn until_flush<T>(rig: &Rig, mut step: impl FnMut(&mut Budget<'_>) -> Step<T>) -
 }
 
 /// Returns the last part of the path of each request: the name of the file or of the directory.
-fn names(requests: &[FlushRequest]) -> Vec<String> {
+pub(super) fn names(requests: &[FlushRequest]) -> Vec<String> {
     let paths: Vec<PathBuf> = requests.iter().map(FlushRequest::path).collect();
     let name = |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into();
     paths.iter().map(name).collect()
 }
 
-fn succeed(store: &Store, requests: Vec<FlushRequest>) {
+pub(super) fn succeed(store: &Store, requests: Vec<FlushRequest>) {
     for request in requests {
         store.complete_flush(request.number(), request.flush());
     }
 }
 
-fn fail(store: &Store, requests: Vec<FlushRequest>) {
+pub(super) fn fail(store: &Store, requests: Vec<FlushRequest>) {
     for request in requests {
         store.complete_flush(request.number(), Err(Errno::IO));
     }
 }
 
-fn begin(store: &mut Store, handle: &MailboxHandle, text: &str) -> AppendMessages {
+pub(super) fn begin(store: &mut Store, handle: &MailboxHandle, text: &str) -> AppendMessages {
     let flags = FlagList {
         system: Flags::SEEN,
         keywords: Vec::new(),
@@ -88,7 +91,7 @@ fn append_until(
 }
 
 /// The files of the messages, and what is left in `tmp/`.
-fn files(rig: &Rig) -> [Vec<String>; 3] {
+pub(super) fn files(rig: &Rig) -> [Vec<String>; 3] {
     ["new", "cur", "tmp"].map(|part| rig.names(part))
 }
 
@@ -431,7 +434,7 @@ fn a_subscription_is_flushed_before_it_counts() {
 
 impl Session {
     /// Syncs, and makes all flushes at once.
-    fn sync_and_update_flushing(&mut self, rig: &Rig) {
+    pub(super) fn sync_and_update_flushing(&mut self, rig: &Rig) {
         let mut sync = SyncMailbox::new(self.handle.clone());
         let synced = rig.drive(|budget| {
             let step = sync.step(&mut self.store, budget);

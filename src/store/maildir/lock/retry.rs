@@ -11,7 +11,8 @@ pub(crate) struct LockRetry {
 
 impl LockRetry {
     const FIRST_PAUSE: Duration = Duration::from_millis(5);
-    const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+    /// The longest time between two attempts.
+    pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(250);
     const PATIENCE: Duration = Duration::from_secs(30);
 
     /// Returns the schedule of attempts of which the first is made now.

@@ -1,0 +1,52 @@
+//! Files in `tmp/`.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::store::maildir::filename::{self, UniqueNames, fresh_base};
+use crate::store::maildir::files;
+use crate::types::{Flags, Keyword};
+
+/// A file in `tmp/`, removed when this value is dropped.
+#[derive(Debug)]
+pub(in crate::store::ops) struct TemporaryFile {
+    pub(in crate::store::ops) path: PathBuf,
+}
+
+impl TemporaryFile {
+    /// Forgets the file, which is not in `tmp/` any more.
+    pub(super) fn forget(mut self) {
+        self.path = PathBuf::new();
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        if self.path.as_os_str().is_empty() {
+            return;
+        }
+        if let Err(error) = files::remove(&self.path) {
+            log::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// A message that is complete in `tmp/`.
+#[derive(Debug)]
+pub(in crate::store::ops) struct ReadyFile {
+    pub(in crate::store::ops) file: TemporaryFile,
+    /// The name that the file gets, with the info part of the original if it is a copy.
+    pub(in crate::store::ops) name: Vec<u8>,
+    pub(in crate::store::ops) flags: Flags,
+    pub(in crate::store::ops) keywords: Vec<Keyword>,
+}
+
+impl ReadyFile {
+    /// Chooses a base name that no file has.
+    pub(in crate::store::ops) fn rename(&mut self, names: &mut UniqueNames, wall: SystemTime) {
+        let base = filename::base(&self.name);
+        let mut fresh = fresh_base(names, base, wall);
+        fresh.extend_from_slice(&self.name[base.len()..]);
+        self.name = fresh;
+    }
+}
