@@ -1,5 +1,9 @@
 //! What a server makes of its options before it serves: the store, and what all sessions know.
 
+use std::time::{Duration, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::options::{DialectOption, Options};
 use crate::protocol::{Dialect, Level};
 use crate::session::{SessionConfig, SpecialUses, WireLog};
@@ -9,6 +13,7 @@ use crate::store::{Settings, Store, layout};
 pub(super) fn open_store(options: &Options, host: &str) -> Store {
     let mut store = Store::new(Settings {
         read_only: options.read_only,
+        booted: booted(),
         ..Settings::new(host, std::process::id())
     });
     if let Err(error) = store.start_watching() {
@@ -18,6 +23,13 @@ pub(super) fn open_store(options: &Options, host: &str) -> Store {
         );
     }
     store
+}
+
+/// Returns when this host started, by its clock.
+fn booted() -> SystemTime {
+    let uptime = Duration::try_from(clock_gettime(ClockId::Boottime));
+    let booted = SystemTime::now().checked_sub(uptime.unwrap_or_default());
+    booted.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Returns the configuration of new sessions after the options have changed.

@@ -72,6 +72,7 @@ impl Store {
             owner: LockOwner {
                 pid: settings.pid,
                 host: settings.host.clone(),
+                booted: settings.booted,
             },
             flushes: FlushQueue::default(),
             names: UniqueNames::new(&settings.host, settings.pid),

@@ -1,6 +1,7 @@
 //! The settings of a store, and the account whose mailboxes it opens.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// How the store behaves. All mailboxes of the process share these settings.
 #[derive(Debug, Clone)]
@@ -11,6 +12,8 @@ pub struct Settings {
     pub host: String,
     /// Number of this process, with the same two uses.
     pub pid: u32,
+    /// When this host started: a lock that is older was left behind.
+    pub booted: SystemTime,
     /// How many mailboxes that no session has open stay in memory.
     pub warm_mailboxes: usize,
     /// How many bytes those mailboxes may take in all.
@@ -24,6 +27,7 @@ impl Settings {
             read_only: false,
             host: host.into(),
             pid,
+            booted: SystemTime::UNIX_EPOCH,
             warm_mailboxes: 64,
             warm_bytes: 16 << 20,
         }

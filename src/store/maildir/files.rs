@@ -51,18 +51,20 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<(Vec<u8>, FileSt
     Ok(Some((content, stamp)))
 }
 
-/// Opens a file for overwriting, and creates it if there is none.
+/// Opens a file for reading and overwriting, and creates it if there is none.
 ///
 /// # Errors
 /// Opening or creating the file fails.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
-    if let Some(file) = open(path, OpenOptions::new().write(true))? {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    if let Some(file) = open(path, &mut options)? {
         return Ok(file);
     }
     match create_new(path, creation_mode(path)?) {
         // Another program created the file first. A symbolic link to nowhere is an error.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            open(path, OpenOptions::new().write(true))?.ok_or(error)
+            open(path, &mut options)?.ok_or(error)
         }
         created => created,
     }
@@ -159,7 +161,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let pipe = dir.path().join("pipe");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).expect("a pipe");
-        assert!(read(&pipe, 9).is_ok() && open_or_create(&pipe).is_err());
+        assert!(read(&pipe, 9).is_ok() && open_or_create(&pipe).is_ok());
     }
 
     #[test]

@@ -89,6 +89,7 @@ fn no_copy_stays_if_the_originals_cannot_be_removed() {
     let owner = lock::LockOwner {
         pid: 1,
         host: "elsewhere".into(),
+        booted: std::time::SystemTime::UNIX_EPOCH,
     };
     let waiting = &mut lock::ForeignLockAge::default();
     let times = (std::time::Instant::now(), std::time::SystemTime::now());
@@ -111,6 +112,7 @@ fn a_copy_stays_if_its_original_has_disappeared() {
             let owner = lock::LockOwner {
                 pid: 1,
                 host: "elsewhere".into(),
+                booted: std::time::SystemTime::UNIX_EPOCH,
             };
             let waiting = &mut lock::ForeignLockAge::default();
             let times = (std::time::Instant::now(), std::time::SystemTime::now());

@@ -380,6 +380,7 @@ fn a_sync_waits_for_a_lock_until_its_deadline() {
     let owner = lock::LockOwner {
         pid: 1,
         host: "elsewhere".into(),
+        booted: std::time::SystemTime::UNIX_EPOCH,
     };
     let times = (std::time::Instant::now(), std::time::SystemTime::now());
     let waiting = &mut lock::ForeignLockAge::default();
@@ -466,6 +467,7 @@ fn a_message_that_another_process_numbers_after_the_scan_keeps_its_uid() {
     let owner = lock::LockOwner {
         pid: 1,
         host: "elsewhere".into(),
+        booted: std::time::SystemTime::UNIX_EPOCH,
     };
     let times = (rig.clock.now(), rig.clock.wall());
     let waiting = &mut lock::ForeignLockAge::default();

@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use super::dot_lock::{DOTLOCK, DotLock, ForeignLockAge, LockOwner};
+use super::dot_lock::{DOTLOCK, DotLock, ForeignLockAge, LockOwner, OwnFile};
 use crate::store::maildir::files;
 use crate::store::maildir::uid_list;
 
-/// Name of the file in the mailbox directory that imap2d processes lock among themselves. It is
-/// empty and stays: if it were removed, two processes could lock two files of that name.
+/// Name of the file in the mailbox directory that imap2d processes lock among themselves. It stays:
+/// if it were removed, two processes could lock two files of that name.
 pub(crate) const ADVISORY: &str = "imap2d-lock";
 
 /// The right to change the uid list and the keywords, and to remove messages.
@@ -38,9 +38,13 @@ impl MailboxLock {
         let Some(advisory) = try_advisory(dir)? else {
             return Ok(None);
         };
+        let own = OwnFile {
+            path: &advisory.path,
+            file: &advisory.file,
+            owner,
+        };
         let list = dir.join(uid_list::FILE);
-        let dot =
-            DotLock::try_acquire(&dir.join(DOTLOCK), &list, owner, foreign_lock, (now, wall))?;
+        let dot = DotLock::try_acquire(&dir.join(DOTLOCK), &list, own, foreign_lock, (now, wall))?;
         Ok(dot.map(|dot| Self {
             dot,
             _advisory: advisory,

@@ -11,16 +11,24 @@
 //! If another process holds a lock, nothing sleeps: [`MailboxLock::try_acquire`] returns `None`,
 //! and [`LockRetry`] says when to try again.
 //!
+//! Our dotlock is a second name of `imap2d-lock`, which is cheaper than a new file, and shows whose
+//! it is even after a power cut that lost its text: it is nowhere flushed. File systems without
+//! links get a file that is complete when it is renamed to the name of the lock.
+//!
 //! # When is a dotlock stale?
 //!
-//! * If the holder is a process of this host that is gone: at once, but not before the lock is two
-//!   seconds old, because its text may be just being written.
-//! * If the holder is a process of this host that lives: never.
-//! * If the holder is on another host, or the text does not name it: when for two minutes neither
-//!   the lock nor the uid list has changed.
+//! A process that holds the advisory lock judges the dotlock:
 //!
-//! The last rule works because a holder at work touches its lock every ten seconds.
-//! [`ForeignLockAge`] remembers since when nothing has changed.
+//! * If it is a second name of `imap2d-lock`: at once. Its holder would have the advisory lock. If
+//!   it names another host, this holds only on file systems that hosts do not share.
+//! * If it names a process of this host that is gone, or was made before this host started: at
+//!   once.
+//! * If it names a process of this host that lives: never.
+//! * If its text is empty or torn: when it is two seconds old, because the text may be just being
+//!   written.
+//! * If it names another host: when for two minutes neither the lock nor the uid list has changed.
+//!   A holder at work touches its lock every ten seconds. [`ForeignLockAge`] remembers since when
+//!   nothing has changed.
 
 mod dot_lock;
 mod mailbox_lock;

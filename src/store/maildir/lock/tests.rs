@@ -4,10 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::dot_lock::{DOTLOCK, DotLock, LockHolder, holder};
+use super::dot_lock::{DOTLOCK, OwnFile};
+use super::mailbox_lock::ADVISORY;
 use super::*;
 use crate::file_stamp::FileStamp;
-use crate::store::maildir::uid_list;
+use crate::store::maildir::{files, uid_list};
 
 const PID: u32 = 4242;
 
@@ -26,6 +27,7 @@ impl Rig {
             owner: LockOwner {
                 pid: PID,
                 host: "vm".into(),
+                booted: std::time::SystemTime::UNIX_EPOCH,
             },
             waiting: ForeignLockAge::default(),
             now: Instant::now(),
@@ -48,9 +50,11 @@ impl Rig {
         self.dir.path().join(DOTLOCK)
     }
 
-    /// Creates the lock of another program, as old as the clock of the rig was moved.
+    /// Creates the lock of another program, at the time of the rig.
     fn foreign(&self, text: &str) {
         fs::write(self.dotlock(), text).expect("written");
+        let file = fs::File::open(self.dotlock()).expect("opened");
+        file.set_modified(self.wall).expect("set");
     }
 }
 
@@ -90,19 +94,47 @@ fn names_its_owner_and_is_removed() {
 
 #[test]
 fn is_held_on_a_full_disk_without_naming_its_owner() {
+    let rig = Rig::new();
+    let full = fs::File::options().read(true).write(true).open("/dev/full");
+    let lock = rig.dir.path().join(ADVISORY);
+    fs::write(&lock, "").expect("written");
+    let own = OwnFile {
+        path: &lock,
+        file: &full.expect("always full"),
+        owner: &rig.owner,
+    };
+    own.appear_as(&rig.dotlock()).expect("a lock all the same");
+    assert_eq!(fs::read(rig.dotlock()).expect("it"), b"");
+}
+
+#[test]
+fn shortens_the_text_of_the_owner_before() {
     let mut rig = Rig::new();
-    let full = fs::File::options().write(true).open("/dev/full");
-    let held = DotLock::fill(
-        &rig.dotlock(),
-        full.expect("always full"),
-        &rig.owner,
-        rig.now,
-    );
-    held.expect("a lock all the same");
-    rig.foreign("");
-    rig.advance(60);
-    assert!(rig.acquire().is_none(), "an empty one is a lock");
-    assert_eq!(holder("", &rig.owner), LockHolder::Unknown);
+    fs::write(rig.dir.path().join(ADVISORY), "1234567:another").expect("written");
+    let _lock = rig.acquire().expect("the lock");
+    let text = fs::read_to_string(rig.dotlock()).expect("a lock file");
+    assert_eq!(text, "4242:vm");
+}
+
+/// As on a file system without links: the file is complete when it gets the name.
+#[test]
+fn a_copy_of_the_lock_never_replaces_a_lock() {
+    let rig = Rig::new();
+    let lock = rig.dir.path().join(ADVISORY);
+    let file = files::open_or_create(&lock).expect("created");
+    let own = OwnFile {
+        path: &lock,
+        file: &file,
+        owner: &rig.owner,
+    };
+    rig.foreign("1:elsewhere");
+    let error = own.copy_to(&rig.dotlock()).expect_err("taken");
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    fs::remove_file(rig.dotlock()).expect("removed");
+    own.copy_to(&rig.dotlock()).expect("made");
+    assert_eq!(fs::read(rig.dotlock()).expect("it"), b"4242:vm");
+    let names = fs::read_dir(rig.dir.path()).expect("listed").count();
+    assert_eq!(names, 2);
 }
 
 #[test]
@@ -115,20 +147,64 @@ fn keeps_the_outer_lock_only_with_the_inner_one() {
 }
 
 #[test]
-fn removes_the_lock_of_a_dead_process_of_this_host() {
+fn removes_the_lock_of_a_dead_process_of_this_host_at_once() {
     for pid in [dead_pid(), PID] {
         let mut rig = Rig::new();
         rig.foreign(&format!("{pid}:vm"));
-        rig.advance(1);
-        assert!(rig.acquire().is_none());
-        assert!(rig.dotlock().exists(), "it may be just being written");
-        rig.advance(2);
         assert!(
             rig.acquire().is_none(),
             "removed now, taken at the next try"
         );
         assert!(rig.acquire().is_some());
     }
+}
+
+/// After kill -9 the number may be that of another process, after a power cut the text may be lost,
+/// and the next container may have another name.
+#[test]
+fn removes_at_once_a_lock_that_imap2d_left_behind() {
+    let alive = format!("{}:vm", std::process::id());
+    for text in [&alive, "", "4242:v", "7:elsewhere"] {
+        let mut rig = Rig::new();
+        let own = rig.dir.path().join(ADVISORY);
+        fs::write(&own, text).expect("written");
+        fs::hard_link(&own, rig.dotlock()).expect("linked");
+        assert!(rig.acquire().is_none());
+        assert!(rig.acquire().is_some(), "{text:?}");
+    }
+}
+
+#[test]
+fn removes_an_empty_or_torn_lock_after_two_seconds() {
+    for text in [
+        "",
+        "nonsense",
+        "0:vm",
+        "-1:vm",
+        "99999999999:vm",
+        "1:v",
+        "1",
+    ] {
+        let mut rig = Rig::new();
+        rig.foreign(text);
+        rig.advance(1);
+        assert!(
+            rig.acquire().is_none() && rig.dotlock().exists(),
+            "{text:?}"
+        );
+        rig.advance(1);
+        assert!(rig.acquire().is_none(), "{text:?}");
+        assert!(rig.acquire().is_some(), "{text:?}");
+    }
+}
+
+#[test]
+fn removes_a_lock_from_before_this_host_started() {
+    let mut rig = Rig::new();
+    rig.foreign(&format!("{}:vm", std::process::id()));
+    rig.owner.booted = rig.wall + Duration::from_secs(60);
+    assert!(rig.acquire().is_none());
+    assert!(rig.acquire().is_some());
 }
 
 #[test]
@@ -144,14 +220,7 @@ fn never_removes_the_lock_of_a_living_process() {
 
 #[test]
 fn removes_an_idle_foreign_lock_after_two_minutes() {
-    for text in [
-        "77:elsewhere",
-        "",
-        "nonsense",
-        "0:vm",
-        "-1:vm",
-        "99999999999:vm",
-    ] {
+    for text in ["77:elsewhere", "1:vmx"] {
         let mut rig = Rig::new();
         rig.foreign(text);
         rig.advance(3);
