@@ -33,11 +33,11 @@ mod tests;
 pub(crate) use self::ast::{
     AppendArguments, AppendData, AppendMessage, AuthenticateArguments, Command, CopyArguments,
     CreateArguments, Credentials, DateComparison, DateField, FetchArguments, FetchItem,
-    FindArguments, IdFields, ListArguments, ListKind, MailboxKind, Mechanism, ParseError,
-    PartialArguments, RenameArguments, Request, Resync, SearchArguments, SearchKey, SearchReturn,
-    Secret, Section, SectionText, SelectArguments, SelectParameters, SortArguments, SortCriterion,
-    SortKey, States, StatusArguments, StatusItem, StoreArguments, SubscribeArguments,
-    ThreadAlgorithm, ThreadArguments,
+    FindArguments, IdFields, ListArguments, ListKind, ListSelection, MailboxKind, Mechanism,
+    ParseError, PartialArguments, RenameArguments, Request, Resync, SearchArguments, SearchKey,
+    SearchReturn, Secret, Section, SectionText, SelectArguments, SelectParameters, SortArguments,
+    SortCriterion, SortKey, States, StatusArguments, StatusItem, StoreArguments,
+    SubscribeArguments, ThreadAlgorithm, ThreadArguments,
 };
 pub use self::dialect::{Dialect, Level};
 pub(crate) use self::encode::{Code, Encoder, Status, ThreadList};

@@ -1,10 +1,10 @@
 //! The creation of mailboxes for a new user.
 
 use super::special_use::SpecialUses;
-use crate::budget::{Budget, COST_SYNC, Step, Why};
-use crate::ready;
-use crate::store::{Account, Store, StoreError, SubscribeMailbox};
+use crate::budget::{Budget, COST_OPEN, COST_SYNC, Step, Why};
+use crate::store::{Account, ListNames, Store, StoreError, SubscribeMailbox};
 use crate::types::{MailboxName, MailboxRef};
+use crate::{ready, try_done};
 
 /// Creates the preferred mailboxes with special uses for a user who has none but INBOX, and
 /// subscribes the user to them. Having none but INBOX stands for a first login, so that nothing has
@@ -13,8 +13,9 @@ pub(super) struct Autocreate {
     account: Account,
     /// The beginning of log lines about the session.
     log_prefix: String,
-    /// The mailboxes to create, the next one last; `None` until the user's mailboxes have been
-    /// listed.
+    /// The user's mailboxes, of which one that is not INBOX is looked for; `None` before and after.
+    listing: Option<ListNames>,
+    /// The mailboxes to create, the next one last; `None` until it is known that there are none.
     left: Option<Vec<MailboxName>>,
     subscribing: Option<(MailboxName, SubscribeMailbox)>,
 }
@@ -25,6 +26,7 @@ impl Autocreate {
         Self {
             account,
             log_prefix,
+            listing: None,
             left: None,
             subscribing: None,
         }
@@ -47,42 +49,69 @@ impl Autocreate {
             if budget.is_spent() {
                 return Step::Yield(Why::Budget);
             }
-            let (account, log_prefix) = (&self.account, &self.log_prefix);
-            let left = self
-                .left
-                .get_or_insert_with(|| missing(special_uses, account, log_prefix, store));
+            let left = match &mut self.left {
+                Some(left) => left,
+                None => {
+                    let is_new = ready!(self.has_only_inbox(store, budget));
+                    let preferred = special_uses.preferred().into_iter().rev();
+                    self.left.insert(preferred.filter(|_| is_new).collect())
+                }
+            };
             let Some(name) = left.pop() else {
                 return Step::Done(());
             };
-            log_failure(store.create(account, &name), log_prefix, &name);
+            let created = store.create(&self.account, &name);
+            log_failure(created, &self.log_prefix, &name);
             budget.spend(COST_SYNC);
             let mailbox = MailboxRef::Personal(name.clone());
-            let subscribing = SubscribeMailbox::new(account.clone(), mailbox, true);
+            let subscribing = SubscribeMailbox::new(self.account.clone(), mailbox, true);
             self.subscribing = Some((name, subscribing));
         }
     }
-}
 
-/// Returns the mailboxes to create, the first one last; none if the user has any but INBOX.
-fn missing(
-    special_uses: &SpecialUses,
-    account: &Account,
-    log_prefix: &str,
-    store: &Store,
-) -> Vec<MailboxName> {
-    match store.list(account) {
-        Ok(names) if !store.settings().read_only && names.iter().all(MailboxName::is_inbox) => {
-            special_uses.preferred().into_iter().rev().collect()
+    /// Reads the user's mailboxes until one is not INBOX; done with false if there is one, or if
+    /// none can be created.
+    fn has_only_inbox(&mut self, store: &Store, budget: &mut Budget<'_>) -> Step<bool> {
+        if store.settings().read_only {
+            return Step::Done(false);
         }
-        Ok(_) => Vec::new(),
-        Err(error) => {
-            log::warn!(
-                "{log_prefix}: no mailbox with a special use is created, because the mailboxes \
-                 could not be listed: {}",
-                error.in_full()
-            );
-            Vec::new()
+        let found = ready!(self.find_another(budget));
+        self.listing = None;
+        Step::Done(match found {
+            Ok(is_found) => !is_found,
+            Err(error) => {
+                log::warn!(
+                    "{}: no mailbox with a special use is created, because the mailboxes could \
+                     not be listed: {}",
+                    self.log_prefix,
+                    error.in_full()
+                );
+                false
+            }
+        })
+    }
+
+    /// Done with true if the user has a mailbox that is not INBOX.
+    fn find_another(&mut self, budget: &mut Budget<'_>) -> Step<Result<bool, StoreError>> {
+        let listing = match &mut self.listing {
+            Some(listing) => listing,
+            None => {
+                budget.spend(COST_OPEN);
+                let listing = try_done!(ListNames::mailboxes(&self.account));
+                self.listing.insert(listing)
+            }
+        };
+        let is_inbox =
+            |name: &MailboxRef| matches!(name, MailboxRef::Personal(name) if name.is_inbox());
+        while let Some(entry) = listing.next(budget) {
+            if try_done!(entry).is_some_and(|name| !is_inbox(&name)) {
+                return Step::Done(Ok(true));
+            }
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
         }
+        Step::Done(Ok(false))
     }
 }
 

@@ -62,21 +62,12 @@ impl SpecialUses {
         special_uses
     }
 
-    /// Returns those of the mailboxes that have a use, with their uses.
-    pub(super) fn holders<'n>(
+    /// Returns the mailboxes that have a use, with their uses.
+    pub(super) fn holders<'c>(
         &self,
-        mailboxes: impl IntoIterator<Item = &'n MailboxName>,
-    ) -> BTreeMap<&'n MailboxName, Vec<SpecialUse>> {
-        let mut by_name: BTreeMap<String, &MailboxName> = BTreeMap::new();
-        let wanted = |mailbox: &str| {
-            let mut names = self.0.iter().flat_map(|(_, names)| names);
-            names.any(|name| name.eq_ignore_ascii_case(mailbox))
-        };
-        for mailbox in mailboxes {
-            if wanted(mailbox.as_str()) {
-                by_name.entry(folded(mailbox.as_str())).or_insert(mailbox);
-            }
-        }
+        candidates: &'c UseCandidates,
+    ) -> BTreeMap<&'c MailboxName, Vec<SpecialUse>> {
+        let by_name = &candidates.0;
         let mut holders: BTreeMap<&MailboxName, Vec<SpecialUse>> = BTreeMap::new();
         for (used, names) in &self.0 {
             let mut found = names.iter().filter_map(|name| by_name.get(&folded(name)));
@@ -92,9 +83,10 @@ impl SpecialUses {
         &self,
         name: &MailboxName,
         uses: &[SpecialUse],
-        others: &[MailboxName],
+        mut others: UseCandidates,
     ) -> bool {
-        let holders = self.holders(others.iter().chain([name]));
+        others.note(name, self);
+        let holders = self.holders(&others);
         let held = holders.get(name);
         uses.iter()
             .all(|used| held.is_some_and(|held| held.contains(used)))
@@ -113,6 +105,26 @@ impl SpecialUses {
     }
 }
 
+/// The mailboxes whose names may give them a use, found while the mailboxes are listed one by one.
+/// There is at most one for each name of [`SpecialUses`], however many mailboxes there are.
+#[derive(Debug, Default)]
+pub(super) struct UseCandidates(BTreeMap<String, MailboxName>);
+
+impl UseCandidates {
+    /// Notes that there is a mailbox. Of names that differ in case only, the first in order counts.
+    pub(super) fn note(&mut self, mailbox: &MailboxName, special_uses: &SpecialUses) {
+        let mut names = special_uses.0.iter().flat_map(|(_, names)| names);
+        if !names.any(|name| name.eq_ignore_ascii_case(mailbox.as_str())) {
+            return;
+        }
+        let known = self.0.entry(folded(mailbox.as_str()));
+        let known = known.or_insert_with(|| mailbox.clone());
+        if mailbox < known {
+            *known = mailbox.clone();
+        }
+    }
+}
+
 /// Folds the case of a name: mail programs do not agree on it.
 fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
@@ -128,9 +140,17 @@ mod tests {
         names.iter().map(name).collect()
     }
 
+    fn candidates(special_uses: &SpecialUses, mailboxes: &[&str]) -> UseCandidates {
+        let mut candidates = UseCandidates::default();
+        for name in names(mailboxes) {
+            candidates.note(&name, special_uses);
+        }
+        candidates
+    }
+
     fn holder(special_uses: &SpecialUses, used: SpecialUse, mailboxes: &[&str]) -> Option<String> {
-        let mailboxes = names(mailboxes);
-        let holders = special_uses.holders(&mailboxes);
+        let candidates = candidates(special_uses, mailboxes);
+        let holders = special_uses.holders(&candidates);
         let mut found = holders.iter().filter(|(_, uses)| uses.contains(&used));
         found.next().map(|(name, _)| name.to_string())
     }
@@ -145,6 +165,9 @@ mod tests {
         );
         assert_eq!(holds(&["Sent Items"]).as_deref(), Some("Sent Items"));
         assert_eq!(holds(&["sent"]).as_deref(), Some("sent"));
+        for both in [["sent", "Sent"], ["Sent", "sent"]] {
+            assert_eq!(holds(&both).as_deref(), Some("Sent"), "in any order");
+        }
         assert_eq!(holds(&["INBOX", "Work.Sent"]), None);
     }
 
@@ -186,7 +209,7 @@ mod tests {
     fn a_new_mailbox_does_not_take_the_use_of_another() {
         let special_uses = SpecialUses::default();
         let would = |name: &str, uses: &[SpecialUse], others: &[&str]| {
-            special_uses.would_hold(&names(&[name])[0], uses, &names(others))
+            special_uses.would_hold(&names(&[name])[0], uses, candidates(&special_uses, others))
         };
         assert!(would("Sent", &[Sent], &["INBOX", "Sent Items"]));
         assert!(would("Sent Items", &[Sent], &["INBOX"]));

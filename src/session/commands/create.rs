@@ -2,17 +2,21 @@
 //! §3).
 
 use super::mailbox_argument;
-use crate::budget::{COST_SYNC, Step};
+use crate::budget::{COST_OPEN, COST_SYNC, Step, Why};
 use crate::protocol::{Code, CreateArguments};
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
+use crate::session::special_use::UseCandidates;
 use crate::session::state::SessionState;
-use crate::store::StoreError;
-use crate::types::{MailboxName, SpecialUse};
+use crate::store::{ListNames, StoreError};
+use crate::types::{MailboxName, MailboxRef, SpecialUse};
+use crate::{try_done, try_ready};
 
 struct CreateJob {
     name: MailboxName,
     uses: Vec<SpecialUse>,
+    /// The mailboxes that may have the special uses, and those that were not looked at yet.
+    others: Option<(UseCandidates, ListNames)>,
 }
 
 /// Creates a mailbox. A separator at the end of the name only announces names below it.
@@ -24,35 +28,64 @@ pub(super) fn job(
     let name = mailbox_argument::new(name.strip_suffix(b".").unwrap_or(name), state)?;
     let known = |attribute: &Vec<u8>| SpecialUse::from_attribute(attribute);
     match arguments.uses.iter().map(known).collect() {
-        Some(uses) => Ok(Box::new(CreateJob { name, uses })),
+        Some(uses) => Ok(Box::new(CreateJob {
+            name,
+            uses,
+            others: None,
+        })),
         None => Err(use_refused("The server does not know that special use")),
     }
 }
 
 impl Job for CreateJob {
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
-        let created = self.create(cx);
+        if !self.uses.is_empty() {
+            try_ready!(self.check_uses(cx));
+        }
+        let created = match cx.state.account() {
+            Some(account) => cx.store.create(account, &self.name),
+            None => Err(StoreError::NotFound),
+        };
         cx.budget.spend(COST_SYNC);
-        Step::Done(created.map(|()| Reply::ok("CREATE completed")))
+        Step::Done(match created {
+            Ok(()) => Ok(Reply::ok("CREATE completed")),
+            Err(error) => Err(error.into()),
+        })
     }
 }
 
 impl CreateJob {
-    /// Creates the mailbox, unless it would not have the special uses (RFC 6154 §3).
-    fn create(&self, cx: &mut Context<'_, '_>) -> Result<(), Reply> {
-        let account = cx.state.account().ok_or(StoreError::NotFound)?;
-        if !self.uses.is_empty() {
-            let others = cx.store.list(account)?;
-            if others.contains(&self.name) {
-                return Err(StoreError::Exists.into());
+    /// Fails if the new mailbox would not have the special uses (RFC 6154 §3).
+    fn check_uses(&mut self, cx: &mut Context<'_, '_>) -> Step<Result<(), Reply>> {
+        let special_uses = &cx.state.config.special_uses;
+        let (candidates, names) = match &mut self.others {
+            Some(others) => others,
+            None => {
+                let account = try_done!(cx.state.account().ok_or(StoreError::NotFound));
+                let name = MailboxRef::Personal(self.name.clone());
+                if cx.store.exists(account, &name) {
+                    return Step::Done(Err(StoreError::Exists.into()));
+                }
+                let names = try_done!(ListNames::mailboxes(account));
+                cx.budget.spend(2 * COST_OPEN);
+                self.others.insert((UseCandidates::default(), names))
             }
-            let special_uses = &cx.state.config.special_uses;
-            if !special_uses.would_hold(&self.name, &self.uses, &others) {
-                let text = "No mailbox of that name can have that special use now";
-                return Err(use_refused(text));
+        };
+        while let Some(entry) = names.next(cx.budget) {
+            if let Some(MailboxRef::Personal(name)) = try_done!(entry) {
+                candidates.note(&name, special_uses);
+            }
+            if cx.budget.is_spent() {
+                return Step::Yield(Why::Budget);
             }
         }
-        Ok(cx.store.create(account, &self.name)?)
+        let others = std::mem::take(candidates);
+        let would_hold = special_uses.would_hold(&self.name, &self.uses, others);
+        Step::Done(
+            would_hold.then_some(()).ok_or_else(|| {
+                use_refused("No mailbox of that name can have that special use now")
+            }),
+        )
     }
 }
 

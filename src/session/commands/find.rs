@@ -1,10 +1,10 @@
 //! FIND MAILBOXES and FIND BBOARDS (RFC 1176 p. 12-13; with ALL., RFC 2062 p. 1-2): the names that
 //! exist, and the names that the user is subscribed to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use super::{mailbox_argument, mailbox_names};
-use crate::budget::{Step, Why};
+use crate::budget::{Budget, Step, Why};
 use crate::protocol::{FindArguments, MailboxKind, Pattern};
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::output::HIGH_WATER;
@@ -32,7 +32,9 @@ enum FindNames {
     /// The names are being read: INBOX first, the others in order.
     Read(ListNames, BTreeMap<(bool, String), MailboxRef>),
     /// The names that were not matched yet.
-    Match(Box<dyn Iterator<Item = MailboxRef>>),
+    Match(btree_map::IntoValues<(bool, String), MailboxRef>),
+    /// The same, which are matched in the order in which they are read.
+    MatchRead(Option<ListNames>),
 }
 
 /// Finds names of one kind: all that exist, or those that the user is subscribed to.
@@ -49,11 +51,12 @@ impl Job for FindJob {
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
         try_ready!(self.read(cx));
         while cx.state.output.unsent() < HIGH_WATER {
-            let Some(name) = self.next() else {
+            let Some(name) = self.next(cx.budget) else {
                 let reply = Reply::ok("FIND completed");
                 return Step::Done(Ok(reply.with_updates(UpdatePolicy::Nothing)));
             };
-            if let Some(name) = self.matched(&name, cx) {
+            let name = try_done!(name);
+            if let Some(name) = name.and_then(|name| self.matched(&name, cx)) {
                 match self.kind {
                     MailboxKind::Mailbox => cx.state.encoder().mailbox(&name),
                     MailboxKind::Bboard => cx.state.encoder().bboard(&name),
@@ -89,27 +92,28 @@ impl FindJob {
                         }
                         continue;
                     }
-                    None => FindNames::Match(Box::new(std::mem::take(found).into_values())),
+                    None => FindNames::Match(std::mem::take(found).into_values()),
                 },
-                FindNames::Match(_) => return Step::Done(Ok(())),
+                FindNames::Match(_) | FindNames::MatchRead(_) => return Step::Done(Ok(())),
             };
         }
     }
 
     fn begin(&self, cx: &mut Context<'_, '_>) -> Result<FindNames, StoreError> {
         if !self.all && !cx.state.dialect.finds_unsubscribed_mailboxes() {
-            let names = mailbox_names::subscribed(cx)?;
-            return Ok(FindNames::Match(Box::new(names.into_iter())));
+            return mailbox_names::subscribed(cx).map(FindNames::MatchRead);
         }
         Ok(match mailbox_names::existing(self.kind, cx)? {
             Some(listing) => FindNames::Read(listing, BTreeMap::new()),
-            None => FindNames::Match(Box::new(std::iter::empty())),
+            None => FindNames::MatchRead(None),
         })
     }
 
-    fn next(&mut self) -> Option<MailboxRef> {
+    /// Returns the next name to match, or `Ok(None)` if there is none in what was read.
+    fn next(&mut self, budget: &mut Budget<'_>) -> Option<Result<Option<MailboxRef>, StoreError>> {
         match &mut self.names {
-            FindNames::Match(names) => names.next(),
+            FindNames::Match(names) => names.next().map(|name| Ok(Some(name))),
+            FindNames::MatchRead(listing) => listing.as_mut()?.next(budget),
             FindNames::Begin | FindNames::Read(..) => None,
         }
     }

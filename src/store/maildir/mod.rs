@@ -8,7 +8,7 @@
 //! | [`uid_list`] | `dovecot-uidlist`: the UID of each message |
 //! | [`uid_validity`] | `dovecot-uidvalidity*`: the counter of UIDVALIDITY values |
 //! | [`keywords`] | `dovecot-keywords`: the names of the keyword letters |
-//! | [`subscriptions`] | `subscriptions` |
+//! | [`subscriptions`], `lines` | `subscriptions` |
 //! | [`courier`] | what Courier-IMAP left behind |
 //! | [`lock`] | `imap2d-lock` and `dovecot-uidlist.lock` |
 //! | [`directory_stamp`] | how to tell that nothing has happened in a directory |
@@ -22,6 +22,7 @@ pub(crate) mod filename;
 pub(super) mod files;
 pub(super) mod keywords;
 pub(crate) mod layout;
+mod lines;
 pub(crate) mod lock;
 pub(super) mod subdir;
 pub(super) mod subscriptions;

@@ -10,19 +10,23 @@
 //! Lines that are not valid names are kept and not shown.
 //!
 //! The file is changed under `subscriptions.lock`, which is itself the new file while it is being
-//! written. The lock is held for one step, and no session blocks on it; if it is half a minute old,
-//! its holder is dead.
+//! written. No session blocks on the lock; if it is half a minute old, its holder is dead.
+//!
+//! Lines are parsed, compared and copied one at a time, because a file of [`MAX_SIZE`] may have
+//! 100 000 of them. Reading that many octets at once takes less than half a millisecond.
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::types::{BBOARD_PREFIX, MailboxRef};
-
 use super::atomic_replace::{AtomicReplace, IfExists, WrittenReplacement};
 use super::files;
 use super::layout;
+use super::lines::Lines;
+use crate::budget::{Budget, Step, Why};
 use crate::file_stamp::FileStamp;
+use crate::try_done;
+use crate::types::{BBOARD_PREFIX, MailboxRef};
 
 /// Name of the file in the root.
 pub(crate) const FILE: &str = "subscriptions";
@@ -30,7 +34,7 @@ pub(crate) const FILE: &str = "subscriptions";
 const LOCK: &str = "subscriptions.lock";
 /// Age at which a lock is stale.
 const STALE: Duration = Duration::from_secs(30);
-/// A longer file is refused, because the whole file is read, and written, at once.
+/// A longer file is refused, because the whole file is read at once.
 const MAX_SIZE: u64 = 1 << 20;
 /// The start of a file of the second version.
 const HEADER: &[u8] = b"V\t2\n\n";
@@ -46,11 +50,11 @@ const ESCAPES: [(u8, u8); 5] = [
 ];
 const ESCAPE: u8 = 1;
 
-/// The content of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Subscriptions {
+/// The lines of the file that were not read yet.
+#[derive(Debug)]
+pub(crate) struct SubscriptionLines {
     version: SubscriptionsVersion,
-    entries: Vec<Entry>,
+    lines: Lines,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,17 +63,125 @@ enum SubscriptionsVersion {
     Two,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
-    /// The line as it is in the file, without the line feed.
-    line: Vec<u8>,
-    /// `None` if the line is not a valid name.
-    mailbox: Option<MailboxRef>,
+impl SubscriptionLines {
+    /// Reads the file in `root`; its lines are parsed one at a time. Without a file there are no
+    /// subscriptions.
+    ///
+    /// # Errors
+    /// Reading the file fails.
+    pub(crate) fn read(root: &Path) -> io::Result<Self> {
+        let found = files::read(&root.join(FILE), MAX_SIZE)?;
+        Ok(found.map_or_else(|| Self::of(HEADER.to_vec()), |(text, _)| Self::of(text)))
+    }
+
+    fn of(text: Vec<u8>) -> Self {
+        let (version, at) = match text.starts_with(HEADER) {
+            true => (SubscriptionsVersion::Two, HEADER.len()),
+            false => (SubscriptionsVersion::One, 0),
+        };
+        Self {
+            version,
+            lines: Lines::new(text, at),
+        }
+    }
+
+    /// Parses the next line, and pays for it. Returns its text as well, and `None` for the mailbox
+    /// if the line is not a valid name.
+    pub(crate) fn next(&mut self, budget: &mut Budget<'_>) -> Option<(&[u8], Option<MailboxRef>)> {
+        let line = self.lines.next(budget)?;
+        Some((line, self.version.read_line(line)))
+    }
 }
 
-/// The result of an [`edit`].
+/// A change of the file in progress. The new file is the lock until the caller has flushed and
+/// renamed it; dropped before that, it leaves the old file as it is.
 #[derive(Debug)]
-pub(crate) enum SubscriptionsEdit {
+pub(crate) struct SubscriptionsEdit {
+    new: AtomicReplace,
+    old: SubscriptionLines,
+}
+
+/// What [`SubscriptionsEdit::copy_next`] does with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineDecision {
+    Keep,
+    Drop,
+    /// The file stays as it is: the edit is over.
+    Stop,
+}
+
+/// What [`SubscriptionsEdit::copy_next`] has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copied {
+    Line,
+    /// All lines are copied.
+    All,
+    /// The caller has decided to stop.
+    Stopped,
+}
+
+impl SubscriptionsEdit {
+    /// Takes the lock of the file in `root` and begins the new one. Returns `None` if another
+    /// process is changing the file.
+    ///
+    /// # Errors
+    /// Reading or writing fails.
+    pub(crate) fn begin(root: &Path, wall: SystemTime) -> io::Result<Option<Self>> {
+        let mut new = match AtomicReplace::create(root, LOCK, FILE, IfExists::Fail) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                remove_stale(root, wall)?;
+                return Ok(None);
+            }
+            created => created?,
+        };
+        let old = SubscriptionLines::read(root)?;
+        if old.version == SubscriptionsVersion::Two {
+            new.write_all(HEADER)?;
+        }
+        Ok(Some(Self { new, old }))
+    }
+
+    /// Copies the next line into the new file if `decide` keeps it. A line that is not a valid name
+    /// is always kept.
+    ///
+    /// # Errors
+    /// Writing fails.
+    pub(crate) fn copy_next(
+        &mut self,
+        budget: &mut Budget<'_>,
+        decide: impl FnOnce(&MailboxRef) -> LineDecision,
+    ) -> io::Result<Copied> {
+        let Some((line, mailbox)) = self.old.next(budget) else {
+            return Ok(Copied::All);
+        };
+        match mailbox.map_or(LineDecision::Keep, |mailbox| decide(&mailbox)) {
+            LineDecision::Keep => write_line(&mut self.new, line)?,
+            LineDecision::Drop => {}
+            LineDecision::Stop => return Ok(Copied::Stopped),
+        }
+        Ok(Copied::Line)
+    }
+
+    /// Adds a subscription that no line has.
+    ///
+    /// # Errors
+    /// Writing fails.
+    pub(crate) fn add(&mut self, mailbox: &MailboxRef) -> io::Result<()> {
+        write_line(&mut self.new, &self.old.version.write_line(mailbox))
+    }
+
+    /// Ends the new file, which is to be flushed and renamed.
+    ///
+    /// # Errors
+    /// Writing fails.
+    pub(crate) fn end(self) -> io::Result<WrittenReplacement> {
+        self.new.end(|_| Ok(()))
+    }
+}
+
+/// The result of a change of the file.
+#[derive(Debug)]
+pub(crate) enum EditOutcome {
     /// The new file is written, and is the lock until the caller has flushed and renamed it.
     Written(WrittenReplacement),
     /// There was nothing to change.
@@ -78,100 +190,74 @@ pub(crate) enum SubscriptionsEdit {
     Busy,
 }
 
-impl Subscriptions {
-    /// Reads the file in `root`. Returns its stamp, too: while the file has that stamp, its content
-    /// is the same. Without a file there are no subscriptions.
+/// Adds or removes one subscription.
+#[derive(Debug)]
+pub(crate) struct ChangeSubscription {
+    mailbox: MailboxRef,
+    on: bool,
+    edit: Option<SubscriptionsEdit>,
+    /// Whether a line with the mailbox was dropped.
+    has_dropped: bool,
+}
+
+impl ChangeSubscription {
+    /// Subscribes if `on`, else unsubscribes.
+    pub(crate) fn new(mailbox: MailboxRef, on: bool) -> Self {
+        Self {
+            mailbox,
+            on,
+            edit: None,
+            has_dropped: false,
+        }
+    }
+
+    /// Steps the change of the file in `root` until it is done.
     ///
     /// # Errors
-    /// Reading the file fails.
-    pub(crate) fn read(root: &Path) -> io::Result<(Self, Option<FileStamp>)> {
-        let found = files::read(&root.join(FILE), MAX_SIZE)?;
-        Ok(found.map_or_else(
-            || (Self::parse(HEADER), None),
-            |(text, stamp)| (Self::parse(&text), Some(stamp)),
-        ))
-    }
-
-    fn parse(text: &[u8]) -> Self {
-        let (version, lines) = match text.strip_prefix(HEADER) {
-            Some(lines) => (SubscriptionsVersion::Two, lines),
-            None => (SubscriptionsVersion::One, text),
+    /// Reading or writing fails; the old file is then still there.
+    pub(crate) fn step(
+        &mut self,
+        root: &Path,
+        budget: &mut Budget<'_>,
+    ) -> Step<io::Result<EditOutcome>> {
+        let edit = match &mut self.edit {
+            Some(edit) => edit,
+            None => match try_done!(SubscriptionsEdit::begin(root, budget.wall())) {
+                Some(edit) => self.edit.insert(edit),
+                None => return Step::Done(Ok(EditOutcome::Busy)),
+            },
         };
-        let lines = lines.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-        let entries = lines.map(|line| Entry {
-            line: line.to_vec(),
-            mailbox: version.read_line(line),
-        });
-        Self {
-            version,
-            entries: entries.collect(),
+        loop {
+            let decide = |line: &MailboxRef| match (*line == self.mailbox, self.on) {
+                (true, true) => LineDecision::Stop,
+                (true, false) => {
+                    self.has_dropped = true;
+                    LineDecision::Drop
+                }
+                (false, _) => LineDecision::Keep,
+            };
+            match try_done!(edit.copy_next(budget, decide)) {
+                Copied::Line if budget.is_spent() => return Step::Yield(Why::Budget),
+                Copied::Line => {}
+                Copied::All if self.on || self.has_dropped => break,
+                Copied::All | Copied::Stopped => {
+                    self.edit = None;
+                    return Step::Done(Ok(EditOutcome::Unchanged));
+                }
+            }
         }
-    }
-
-    /// Returns the mailboxes and boards, in the order of the subscriptions.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &MailboxRef> {
-        self.entries
-            .iter()
-            .filter_map(|entry| entry.mailbox.as_ref())
-    }
-
-    /// True if the user has subscribed to that mailbox.
-    pub(crate) fn contains(&self, mailbox: &MailboxRef) -> bool {
-        self.iter().any(|known| known == mailbox)
-    }
-
-    /// Adds or removes a subscription. Returns false if there was nothing to do.
-    pub(crate) fn set(&mut self, mailbox: &MailboxRef, on: bool) -> bool {
-        if self.contains(mailbox) == on {
-            return false;
+        if self.on {
+            try_done!(edit.add(&self.mailbox));
         }
-        if on {
-            self.entries.push(Entry {
-                line: self.version.write_line(mailbox),
-                mailbox: Some(mailbox.clone()),
-            });
-        } else {
-            self.entries
-                .retain(|entry| entry.mailbox.as_ref() != Some(mailbox));
-        }
-        true
-    }
-
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        if self.version == SubscriptionsVersion::Two {
-            out.write_all(HEADER)?;
-        }
-        for entry in &self.entries {
-            out.write_all(&entry.line)?;
-            out.write_all(b"\n")?;
-        }
-        Ok(())
+        let written = self.edit.take().map(SubscriptionsEdit::end);
+        let written = written.unwrap_or_else(|| Err(io::Error::other("the edit is over")));
+        Step::Done(written.map(EditOutcome::Written))
     }
 }
 
-/// Changes the file in `root` under its lock. `change` gets the present content, and returns true
-/// if it has changed anything.
-///
-/// # Errors
-/// Reading or writing fails; the old file is then still there.
-pub(crate) fn edit(
-    root: &Path,
-    wall: SystemTime,
-    change: impl FnOnce(&mut Subscriptions) -> bool,
-) -> io::Result<SubscriptionsEdit> {
-    let mut new = match AtomicReplace::create(root, LOCK, FILE, IfExists::Fail) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            remove_stale(root, wall)?;
-            return Ok(SubscriptionsEdit::Busy);
-        }
-        created => created?,
-    };
-    let (mut subscriptions, _) = Subscriptions::read(root)?;
-    if !change(&mut subscriptions) {
-        return Ok(SubscriptionsEdit::Unchanged);
-    }
-    subscriptions.write(&mut new)?;
-    Ok(SubscriptionsEdit::Written(new.end(|_| Ok(()))?))
+fn write_line(out: &mut impl Write, line: &[u8]) -> io::Result<()> {
+    out.write_all(line)?;
+    out.write_all(b"\n")
 }
 
 fn remove_stale(root: &Path, wall: SystemTime) -> io::Result<()> {
@@ -252,6 +338,8 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::budget::{FakeClock, RECORDS_PER_UNIT};
+    use crate::store::maildir::lines::RECORDS_PER_LINE;
     use crate::types::{BboardName, MailboxName};
 
     fn personal(name: &str) -> MailboxRef {
@@ -262,17 +350,26 @@ mod tests {
         MailboxRef::Bboard(BboardName::new(name.as_bytes()).expect("a name"))
     }
 
-    fn names(text: &[u8]) -> Vec<String> {
-        Subscriptions::parse(text)
-            .iter()
-            .map(MailboxRef::to_string)
-            .collect()
+    fn all(text: &[u8]) -> Vec<MailboxRef> {
+        let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
+        let mut budget = Budget::unlimited(&clock);
+        let mut lines = SubscriptionLines::of(text.to_vec());
+        let next = || lines.next(&mut budget).map(|(_, mailbox)| mailbox);
+        std::iter::from_fn(next).flatten().collect()
     }
 
-    fn write(subscriptions: &Subscriptions) -> Vec<u8> {
-        let mut out = Vec::new();
-        subscriptions.write(&mut out).expect("written");
-        out
+    fn names(text: &[u8]) -> Vec<String> {
+        all(text).iter().map(MailboxRef::to_string).collect()
+    }
+
+    /// Changes a file that has this text. Returns its text afterwards.
+    fn changed(text: &[u8], changes: &[(MailboxRef, bool)]) -> Vec<u8> {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join(FILE), text).expect("written");
+        for (mailbox, on) in changes {
+            set(dir.path(), mailbox, *on, SystemTime::now());
+        }
+        fs::read(dir.path().join(FILE)).expect("read")
     }
 
     #[test]
@@ -292,21 +389,15 @@ mod tests {
     #[test]
     fn keeps_lines_that_are_no_names() {
         let text = b"V\t2\n\na.b\tc\nA\n\x01x\n..\n~b\n\n";
-        let mut subscriptions = Subscriptions::parse(text);
-        assert!(subscriptions.iter().eq([&personal("A")]));
-        assert!(subscriptions.set(&personal("B.C"), true));
-        assert!(!subscriptions.set(&personal("B.C"), true));
-        assert!(subscriptions.set(&personal("A"), false));
-        assert!(!subscriptions.set(&personal("A"), false));
-        assert_eq!(
-            write(&subscriptions),
-            b"V\t2\n\na.b\tc\n\x01x\n..\n~b\nB\tC\n"
-        );
+        assert_eq!(all(text), [personal("A")]);
+        let changes = [(personal("B.C"), true), (personal("A"), false)];
+        let written = b"V\t2\n\na.b\tc\n\x01x\n..\n~b\nB\tC\n";
+        assert_eq!(changed(text, &changes), written);
     }
 
     #[test]
     fn writes_both_versions_back() {
-        let all = [
+        let mailboxes = [
             personal("INBOX"),
             personal("A.B&AOk-.c d"),
             board("x.y"),
@@ -322,12 +413,9 @@ mod tests {
                 b"V\t2\n\nINBOX\nA\tB&AOk-\tc d\n#bboard\tx\ty\n#bboard\tgeneral\n",
             ),
         ] {
-            let mut subscriptions = Subscriptions::parse(start);
-            for mailbox in &all {
-                assert!(subscriptions.set(mailbox, true));
-            }
-            assert_eq!(write(&subscriptions), written);
-            assert_eq!(Subscriptions::parse(written), subscriptions);
+            let changes = mailboxes.each_ref().map(|mailbox| (mailbox.clone(), true));
+            assert_eq!(changed(start, &changes), written);
+            assert_eq!(all(written), mailboxes);
         }
     }
 
@@ -342,21 +430,28 @@ mod tests {
 
     #[test]
     fn utf8_of_others_is_the_same_mailbox() {
-        let mut subscriptions = Subscriptions::parse("Café\n".as_bytes());
-        assert!(subscriptions.contains(&personal("Caf&AOk-")));
-        assert!(subscriptions.set(&personal("Caf&AOk-"), false));
-        assert_eq!(write(&subscriptions), b"");
+        let text = "Café\n".as_bytes();
+        let cafe = personal("Caf&AOk-");
+        assert_eq!(changed(text, &[(cafe.clone(), true)]), text);
+        assert_eq!(changed(text, &[(cafe, false)]), b"");
     }
 
-    /// Renames what was written, and names the result.
-    fn finish(edit: SubscriptionsEdit) -> &'static str {
-        match edit {
-            SubscriptionsEdit::Written(new) => {
-                new.rename().expect("renamed");
-                "written"
+    /// Subscribes or unsubscribes, in steps of one unit, and names the result.
+    fn set(root: &Path, mailbox: &MailboxRef, on: bool, wall: SystemTime) -> &'static str {
+        let clock = FakeClock::new(wall);
+        let mut change = ChangeSubscription::new(mailbox.clone(), on);
+        loop {
+            let mut budget = Budget::new(&clock, 1, Duration::from_secs(1));
+            match change.step(root, &mut budget) {
+                Step::Done(Ok(EditOutcome::Written(new))) => {
+                    new.rename().expect("renamed");
+                    return "written";
+                }
+                Step::Done(Ok(EditOutcome::Unchanged)) => return "unchanged",
+                Step::Done(Ok(EditOutcome::Busy)) => return "busy",
+                Step::Done(Err(error)) => panic!("{error}"),
+                Step::Yield(why) => assert_eq!(why, Why::Budget),
             }
-            SubscriptionsEdit::Unchanged => "unchanged",
-            SubscriptionsEdit::Busy => "busy",
         }
     }
 
@@ -364,12 +459,7 @@ mod tests {
     fn edits_under_the_lock() {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path();
-        let wall = SystemTime::now();
-        let subscribe = |name: &str| {
-            let name = personal(name);
-            finish(edit(root, wall, |all| all.set(&name, true)).expect("no error"))
-        };
-        assert_eq!(Subscriptions::read(root).expect("ok").1, None);
+        let subscribe = |name: &str| set(root, &personal(name), true, SystemTime::now());
         assert_eq!(subscribe("A.B"), "written");
         assert_eq!(subscribe("A.B"), "unchanged");
         assert_eq!(fs::read(root.join(FILE)).expect("read"), b"V\t2\n\nA\tB\n");
@@ -388,10 +478,59 @@ mod tests {
         let wall = SystemTime::now();
         let try_at = |seconds| {
             let wall = wall + Duration::from_secs(seconds);
-            finish(edit(root, wall, |all| all.set(&personal("A"), true)).expect("no error"))
+            set(root, &personal("A"), true, wall)
         };
         assert_eq!((try_at(0), try_at(29)), ("busy", "busy"));
         assert!(root.join(LOCK).exists());
         assert_eq!((try_at(32), try_at(32)), ("busy", "written"));
+    }
+
+    #[test]
+    fn a_step_looks_at_few_of_many_lines() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path();
+        let count = 5_000;
+        let text: String = (0..count).map(|number| format!("n{number}\n")).collect();
+        fs::write(root.join(FILE), &text).expect("written");
+        let clock = FakeClock::new(SystemTime::now());
+        let mut change = ChangeSubscription::new(personal("n4999"), false);
+        let mut steps = 0;
+        let outcome = loop {
+            steps += 1;
+            let mut budget = Budget::new(&clock, 10, Duration::from_secs(1));
+            if let Step::Done(outcome) = change.step(root, &mut budget) {
+                break outcome.expect("no error");
+            }
+            assert!(root.join(LOCK).exists(), "the lock is kept between steps");
+        };
+        let least = count * RECORDS_PER_LINE / RECORDS_PER_UNIT as usize / 20;
+        assert!(steps > least, "{steps} steps");
+        match outcome {
+            EditOutcome::Written(new) => drop(new.rename().expect("renamed")),
+            other => panic!("{other:?}"),
+        }
+        let left = fs::read_to_string(root.join(FILE)).expect("read");
+        assert_eq!(left, text.replace("n4999\n", ""));
+    }
+
+    #[test]
+    fn a_change_that_is_dropped_leaves_no_lock() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let text = "n\n".repeat(1000);
+        fs::write(dir.path().join(FILE), &text).expect("written");
+        let clock = FakeClock::new(SystemTime::now());
+        let mut change = ChangeSubscription::new(personal("A"), true);
+        let mut budget = Budget::new(&clock, 1, Duration::from_secs(1));
+        assert!(matches!(
+            change.step(dir.path(), &mut budget),
+            Step::Yield(_)
+        ));
+        assert!(dir.path().join(LOCK).exists());
+        drop(change);
+        assert!(!dir.path().join(LOCK).exists());
+        assert_eq!(
+            fs::read_to_string(dir.path().join(FILE)).expect("read"),
+            text
+        );
     }
 }

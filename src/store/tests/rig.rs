@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use crate::budget::{Budget, Clock, FakeClock, Step, Why};
 use crate::store::{
     Access, Account, AppendMessages, CopyMessages, ExpungeMessages, FlagChange, FlagLock,
-    MailboxHandle, MessageRef, Settings, Store, StoreError, SyncMailbox, Updates, View,
+    ListNames, MailboxHandle, MessageRef, Settings, Store, StoreError, SyncMailbox, Updates, View,
 };
 use crate::types::{
     FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet, Uid,
@@ -49,6 +49,18 @@ pub(crate) fn numbers(list: &[u32]) -> NumberSet {
 }
 
 impl Rig {
+    /// Returns the names of a listing, in its order.
+    pub(crate) fn mailbox_names(&self, listing: Result<ListNames, StoreError>) -> Vec<MailboxRef> {
+        let mut listing = listing.expect("a listing");
+        let mut budget = Budget::unlimited(&self.clock);
+        let entries = std::iter::from_fn(|| listing.next(&mut budget));
+        entries.filter_map(|entry| entry.expect("listed")).collect()
+    }
+
+    pub(crate) fn subscriptions(&self) -> Vec<MailboxRef> {
+        self.mailbox_names(ListNames::subscriptions(&self.account))
+    }
+
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let account = Account {

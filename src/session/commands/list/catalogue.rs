@@ -2,11 +2,14 @@
 //! the form in which clients see them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
+use super::name_matcher::NameSet;
 use crate::budget::{Step, Why};
-use crate::protocol::{ListArguments, MailboxKind};
+use crate::protocol::{ListArguments, ListSelection, MailboxKind};
 use crate::session::commands::{mailbox_argument, mailbox_names};
 use crate::session::job::Context;
+use crate::session::special_use::UseCandidates;
 use crate::session::state::SessionState;
 use crate::store::{ListNames, StoreError};
 use crate::try_done;
@@ -27,31 +30,27 @@ pub(in crate::session::commands) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Returns the special uses of the user's own mailboxes. Boards, which all users share, have
-    /// none.
-    fn uses(&self, state: &SessionState) -> BTreeMap<String, Vec<SpecialUse>> {
-        let own = self.mailboxes.values().filter_map(personal);
-        let holders = state.config.special_uses.holders(own);
-        let shown = |name: &MailboxName| {
-            let name = MailboxRef::Personal(name.clone());
-            mailbox_argument::shown(&name, state)
-        };
-        holders
-            .into_iter()
-            .map(|(name, uses)| (shown(name), uses))
-            .collect()
+    /// Returns the first name behind `after`, or the first of all, of those that satisfy the
+    /// selection criteria.
+    fn next_selected(&self, selection: ListSelection, after: Option<&str>) -> Option<&str> {
+        if selection.special_use {
+            let is_selected =
+                |name: &&str| !selection.subscribed || self.subscribed.contains(*name);
+            return next_key(&self.uses, after, is_selected);
+        }
+        match selection.subscribed {
+            true => next_in(&self.subscribed, after),
+            false => next_key(&self.mailboxes, after, |_| true),
+        }
     }
 
-    /// Returns the names that satisfy the selection criteria.
-    pub(super) fn selected(&self, arguments: &ListArguments) -> BTreeSet<String> {
-        let mut names = match arguments.selection.subscribed {
-            true => self.subscribed.clone(),
-            false => self.mailboxes.keys().cloned().collect(),
+    /// True if that name satisfies the selection criteria.
+    fn is_selected(&self, selection: ListSelection, name: &str) -> bool {
+        let is_known = match selection.subscribed {
+            true => self.subscribed.contains(name),
+            false => self.mailboxes.contains_key(name),
         };
-        if arguments.selection.special_use {
-            names.retain(|name| self.uses.contains_key(name));
-        }
-        names
+        is_known && (!selection.special_use || self.uses.contains_key(name))
     }
 
     /// True if there is a mailbox below that name (RFC 3348 §3).
@@ -62,11 +61,47 @@ impl Catalogue {
     }
 }
 
-/// Reads the names that a command asks for, one directory entry at a time.
+/// Returns the first name behind `after`, or the first of all.
+fn next_in<'n>(names: &'n BTreeSet<String>, after: Option<&str>) -> Option<&'n str> {
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let behind = (start, Bound::Unbounded);
+    names.range::<str, _>(behind).next().map(String::as_str)
+}
+
+/// Returns the first key behind `after`, or the first of all, that is wanted.
+fn next_key<'n, T>(
+    names: &'n BTreeMap<String, T>,
+    after: Option<&str>,
+    is_wanted: impl FnMut(&&str) -> bool,
+) -> Option<&'n str> {
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let behind = names.range::<str, _>((start, Bound::Unbounded));
+    behind.map(|(name, _)| &**name).find(is_wanted)
+}
+
+/// The names of a catalogue that satisfy the selection criteria.
+pub(super) struct SelectedNames<'c> {
+    pub(super) catalogue: &'c Catalogue,
+    pub(super) selection: ListSelection,
+}
+
+impl NameSet for SelectedNames<'_> {
+    fn next(&self, after: Option<&str>) -> Option<&str> {
+        self.catalogue.next_selected(self.selection, after)
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.catalogue.is_selected(self.selection, name)
+    }
+}
+
+/// Reads the names that a command asks for, one at a time.
 pub(super) struct CatalogueReader {
     catalogue: Catalogue,
-    /// The listings that are not read to their ends, the next last.
-    listings: Vec<ListNames>,
+    candidates: UseCandidates,
+    /// The listings that are not read to their ends, the next last, and whether each is of the
+    /// subscriptions.
+    listings: Vec<(ListNames, bool)>,
 }
 
 impl CatalogueReader {
@@ -75,18 +110,19 @@ impl CatalogueReader {
         arguments: &ListArguments,
         cx: &mut Context<'_, '_>,
     ) -> Result<Self, StoreError> {
-        let mut catalogue = Catalogue::default();
-        if arguments.selection.subscribed || arguments.returns.subscribed {
-            let names = mailbox_names::subscribed(cx)?;
-            let names = names.iter();
-            let shown = names.map(|name| mailbox_argument::shown(name, cx.state));
-            catalogue.subscribed = shown.collect();
-        }
         let boards = mailbox_names::existing(MailboxKind::Bboard, cx)?;
         let mailboxes = mailbox_names::existing(MailboxKind::Mailbox, cx)?;
+        let subscribed = match arguments.selection.subscribed || arguments.returns.subscribed {
+            true => mailbox_names::subscribed(cx)?,
+            false => None,
+        };
+        let existing = boards.into_iter().chain(mailboxes);
+        let existing = existing.map(|listing| (listing, false));
+        let subscribed = subscribed.map(|listing| (listing, true));
         Ok(Self {
-            catalogue,
-            listings: boards.into_iter().chain(mailboxes).collect(),
+            catalogue: Catalogue::default(),
+            candidates: UseCandidates::default(),
+            listings: existing.chain(subscribed).collect(),
         })
     }
 
@@ -96,12 +132,12 @@ impl CatalogueReader {
         arguments: &ListArguments,
         cx: &mut Context<'_, '_>,
     ) -> Step<Result<Catalogue, StoreError>> {
-        while let Some(listing) = self.listings.last_mut() {
+        while let Some((listing, is_subscribed)) = self.listings.last_mut() {
+            let is_subscribed = *is_subscribed;
             match listing.next(cx.budget) {
                 Some(name) => {
                     if let Some(name) = try_done!(name) {
-                        let shown = mailbox_argument::shown(&name, cx.state);
-                        self.catalogue.mailboxes.insert(shown, name);
+                        self.add(name, is_subscribed, cx.state);
                         cx.budget.spend_records(RECORDS_PER_NAME);
                     }
                 }
@@ -113,15 +149,34 @@ impl CatalogueReader {
         }
         let mut catalogue = std::mem::take(&mut self.catalogue);
         if arguments.returns.special_use {
-            catalogue.uses = catalogue.uses(cx.state);
+            catalogue.uses = self.uses(cx.state);
         }
         Step::Done(Ok(catalogue))
     }
-}
 
-fn personal(mailbox: &MailboxRef) -> Option<&MailboxName> {
-    match mailbox {
-        MailboxRef::Personal(name) => Some(name),
-        MailboxRef::Bboard(_) => None,
+    fn add(&mut self, name: MailboxRef, is_subscribed: bool, state: &SessionState) {
+        let shown = mailbox_argument::shown(&name, state);
+        if is_subscribed {
+            self.catalogue.subscribed.insert(shown);
+            return;
+        }
+        // Boards, which all users share, have no special uses.
+        if let MailboxRef::Personal(name) = &name {
+            self.candidates.note(name, &state.config.special_uses);
+        }
+        self.catalogue.mailboxes.insert(shown, name);
+    }
+
+    /// Returns the special uses of the user's own mailboxes.
+    fn uses(&self, state: &SessionState) -> BTreeMap<String, Vec<SpecialUse>> {
+        let holders = state.config.special_uses.holders(&self.candidates);
+        let shown = |name: &MailboxName| {
+            let name = MailboxRef::Personal(name.clone());
+            mailbox_argument::shown(&name, state)
+        };
+        holders
+            .into_iter()
+            .map(|(name, uses)| (shown(name), uses))
+            .collect()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::btree_map;
 
-use super::catalogue::{Catalogue, CatalogueReader};
+use super::catalogue::{Catalogue, CatalogueReader, SelectedNames};
 use super::name_matcher::{MatchedName, NameMatcher, NamePattern, ParentRule};
 use crate::budget::{Step, Why};
 use crate::protocol::{ListArguments, ListKind, StatusItem};
@@ -142,13 +142,16 @@ impl Listing {
             None => {
                 self.catalogue = try_ready!(self.read(cx));
                 self.reader = None;
-                let names = self.catalogue.selected(&self.arguments);
                 let patterns = self.patterns(cx.state);
-                let matcher = NameMatcher::new(names, patterns, self.parent_rule());
+                let matcher = NameMatcher::new(patterns, self.parent_rule());
                 self.matcher.insert(matcher)
             }
         };
-        let matched = ready!(matcher.step(cx.budget));
+        let names = SelectedNames {
+            catalogue: &self.catalogue,
+            selection: self.arguments.selection,
+        };
+        let matched = ready!(matcher.step(&names, cx.budget));
         self.matcher = None;
         Step::Done(Ok(matched.into_iter()))
     }

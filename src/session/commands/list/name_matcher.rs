@@ -10,7 +10,7 @@
 //! shares with the name before it are not looked up again. Each walk and each lookup is paid for,
 //! and the step may end after any of them, between two names or within one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::Pattern;
@@ -68,9 +68,16 @@ impl NamePattern {
     }
 }
 
+/// The names that satisfy the selection criteria, in order.
+pub(super) trait NameSet {
+    /// Returns the first name behind `after`, or the first of all.
+    fn next(&self, after: Option<&str>) -> Option<&str>;
+
+    fn contains(&self, name: &str) -> bool;
+}
+
 /// A walk over names that finds those to list.
 pub(super) struct NameMatcher {
-    names: BTreeSet<String>,
     patterns: Vec<NamePattern>,
     parent_rule: ParentRule,
     /// The name that is being looked at, or was last.
@@ -79,14 +86,9 @@ pub(super) struct NameMatcher {
 }
 
 impl NameMatcher {
-    /// Begins at the first of `names`, which are those that satisfy the selection criteria.
-    pub(super) fn new(
-        names: BTreeSet<String>,
-        patterns: Vec<NamePattern>,
-        parent_rule: ParentRule,
-    ) -> Self {
+    /// Begins at the first name.
+    pub(super) fn new(patterns: Vec<NamePattern>, parent_rule: ParentRule) -> Self {
         Self {
-            names,
             patterns,
             parent_rule,
             current: None,
@@ -94,36 +96,29 @@ impl NameMatcher {
         }
     }
 
-    /// Looks at name after name; done with those to list, in order.
-    pub(super) fn step(&mut self, budget: &mut Budget<'_>) -> Step<BTreeMap<String, MatchedName>> {
+    /// Looks at name after name, the same `names` in each step; done with those to list, in order.
+    pub(super) fn step(
+        &mut self,
+        names: &impl NameSet,
+        budget: &mut Budget<'_>,
+    ) -> Step<BTreeMap<String, MatchedName>> {
         loop {
-            while self.work(budget) {
+            while self.work(names, budget) {
                 if budget.is_spent() {
                     return Step::Yield(Why::Budget);
                 }
             }
-            let Some(next) = self.next() else {
+            let before = self.current.as_ref().map(|walk| &*walk.name);
+            let Some(next) = names.next(before).map(str::to_owned) else {
                 return Step::Done(std::mem::take(&mut self.matched));
             };
             self.current = Some(NameWalk::new(next, self.current.take()));
         }
     }
 
-    fn next(&self) -> Option<String> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        match &self.current {
-            Some(walk) => self
-                .names
-                .range::<String, _>((Excluded(&walk.name), Unbounded))
-                .next(),
-            None => self.names.first(),
-        }
-        .cloned()
-    }
-
     /// Matches one pattern, or looks up one parent. False if the current name needs no more of
     /// either.
-    fn work(&mut self, budget: &mut Budget<'_>) -> bool {
+    fn work(&mut self, names: &impl NameSet, budget: &mut Budget<'_>) -> bool {
         let rule = self.parent_rule;
         let Some(walk) = &mut self.current else {
             return false;
@@ -148,7 +143,7 @@ impl NameMatcher {
         let Some((parent, is_listed)) = walk.next_parent() else {
             return false;
         };
-        let is_selected = self.names.contains(parent);
+        let is_selected = names.contains(parent);
         let is_wanted = match rule {
             ParentRule::Hidden => false,
             ParentRule::Shown => !is_selected,
@@ -290,21 +285,36 @@ fn decode_levels(name: &str) -> (String, usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::ops::Bound;
+
     use super::*;
     use crate::budget::SystemClock;
     use proptest::prelude::*;
+
+    impl NameSet for BTreeSet<String> {
+        fn next(&self, after: Option<&str>) -> Option<&str> {
+            let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let behind = self.range::<str, _>((start, Bound::Unbounded));
+            behind.map(String::as_str).next()
+        }
+
+        fn contains(&self, name: &str) -> bool {
+            Self::contains(self, name)
+        }
+    }
 
     fn found(
         names: &[&str],
         patterns: &[&str],
         parent_rule: ParentRule,
     ) -> Vec<(String, bool, bool)> {
-        let names = names.iter().map(ToString::to_string).collect();
+        let names: BTreeSet<String> = names.iter().map(ToString::to_string).collect();
         let patterns = patterns.iter();
         let patterns = patterns.map(|pattern| NamePattern::new(b"", pattern.as_bytes()));
-        let mut matcher = NameMatcher::new(names, patterns.collect(), parent_rule);
+        let mut matcher = NameMatcher::new(patterns.collect(), parent_rule);
         let mut budget = Budget::unlimited(&SystemClock);
-        match matcher.step(&mut budget) {
+        match matcher.step(&names, &mut budget) {
             Step::Done(found) => found
                 .into_iter()
                 .map(|(name, found)| (name, found.is_itself, found.has_child_info))
@@ -398,13 +408,13 @@ mod tests {
             ..pattern
         });
         let patterns = patterns.take(20).collect();
-        let mut matcher = NameMatcher::new(names, patterns, ParentRule::Shown);
+        let mut matcher = NameMatcher::new(patterns, ParentRule::Shown);
         let clock = SystemClock;
         let (units, mut steps) = (10, 0);
         loop {
             let mut budget = Budget::new(&clock, units, std::time::Duration::from_secs(3600));
             steps += 1;
-            match matcher.step(&mut budget) {
+            match matcher.step(&names, &mut budget) {
                 Step::Done(found) => break assert!(found.is_empty()),
                 Step::Yield(why) => assert_eq!(why, Why::Budget),
             }

@@ -1,15 +1,11 @@
 //! Subscribing to a mailbox, and unsubscribing.
 
-use std::io;
-use std::time::SystemTime;
-
 use super::locate::create_root;
 use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::store::maildir::atomic_replace::FlushingReplacement;
-use crate::store::maildir::courier;
+use crate::store::maildir::courier::ImportSubscriptions;
 use crate::store::maildir::lock::LockRetry;
-use crate::store::maildir::subscriptions;
-use crate::store::maildir::subscriptions::SubscriptionsEdit;
+use crate::store::maildir::subscriptions::{ChangeSubscription, EditOutcome};
 use crate::store::{Account, Store, StoreError};
 use crate::types::MailboxRef;
 use crate::{ready, try_done};
@@ -26,12 +22,13 @@ pub(crate) struct SubscribeMailbox {
     unflushed: Option<FlushingReplacement>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum SubscribeStage {
+    Begin,
     /// Takes over the subscriptions of Courier.
-    Import,
+    Import(ImportSubscriptions),
     /// Changes the subscriptions.
-    Edit,
+    Edit(ChangeSubscription),
     Ended,
 }
 
@@ -43,7 +40,7 @@ impl SubscribeMailbox {
             name,
             on,
             retry: None,
-            stage: SubscribeStage::Import,
+            stage: SubscribeStage::Begin,
             unflushed: None,
         }
     }
@@ -61,22 +58,31 @@ impl SubscribeMailbox {
             return Step::Done(Err(StoreError::ReadOnly));
         }
         let failed = StoreError::io("writing the subscriptions");
-        while self.stage != SubscribeStage::Ended {
+        loop {
             if let Some(unflushed) = &mut self.unflushed {
                 let renamed = ready!(unflushed.poll(budget));
                 self.unflushed = None;
                 try_done!(renamed.map_err(&failed));
                 self.advance();
-                continue;
             }
-            let edited = self.edit(budget.wall()).map_err(&failed);
-            budget.spend(COST_OPEN);
-            match try_done!(edited) {
-                SubscriptionsEdit::Written(new) => {
-                    self.unflushed = Some(new.submit(&store.flushes));
+            let root = &self.account.root;
+            let edited = match &mut self.stage {
+                SubscribeStage::Begin => {
+                    // This may be the first thing that a new user does.
+                    try_done!(create_root(root).map_err(&failed));
+                    budget.spend(COST_OPEN);
+                    self.advance();
+                    continue;
                 }
-                SubscriptionsEdit::Unchanged => self.advance(),
-                SubscriptionsEdit::Busy => {
+                SubscribeStage::Import(import) => ready!(import.step(root, budget)),
+                SubscribeStage::Edit(change) => ready!(change.step(root, budget)),
+                SubscribeStage::Ended => return Step::Done(Ok(())),
+            };
+            budget.spend(COST_OPEN);
+            match try_done!(edited.map_err(&failed)) {
+                EditOutcome::Written(new) => self.unflushed = Some(new.submit(&store.flushes)),
+                EditOutcome::Unchanged => self.advance(),
+                EditOutcome::Busy => {
                     let now = budget.now();
                     let retry = self.retry.get_or_insert_with(|| LockRetry::new(now));
                     return match retry.next(now) {
@@ -86,27 +92,15 @@ impl SubscribeMailbox {
                 }
             }
         }
-        Step::Done(Ok(()))
     }
 
     fn advance(&mut self) {
         self.stage = match self.stage {
-            SubscribeStage::Import => SubscribeStage::Edit,
-            SubscribeStage::Edit | SubscribeStage::Ended => SubscribeStage::Ended,
+            SubscribeStage::Begin => SubscribeStage::Import(ImportSubscriptions::new()),
+            SubscribeStage::Import(_) => {
+                SubscribeStage::Edit(ChangeSubscription::new(self.name.clone(), self.on))
+            }
+            SubscribeStage::Edit(_) | SubscribeStage::Ended => SubscribeStage::Ended,
         };
-    }
-
-    fn edit(&self, wall: SystemTime) -> io::Result<SubscriptionsEdit> {
-        let root = &self.account.root;
-        match self.stage {
-            SubscribeStage::Import => {
-                // This may be the first thing that a new user does.
-                create_root(root).and_then(|()| courier::import_subscriptions(root, wall))
-            }
-            SubscribeStage::Edit => {
-                subscriptions::edit(root, wall, |all| all.set(&self.name, self.on))
-            }
-            SubscribeStage::Ended => Ok(SubscriptionsEdit::Unchanged),
-        }
     }
 }
