@@ -173,7 +173,7 @@ impl Server {
         if matches!(self.options.mode, Mode::Inetd | Mode::Wait)
             && !sandbox::needs_fork_server(&self.options)
         {
-            self.logins.share_counts();
+            self.logins.share_counts(self.options.mode == Mode::Inetd);
         }
         let sandbox = sandbox::enter(&self.options).map_err(ServerError::Sandbox)?;
         self.logins.set_sandbox(sandbox);

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal};
 
 use super::{LIMIT, connect, converse, site};
-use crate::support::imap::Client;
+use crate::support::imap::{Client, Status};
 use crate::support::processes::{Process, is_root_to};
 use crate::support::program::until;
 use crate::support::server;
@@ -25,10 +25,13 @@ struct ForkServer {
 /// Starts the server as root, for system users; the passwd-file names the owner of the mail.
 /// Returns `None` if the test does not run as root.
 fn fork_server(arguments: &[&str]) -> Option<ForkServer> {
+    fork_server_of(site(), arguments)
+}
+
+fn fork_server_of(site: Site, arguments: &[&str]) -> Option<ForkServer> {
     if !is_root_to("serve each user as that user") {
         return None;
     }
-    let site = site();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = listener.local_addr().expect("its address");
     let socket = OwnedFd::from(listener.try_clone().expect("a descriptor"));
@@ -116,6 +119,49 @@ fn the_number_of_clients_is_limited() {
         refused.read_line(&mut refusal).expect("a line");
         assert!(refusal.starts_with("* BYE Too many"), "{refusal}");
         drop(clients);
+        until("their ends", LIMIT, || {
+            server.sessions().is_empty().then_some(())
+        });
+    }
+}
+
+/// The connection that has been without a login for the longest time makes room for the next.
+#[test]
+fn a_client_before_login_makes_room() {
+    let Some(server) = fork_server(&["--max-connections", "3"]) else {
+        return;
+    };
+    let mut friend = server.login();
+    let mut oldest = Client::connect(server.address);
+    let mut younger = Client::connect(server.address);
+    let mut newest = server.login();
+    assert!(oldest.response().starts_with(b"* BYE"));
+    assert!(oldest.is_closed());
+    for alive in [&mut friend, &mut younger, &mut newest] {
+        alive.ok("NOOP");
+    }
+}
+
+/// The processes count the connections of a user together, and forget those of processes that end.
+#[test]
+fn the_number_of_clients_of_a_user_is_limited() {
+    let site = site();
+    fs::create_dir(site.path("run")).expect("a directory");
+    let Some(server) = fork_server_of(site, &["--max-per-user", "2"]) else {
+        return;
+    };
+    for _ in 0..2 {
+        let clients = [server.login(), server.login()];
+        let mut third = Client::connect(server.address);
+        third.ok("CAPABILITY");
+        let login = format!("LOGIN {USER} {PASSWORD}");
+        let reply = third.command(&login);
+        assert_eq!(reply.status, Status::No, "{reply:?}");
+        rustix::process::kill_process(server.sessions()[0], Signal::KILL).expect("it is ours");
+        until("a slot", LIMIT, || {
+            (third.command(&login).status == Status::Ok).then_some(())
+        });
+        drop((clients, third));
         until("their ends", LIMIT, || {
             server.sessions().is_empty().then_some(())
         });

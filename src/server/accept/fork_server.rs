@@ -53,6 +53,19 @@ impl Limits {
     }
 }
 
+/// The most processes that have been told to end, to make room, and have not ended: some
+/// milliseconds of new clients.
+const MOST_LEAVING: usize = 16;
+
+/// A process that serves a client.
+struct ForkedSession {
+    address: SocketAddr,
+    /// Its place in the order in which the connections came.
+    number: u64,
+    /// Whether it makes room for another client: it does not count any more.
+    is_leaving: bool,
+}
+
 /// Accepts connections, and starts a process for each.
 pub(crate) struct ForkServer {
     poll: Poll,
@@ -61,8 +74,10 @@ pub(crate) struct ForkServer {
     limits: Limits,
     /// True if this process, and so each session, logs to the system's logger.
     syslog: bool,
-    /// The processes of the sessions, with the addresses of their clients.
-    sessions: HashMap<Pid, SocketAddr>,
+    /// The processes of the sessions.
+    sessions: HashMap<Pid, ForkedSession>,
+    /// Number of the last connection that was accepted.
+    last_number: u64,
     idle_end: IdleEnd,
     drain: Drain,
     /// Lines about the limits.
@@ -89,9 +104,10 @@ impl ForkServer {
             limits: Limits::of(options),
             syslog: options.syslog,
             sessions: HashMap::new(),
+            last_number: 0,
             idle_end: IdleEnd::new(IDLE_TIME, Instant::now()),
             drain: Drain::default(),
-            refusals_log: RefusalLog::new("connections refused"),
+            refusals_log: RefusalLog::new("connections refused or closed"),
         })
     }
 
@@ -178,29 +194,68 @@ impl ForkServer {
         match self.start_session(connection.stream) {
             Ok(session) => {
                 log::debug!("connection {session} from {address}: served by process {session}");
-                self.sessions.insert(session, address);
+                self.last_number += 1;
+                let forked = ForkedSession {
+                    address,
+                    number: self.last_number,
+                    is_leaving: false,
+                };
+                self.sessions.insert(session, forked);
             }
             Err(error) => log::error!("{address}: cannot be served: {error}"),
         }
     }
 
-    fn reason_to_refuse(&self, address: IpAddr) -> Option<String> {
-        let limit = self.limits.max_connections;
-        if self.sessions.len() >= limit {
-            return Some(format!("{limit} connections are open (max-connections)"));
-        }
+    /// Returns why a client at this address is refused. If all connections are taken, makes room.
+    fn reason_to_refuse(&mut self, address: IpAddr) -> Option<String> {
         let limit = self.limits.max_per_address;
-        let has_too_many = self.unauthenticated_from(address, limit) >= limit;
-        (has_too_many && !is_trusted(&self.limits.proxies, address)).then(|| {
-            format!("{limit} connections from this address have not logged in (max-per-address)")
-        })
+        let is_limited = !is_trusted(&self.limits.proxies, address);
+        if is_limited && self.unauthenticated_from(address, limit) >= limit {
+            return Some(format!(
+                "{limit} connections from this address have not logged in (max-per-address)"
+            ));
+        }
+        let limit = self.limits.max_connections;
+        let leaving = self.leaving();
+        let is_full = self.sessions.len() - leaving >= limit;
+        (is_full && (leaving >= MOST_LEAVING || !self.make_room()))
+            .then(|| format!("{limit} connections are open (max-connections)"))
+    }
+
+    fn leaving(&self) -> usize {
+        let sessions = self.sessions.values();
+        sessions.filter(|session| session.is_leaving).count()
+    }
+
+    /// Ends the session whose client has been without a login for the longest time. Returns false
+    /// if all have logged in.
+    fn make_room(&mut self) -> bool {
+        let sessions = self.sessions.iter_mut();
+        let before_login = sessions.filter(|(process, session)| {
+            !session.is_leaving && !sandbox::has_become_a_user(**process)
+        });
+        let Some((process, session)) = before_login.min_by_key(|(_, session)| session.number)
+        else {
+            return false;
+        };
+        session.is_leaving = true;
+        end_session(*process, session.address);
+        let line = format_args!(
+            "connection {process} from {}: closed before login, because a client has come and all \
+             connections are taken (max-connections)",
+            session.address
+        );
+        self.refusals_log.warn(Instant::now(), line);
+        true
     }
 
     /// Returns how many clients of that network have not logged in, counted as far as the limit.
     fn unauthenticated_from(&self, address: IpAddr, limit: usize) -> usize {
         let network = Network::of(address);
         let sessions = self.sessions.iter();
-        let from_there = sessions.filter(|(_, from)| Network::of(from.ip()) == network);
+        let from_there = sessions.filter(|(_, session)| {
+            !session.is_leaving && Network::of(session.address.ip()) == network
+        });
         if from_there.clone().count() < limit {
             return 0;
         }
@@ -228,17 +283,19 @@ impl ForkServer {
     /// Forgets the sessions whose processes have ended.
     fn reap(&mut self) {
         while let Ok(Some((process, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if let Some(address) = self.sessions.remove(&process) {
-                self.log_end(address, process, status);
+            if let Some(session) = self.sessions.remove(&process) {
+                self.log_end(&session, process, status);
             }
         }
     }
 
     /// Logs the end of a session's process. A session logs its failures itself, unless it was
     /// killed.
-    fn log_end(&self, address: SocketAddr, process: Pid, status: WaitStatus) {
+    fn log_end(&self, session: &ForkedSession, process: Pid, status: WaitStatus) {
+        let address = session.address;
+        let is_expected = session.is_leaving || self.drain.has_begun();
         let killed = status.terminating_signal();
-        match killed.filter(|_| !self.drain.has_begun()) {
+        match killed.filter(|_| !is_expected) {
             Some(signal) => {
                 log::error!(
                     "connection {process} from {address}: its process was ended by signal {signal}"
@@ -265,12 +322,15 @@ impl ForkServer {
             return;
         }
         self.listeners.close();
-        for (session, address) in &self.sessions {
-            if let Err(error) = rustix::process::kill_process(*session, Signal::TERM) {
-                log::warn!(
-                    "connection {session} from {address}: its process cannot be ended: {error}"
-                );
-            }
+        for (process, session) in &self.sessions {
+            end_session(*process, session.address);
         }
+    }
+}
+
+/// Has a session say good-bye and end.
+fn end_session(process: Pid, address: SocketAddr) {
+    if let Err(error) = rustix::process::kill_process(process, Signal::TERM) {
+        log::warn!("connection {process} from {address}: its process cannot be ended: {error}");
     }
 }

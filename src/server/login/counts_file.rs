@@ -1,28 +1,22 @@
 //! The file in which the processes of one host that serve a client each count failed logins
 //! together.
 //!
-//! It is `failed-logins` in the runtime directory: the one that the service manager names
-//! (`RUNTIME_DIRECTORY`, see systemd.exec(5)), otherwise `/run/imap2d`. A process that serves as
+//! It is `failed-logins` in the [runtime directory](RuntimeDirectory). A process that serves as
 //! root opens it before any client is served, and closes it when it becomes the user who has logged
 //! in: so no user's process can write it. It is rebuilt when it is damaged or missing, which
-//! forgets all counts; so it has to belong to the user of the process or to root, and only the
-//! owner may write it, or the directory. Its directory may belong to another user, whom the
-//! operator trusts with the counts, such as the user of the daemon.
+//! forgets all counts.
 //!
 //! Processes lock it for the time of one change, some microseconds, and never wait for the lock.
 
 use super::counts_format::MAX_FILE;
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use rustix::process::geteuid;
-use std::fs::{File, Metadata};
+use super::runtime_directory::RuntimeDirectory;
+use rustix::fs::OFlags;
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "failed-logins";
-const DIRECTORY: &str = "/run/imap2d";
 
 /// The open file.
 #[derive(Debug)]
@@ -32,42 +26,15 @@ pub(super) struct CountsFile {
 }
 
 impl CountsFile {
-    /// Opens the file, and creates it if it does not exist. Root creates the directory too.
+    /// Opens the file, and creates it if it does not exist.
     ///
     /// # Errors
     /// Says why the processes cannot share it.
-    pub(super) fn open() -> Result<Self, String> {
-        let listed = std::env::var("RUNTIME_DIRECTORY").unwrap_or_default();
-        // There may be more than one, separated by colons.
-        let first = listed.split(':').next().filter(|path| !path.is_empty());
-        Self::open_in(Path::new(first.unwrap_or(DIRECTORY)))
-    }
-
-    pub(super) fn open_in(directory: &Path) -> Result<Self, String> {
-        let path = directory.join(NAME);
-        let failed =
-            |at: &Path, error: Errno| format!("{}: {}", at.display(), io::Error::from(error));
-        if geteuid().is_root() {
-            // If it fails, opening the directory says why, or it exists.
-            let _ = rustix::fs::mkdir(directory, Mode::from_raw_mode(0o755));
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = rustix::fs::open(directory, flags, Mode::empty());
-        let opened = File::from(opened.map_err(|error| failed(directory, error))?);
-        let status = opened.metadata().map_err(|error| error.to_string())?;
-        check_mode(&status, directory, 0o022)?;
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&opened, NAME, flags, Mode::from_raw_mode(0o600));
-        let file: OwnedFd = file.map_err(|error| failed(&path, error))?;
-        let file = File::from(file);
-        let status = file.metadata().map_err(|error| error.to_string())?;
-        check_mode(&status, &path, 0o077)?;
-        check_owner(&status, &path)?;
-        if !status.is_file() || status.nlink() != 1 {
-            return Err(format!("{}: is no plain file of its own", path.display()));
-        }
-        Ok(Self { file, path })
+    pub(super) fn open_in(directory: &RuntimeDirectory) -> Result<Self, String> {
+        Ok(Self {
+            file: directory.open_file(NAME, OFlags::RDWR)?,
+            path: directory.path().join(NAME),
+        })
     }
 
     /// Returns the path, for the log.
@@ -108,36 +75,16 @@ impl CountsFile {
     }
 }
 
-/// Checks that this process or root owns a file.
-fn check_owner(status: &Metadata, path: &Path) -> Result<(), String> {
-    let (owner, ours) = (status.uid(), geteuid().as_raw());
-    match owner == ours || owner == 0 {
-        true => Ok(()),
-        false => Err(format!(
-            "{}: is owned by uid {owner}, and this process runs as uid {ours}",
-            path.display()
-        )),
-    }
-}
-
-/// Checks that the mode of a file or directory has none of these bits, which concern others.
-fn check_mode(status: &Metadata, path: &Path, forbidden: u32) -> Result<(), String> {
-    match status.mode() & forbidden {
-        0 => Ok(()),
-        _ => Err(format!("{}: its mode gives others access", path.display())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn one_process_at_a_time_changes_the_file() {
         let directory = tempfile::tempdir().expect("a directory");
-        let open = || CountsFile::open_in(directory.path()).expect("a file");
+        let runtime = RuntimeDirectory::open_at(directory.path()).expect("a directory");
+        let open = || CountsFile::open_in(&runtime).expect("a file");
         let (one, other) = (open(), open());
         let append = |before: &[u8]| ([before, b"x"].concat(), before.len());
         let inside = one.try_change(|before| {
@@ -149,28 +96,5 @@ mod tests {
         let shorter = one.try_change(|before| (b"y".to_vec(), before.len()));
         assert_eq!(shorter.expect("no error"), Some(2));
         assert_eq!(fs::read(one.path()).expect("there"), b"y");
-    }
-
-    #[test]
-    fn a_file_that_others_may_write_is_not_used() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let open = || CountsFile::open_in(directory.path());
-        let path = open().expect("a file").path().to_owned();
-        let set_mode = |path: &Path, mode| {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
-        };
-        set_mode(&path, 0o620);
-        assert!(open().is_err_and(|error| error.contains("gives others access")));
-        set_mode(&path, 0o600);
-        fs::hard_link(&path, directory.path().join("link")).expect("a link");
-        assert!(open().is_err_and(|error| error.contains("no plain file")));
-        fs::remove_file(&path).expect("removed");
-        std::os::unix::fs::symlink("link", &path).expect("a link");
-        assert!(open().is_err());
-        fs::remove_file(&path).expect("removed");
-        set_mode(directory.path(), 0o777);
-        assert!(open().is_err_and(|error| error.contains("gives others access")));
-        let missing = CountsFile::open_in(&directory.path().join("a/b"));
-        assert!(missing.is_err_and(|error| error.contains("a/b: ")));
     }
 }

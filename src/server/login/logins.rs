@@ -3,7 +3,9 @@
 use super::attempt::Attempt;
 use super::counts_file::CountsFile;
 use super::login_counts::Outcome;
+use super::runtime_directory::RuntimeDirectory;
 use super::throttle::{Start, Throttle};
+use super::user_slots::{UserSlot, UserSlots};
 use super::waiting::{WaitingAttempt, WaitingAttempts};
 use crate::auth::{AccountInfo, Authenticator};
 use crate::logging::UNLIMITED;
@@ -54,6 +56,11 @@ pub(crate) struct Logins {
     sandbox: Sandbox,
     /// Why other processes do not share the counts of failed logins, until it is logged.
     unshared: Option<String>,
+    max_per_user: usize,
+    /// The slots of all users, if each connection has a process of its own.
+    user_slots: Option<UserSlots>,
+    /// The slot of the one user whom this process serves.
+    user_slot: Option<UserSlot>,
     /// Lines about attempts that wait or are refused.
     delays_log: RefusalLog,
 }
@@ -87,6 +94,9 @@ impl Logins {
             trusted_networks: options.trusted_network.clone(),
             sandbox: Sandbox::of_mode(&options.mode),
             unshared: None,
+            max_per_user: options.max_per_user,
+            user_slots: None,
+            user_slot: None,
             delays_log: RefusalLog::new(DELAYS),
         }
     }
@@ -95,16 +105,22 @@ impl Logins {
     pub(crate) fn change(&mut self, options: &Options) {
         self.plaintext_login = options.plaintext_login;
         self.trusted_networks.clone_from(&options.trusted_network);
+        self.max_per_user = options.max_per_user;
     }
 
     /// Counts failed logins together with the other processes that serve one client each, or that
-    /// end when they serve none. Called with the rights that the process has before it enters its
-    /// sandbox.
-    pub(crate) fn share_counts(&mut self) {
-        match CountsFile::open() {
-            Ok(file) => self.throttle.share(file),
-            Err(error) => self.unshared = Some(error),
-        }
+    /// end when they serve none; the former count the connections of each user together, too.
+    /// Called with the rights that the process has before it enters its sandbox.
+    pub(crate) fn share_counts(&mut self, serves_one_client: bool) {
+        let directory = RuntimeDirectory::open();
+        let opened = directory.and_then(|directory| {
+            self.throttle.share(CountsFile::open_in(&directory)?);
+            if serves_one_client {
+                self.user_slots = Some(UserSlots::open_in(&directory)?);
+            }
+            Ok(())
+        });
+        self.unshared = opened.err();
     }
 
     /// True if clients at this address speak for others (`--trusted-network`).
@@ -292,7 +308,7 @@ impl Logins {
         let id = attempt.id;
         let line =
             format_args!("connection {id}: refused unchecked, after failed logins: {attempt}");
-        self.warn_of_delay(line, now);
+        self.warn_of_refusal(line, now);
         Some(Decision {
             connection: attempt.connection,
             serial,
@@ -312,11 +328,11 @@ impl Logins {
         let line = format_args!(
             "connection {id}: delayed by {delay:.1} s, after failed logins: {attempt}"
         );
-        self.warn_of_delay(line, now);
+        self.warn_of_refusal(line, now);
     }
 
-    /// Logs a line about an attempt that waits or is refused, unless there are too many.
-    fn warn_of_delay(&mut self, line: fmt::Arguments<'_>, now: Instant) {
+    /// Logs a line about an attempt that waits or is refused, unless there are too many of these.
+    fn warn_of_refusal(&mut self, line: fmt::Arguments<'_>, now: Instant) {
         match self.throttle.admit_shared_line(now) {
             None => self.delays_log.warn(now, line),
             Some(None) => {}
@@ -351,7 +367,9 @@ impl Logins {
             AuthReply::Denied => {
                 log::warn!(target: UNLIMITED, "login failed: {attempt}");
                 if let Some(reason) = self.unshared.take() {
-                    log::warn!("each process counts failed logins by itself: {reason}");
+                    log::warn!(
+                        "each process counts failed logins and connections by itself: {reason}"
+                    );
                 }
                 LoginVerdict::Denied
             }
@@ -372,6 +390,9 @@ impl Logins {
         server_final: Option<String>,
         now: Instant,
     ) -> LoginVerdict {
+        if !self.take_user_slot(&user.user) {
+            return self.refuse_connection(attempt, now);
+        }
         match self.account(&user, now) {
             Ok(account) => {
                 log::info!(target: UNLIMITED, "login granted: {attempt}");
@@ -383,6 +404,36 @@ impl Logins {
             }
             Err(reason) => unavailable(attempt, &reason),
         }
+    }
+
+    /// Takes a slot of the user, if this process serves one client. Returns false if there is none.
+    /// A user whose slots cannot be counted is let in.
+    fn take_user_slot(&mut self, user: &str) -> bool {
+        // An earlier one is of a login that has failed in the end.
+        self.user_slot = None;
+        let Some(slots) = &self.user_slots else {
+            return true;
+        };
+        match slots.take(user, self.max_per_user) {
+            Ok(slot) => {
+                self.user_slot = slot;
+                self.user_slot.is_some()
+            }
+            Err(reason) => {
+                log::error!("{reason}: the connections of user {user:?} are not counted");
+                true
+            }
+        }
+    }
+
+    fn refuse_connection(&mut self, attempt: &Attempt, now: Instant) -> LoginVerdict {
+        let (id, limit) = (attempt.id, self.max_per_user);
+        let line = format_args!(
+            "connection {id}: the login is refused, the user has {limit} connections \
+             (max-per-user): {attempt}"
+        );
+        self.warn_of_refusal(line, now);
+        LoginVerdict::TooManyConnections
     }
 
     /// Notes in the throttle that an attempt has ended, and lets others try to start that wait for
@@ -419,6 +470,7 @@ impl Logins {
             // what counts for them.
             self.auth_worker.hang_up();
             self.throttle.close_file(now);
+            self.user_slots = None;
         }
         Ok(account)
     }

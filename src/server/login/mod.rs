@@ -26,6 +26,8 @@
 //! | `count_table` | the counts of many keys, in bounded memory |
 //! | `known_names` | the networks from which users have logged in lately, in bounded memory |
 //! | `counts_file`, `counts_format` | the file by which several processes count together |
+//! | `user_slots` | the connections of a user over several processes |
+//! | `runtime_directory` | the directory that they share |
 
 mod attempt;
 mod count_table;
@@ -35,7 +37,9 @@ mod known_names;
 mod login_counts;
 mod logins;
 mod origin;
+mod runtime_directory;
 mod throttle;
+mod user_slots;
 mod waiting;
 
 pub(crate) use self::logins::Logins;

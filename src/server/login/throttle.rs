@@ -241,13 +241,19 @@ fn random_secret() -> Secret {
 
 #[cfg(test)]
 mod tests {
+    use super::super::runtime_directory::RuntimeDirectory;
     use super::*;
     use crate::session::Peer;
     use std::path::Path;
 
+    fn counts_file(directory: &Path) -> CountsFile {
+        let directory = RuntimeDirectory::open_at(directory).expect("a directory");
+        CountsFile::open_in(&directory).expect("a file")
+    }
+
     fn sharing(directory: &Path) -> Throttle {
         let mut throttle = Throttle::new();
-        throttle.share(CountsFile::open_in(directory).expect("a file"));
+        throttle.share(counts_file(directory));
         throttle
     }
 
@@ -296,7 +302,7 @@ mod tests {
         let Start::Now(started) = start(&mut throttle, &ann, now) else {
             panic!("nothing has failed");
         };
-        let other = CountsFile::open_in(directory.path()).expect("a file");
+        let other = counts_file(directory.path());
         let held = other.try_change(|octets| {
             throttle.end(&ann, started, Outcome::Failure, now);
             assert_eq!(
