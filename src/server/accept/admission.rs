@@ -74,7 +74,7 @@ impl Admission {
         let address = connection.address.ip();
         let is_refused_anyway = !self.pending_headers.are_expected_from(address)
             && !is_trusted(&self.trusted_networks, address)
-            && self.unauthenticated.is_reached(Network::of(address));
+            && self.unauthenticated.reached(Network::of(address)).is_some();
         clients + self.pending() >= self.max_connections && !is_refused_anyway
     }
 
@@ -166,18 +166,19 @@ impl Admission {
     ) -> Option<AdmittedClient> {
         let network = Network::of(origin.address.ip());
         let speaks_for_others = is_trusted(&self.trusted_networks, origin.address.ip());
-        if !speaks_for_others && !self.unauthenticated.enter(network) {
-            let (id, address) = (connection.id, origin.address);
-            let limit = self.unauthenticated.limit();
-            self.unauthenticated_log.warn(
-                now,
-                format_args!(
-                    "connection {id} from {address}: refused, {limit} connections from this \
-                     address have not logged in (max-per-address)"
-                ),
-            );
-            connection.refuse();
-            return None;
+        if !speaks_for_others {
+            if let Err(limit) = self.unauthenticated.enter(network) {
+                let (id, address) = (connection.id, origin.address);
+                self.unauthenticated_log.warn(
+                    now,
+                    format_args!(
+                        "connection {id} from {address}: refused, {limit} connections from this \
+                         address or site have not logged in (max-per-address)"
+                    ),
+                );
+                connection.refuse();
+                return None;
+            }
         }
         Some(AdmittedClient {
             connection,

@@ -208,11 +208,11 @@ impl ForkServer {
 
     /// Returns why a client at this address is refused. If all connections are taken, makes room.
     fn reason_to_refuse(&mut self, address: IpAddr) -> Option<String> {
-        let limit = self.limits.max_per_address;
         let is_limited = !is_trusted(&self.limits.proxies, address);
-        if is_limited && self.unauthenticated_from(address, limit) >= limit {
+        let mut networks = Network::of(address).and_site().filter(|_| is_limited);
+        if let Some(limit) = networks.find_map(|network| self.reached(network)) {
             return Some(format!(
-                "{limit} connections from this address have not logged in (max-per-address)"
+                "{limit} connections from this address or site have not logged in (max-per-address)"
             ));
         }
         let limit = self.limits.max_connections;
@@ -249,12 +249,18 @@ impl ForkServer {
         true
     }
 
+    /// Returns the limit of that network or site, if so many of its clients have not logged in.
+    fn reached(&self, network: Network) -> Option<usize> {
+        let limit = network.limit(self.limits.max_per_address);
+        (self.unauthenticated_from(network, limit) >= limit).then_some(limit)
+    }
+
     /// Returns how many clients of that network have not logged in, counted as far as the limit.
-    fn unauthenticated_from(&self, address: IpAddr, limit: usize) -> usize {
-        let network = Network::of(address);
+    fn unauthenticated_from(&self, network: Network, limit: usize) -> usize {
         let sessions = self.sessions.iter();
         let from_there = sessions.filter(|(_, session)| {
-            !session.is_leaving && Network::of(session.address.ip()) == network
+            let mut networks = Network::of(session.address.ip()).and_site();
+            !session.is_leaving && networks.any(|other| other == network)
         });
         if from_there.clone().count() < limit {
             return 0;

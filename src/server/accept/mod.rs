@@ -28,7 +28,7 @@ pub(crate) use self::fork_server::ForkServer;
 pub(crate) use self::idle_end::{IDLE_TIME, IdleEnd};
 pub(crate) use self::listener::{Listener, raise_descriptor_limit, set_socket_options};
 pub(crate) use self::listeners::Listeners;
-pub(crate) use self::network::Network;
+pub(crate) use self::network::{Network, SITE};
 pub(crate) use self::socket_activation::inherited_listeners;
 pub(crate) use self::stdio::{
     StdioClient, begins_with_tls, session as stdio_session, standard_descriptors,

@@ -5,7 +5,7 @@
 use super::network::Network;
 use std::collections::HashMap;
 
-/// The number of unauthenticated clients of each network, and the limit.
+/// The number of unauthenticated clients of each network and of each site, and the limit.
 pub(crate) struct UnauthenticatedLimit {
     limit: usize,
     by_network: HashMap<Network, usize>,
@@ -19,37 +19,43 @@ impl UnauthenticatedLimit {
         }
     }
 
-    /// Returns the number of unauthenticated clients that one network may have.
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
-    }
-
     /// Changes the limit. Clients that are connected stay connected.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
 
-    /// True if one more client of this network would be too many.
-    pub(crate) fn is_reached(&self, network: Network) -> bool {
-        let count = self.by_network.get(&network);
-        count.is_some_and(|count| *count >= self.limit)
+    /// Returns the limit that is reached, by the network or its site, if one more client of this
+    /// network would be too many.
+    pub(crate) fn reached(&self, network: Network) -> Option<usize> {
+        network.and_site().find_map(|network| {
+            let limit = network.limit(self.limit);
+            let count = self.by_network.get(&network).copied().unwrap_or(0);
+            (count >= limit).then_some(limit)
+        })
     }
 
-    /// Counts one more client of a network. Returns false, and counts nothing, if the limit is
-    /// reached.
-    pub(crate) fn enter(&mut self, network: Network) -> bool {
-        let count = self.by_network.entry(network).or_insert(0);
-        let may_enter = *count < self.limit;
-        *count += usize::from(may_enter);
-        may_enter
+    /// Counts one more client of a network.
+    ///
+    /// # Errors
+    /// If a limit is reached, which it returns: then it counts nothing.
+    pub(crate) fn enter(&mut self, network: Network) -> Result<(), usize> {
+        if let Some(limit) = self.reached(network) {
+            return Err(limit);
+        }
+        for network in network.and_site() {
+            *self.by_network.entry(network).or_insert(0) += 1;
+        }
+        Ok(())
     }
 
     /// Counts one client less: it has logged in or disconnected.
     pub(crate) fn leave(&mut self, network: Network) {
-        if let Some(count) = self.by_network.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_network.remove(&network);
+        for network in network.and_site() {
+            if let Some(count) = self.by_network.get_mut(&network) {
+                *count -= 1;
+                if *count == 0 {
+                    self.by_network.remove(&network);
+                }
             }
         }
     }
@@ -63,14 +69,27 @@ mod tests {
     fn each_network_is_counted_by_itself_and_forgotten_at_zero() {
         let mut limit = UnauthenticatedLimit::new(2);
         let [one, other] = [Network::V4([1; 4]), Network::V6([1; 8])];
-        assert!(limit.enter(one) && !limit.is_reached(one));
-        assert!(limit.enter(one) && !limit.enter(one) && limit.is_reached(one));
-        assert!(limit.enter(other));
+        assert_eq!((limit.enter(one), limit.reached(one)), (Ok(()), None));
+        assert_eq!((limit.enter(one), limit.enter(one)), (Ok(()), Err(2)));
+        assert_eq!((limit.reached(one), limit.enter(other)), (Some(2), Ok(())));
         limit.leave(one);
-        assert!(limit.enter(one) && !limit.enter(one));
+        assert_eq!((limit.enter(one), limit.enter(one)), (Ok(()), Err(2)));
         for network in [one, one, other] {
             limit.leave(network);
         }
+        assert!(limit.by_network.is_empty());
+    }
+
+    #[test]
+    fn a_site_with_many_networks_is_limited_too() {
+        let mut limit = UnauthenticatedLimit::new(2);
+        let network = |last| Network::V6([1, 1, 1, 1, 1, 1, 1, last]);
+        let entered = (0..100).filter(|&last| limit.enter(network(last)).is_ok());
+        assert_eq!(entered.count(), 16);
+        assert_eq!(limit.enter(network(0)), Err(16));
+        assert_eq!(limit.enter(Network::V6([2; 8])), Ok(()));
+        (0..16).for_each(|last| limit.leave(network(last)));
+        limit.leave(Network::V6([2; 8]));
         assert!(limit.by_network.is_empty());
     }
 }

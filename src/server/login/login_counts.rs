@@ -1,15 +1,16 @@
 //! [`LoginCounts`]: failed logins and the delays that follow from them.
 //!
-//! A login counts three times:
+//! A login counts three times, and that of an IPv6 client a fourth time:
 //!
 //! | for | delays after | longest delay | what it slows down |
 //! | --- | --- | --- | --- |
 //! | network and name | 1 failure | 15 s | one client that guesses one password |
 //! | name | 5 failures | 5 s | many clients that guess one password together |
 //! | network | 10 failures | 15 s | one client that tries many names |
+//! | site | 80 failures | 5 s | one client that has many networks |
 //!
 //! From then on an attempt starts later than the last failure by 0.5 s, then 1 s, 2 s and so on.
-//! Attempts under way count as failures do, until they succeed. An attempt waits for all three.
+//! Attempts under way count as failures do, until they succeed. An attempt waits for all of them.
 //! Success clears the count of its own network and name, and no other: an attacker with an account
 //! of their own gains nothing by logging in.
 //!
@@ -22,6 +23,7 @@
 use super::count_table::{CountTable, Key, Millis, Record, Rule, When};
 use super::known_names::KnownNames;
 use super::origin::LoginOrigin;
+use crate::server::accept;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -36,6 +38,11 @@ const NAME: Rule = Rule {
 const NETWORK: Rule = Rule {
     free: 10,
     longest: 15_000,
+};
+
+const SITE: Rule = Rule {
+    free: NETWORK.free * accept::SITE as u32,
+    longest: 5_000,
 };
 
 /// Failures of one network and name that count for the network and for the name too.
@@ -107,11 +114,12 @@ pub(super) enum Outcome {
     NoResult,
 }
 
-/// The three keys of an attempt.
+/// The keys of an attempt.
 struct Keys {
     pair: Key,
     name: Key,
-    network: Option<Key>,
+    /// Those of the network and its site, as far as they count.
+    networks: [Option<(Key, Rule)>; 2],
 }
 
 impl LoginCounts {
@@ -138,8 +146,8 @@ impl LoginCounts {
         };
         if !is_known {
             start = start.max(self.names.next_start(keys.name, NAME, now));
-            if let Some(network) = keys.network {
-                start = start.max(self.networks.next_start(network, NETWORK, now));
+            for (network, rule) in keys.networks.into_iter().flatten() {
+                start = start.max(self.networks.next_start(network, rule, now));
             }
         }
         if start != When::Now {
@@ -188,11 +196,11 @@ impl LoginCounts {
         }
     }
 
-    /// Changes the records of the name and of the network.
+    /// Changes the records of the name, of the network and of the site.
     fn change_elsewhere(&mut self, keys: &Keys, now: Millis, change: impl Fn(&mut Record)) {
         self.names
             .change(keys.name, now, |record, _| change(record));
-        if let Some(network) = keys.network {
+        for (network, _) in keys.networks.into_iter().flatten() {
             self.networks
                 .change(network, now, |record, _| change(record));
         }
@@ -210,7 +218,13 @@ impl LoginCounts {
         Keys {
             pair: self.key(b'p', network, from.name()),
             name: self.key(b'u', &[], from.name()),
-            network: from.counted_network().map(|_| self.key(b'n', network, &[])),
+            networks: [
+                from.counted_network().map(|network| (network, NETWORK)),
+                from.counted_site().map(|site| (site, SITE)),
+            ]
+            .map(|counted| {
+                counted.map(|(network, rule)| (self.key(b'n', network.octets(), &[]), rule))
+            }),
         }
     }
 
@@ -295,6 +309,27 @@ mod tests {
         assert!((40..=46).contains(&guesses), "{guesses}");
         let variants = ["ann", "Ann", " ann"].map(|name| from(1, name));
         assert_eq!(guess(&mut counts(), &variants), guesses);
+    }
+
+    #[test]
+    fn a_client_with_many_networks_is_slowed_as_a_site() {
+        let from = |site: u16, network: u16| {
+            let peer = Peer {
+                address: Some([0x2001, 0xdb8, site, network, 0, 0, 0, 1].into()),
+                ..Peer::default()
+            };
+            LoginOrigin::new(&peer, format!("user{network}").as_bytes())
+        };
+        let mut counts = counts();
+        let free = (0..100).filter(|&network| {
+            attempt(&mut counts, &from(1, network), Outcome::Failure, 0).is_ok()
+        });
+        assert_eq!(free.count(), 80);
+        let mut later = |site, now| attempt(&mut counts, &from(site, 200), Outcome::Failure, now);
+        assert_eq!(later(1, 0), Err(When::At(500)));
+        assert_eq!(later(2, 0), Ok(()), "another site");
+        assert_eq!(later(1, 500), Ok(()));
+        assert_eq!(later(1, 501), Err(When::At(1500)));
     }
 
     #[test]

@@ -49,9 +49,16 @@ impl LoginOrigin {
         self.network.as_ref().map_or(&[], Network::octets)
     }
 
+    /// Returns the site, if it is one that counts.
+    pub(super) fn counted_site(&self) -> Option<Network> {
+        self.counted_network().and_then(Network::site)
+    }
+
     /// True if the end of an attempt of one may matter to an attempt of the other.
     pub(super) fn is_related_to(&self, other: &Self) -> bool {
-        let network = self.counted_network();
-        self.name == other.name || (network.is_some() && network == other.counted_network())
+        let is_same = |ours: Option<Network>, theirs| ours.is_some() && ours == theirs;
+        self.name == other.name
+            || is_same(self.counted_network(), other.counted_network())
+            || is_same(self.counted_site(), other.counted_site())
     }
 }
