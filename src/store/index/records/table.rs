@@ -26,14 +26,29 @@ pub(crate) enum TailDecision {
 pub(crate) struct Records {
     records: Vec<Record>,
     pub(super) names: NameArena,
-    /// The index of each record that is no tombstone, by its base name.
-    by_base: HashTable<u32>,
+    /// Each record that is no tombstone, by its base name.
+    by_base: HashTable<BaseEntry>,
     hasher: RandomState,
     /// How many of the records are published.
     published: usize,
     tombstones: Tombstones,
     /// Grows whenever indexes of published records change.
     layout: u32,
+}
+
+/// The index of a record, and half of the hash of its base name. With the hash the table grows
+/// without a look at the names, which would take 20 ms for 57 000 of them.
+#[derive(Debug, Clone, Copy)]
+struct BaseEntry {
+    index: u32,
+    hash: u32,
+}
+
+impl BaseEntry {
+    /// Returns the hash for the table, which looks at the highest and at the lowest bits.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash) << 32 | u64::from(hash)
+    }
 }
 
 /// Looking up.
@@ -97,9 +112,11 @@ impl Records {
 
     /// Returns the index of the record with that base name, in any section; never a tombstone.
     pub(crate) fn find(&self, base: &[u8]) -> Option<usize> {
-        let hash = self.hasher.hash_one(base);
-        let same = |&index: &u32| self.base(index as usize) == base;
-        self.by_base.find(hash, same).map(|&index| index as usize)
+        let hash = self.hash(base);
+        let same =
+            |entry: &BaseEntry| entry.hash == hash && self.base(entry.index as usize) == base;
+        let found = self.by_base.find(BaseEntry::spread(hash), same);
+        found.map(|entry| entry.index as usize)
     }
 
     /// Returns the index of the published record with that UID, which may be a tombstone, or as an
@@ -196,16 +213,21 @@ impl Records {
     }
 
     fn link(&mut self, index: u32) {
-        let (names, records, hasher) = (&self.names, &self.records, &self.hasher);
-        let hash = |&index: &u32| hasher.hash_one(names.base(&records[index as usize]));
-        self.by_base.insert_unique(hash(&index), index, hash);
+        let hash = self.hash(self.base(index as usize));
+        let spread = |entry: &BaseEntry| BaseEntry::spread(entry.hash);
+        self.by_base
+            .insert_unique(BaseEntry::spread(hash), BaseEntry { index, hash }, spread);
+    }
+
+    fn hash(&self, base: &[u8]) -> u32 {
+        self.hasher.hash_one(base) as u32
     }
 
     fn unlink(&mut self, index: usize) {
-        let hash = self.hasher.hash_one(self.base(index));
+        let hash = BaseEntry::spread(self.hash(self.base(index)));
         let entry = self
             .by_base
-            .find_entry(hash, |&other| other as usize == index);
+            .find_entry(hash, |other| other.index as usize == index);
         if let Ok(entry) = entry {
             entry.remove();
         }
@@ -270,7 +292,7 @@ impl Records {
                 self.names.discard(usize::from(length));
             }
         }
-        for index in &mut self.by_base {
+        for BaseEntry { index, .. } in &mut self.by_base {
             if *index as usize >= first {
                 *index = places[*index as usize - first];
             }
@@ -304,7 +326,7 @@ impl Records {
             return;
         };
         let places = places_without(&old, self.records.len());
-        for index in &mut self.by_base {
+        for BaseEntry { index, .. } in &mut self.by_base {
             *index = places[*index as usize];
         }
         self.names.discard(remove_records(&mut self.records, &old));
