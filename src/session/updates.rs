@@ -22,8 +22,10 @@ use crate::budget::{Step, Why};
 use crate::ready;
 use crate::store::Updates;
 
-/// Writes the changes of the selected mailbox. The lines are short and cost nothing but memory, so
-/// a step ends when the output queue is full.
+/// Writing a line takes as long as visiting this many records.
+const RECORDS_PER_LINE: usize = 8;
+
+/// Writes the changes of the selected mailbox.
 pub(super) struct UpdateWriter {
     policy: UpdatePolicy,
     /// The changes, once they were taken from the mailbox.
@@ -66,6 +68,7 @@ impl UpdateWriter {
             }
             write_first(&updates, self.policy, cx);
             self.expunges = write_all_vanished(&mut updates, cx);
+            cx.budget.spend_pass(updates.expunged.len());
             self.updates = Some(Box::new(updates));
         }
         if let Some(correction) = &mut self.correction {
@@ -80,7 +83,11 @@ impl UpdateWriter {
             if cx.state.output.unsent() >= HIGH_WATER {
                 return Step::Yield(Why::OutputFull);
             }
+            if cx.budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
             cx.state.encoder().expunge(number);
+            cx.budget.spend_records(RECORDS_PER_LINE);
             self.expunges += 1;
         }
         if !self.has_written_counts {
@@ -91,7 +98,11 @@ impl UpdateWriter {
             if cx.state.output.unsent() >= HIGH_WATER {
                 return Step::Yield(Why::OutputFull);
             }
+            if cx.budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
             write_changed_flags(number, cx);
+            cx.budget.spend_records(RECORDS_PER_LINE);
             self.next_changed = number + 1;
         }
         if cx.state.enabled.condstore && has_pending_expunges(cx) {

@@ -90,6 +90,8 @@ impl Job for OpenMailboxJob {
                     let synced = sync.step(cx.store, cx.budget);
                     try_ready!(synced.map_err(|error| without_updates(error.into())));
                     let view = cx.store.view(handle, self.access);
+                    // The messages are counted, and the first unseen one is looked for.
+                    cx.budget.spend_pass(2 * view.exists() as usize);
                     let selected = Selected::new(name.clone(), view);
                     // RFC 7162 §3.1.8: with no mailbox selected yet there is no mod-sequence to
                     // announce.

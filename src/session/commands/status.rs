@@ -75,6 +75,9 @@ impl MailboxStatus {
                 StatusStage::Sync(handle, sync) => {
                     try_ready!(sync.step(cx.store, cx.budget));
                     let view = cx.store.view(handle, Access::ReadOnly);
+                    // The messages are counted here, and again for most items.
+                    cx.budget
+                        .spend_pass(view.exists() as usize * (self.items.len() + 1));
                     StatusStage::Measure(view, Box::new(MailboxSize::new()))
                 }
                 StatusStage::Measure(view, size) => {

@@ -2,6 +2,12 @@
 //!
 //! `announced` is, in all of these functions, the mod-sequence up to which a view has announced
 //! expunges: the view no longer counts the records whose tombstones are not newer.
+//!
+//! A silent session keeps 100 000 tombstones in the list, and another one that has announced some
+//! of them may ask for the number of each message. So the tombstones that count for one view are
+//! kept apart until another view asks, which is once in a step.
+
+use std::cell::RefCell;
 
 /// One tombstone.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +26,19 @@ pub(super) struct Tombstones {
     /// The least and the greatest mod-sequence in the list. A view outside this range needs no
     /// counting.
     range: (u64, u64),
+    known: RefCell<KnownTombstones>,
+}
+
+/// The tombstones that a view has announced.
+#[derive(Debug, Default)]
+struct KnownTombstones {
+    /// Up to which mod-sequence; `None` if it is not known.
+    announced: Option<u64>,
+    /// The indexes of their records, ascending.
+    indexes: Vec<u32>,
+    /// How many times they were looked for.
+    #[cfg(test)]
+    searches: usize,
 }
 
 impl Tombstones {
@@ -37,6 +56,7 @@ impl Tombstones {
             .list
             .partition_point(|other| other.index < tombstone.index);
         self.list.insert(at, tombstone);
+        self.known.get_mut().announced = None;
         if self.list.len() == 1 {
             self.range = (tombstone.mod_sequence, tombstone.mod_sequence);
         } else {
@@ -55,19 +75,12 @@ impl Tombstones {
 
     /// Returns how many records before `index` the view no longer counts.
     pub(super) fn announced_before(&self, index: usize, announced: u64) -> usize {
-        let before = self
-            .list
-            .partition_point(|tombstone| (tombstone.index as usize) < index);
         if self.are_unannounced(announced) {
-            0
-        } else if announced >= self.range.1 {
-            before
-        } else {
-            self.list[..before]
-                .iter()
-                .filter(|tombstone| tombstone.mod_sequence <= announced)
-                .count()
+            return 0;
         }
+        self.with_known(announced, |known| {
+            known.partition_point(|&tombstone| (tombstone as usize) < index)
+        })
     }
 
     /// Returns the index of the record that has `rank` records before it that the view counts.
@@ -75,30 +88,28 @@ impl Tombstones {
         if self.are_unannounced(announced) {
             return rank;
         }
-        if announced >= self.range.1 {
-            return rank + self.before_rank(rank);
-        }
-        let known = self
-            .list
-            .iter()
-            .filter(|tombstone| tombstone.mod_sequence <= announced);
-        known.fold(rank, |at, tombstone| {
-            at + usize::from(tombstone.index as usize <= at)
-        })
+        self.with_known(announced, |known| rank + before_rank(known, rank))
     }
 
-    /// Returns how many tombstones lie before the record that has `rank` existing ones before it.
-    fn before_rank(&self, rank: usize) -> usize {
-        let (mut low, mut high) = (0, self.list.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.list[middle].index as usize - middle <= rank {
-                low = middle + 1;
-            } else {
-                high = middle;
+    /// Passes on the indexes of the records that the view no longer counts.
+    fn with_known<T>(&self, announced: u64, ask: impl FnOnce(&[u32]) -> T) -> T {
+        // All views that have announced everything are alike.
+        let announced = announced.min(self.range.1);
+        let mut known = self.known.borrow_mut();
+        if known.announced != Some(announced) {
+            let of_view = self.list.iter();
+            let of_view = of_view.filter(|tombstone| tombstone.mod_sequence <= announced);
+            known.indexes.clear();
+            known
+                .indexes
+                .extend(of_view.map(|tombstone| tombstone.index));
+            known.announced = Some(announced);
+            #[cfg(test)]
+            {
+                known.searches += 1;
             }
         }
-        low
+        ask(&known.indexes)
     }
 
     /// Removes the tombstones up to `announced` if there are at least `least` of them, and returns
@@ -115,6 +126,7 @@ impl Tombstones {
         if old.len() < least {
             return None;
         }
+        *self.known.get_mut() = KnownTombstones::default();
         self.range = kept.iter().fold((u64::MAX, 0), |(low, high), tombstone| {
             (
                 low.min(tombstone.mod_sequence),
@@ -133,11 +145,60 @@ impl Tombstones {
 
     /// Returns the bytes of memory that the list takes.
     pub(super) fn memory(&self) -> usize {
-        self.list.capacity() * size_of::<Tombstone>()
+        let known = self.known.borrow().indexes.capacity();
+        self.list.capacity() * size_of::<Tombstone>() + known * size_of::<u32>()
     }
+}
+
+/// Returns how many of these tombstones, ascending by index, lie before the record that has `rank`
+/// other ones before it.
+fn before_rank(tombstones: &[u32], rank: usize) -> usize {
+    let (mut low, mut high) = (0, tombstones.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if tombstones[middle] as usize - middle <= rank {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// Returns how many of these tombstones, ascending by index, lie before `index`.
 fn count_before(tombstones: &[Tombstone], index: u32) -> u32 {
     tombstones.partition_point(|tombstone| tombstone.index < index) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tombstones_of_a_view_are_looked_for_once() {
+        let mut tombstones = Tombstones::default();
+        for index in 0..1_000 {
+            let mod_sequence = u64::from(index) + 1;
+            tombstones.insert(Tombstone {
+                index: 2 * index,
+                mod_sequence,
+            });
+        }
+        for rank in 0..1_000 {
+            // The view has announced the first half: of the records before 1000 the odd ones exist.
+            let index = tombstones.index_of_rank(rank, 500);
+            let want = if rank < 500 { 2 * rank + 1 } else { rank + 500 };
+            assert_eq!(index, want);
+            assert_eq!(index - tombstones.announced_before(index, 500), rank);
+        }
+        assert_eq!(tombstones.known.borrow().searches, 1);
+        let all = [1_000, 5_000].map(|announced| tombstones.index_of_rank(3, announced));
+        assert_eq!((all, tombstones.known.borrow().searches), ([7, 7], 2));
+        tombstones.insert(Tombstone {
+            index: 1,
+            mod_sequence: 2_000,
+        });
+        assert_eq!(tombstones.index_of_rank(0, 2_000), 3);
+        assert_eq!(tombstones.index_of_rank(0, 1_999), 1);
+    }
 }

@@ -456,6 +456,8 @@ impl DeliveryGroup {
                 return GroupStage::Announce(at, message);
             }
             budget.spend_records(RECORDS_PER_MESSAGE);
+            // Publishing sorts what a scan has found meanwhile.
+            budget.spend_pass(mailbox.records.tail().len());
             let uid = parcel.uids[message];
             let (subdir, name) = &mut parcel.moved[message];
             let name = std::mem::take(name);
