@@ -6,20 +6,23 @@
 //! which succeeds for only one of two processes that try, so that no lock is needed.
 //! `dovecot-uidvalidity` holds the same digits, for readers that use the file; we use the names.
 
-use std::fs;
+use std::fs::{self, ReadDir};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::types::UidValidity;
-
 use super::files;
+use crate::budget::{Budget, COST_OPEN, ENTRIES_PER_UNIT, RECORDS_PER_UNIT, Step, Why};
+use crate::types::UidValidity;
+use crate::{ready, try_done};
 
 /// Name of the file with the digits. The counter's name is this, a dot, and the digits.
 const FILE: &str = "dovecot-uidvalidity";
 /// How many times other processes may be faster.
 const TRIES: u32 = 10;
+/// Records that reading a directory entry takes as long as.
+const RECORDS_PER_ENTRY: usize = (RECORDS_PER_UNIT / ENTRIES_PER_UNIT) as usize;
 /// Mode of the counter: it is only renamed, never written.
 const MODE: u32 = 0o444;
 
@@ -31,22 +34,6 @@ pub(crate) struct UidValidities {
 }
 
 impl UidValidities {
-    /// Returns the UIDVALIDITY of the next new mailbox in `root`. Never returns the same value
-    /// twice, even if the counter cannot be used, which is logged.
-    pub(crate) fn next(&mut self, root: &Path, wall: SystemTime) -> UidValidity {
-        match self.count(root, wall) {
-            Ok(Some(value)) => value,
-            Ok(None) => self.by_clock(wall),
-            Err(error) => {
-                log::warn!(
-                    "cannot use the UIDVALIDITY counter {}, taking the value from the clock: {error}",
-                    root.join(FILE).display()
-                );
-                self.by_clock(wall)
-            }
-        }
-    }
-
     /// Returns the time, or one more than the last time.
     fn by_clock(&mut self, wall: SystemTime) -> UidValidity {
         let time = wall
@@ -57,37 +44,105 @@ impl UidValidities {
         self.last = value;
         UidValidity::new(value).unwrap_or_else(|| behind(0))
     }
+}
 
-    /// Returns `None` if other processes were faster too many times.
-    fn count(&mut self, root: &Path, wall: SystemTime) -> io::Result<Option<UidValidity>> {
-        for _ in 0..TRIES {
-            let moved = match counters(root)? {
-                None => {
-                    let value = self.by_clock(wall);
-                    (
-                        value,
-                        files::create_new(&counter(root, value.get()), MODE).map(drop),
-                    )
+/// Takes one value for a new mailbox. It reads the root an entry at a time, because the root holds
+/// the directories of all mailboxes.
+#[derive(Debug, Default)]
+pub(crate) struct TakeUidValidity {
+    /// The entries of the root that were not read yet.
+    entries: Option<ReadDir>,
+    counters: Counters,
+    /// How many times other processes were faster.
+    tries: u32,
+}
+
+/// The least and the greatest counter that were found. Normally there is one.
+type Counters = Option<(u32, u32)>;
+
+impl TakeUidValidity {
+    /// Reads on; done with the UIDVALIDITY of the next new mailbox in `root`. Never returns the
+    /// same value twice, even if the counter cannot be used, which is logged.
+    pub(crate) fn step(
+        &mut self,
+        values: &mut UidValidities,
+        root: &Path,
+        budget: &mut Budget<'_>,
+    ) -> Step<UidValidity> {
+        let wall = budget.wall();
+        while self.tries < TRIES {
+            match ready!(self.find_counters(root, budget))
+                .and_then(|()| self.count(values, root, wall))
+            {
+                Ok(Some(value)) => return Step::Done(value),
+                Ok(None) => self.tries += 1,
+                Err(error) => {
+                    log::warn!(
+                        "cannot use the UIDVALIDITY counter {}, taking the value from the clock: \
+                         {error}",
+                        root.join(FILE).display()
+                    );
+                    break;
                 }
-                Some((least, greatest)) => {
-                    if least != greatest {
-                        files::remove(&counter(root, least))?;
-                    }
-                    let value = behind(greatest);
-                    let (from, to) = (counter(root, greatest), counter(root, value.get()));
-                    (value, fs::rename(from, to))
-                }
-            };
-            match moved {
-                (value, Ok(())) => {
-                    write_digits(root, value)?;
-                    return Ok(Some(value));
-                }
-                (_, Err(error)) if is_race(&error) => {}
-                (_, Err(error)) => return Err(error),
             }
         }
-        Ok(None)
+        Step::Done(values.by_clock(wall))
+    }
+
+    /// Reads the root to its end.
+    fn find_counters(&mut self, root: &Path, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
+        let entries = match &mut self.entries {
+            Some(entries) => entries,
+            None => {
+                budget.spend(COST_OPEN);
+                self.counters = None;
+                self.entries.insert(try_done!(fs::read_dir(root)))
+            }
+        };
+        for entry in entries {
+            if let Some(value) = counter_value(try_done!(entry).file_name().as_bytes()) {
+                let (least, greatest) = self.counters.unwrap_or((value, value));
+                self.counters = Some((least.min(value), greatest.max(value)));
+            }
+            budget.spend_records(RECORDS_PER_ENTRY);
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+        self.entries = None;
+        Step::Done(Ok(()))
+    }
+
+    /// Counts on. Returns `None` if another process was faster.
+    fn count(
+        &self,
+        values: &mut UidValidities,
+        root: &Path,
+        wall: SystemTime,
+    ) -> io::Result<Option<UidValidity>> {
+        let (value, moved) = match self.counters {
+            None => {
+                let value = values.by_clock(wall);
+                let created = files::create_new(&counter(root, value.get()), MODE);
+                (value, created.map(drop))
+            }
+            Some((least, greatest)) => {
+                if least != greatest {
+                    files::remove(&counter(root, least))?;
+                }
+                let value = behind(greatest);
+                let (from, to) = (counter(root, greatest), counter(root, value.get()));
+                (value, fs::rename(from, to))
+            }
+        };
+        match moved {
+            Ok(()) => {
+                write_digits(root, value)?;
+                Ok(Some(value))
+            }
+            Err(error) if is_race(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -108,18 +163,6 @@ fn counter(root: &Path, value: u32) -> PathBuf {
     root.join(format!("{FILE}.{value:08x}"))
 }
 
-/// Returns the least and the greatest counter. Normally there is one.
-fn counters(root: &Path) -> io::Result<Option<(u32, u32)>> {
-    let mut found: Option<(u32, u32)> = None;
-    for entry in fs::read_dir(root)? {
-        if let Some(value) = counter_value(entry?.file_name().as_bytes()) {
-            let (least, greatest) = found.unwrap_or((value, value));
-            found = Some((least.min(value), greatest.max(value)));
-        }
-    }
-    Ok(found)
-}
-
 fn counter_value(name: &[u8]) -> Option<u32> {
     let digits = name.strip_prefix(FILE.as_bytes())?.strip_prefix(b".")?;
     let octets = data_encoding::HEXLOWER.decode(digits).ok()?;
@@ -137,11 +180,27 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::budget::FakeClock;
 
     const TIME: u32 = 0x6b03_8248;
 
     fn wall() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(TIME.into())
+    }
+
+    /// Takes a value in steps of one unit.
+    fn next(values: &mut UidValidities, root: &Path) -> UidValidity {
+        next_at(values, root, wall())
+    }
+
+    fn next_at(values: &mut UidValidities, root: &Path, wall: SystemTime) -> UidValidity {
+        let (clock, mut taking) = (FakeClock::new(wall), TakeUidValidity::default());
+        loop {
+            let mut budget = Budget::new(&clock, 1, Duration::from_secs(1));
+            if let Step::Done(value) = taking.step(values, root, &mut budget) {
+                return value;
+            }
+        }
     }
 
     fn entries(root: &Path) -> Vec<String> {
@@ -162,13 +221,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path();
         let mut values = UidValidities::default();
-        assert_eq!(values.next(root, wall()).get(), TIME);
+        assert_eq!(next(&mut values, root).get(), TIME);
         assert_eq!(
             entries(root),
             ["dovecot-uidvalidity", "dovecot-uidvalidity.6b038248"]
         );
         assert_eq!(fs::read(root.join(FILE)).expect("read"), b"6b038248");
-        assert_eq!(UidValidities::default().next(root, wall()).get(), TIME + 1);
+        assert_eq!(next(&mut UidValidities::default(), root).get(), TIME + 1);
         assert_eq!(
             entries(root),
             ["dovecot-uidvalidity", "dovecot-uidvalidity.6b038249"]
@@ -184,23 +243,54 @@ mod tests {
             fs::write(root.join(format!("{FILE}.{name}")), "").expect("written");
         }
         fs::write(root.join(FILE), "00000004").expect("written");
-        assert_eq!(UidValidities::default().next(root, wall()).get(), 10);
-        assert_eq!(counters(root).expect("ok"), Some((10, 10)));
+        assert_eq!(next(&mut UidValidities::default(), root).get(), 10);
+        assert!(entries(root).contains(&format!("{FILE}.0000000a")));
+        for old in ["00000005", "00000009"] {
+            assert!(!entries(root).contains(&format!("{FILE}.{old}")), "{old}");
+        }
     }
 
     #[test]
     fn one_follows_the_greatest_value() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(counter(dir.path(), u32::MAX), "").expect("written");
-        assert_eq!(UidValidities::default().next(dir.path(), wall()).get(), 1);
+        assert_eq!(next(&mut UidValidities::default(), dir.path()).get(), 1);
+    }
+
+    #[test]
+    fn a_step_reads_few_of_many_entries_and_counts_on_after_a_race() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path();
+        for number in 0..300 {
+            fs::create_dir(root.join(format!(".{number}"))).expect("created");
+        }
+        fs::write(counter(root, 7), "").expect("written");
+        let (clock, mut values) = (FakeClock::new(wall()), UidValidities::default());
+        let (mut taking, mut steps) = (TakeUidValidity::default(), 0);
+        let value = loop {
+            let mut budget = Budget::new(&clock, 1, Duration::from_secs(1));
+            match taking.step(&mut values, root, &mut budget) {
+                Step::Done(value) => break value.get(),
+                Step::Yield(why) => assert_eq!(why, Why::Budget),
+            }
+            steps += 1;
+            if steps == 5 {
+                assert_eq!(next(&mut values, root).get(), 8);
+            }
+        };
+        assert_eq!(value, 9);
+        assert!(steps >= 300 / ENTRIES_PER_UNIT, "{steps} steps");
     }
 
     #[test]
     fn without_a_counter_no_value_repeats() {
         let nowhere = Path::new("/nonexistent");
         let mut values = UidValidities::default();
-        let got: Vec<u32> = (0..3).map(|_| values.next(nowhere, wall()).get()).collect();
+        let got: Vec<u32> = (0..3).map(|_| next(&mut values, nowhere).get()).collect();
         assert_eq!(got, [TIME, TIME + 1, TIME + 2]);
-        assert_eq!(values.next(nowhere, SystemTime::UNIX_EPOCH).get(), TIME + 3);
+        assert_eq!(
+            next_at(&mut values, nowhere, SystemTime::UNIX_EPOCH).get(),
+            TIME + 3
+        );
     }
 }

@@ -1,9 +1,6 @@
 //! Writing the uid list of a mailbox again as a whole.
 
-use std::time::SystemTime;
-
 use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
-use crate::ready;
 use crate::store::StoreError;
 use crate::store::context::StoreContext;
 use crate::store::flush::{Flush, FlushTarget};
@@ -12,8 +9,9 @@ use crate::store::index::records::TailDecision;
 use crate::store::maildir::uid_list::{
     Guid, UidListError, UidListHeader, UidListReader, UidListRecord, UidListRewrite, WrittenUidList,
 };
-use crate::try_done;
+use crate::store::maildir::uid_validity::TakeUidValidity;
 use crate::types::Uid;
+use crate::{ready, try_done, try_ready};
 
 /// Records copied between two checks of the budget.
 const BATCH: usize = 256;
@@ -22,6 +20,8 @@ const BATCH: usize = 256;
 /// records in memory.
 #[derive(Debug, Default)]
 pub(crate) struct RewriteUidList {
+    /// Takes the UIDVALIDITY of a mailbox that has none.
+    validity: TakeUidValidity,
     /// The new list, and the old one if it can be read.
     work: Option<Box<(UidListRewrite, Option<UidListReader>)>>,
     /// The new list when all is written, and its flush.
@@ -43,7 +43,8 @@ impl RewriteUidList {
             return self.finish(mailbox, budget);
         }
         if self.work.is_none() {
-            self.work = Some(Box::new(try_done!(begin(mailbox, context, budget.wall()))));
+            let header = try_ready!(self.header(mailbox, context, budget));
+            self.work = Some(Box::new(try_done!(begin(mailbox, header))));
         }
         loop {
             let ended = try_done!(self.copy_batch(mailbox));
@@ -62,6 +63,24 @@ impl RewriteUidList {
         let flush = context.flushes.submit(FlushTarget::content(written.file()));
         self.written = Some(Box::new((written, flush)));
         self.finish(mailbox, budget)
+    }
+
+    /// Returns the header of the new list: the old one if there is one.
+    fn header(
+        &mut self,
+        mailbox: &Mailbox,
+        context: &mut StoreContext<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<UidListHeader, StoreError>> {
+        if let Some(header) = mailbox.uid_list.header.clone() {
+            return Step::Done(Ok(header));
+        }
+        let taken = self
+            .validity
+            .step(context.validities, mailbox.root(), budget);
+        let validity = ready!(taken);
+        let guid = Guid::random().map_err(failed());
+        Step::Done(guid.map(|guid| UidListHeader::new(validity, guid)))
     }
 
     /// Waits until the new list is flushed, and renames it over the old one.
@@ -125,30 +144,20 @@ fn failed() -> impl Fn(std::io::Error) -> StoreError {
     StoreError::io("writing the uid list")
 }
 
-/// Creates the new list, with a new header if there was none, and opens the old one.
+/// Creates the new list, and opens the old one.
 fn begin(
     mailbox: &mut Mailbox,
-    context: &mut StoreContext<'_>,
-    wall: SystemTime,
+    mut header: UidListHeader,
 ) -> Result<(UidListRewrite, Option<UidListReader>), StoreError> {
-    let failed = StoreError::io("writing the uid list");
-    let dir = mailbox.dir().to_path_buf();
-    let mut header = match mailbox.uid_list.header.clone() {
-        Some(header) => header,
-        None => {
-            let validity = context.validities.next(mailbox.root(), wall);
-            let guid = Guid::random().map_err(&failed)?;
-            UidListHeader::new(validity, guid)
-        }
-    };
     header.next = mailbox.uid_next();
     // Sorts the tail by UID: the records in memory are written in the order that they have there.
     mailbox.records.settle_tail(|_| TailDecision::Wait);
+    let dir = mailbox.dir().to_path_buf();
     let old = match mailbox.uid_list.position {
         Some(_) => UidListReader::open(&dir).ok().flatten(),
         None => None,
     };
-    let rewrite = UidListRewrite::begin(&dir, &header).map_err(failed)?;
+    let rewrite = UidListRewrite::begin(&dir, &header).map_err(failed())?;
     if !mailbox.accept_validity(header.validity) {
         return Err(StoreError::Invalidated);
     }
