@@ -51,11 +51,6 @@ impl FileStamp {
         fs::metadata(path).ok().as_ref().map(Self::of)
     }
 
-    /// Returns the inode number of the file.
-    pub(crate) fn inode(&self) -> u64 {
-        self.inode
-    }
-
     /// Returns the size in octets.
     pub(crate) fn size(&self) -> u64 {
         self.size

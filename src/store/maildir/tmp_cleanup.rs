@@ -11,8 +11,9 @@ use super::layout;
 
 /// Age at which a file is abandoned: 36 hours, as in other Maildir programs.
 const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
-/// Entries looked at per call. A fuller directory is cleaned by several calls.
-const MOST_ENTRIES: usize = 512;
+/// Entries looked at per call, and removed within 2 ms. A fuller directory is cleaned by several
+/// calls.
+const MOST_ENTRIES: usize = 128;
 
 /// Removes the abandoned files from a mailbox's `tmp/`, as far as possible.
 pub(crate) fn clean_tmp(mailbox: &Path, wall: SystemTime) {

@@ -28,7 +28,7 @@ use crate::store::maildir::subdir::Subdir;
 use crate::types::KeywordSet;
 
 /// How many duplicates are looked into after one scan. More of them wait for the next one.
-const MOST_DUPLICATES: usize = 256;
+const MOST_DUPLICATES: usize = 64;
 
 /// One scan of both directories.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub(crate) struct Scan {
 
 #[derive(Debug)]
 enum ScanStage {
+    /// Lets no record count as found, from this one on.
+    Forget(usize),
     Open(Subdir),
     Read(Subdir, Dir),
     Move,
@@ -62,16 +64,11 @@ pub(crate) struct ScanResult {
 }
 
 impl Scan {
-    /// Begins a scan: no record counts as found yet.
+    /// Begins a scan.
     pub(crate) fn new(mailbox: &mut Mailbox, moves: bool) -> io::Result<Self> {
-        for index in 0..mailbox.records.len() {
-            let state = &mut mailbox.records.record_mut(index).state;
-            state.set(RecordState::FOUND, false);
-            state.set(RecordState::RENAMED_BY_US, false);
-        }
         mailbox.sync_state.moving_failed = false;
         Ok(Self {
-            stage: ScanStage::Open(Subdir::New),
+            stage: ScanStage::Forget(0),
             moves: moves && mailbox.is_writable(),
             to_move: 0,
             found: ScanResult {
@@ -96,6 +93,11 @@ impl Scan {
     ) -> Step<Result<ScanResult, StoreError>> {
         loop {
             let ended = match &mut self.stage {
+                ScanStage::Forget(from) => {
+                    let from = *from;
+                    self.stage = forget_batch(mailbox, from, budget);
+                    Ok(false)
+                }
                 ScanStage::Open(subdir) => {
                     budget.spend(COST_OPEN);
                     let subdir = *subdir;
@@ -217,6 +219,22 @@ impl Scan {
             letters: self.found.letters,
             duplicates: std::mem::take(&mut self.found.duplicates),
         })
+    }
+}
+
+/// Notes that some records were not found yet. What another session does to its files before the
+/// directories are opened is seen there.
+fn forget_batch(mailbox: &mut Mailbox, from: usize, budget: &mut Budget<'_>) -> ScanStage {
+    let end = mailbox.records.len().min(from + RECORDS_PER_UNIT as usize);
+    for index in from..end {
+        let state = &mut mailbox.records.record_mut(index).state;
+        state.set(RecordState::FOUND, false);
+        state.set(RecordState::RENAMED_BY_US, false);
+    }
+    budget.spend_records(end - from);
+    match end == mailbox.records.len() {
+        true => ScanStage::Open(Subdir::New),
+        false => ScanStage::Forget(end),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod append_copy_expunge;
 mod bounded_messages;
+mod bounded_sync;
 mod bounded_tree;
 mod change_notices;
 mod closing_mailboxes;

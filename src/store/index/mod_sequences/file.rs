@@ -14,12 +14,13 @@
 //! The inode is the file's own. A copy, for example from a backup, may be from a time before
 //! greater mod-sequences were announced to clients. It has another inode, and is ignored.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::vanished::Vanished;
+use super::vanished::{REMEMBERED, Vanished};
+use crate::budget::{Budget, Step, Why};
 use crate::store::maildir::atomic_replace::{AtomicReplace, IfExists, WrittenReplacement};
 use crate::store::maildir::files;
 use crate::types::{Flags, KeywordSet, NumberSet};
@@ -31,10 +32,20 @@ const TEMPORARY: &str = "imap2d-modseq.tmp";
 const MAGIC: &[u8] = b"imap2d-modseq 1\n";
 /// A longer file is not read. A million messages that all differ fit into it.
 const MAX_SIZE: u64 = 32 << 20;
+/// Where the content begins, behind the checksum.
+const CONTENT_AT: usize = MAGIC.len() + size_of::<u64>();
+/// Octets read between two checks of the budget.
+const PIECE: u64 = 16 * 1024;
+/// Adding an octet to the checksum takes as long as scanning this many.
+const CHECKSUM_WORK: usize = 2;
+/// Runs decoded between two checks of the budget.
+const BATCH: u64 = 64;
+/// Decoding a run takes as long as visiting this many records.
+const RECORDS_PER_RUN: usize = 4;
 
 /// The state of a mailbox when the file was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     pub(super) validity: u32,
     pub(super) uid_next: u32,
     pub(super) highest: u64,
@@ -82,32 +93,6 @@ impl Snapshot {
         self.runs.iter().map(|run| (run.first, run.last)).collect()
     }
 
-    /// Reads the file of a mailbox. Returns `None` if there is no file, or if it is damaged or a
-    /// copy.
-    pub(super) fn read(dir: &Path) -> Option<Self> {
-        let path = dir.join(FILE);
-        match files::read(&path, MAX_SIZE) {
-            Ok(Some((octets, stamp))) => {
-                let snapshot = Self::decode(&octets, stamp.inode());
-                if snapshot.is_none() {
-                    log::info!(
-                        "{}: ignoring the saved mod-sequences, because the file is damaged or a copy",
-                        path.display()
-                    );
-                }
-                snapshot
-            }
-            Ok(None) => None,
-            Err(error) => {
-                log::warn!(
-                    "{}: cannot read the saved mod-sequences: {error}",
-                    path.display()
-                );
-                None
-            }
-        }
-    }
-
     /// Writes the head of the content: everything before the first run.
     fn encode_head(&self, inode: u64, runs: usize, out: &mut Vec<u8>) {
         for number in [
@@ -136,13 +121,7 @@ impl Snapshot {
         write_number(out, run.keywords.0.into());
     }
 
-    fn decode(octets: &[u8], inode: u64) -> Option<Self> {
-        let rest = octets.strip_prefix(MAGIC)?;
-        let (sum, content) = rest.split_first_chunk::<8>()?;
-        if checksum(EMPTY_CHECKSUM, content) != u64::from_le_bytes(*sum) {
-            return None;
-        }
-        let mut numbers = Numbers(content);
+    fn decode_head(numbers: &mut Numbers<'_>, inode: u64) -> Option<Self> {
         if numbers.next()? != inode {
             return None;
         }
@@ -153,25 +132,170 @@ impl Snapshot {
             ..Self::default()
         };
         snapshot.vanished = Vanished::since(numbers.next()?);
-        for _ in 0..numbers.next()? {
+        let vanished = numbers.next()?;
+        if vanished > REMEMBERED as u64 {
+            return None;
+        }
+        for _ in 0..vanished {
             let change = snapshot.highest.checked_sub(numbers.next()?)?;
             snapshot.vanished.push(change, numbers.next_u32()?);
         }
-        let mut before = 0_u32;
-        for _ in 0..numbers.next()? {
-            let first = before.checked_add(numbers.next_u32()?)?;
-            let last = first.checked_add(numbers.next_u32()?)?;
-            snapshot.runs.push(Run {
-                first,
-                last,
-                mod_sequence: snapshot.highest.checked_sub(numbers.next()?)?,
-                flags: Flags::from_bits(u8::try_from(numbers.next()?).ok()?),
-                keywords: KeywordSet(numbers.next_u32()?),
-            });
-            before = last;
-        }
-        numbers.0.is_empty().then_some(snapshot)
+        Some(snapshot)
     }
+
+    fn decode_run(&self, numbers: &mut Numbers<'_>) -> Option<Run> {
+        let before = self.runs.last().map_or(0, |run| run.last);
+        let first = before.checked_add(numbers.next_u32()?)?;
+        Some(Run {
+            first,
+            last: first.checked_add(numbers.next_u32()?)?,
+            mod_sequence: self.highest.checked_sub(numbers.next()?)?,
+            flags: Flags::from_bits(u8::try_from(numbers.next()?).ok()?),
+            keywords: KeywordSet(numbers.next_u32()?),
+        })
+    }
+}
+
+/// Reads the file of a mailbox, in steps: it may have [`MAX_SIZE`] octets.
+#[derive(Debug)]
+pub(crate) struct SnapshotReader {
+    file: File,
+    path: PathBuf,
+    inode: u64,
+    octets: Vec<u8>,
+    checksum: u64,
+    /// What is decoded, once all octets are read and their checksum is right.
+    decoded: Option<Decoded>,
+}
+
+#[derive(Debug)]
+struct Decoded {
+    snapshot: Snapshot,
+    /// Offset behind the last run that is decoded.
+    at: usize,
+    /// Runs that are not decoded.
+    left: u64,
+}
+
+impl SnapshotReader {
+    /// Opens the file of a mailbox. Returns `None` if there is none, or if it cannot be read, which
+    /// is logged.
+    pub(super) fn open(dir: &Path) -> Option<Self> {
+        let path = dir.join(FILE);
+        let opened = files::open(&path, OpenOptions::new().read(true));
+        let opened = opened.and_then(|file| match file {
+            Some(file) => {
+                let status = file.metadata()?;
+                Ok(Some((file, status.ino(), status.len())))
+            }
+            None => Ok(None),
+        });
+        let (file, inode, size) = opened.unwrap_or_else(|error| {
+            warn_unreadable(&path, &error);
+            None
+        })?;
+        if size > MAX_SIZE {
+            warn_unreadable(&path, &"it is too long");
+            return None;
+        }
+        Some(Self {
+            file,
+            path,
+            inode,
+            octets: Vec::with_capacity(size as usize),
+            checksum: EMPTY_CHECKSUM,
+            decoded: None,
+        })
+    }
+
+    /// Reads on; done with the content, or `None` if the file is damaged or a copy, or cannot be
+    /// read, which is logged.
+    pub(crate) fn step(&mut self, budget: &mut Budget<'_>) -> Step<Option<Snapshot>> {
+        loop {
+            let advanced = match &self.decoded {
+                None => match self.read_piece(budget) {
+                    Err(error) => {
+                        warn_unreadable(&self.path, &error);
+                        return Step::Done(None);
+                    }
+                    Ok(false) => Some(()),
+                    Ok(true) => self.begin_to_decode(),
+                },
+                Some(decoded) if decoded.left == 0 => {
+                    let decoded = self.decoded.take();
+                    let whole = decoded.filter(|decoded| decoded.at == self.octets.len());
+                    match whole {
+                        Some(decoded) => return Step::Done(Some(decoded.snapshot)),
+                        None => None,
+                    }
+                }
+                Some(_) => self.decode_runs(budget),
+            };
+            if advanced.is_none() {
+                log::info!(
+                    "{}: ignoring the saved mod-sequences, because the file is damaged or a copy",
+                    self.path.display()
+                );
+                return Step::Done(None);
+            }
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+        }
+    }
+
+    /// Reads the next octets, and adds them to the checksum. Returns true at the end.
+    fn read_piece(&mut self, budget: &mut Budget<'_>) -> io::Result<bool> {
+        let before = self.octets.len();
+        let most = (MAX_SIZE + 1).saturating_sub(before as u64).min(PIECE);
+        let read = (&self.file).take(most).read_to_end(&mut self.octets)?;
+        // The checksum is not part of itself.
+        let counted = &self.octets[before.max(CONTENT_AT).min(self.octets.len())..];
+        self.checksum = checksum(self.checksum, counted);
+        budget.spend_octets(read + CHECKSUM_WORK * counted.len());
+        if self.octets.len() as u64 > MAX_SIZE {
+            return Err(io::Error::other("the file is too long"));
+        }
+        Ok(read == 0)
+    }
+
+    fn begin_to_decode(&mut self) -> Option<()> {
+        let rest = self.octets.strip_prefix(MAGIC)?;
+        let (sum, content) = rest.split_first_chunk::<8>()?;
+        if self.checksum != u64::from_le_bytes(*sum) {
+            return None;
+        }
+        let mut numbers = Numbers(content);
+        let snapshot = Snapshot::decode_head(&mut numbers, self.inode)?;
+        let left = numbers.next()?;
+        self.decoded = Some(Decoded {
+            snapshot,
+            at: self.octets.len() - numbers.0.len(),
+            left,
+        });
+        Some(())
+    }
+
+    fn decode_runs(&mut self, budget: &mut Budget<'_>) -> Option<()> {
+        let decoded = self.decoded.as_mut()?;
+        let mut numbers = Numbers(self.octets.get(decoded.at..)?);
+        let count = decoded.left.min(BATCH);
+        for _ in 0..count {
+            let run = decoded.snapshot.decode_run(&mut numbers)?;
+            decoded.snapshot.runs.push(run);
+        }
+        budget.spend_records(count as usize * RECORDS_PER_RUN);
+        decoded.left -= count;
+        decoded.at = self.octets.len() - numbers.0.len();
+        Some(())
+    }
+}
+
+fn warn_unreadable(path: &Path, error: &dyn std::fmt::Display) {
+    log::warn!(
+        "{}: cannot read the saved mod-sequences: {error}",
+        path.display()
+    );
 }
 
 /// A file that is being written, run by run. If it is dropped before [`Self::end`], the old file
@@ -282,7 +406,10 @@ impl Numbers<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::budget::FakeClock;
 
     impl Snapshot {
         fn encode(&self, inode: u64) -> Vec<u8> {
@@ -296,6 +423,28 @@ mod tests {
             let sum = checksum(EMPTY_CHECKSUM, &content);
             [MAGIC, &sum.to_le_bytes(), &content].concat()
         }
+    }
+
+    /// Reads the file of a mailbox in steps of one unit.
+    fn read(dir: &Path) -> Option<Snapshot> {
+        let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
+        let mut reader = SnapshotReader::open(dir)?;
+        loop {
+            let mut budget = Budget::new(&clock, 1, Duration::from_secs(1));
+            match reader.step(&mut budget) {
+                Step::Done(snapshot) => return snapshot,
+                Step::Yield(why) => assert_eq!(why, Why::Budget),
+            }
+        }
+    }
+
+    /// Decodes a file with these octets, whose inode they may name: `inode` is added to its own.
+    fn decode(octets: impl FnOnce(u64) -> Vec<u8>) -> Option<Snapshot> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = File::create(dir.path().join(FILE)).expect("created");
+        let inode = file.metadata().expect("a status").ino();
+        (&file).write_all(&octets(inode)).expect("written");
+        read(dir.path())
     }
 
     fn run(first: u32, last: u32, mod_sequence: u64, flags: Flags) -> Run {
@@ -335,38 +484,77 @@ mod tests {
     fn a_snapshot_is_read_back() {
         let snapshot = snapshot();
         assert_eq!(snapshot.runs.len(), 4, "1 and 2 are alike");
-        assert_eq!(Snapshot::decode(&snapshot.encode(77), 77), Some(snapshot));
+        assert_eq!(decode(|inode| snapshot.encode(inode)), Some(snapshot));
         let empty = Snapshot::default();
-        assert_eq!(Snapshot::decode(&empty.encode(1), 1), Some(empty));
+        assert_eq!(decode(|inode| empty.encode(inode)), Some(empty));
+    }
+
+    /// Returns the least length of a file with that content.
+    fn decode_length(snapshot: &Snapshot) -> usize {
+        snapshot.encode(0x80).len()
     }
 
     #[test]
     fn rejects_damage_and_copies() {
-        let octets = snapshot().encode(77);
-        assert_eq!(Snapshot::decode(&octets, 78), None);
-        for at in 0..octets.len() {
-            assert_eq!(Snapshot::decode(&octets[..at], 77), None);
-            let mut damaged = octets.clone();
-            damaged[at] ^= 1;
-            assert_eq!(Snapshot::decode(&damaged, 77), None);
+        let snapshot = snapshot();
+        assert_eq!(decode(|inode| snapshot.encode(inode + 1)), None);
+        let length = decode_length(&snapshot);
+        for at in 0..length {
+            assert_eq!(decode(|inode| snapshot.encode(inode)[..at].to_vec()), None);
+            let damaged = decode(|inode| {
+                let mut octets = snapshot.encode(inode);
+                octets[at] ^= 1;
+                octets
+            });
+            assert_eq!(damaged, None);
         }
     }
 
     #[test]
     fn no_content_makes_it_panic() {
         for content in [
-            &b"\xff"[..],
+            &b""[..],
+            b"\xff",
             &[0xff; 40],
             &[1; 40],
-            b"\x4d\x01\x01\x00\x00\x00\x01\xff\x7f",
+            b"\x01\x01\x00\x00\x00\x01\xff\x7f",
         ] {
-            let octets = [
-                MAGIC,
-                &checksum(EMPTY_CHECKSUM, content).to_le_bytes(),
-                content,
-            ]
-            .concat();
-            let _ = Snapshot::decode(&octets, 77);
+            for has_inode in [false, true] {
+                let _ = decode(|inode| {
+                    let mut whole = Vec::new();
+                    if has_inode {
+                        write_number(&mut whole, inode);
+                    }
+                    whole.extend_from_slice(content);
+                    let sum = checksum(EMPTY_CHECKSUM, &whole);
+                    [MAGIC, &sum.to_le_bytes(), &whole].concat()
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_reads_few_of_many_runs() {
+        let mut snapshot = Snapshot {
+            highest: 1 << 50,
+            ..Snapshot::default()
+        };
+        for uid in 1..=20_000 {
+            snapshot.push(run(uid, uid, uid.into(), Flags::NONE));
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut writer = SnapshotWriter::begin(dir.path(), snapshot.clone()).expect("begun");
+        assert!(writer.write_runs(usize::MAX).expect("written"));
+        writer.end().expect("ended").rename().expect("renamed");
+        let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
+        let mut reader = SnapshotReader::open(dir.path()).expect("a file");
+        for step in 1.. {
+            let mut budget = Budget::new(&clock, 10, Duration::from_secs(1));
+            if let Step::Done(found) = reader.step(&mut budget) {
+                assert_eq!(found, Some(snapshot));
+                assert!(step > 20_000 * RECORDS_PER_RUN / 64 / 20, "{step} steps");
+                break;
+            }
         }
     }
 
@@ -398,9 +586,9 @@ mod tests {
         }
         assert_eq!(steps, snapshot.runs.len());
         writer.end().expect("ended").rename().expect("renamed");
-        assert_eq!(Snapshot::read(a.path()), Some(snapshot));
-        assert_eq!(Snapshot::read(b.path()), None);
+        assert_eq!(read(a.path()), Some(snapshot));
+        assert_eq!(read(b.path()), None);
         std::fs::copy(a.path().join(FILE), b.path().join(FILE)).expect("copied");
-        assert_eq!(Snapshot::read(b.path()), None);
+        assert_eq!(read(b.path()), None);
     }
 }

@@ -1,16 +1,22 @@
 //! The mod-sequences of a mailbox while it is open: reading and discarding the file.
 
-use super::file::{FILE, Snapshot};
+use super::file::{FILE, Snapshot, SnapshotReader};
 use super::vanished::{REMEMBERED, Vanished};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::files::flush_directory;
 use crate::types::NumberSet;
 
 impl Mailbox {
-    /// Reads the file. Called before the directories are read for the first time, so that what
-    /// changes after that counts as changed.
-    pub(crate) fn read_mod_sequences(&mut self) {
-        self.mod_sequences.loading = Snapshot::read(self.dir()).map(Box::new);
+    /// Begins to read the file, if there is one. Called before the directories are read for the
+    /// first time, so that what changes after that counts as changed.
+    pub(crate) fn open_mod_sequences(&mut self) -> Option<SnapshotReader> {
+        self.mod_sequences.loading = None;
+        SnapshotReader::open(self.dir())
+    }
+
+    /// Takes over the content of the file.
+    pub(crate) fn take_mod_sequences(&mut self, saved: Option<Snapshot>) {
+        self.mod_sequences.loading = saved.map(Box::new);
     }
 
     /// Checks the content of the file against the UIDVALIDITY. Called before the messages are

@@ -39,5 +39,6 @@ mod save;
 mod state;
 mod vanished;
 
+pub(crate) use self::file::SnapshotReader;
 pub(crate) use self::save::SaveModSequences;
 pub(crate) use self::state::ModSequences;

@@ -1,12 +1,15 @@
 //! What a scan has found: missing messages, unassigned files, unnamed keyword letters, duplicates.
 
-use crate::budget::{Budget, COST_SYSCALL};
+use crate::budget::{Budget, COST_SYSCALL, Step, Why};
 use crate::store::context::StoreContext;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::RecordState;
 use crate::store::sync::duplicates::resolve_duplicate;
 use crate::store::sync::scan::ScanResult;
 use crate::types::KeywordSet;
+
+/// Removing a message from memory takes as long as visiting this many records.
+const RECORDS_PER_EXPUNGE: usize = 16;
 
 /// True if a listed file with a UID above `stale_up_to` is not published and was not found.
 pub(super) fn has_missing_tail(mailbox: &Mailbox, stale_up_to: u32) -> bool {
@@ -50,22 +53,48 @@ pub(super) fn resolve_duplicates(
     scans_again
 }
 
-/// Expunges the published messages whose files were not found, or marks them as missing. Returns
-/// how many are missing then.
-pub(super) fn note_missing(mailbox: &mut Mailbox, may_expunge: bool) -> u32 {
-    let mut missing = 0;
-    for index in 0..mailbox.records.published().len() {
-        let record = mailbox.records.record_mut(index);
-        if record.is_expunged() || record.state.has(RecordState::FOUND) {
-            continue;
-        }
-        if may_expunge {
-            mailbox.expunge(index);
-        } else {
-            record.state.set(RecordState::MISSING, true);
-            missing += 1;
+/// Looks for the published messages whose files were not found, and expunges them or marks them as
+/// missing.
+#[derive(Debug)]
+pub(super) struct FindMissing {
+    may_expunge: bool,
+    /// The next record to look at.
+    next: usize,
+    /// How many messages are missing.
+    missing: u32,
+}
+
+impl FindMissing {
+    pub(super) fn new(may_expunge: bool) -> Self {
+        Self {
+            may_expunge,
+            next: 0,
+            missing: 0,
         }
     }
-    mailbox.sync_state.missing = missing;
-    missing
+
+    /// Looks on; done when it is known how many messages are missing.
+    pub(super) fn step(&mut self, mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Step<()> {
+        while self.next < mailbox.records.published().len() {
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+            let index = self.next;
+            self.next += 1;
+            let record = mailbox.records.record_mut(index);
+            if record.is_expunged() || record.state.has(RecordState::FOUND) {
+                budget.spend_records(1);
+                continue;
+            }
+            if self.may_expunge {
+                mailbox.expunge(index);
+            } else {
+                record.state.set(RecordState::MISSING, true);
+                self.missing += 1;
+            }
+            budget.spend_records(RECORDS_PER_EXPUNGE);
+        }
+        mailbox.sync_state.missing = self.missing;
+        Step::Done(())
+    }
 }

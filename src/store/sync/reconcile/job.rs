@@ -4,15 +4,16 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::evaluate::{
-    has_missing_tail, has_unassigned, has_unnamed_letters, note_missing, resolve_duplicates,
+    FindMissing, has_missing_tail, has_unassigned, has_unnamed_letters, resolve_duplicates,
 };
 use super::number::{check_unassigned, in_uid_order, next_uids, number_in_memory};
-use crate::budget::{Budget, COST_OPEN, RECORDS_PER_UNIT, Step, Why};
+use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::ready;
 use crate::store::StoreError;
 use crate::store::context::StoreContext;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::mailbox_keywords::UnflushedKeywords;
+use crate::store::index::mod_sequences::SnapshotReader;
 use crate::store::index::records::RecordState;
 use crate::store::maildir::directory_stamp::{DirectoryStamps, Observation};
 use crate::store::maildir::keywords::KeywordTable;
@@ -73,10 +74,15 @@ pub(crate) struct Reconcile {
 #[derive(Debug)]
 enum ReconcileStage {
     Begin,
+    /// Reads the saved mod-sequences.
+    ModSequences(Box<SnapshotReader>),
     List(ReadUidList),
     Rescan,
     /// A scan, and whether the directories have had their stamps long enough before it.
     Scan(Scan, bool),
+    /// Looks for messages that the scan did not find; whether something else is doubtful, and from
+    /// when on the directories have had their stamps long enough.
+    Missing(FindMissing, bool, Instant),
     /// Waits until this time for the directories to stay unchanged.
     Hold(Instant),
     Lock(LockWait),
@@ -186,6 +192,11 @@ impl Reconcile {
     ) -> Step<Result<ReconcileStage, StoreError>> {
         let next = match &mut self.stage {
             ReconcileStage::Begin => begin(mailbox, budget),
+            ReconcileStage::ModSequences(reader) => {
+                let saved = ready!(reader.step(budget));
+                mailbox.take_mod_sequences(saved);
+                Ok(ReconcileStage::List(ReadUidList::default()))
+            }
             ReconcileStage::List(reading) => ready!(reading.step(mailbox, budget)).map(|read| {
                 self.uid_list = read;
                 ReconcileStage::Rescan
@@ -196,6 +207,11 @@ impl Reconcile {
                 let scanned = ready!(scan.step(mailbox, budget));
                 scanned
                     .and_then(|scanned| self.evaluate(mailbox, &scanned, is_ripe, context, budget))
+            }
+            ReconcileStage::Missing(missing, is_doubtful, ripens) => {
+                let (is_doubtful, ripens) = (*is_doubtful, *ripens);
+                ready!(missing.step(mailbox, budget));
+                Ok(self.after_missing(mailbox, is_doubtful, ripens, budget))
             }
             ReconcileStage::Hold(until) => {
                 if budget.now() < *until {
@@ -257,16 +273,18 @@ fn begin(mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<ReconcileStag
         clean_tmp(mailbox.dir(), budget.wall());
     }
     mailbox.mod_sequences.set_clock(budget.now(), budget.wall());
-    if !mailbox.sync_state.loaded {
-        mailbox.read_mod_sequences();
-        budget.spend(COST_OPEN);
-    }
     // A job that no session waited for any more may have left unassigned records.
     mailbox
         .records
         .retain_tail(|record| !record.is_unassigned());
     mailbox.read_keywords()?;
     budget.spend(2 * COST_OPEN);
+    if !mailbox.sync_state.loaded {
+        budget.spend(COST_OPEN);
+        if let Some(reader) = mailbox.open_mod_sequences() {
+            return Ok(ReconcileStage::ModSequences(Box::new(reader)));
+        }
+    }
     Ok(ReconcileStage::List(ReadUidList::default()))
 }
 
@@ -289,7 +307,7 @@ impl Reconcile {
         let scan = Scan::new(mailbox, self.moves || mailbox.has_writer()).map_err(failed)?;
         let observation = Observation::renew(mailbox.sync_state.observation, scan.before(), now);
         mailbox.sync_state.observation = Some(observation);
-        budget.spend(COST_OPEN + mailbox.records.len() as u32 / RECORDS_PER_UNIT);
+        budget.spend(COST_OPEN);
         Ok(ReconcileStage::Scan(scan, observation.ripens() <= now))
     }
 
@@ -312,7 +330,7 @@ impl Reconcile {
             Observation::renew(mailbox.sync_state.observation, scanned.before, budget.now());
         mailbox.sync_state.observation = Some(observation);
         self.is_conclusive = is_ripe && scanned.is_steady;
-        let mut is_doubtful = resolve_duplicates(mailbox, scanned, context, budget);
+        let is_doubtful = resolve_duplicates(mailbox, scanned, context, budget);
         let is_certain = self.is_conclusive || scanned.is_steady && self.has_seen_all(mailbox);
         self.stale_up_to = match self.listed_at_first {
             _ if is_certain => self.listed_at_last,
@@ -320,21 +338,32 @@ impl Reconcile {
             _ => 0,
         };
         let may_expunge = self.is_conclusive && (self.lock.is_some() || !mailbox.is_writable());
-        let has_missing = note_missing(mailbox, may_expunge) > 0;
+        let missing = FindMissing::new(may_expunge);
+        let ripens = observation.ripens();
+        Ok(ReconcileStage::Missing(missing, is_doubtful, ripens))
+    }
+
+    /// Decides what has to be done once the missing messages are known.
+    fn after_missing(
+        &mut self,
+        mailbox: &Mailbox,
+        is_doubtful: bool,
+        ripens: Instant,
+        budget: &mut Budget<'_>,
+    ) -> ReconcileStage {
+        let has_missing = mailbox.sync_state.missing > 0;
         let is_tail_doubtful = has_missing_tail(mailbox, self.stale_up_to);
-        budget.spend(mailbox.records.len() as u32 / RECORDS_PER_UNIT);
-        is_doubtful |= has_missing || is_tail_doubtful;
+        budget.spend_pass(mailbox.records.tail().len());
+        let is_doubtful = is_doubtful || has_missing || is_tail_doubtful;
         if is_doubtful && self.scans < MOST_SCANS {
             self.scans_again = true;
-            let ripens = observation.ripens();
-            return Ok(if ripens > budget.now() {
-                ReconcileStage::Hold(ripens)
-            } else {
-                self.confirm(mailbox)
-            });
+            return match ripens > budget.now() {
+                true => ReconcileStage::Hold(ripens),
+                false => self.confirm(mailbox),
+            };
         }
         self.scans_again = false;
-        Ok(self.after_scans(mailbox))
+        self.after_scans(mailbox)
     }
 
     /// True if the last scan has found all files, provided that the directories have not changed

@@ -1,0 +1,51 @@
+//! Tests that a sync looks at few messages in a step, however many there are.
+
+use std::time::Duration;
+
+use super::rig::Rig;
+use crate::budget::{Budget, Clock, RECORDS_PER_UNIT, Step, Why};
+use crate::store::{Access, SyncMailbox};
+
+/// Budget of a step in units, and the most records in memory that it pays for.
+const UNITS: u32 = 2;
+const RECORDS: usize = ((UNITS + 1) * RECORDS_PER_UNIT) as usize;
+
+#[test]
+fn messages_that_another_program_has_removed_are_expunged_in_steps() {
+    let rig = Rig::new();
+    let count = 1_000;
+    for number in 0..count {
+        rig.put("cur", &format!("{}.a.h:2,S", 1_000 + number), "text");
+    }
+    let mut session = rig.open(rig.store(), "INBOX", Access::ReadWrite);
+    assert_eq!(session.view.exists(), count);
+    for number in 1..count {
+        rig.remove(&format!("cur/{}.a.h:2,S", 1_000 + number));
+    }
+    let mut sync = SyncMailbox::new(session.handle.clone());
+    let (mut before, mut steps) = (count as usize, 0);
+    loop {
+        let mut budget = Budget::new(&rig.clock, UNITS, Duration::from_secs(1));
+        let step = sync.step(&mut session.store, &mut budget);
+        let left = session
+            .store
+            .mailbox(&session.handle)
+            .records
+            .message_count();
+        assert!(before - left <= RECORDS, "{left} messages after {before}");
+        (before, steps) = (left, steps + 1);
+        match step {
+            Step::Done(result) => break result.expect("synced"),
+            Step::Yield(Why::Until(at)) => rig
+                .clock
+                .advance(at.saturating_duration_since(rig.clock.now())),
+            Step::Yield(_) => {}
+        }
+    }
+    assert_eq!(before, 1);
+    // Each record is looked at when the scan begins, and when it has ended.
+    let least = 2 * count as usize / RECORDS;
+    assert!(steps >= least, "{steps} steps");
+    let updates = session.sync_and_update(&rig);
+    assert_eq!(updates.expunged, vec![2; count as usize - 1]);
+}
