@@ -61,7 +61,7 @@ pub(super) struct EventLoop {
     admission: Admission,
     connections: Connections,
     idle_watch: IdleWatch,
-    /// True if the store's inotify descriptor has become readable since it was read.
+    /// True if the store's inotify descriptor has become readable since it was read to its end.
     has_inotify_events: bool,
     shared: Shared,
     control: Option<Control>,
@@ -254,7 +254,9 @@ impl EventLoop {
     /// Waits for an event, but not beyond the next deadline, and not at all if there is work.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
         let now = SystemClock.now();
-        let is_busy = self.connections.are_busy() || self.listeners.are_ready(now);
+        let is_busy = self.connections.are_busy()
+            || self.listeners.are_ready(now)
+            || self.shared.store.has_unread_reports();
         let deadlines = [
             self.listeners.deadline(),
             self.connections.deadline(),
@@ -496,8 +498,9 @@ impl EventLoop {
     fn look_for_mailbox_changes(&mut self) {
         let is_busy = self.connections.are_busy() || self.shared.store.abandoned_work() > 0;
         if self.has_inotify_events || is_busy {
-            self.has_inotify_events = false;
-            for mailbox in self.shared.store.poll_inotify() {
+            let changed = self.shared.store.poll_inotify();
+            self.has_inotify_events = self.shared.store.has_unread_reports();
+            for mailbox in changed {
                 self.wake_idle_sessions(&mailbox);
             }
         }

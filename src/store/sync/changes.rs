@@ -43,7 +43,15 @@ impl Store {
         self.inotify.as_ref().map(InotifyWatches::fd)
     }
 
-    /// Reads the reports of the kernel. Returns the mailboxes that other programs have changed.
+    /// True if [`Self::poll_inotify`] has left reports unread, so that it has to be called again.
+    pub(crate) fn has_unread_reports(&self) -> bool {
+        self.inotify
+            .as_ref()
+            .is_some_and(InotifyWatches::has_unread)
+    }
+
+    /// Reads reports of the kernel, some thousands at once. Returns the mailboxes that other
+    /// programs have changed.
     pub fn poll_inotify(&mut self) -> Vec<MailboxHandle> {
         let Self { inotify, slots, .. } = self;
         let Some(inotify) = inotify else {

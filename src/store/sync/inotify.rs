@@ -20,6 +20,10 @@ use crate::store::maildir::subdir::Subdir;
 /// Room for the events of one read, in octets.
 const BUFFER: usize = 16 * 1024;
 
+/// Reads of one call: the 8192 reports that they hold at most take about 2 ms. The kernel's queue
+/// holds 16 384, and a program may add to it as fast as it is read.
+const MOST_READS: usize = 16;
+
 /// File systems on which the kernel does not report changes by other machines, by their magic
 /// numbers (`statfs(2)`).
 const REMOTE: [u32; 11] = [
@@ -42,6 +46,8 @@ pub(crate) struct InotifyWatches {
     inotify: Inotify,
     /// The slot of the mailbox and the directory that each watch belongs to.
     owners: HashMap<WatchDescriptor, (usize, Subdir)>,
+    /// Whether the last call of [`Self::read`] may have left reports unread.
+    has_unread: bool,
 }
 
 /// A report of the kernel.
@@ -62,6 +68,7 @@ impl InotifyWatches {
         Ok(Self {
             inotify: Inotify::init()?,
             owners: HashMap::new(),
+            has_unread: false,
         })
     }
 
@@ -118,10 +125,20 @@ impl InotifyWatches {
         mailbox.watch.lose_reports();
     }
 
-    /// Reads the reports of the kernel and passes them to `handle`.
+    /// True if there may be more reports to read, which the poll does not announce again.
+    pub(super) fn has_unread(&self) -> bool {
+        self.has_unread
+    }
+
+    /// Reads reports of the kernel and passes them to `handle`, only some of them at once.
     pub(super) fn read(&mut self, mut handle: impl FnMut(Report<'_>)) {
         let mut buffer = [0; BUFFER];
-        while let Ok(events) = self.inotify.read_events(&mut buffer) {
+        self.has_unread = true;
+        for _ in 0..MOST_READS {
+            let Ok(events) = self.inotify.read_events(&mut buffer) else {
+                self.has_unread = false;
+                return;
+            };
             for event in events {
                 if event.mask.contains(EventMask::Q_OVERFLOW) {
                     handle(Report::Overflow);

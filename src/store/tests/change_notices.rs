@@ -94,3 +94,28 @@ fn a_mailbox_has_a_next_check_unless_inotify_watches_it() {
     rig.touch_directories(rig.root());
     assert!(may_have_changed(&rig, &mut session));
 }
+
+#[test]
+fn many_reports_are_read_in_several_calls() {
+    let rig = Rig::new();
+    let mut store = rig.store();
+    store.start_watching().expect("an inotify instance");
+    let mut session = rig.open(store, "INBOX", Access::ReadWrite);
+    session.store.poll_inotify();
+    session.sync(&rig);
+    assert!(!session.store.has_unread_reports());
+    for number in 0..3_000 {
+        // Long names make long reports, and so few of them a read.
+        let name = format!("{number}.{}.h", "a".repeat(100));
+        std::fs::write(rig.root().join("new").join(name), "").expect("written");
+    }
+    assert_eq!(session.store.poll_inotify(), [session.handle.clone()]);
+    let mut calls = 1;
+    while session.store.has_unread_reports() {
+        session.store.poll_inotify();
+        calls += 1;
+    }
+    assert!(calls > 1);
+    session.sync_and_update(&rig);
+    assert_eq!(session.view.exists(), 3_000);
+}
