@@ -6,7 +6,7 @@
 //! has just arrived waits for at most one step of a long command, and for one turn of each other
 //! owner with light ones. While a connection wants a turn the poll does not wait.
 //!
-//! Each step, a turn of a connection or another thing that the loop does, is measured
+//! Each step, a turn of a connection or anything else that the loop does, is measured
 //! ([`StepWatch`]) and guarded. A panic in the turn of a connection ends that connection, with a
 //! line in the log, and has the mailboxes loaded anew that the turn has worked on. A panic
 //! elsewhere costs what that part of the loop had to do in this turn.
@@ -109,7 +109,7 @@ impl EventLoop {
             control: None,
             stop,
             drain: Drain::default(),
-            steps: StepWatch::new(),
+            steps: StepWatch::new(SystemClock.now()),
             fault_log: LogLimit::new(FAULTS_PER_MINUTE),
             memory_log: LogLimit::new(FAULTS_PER_MINUTE),
             fault: None,
@@ -214,14 +214,12 @@ impl EventLoop {
 
     /// Does one part of a turn of the loop, other than the turns of connections, and measures it.
     fn do_part(&mut self, what: &'static str, part: impl FnOnce(&mut Self)) {
-        let started = SystemClock.now();
         self.guard(what, |event_loop| {
             part(event_loop);
             event_loop.announce_mailbox_changes();
         });
-        let now = SystemClock.now();
         let describe = || format!("the event loop, {what}");
-        self.steps.note(started, now, describe);
+        self.steps.end(SystemClock.now(), describe);
     }
 
     /// Does one part of a turn of the loop, and survives a panic in it.
@@ -272,7 +270,11 @@ impl EventLoop {
                 .and_then(|control| control.manager.deadline()),
         ];
         let deadline = deadlines.into_iter().flatten().min();
-        poll::wait(&mut self.poll, events, is_busy, deadline, now)
+        let describe = || String::from("the event loop, looking for the next deadline");
+        self.steps.end(SystemClock.now(), describe);
+        let waited = poll::wait(&mut self.poll, events, is_busy, deadline, now);
+        self.steps.begin(SystemClock.now());
+        waited
     }
 
     fn note(&mut self, event: &Event) {
@@ -560,9 +562,8 @@ impl EventLoop {
         let Some(connection) = self.connections.get_mut(token) else {
             return;
         };
-        let started = SystemClock.now();
         let next = panics::catch(|| connection.turn(token, &mut self.shared));
-        let now = SystemClock.now();
+        let took = self.steps.end(SystemClock.now(), || connection.work());
         let next = next.unwrap_or_else(|message| {
             let log_prefix = connection.log_prefix();
             log::error!(
@@ -571,12 +572,16 @@ impl EventLoop {
             self.shared.store.invalidate_touched();
             Ok(AfterTurn::Close)
         });
-        connection.note_time(now - started, &next);
-        self.steps.note(started, now, || connection.work());
+        connection.note_time(took, &next);
         self.announce_mailbox_changes();
         self.connections.note_memory(token);
         self.end_turn(token, next);
         self.limit_memory(token);
+        self.steps.end(SystemClock.now(), || {
+            let connection = self.connections.get_mut(token);
+            let work = connection.map_or_else(String::new, |connection| connection.work());
+            format!("the event loop, after a turn of {work}")
+        });
     }
 
     /// Ends the sessions that have too much memory, after the turn of a connection.
@@ -661,7 +666,7 @@ impl EventLoop {
             self.shared.logins.forget(serial);
         }
         let registry = self.poll.registry();
-        let (started, work) = (SystemClock.now(), connection.work());
+        let work = connection.work();
         let buffer = &mut self.shared.buffer;
         if let Err(message) = panics::catch(|| connection.close(registry, buffer)) {
             self.log_fault(
@@ -669,8 +674,8 @@ impl EventLoop {
                 &message,
             );
         }
-        let now = SystemClock.now();
-        self.steps.note(started, now, || format!("{work}, closed"));
+        let describe = || format!("{work}, closed");
+        self.steps.end(SystemClock.now(), describe);
     }
 
     /// Stops accepting, and says good-bye to all clients. A second request ends the loop at once.

@@ -1,8 +1,10 @@
 //! The times that the steps of the event loop take.
 //!
-//! A step is one turn of a connection, or one of the other things that the loop does in each of its
-//! turns. All clients wait while it lasts. A step that takes longer than [`SLOW`] is counted and
-//! logged. The line names the connection, the user and the command, and nothing of its content.
+//! A step is one turn of a connection, what follows from it, or one of the other things that the
+//! loop does in each of its turns. All clients wait while it lasts. Each step begins where the one
+//! before has ended, so that no part of the loop but the poll goes unmeasured. A step that takes
+//! longer than [`SLOW`] is counted and logged. The line names the connection, the user and the
+//! command, and nothing of its content.
 
 use crate::logging::LogLimit;
 use std::time::{Duration, Instant};
@@ -17,27 +19,36 @@ const LINES_PER_MINUTE: u32 = 10;
 /// The number of slow steps since the start, and the longest step.
 #[derive(Debug)]
 pub(super) struct StepWatch {
+    /// When the current step began.
+    began: Instant,
     slow: u64,
     longest: Duration,
     log_limit: LogLimit,
 }
 
 impl StepWatch {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
+            began: now,
             slow: 0,
             longest: Duration::ZERO,
             log_limit: LogLimit::new(LINES_PER_MINUTE),
         }
     }
 
-    /// Notes a step that began at `started` and ended at `now`. If it was slow, counts it and logs
-    /// what it was, unless too many were logged in this minute.
-    pub(super) fn note(&mut self, started: Instant, now: Instant, what: impl FnOnce() -> String) {
-        let took = now.saturating_duration_since(started);
+    /// Begins a step after the poll, which is none.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.began = now;
+    }
+
+    /// Ends a step, begins the next one, and returns how long the step took. If it was slow, counts
+    /// it and logs what it was, unless too many were logged in this minute.
+    pub(super) fn end(&mut self, now: Instant, what: impl FnOnce() -> String) -> Duration {
+        let took = now.saturating_duration_since(self.began);
+        self.began = now;
         self.longest = self.longest.max(took);
         if took <= SLOW {
-            return;
+            return took;
         }
         self.slow += 1;
         if self.log_limit.admit(now) {
@@ -47,6 +58,7 @@ impl StepWatch {
                 what()
             );
         }
+        took
     }
 
     /// Returns the number of slow steps.
@@ -66,13 +78,18 @@ mod tests {
 
     #[test]
     fn slow_steps_are_counted_and_described_a_few_times_a_minute() {
-        let mut watch = StepWatch::new();
-        let start = Instant::now();
-        watch.note(start, start + SLOW, || unreachable!("it is not slow"));
+        let mut now = Instant::now();
+        let mut watch = StepWatch::new(now);
+        now += 2 * SLOW;
+        watch.begin(now);
+        now += SLOW;
+        let took = watch.end(now, || unreachable!("it is not slow"));
+        assert_eq!(took, SLOW, "the time of the poll is not counted");
         assert_eq!((watch.slow(), watch.longest()), (0, SLOW));
         let mut described = 0;
         for _ in 0..100 {
-            watch.note(start, start + 2 * SLOW, || {
+            now += 2 * SLOW;
+            watch.end(now, || {
                 described += 1;
                 String::from("connection 1")
             });
