@@ -282,6 +282,81 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "SUBSCRIBE, UNSUBSCRIBE and LSUB among 100000 subscriptions",
+        run: |a| {
+            let mut client = a.connect()?;
+            client.ask("SUBSCRIBE tree")?;
+            client.ask("LSUB \"\" *")?;
+            client.ask("LIST (SUBSCRIBED) \"\" % RETURN (CHILDREN)")?;
+            client.ask("UNSUBSCRIBE tree").map(drop)
+        },
+    },
+    Attack {
+        name: "CREATE with USE, and SELECT of new mailboxes, among 2000",
+        run: |a| {
+            let mut client = a.connect()?;
+            client.ask("CREATE Sent (USE (\\Sent))")?;
+            for n in 0..50 {
+                client.ask(&format!("CREATE new{n}"))?;
+                client.ask(&format!("SELECT new{n}"))?;
+            }
+            Ok(())
+        },
+    },
+    Attack {
+        name: "EXPUNGE and STORE of 20000 messages that 10 sessions have selected",
+        run: |a| {
+            let mut clients = Vec::new();
+            for _ in 0..10 {
+                clients.push(a.select("many")?);
+            }
+            for command in ["STORE 1:* +FLAGS.SILENT (\\Deleted)", "EXPUNGE"] {
+                clients[0].ask(command)?;
+                for client in &mut clients {
+                    client.ask("NOOP")?;
+                }
+            }
+            Ok(())
+        },
+    },
+    Attack {
+        name: "SELECT with the saved mod-sequences of 20000 messages",
+        run: |a| {
+            let mut client = a.select("many")?;
+            client.ask("ENABLE QRESYNC")?;
+            for n in 0..20 {
+                let set = format!("{}:{}", 1000 * n + 1, 1000 * n + 1000);
+                client.ask(&format!("STORE {set} +FLAGS.SILENT (\\Flagged)"))?;
+            }
+            // Other mailboxes take its place in memory, so that it is closed and read again.
+            for n in 0..100 {
+                client.ask(&format!("SELECT tree.m{n}"))?;
+            }
+            client.ask("SELECT many").map(drop)
+        },
+    },
+    Attack {
+        name: "RENAME of INBOX with many messages",
+        run: |a| {
+            a.one("many", "COPY 1:* INBOX")?;
+            a.connect()?.ask("RENAME INBOX old").map(drop)
+        },
+    },
+    Attack {
+        name: "SORT and THREAD of 20000 messages, cut off in the middle",
+        run: |a| {
+            for command in [
+                "SORT (SUBJECT FROM) UTF-8 ALL",
+                "THREAD REFERENCES UTF-8 ALL",
+            ] {
+                let mut client = a.select("many")?;
+                client.send(command)?;
+                std::thread::sleep(Duration::from_millis(400));
+            }
+            Ok(())
+        },
+    },
+    Attack {
         name: "COPY of 20000 messages",
         run: |a| a.one("many", "COPY 1:* tree"),
     },

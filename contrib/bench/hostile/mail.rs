@@ -15,6 +15,9 @@ const DEEP_MAILBOXES: usize = 60;
 /// Mailboxes below the one that attacks on a tree rename and delete.
 const TREE: usize = 2_000;
 
+/// Lines of the file of subscriptions, of nearly as many octets as it may have.
+const SUBSCRIPTIONS: usize = 100_000;
+
 /// The numbers of the worst messages in INBOX, in the order of [`worst_messages`].
 pub(super) mod number {
     pub(in super::super) const FIELDS: u32 = 1;
@@ -48,7 +51,9 @@ pub(super) fn generate(root: &Path) -> io::Result<()> {
     for index in 0..TREE {
         maildir(&root.join(format!(".tree.m{index}")))?;
     }
-    Ok(())
+    // A user of a shell, or another program, may have written it.
+    let names: String = (0..SUBSCRIPTIONS).map(|n| format!("n{n}\n")).collect();
+    fs::write(root.join("subscriptions"), names)
 }
 
 fn worst_messages() -> Vec<Vec<u8>> {
