@@ -18,7 +18,14 @@ pub(crate) struct Figure {
     pub(crate) name: String,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
-    pub(crate) limit: Option<f64>,
+    pub(crate) limit: Option<Limit>,
+}
+
+/// What a figure should be.
+#[derive(Clone, Copy)]
+pub(crate) enum Limit {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 /// The figures of one measurement.
@@ -39,7 +46,14 @@ impl Figures {
     /// Sets the limit of the figure that was added last.
     pub(crate) fn at_most(&mut self, limit: f64) {
         if let Some(last) = self.0.last_mut() {
-            last.limit = Some(limit);
+            last.limit = Some(Limit::AtMost(limit));
+        }
+    }
+
+    /// Sets the least value that the figure should have that was added last.
+    pub(crate) fn at_least(&mut self, least: f64) {
+        if let Some(last) = self.0.last_mut() {
+            last.limit = Some(Limit::AtLeast(least));
         }
     }
 }

@@ -130,7 +130,28 @@ impl Writer {
         self.check(history);
     }
 
+    /// Appends messages by several jobs at once.
     fn append(&mut self, history: &Mutex<History>) {
+        let count = 1 + self.dice.roll(3);
+        let mut appends: Vec<_> = (0..count).map(|_| self.begin_append()).collect();
+        while !appends.is_empty() {
+            let at = self.dice.roll(appends.len() as u64) as usize;
+            let (append, text) = &mut appends[at];
+            match append.step(&mut self.store, &mut Budget::step(&SystemClock)) {
+                Step::Done(done) => {
+                    done.expect("appended");
+                    let delivered = std::mem::take(text);
+                    let mut history = history.lock().expect("no writer panicked");
+                    history.delivered.push(delivered);
+                    appends.swap_remove(at);
+                }
+                Step::Yield(Why::Until(_)) => thread::sleep(Duration::from_millis(1)),
+                Step::Yield(_) => {}
+            }
+        }
+    }
+
+    fn begin_append(&mut self) -> (AppendMessages, String) {
         self.count += 1;
         let text = format!("{}-{}", self.name, self.count);
         let wall = SystemClock.wall();
@@ -146,12 +167,7 @@ impl Writer {
         let begun = AppendMessages::begin(&mut self.store, &self.handle, flags, None, wall);
         let mut append = begun.expect("begun");
         append.write(text.as_bytes()).expect("written");
-        drive(|budget| append.step(&mut self.store, budget)).expect("appended");
-        history
-            .lock()
-            .expect("no writer panicked")
-            .delivered
-            .push(text);
+        (append, text)
     }
 
     fn copy(&mut self) {
