@@ -7,6 +7,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::numbering::Numbering;
 use super::parcel::{Parcel, SharedParcel};
 use super::ready_file::ReadyFile;
 use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
@@ -24,15 +25,11 @@ use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::reconcile::next_uids;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
-use crate::types::{KeywordSet, Uid};
+use crate::types::KeywordSet;
 use crate::{ready, try_ready};
 
-/// Lines written to the uid list at once: a third of a millisecond.
-const LINES_AT_ONCE: usize = 1024;
 /// Adding a message in memory takes as long as visiting this many records.
 const RECORDS_PER_MESSAGE: usize = 32;
-/// Writing a line takes as long as visiting this many records.
-const RECORDS_PER_LINE: usize = 4;
 /// No batch begins under a lock that the group has held for longer than this.
 pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// How long the group then leaves the lock to others: each job that waits for it tries once.
@@ -76,19 +73,6 @@ enum GroupStage {
     Announce(usize, usize),
     /// All parcels of the batch are settled.
     BatchEnded,
-}
-
-/// How far the lines of a batch are written.
-#[derive(Debug)]
-struct Numbering {
-    /// The index of the parcel.
-    parcel: usize,
-    /// The index of its next message.
-    message: usize,
-    /// The UIDs that no parcel has got yet.
-    uids: std::vec::IntoIter<Uid>,
-    /// What is written.
-    lines: Option<UidListLines>,
 }
 
 impl Default for DeliveryGroup {
@@ -355,7 +339,7 @@ impl DeliveryGroup {
         if self.is_used(filename::base(&ready.name), mailbox) {
             ready.rename(context.names, budget.wall());
         }
-        let (subdir, name) = destination(mailbox, &ready, keywords);
+        let (subdir, name) = ready.destination(mailbox, keywords);
         let target = subdir.file(mailbox.dir(), &name);
         rename_without_replacing(&ready.file.path, &target)
             .map_err(StoreError::io("delivering a message"))?;
@@ -397,12 +381,8 @@ impl DeliveryGroup {
 impl DeliveryGroup {
     fn begin_numbering(&self, mailbox: &Mailbox) -> Result<GroupStage, StoreError> {
         let counts = self.batch.iter().map(|parcel| parcel.borrow().moved.len());
-        Ok(GroupStage::Number(Numbering {
-            parcel: 0,
-            message: 0,
-            uids: next_uids(mailbox, counts.sum())?.into_iter(),
-            lines: None,
-        }))
+        let uids = next_uids(mailbox, counts.sum())?;
+        Ok(GroupStage::Number(Numbering::new(uids)))
     }
 
     /// Writes some lines of one parcel, or submits the flush of all when they are written.
@@ -471,43 +451,6 @@ impl DeliveryGroup {
     }
 }
 
-impl Numbering {
-    /// Gives the parcel its UIDs, and writes some of its lines. A withdrawn parcel has none.
-    fn write_some(
-        &mut self,
-        parcel: &mut Parcel,
-        mailbox: &mut Mailbox,
-        budget: &mut Budget<'_>,
-    ) -> Result<(), StoreError> {
-        let (from, count) = (self.message, parcel.moved.len());
-        if from == 0 {
-            parcel.uids = self.uids.by_ref().take(count).collect();
-        }
-        let to = count.min(from + LINES_AT_ONCE);
-        (self.parcel, self.message) = if to == count {
-            (self.parcel + 1, 0)
-        } else {
-            (self.parcel, to)
-        };
-        if from >= count {
-            return Ok(());
-        }
-        let bases = parcel.moved[from..to].iter();
-        let bases = bases.map(|(_, name)| filename::base(name));
-        let more = parcel.uids[from..to].iter().copied().zip(bases);
-        match &mut self.lines {
-            Some(lines) => lines.append(more)?,
-            None => {
-                let dir = mailbox.dir().to_path_buf();
-                self.lines = Some(mailbox.uid_list.begin_append(&dir, more)?);
-            }
-        }
-        budget.spend(COST_OPEN);
-        budget.spend_records(RECORDS_PER_LINE * (to - from));
-        Ok(())
-    }
-}
-
 /// Waits for all the flushes, and takes out those that are done. Ends with the first error.
 pub(in crate::store::ops) fn poll_all(
     flushes: &mut Vec<Flush>,
@@ -518,17 +461,4 @@ pub(in crate::store::ops) fn poll_all(
         flushes.pop();
     }
     Step::Done(Ok(()))
-}
-
-/// Chooses the directory and the name of a message. A message without flags goes to `new/`, where
-/// other programs expect new messages, unless a session would only have to move it on.
-fn destination(mailbox: &Mailbox, ready: &ReadyFile, keywords: KeywordSet) -> (Subdir, Vec<u8>) {
-    let is_plain = ready.flags.is_empty() && keywords.is_empty();
-    let has_info = memchr::memchr(b':', &ready.name).is_some();
-    if is_plain && !has_info && !mailbox.has_writer() {
-        return (Subdir::New, ready.name.clone());
-    }
-    let mut name = Vec::new();
-    filename::with_flags(&ready.name, ready.flags, keywords, &mut name);
-    (Subdir::Cur, name)
 }

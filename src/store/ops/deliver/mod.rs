@@ -43,6 +43,7 @@
 
 mod delivery;
 mod delivery_group;
+mod numbering;
 mod parcel;
 mod ready_file;
 

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::filename::{self, UniqueNames, fresh_base};
 use crate::store::maildir::files;
-use crate::types::{Flags, Keyword};
+use crate::store::maildir::subdir::Subdir;
+use crate::types::{Flags, Keyword, KeywordSet};
 
 /// A file in `tmp/`, removed when this value is dropped.
 #[derive(Debug)]
@@ -48,5 +50,18 @@ impl ReadyFile {
         let mut fresh = fresh_base(names, base, wall);
         fresh.extend_from_slice(&self.name[base.len()..]);
         self.name = fresh;
+    }
+
+    /// Chooses the directory and the name of the message. A message without flags goes to `new/`,
+    /// where other programs expect new messages, unless a session would only have to move it on.
+    pub(super) fn destination(&self, mailbox: &Mailbox, keywords: KeywordSet) -> (Subdir, Vec<u8>) {
+        let is_plain = self.flags.is_empty() && keywords.is_empty();
+        let has_info = memchr::memchr(b':', &self.name).is_some();
+        if is_plain && !has_info && !mailbox.has_writer() {
+            return (Subdir::New, self.name.clone());
+        }
+        let mut name = Vec::new();
+        filename::with_flags(&self.name, self.flags, keywords, &mut name);
+        (Subdir::Cur, name)
     }
 }
