@@ -1,11 +1,12 @@
 //! Several deliveries to one mailbox at once: they share the lock and the flushes, and yet each is
 //! delivered or withdrawn for itself.
 
-use std::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::flushes::{begin, deferred, fail, files, names, succeed, until_flush};
 use super::rig::{Rig, Session, mailbox, numbers};
-use crate::budget::{Budget, Step, Why};
+use crate::budget::{Budget, Clock, Step, Why};
 use crate::store::{AppendMessages, CopyMessages, DefineKeywords, FlushRequest, StoreError};
 use crate::types::{Keyword, MailboxName};
 
@@ -248,6 +249,39 @@ fn the_lock_is_given_up_after_a_while() {
     appends.rig.clock.advance(Duration::from_secs(1));
     appends.end_first_and_release(first);
     appends.end_second();
+}
+
+/// A clock that panics, to stop a step in the middle.
+struct BrokenClock;
+
+impl Clock for BrokenClock {
+    fn now(&self) -> Instant {
+        panic!("the test stops the step here")
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+}
+
+#[test]
+fn a_panic_withdraws_the_batch_and_no_other() {
+    let (mut appends, _first) = Appends::new(3);
+    let (job, store) = (appends.jobs[0].as_mut(), &mut appends.session.store);
+    let job = job.expect("a job");
+    let step = || job.step(store, &mut Budget::unlimited(&BrokenClock));
+    assert!(catch_unwind(AssertUnwindSafe(step)).is_err());
+    let outcome = appends.step(0).expect("done");
+    assert!(matches!(outcome, Err(StoreError::Invalidated)));
+    for name in ["cur", "dovecot-uidlist"] {
+        let requests = appends.step_all();
+        assert_eq!(names(&requests), [name]);
+        succeed(&appends.session.store, requests);
+    }
+    assert_eq!(uids(appends.outcomes()), [1, 2]);
+    let [new, cur, tmp] = files(&appends.rig);
+    assert_eq!((new.len(), cur.len(), tmp.len()), (0, 2, 0));
+    assert!(!is_locked(&appends.rig));
 }
 
 impl Appends {
