@@ -24,6 +24,7 @@ pub(super) fn check(text: &[u8], command: &Command, state: &SessionState) -> Res
         return Err(Reply::bad("The command is not UTF-8"));
     }
     match command {
+        // RFC 6855 §3. SORT and THREAD are not meant: there the charset is mandatory (RFC 5256 §3).
         Command::Search(arguments) if arguments.charset.is_some() => {
             Err(Reply::bad("With UTF8=ACCEPT there is only one charset"))
         }
