@@ -5,6 +5,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit};
+use socket2::SockRef;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::net::{self, Shutdown, SocketAddr};
@@ -25,6 +26,11 @@ pub(super) const IMAPS: u16 = 993;
 /// in the kernel's queue, and accepting would fail again at once. Meanwhile other clients may
 /// leave.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Octets that the kernel may keep of one connection and has not sent, to the nearest segments: two
+/// chunks of the output queue, so that a fast client never waits for the event loop. By default the
+/// kernel takes up to 4 MB for a client that does not read, which no limit of this server counts.
+const MAX_UNSENT: u32 = 128 * 1024;
 
 /// A listening socket.
 pub(crate) struct Listener {
@@ -181,6 +187,7 @@ pub(crate) fn set_socket_options(socket: impl AsFd) {
     // Without it a client whose host lost its power would count as connected until the idle
     // time-out.
     let _ = sockopt::set_socket_keepalive(&socket, true);
+    let _ = SockRef::from(&socket).set_tcp_notsent_lowat(MAX_UNSENT);
 }
 
 /// Raises the limit of open descriptors as far as the system allows. A login shell allows 1 024 by
@@ -193,5 +200,21 @@ pub(crate) fn raise_descriptor_limit() {
     };
     if let Err(error) = rustix::process::setrlimit(Resource::Nofile, raised) {
         log::warn!("cannot raise the limit of open files: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_does_not_read_has_little_memory_of_the_kernel() {
+        let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let _client = net::TcpStream::connect(address).expect("a connection");
+        let (socket, _) = listener.accept().expect("a connection");
+        set_socket_options(&socket);
+        let unsent = SockRef::from(&socket).tcp_notsent_lowat();
+        assert_eq!(unsent.expect("TCP"), MAX_UNSENT);
     }
 }
