@@ -9,6 +9,7 @@
 //! | [`flush`] | flushes to disk that nothing waits for but the job that needs them | |
 //! | [`open_mailboxes`] | the [`Store`]: all open mailboxes of the process | |
 //! | [`abandoned`] | what jobs leave to do whose session has ended, finished in steps | |
+//! | [`merge_sort`] | sorting in steps | |
 //!
 //! A [`Store`] holds the mailboxes that are open or were open recently. A [`View`] is what one
 //! session knows of one of them. Everything that may take long is a job, stepped with a
@@ -37,6 +38,7 @@ mod flush;
 mod handle;
 mod index;
 mod maildir;
+mod merge_sort;
 mod open_mailboxes;
 mod ops;
 mod settings;

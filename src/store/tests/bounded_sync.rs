@@ -49,3 +49,25 @@ fn messages_that_another_program_has_removed_are_expunged_in_steps() {
     let updates = session.sync_and_update(&rig);
     assert_eq!(updates.expunged, vec![2; count as usize - 1]);
 }
+
+#[test]
+fn new_messages_get_the_same_uids_in_any_steps() {
+    let count = 1_500;
+    let listed = [None, Some(1), Some(UNITS), Some(300)].map(|units| {
+        let mut rig = Rig::new();
+        rig.units = units;
+        for number in 0..count {
+            // The directory has them in an order of its own.
+            let time = 1_000 + number * 7 % count;
+            rig.put("cur", &format!("{time}.a.h:2,S"), "text");
+        }
+        let session = rig.open(rig.store(), "INBOX", Access::ReadWrite);
+        assert_eq!(session.view.exists(), count);
+        rig.listed(".")
+    });
+    let want = (0..count).map(|number| (number + 1, format!("{}.a.h", 1_000 + number)));
+    let want: Vec<(u32, String)> = want.collect();
+    for (listed, units) in listed.iter().zip(["all", "1", "2", "300"]) {
+        assert!(*listed == want, "other UIDs with {units} units");
+    }
+}

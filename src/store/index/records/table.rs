@@ -1,5 +1,6 @@
 //! All records of one mailbox. The essay is in the module above.
 
+use std::cmp::Ordering;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
@@ -245,10 +246,7 @@ impl Records {
     ) -> Range<usize> {
         let first = self.published;
         let mut kept: Vec<u32> = self.tail().map(|index| index as u32).collect();
-        kept.sort_unstable_by_key(|&index| {
-            let record = &self.records[index as usize];
-            (record.is_unassigned(), record.uid, index)
-        });
+        kept.sort_unstable_by(|&a, &b| self.compare_in_tail(a, b));
         let (mut waiting, mut published) = (false, 0);
         kept.retain(|&index| {
             let record = &self.records[index as usize];
@@ -264,6 +262,28 @@ impl Records {
         self.rearrange_tail(&kept);
         self.published += published;
         first..self.published
+    }
+
+    /// Compares two records of the tail by the order of [`Self::settle_tail`].
+    pub(crate) fn compare_in_tail(&self, a: u32, b: u32) -> Ordering {
+        let key = |index: u32| {
+            let record = &self.records[index as usize];
+            (record.is_unassigned(), record.uid, index)
+        };
+        key(a).cmp(&key(b))
+    }
+
+    /// True if the tail has the order of [`Self::settle_tail`].
+    pub(crate) fn is_tail_sorted(&self) -> bool {
+        let tail = self.tail().start as u32..self.tail().end as u32;
+        tail.is_sorted_by(|&a, &b| self.compare_in_tail(a, b).is_le())
+    }
+
+    /// Sorts the tail, as [`Self::settle_tail`] does, in the order that the caller has found: the
+    /// indexes of all of its records.
+    pub(crate) fn arrange_tail(&mut self, order: &[u32]) {
+        debug_assert_eq!(order.len(), self.tail().len());
+        self.rearrange_tail(order);
     }
 
     /// Drops the records of the tail for which `keep` returns false, such as unassigned ones whose

@@ -106,23 +106,10 @@ impl UidListState {
         self.position = Some(reader.position());
     }
 
-    /// Appends lines to the list in `dir` and submits their flush. The caller has locked the
-    /// mailbox and has read the list to its end under that lock, and [`Self::needs_rewrite`] is
-    /// false. The lines count after [`Self::finish_append`]; until then nothing reads them, so that
-    /// no session announces them.
-    pub(crate) fn append<'a>(
-        &mut self,
-        dir: &Path,
-        lines: impl IntoIterator<Item = (Uid, &'a [u8])>,
-        flushes: &FlushQueue,
-    ) -> Result<UidListLines, StoreError> {
-        let mut written = self.begin_append(dir, lines)?;
-        self.end_append(&mut written, flushes);
-        Ok(written)
-    }
-
-    /// Appends lines like [`Self::append`]. The caller may append more, and then submits the flush
-    /// of all of them by [`Self::end_append`].
+    /// Appends lines to the list in `dir`. The caller has locked the mailbox and has read the list
+    /// to its end under that lock, and [`Self::needs_rewrite`] is false. The caller may append
+    /// more, and then submits the flush of all lines by [`Self::end_append`]. The lines count after
+    /// [`Self::finish_append`]; until then nothing reads them, so that no session announces them.
     pub(crate) fn begin_append<'a>(
         &mut self,
         dir: &Path,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::evaluate::{
     FindMissing, has_missing_tail, has_unassigned, has_unnamed_letters, resolve_duplicates,
 };
-use super::number::{check_unassigned, in_uid_order, next_uids, number_in_memory};
+use super::number::{OrderUnassigned, check_unassigned, next_uids, number_in_memory};
 use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::ready;
 use crate::store::StoreError;
@@ -21,6 +21,7 @@ use crate::store::maildir::layout;
 use crate::store::maildir::lock::MailboxLock;
 use crate::store::maildir::tmp_cleanup::clean_tmp;
 use crate::store::maildir::uid_list::{UidListLines, UidListRead};
+use crate::store::merge_sort::MergeSort;
 use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
@@ -31,6 +32,10 @@ use crate::types::{KeywordSet, Uid};
 pub(super) const MOST_SCANS: u32 = 3;
 /// How many files get their UIDs with one write to the uid list.
 const NUMBERED_AT_ONCE: usize = 4096;
+/// Lines that are written between two checks of the budget.
+const LINES_AT_ONCE: usize = 256;
+/// Writing a line takes as long as visiting this many records.
+const RECORDS_PER_LINE: usize = 4;
 /// How long the job waits for the lock of a loaded mailbox, before the sessions go on with what
 /// they know.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -93,22 +98,67 @@ enum ReconcileStage {
     /// Names of keyword letters are being flushed.
     Keywords(UnflushedKeywords),
     Rewrite(RewriteUidList),
-    /// Gives UIDs to these files, or to all unassigned ones.
-    Number(Option<Vec<usize>>),
+    /// Finds the order of the unassigned files.
+    Order(OrderUnassigned),
+    /// Gives UIDs to these files.
+    Number(Vec<usize>),
+    /// Writes the lines of numbered files.
+    WriteLines(NumberedFiles),
     /// The lines of numbered files are being flushed.
     FlushLines(NumberedFiles),
+    /// Sorts the records that are not published.
+    Sort(MergeSort<u32>),
     Publish,
     Ended,
 }
 
-/// Files whose UIDs are in the uid list, which is being flushed.
-#[derive(Debug)]
+/// Files whose UIDs are being written into the uid list, or flushed there.
+#[derive(Debug, Default)]
 struct NumberedFiles {
     /// The indexes of the files and their UIDs.
     numbered: Vec<(usize, Uid)>,
+    /// How many of them have lines.
+    written: usize,
     /// The files that get their UIDs after them.
     rest: Vec<usize>,
-    lines: UidListLines,
+    /// `None` before the first line.
+    lines: Option<UidListLines>,
+}
+
+impl NumberedFiles {
+    fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+
+    /// Writes lines until the budget is spent. Returns true when all are written, and their flush
+    /// is submitted.
+    fn write_some(
+        &mut self,
+        mailbox: &mut Mailbox,
+        context: &StoreContext<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Result<bool, StoreError> {
+        while self.written < self.numbered.len() {
+            if budget.is_spent() {
+                return Ok(false);
+            }
+            let end = self.numbered.len().min(self.written + LINES_AT_ONCE);
+            let batch = &self.numbered[self.written..end];
+            let (dir, records) = (mailbox.dir().to_path_buf(), &mailbox.records);
+            let lines = batch.iter().map(|&(index, uid)| (uid, records.base(index)));
+            match &mut self.lines {
+                Some(written) => written.append(lines)?,
+                None => self.lines = Some(mailbox.uid_list.begin_append(&dir, lines)?),
+            }
+            budget.spend(COST_OPEN);
+            budget.spend_records(batch.len() * RECORDS_PER_LINE);
+            self.written = end;
+        }
+        if let Some(lines) = &mut self.lines {
+            mailbox.uid_list.end_append(lines, context.flushes);
+        }
+        Ok(true)
+    }
 }
 
 /// Running the stages.
@@ -242,21 +292,44 @@ impl Reconcile {
             }
             ReconcileStage::Rewrite(rewriting) => {
                 let rewritten = ready!(rewriting.step(mailbox, context, budget));
-                self.or_keep_old_state(mailbox, rewritten.map(|()| ReconcileStage::Number(None)))
+                self.or_keep_old_state(mailbox, rewritten.map(|()| number_in_order(mailbox)))
+            }
+            ReconcileStage::Order(order) => {
+                let ordered = ready!(order.step(mailbox, budget));
+                Ok(ReconcileStage::Number(ordered))
             }
             ReconcileStage::Number(unassigned) => {
-                let unassigned = unassigned.take();
-                self.number(mailbox, unassigned, context, budget)
+                let unassigned = std::mem::take(unassigned);
+                self.number(mailbox, unassigned, budget)
             }
+            ReconcileStage::WriteLines(files) => match files.write_some(mailbox, context, budget) {
+                Ok(false) => return Step::Yield(Why::Budget),
+                Ok(true) => {
+                    let files = files.take();
+                    Ok(ReconcileStage::FlushLines(files))
+                }
+                Err(error) => Ok(self.leave_unassigned(mailbox, &error)),
+            },
             ReconcileStage::FlushLines(files) => {
-                let flushed = ready!(mailbox.uid_list.finish_append(&files.lines, budget));
+                let flushed = match &files.lines {
+                    Some(lines) => ready!(mailbox.uid_list.finish_append(lines, budget)),
+                    None => Ok(()),
+                };
                 let (numbered, rest) = (
                     std::mem::take(&mut files.numbered),
                     std::mem::take(&mut files.rest),
                 );
                 Ok(self.numbered(mailbox, flushed, &numbered, rest))
             }
-            ReconcileStage::Publish | ReconcileStage::Ended => Ok(self.publish(mailbox)),
+            ReconcileStage::Sort(sort) => {
+                let records = &mailbox.records;
+                let compare = |&a: &u32, &b: &u32| records.compare_in_tail(a, b);
+                let order = ready!(sort.step(compare, budget));
+                mailbox.records.arrange_tail(&order);
+                budget.spend_pass(order.len());
+                Ok(ReconcileStage::Publish)
+            }
+            ReconcileStage::Publish | ReconcileStage::Ended => Ok(self.begin_to_publish(mailbox)),
         };
         Step::Done(next)
     }
@@ -393,7 +466,7 @@ impl Reconcile {
             (false, _, _) => ReconcileStage::Publish,
             (true, true, false) => ReconcileStage::Lock(lock_wait(mailbox)),
             (true, true, true) => ReconcileStage::Verify(mailbox.records.tail().start),
-            (true, false, _) => ReconcileStage::Number(None),
+            (true, false, _) => number_in_order(mailbox),
         }
     }
 }
@@ -478,7 +551,7 @@ impl Reconcile {
         if is_unfit || mailbox.sync_state.loaded && mailbox.uid_list.is_mostly_stale(messages) {
             return Ok(ReconcileStage::Rewrite(RewriteUidList::default()));
         }
-        Ok(ReconcileStage::Number(None))
+        Ok(number_in_order(mailbox))
     }
 
     /// Lets the sessions of a loaded mailbox go on without new messages if the disk does not take
@@ -495,38 +568,28 @@ impl Reconcile {
         }
     }
 
-    /// Gives UIDs to some of the unassigned files. If the list cannot be written, only the new
-    /// messages are not announced, as long as there is a list.
+    /// Chooses UIDs for some of the unassigned files, whose lines are written next. If they cannot
+    /// be written, only the new messages are not announced, as long as there is a list.
     fn number(
-        &mut self,
+        &self,
         mailbox: &mut Mailbox,
-        unassigned: Option<Vec<usize>>,
-        context: &StoreContext<'_>,
-        budget: &mut Budget<'_>,
+        mut unassigned: Vec<usize>,
+        budget: &Budget<'_>,
     ) -> Result<ReconcileStage, StoreError> {
         if !mailbox.is_writable() {
-            number_in_memory(mailbox, budget);
+            number_in_memory(mailbox, &unassigned, budget);
             return Ok(ReconcileStage::Publish);
         }
-        let mut unassigned = unassigned.unwrap_or_else(|| in_uid_order(mailbox));
         let rest = unassigned.split_off(unassigned.len().min(NUMBERED_AT_ONCE));
         if unassigned.is_empty() {
             return Ok(ReconcileStage::Publish);
         }
         let uids = next_uids(mailbox, unassigned.len())?;
-        let (dir, records) = (mailbox.dir().to_path_buf(), &mailbox.records);
-        let bases = unassigned.iter().map(|&index| records.base(index));
-        let lines = uids.iter().copied().zip(bases);
-        let written = mailbox.uid_list.append(&dir, lines, context.flushes);
-        budget.spend(COST_OPEN);
-        Ok(match written {
-            Ok(lines) => ReconcileStage::FlushLines(NumberedFiles {
-                numbered: unassigned.into_iter().zip(uids).collect(),
-                rest,
-                lines,
-            }),
-            Err(error) => self.leave_unassigned(mailbox, &error),
-        })
+        Ok(ReconcileStage::WriteLines(NumberedFiles {
+            numbered: unassigned.into_iter().zip(uids).collect(),
+            rest,
+            ..NumberedFiles::default()
+        }))
     }
 
     /// Gives the files their UIDs in memory, now that the list on disk has them.
@@ -546,7 +609,7 @@ impl Reconcile {
         if rest.is_empty() {
             ReconcileStage::Publish
         } else {
-            ReconcileStage::Number(Some(rest))
+            ReconcileStage::Number(rest)
         }
     }
 
@@ -557,6 +620,18 @@ impl Reconcile {
         );
         self.is_conclusive = false;
         ReconcileStage::Publish
+    }
+
+    /// Sorts the tail first if nothing can change it meanwhile: no other session knows the mailbox
+    /// yet, or none can deliver to it. Otherwise the tail is short, and sorted as it is published.
+    fn begin_to_publish(&mut self, mailbox: &mut Mailbox) -> ReconcileStage {
+        let is_still = !mailbox.sync_state.loaded || self.lock.is_some();
+        if is_still && !mailbox.records.is_tail_sorted() {
+            let tail = mailbox.records.tail();
+            let tail = tail.map(|index| index as u32).collect();
+            return ReconcileStage::Sort(MergeSort::new(tail));
+        }
+        self.publish(mailbox)
     }
 
     fn publish(&mut self, mailbox: &mut Mailbox) -> ReconcileStage {
@@ -584,6 +659,10 @@ impl Reconcile {
         self.lock = None;
         ReconcileStage::Ended
     }
+}
+
+fn number_in_order(mailbox: &Mailbox) -> ReconcileStage {
+    ReconcileStage::Order(OrderUnassigned::new(mailbox))
 }
 
 fn lock_wait(mailbox: &Mailbox) -> LockWait {

@@ -3,12 +3,17 @@
 use std::io;
 use std::time::SystemTime;
 
-use crate::budget::{Budget, COST_SYSCALL};
+use crate::budget::{Budget, COST_SYSCALL, Step, Why};
+use crate::ready;
 use crate::store::StoreError;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::RecordState;
 use crate::store::maildir::filename;
+use crate::store::merge_sort::MergeSort;
 use crate::types::{KeywordSet, Uid, UidValidity};
+
+/// Parsing a base name for its order takes as long as visiting this many records.
+const RECORDS_PER_KEY: usize = 8;
 
 /// Marks the unassigned files that are gone. Returns where to go on when the budget is spent.
 pub(super) fn check_unassigned(
@@ -37,19 +42,53 @@ pub(super) fn check_unassigned(
     Ok(None)
 }
 
-/// Returns the indexes of the unassigned files in the order in which they get their UIDs.
-pub(super) fn in_uid_order(mailbox: &Mailbox) -> Vec<usize> {
-    let records = &mailbox.records;
-    let mut unassigned: Vec<((u64, u64), usize)> = records
-        .tail()
-        .filter(|&index| records.record(index).is_unassigned())
-        .map(|index| (filename::uid_order_key(records.base(index)), index))
-        .collect();
-    unassigned.sort_unstable_by(|(key_a, a), (key_b, b)| {
-        let by_name = || filename::uid_order(records.base(*a), records.base(*b));
-        key_a.cmp(key_b).then_with(by_name)
-    });
-    unassigned.into_iter().map(|(_, index)| index).collect()
+/// A file that gets a UID: what comes first in its order, and its index.
+type OrderedFile = ((u64, u64), usize);
+
+/// Finds the order in which the unassigned files get their UIDs.
+#[derive(Debug)]
+pub(super) struct OrderUnassigned {
+    /// The next record to look at.
+    next: usize,
+    found: Vec<OrderedFile>,
+    /// The files once all are found.
+    sort: Option<MergeSort<OrderedFile>>,
+}
+
+impl OrderUnassigned {
+    pub(super) fn new(mailbox: &Mailbox) -> Self {
+        Self {
+            next: mailbox.records.tail().start,
+            found: Vec::new(),
+            sort: None,
+        }
+    }
+
+    /// Steps the search; done with the indexes of the files.
+    pub(super) fn step(&mut self, mailbox: &Mailbox, budget: &mut Budget<'_>) -> Step<Vec<usize>> {
+        let records = &mailbox.records;
+        while self.next < records.len() {
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+            if records.record(self.next).is_unassigned() {
+                let key = filename::uid_order_key(records.base(self.next));
+                self.found.push((key, self.next));
+            }
+            budget.spend_records(RECORDS_PER_KEY);
+            self.next += 1;
+        }
+        let found = &mut self.found;
+        let sort = self
+            .sort
+            .get_or_insert_with(|| MergeSort::new(std::mem::take(found)));
+        let compare = |(key_a, a): &OrderedFile, (key_b, b): &OrderedFile| {
+            let by_name = || filename::uid_order(records.base(*a), records.base(*b));
+            key_a.cmp(key_b).then_with(by_name)
+        };
+        let sorted = ready!(sort.step(compare, budget));
+        Step::Done(sorted.into_iter().map(|(_, index)| index).collect())
+    }
 }
 
 /// Returns the next unused UIDs.
@@ -64,7 +103,7 @@ pub(crate) fn next_uids(mailbox: &Mailbox, count: usize) -> Result<Vec<Uid>, Sto
 }
 
 /// Gives UIDs to the files of a mailbox that must not be written. They hold for this process only.
-pub(super) fn number_in_memory(mailbox: &mut Mailbox, budget: &Budget<'_>) {
+pub(super) fn number_in_memory(mailbox: &mut Mailbox, unassigned: &[usize], budget: &Budget<'_>) {
     if !mailbox.sync_state.loaded && mailbox.has_no_validity() {
         // A UIDVALIDITY of its own, so that clients do not take these UIDs for those of another
         // process.
@@ -74,11 +113,10 @@ pub(super) fn number_in_memory(mailbox: &mut Mailbox, budget: &Budget<'_>) {
             mailbox.accept_validity(validity);
         }
     }
-    let unassigned = in_uid_order(mailbox);
     if let Ok(uids) = next_uids(mailbox, unassigned.len()) {
         mailbox
             .records
-            .number(&unassigned, uids.iter().map(|uid| uid.get()));
+            .number(unassigned, uids.iter().map(|uid| uid.get()));
     }
     let letters = letters_in_use(mailbox);
     let mut table = mailbox.keywords().clone();
