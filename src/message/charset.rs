@@ -76,6 +76,16 @@ impl Charset {
     }
 }
 
+/// Returns a decoder. A byte order mark counts in the encodings that do not contain ASCII, such as
+/// UTF-16. In the others its octets are letters, and the decoder may see them first although they
+/// do not begin the text, because ASCII before them passes it by.
+fn new_decoder(encoding: &'static Encoding) -> Decoder {
+    match encoding.is_ascii_compatible() {
+        true => encoding.new_decoder_without_bom_handling(),
+        false => encoding.new_decoder(),
+    }
+}
+
 /// Decodes a text that arrives in chunks to UTF-8.
 pub(super) struct CharsetDecoder {
     /// Decoder of the encoding, or `None` if the text is not decoded.
@@ -90,7 +100,7 @@ impl CharsetDecoder {
     pub(crate) fn new(charset: Charset) -> Self {
         let encoding = charset.encoding;
         Self {
-            decoder: encoding.map(Encoding::new_decoder),
+            decoder: encoding.map(new_decoder),
             is_ascii_so_far: encoding.is_some_and(Encoding::is_ascii_compatible),
         }
     }
@@ -165,6 +175,8 @@ mod tests {
         assert_eq!(decoded("gb2312", b"\xd6\xd0"), "\u{4e2d}");
         assert_eq!(decoded("UTF-8", "\u{e9}".as_bytes()), "\u{e9}");
         assert_eq!(Charset::PLAIN.decode(b"\xe9a"), b"\xe9a");
+        assert_eq!(decoded("utf-16", b"\xfe\xff\0a"), "a");
+        assert_eq!(decoded("iso-8859-1", b"\xfe\xff\0a"), "\u{fe}\u{ff}\0a");
     }
 
     #[test]
@@ -174,6 +186,8 @@ mod tests {
             ("gb18030", b"a\xd6\xd0b\x81\x30\x81\x30"),
             ("utf-16be", b"\0a\x65\xe5"),
             ("windows-1252", b"ab\xe9c\xe9"),
+            ("windows-1252", b"a\xfe\xffb\xef\xbb\xbfc"),
+            ("utf-16", b"\xfe\xff\0a"),
         ] {
             let charset = Charset::named(name.as_bytes()).expect(name);
             for size in 1..4 {
