@@ -8,7 +8,9 @@
 
 use std::fmt;
 
-/// The name of a mailbox of the user. `INBOX`, in any case, is the Maildir itself.
+/// The name of a mailbox of the user. `INBOX`, in any case, is the Maildir itself. A name that
+/// begins like that of a bulletin board would be taken for one in a command, and in the file of the
+/// subscriptions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct MailboxName(Box<str>);
 
@@ -52,6 +54,10 @@ impl MailboxName {
         if name.eq_ignore_ascii_case("INBOX") {
             return Ok(Self::inbox());
         }
+        let start = name.as_bytes().get(..BBOARD_PREFIX.len());
+        if start.is_some_and(|start| start.eq_ignore_ascii_case(BBOARD_PREFIX.as_bytes())) {
+            return Err("names that begin with \"#bboard.\" are those of bulletin boards");
+        }
         if name.split(SEPARATOR).any(str::is_empty) {
             return Err("a mailbox name must not have an empty level");
         }
@@ -82,8 +88,8 @@ impl BboardName {
     /// The reason why the name is not valid.
     pub(crate) fn new(name: &[u8]) -> Result<Self, NameError> {
         let name = checked(name)?;
-        if name.starts_with(SEPARATOR) {
-            return Err("a bulletin board name must not start with a dot");
+        if name.split(SEPARATOR).any(str::is_empty) {
+            return Err("a bulletin board name must not have an empty level");
         }
         Ok(Self(name.into()))
     }
@@ -163,6 +169,8 @@ mod tests {
             b"a\0b",
             b"a\rb",
             b"\xff",
+            b"#bboard.x",
+            b"#BBoard.x",
             &[b'a'; 255],
         ] {
             assert!(
@@ -171,7 +179,17 @@ mod tests {
                 String::from_utf8_lossy(bad)
             );
         }
-        for bad in [&b""[..], b".", b"..", b".git", b"a/b", b"~x", b"a\n"] {
+        for bad in [
+            &b""[..],
+            b".",
+            b"..",
+            b".git",
+            b"x.",
+            b"a..b",
+            b"a/b",
+            b"~x",
+            b"a\n",
+        ] {
             assert!(
                 BboardName::new(bad).is_err(),
                 "{:?}",
