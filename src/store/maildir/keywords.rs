@@ -69,16 +69,18 @@ impl KeywordTable {
         })
     }
 
-    /// Parses the file. Skips lines that do not have this form, and lines with an index or a name
+    /// Parses the file. A name ends before the CRs at the end of its line: the next reader would
+    /// drop one of them. Skips lines that do not have this form, and lines with an index or a name
     /// that occurred before.
     ///
     /// ```text
     /// file = *(index SP name LF)
     /// ```
-    fn parse(text: &[u8]) -> Self {
+    pub(super) fn parse(text: &[u8]) -> Self {
         let mut table = Self::default();
         for line in text.split(|&b| b == b'\n') {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let returns = line.iter().rev().take_while(|&&b| b == b'\r').count();
+            let line = &line[..line.len() - returns];
             let space = memchr::memchr(b' ', line).unwrap_or(line.len());
             let (index, name) = line.split_at(space);
             if let (Some(index), [b' ', name @ ..]) = (number::<usize>(index), name) {
@@ -197,6 +199,12 @@ mod tests {
             .iter()
             .map(|(index, keyword)| (index, keyword.as_str()))
             .collect()
+    }
+
+    #[test]
+    fn a_name_does_not_end_in_a_return() {
+        let table = KeywordTable::parse(b"0 a\r\r\n1 b\r\n2 \r\n");
+        assert_eq!(names(&table), [(0, "a"), (1, "b")]);
     }
 
     #[test]
