@@ -56,7 +56,10 @@
 //! | [`demo`] | the sample mail of `--demo` | |
 //! | [`hash_password`] | the dialogue of `--hash-password` | |
 //! | [`program`] | which mode runs, and the exit code | |
-//! | [`testing`] | names that only the integration tests use | |
+//! | [`testing`] | names that only the integration tests and the fuzzers use | |
+//!
+//! A file or folder `fuzz` says what must hold in its room for arbitrary octets: the fuzzers in
+//! `tests/fuzz` check it, and so do the unit tests, with the inputs that are kept there.
 //!
 //! # Invariants
 //!

@@ -18,6 +18,8 @@ mod claimed_user;
 mod constant_time;
 mod credential;
 mod crypt;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod new_password;
 mod outcome;
 mod passwd_file;

@@ -180,7 +180,7 @@ fn read(path: &Path) -> io::Result<(FileStamp, Zeroizing<Vec<u8>>)> {
     Ok((stamp, text))
 }
 
-fn parse(text: &[u8]) -> (HashMap<Box<[u8]>, PasswdEntry>, Vec<PasswdFault>) {
+pub(super) fn parse(text: &[u8]) -> (HashMap<Box<[u8]>, PasswdEntry>, Vec<PasswdFault>) {
     let mut users = HashMap::new();
     let mut faults = Vec::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {

@@ -6,12 +6,12 @@
 //! only once per [`CLOCK_EVERY`] units, because reading it for every record would cost more than
 //! the record. In debug builds a step that goes on for long after its budget is spent panics.
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod fake_clock;
 
 use std::time::{Duration, Instant, SystemTime};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::fake_clock::FakeClock;
 
 /// Records in memory that one unit pays for. Visiting a record takes about 10 ns.

@@ -43,7 +43,7 @@ impl CrlfConverter {
 }
 
 /// Returns the whole text, converted.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn to_crlf(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     CrlfConverter::new().convert(text, &mut out);
@@ -52,7 +52,7 @@ pub(crate) fn to_crlf(text: &[u8]) -> Vec<u8> {
 
 /// Returns the number of octets that a client receives for the text, as [`Extent`](super::Extent)
 /// counts.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn crlf_size(text: &[u8]) -> u64 {
     let mut counter = super::extent::PositionCounter::default();
     counter.advance(text);

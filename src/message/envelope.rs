@@ -160,7 +160,7 @@ impl AddressList {
 }
 
 /// The whole envelope, as tests compare it.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Envelope {
     pub(crate) date: Option<Vec<u8>>,
@@ -175,7 +175,7 @@ pub(crate) struct Envelope {
     pub(crate) message_id: Option<Vec<u8>>,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Envelope {
     /// Parses the envelope of a header.
     pub(crate) fn parse(header: &[u8]) -> Self {

@@ -35,7 +35,7 @@ impl Field<'_> {
 }
 
 /// Returns an iterator over the fields of a block, in order, up to its blank line.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn fields(block: &[u8]) -> Fields<'_> {
     fields_from(block, 0)
 }

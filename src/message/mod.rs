@@ -49,6 +49,8 @@ mod encoded_word;
 mod envelope;
 mod extent;
 mod field_selection;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 pub(crate) mod header;
 mod header_text;
 mod header_value;

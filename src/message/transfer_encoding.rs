@@ -29,7 +29,7 @@ impl TransferEncoding {
     }
 
     /// Decodes a whole text.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn decode(self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut decoder = TransferDecoder::new(self);

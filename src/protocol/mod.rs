@@ -27,6 +27,8 @@ mod parse;
 mod pattern;
 mod sasl;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;
 

@@ -2,50 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::framer::{Framer, FramerEvent};
-use super::parse::{parse_append, parse_request};
-
-const LIMIT: usize = 300;
-
-/// Returns a description of all events of an input that is pushed in pieces of `size` octets.
-/// Literals are accepted and refused by turns; chunks are joined.
-fn digest(input: &[u8], size: usize) -> Vec<String> {
-    let mut framer = Framer::new(LIMIT);
-    let mut digest = Vec::new();
-    let mut chunk = Vec::new();
-    for mut piece in input.chunks(size) {
-        while !piece.is_empty() {
-            let taken = framer.push(piece);
-            piece = &piece[taken..];
-            while step(&mut framer, &mut digest, &mut chunk) {}
-        }
-    }
-    digest.push(format!("unfinished {chunk:?}"));
-    digest
-}
-
-fn step(framer: &mut Framer, digest: &mut Vec<String>, chunk: &mut Vec<u8>) -> bool {
-    match framer.next_event() {
-        FramerEvent::NeedInput => return false,
-        FramerEvent::Command(text) => {
-            assert!(text.len() <= LIMIT);
-            digest.push(format!("{:?} {:?}", text, parse_request(&text)));
-        }
-        FramerEvent::Offer(offer) => {
-            let append = parse_append(framer.text());
-            digest.push(format!("{offer:?} {append:?}"));
-            match (append, offer.fits, digest.len() % 3) {
-                (Some(Ok(_)), ..) => framer.stream_literal(),
-                (_, true, 0 | 1) => framer.accept_literal(),
-                _ => framer.refuse_literal(),
-            }
-        }
-        FramerEvent::Chunk(octets) => chunk.extend_from_slice(&octets),
-        FramerEvent::LiteralEnd => digest.push(format!("literal {:?}", std::mem::take(chunk))),
-        FramerEvent::TooLong { text } => digest.push(format!("too long {text:?}")),
-    }
-    true
-}
+use super::fuzz;
+use super::parse::parse_request;
 
 /// Returns octets that are likely to get far into the grammar.
 fn likely() -> impl Strategy<Value = Vec<u8>> {
@@ -109,17 +67,15 @@ fn likely() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_octets_are_framed_alike_whole_and_in_pieces(input in proptest::collection::vec(any::<u8>(), 0..600)) {
-        prop_assert_eq!(digest(&input, usize::MAX), digest(&input, 1));
-        let _ = parse_request(&input);
-        let _ = parse_append(&input);
+        fuzz::commands(&input);
+        fuzz::command(&input);
     }
 
     #[test]
     fn likely_octets_are_framed_alike_whole_and_in_pieces(input in likely(), size in 1_usize..20) {
-        let whole = digest(&input, usize::MAX);
-        prop_assert_eq!(&whole, &digest(&input, 1));
-        prop_assert_eq!(&whole, &digest(&input, size));
-        let _ = parse_request(&input);
+        prop_assert!(fuzz::events(&input, usize::MAX) == fuzz::events(&input, size));
+        fuzz::commands(&input);
+        fuzz::command(&input);
     }
 }
 

@@ -57,6 +57,8 @@ mod drain;
 mod error;
 mod event_loop;
 mod flusher;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod helper_process;
 mod idle_watch;
 mod login;

@@ -64,6 +64,8 @@ mod commands;
 mod condstore;
 mod config;
 mod each_message;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod input;
 mod job;
 mod layout_reader;

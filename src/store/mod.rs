@@ -35,6 +35,8 @@ mod context;
 mod error;
 mod evict;
 mod flush;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod handle;
 mod index;
 mod maildir;

@@ -10,3 +10,6 @@ pub use crate::session::{
 };
 pub use crate::store::{Account, Settings, Store};
 pub use crate::types::{DateTime, SpecialUse};
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;

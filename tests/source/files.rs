@@ -85,8 +85,8 @@ fn modules_of(path: &Path) -> Vec<String> {
     modules
 }
 
-/// Returns the code with spaces in place of every item under `#[cfg(test)]`, and the names of the
-/// modules among them that are files of their own.
+/// Returns the code with spaces in place of every item for tests or fuzzers only, and the names of
+/// the modules among them that are files of their own.
 fn without_tests(code: &str) -> (String, Vec<String>) {
     let tokens = tokens(code);
     let mut product = code.as_bytes().to_vec();
@@ -114,7 +114,8 @@ fn without_tests(code: &str) -> (String, Vec<String>) {
 }
 
 fn starts_with_test_attribute(code: &str) -> bool {
-    code.starts_with("#[cfg(test)]") || code.starts_with("#[cfg(all(test,")
+    let starts = ["#[cfg(test)]", "#[cfg(all(test,", "#[cfg(any(test,"];
+    starts.iter().any(|start| code.starts_with(start))
 }
 
 fn removed_lines(code: &str, product: &str) -> usize {
@@ -176,12 +177,16 @@ fn files_below(root: &Path) -> Vec<PathBuf> {
 }
 
 /// Returns the path and the text of the files that are not below `src`: the tests, `contrib`, the
-/// packaging, the manifest. Files that are not UTF-8 are left out.
+/// packaging, the manifest. Files that are not UTF-8 are left out, and so are the inputs of the
+/// fuzzers.
 pub(crate) fn other_texts() -> Vec<(PathBuf, String)> {
     let directories = ["tests", "contrib", "packaging"].into_iter();
     let mut paths: Vec<PathBuf> = directories
         .flat_map(|directory| files_below(&repository().join(directory)))
         .collect();
+    let fuzz = repository().join("tests/fuzz");
+    let inputs = ["corpus", "found"].map(|folder| fuzz.join(folder));
+    paths.retain(|path| !inputs.iter().any(|inputs| path.starts_with(inputs)));
     paths.push(repository().join("Cargo.toml"));
     paths.push(repository().join(".ci/run"));
     let read = |path: PathBuf| {

@@ -37,10 +37,10 @@ pub(crate) struct ClientFirst {
 }
 
 /// A client-final-message, which carries the proof.
-pub(super) struct ClientFinal<'m> {
+pub(in crate::auth) struct ClientFinal<'m> {
     /// The message up to `,p=`.
-    pub(super) without_proof: &'m str,
-    pub(super) proof: Vec<u8>,
+    pub(in crate::auth) without_proof: &'m str,
+    pub(in crate::auth) proof: Vec<u8>,
 }
 
 impl ClientFirst {
@@ -89,7 +89,7 @@ impl ClientFirst {
         &self.user
     }
 
-    pub(super) fn nonce(&self) -> &str {
+    pub(in crate::auth) fn nonce(&self) -> &str {
         &self.nonce
     }
 
@@ -102,7 +102,7 @@ impl ClientFirst {
     /// ```text
     /// client-final-message = "c=" base64 "," "r=" nonce [ "," extensions ] ",p=" base64
     /// ```
-    pub(super) fn client_final<'m>(
+    pub(in crate::auth) fn client_final<'m>(
         &self,
         message: &'m [u8],
         server_first: &str,

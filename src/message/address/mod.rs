@@ -49,8 +49,8 @@ impl Address {
 
 /// Returns the addresses in the value of a field, folded or not: at most [`MAX_ADDRESSES`], and the
 /// end of the group that is still open then.
-#[cfg(test)]
-fn parse(value: &[u8]) -> Vec<Address> {
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::message) fn parse(value: &[u8]) -> Vec<Address> {
     let mut parser = AddressParser::default();
     let mut list = Vec::new();
     while parser.step(value) {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::message::address::Address;
-use crate::message::crlf;
 use crate::message::envelope::Envelope;
+use crate::message::fuzz;
 use crate::message::layout::MAX_KEPT_HEADER;
 use crate::message::mime::Part;
 use proptest::prelude::*;
@@ -512,91 +512,19 @@ fn messages() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(prop::sample::select(pieces), 0..40).prop_map(|pieces| pieces.concat())
 }
 
-fn extents(part: &Part, out: &mut Vec<Extent>) {
-    out.extend([part.header, part.body]);
-    let message = part.message.as_deref().into_iter();
-    for child in message.chain(&part.children) {
-        extents(child, out);
-    }
-}
-
-/// Returns sizes and line counts of all parts, which is what a client receives.
-fn sizes_of(part: &Part) -> Vec<(u64, u64)> {
-    let mut all = Vec::new();
-    extents(part, &mut all);
-    all.iter()
-        .map(|extent| (extent.size, extent.lines))
-        .collect()
-}
-
-fn check_tree(message: &[u8], part: &Part, within: Extent) -> Result<(), TestCaseError> {
-    prop_assert_eq!(part.header.end, part.body.start);
-    prop_assert!(within.start <= part.header.start && part.body.end <= within.end);
-    prop_assert_eq!(part.media_type.is_multipart(), !part.children.is_empty());
-    prop_assert_eq!(
-        part.media_type.is("message", "rfc822"),
-        part.message.is_some()
-    );
-    for extent in [part.header, part.body] {
-        let stored = at(message, extent);
-        prop_assert_eq!(crlf::to_crlf(stored).len() as u64, extent.size);
-        prop_assert_eq!(
-            stored.iter().filter(|&&b| b == b'\n').count() as u64,
-            extent.lines
-        );
-    }
-    for pair in part.children.windows(2) {
-        prop_assert!(pair[0].body.end <= pair[1].header.start);
-    }
-    if let Some(inner) = &part.message {
-        prop_assert_eq!(inner.header.start, part.body.start);
-        prop_assert_eq!(inner.body.end, part.body.end);
-        prop_assert_eq!(inner.kept_header as u64, inner.header.stored_len());
-        check_tree(message, inner, part.body)?;
-    }
-    for child in &part.children {
-        check_tree(message, child, part.body)?;
-    }
-    Ok(())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn sizes_add_up_and_parts_lie_inside_each_other(message in messages()) {
-        let layout = scan(&message);
-        prop_assert_eq!(layout.header.size + layout.text.size, layout.whole.size);
-        prop_assert_eq!(layout.header.lines + layout.text.lines, layout.whole.lines);
-        prop_assert_eq!(layout.whole.size, crlf::crlf_size(&message));
-        prop_assert_eq!(&layout.header_bytes[..], at(&message, layout.header));
-        let root = layout.part.as_ref().expect("the depth is Structure");
-        check_tree(&message, root, layout.whole)?;
-        let sizes = scan_in(&[&message], ScanDepth::Sizes);
-        prop_assert_eq!(sizes, Layout { part: None, ..layout });
-    }
-
-    #[test]
-    fn chunk_borders_make_no_difference(message in messages(), size in 1usize..9) {
-        for depth in [ScanDepth::Header, ScanDepth::Sizes, ScanDepth::Structure] {
-            let whole = scan_in(&[&message], depth);
-            let octets: Vec<&[u8]> = message.chunks(1).collect();
-            prop_assert_eq!(&scan_in(&octets, depth), &whole);
-            let chunks: Vec<&[u8]> = message.chunks(size).collect();
-            prop_assert_eq!(&scan_in(&chunks, depth), &whole);
-        }
-    }
-
-    #[test]
-    fn converted_line_ends_give_the_same_sizes(message in messages()) {
-        let converted = crlf::to_crlf(&message);
-        prop_assert_eq!(sizes_of(&root(&message)), sizes_of(&root(&converted)));
+    fn sizes_add_up_and_parts_lie_inside_each_other(message in messages(), size in 1usize..9) {
+        fuzz::check_chunks(&message, 1);
+        fuzz::check_chunks(&message, size);
+        fuzz::check_line_ends(&message);
+        fuzz::structure(&message);
     }
 
     #[test]
     fn random_octets_do_not_panic_and_sizes_add_up(message in prop::collection::vec(any::<u8>(), 0..300)) {
-        let layout = scan(&message);
-        Envelope::parse(&layout.header_bytes);
-        prop_assert_eq!(layout.header.size + layout.text.size, layout.whole.size);
+        fuzz::structure(&message);
     }
 }

@@ -55,5 +55,5 @@ pub(crate) use self::authenticate::decode_response;
 pub(super) use self::literal::LiteralAnnouncement;
 pub(crate) use self::literal::literal_size;
 pub(crate) use self::request::{Outline, outline, parse_request, reject_command};
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) use self::{cursor::Cursor, date::date_time};

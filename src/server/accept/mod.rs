@@ -29,6 +29,8 @@ pub(crate) use self::idle_end::{IDLE_TIME, IdleEnd};
 pub(crate) use self::listener::{Listener, raise_descriptor_limit, set_socket_options};
 pub(crate) use self::listeners::Listeners;
 pub(crate) use self::network::{Network, SITE};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::proxy_protocol::proxy_header;
 pub(crate) use self::socket_activation::inherited_listeners;
 pub(crate) use self::stdio::{
     StdioClient, begins_with_tls, session as stdio_session, standard_descriptors,

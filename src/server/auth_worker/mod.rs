@@ -43,6 +43,8 @@
 
 mod checkpassword;
 mod client;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod messages;
 mod packet;
 mod process;

@@ -174,7 +174,7 @@ impl AddedNames {
 /// ```text
 /// line = "INBOX" / "INBOX." name / "#shared." name
 /// ```
-fn name(line: &[u8]) -> Option<MailboxName> {
+pub(super) fn name(line: &[u8]) -> Option<MailboxName> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match line.split_at_checked(b"INBOX.".len()) {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case(b"INBOX.") => name_on_disk(rest),

@@ -20,6 +20,8 @@ pub(super) mod courier;
 pub(super) mod directory_stamp;
 pub(crate) mod filename;
 pub(super) mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 pub(super) mod keywords;
 pub(crate) mod layout;
 mod lines;

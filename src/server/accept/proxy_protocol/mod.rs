@@ -19,10 +19,14 @@
 //! | `client_origin` | where a client comes from, directly or through a proxy |
 
 mod client_origin;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzz;
 mod header;
 mod pending_headers;
 mod read;
 
 pub(super) use self::client_origin::{ClientOrigin, is_trusted};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::fuzz::proxy_header;
 pub(super) use self::pending_headers::PendingHeaders;
 pub(super) use self::read::read_header;

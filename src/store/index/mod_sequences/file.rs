@@ -136,8 +136,13 @@ impl Snapshot {
         if vanished > REMEMBERED as u64 {
             return None;
         }
+        let mut last_change = 0;
         for _ in 0..vanished {
             let change = snapshot.highest.checked_sub(numbers.next()?)?;
+            if change < last_change {
+                return None;
+            }
+            last_change = change;
             snapshot.vanished.push(change, numbers.next_u32()?);
         }
         Some(snapshot)
@@ -146,6 +151,9 @@ impl Snapshot {
     fn decode_run(&self, numbers: &mut Numbers<'_>) -> Option<Run> {
         let before = self.runs.last().map_or(0, |run| run.last);
         let first = before.checked_add(numbers.next_u32()?)?;
+        if first == before {
+            return None;
+        }
         Some(Run {
             first,
             last: first.checked_add(numbers.next_u32()?)?,
@@ -404,26 +412,37 @@ impl Numbers<'_> {
     }
 }
 
+/// Returns a file with content that follows the inode.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn with_checksum(inode: u64, content: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    write_number(&mut all, inode);
+    all.extend_from_slice(content);
+    [MAGIC, &checksum(EMPTY_CHECKSUM, &all).to_le_bytes(), &all].concat()
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Snapshot {
+    /// Returns the whole file.
+    pub(super) fn encode(&self, inode: u64) -> Vec<u8> {
+        let mut content = Vec::new();
+        self.encode_head(inode, self.runs.len(), &mut content);
+        let mut before = 0;
+        for run in &self.runs {
+            self.encode_run(run, before, &mut content);
+            before = run.last;
+        }
+        let sum = checksum(EMPTY_CHECKSUM, &content);
+        [MAGIC, &sum.to_le_bytes(), &content].concat()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
     use crate::budget::FakeClock;
-
-    impl Snapshot {
-        fn encode(&self, inode: u64) -> Vec<u8> {
-            let mut content = Vec::new();
-            self.encode_head(inode, self.runs.len(), &mut content);
-            let mut before = 0;
-            for run in &self.runs {
-                self.encode_run(run, before, &mut content);
-                before = run.last;
-            }
-            let sum = checksum(EMPTY_CHECKSUM, &content);
-            [MAGIC, &sum.to_le_bytes(), &content].concat()
-        }
-    }
 
     /// Reads the file of a mailbox in steps of one unit.
     fn read(dir: &Path) -> Option<Snapshot> {
@@ -556,6 +575,19 @@ mod tests {
                 break;
             }
         }
+    }
+
+    #[test]
+    fn runs_that_overlap_and_expunges_out_of_order_are_damage() {
+        let mut twice = snapshot();
+        twice.runs.insert(1, run(2, 2, 7, Flags::SEEN));
+        assert_eq!(decode(|inode| twice.encode(inode)), None);
+        let mut zero = snapshot();
+        zero.runs[0].first = 0;
+        assert_eq!(decode(|inode| zero.encode(inode)), None);
+        let mut late = snapshot();
+        late.vanished.push(89, 5);
+        assert_eq!(decode(|inode| late.encode(inode)), None);
     }
 
     #[test]

@@ -33,6 +33,8 @@
 //! clients receive more than they need, never less.
 
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod mailbox;
 mod queries;
 mod save;

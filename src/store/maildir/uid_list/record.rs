@@ -77,7 +77,7 @@ impl<'a> UidListRecord<'a> {
 
     /// Returns the keys that begin with a capital letter, as the format demands. Dovecot drops all
     /// others.
-    pub(super) fn valid_keys(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub(in crate::store::maildir) fn valid_keys(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let keys = self.keys.split(|&b| b == b' ');
         keys.filter(|key| key.first().is_some_and(u8::is_ascii_uppercase))
     }
