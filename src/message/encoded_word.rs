@@ -52,6 +52,11 @@ struct OpenWord {
 }
 
 impl WordDecoder {
+    /// Returns the octets of memory that the buffers take.
+    pub(super) fn memory(&self) -> usize {
+        self.octets.capacity() + self.text.capacity()
+    }
+
     /// Begins another line.
     pub(super) fn begin(&mut self) {
         *self = Self {

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::address::{self, Address, AddressParser};
 use super::header::{self, unfold};
+use crate::types::memory;
 
 /// A string of an envelope (RFC 1064 p. 16, RFC 3501 §7.4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,11 @@ pub(crate) struct EnvelopeFields {
 }
 
 impl EnvelopeFields {
+    /// Returns the octets of memory that the lists take.
+    pub(crate) fn memory(&self) -> usize {
+        self.lists.iter().map(memory::of_list).sum()
+    }
+
     /// Looks at the next field of the header, the same header in each call, and returns its length;
     /// `None` after the last one.
     pub(crate) fn pass(&mut self, header: &[u8]) -> Option<usize> {

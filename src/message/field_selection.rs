@@ -10,6 +10,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::ops::Range;
 
 use super::header;
+use crate::types::memory;
 
 /// A set of field names, compared without regard to case.
 #[derive(Debug)]
@@ -25,6 +26,12 @@ pub(crate) struct FieldNames {
 }
 
 impl FieldNames {
+    /// Returns the octets of memory that the names take. Looks at each of them.
+    pub(crate) fn memory(&self) -> usize {
+        let octets = self.names.iter().map(|(_, name)| name.capacity());
+        memory::of_list(&self.names) + octets.sum::<usize>()
+    }
+
     /// Returns the set for a section that selects the fields with these names or, with `not`, all
     /// others.
     pub(crate) fn new(names: &[Vec<u8>], not: bool) -> Self {

@@ -27,6 +27,11 @@ pub(crate) struct HeaderDecoder {
 }
 
 impl HeaderDecoder {
+    /// Returns the octets of memory that the decoder takes outside itself.
+    pub(crate) fn memory(&self) -> usize {
+        self.decoder.memory() + self.text.capacity() + self.folded.capacity()
+    }
+
     /// Begins another header.
     pub(crate) fn begin(&mut self) {
         self.at = 0;

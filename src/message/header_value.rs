@@ -44,6 +44,11 @@ struct Quotes {
 }
 
 impl ValueDecoder {
+    /// Returns the octets of memory that the line and the buffers take.
+    pub(crate) fn memory(&self) -> usize {
+        self.line.capacity() + self.unquoted.capacity() + self.words.memory()
+    }
+
     /// Begins another value.
     pub(crate) fn begin(&mut self, form: ValueForm) {
         self.line.clear();

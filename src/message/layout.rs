@@ -35,3 +35,11 @@ pub(crate) struct Layout {
     /// The root of the tree of parts, at [`ScanDepth::Structure`].
     pub(crate) part: Option<Part>,
 }
+
+impl Layout {
+    /// Returns the octets of memory that the layout takes outside itself. Looks at each part.
+    pub(crate) fn memory(&self) -> usize {
+        let part = self.part.as_ref();
+        self.header_bytes.capacity() + part.map_or(0, Part::memory)
+    }
+}

@@ -148,6 +148,16 @@ impl PassageDecoder {
         }
     }
 
+    /// Returns the octets of memory that the decoder takes outside itself.
+    pub(crate) fn memory(&self) -> usize {
+        let buffers = [&self.octets, &self.text, &self.folded];
+        let state = match &self.state {
+            PassageState::Header(header) => header.capacity(),
+            PassageState::Over | PassageState::Text { .. } => 0,
+        };
+        buffers.map(Vec::capacity).iter().sum::<usize>() + self.header.memory() + state
+    }
+
     /// Begins a passage.
     pub(crate) fn begin(&mut self, kind: PassageKind) {
         self.folder = CaseFolder::default();

@@ -64,6 +64,14 @@ impl TransferDecoder {
         }
     }
 
+    /// Returns the octets of memory that the decoder takes outside itself.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Identity | Self::Base64(..) => 0,
+            Self::QuotedPrintable(escape) => escape.capacity(),
+        }
+    }
+
     /// Decodes the next chunk and appends it to `out`: in all never more octets than the chunks
     /// have.
     pub(crate) fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {

@@ -55,7 +55,7 @@ pub(super) fn finish(store: &mut Store, flusher: Option<&Flusher>) {
 /// Gives a step to one piece of work. Returns false when the time is over.
 fn step(store: &mut Store, end: Instant) -> bool {
     let mut budget = Budget::step(&SystemClock);
-    store.set_flushing_session(NO_SESSION, NO_SESSION);
+    store.set_session(NO_SESSION, NO_SESSION);
     if let Err(message) = panics::catch(|| store.clean_up(&mut budget)) {
         log::error!("a fault in imap2d during clean-up; please report it: {message}");
         store.invalidate_touched();

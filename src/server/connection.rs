@@ -129,6 +129,16 @@ impl Connection {
         self.leftover.capacity() + self.session.memory()
     }
 
+    /// Returns the octets of memory that [`Self::end_command`] frees.
+    pub(super) fn command_memory(&self) -> usize {
+        self.session.command_memory()
+    }
+
+    /// Ends the command in progress, because its user, or the server, has no memory for it.
+    pub(super) fn end_command(&mut self, now: Instant) {
+        self.session.end_command(now);
+    }
+
     /// Ends the session because its user, or the server, has no memory left. Returns true if the
     /// connection has to be closed at once.
     pub(super) fn end_for_memory(&mut self) -> bool {
@@ -207,7 +217,7 @@ impl Connection {
         }
         self.receive(&mut shared.buffer, now)?;
         let mut budget = Budget::step(&clock);
-        shared.store.set_flushing_session(token.0, self.share.0);
+        shared.store.set_session(token.0, self.share.0);
         self.session.run(&mut shared.store, &mut budget);
         self.pass_login_on(token, &mut shared.logins, now);
         let sent = self.send(now)?;

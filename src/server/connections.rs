@@ -4,10 +4,23 @@ use super::connection::Connection;
 use super::shares::{Owner, Round, Shares};
 use super::slab::Slab;
 use super::timers::Timers;
+use crate::store::MemoryCharge;
 use mio::{Registry, Token};
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
+
+/// A command that holds fewer octets is not ended for its memory: to end it would free too little.
+const LEAST_COMMAND: usize = 4 * 1024;
+
+/// What ends for its memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Excess {
+    /// The command in progress on a connection.
+    Command(Token),
+    /// The session of a connection.
+    Session(Token),
+}
 
 /// The connections of an event loop.
 pub(super) struct Connections {
@@ -78,15 +91,32 @@ impl Connections {
         registered.map(|()| token)
     }
 
-    /// Removes a connection and its timer.
+    /// Removes a connection and its timer. Call [`Self::leave`] once it is closed.
     pub(super) fn remove(&mut self, token: Token) -> Option<Box<Connection>> {
         let mut connection = self.table.remove(token)?;
         self.timers.arm(token, &mut connection.armed, None);
         let memory = connection.counted_memory;
         self.shares.count_memory(connection.share, memory, 0);
-        self.shares.leave(connection.share);
         self.before_login.remove(&connection.id());
         Some(connection)
+    }
+
+    /// Notes that a connection of this share is closed, after all that it has left to do is charged
+    /// to the share.
+    pub(super) fn leave(&mut self, share: Token) {
+        self.shares.leave(share);
+    }
+
+    /// Makes owners pay for what closed connections have left to do.
+    pub(super) fn charge(&mut self, charges: Vec<MemoryCharge>) {
+        for MemoryCharge {
+            owner,
+            before,
+            after,
+        } in charges
+        {
+            self.shares.charge(Token(owner), before, after);
+        }
     }
 
     /// Returns the oldest connection that has not logged in.
@@ -127,7 +157,8 @@ impl Connections {
         self.shares.may_log(&Owner::User(user.into()), now)
     }
 
-    /// Returns the octets of memory that were counted for all connections.
+    /// Returns the octets of memory that were counted for all connections, and for what closed ones
+    /// have left to do.
     pub(super) fn memory(&self) -> usize {
         self.shares.memory()
     }
@@ -141,23 +172,30 @@ impl Connections {
         }
     }
 
-    /// Returns the connection that has to go for the memory of its owner or of the server: the
-    /// largest one of the owner who has the most, if all have more than `limit`, or of the owner of
-    /// `changed`, if that owner has more than a share of it.
-    pub(super) fn too_large(&mut self, changed: Token, limit: usize) -> Option<Token> {
-        let changed = self
-            .table
-            .get_mut(changed)
-            .map(|connection| connection.share);
-        let share = self.shares.too_large(changed, limit)?;
-        let mut largest = None;
+    /// Returns what has to end for the memory of an owner or of the server: of the owner who has
+    /// the most, if all have more than `limit`, or of the owner of `changed`, if that owner has
+    /// more than a share of it.
+    ///
+    /// It is the command that holds the most, if the memory is enough without it, or if it holds
+    /// half of what the largest session does; else the largest session.
+    pub(super) fn too_large(&mut self, changed: Token, limit: usize) -> Option<Excess> {
+        let changed = self.table.get_mut(changed);
+        let share = changed.map(|connection| connection.share);
+        let found = self.shares.too_large(share, limit)?;
+        let (mut command, mut session) = (None, None);
         for token in self.table.keys() {
             let connection = self.table.get_mut(token);
-            if let Some(connection) = connection.filter(|connection| connection.share == share) {
-                largest = largest.max(Some((connection.counted_memory, token)));
+            let connection = connection.filter(|connection| connection.share == found.share);
+            if let Some(connection) = connection {
+                command = command.max(Some((connection.command_memory(), token)));
+                session = session.max(Some((connection.counted_memory, token)));
             }
         }
-        largest.map(|(_, token)| token)
+        let ((in_command, command), (in_session, session)) = (command?, session?);
+        if in_command >= LEAST_COMMAND && in_command >= found.excess.min(in_session / 2) {
+            return Some(Excess::Command(command));
+        }
+        found.by_connections.then_some(Excess::Session(session))
     }
 
     /// Puts a connection into the queue, unless it is there already.

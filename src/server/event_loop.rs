@@ -13,7 +13,7 @@
 
 use super::accept::{self, Admission, AdmittedClient, IdleEnd, Listener, Listeners};
 use super::connection::{AfterTurn, Connection};
-use super::connections::Connections;
+use super::connections::{Connections, Excess};
 use super::control::{Control, SignalRequest};
 use super::drain::Drain;
 use super::error::ServerError;
@@ -216,7 +216,7 @@ impl EventLoop {
     fn do_part(&mut self, what: &'static str, part: impl FnOnce(&mut Self)) {
         self.guard(what, |event_loop| {
             part(event_loop);
-            event_loop.announce_mailbox_changes();
+            event_loop.take_news_of_store();
         });
         let describe = || format!("the event loop, {what}");
         self.steps.end(SystemClock.now(), describe);
@@ -521,11 +521,13 @@ impl EventLoop {
     }
 
     /// Wakes the sessions in IDLE on mailboxes that a session has changed in its turn, or has found
-    /// changed.
-    fn announce_mailbox_changes(&mut self) {
+    /// changed, and makes owners pay for what their sessions have left to do.
+    fn take_news_of_store(&mut self) {
         for mailbox in self.shared.store.take_changed() {
             self.wake_idle_sessions(&mailbox);
         }
+        self.connections
+            .charge(self.shared.store.take_memory_charges());
     }
 
     fn wake_idle_sessions(&mut self, mailbox: &MailboxHandle) {
@@ -573,7 +575,7 @@ impl EventLoop {
             Ok(AfterTurn::Close)
         });
         connection.note_time(took, &next);
-        self.announce_mailbox_changes();
+        self.take_news_of_store();
         self.connections.note_memory(token);
         self.end_turn(token, next);
         self.limit_memory(token);
@@ -584,29 +586,47 @@ impl EventLoop {
         });
     }
 
-    /// Ends the sessions that have too much memory, after the turn of a connection.
+    /// Ends commands and sessions that have too much memory, after the turn of a connection.
     fn limit_memory(&mut self, changed: Token) {
         let limit = self.admission.max_memory();
-        while let Some(token) = self.connections.too_large(changed, limit) {
-            let Some(connection) = self.connections.get_mut(token) else {
-                return;
-            };
-            let (work, before) = (connection.work(), connection.counted_memory);
-            if connection.end_for_memory() {
-                self.disconnect(token);
-            } else {
-                self.connections.note_memory(token);
-                self.connections.want_turn(token);
-            }
-            if self.memory_log.admit(SystemClock.now()) {
-                let kib = before >> 10;
-                log::warn!("{work}: ended, it has {kib} KiB, the most of its user (max-memory)");
-            }
-            let after = self.connections.get_mut(token);
-            if after.is_some_and(|connection| connection.counted_memory >= before) {
+        while let Some(excess) = self.connections.too_large(changed, limit) {
+            if !self.end_for_memory(excess) {
                 return;
             }
         }
+    }
+
+    /// Ends a command or a session for its memory. Returns false if that has freed none.
+    fn end_for_memory(&mut self, excess: Excess) -> bool {
+        let (Excess::Command(token) | Excess::Session(token)) = excess;
+        let Some(connection) = self.connections.get_mut(token) else {
+            return false;
+        };
+        self.shared.store.set_session(token.0, connection.share.0);
+        let (work, before) = (connection.work(), connection.counted_memory);
+        let (what, must_close) = match excess {
+            Excess::Command(_) => {
+                connection.end_command(SystemClock.now());
+                ("the command", false)
+            }
+            Excess::Session(_) => ("the session", connection.end_for_memory()),
+        };
+        self.take_news_of_store();
+        if must_close {
+            self.disconnect(token);
+        } else {
+            self.connections.note_memory(token);
+            self.connections.want_turn(token);
+        }
+        if self.memory_log.admit(SystemClock.now()) {
+            let kib = before >> 10;
+            log::warn!(
+                "{work}: {what} is ended, the session has {kib} KiB, too much for its user \
+                 (max-memory)"
+            );
+        }
+        let after = self.connections.get_mut(token);
+        after.is_none_or(|connection| connection.counted_memory < before)
     }
 
     /// Draws the consequences of a turn.
@@ -667,6 +687,8 @@ impl EventLoop {
         }
         let registry = self.poll.registry();
         let work = connection.work();
+        let share = connection.share;
+        self.shared.store.set_session(token.0, share.0);
         let buffer = &mut self.shared.buffer;
         if let Err(message) = panics::catch(|| connection.close(registry, buffer)) {
             self.log_fault(
@@ -674,6 +696,8 @@ impl EventLoop {
                 &message,
             );
         }
+        self.take_news_of_store();
+        self.connections.leave(share);
         let describe = || format!("{work}, closed");
         self.steps.end(SystemClock.now(), describe);
     }

@@ -10,7 +10,7 @@
 //! part of each of its turns, so that they never starve.
 //!
 //! Adding to a round and taking from it take constant time, however many owners there are. An owner
-//! without connections is forgotten.
+//! is forgotten who has no connections, and pays for nothing that one of them has left to do.
 
 use super::accept::Network;
 use super::slab::Slab;
@@ -45,6 +45,12 @@ pub(super) enum Owner {
     Stdio,
 }
 
+impl Owner {
+    fn is_user(&self) -> bool {
+        matches!(self, Self::User(_))
+    }
+}
+
 /// Which of the two rounds a connection is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Round {
@@ -60,6 +66,8 @@ struct Share {
     connections: usize,
     /// Octets of memory that were counted for its connections.
     memory: usize,
+    /// Octets of memory of what closed connections have left to do.
+    left: usize,
     /// Connections that want a turn, by round.
     queues: [VecDeque<Token>; 2],
     log_limit: LogLimit,
@@ -75,8 +83,20 @@ pub(super) struct Shares {
     /// Connections in all queues, by round.
     queued: [usize; 2],
     users: usize,
-    /// Octets of memory that were counted for all connections.
+    /// Octets of memory that were counted for all owners.
     memory: usize,
+}
+
+/// An owner who has too much memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLarge {
+    /// Key of the share.
+    pub(super) share: Token,
+    /// Octets beyond the limit.
+    pub(super) excess: usize,
+    /// Whether it is too much without what closed connections have left to do: then sessions of the
+    /// owner have to end, if no command can.
+    pub(super) by_connections: bool,
 }
 
 impl Shares {
@@ -100,15 +120,17 @@ impl Shares {
     pub(super) fn join(&mut self, owner: Owner) -> Token {
         if let Some(&key) = self.by_owner.get(&owner) {
             if let Some(share) = self.table.get_mut(key) {
+                self.users += usize::from(share.connections == 0 && share.owner.is_user());
                 share.connections += 1;
                 return key;
             }
         }
-        self.users += usize::from(matches!(owner, Owner::User(_)));
+        self.users += usize::from(owner.is_user());
         let key = self.table.insert(Share {
             owner: owner.clone(),
             connections: 1,
             memory: 0,
+            left: 0,
             queues: [VecDeque::new(), VecDeque::new()],
             log_limit: LogLimit::new(LINES_PER_MINUTE),
         });
@@ -127,11 +149,20 @@ impl Shares {
             return;
         }
         for round in [Round::Light, Round::Long] {
-            self.queued[round as usize] -= share.queues[round as usize].len();
+            let queue = std::mem::take(&mut share.queues[round as usize]);
+            self.queued[round as usize] -= queue.len();
         }
-        self.users -= usize::from(matches!(share.owner, Owner::User(_)));
-        self.by_owner.remove(&share.owner);
-        self.table.remove(key);
+        self.users -= usize::from(share.owner.is_user());
+        self.forget_unused(key);
+    }
+
+    /// Forgets an owner without connections who pays for nothing.
+    fn forget_unused(&mut self, key: Token) {
+        let share = self.table.get_mut(key);
+        if let Some(share) = share.filter(|share| share.connections == 0 && share.left == 0) {
+            self.by_owner.remove(&share.owner);
+            self.table.remove(key);
+        }
     }
 
     /// Returns the number of connections of an owner.
@@ -148,7 +179,7 @@ impl Shares {
         share.is_some_and(|share| share.log_limit.admit(now))
     }
 
-    /// Returns the octets of memory that were counted for all connections.
+    /// Returns the octets of memory that were counted for all owners.
     pub(super) fn memory(&self) -> usize {
         self.memory
     }
@@ -162,17 +193,46 @@ impl Shares {
         }
     }
 
+    /// Counts the memory of something that a connection of this share has left to do as `after`
+    /// octets; it was counted as `before`.
+    pub(super) fn charge(&mut self, key: Token, before: usize, after: usize) {
+        if let Some(share) = self.table.get_mut(key) {
+            share.left = share.left - before + after;
+            self.memory = self.memory - before + after;
+            self.forget_unused(key);
+        }
+    }
+
     /// Returns the share that has too much memory: `changed`, if it has more than its part of
-    /// `limit`, or the largest, if all have more than `limit`.
-    pub(super) fn too_large(&mut self, changed: Option<Token>, limit: usize) -> Option<Token> {
-        let memory = |shares: &mut Self, key| shares.table.get_mut(key).map_or(0, |it| it.memory);
+    /// `limit`, or the largest that has connections, if all have more than `limit`.
+    pub(super) fn too_large(&mut self, changed: Option<Token>, limit: usize) -> Option<TooLarge> {
         let part = limit / OWNERS_PER_LIMIT;
-        let over_part = changed.filter(|&key| memory(self, key) > part);
+        let over_part = changed.and_then(|key| self.excess(key, part));
         if over_part.is_some() || self.memory <= limit {
             return over_part;
         }
+        let memory = |share: &Share| match share.connections {
+            0 => 0,
+            _ => share.memory + share.left,
+        };
         let keys = self.table.keys().into_iter();
-        keys.max_by_key(|&key| memory(self, key))
+        let largest = keys.max_by_key(|&key| self.table.get_mut(key).map_or(0, |it| memory(it)))?;
+        Some(TooLarge {
+            share: largest,
+            excess: self.memory - limit,
+            by_connections: true,
+        })
+    }
+
+    /// Returns by how much a share is beyond its part, if it is.
+    fn excess(&mut self, key: Token, part: usize) -> Option<TooLarge> {
+        let share = self.table.get_mut(key)?;
+        let excess = (share.memory + share.left).checked_sub(part + 1)? + 1;
+        Some(TooLarge {
+            share: key,
+            excess,
+            by_connections: share.memory > part,
+        })
     }
 
     /// Puts a connection at the end of its owner's queue.
@@ -298,7 +358,7 @@ mod tests {
         shares.count_memory(keys[0], 0, 25);
         assert_eq!(shares.too_large(Some(keys[0]), 100), None);
         shares.count_memory(keys[0], 25, 26);
-        assert_eq!(shares.too_large(Some(keys[0]), 100), Some(keys[0]));
+        assert_eq!(shares.too_large(Some(keys[0]), 100), too_large(keys[0], 1));
         assert_eq!(shares.too_large(Some(keys[1]), 100), None);
         shares.count_memory(keys[0], 26, 20);
         for key in &keys[1..] {
@@ -309,7 +369,37 @@ mod tests {
             (100, None)
         );
         shares.count_memory(keys[3], 20, 22);
-        assert_eq!(shares.too_large(Some(keys[1]), 100), Some(keys[3]));
+        assert_eq!(shares.too_large(Some(keys[1]), 100), too_large(keys[3], 2));
+    }
+
+    fn too_large(share: Token, excess: usize) -> Option<TooLarge> {
+        Some(TooLarge {
+            share,
+            excess,
+            by_connections: true,
+        })
+    }
+
+    #[test]
+    fn an_owner_pays_for_what_closed_connections_have_left_to_do() {
+        let mut shares = Shares::new();
+        let ann = shares.join(user("ann"));
+        shares.charge(ann, 0, 30);
+        shares.leave(ann);
+        assert_eq!((shares.users(), shares.memory()), (0, 30));
+        assert_eq!(shares.join(user("ann")), ann, "the owner is not forgotten");
+        assert_eq!(shares.users(), 1);
+        let found = shares.too_large(Some(ann), 100).expect("too much");
+        assert_eq!((found.excess, found.by_connections), (5, false));
+        shares.count_memory(ann, 0, 26);
+        let found = shares.too_large(Some(ann), 100).expect("too much");
+        assert_eq!((found.excess, found.by_connections), (31, true));
+        shares.count_memory(ann, 26, 0);
+        shares.leave(ann);
+        shares.charge(ann, 30, 10);
+        assert_eq!(shares.by_owner.len(), 1);
+        shares.charge(ann, 10, 0);
+        assert_eq!((shares.by_owner.len(), shares.memory()), (0, 0));
     }
 
     #[test]

@@ -288,6 +288,25 @@ fn the_largest_session_of_a_greedy_user_ends_and_other_users_see_nothing() {
     assert!(polite.ask("n NOOP").starts_with("OK"));
 }
 
+#[test]
+fn a_command_that_holds_too_much_ends_and_its_session_goes_on() {
+    let server = start(&["--max-memory", "1"]);
+    let mut client = server.client();
+    client.log_in();
+    client.ask("c CAPABILITY");
+    client.ask("s SELECT INBOX");
+    let strings: String = ('a'..='i')
+        .map(|letter| format!(" TEXT {}", letter.to_string().repeat(7000)))
+        .collect();
+    // What searches for them has some twenty octets for each of theirs.
+    let answer = client.ask(&format!("x SEARCH{strings}"));
+    assert!(
+        answer.starts_with("NO [LIMIT] The server has no memory"),
+        "{answer}"
+    );
+    assert!(client.ask("n NOOP").starts_with("OK"));
+}
+
 /// A light command gets its turn although long ones of another connection go on without end.
 #[test]
 fn a_noop_is_answered_while_another_client_reads_without_end() {

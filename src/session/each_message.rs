@@ -33,6 +33,11 @@ impl EachMessage {
         }
     }
 
+    /// Returns the octets of memory that the set takes.
+    pub(super) fn memory(&self) -> usize {
+        self.cursor.memory()
+    }
+
     /// Replaces the set by other message sequence numbers.
     pub(super) fn continue_with(&mut self, set: NumberSet) {
         self.cursor = Cursor::over_numbers(set);

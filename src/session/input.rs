@@ -67,9 +67,16 @@ impl Input {
         }
     }
 
+    /// Returns the octets of memory that the input takes, and an APPEND that is being received.
+    pub(super) fn memory(&self) -> usize {
+        let appending = self.appending.as_ref();
+        self.framer.memory() + appending.map_or(0, Appending::memory)
+    }
+
     /// Discards input that is no whole command yet.
     pub(super) fn discard(&mut self) {
         self.framer = Framer::new(LIMIT_BEFORE_LOGIN);
+        self.appending = None;
     }
 
     /// Allows commands as long as a client that has logged in may send them.
@@ -243,7 +250,7 @@ fn start(text: &[u8], state: &mut SessionState) -> Task {
     match admitted.and_then(|()| utf8::check(text, &command, state)) {
         Ok(()) => {
             state.tag.clone_from(&tag);
-            Task::new(tag, commands::job(command, state))
+            Task::new(tag, commands::job(command, state)).with_octets(text.len())
         }
         Err(reply) => Task::reply(tag, reply),
     }

@@ -25,10 +25,16 @@ pub(super) trait Job {
     /// the output queue, the rest is in its cursor, and nothing else is written in between.
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome>;
 
-    /// Returns the octets of memory that the job holds. A job that holds much more than its command
-    /// was long says how much.
+    /// Returns the octets of memory that the job holds, without the strings that its command
+    /// brought. Takes constant time: what a job has for each message is counted as it grows.
     fn memory(&self) -> usize {
         0
+    }
+
+    /// True if the command may end with NO now, although nothing has gone wrong with it: the client
+    /// has seen nothing of it that only the rest would complete, and it is not carried out.
+    fn may_fail(&self) -> bool {
+        true
     }
 }
 

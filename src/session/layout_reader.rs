@@ -41,6 +41,12 @@ impl LayoutReader {
         }
     }
 
+    /// Returns the octets of memory that the scanner takes.
+    pub(super) fn memory(&self) -> usize {
+        let scanner = self.scanner.as_ref();
+        scanner.map_or(0, |scanner| size_of::<Scanner>() + scanner.memory())
+    }
+
     /// Returns the file that is read.
     pub(super) fn file(&self) -> Rc<File> {
         Rc::clone(&self.file)

@@ -426,10 +426,42 @@ impl Session {
     /// the command in progress, the output that waits, and a saved search result.
     pub fn memory(&self) -> usize {
         let selected = self.state.selected.as_ref();
-        self.input.framer.memory()
+        self.input.memory()
             + self.task.as_ref().map_or(0, |task| task.memory())
             + self.state.output.memory()
             + selected.map_or(0, |selected| selected.saved.memory())
+    }
+
+    /// Returns the octets of memory that [`Self::end_command`] frees: none if the command in
+    /// progress cannot end now. It cannot while the client has half of a response, or the session
+    /// waits for an answer from outside.
+    pub fn command_memory(&self) -> usize {
+        let is_waiting = self.state.pending.is_external() || self.state.pending.is_line();
+        let is_open = self.state.is_in_response || is_waiting || self.state.is_finished();
+        let task = self
+            .task
+            .as_ref()
+            .filter(|task| !is_open && task.may_fail());
+        task.map_or(0, |task| task.memory())
+    }
+
+    /// Ends the command in progress with NO, because its user, or the server, has no memory for it.
+    /// The session goes on.
+    pub fn end_command(&mut self, now: Instant) {
+        if self.command_memory() > 0 {
+            self.refuse_command();
+            self.end_task(now);
+        }
+    }
+
+    /// Answers the command in progress, if there is one, that there is no memory for it.
+    fn refuse_command(&mut self) {
+        if let Some(task) = self.task.take() {
+            let text = "The server has no memory for that command";
+            let mut encoder = self.state.encoder();
+            encoder.tagged(task.tag(), Status::No, Some(Code::Limit), text);
+            self.state.last_was_bad = false;
+        }
     }
 
     /// Ends the session because its user, or the server, has no memory left. The command in
@@ -437,16 +469,12 @@ impl Session {
     /// would not read that either, and one that has read half of a response would take it for the
     /// rest: both are disconnected at once.
     pub fn end_for_memory(&mut self) {
-        let task = self.task.take();
         if self.has_output() || self.state.is_in_response || self.state.is_finished() {
+            self.task = None;
             return self.state.drop_client();
         }
         self.input.discard();
-        if let Some(task) = task {
-            let text = "The server has no memory for that command";
-            let mut encoder = self.state.encoder();
-            encoder.tagged(task.tag(), Status::No, Some(Code::Limit), text);
-        }
+        self.refuse_command();
         self.shut_down("You use too much memory");
     }
 

@@ -30,6 +30,11 @@ impl Reply {
         }
     }
 
+    /// Returns the octets of memory that the code takes.
+    pub(super) fn memory(&self) -> usize {
+        self.code.as_ref().map_or(0, Code::memory)
+    }
+
     /// Makes a tagged NO.
     pub(super) fn no(text: impl Into<Cow<'static, str>>) -> Self {
         Self {

@@ -16,6 +16,8 @@ use crate::store::{FlagLock, Store, StoreError, SyncMailbox};
 pub(super) struct Task {
     tag: Vec<u8>,
     stage: TaskStage,
+    /// Octets of the command: as many are kept of it, about.
+    octets: usize,
 }
 
 enum TaskStage {
@@ -32,7 +34,13 @@ impl Task {
         Self {
             tag,
             stage: TaskStage::Job(job.unwrap_or_else(Answered::job)),
+            octets: 0,
         }
+    }
+
+    /// Notes how many octets the command has.
+    pub(super) fn with_octets(self, octets: usize) -> Self {
+        Self { octets, ..self }
     }
 
     /// Makes the task of a command whose reply is known.
@@ -45,12 +53,20 @@ impl Task {
         &self.tag
     }
 
-    /// Returns the octets of memory that the job of the command holds.
+    /// Returns the octets of memory that the command holds.
     pub(super) fn memory(&self) -> usize {
-        match &self.stage {
-            TaskStage::Job(job) => job.memory(),
-            TaskStage::Sync(..) | TaskStage::Updates(..) => 0,
-        }
+        let stage = match &self.stage {
+            TaskStage::Job(job) => self.octets + job.memory(),
+            TaskStage::Sync(reply, sync) => reply.memory() + sync.memory(),
+            TaskStage::Updates(reply, updates) => reply.memory() + updates.memory(),
+        };
+        size_of::<Self>() + stage
+    }
+
+    /// True if the command may end with NO now: see [`Job::may_fail`]. Once it is carried out, the
+    /// changes of the mailbox are written to their end.
+    pub(super) fn may_fail(&self) -> bool {
+        matches!(&self.stage, TaskStage::Job(job) if job.may_fail())
     }
 
     /// Carries the command on; done when its tagged response is written.

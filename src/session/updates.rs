@@ -53,6 +53,13 @@ impl UpdateWriter {
         }
     }
 
+    /// Returns the octets of memory that the changes take.
+    pub(super) fn memory(&self) -> usize {
+        let updates = self.updates.as_ref().map_or(0, |updates| updates.memory());
+        let correction = self.correction.as_ref();
+        updates + correction.map_or(0, |correction| correction.memory())
+    }
+
     /// Writes on; done when all changes are written.
     pub(super) fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<()> {
         let Some(selected) = &mut cx.state.selected else {
@@ -130,6 +137,10 @@ impl SavedResultCorrection {
             each: EachMessage::new(saved.uids, true),
             left: SavedResult::default(),
         }
+    }
+
+    fn memory(&self) -> usize {
+        self.each.memory() + self.left.memory()
     }
 
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<SavedResult> {

@@ -22,6 +22,12 @@
 //! | DELETE | until the mailbox is renamed: nothing to do | finished |
 //! | EXPUNGE, STORE | nothing: each message is done for itself | |
 //!
+//! # Memory
+//!
+//! What is left to do holds memory for each message, and a client that disconnects again and again
+//! could make the queue grow. So the owner of the session goes on paying for it until it is done
+//! ([`MemoryCharge`]).
+//!
 //! # Locks
 //!
 //! Files in `tmp/` belong to the job alone: their names are unique, and other programs leave them
@@ -51,6 +57,9 @@ pub(crate) trait AbandonedWork<S>: Debug {
     /// [`Self::clean_up`].
     fn abandon(&mut self) {}
 
+    /// Returns the octets of memory that the job holds, in constant time.
+    fn memory(&self) -> usize;
+
     /// Steps what is left until it is done. Errors are logged: no client waits for an answer.
     fn clean_up(&mut self, store: &mut S, budget: &mut Budget<'_>) -> Step<()>;
 }
@@ -61,36 +70,96 @@ struct Abandoned<S> {
     work: Box<dyn AbandonedWork<S>>,
     /// The work waits for a lock or a flush until then.
     not_before: Option<Instant>,
+    /// Whose session has left it, as the server numbers them.
+    owner: usize,
+    /// Octets of memory that the owner pays for it.
+    memory: usize,
 }
 
-/// The abandoned work of a store, in the order of its next steps.
+/// What an owner pays for abandoned work has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoryCharge {
+    /// The owner, as the server numbers them.
+    pub(crate) owner: usize,
+    /// Octets of memory that the owner has paid for a piece of work.
+    pub(crate) before: usize,
+    /// Octets of memory that the owner pays for it from now on.
+    pub(crate) after: usize,
+}
+
+/// Abandoned work in the order of its next steps.
 #[derive(Debug)]
-pub(crate) struct AbandonedQueue<S>(Rc<RefCell<VecDeque<Abandoned<S>>>>);
+struct AbandonedList<S> {
+    entries: VecDeque<Abandoned<S>>,
+    /// The owner of the work that is abandoned from now on.
+    owner: usize,
+    charges: Vec<MemoryCharge>,
+}
+
+impl<S> AbandonedList<S> {
+    /// Appends a piece of work, which takes as much memory as it says now.
+    fn push(&mut self, mut one: Abandoned<S>) {
+        let after = one.work.memory();
+        self.charge(one.owner, std::mem::replace(&mut one.memory, after), after);
+        self.entries.push_back(one);
+    }
+
+    fn charge(&mut self, owner: usize, before: usize, after: usize) {
+        if before != after {
+            self.charges.push(MemoryCharge {
+                owner,
+                before,
+                after,
+            });
+        }
+    }
+}
+
+/// The abandoned work of a store.
+#[derive(Debug)]
+pub(crate) struct AbandonedQueue<S>(Rc<RefCell<AbandonedList<S>>>);
 
 impl<S> Default for AbandonedQueue<S> {
     fn default() -> Self {
-        Self(Rc::default())
+        Self(Rc::new(RefCell::new(AbandonedList {
+            entries: VecDeque::new(),
+            owner: 0,
+            charges: Vec::new(),
+        })))
     }
 }
 
 impl<S> AbandonedQueue<S> {
     /// Returns how many pieces of work there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.0.borrow().entries.len()
+    }
+
+    /// Notes whose sessions abandon work from now on.
+    pub(crate) fn set_owner(&self, owner: usize) {
+        self.0.borrow_mut().owner = owner;
+    }
+
+    /// Takes the changes of what the owners pay for, in their order.
+    pub(crate) fn take_charges(&self) -> Vec<MemoryCharge> {
+        std::mem::take(&mut self.0.borrow_mut().charges)
     }
 
     /// Returns when the first piece of work can be stepped; `None` if there is none.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let queue = self.0.borrow();
-        queue.iter().map(|one| one.not_before.unwrap_or(now)).min()
+        let entries = &self.0.borrow().entries;
+        entries
+            .iter()
+            .map(|one| one.not_before.unwrap_or(now))
+            .min()
     }
 
     /// Takes the first piece of work that does not wait.
     fn pop_due(&self, now: Instant) -> Option<Abandoned<S>> {
-        let mut queue = self.0.borrow_mut();
+        let entries = &mut self.0.borrow_mut().entries;
         let is_due = |one: &Abandoned<S>| one.not_before.is_none_or(|time| time <= now);
-        let at = queue.iter().position(is_due)?;
-        queue.remove(at)
+        let at = entries.iter().position(is_due)?;
+        entries.remove(at)
     }
 
     /// Returns a queue of its own that refers to the same work.
@@ -110,13 +179,17 @@ pub(super) fn clean_up<S>(
     let Some(mut abandoned) = queue.pop_due(budget.now()) else {
         return;
     };
+    // What this piece leaves to do belongs to the same owner. Should it panic, it takes no memory.
+    let (owner, memory) = (abandoned.owner, std::mem::take(&mut abandoned.memory));
+    queue.set_owner(owner);
+    queue.0.borrow_mut().charge(owner, memory, 0);
     abandoned.not_before = match abandoned.work.clean_up(store, budget) {
         Step::Done(()) => return,
         Step::Yield(Why::Until(time)) => Some(time),
         Step::Yield(Why::Flush) => Some(budget.now() + FLUSH_CHECK),
         Step::Yield(_) => None,
     };
-    queue.0.borrow_mut().push_back(abandoned);
+    queue.0.borrow_mut().push(abandoned);
 }
 
 /// Why a [`Lasting`] has its work.
@@ -129,7 +202,7 @@ pub(crate) struct Lasting<S, W: AbandonedWork<S> + 'static> {
     /// `None` only while it is dropped.
     work: Option<Box<W>>,
     /// Dangling before the first step, when nothing can be left to do.
-    queue: Weak<RefCell<VecDeque<Abandoned<S>>>>,
+    queue: Weak<RefCell<AbandonedList<S>>>,
 }
 
 impl<S, W: AbandonedWork<S> + 'static> Lasting<S, W> {
@@ -162,9 +235,13 @@ impl<S, W: AbandonedWork<S> + 'static> Drop for Lasting<S, W> {
         let queue = self.queue.upgrade().filter(|_| !std::thread::panicking());
         if let (Some(mut work), Some(queue)) = (work, queue) {
             work.abandon();
-            queue.borrow_mut().push_back(Abandoned {
+            let mut list = queue.borrow_mut();
+            let owner = list.owner;
+            list.push(Abandoned {
                 work,
                 not_before: None,
+                owner,
+                memory: 0,
             });
         }
     }

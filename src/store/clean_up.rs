@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Store;
 use super::abandoned;
+use super::abandoned::MemoryCharge;
 use crate::budget::Budget;
 
 impl Store {
@@ -11,6 +12,11 @@ impl Store {
     /// gives each of them one step in a turn, as it would have given the session.
     pub fn abandoned_work(&self) -> usize {
         self.abandoned.len()
+    }
+
+    /// Takes the changes of what owners pay for abandoned work, in their order.
+    pub(crate) fn take_memory_charges(&self) -> Vec<MemoryCharge> {
+        self.abandoned.take_charges()
     }
 
     /// Returns when to call [`Self::clean_up`] next; `None` if nothing is left to do.

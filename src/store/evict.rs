@@ -74,6 +74,11 @@ impl AbandonedWork<Store> for CloseMailbox {
         true
     }
 
+    /// A mailbox belongs to all its users: none of them pays for it.
+    fn memory(&self) -> usize {
+        0
+    }
+
     fn clean_up(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
         // This one and that of the store are no sessions.
         if self.handle.count() > 2 {

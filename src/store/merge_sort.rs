@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::budget::{Budget, Step, Why};
+use crate::types::memory;
 
 /// Items that the standard library sorts at once, to begin with.
 const RUN: usize = 512;
@@ -26,6 +27,11 @@ pub(crate) struct MergeSort<T> {
 }
 
 impl<T: Copy> MergeSort<T> {
+    /// Returns the octets of memory that the items take.
+    pub(crate) fn memory(&self) -> usize {
+        memory::of_list(&self.items) + memory::of_list(&self.merged)
+    }
+
     pub(crate) fn new(items: Vec<T>) -> Self {
         Self {
             merged: Vec::with_capacity(items.len()),

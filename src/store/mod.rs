@@ -48,6 +48,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::abandoned::MemoryCharge;
 pub(crate) use self::error::StoreError;
 pub(crate) use self::flush::{FlushRequest, FlushResult};
 pub(crate) use self::handle::MailboxHandle;

@@ -172,6 +172,13 @@ impl Store {
         }
     }
 
+    /// Returns the octets of memory that the mailboxes take.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        let slots = self.slots.iter().flatten();
+        slots.map(|slot| slot.mailbox.memory()).sum()
+    }
+
     /// Returns the mailbox of a handle.
     pub(crate) fn mailbox(&self, handle: &MailboxHandle) -> &Mailbox {
         let slot = self.slots[handle.slot()].as_ref();
@@ -204,10 +211,12 @@ impl Store {
         self.flushes.use_flusher();
     }
 
-    /// Notes which session runs from now on, and its owner, as the server numbers them: what its
-    /// jobs have flushed uses up the owner's share of the flusher.
-    pub(crate) fn set_flushing_session(&self, session: usize, owner: usize) {
+    /// Notes which session runs or ends from now on, and its owner, as the server numbers them:
+    /// what its jobs have flushed uses up the owner's share of the flusher, and the owner pays for
+    /// the work that they leave.
+    pub(crate) fn set_session(&self, session: usize, owner: usize) {
         self.flushes.set_session(session, owner);
+        self.abandoned.set_owner(owner);
     }
 
     /// Takes the flushes that jobs have submitted since the last call.

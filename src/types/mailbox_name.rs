@@ -39,6 +39,15 @@ pub(crate) const BBOARD_PREFIX: &str = "#bboard.";
 /// Longest name, in octets: a directory entry has at most 255, and the first one is a dot.
 const MAX_LENGTH: usize = 254;
 
+impl MailboxRef {
+    /// Returns the octets of memory that the name takes outside itself.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Personal(MailboxName(name)) | Self::Bboard(BboardName(name)) => name.len(),
+        }
+    }
+}
+
 impl MailboxName {
     /// Returns the name of the Maildir itself (RFC 1064 p. 10).
     pub(crate) fn inbox() -> Self {

@@ -8,6 +8,7 @@
 //! | `sequence_set` | a [`SequenceSet`] as the client writes it |
 //! | `number_set` | the [`NumberSet`] that it stands for in a mailbox |
 //! | `date` | [`DateTime`] and [`Day`], in UTC |
+//! | [`memory`] | how much memory collections take |
 //! | `mailbox_name` | names of mailboxes and bulletin boards |
 //! | [`modified_utf7`] | the encoding of mailbox names |
 //! | `special_use` | what a mailbox is for |
@@ -18,6 +19,7 @@ mod date;
 mod flags;
 mod keyword;
 mod mailbox_name;
+pub(crate) mod memory;
 pub(crate) mod modified_utf7;
 mod number_set;
 mod sequence_set;

@@ -1,5 +1,7 @@
 //! Sets of sequence numbers or UIDs, ascending and merged.
 
+use super::memory;
+
 /// A set of numbers as ranges that are ascending, disjoint and not adjacent, both ends included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct NumberSet {
@@ -9,7 +11,7 @@ pub(crate) struct NumberSet {
 impl NumberSet {
     /// Returns the octets of memory that the ranges take.
     pub(crate) fn memory(&self) -> usize {
-        self.ranges.capacity() * size_of::<(u32, u32)>()
+        memory::of_list(&self.ranges)
     }
 
     /// Returns the empty set.

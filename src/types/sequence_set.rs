@@ -1,5 +1,6 @@
 //! Sets of sequence numbers or UIDs as a client writes them, such as `2,4:7,*`.
 
+use super::memory;
 use super::number_set::NumberSet;
 
 /// An end of an element of a sequence set (RFC 3501 §9 `seq-number`).
@@ -31,6 +32,11 @@ impl SetEnd {
 pub(crate) struct SequenceSet(pub(crate) Vec<(SetEnd, SetEnd)>);
 
 impl SequenceSet {
+    /// Returns the octets of memory that the elements take.
+    pub(crate) fn memory(&self) -> usize {
+        memory::of_list(&self.0)
+    }
+
     /// Returns the numbers that the set stands for if `last` is the greatest number in use. If
     /// `last` is 0, no number is in use and `*` stands for none. `$` also stands for none, because
     /// only the session knows the saved result: see [`Self::is_saved`].

@@ -1,6 +1,7 @@
 //! What the Content-* fields of a part say, as a value.
 
 use super::media_type::MediaType;
+use crate::types::memory;
 
 /// What the Content-* fields of a part say: all that a BODYSTRUCTURE shows of the part, besides its
 /// sizes and the parts inside it. A field may fill 64 KiB with parameters, so that the value is
@@ -46,6 +47,11 @@ pub(crate) struct Disposition {
     pub(crate) params: Vec<Param>,
 }
 
+fn of_params(params: &Vec<Param>) -> usize {
+    let octets = |param: &Param| param.name.capacity() + param.value.capacity();
+    memory::of_list(params) + params.iter().map(octets).sum::<usize>()
+}
+
 impl Default for Content {
     /// Returns what a part without any Content-* field contains: `text/plain; charset=us-ascii` in
     /// 7 bits.
@@ -65,6 +71,26 @@ impl Default for Content {
 }
 
 impl Content {
+    /// Returns the octets of memory that the value takes outside itself. Looks at each parameter.
+    pub(crate) fn memory(&self) -> usize {
+        let disposition = self.disposition.as_ref();
+        let strings = [
+            Some(&self.encoding),
+            self.id.as_ref(),
+            self.description.as_ref(),
+            self.md5.as_ref(),
+            self.location.as_ref(),
+            disposition.map(|disposition| &disposition.kind),
+        ];
+        let strings = strings.into_iter().flatten().chain(&self.language);
+        let params = disposition.map_or(0, |disposition| of_params(&disposition.params));
+        strings.map(Vec::capacity).sum::<usize>()
+            + self.media_type.memory()
+            + of_params(&self.params)
+            + params
+            + memory::of_list(&self.language)
+    }
+
     /// Returns the value of the first parameter with this name, in any case.
     pub(crate) fn param(&self, name: &str) -> Option<&[u8]> {
         let is_named = |param: &&Param| param.name.eq_ignore_ascii_case(name.as_bytes());

@@ -69,6 +69,11 @@ impl ContentReader {
         complete.map(|field| self.read(&field)).sum()
     }
 
+    /// Returns the octets of memory that the fields take which have been read.
+    pub(crate) fn memory(&self) -> usize {
+        self.content.memory()
+    }
+
     /// Returns what the fields say.
     pub(crate) fn finish(self) -> Content {
         self.content

@@ -17,6 +17,11 @@ impl MediaType {
         }
     }
 
+    /// Returns the octets of memory that the words take.
+    pub(super) fn memory(&self) -> usize {
+        self.top_level.capacity() + self.subtype.capacity()
+    }
+
     /// Returns true if these are the type and the subtype, in any case.
     pub(crate) fn is(&self, top_level: &str, subtype: &str) -> bool {
         self.has(top_level) && self.subtype.eq_ignore_ascii_case(subtype.as_bytes())

@@ -3,6 +3,7 @@
 use super::content::Content;
 use super::media_type::MediaType;
 use crate::message::extent::Extent;
+use crate::types::memory;
 
 /// A part of a message. The message itself is the part at the root.
 ///
@@ -36,6 +37,17 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// Returns the octets of memory that the part and all parts in it take outside itself. Looks at
+    /// each of them. Recursion is at most 32 deep, as deep as the scanner opens parts.
+    pub(in crate::message) fn memory(&self) -> usize {
+        let charset = self.charset.as_ref().map_or(0, Vec::capacity);
+        let strings = self.media_type.memory() + self.encoding.capacity();
+        let message = self.message.as_ref();
+        let message = message.map_or(0, |message| size_of::<Self>() + message.memory());
+        let children = self.children.iter().map(Self::memory).sum::<usize>();
+        charset + strings + message + memory::of_list(&self.children) + children
+    }
+
     /// Takes over what the fields of its header say, once the part is complete.
     pub(in crate::message) fn take_content(&mut self, mut content: Content) {
         content.settle_type(!self.children.is_empty(), self.message.is_some());

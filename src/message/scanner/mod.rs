@@ -87,6 +87,11 @@ impl Scanner {
         self.open_parts.take_work()
     }
 
+    /// Returns the octets of memory that the scanner takes at most outside itself.
+    pub(crate) fn memory(&self) -> usize {
+        self.open_parts.memory() + self.head.capacity()
+    }
+
     /// Returns the layout. Callers have fed all octets, or [`is_done`](Self::is_done) is true.
     pub(crate) fn finish(mut self) -> Layout {
         if !self.head.is_empty() {

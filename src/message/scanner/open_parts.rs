@@ -18,6 +18,7 @@
 use crate::message::extent::{Extent, Position};
 use crate::message::layout::MAX_KEPT_HEADER;
 use crate::message::mime::{Content, ContentReader, Part};
+use crate::types::memory;
 
 /// Most parts that are open at a time, including the message itself.
 pub(super) const MAX_DEPTH: usize = 32;
@@ -34,6 +35,9 @@ const READ_EVERY: usize = 16 * 1024;
 /// Longest boundary that has effect: RFC 2046 §5.1.1 allows 70 octets, and no line of mail may be
 /// longer than this.
 const MAX_BOUNDARY: usize = 998;
+/// Octets that a part takes at most in the list of parts outside it, which doubles when it is full,
+/// and for the words of its type by default.
+const PART_MEMORY: usize = 2 * size_of::<Part>() + 64;
 /// Octets of a line that the scanner keeps to decide whether it is a delimiter. A longer line is
 /// none.
 pub(super) const LINE_HEAD: usize = MAX_BOUNDARY + 26;
@@ -114,6 +118,14 @@ impl OpenParts {
     /// that could have been scanned in that time.
     pub(super) fn take_work(&mut self) -> usize {
         std::mem::take(&mut self.work)
+    }
+
+    /// Returns the octets of memory that the parts take at most: the headers of those that are
+    /// open, and the type of each, whose strings are in its header.
+    pub(super) fn memory(&self) -> usize {
+        let headers = self.open.iter().map(|open| open.header.capacity());
+        let types = MAX_PART_HEADERS - self.header_room + self.open[0].header.len();
+        memory::of_list(&self.open) + headers.sum::<usize>() + types + self.parts * PART_MEMORY
     }
 
     /// Returns true while the innermost part is in its header.

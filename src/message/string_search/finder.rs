@@ -23,6 +23,11 @@ impl SubstringFinder {
         }
     }
 
+    /// Returns the most octets of memory that the finder takes outside itself, at any time.
+    pub(super) fn memory(&self) -> usize {
+        5 * self.needle.needle().len()
+    }
+
     /// Searches the next chunk of the text. Returns true if the string ends in it.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> bool {
         let keep = self.needle.needle().len() - 1;

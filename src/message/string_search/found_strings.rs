@@ -9,6 +9,11 @@ pub(crate) struct FoundStrings {
 }
 
 impl FoundStrings {
+    /// Returns the octets of memory that the record takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.found.capacity()
+    }
+
     /// Begins with a set of so many strings, none of which was found.
     pub(super) fn new(strings: usize) -> Self {
         Self {

@@ -6,6 +6,7 @@ use super::finder::SubstringFinder;
 use super::found_strings::FoundStrings;
 use super::tree::{StringTree, TreeBuilder};
 use crate::message::casefold::fold_case;
+use crate::types::memory;
 
 /// Longest string that a search accepts, in octets. No human types a longer one, and the finder
 /// keeps as many octets between two chunks as the string has.
@@ -24,6 +25,8 @@ pub(crate) struct StringSet {
     len: usize,
     /// The index of each string, which is folded and not empty, until the search is built.
     indexes: BTreeMap<Vec<u8>, usize>,
+    /// Octets that these strings take.
+    unbuilt: usize,
     /// The index of the empty string, if it is in the set. It is up to the caller to find it.
     empty: Option<usize>,
     search: StringSearch,
@@ -51,8 +54,25 @@ impl StringSet {
             true => *self.empty.get_or_insert(self.len),
             false => *self.indexes.entry(fold_case(string)).or_insert(self.len),
         };
-        self.len = self.len.max(index + 1);
+        if index == self.len {
+            self.len += 1;
+            self.unbuilt += 2 * string.len() + memory::of_tree_entry::<Vec<u8>, usize>();
+        }
         Some(index)
+    }
+
+    /// Returns the octets of memory that the strings and the search take.
+    pub(crate) fn memory(&self) -> usize {
+        let search = match &self.search {
+            StringSearch::Unbuilt => 0,
+            StringSearch::Finders(finders) => {
+                let each = finders.iter().flatten().map(SubstringFinder::memory);
+                memory::of_list(finders) + each.sum::<usize>()
+            }
+            StringSearch::Building(builder) => builder.memory(),
+            StringSearch::Tree(tree, _) => tree.memory(),
+        };
+        self.unbuilt + search
     }
 
     /// Returns the index of the empty string.
@@ -72,6 +92,7 @@ impl StringSet {
             StringSearch::Finders(_) | StringSearch::Tree(..) => None,
             StringSearch::Unbuilt => {
                 let strings = std::mem::take(&mut self.indexes);
+                self.unbuilt = 0;
                 let octets = strings.keys().map(Vec::len).sum();
                 self.search = self.begin_building(strings);
                 Some(octets)

@@ -12,6 +12,7 @@
 //! that was found once is not looked at again.
 
 use super::found_strings::FoundStrings;
+use crate::types::memory;
 
 /// The node at which no string has begun.
 const ROOT: u32 = 0;
@@ -41,6 +42,8 @@ pub(super) struct TreeBuilder {
     tree: StringTree,
     /// The strings in ascending order, with their indexes.
     strings: Vec<(Vec<u8>, u32)>,
+    /// Octets that the strings take.
+    octets: usize,
     /// The strings that begin with the text of each node, as a range of `strings`.
     ranges: Vec<(u32, u32)>,
     /// The length of the text of the nodes that are being completed, and the first node that is
@@ -62,9 +65,16 @@ impl TreeBuilder {
         Self {
             tree,
             ranges: vec![(0, strings.len() as u32)],
+            octets: strings.iter().map(|(string, _)| string.capacity()).sum(),
             strings,
             depth: (0, 1),
         }
+    }
+
+    /// Returns the octets of memory that the builder takes.
+    pub(super) fn memory(&self) -> usize {
+        let entries = memory::of_list(&self.strings) + memory::of_list(&self.ranges);
+        self.tree.memory() + entries + self.octets
     }
 
     /// Completes the next node: makes its children. Returns the work that it took: the strings and
@@ -120,6 +130,14 @@ impl TreeBuilder {
 }
 
 impl StringTree {
+    /// Returns the octets of memory that the tree takes.
+    pub(super) fn memory(&self) -> usize {
+        let of_nodes = [&self.children, &self.fallbacks, &self.ends];
+        let of_strings = [&self.starts, &self.shorter];
+        let lists = of_nodes.into_iter().chain(of_strings);
+        lists.map(memory::of_list).sum::<usize>() + memory::of_list(&self.octets)
+    }
+
     /// Searches the next octets of a text, from the node that the octets before have led to.
     /// Returns the work that it took: the nodes that were visited.
     pub(super) fn feed(&self, node: &mut u32, text: &[u8], found: &mut FoundStrings) -> usize {

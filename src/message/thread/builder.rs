@@ -7,6 +7,7 @@ use super::dummies::Dummies;
 use super::forest::{Forest, Member, ThreadEvent};
 use super::links::{MAX_NODES, ReferenceLinks, UpwardWalk};
 use super::sharded_map::ShardedMap;
+use crate::types::memory;
 
 /// How messages are put into threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +146,21 @@ impl ThreadBuilder {
             is_reply: message.is_reply,
             node: 0,
         });
+    }
+
+    /// Returns the octets of memory that the builder takes.
+    pub(crate) fn memory(&self) -> usize {
+        let linking = self.linking.as_ref();
+        memory::of_list(&self.messages)
+            + self.dates.len() * memory::of_tree_entry::<(i64, u32, u32), ()>()
+            + self.links.memory()
+            + linking.map_or(0, |linking| memory::of_list(&linking.references))
+            + memory::of_list(&self.order)
+            + memory::of_list(&self.parents)
+            + self.dummies.memory()
+            + memory::of_list(&self.roots)
+            + self.subjects.memory()
+            + self.forest.memory()
     }
 
     /// Returns true if the builder has no room for more messages.

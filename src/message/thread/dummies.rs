@@ -1,6 +1,7 @@
 //! The dummies at the root: they hold messages together that have no common message above them.
 
 use super::sharded_map::ShardedMap;
+use crate::types::memory;
 
 /// All dummies of one builder. A dummy is named by its index.
 #[derive(Debug, Default)]
@@ -20,6 +21,11 @@ pub(super) struct Dummy {
 }
 
 impl Dummies {
+    /// Returns the octets of memory that the dummies take.
+    pub(super) fn memory(&self) -> usize {
+        memory::of_list(&self.all) + self.by_node.memory()
+    }
+
     /// Returns the number of dummies.
     pub(super) fn len(&self) -> usize {
         self.all.len()

@@ -1,5 +1,7 @@
 //! The finished threads, and the walk over them in the order of the response.
 
+use crate::types::memory;
+
 /// A member of the forest, by its index among the messages or among the dummies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Member {
@@ -51,6 +53,13 @@ enum Visit {
 }
 
 impl Forest {
+    /// Returns the octets of memory that the places and the walk take.
+    pub(super) fn memory(&self) -> usize {
+        memory::of_list(&self.places)
+            + memory::of_list(&self.roots)
+            + memory::of_list(&self.pending)
+    }
+
     /// Makes places for so many messages and dummies.
     pub(super) fn make_room(&mut self, messages: usize, dummies: usize) {
         self.messages = messages;

@@ -1,6 +1,7 @@
 //! The links between message identifiers: step (1) of REFERENCES.
 
 use super::sharded_map::ShardedMap;
+use crate::types::memory;
 
 /// Most links followed upwards in search of a loop, before a new link is made. Only a message that
 /// comes late into a thread deeper than this can lose its link because of the limit.
@@ -37,6 +38,11 @@ struct LinkNode {
 }
 
 impl ReferenceLinks {
+    /// Returns the octets of memory that the nodes take.
+    pub(super) fn memory(&self) -> usize {
+        memory::of_list(&self.nodes) + self.by_id.memory()
+    }
+
     /// Returns the number of nodes.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::types::memory;
+
 /// How many maps a map consists of.
 const SHARDS: usize = 256;
 
@@ -9,26 +11,41 @@ const SHARDS: usize = 256;
 /// grow, which takes tens of milliseconds for a million; here each of many small maps does it at
 /// another time.
 #[derive(Debug)]
-pub(super) struct ShardedMap<V>(Vec<HashMap<u64, V>>);
+pub(super) struct ShardedMap<V> {
+    shards: Vec<HashMap<u64, V>>,
+    /// Octets that the shards take.
+    memory: usize,
+}
 
 impl<V> Default for ShardedMap<V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self {
+            shards: Vec::new(),
+            memory: 0,
+        }
     }
 }
 
 impl<V: Copy> ShardedMap<V> {
+    /// Returns the octets of memory that the map takes.
+    pub(super) fn memory(&self) -> usize {
+        memory::of_list(&self.shards) + self.memory
+    }
+
     /// Returns the value of a key.
     pub(super) fn get(&self, key: u64) -> Option<V> {
-        self.0.get(shard(key))?.get(&key).copied()
+        self.shards.get(shard(key))?.get(&key).copied()
     }
 
     /// Sets the value of a key.
     pub(super) fn insert(&mut self, key: u64, value: V) {
-        if self.0.is_empty() {
-            self.0.resize_with(SHARDS, HashMap::new);
+        if self.shards.is_empty() {
+            self.shards.resize_with(SHARDS, HashMap::new);
         }
-        self.0[shard(key)].insert(key, value);
+        let shard = &mut self.shards[shard(key)];
+        self.memory -= memory::of_map(shard);
+        shard.insert(key, value);
+        self.memory += memory::of_map(shard);
     }
 }
 
@@ -54,6 +71,10 @@ mod tests {
             (map.get(3), map.get(257), map.get(1000)),
             (Some(0), Some(258), None)
         );
-        assert!(map.0.iter().all(|shard| shard.len() <= 1000 / SHARDS + 1));
+        assert!(
+            map.shards
+                .iter()
+                .all(|shard| shard.len() <= 1000 / SHARDS + 1)
+        );
     }
 }

@@ -32,3 +32,12 @@ pub(crate) struct Resync {
     /// Sequence numbers that the client remembers, and the UIDs that belonged to them.
     pub(crate) matches: Option<(SequenceSet, SequenceSet)>,
 }
+
+impl Resync {
+    /// Returns the octets of memory that the sets take.
+    pub(crate) fn memory(&self) -> usize {
+        let known = self.known.as_ref().map_or(0, SequenceSet::memory);
+        let matches = self.matches.as_ref();
+        known + matches.map_or(0, |(numbers, uids)| numbers.memory() + uids.memory())
+    }
+}

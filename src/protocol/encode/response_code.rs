@@ -74,6 +74,18 @@ pub(crate) enum Code<'a> {
 }
 
 impl Code<'_> {
+    /// Returns the octets of memory that the sets of a code take.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::AppendUid(_, uids) => uids.memory(),
+            Self::CopyUid(_, sources, copies) => sources.memory() + copies.memory(),
+            Self::Modified(numbers) => numbers.memory(),
+            _ => 0,
+        }
+    }
+}
+
+impl Code<'_> {
     /// Returns the name of the code.
     fn name(&self) -> &'static str {
         match self {

@@ -96,6 +96,11 @@ impl Appending {
         Step::Done(())
     }
 
+    /// Returns the octets of memory that the messages take until they are delivered.
+    pub(in crate::session) fn memory(&self) -> usize {
+        self.state.as_ref().map_or(0, AppendMessages::memory)
+    }
+
     /// Returns the tag of the command.
     pub(in crate::session) fn tag(&self) -> &[u8] {
         &self.tag
@@ -207,5 +212,13 @@ impl Job for AppendJob {
         let (validity, uids) = try_ready!(self.0.step(cx.store, cx.budget));
         let reply = Reply::ok("APPEND completed");
         Step::Done(Ok(reply.with_code(Code::AppendUid(validity, uids))))
+    }
+
+    fn memory(&self) -> usize {
+        self.0.memory()
+    }
+
+    fn may_fail(&self) -> bool {
+        !self.0.is_committed()
     }
 }

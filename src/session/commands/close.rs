@@ -33,4 +33,8 @@ impl Job for CloseJob {
         let reply = Reply::ok("CLOSE completed");
         Step::Done(Ok(reply.with_updates(UpdatePolicy::Nothing)))
     }
+
+    fn memory(&self) -> usize {
+        self.expunge.as_ref().map_or(0, ExpungeMessages::memory)
+    }
 }

@@ -71,6 +71,23 @@ impl Job for CopyJob {
             }
         }
     }
+
+    fn memory(&self) -> usize {
+        let stage = match &self.stage {
+            CopyStage::Collect(collector) => collector.memory(),
+            CopyStage::Copy(copy, _) => copy.memory(),
+            CopyStage::Mark(each, _, reply) => each.memory() + reply.memory(),
+        };
+        self.set.memory() + stage
+    }
+
+    fn may_fail(&self) -> bool {
+        match &self.stage {
+            CopyStage::Collect(_) => true,
+            CopyStage::Copy(copy, _) => !copy.is_committed(),
+            CopyStage::Mark(..) => false,
+        }
+    }
 }
 
 impl CopyJob {

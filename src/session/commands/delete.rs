@@ -31,4 +31,12 @@ impl Job for DeleteJob {
         cx.state.deselect(&self.name);
         Step::Done(Ok(Reply::ok("DELETE completed")))
     }
+
+    fn memory(&self) -> usize {
+        self.delete.memory()
+    }
+
+    fn may_fail(&self) -> bool {
+        !self.delete.is_committed()
+    }
 }

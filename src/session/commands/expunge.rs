@@ -38,4 +38,8 @@ impl Job for ExpungeJob {
         let reply = Reply::ok("EXPUNGE completed");
         Step::Done(Ok(reply.with_updates(UpdatePolicy::Expunge)))
     }
+
+    fn memory(&self) -> usize {
+        self.0.memory()
+    }
 }

@@ -12,7 +12,7 @@ use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::session::update_policy::UpdatePolicy;
 use crate::store::{ListNames, StoreError};
-use crate::types::MailboxRef;
+use crate::types::{MailboxRef, memory};
 use crate::{try_done, try_ready};
 
 /// Records that a name is paid for as, matched or not.
@@ -24,6 +24,8 @@ struct FindJob {
     all: bool,
     pattern: Pattern,
     names: FindNames,
+    /// Octets of memory that the names have taken at most.
+    memory: usize,
 }
 
 /// The names that a FIND chooses from.
@@ -44,6 +46,7 @@ pub(super) fn job(arguments: &FindArguments) -> Box<dyn Job> {
         all: arguments.all,
         pattern: Pattern::find(&arguments.pattern),
         names: FindNames::Begin,
+        memory: 0,
     })
 }
 
@@ -68,6 +71,15 @@ impl Job for FindJob {
         }
         Step::Yield(Why::OutputFull)
     }
+
+    fn memory(&self) -> usize {
+        memory::OF_LISTING + self.memory
+    }
+}
+
+/// Returns the octets of memory that a name takes, with that by which it is ordered.
+fn memory_of(name: &MailboxRef) -> usize {
+    2 * name.memory() + memory::of_tree_entry::<(bool, String), MailboxRef>()
 }
 
 /// Returns by what names are ordered: INBOX comes first.
@@ -84,8 +96,10 @@ impl FindJob {
                 FindNames::Begin => try_done!(self.begin(cx)),
                 FindNames::Read(listing, found) => match listing.next(cx.budget) {
                     Some(name) => {
-                        let name = try_done!(name);
-                        found.extend(name.map(|name| (order(&name), name)));
+                        if let Some(name) = try_done!(name) {
+                            self.memory += memory_of(&name);
+                            found.insert(order(&name), name);
+                        }
                         cx.budget.spend_records(RECORDS_PER_NAME);
                         if cx.budget.is_spent() {
                             return Step::Yield(Why::Budget);

@@ -73,6 +73,19 @@ impl Job for IdleJob {
             };
         }
     }
+
+    fn memory(&self) -> usize {
+        match &self.stage {
+            IdleStage::Sync(sync) => sync.memory(),
+            IdleStage::Updates(updates) => updates.memory(),
+            IdleStage::Begin | IdleStage::Wait => 0,
+        }
+    }
+
+    /// False: the changes of the mailbox are written to their end.
+    fn may_fail(&self) -> bool {
+        false
+    }
 }
 
 /// Waits until the mailbox may have changed and the client has read all output. Done with the

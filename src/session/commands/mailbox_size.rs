@@ -39,6 +39,11 @@ impl MailboxSize {
         }
     }
 
+    /// Returns the octets of memory that it takes.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>() + self.reader.as_ref().map_or(0, LayoutReader::memory)
+    }
+
     /// Adds on; done with the sum over all messages of the view.
     pub(super) fn step(&mut self, view: &View, cx: &mut Context<'_, '_>) -> Step<u64> {
         loop {

@@ -51,6 +51,20 @@ impl Job for MoveJob {
             }
         }
     }
+
+    fn memory(&self) -> usize {
+        match &self.stage {
+            MoveStage::Collect(collector) => collector.memory(),
+            MoveStage::Move(moving, _) => moving.memory(),
+        }
+    }
+
+    fn may_fail(&self) -> bool {
+        match &self.stage {
+            MoveStage::Collect(_) => true,
+            MoveStage::Move(moving, _) => !moving.is_committed(),
+        }
+    }
 }
 
 impl MoveJob {

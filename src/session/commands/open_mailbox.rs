@@ -110,6 +110,21 @@ impl Job for OpenMailboxJob {
             };
         }
     }
+
+    fn memory(&self) -> usize {
+        let qresync = self.parameters.qresync.as_ref();
+        let changes = match &self.stage {
+            OpenStage::Begin(_) => 0,
+            OpenStage::Sync(_, _, sync) => sync.memory(),
+            OpenStage::Resynchronize(_, changes) => changes.memory(),
+        };
+        qresync.map_or(0, |resync| resync.memory()) + changes
+    }
+
+    /// False once the mailbox is selected.
+    fn may_fail(&self) -> bool {
+        !matches!(self.stage, OpenStage::Resynchronize(..))
+    }
 }
 
 /// Makes the mailbox the selected one, and writes its state.

@@ -47,6 +47,11 @@ impl Resynchronization {
         })
     }
 
+    /// Returns the octets of memory that the sets take.
+    pub(super) fn memory(&self) -> usize {
+        self.vanished.memory() + self.each.memory()
+    }
+
     /// Writes on; done when everything is written.
     pub(super) fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<()> {
         let vanished = std::mem::take(&mut self.vanished);

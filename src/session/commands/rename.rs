@@ -40,4 +40,12 @@ impl Job for RenameJob {
         }
         Step::Done(Ok(Reply::ok("RENAME completed")))
     }
+
+    fn memory(&self) -> usize {
+        self.rename.memory()
+    }
+
+    fn may_fail(&self) -> bool {
+        !self.rename.is_committed()
+    }
 }

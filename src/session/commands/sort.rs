@@ -17,6 +17,7 @@ use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
 use crate::session::state::SessionState;
 use crate::store::MessageRef;
+use crate::types::memory;
 
 /// Octets of a text that decide about the order: users do not tell apart two subjects that differ
 /// only after that.
@@ -27,8 +28,8 @@ const MAX_ADDRESS: usize = 4 * 1024;
 const MAX_MEMORY: usize = 64 * 1024 * 1024;
 /// Strings that a string is compared with when it goes into the tree, on average.
 const COMPARISONS: usize = 32;
-/// Octets that the tree itself takes for each string, about.
-const OVERHEAD: usize = 32;
+/// Octets that the tree itself takes for each string.
+const OVERHEAD: usize = memory::of_tree_entry::<Box<[u8]>, ()>();
 
 /// Searches for messages and sorts them.
 pub(super) fn job(arguments: SortArguments, state: &SessionState) -> Result<Box<dyn Job>, Reply> {
@@ -107,6 +108,10 @@ impl MatchCollector for SortCollector {
         Step::Done(())
     }
 
+    fn memory(&self) -> usize {
+        self.memory + memory::of_list(&self.sorted)
+    }
+
     fn is_complete(&self) -> bool {
         self.is_full()
     }
@@ -124,6 +129,7 @@ impl MatchCollector for SortCollector {
             let number = string
                 .last_chunk()
                 .map_or(0, |end| u32::from_be_bytes(*end));
+            self.memory -= string.len() + OVERHEAD;
             self.sorted.push(number);
             if self.sorted.len() % RECORDS_PER_UNIT as usize == 0 {
                 cx.budget.spend(1);

@@ -34,6 +34,10 @@ impl Job for StatusJob {
         cx.state.encoder().status_line(&name, &values);
         Step::Done(Ok(Reply::ok("STATUS completed")))
     }
+
+    fn memory(&self) -> usize {
+        self.status.memory()
+    }
 }
 
 /// The status of one mailbox, which STATUS and LIST with RETURN (STATUS) find out. The mailbox is
@@ -57,6 +61,15 @@ impl MailboxStatus {
             name,
             items,
             stage: StatusStage::Begin,
+        }
+    }
+
+    /// Returns the octets of memory that measuring a message takes.
+    pub(super) fn memory(&self) -> usize {
+        match &self.stage {
+            StatusStage::Begin => 0,
+            StatusStage::Sync(_, sync) => sync.memory(),
+            StatusStage::Measure(_, size) => size.memory(),
         }
     }
 

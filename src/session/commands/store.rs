@@ -96,6 +96,10 @@ impl Job for StoreJob {
         }
         Step::Done(self.outcome())
     }
+
+    fn memory(&self) -> usize {
+        self.each.memory() + self.modified.memory()
+    }
 }
 
 impl StoreJob {

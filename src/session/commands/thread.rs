@@ -80,6 +80,10 @@ impl MatchCollector for ThreadCollector {
         Ok(())
     }
 
+    fn memory(&self) -> usize {
+        self.builder.memory() + self.list.len()
+    }
+
     fn is_complete(&self) -> bool {
         self.builder.is_full()
     }

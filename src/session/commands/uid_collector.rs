@@ -23,6 +23,11 @@ impl UidCollector {
         }
     }
 
+    /// Returns the octets of memory that the set and the UIDs take.
+    pub(super) fn memory(&self) -> usize {
+        self.each.memory() + self.uids.memory()
+    }
+
     /// Collects on; done with the UIDs of those messages that exist.
     pub(super) fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<NumberSet> {
         while let Some(message) = ready!(self.each.current(cx)) {

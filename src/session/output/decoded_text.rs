@@ -41,6 +41,11 @@ impl DecodedText {
         }
     }
 
+    /// Returns the octets of memory that the decoder may take.
+    pub(in crate::session) fn memory(&self) -> usize {
+        self.decoder.as_ref().map_or(0, TransferDecoder::memory)
+    }
+
     /// Returns how many octets of the file are not read yet.
     fn unread(&self) -> u64 {
         self.end - self.position
@@ -92,6 +97,11 @@ impl DecodedRange {
     pub(in crate::session) fn with_length(mut self, octets: u64) -> Self {
         self.window.octets = octets;
         self
+    }
+
+    /// Returns the octets of memory that the decoder may take.
+    pub(in crate::session) fn memory(&self) -> usize {
+        self.text.memory()
     }
 
     /// Returns how many octets are still to be sent.

@@ -42,13 +42,12 @@ impl Segment {
         }
     }
 
-    /// Returns the octets of memory that it takes outside the queue. Of a decoded text, as many as
-    /// it may.
+    /// Returns the octets of memory that it takes outside the queue.
     fn memory(&self) -> usize {
         match self {
             Self::Bytes { bytes, .. } => bytes.capacity(),
             Self::File { .. } => 0,
-            Self::Decoded(_) => PIECE,
+            Self::Decoded(range) => size_of::<DecodedRange>() + range.memory(),
             Self::Numbers(list) => list.memory(),
         }
     }

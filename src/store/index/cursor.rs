@@ -54,6 +54,13 @@ impl Cursor {
         }
     }
 
+    /// Returns the octets of memory that the set of wanted messages takes.
+    pub(crate) fn memory(&self) -> usize {
+        match &self.wanted {
+            CursorTarget::Numbers(set) | CursorTarget::Uids(set) => set.memory(),
+        }
+    }
+
     /// Returns the next message, or `None` at the end.
     pub(crate) fn next(&mut self, mailbox: &Mailbox, view: &View) -> Option<MessageRef> {
         let announced = view.expunges_announced();

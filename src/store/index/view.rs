@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::mailbox::Mailbox;
 use super::view_state::{Access, MessageRef, ViewState};
 use crate::store::{MailboxHandle, Store};
-use crate::types::{NumberSet, Uid};
+use crate::types::{NumberSet, Uid, memory};
 
 /// One session's view of a mailbox. Dropping it ends the view.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ pub(crate) struct Updates {
 }
 
 impl Updates {
+    /// Returns the octets of memory that the changes take.
+    pub(crate) fn memory(&self) -> usize {
+        let sets = self.vanished.memory() + self.flags_changed.memory();
+        size_of::<Self>() + memory::of_list(&self.expunged) + sets
+    }
+
     #[cfg(test)]
     /// True if there is nothing to announce.
     pub(crate) fn is_empty(&self) -> bool {

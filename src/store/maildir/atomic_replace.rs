@@ -16,6 +16,9 @@ use crate::file_stamp::FileStamp;
 use crate::ready;
 use crate::store::flush::{Flush, FlushQueue, FlushTarget};
 
+/// Octets of the content that are in memory at a time.
+pub(super) const BUFFER: usize = 64 * 1024;
+
 /// What to do if a file with the name of the new file exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IfExists {
@@ -52,7 +55,7 @@ impl AtomicReplace {
         }
         let file = files::create_new(&temporary, files::creation_mode(&temporary)?)?;
         Ok(Self {
-            file: Some(BufWriter::with_capacity(64 * 1024, file)),
+            file: Some(BufWriter::with_capacity(BUFFER, file)),
             temporary,
             target: dir.join(target),
         })

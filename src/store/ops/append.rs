@@ -16,7 +16,7 @@ use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
 use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{MailboxHandle, Store, StoreError};
-use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity};
+use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity, memory};
 
 /// Octets collected before they are written.
 const BUFFER: usize = 64 * 1024;
@@ -117,9 +117,28 @@ impl AppendMessages {
         Step::Done(Ok(()))
     }
 
+    /// Returns the octets of memory that the job holds.
+    pub(crate) fn memory(&self) -> usize {
+        let message = self.message.as_ref();
+        let stage = match &self.stage {
+            AppendStage::Deliver(delivery) => delivery.work().memory(),
+            AppendStage::Load(sync) => sync.memory(),
+            AppendStage::Flush | AppendStage::Undo(_) => 0,
+        };
+        message.map_or(0, IncomingMessage::memory) + self.ready.work().memory() + stage
+    }
+
+    /// True if the messages are on disk, so that they stay even if the session ends.
+    pub(crate) fn is_committed(&self) -> bool {
+        match &self.stage {
+            AppendStage::Deliver(delivery) => delivery.work().is_committed(),
+            AppendStage::Flush | AppendStage::Load(_) | AppendStage::Undo(_) => false,
+        }
+    }
+
     /// Returns the number of messages, including the one that is being received.
     pub(crate) fn count(&self) -> usize {
-        self.ready.work().0.len() + usize::from(self.message.is_some())
+        self.ready.work().files().len() + usize::from(self.message.is_some())
     }
 
     /// Adds octets to the message, as the client sent them.
@@ -136,7 +155,7 @@ impl AppendMessages {
     fn finish_message(&mut self, store: &Store) -> Result<(), StoreError> {
         if let Some(message) = self.message.take() {
             let (ready, target) = message.finish()?;
-            self.ready.get(&store.abandoned).0.push(ready);
+            self.ready.get(&store.abandoned).push(ready);
             self.flushes.push(store.flushes.submit(target));
         }
         Ok(())
@@ -177,7 +196,7 @@ impl AppendMessages {
                             continue;
                         }
                     }
-                    let ready = std::mem::take(&mut self.ready.get(&store.abandoned).0);
+                    let ready = self.ready.get(&store.abandoned);
                     let mailbox = store.mailbox(&self.handle);
                     let delivery = Delivery::new(self.handle.clone(), mailbox, ready);
                     self.stage = AppendStage::Deliver(Lasting::new(delivery));
@@ -231,6 +250,16 @@ impl IncomingMessage {
             date,
             text: LineEndConverter::default(),
         })
+    }
+
+    fn memory(&self) -> usize {
+        let path = self.temporary.path.as_os_str().len();
+        let keywords = self.flags.keywords.iter();
+        let keywords = keywords
+            .map(|keyword| keyword.as_str().len())
+            .sum::<usize>();
+        let keywords = keywords + memory::of_list(&self.flags.keywords);
+        self.text.buffer.capacity() + path + self.unique.capacity() + keywords
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {

@@ -26,10 +26,12 @@ use crate::store::maildir::{filename, layout};
 use crate::store::sync::find_used_names::FindUsedNames;
 use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{MailboxHandle, Store, StoreError};
-use crate::types::{Flags, Keyword, NumberSet, Uid};
+use crate::types::{Flags, Keyword, NumberSet, Uid, memory};
 
 /// How many times in a row a file may have been renamed by other programs before the copy fails.
 const MOST_TRIES: u32 = 3;
+/// Octets of memory for octets that are copied.
+const COPY_BUFFER: usize = 64 * 1024;
 /// Looking for a name in a hash table takes as long as visiting this many records.
 const RECORDS_PER_NAME: usize = 16;
 
@@ -114,11 +116,26 @@ impl CopyMessages {
     }
 
     /// True if the copies are on disk, so that they stay even if the session ends.
-    pub(super) fn is_committed(&self) -> bool {
+    pub(crate) fn is_committed(&self) -> bool {
         match &self.stage {
             CopyStage::Deliver(delivery) => delivery.work().is_committed(),
             _ => false,
         }
+    }
+
+    /// Returns the octets of memory that the job holds.
+    pub(crate) fn memory(&self) -> usize {
+        let stage = match &self.stage {
+            CopyStage::CopyOctets(_) => COPY_BUFFER,
+            CopyStage::CollectNames(finding, _) | CopyStage::FindNames(finding) => finding.memory(),
+            CopyStage::RenameUsed(finding, _) => finding.as_ref().map_or(0, |names| names.memory()),
+            CopyStage::Deliver(delivery) => delivery.work().memory(),
+            CopyStage::Load(sync) | CopyStage::Resync(sync) => sync.memory(),
+            CopyStage::Link | CopyStage::Undo(_) => 0,
+        };
+        // At the end each UID becomes a pair.
+        let copied = 3 * memory::of_list(&self.copied);
+        self.uids.memory() + copied + self.ready.work().memory() + stage
     }
 
     /// Steps the job until it is done. Ends with the UIDs in the source and in the destination,
@@ -246,7 +263,7 @@ impl CopyMessages {
     fn keep(&mut self, copied: CopiedFile, store: &Store) {
         self.last_uid = copied.uid.get();
         self.copied.push(copied.uid);
-        self.ready.get(&store.abandoned).0.push(copied.ready);
+        self.ready.get(&store.abandoned).push(copied.ready);
     }
 
     fn octets_copied(&mut self, store: &Store) -> CopyStage {
@@ -261,7 +278,7 @@ impl CopyMessages {
         let CopyStage::CollectNames(mut finding, from) = begun else {
             return begun;
         };
-        let ready = &self.ready.get(&store.abandoned).0;
+        let ready = self.ready.get(&store.abandoned).files();
         for (at, copy) in (from..).zip(&ready[from..]) {
             if budget.is_spent() {
                 return CopyStage::CollectNames(finding, at);
@@ -287,7 +304,7 @@ impl CopyMessages {
         let CopyStage::RenameUsed(finding, from) = begun else {
             return begun;
         };
-        let ready = &mut self.ready.get(&store.abandoned).0;
+        let ready = self.ready.get(&store.abandoned).files_mut();
         let (mailbox, context) = store.parts(&self.destination);
         for (at, copy) in (from..).zip(&mut ready[from..]) {
             if budget.is_spent() {
@@ -308,7 +325,7 @@ impl CopyMessages {
     }
 
     fn deliver(&mut self, store: &Store) -> CopyStage {
-        let ready = std::mem::take(&mut self.ready.get(&store.abandoned).0);
+        let ready = self.ready.get(&store.abandoned);
         let mailbox = store.mailbox(&self.destination);
         let delivery = Delivery::new(self.destination.clone(), mailbox, ready);
         CopyStage::Deliver(Lasting::new(delivery))

@@ -66,6 +66,16 @@ impl ExpungeMessages {
         }
     }
 
+    /// Returns the octets of memory that the UIDs take.
+    pub(crate) fn memory(&self) -> usize {
+        let stage = match &self.stage {
+            ExpungeStage::Relist(reading) => reading.memory(),
+            ExpungeStage::Rewrite(rewriting) => rewriting.memory(),
+            _ => 0,
+        };
+        self.uids.as_ref().map_or(0, NumberSet::memory) + stage
+    }
+
     /// Removes the messages with these UIDs, deleted or not, because they were copied elsewhere.
     pub(super) fn moved(handle: MailboxHandle, uids: NumberSet) -> Self {
         Self {

@@ -17,7 +17,7 @@ use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::index::view::View;
 use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{MailboxHandle, Store, StoreError};
-use crate::types::{NumberSet, Uid};
+use crate::types::{NumberSet, Uid, memory};
 
 /// How many times the job looks for originals that were renamed.
 const MOST_TRIES: u32 = 3;
@@ -62,6 +62,19 @@ impl MoveMessages {
             tries: 0,
             stage: MoveStage::Copy(Box::new(copy)),
         }))
+    }
+
+    /// Returns the octets of memory that the job holds.
+    pub(crate) fn memory(&self) -> usize {
+        self.0.work().memory()
+    }
+
+    /// True if the copies are on disk, so that the job is carried to its end in any case.
+    pub(crate) fn is_committed(&self) -> bool {
+        match &self.0.work().stage {
+            MoveStage::Copy(copy) => copy.is_committed(),
+            _ => true,
+        }
     }
 
     /// Steps the job until it is done.
@@ -253,6 +266,18 @@ impl AbandonedWork<Store> for MoveWork {
             MoveStage::Ended => false,
             _ => true,
         }
+    }
+
+    fn memory(&self) -> usize {
+        let stage = match &self.stage {
+            MoveStage::Copy(copy) => size_of::<CopyMessages>() + copy.memory(),
+            MoveStage::Remove(expunge) | MoveStage::Undo(expunge, _) => expunge.memory(),
+            MoveStage::FindLeft(_, copies, _) => copies.memory(),
+            MoveStage::Sort(_, moved, _) => memory::of_list(moved),
+            MoveStage::Resync(sync) => sync.memory(),
+            MoveStage::Check(_) | MoveStage::Ended => 0,
+        };
+        memory::of_list(&self.copied) + stage
     }
 
     fn clean_up(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<()> {

@@ -7,6 +7,7 @@ use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::store::StoreError;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::uid_list::{UidListError, UidListReader};
+use crate::types::memory;
 
 /// Records read between two checks of the budget.
 const BATCH: u32 = RECORDS_PER_UNIT;
@@ -38,6 +39,12 @@ impl FindUsedNames {
             found: HashSet::new(),
             reader: Some(reader),
         })
+    }
+
+    /// Returns the octets of memory that the search takes.
+    pub(crate) fn memory(&self) -> usize {
+        let reader = self.reader.as_ref().map_or(0, |_| UidListReader::MEMORY);
+        memory::of_set(&self.wanted) + memory::of_set(&self.found) + reader
     }
 
     /// Adds a name to look for. All are added before the first step.

@@ -24,6 +24,11 @@ pub(crate) struct ReadUidList {
 }
 
 impl ReadUidList {
+    /// Returns the octets of memory that the job holds.
+    pub(crate) fn memory(&self) -> usize {
+        self.reader.as_ref().map_or(0, |_| UidListReader::MEMORY)
+    }
+
     pub(crate) fn step(
         &mut self,
         mailbox: &mut Mailbox,

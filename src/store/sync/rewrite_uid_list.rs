@@ -33,6 +33,12 @@ pub(crate) struct RewriteUidList {
 }
 
 impl RewriteUidList {
+    /// Returns the octets of memory that the job holds.
+    pub(crate) fn memory(&self) -> usize {
+        let work = self.work.as_ref();
+        work.map_or(0, |_| UidListRewrite::MEMORY + UidListReader::MEMORY)
+    }
+
     pub(crate) fn step(
         &mut self,
         mailbox: &mut Mailbox,

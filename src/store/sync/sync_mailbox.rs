@@ -47,6 +47,12 @@ impl SyncMailbox {
         }
     }
 
+    /// Returns the octets of memory that reading the directories takes, if this job has begun it.
+    pub(crate) fn memory(&self) -> usize {
+        let reconcile = self.reconcile.as_ref().filter(|_| self.is_ours);
+        reconcile.map_or(0, |reconcile| reconcile.borrow().memory())
+    }
+
     /// Steps the job until it is done.
     ///
     /// # Errors

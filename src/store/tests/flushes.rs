@@ -237,7 +237,7 @@ fn new_messages_are_announced_after_their_uids_are_flushed() {
     assert!(until_flush(&rig, |budget| sync.step(&mut session.store, budget)).is_none());
     let list = session.store.take_flush_requests();
     assert_eq!(names(&list), ["dovecot-uidlist"]);
-    session.store.set_flushing_session(7, 1);
+    session.store.set_session(7, 1);
     assert!(until_flush(&rig, |budget| other.step(&mut session.store, budget)).is_none());
     assert!(session.store.take_flush_requests().is_empty());
     session.store.updates(&session.view, true);

@@ -8,6 +8,7 @@ use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::{Extent, Layout, TransferEncoding, find_part};
 use crate::session::output::{DecodedRange, DecodedText, Window};
 use crate::try_done;
+use crate::types::memory;
 
 /// What is sent of a decoded text.
 pub(super) enum BinaryContent {
@@ -52,6 +53,13 @@ impl Decoding {
             octets: 0,
             wants: Vec::new(),
         }
+    }
+
+    /// Returns the octets of memory that the decoder and what the items want of it take.
+    pub(super) fn memory(&self) -> usize {
+        let ranges = self.wants.iter().filter_map(|want| want.range.as_ref());
+        let ranges = ranges.map(DecodedRange::memory).sum::<usize>();
+        memory::of_list(&self.wants) + self.text.memory() + ranges
     }
 
     /// True if this is the text at `extent`.

@@ -102,6 +102,11 @@ impl ItemWriter for EnvelopeWriter {
             }
         }
     }
+
+    /// The parser of a list keeps less than the field that it has read.
+    fn memory(&self) -> usize {
+        size_of::<Self>() + 2 * self.header.capacity() + self.fields.memory()
+    }
 }
 
 /// Reads one token of a list, and writes the addresses that it completes: in all `"(" 1*address ")"

@@ -34,6 +34,8 @@ pub(in crate::session::commands) struct FetchJob {
     each: EachMessage,
     uid: bool,
     items: Vec<WantedItem>,
+    /// Octets of memory that the items take.
+    items_memory: usize,
     /// Of PARTIAL: the first octet, counted from 0, and how many at most.
     partial: Option<(u32, u32)>,
     /// What is known of the current message.
@@ -59,10 +61,12 @@ impl FetchJob {
         items: Vec<FetchItem>,
         state: &SessionState,
     ) -> Result<Self, Reply> {
+        let items = WantedItem::list(items);
         Ok(Self {
             each: EachMessage::new(uid::resolve(uid, set, state)?, uid),
             uid,
-            items: WantedItem::list(items),
+            items_memory: WantedItem::memory(&items),
+            items,
             partial: None,
             gathered: None,
             retry: RenameRetry::default(),
@@ -122,6 +126,15 @@ impl Job for FetchJob {
             self.each.advance(cx, 1);
         }
         Step::Done(self.outcome())
+    }
+
+    fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.each.memory()
+            + self.items_memory
+            + self.gathered.as_ref().map_or(0, Gathered::memory)
+            + self.response.as_ref().map_or(0, Response::memory)
+            + self.vanished.as_ref().map_or(0, NumberSet::memory)
     }
 }
 

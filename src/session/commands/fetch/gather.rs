@@ -154,6 +154,13 @@ impl Gathered {
         }))
     }
 
+    /// Returns the octets of memory that the scan and what it has found take.
+    pub(super) fn memory(&self) -> usize {
+        let reading = self.reading.as_ref().map_or(0, LayoutReader::memory);
+        let source = self.source.as_ref().map_or(0, |source| source.memory());
+        reading + source + self.texts.as_ref().map_or(0, TextFinder::memory)
+    }
+
     /// Returns the internal date.
     pub(super) fn date(&self) -> DateTime {
         self.date.unwrap_or(DateTime { unix: 0 })

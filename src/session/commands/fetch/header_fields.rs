@@ -131,6 +131,15 @@ impl ItemWriter for HeaderFieldsWriter {
             }
         }
     }
+
+    fn memory(&self) -> usize {
+        let stage = match &self.stage {
+            Stage::Begin => 0,
+            Stage::Counting(counting) => counting.block.memory() + counting.kept.capacity(),
+            Stage::Sending(block, _) => block.memory(),
+        };
+        size_of::<Self>() + stage
+    }
 }
 
 impl Counting {
@@ -173,6 +182,11 @@ impl HeaderBlock {
             length,
             is_cut,
         }
+    }
+
+    /// Returns the octets of memory that the header takes, which the source may share.
+    fn memory(&self) -> usize {
+        self.bytes.capacity()
     }
 
     fn octets(&self) -> &[u8] {

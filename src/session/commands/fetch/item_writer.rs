@@ -15,6 +15,9 @@ pub(super) trait ItemWriter {
     /// # Errors
     /// If the message file cannot be read.
     fn write(&mut self, sink: &mut Sink<'_, '_>) -> io::Result<bool>;
+
+    /// Returns the octets of memory that the writer holds, besides the source of the message.
+    fn memory(&self) -> usize;
 }
 
 /// Where a value is encoded to, and what pays for that.

@@ -17,18 +17,29 @@ pub(super) struct MessageSource {
     /// The header of an embedded message that was read last, and its offset: many items may name
     /// the same one.
     embedded: RefCell<Option<(u64, Rc<Vec<u8>>)>>,
+    /// Octets of memory that the layout takes.
+    layout_memory: usize,
 }
 
 impl MessageSource {
     /// Takes over what the scan of the file has found.
     pub(super) fn new(file: Rc<File>, mut layout: Layout) -> Self {
         let header = Rc::new(std::mem::take(&mut layout.header_bytes));
+        let layout_memory = layout.memory();
         Self {
             file,
             layout,
             header,
             embedded: RefCell::default(),
+            layout_memory,
         }
+    }
+
+    /// Returns the octets of memory that the layout and the headers take.
+    pub(super) fn memory(&self) -> usize {
+        let embedded = self.embedded.borrow();
+        let embedded = embedded.as_ref().map_or(0, |(_, block)| block.capacity());
+        size_of::<Self>() + self.layout_memory + self.header.capacity() + embedded
     }
 
     /// Returns the header of the message.

@@ -13,6 +13,7 @@ use crate::budget::{Step, Why};
 use crate::ready;
 use crate::session::job::Context;
 use crate::session::output::{DecodedRange, FileRange, HIGH_WATER, PIECE};
+use crate::types::memory;
 
 /// The part of a response that is not in the output queue yet. Nothing else may be written to the
 /// output before it is empty.
@@ -32,6 +33,17 @@ enum ResponsePart {
     Writer(Box<dyn ItemWriter>),
 }
 
+impl ResponsePart {
+    fn memory(&self) -> usize {
+        match self {
+            Self::Text(text) => text.capacity(),
+            Self::Range(_) => 0,
+            Self::Decoded(range) => range.memory(),
+            Self::Writer(writer) => writer.memory(),
+        }
+    }
+}
+
 impl Response {
     /// Appends what `encode` writes to the output.
     pub(super) fn text(
@@ -49,6 +61,13 @@ impl Response {
             Some(ResponsePart::Text(last)) => last.append(&mut text),
             _ => self.parts.push_back(ResponsePart::Text(text)),
         }
+    }
+
+    /// Returns the octets of memory that the rest of the response takes, besides the source of the
+    /// message. There are as many parts as a client may name items.
+    pub(super) fn memory(&self) -> usize {
+        let parts = self.parts.iter().map(ResponsePart::memory);
+        memory::of_queue(&self.parts) + parts.sum::<usize>() + self.staged.capacity()
     }
 
     /// Appends part of the file.

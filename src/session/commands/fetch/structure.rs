@@ -13,6 +13,7 @@ use super::item_writer::{ItemWriter, Sink};
 use super::message_source::MessageSource;
 use crate::message::{Content, ContentReader, Param, Part};
 use crate::protocol::Encoder;
+use crate::types::memory;
 
 /// Writes the structure of a message.
 pub(super) struct StructureWriter {
@@ -248,6 +249,17 @@ impl ItemWriter for StructureWriter {
             }
         }
         Ok(true)
+    }
+
+    fn memory(&self) -> usize {
+        let reading = self.reading.as_ref();
+        let content = self.content.as_ref();
+        let envelope = self.envelope.as_ref();
+        size_of::<Self>()
+            + memory::of_list(&self.open)
+            + reading.map_or(0, |(header, reader)| header.capacity() + reader.memory())
+            + content.map_or(0, Content::memory)
+            + envelope.map_or(0, EnvelopeWriter::memory)
     }
 }
 

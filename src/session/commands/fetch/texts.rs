@@ -22,7 +22,7 @@ use crate::session::output::{FileRange, Window};
 use crate::session::range_locator::RangeLocator;
 use crate::store::StoreError;
 use crate::try_ready;
-use crate::types::Uid;
+use crate::types::{Uid, memory};
 
 /// The text of an item.
 pub(super) enum TextContent {
@@ -142,6 +142,15 @@ impl TextFinder {
         let range = (!wants_size).then(|| window(section.partial));
         self.decodings[index].add(self.found.len(), range);
         Ok(())
+    }
+
+    /// Returns the octets of memory that the lists take: one place for each item.
+    pub(super) fn memory(&self) -> usize {
+        let decodings = self.decodings.iter().map(Decoding::memory);
+        memory::of_list(&self.found)
+            + memory::of_queue(&self.ranges)
+            + memory::of_queue(&self.decodings)
+            + decodings.sum::<usize>()
     }
 
     /// Goes on; done when all texts are known.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::message::FieldNames;
 use crate::protocol::{FetchItem, SectionText};
+use crate::types::memory;
 
 /// One item, and what is made of it once for all messages.
 pub(super) struct WantedItem {
@@ -17,6 +18,13 @@ impl WantedItem {
     /// Returns what is wanted, without items that are named twice.
     pub(super) fn list(items: Vec<FetchItem>) -> Vec<Self> {
         merge(items).into_iter().map(Self::new).collect()
+    }
+
+    /// Returns the octets of memory that items take, without the strings that the command brought.
+    /// There are at most a hundred.
+    pub(super) fn memory(items: &Vec<Self>) -> usize {
+        let names = items.iter().filter_map(|wanted| wanted.names.as_ref());
+        memory::of_list(items) + names.map(|names| names.memory()).sum::<usize>()
     }
 
     fn new(item: FetchItem) -> Self {

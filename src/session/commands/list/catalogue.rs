@@ -13,7 +13,7 @@ use crate::session::special_use::UseCandidates;
 use crate::session::state::SessionState;
 use crate::store::{ListNames, StoreError};
 use crate::try_done;
-use crate::types::{MailboxName, MailboxRef, SEPARATOR, SpecialUse};
+use crate::types::{MailboxName, MailboxRef, SEPARATOR, SpecialUse, memory};
 
 /// Records that a name in the catalogue is paid for as.
 const RECORDS_PER_NAME: usize = 8;
@@ -27,9 +27,29 @@ pub(in crate::session::commands) struct Catalogue {
     pub(super) subscribed: BTreeSet<String>,
     /// The mailboxes that have special uses, if the command asks for that.
     pub(super) uses: BTreeMap<String, Vec<SpecialUse>>,
+    /// Octets of memory that the names of both lists take. There are few special uses.
+    memory: usize,
 }
 
 impl Catalogue {
+    /// Returns the octets of memory that the names take.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Adds a mailbox or board that exists, under the name that the client sees.
+    fn add_mailbox(&mut self, shown: String, name: MailboxRef) {
+        let entry = memory::of_tree_entry::<String, MailboxRef>();
+        self.memory += shown.capacity() + name.memory() + entry;
+        self.mailboxes.insert(shown, name);
+    }
+
+    /// Adds a name that the user is subscribed to.
+    fn add_subscribed(&mut self, shown: String) {
+        self.memory += shown.capacity() + memory::of_tree_entry::<String, ()>();
+        self.subscribed.insert(shown);
+    }
+
     /// Returns the first name behind `after`, or the first of all, of those that satisfy the
     /// selection criteria.
     fn next_selected(&self, selection: ListSelection, after: Option<&str>) -> Option<&str> {
@@ -126,6 +146,11 @@ impl CatalogueReader {
         })
     }
 
+    /// Returns the octets of memory that the names take that were read.
+    pub(super) fn memory(&self) -> usize {
+        self.catalogue.memory() + self.listings.len() * memory::OF_LISTING
+    }
+
     /// Reads on; done when all names are read.
     pub(super) fn step(
         &mut self,
@@ -157,14 +182,14 @@ impl CatalogueReader {
     fn add(&mut self, name: MailboxRef, is_subscribed: bool, state: &SessionState) {
         let shown = mailbox_argument::shown(&name, state);
         if is_subscribed {
-            self.catalogue.subscribed.insert(shown);
+            self.catalogue.add_subscribed(shown);
             return;
         }
         // Boards, which all users share, have no special uses.
         if let MailboxRef::Personal(name) = &name {
             self.candidates.note(name, &state.config.special_uses);
         }
-        self.catalogue.mailboxes.insert(shown, name);
+        self.catalogue.add_mailbox(shown, name);
     }
 
     /// Returns the special uses of the user's own mailboxes.

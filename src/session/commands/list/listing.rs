@@ -36,6 +36,8 @@ pub(in crate::session::commands) struct Listing {
     matcher: Option<NameMatcher>,
     /// The names that are not written yet, once they were found.
     matched: Option<btree_map::IntoIter<String, MatchedName>>,
+    /// Octets of memory that these names have taken at first.
+    matched_memory: usize,
     line: Option<ListLine>,
 }
 
@@ -61,6 +63,7 @@ impl Listing {
             catalogue: Catalogue::default(),
             matcher: None,
             matched: None,
+            matched_memory: 0,
             line: None,
         }
     }
@@ -103,6 +106,19 @@ impl Job for Listing {
             }
         }
         Step::Yield(Why::OutputFull)
+    }
+
+    fn memory(&self) -> usize {
+        let reader = self.reader.as_ref().map_or(0, CatalogueReader::memory);
+        let matcher = self.matcher.as_ref().map_or(0, NameMatcher::memory);
+        let line = self.line.as_ref().map_or(0, ListLine::memory);
+        self.catalogue.memory() + reader + matcher + self.matched_memory + line
+    }
+}
+
+impl ListLine {
+    fn memory(&self) -> usize {
+        self.status.as_ref().map_or(0, MailboxStatus::memory)
     }
 }
 
@@ -152,6 +168,7 @@ impl Listing {
             selection: self.arguments.selection,
         };
         let matched = ready!(matcher.step(&names, cx.budget));
+        self.matched_memory = matcher.memory();
         self.matcher = None;
         Step::Done(Ok(matched.into_iter()))
     }

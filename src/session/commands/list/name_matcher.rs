@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::Pattern;
-use crate::types::{SEPARATOR, modified_utf7};
+use crate::types::{SEPARATOR, memory, modified_utf7};
 
 /// Records that a lookup of a name is paid for as.
 const RECORDS_PER_LOOKUP: usize = 8;
@@ -83,6 +83,8 @@ pub(super) struct NameMatcher {
     /// The name that is being looked at, or was last.
     current: Option<NameWalk>,
     matched: BTreeMap<String, MatchedName>,
+    /// Octets of memory that the names to list take.
+    memory: usize,
 }
 
 impl NameMatcher {
@@ -93,7 +95,13 @@ impl NameMatcher {
             parent_rule,
             current: None,
             matched: BTreeMap::new(),
+            memory: 0,
         }
+    }
+
+    /// Returns the octets of memory that the names to list take.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Looks at name after name, the same `names` in each step; done with those to list, in order.
@@ -132,6 +140,7 @@ impl NameMatcher {
         }
         if walk.is_listed && !walk.is_entered {
             walk.is_entered = true;
+            self.memory += memory_of(&walk.name);
             let name = walk.name.clone();
             self.matched.entry(name).or_default().is_itself = true;
             budget.spend_records(RECORDS_PER_LOOKUP);
@@ -151,6 +160,7 @@ impl NameMatcher {
             ParentRule::ChildInfo => is_selected || !is_listed,
         };
         if is_wanted {
+            self.memory += memory_of(parent);
             let matched = self.matched.entry(parent.to_owned()).or_default();
             matched.has_child_info |= rule == ParentRule::ChildInfo;
         }
@@ -158,6 +168,11 @@ impl NameMatcher {
         budget.spend_records(2 * RECORDS_PER_LOOKUP);
         true
     }
+}
+
+/// Returns the octets of memory that a name to list takes. One that is added twice counts twice.
+fn memory_of(name: &str) -> usize {
+    name.len() + memory::of_tree_entry::<String, MatchedName>()
 }
 
 /// The work on one name.

@@ -10,6 +10,9 @@ pub(in crate::session::commands) trait MatchCollector {
     /// Takes a message that matches, or returns what must be known of it first.
     fn take(&mut self, message: &MessageRef, facts: &MessageFacts) -> Result<(), Missing>;
 
+    /// Returns the octets of memory that it holds outside itself.
+    fn memory(&self) -> usize;
+
     /// Carries on with the work on the message that was taken last. Done at once if there is none.
     fn settle(&mut self, _: &mut Budget<'_>) -> Step<()> {
         Step::Done(())

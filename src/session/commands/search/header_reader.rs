@@ -36,6 +36,11 @@ struct OpenField {
 }
 
 impl HeaderReader {
+    /// Returns the octets of memory that the decoder and the buffers take.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>() + self.decoder.memory() + self.text.capacity() + self.folded.capacity()
+    }
+
     /// Reads on; done with the places of the known fields when the header is over.
     pub(super) fn step(
         &mut self,

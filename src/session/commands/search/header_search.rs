@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::message::{FoundStrings, StringSet};
+use crate::types::memory;
 
 /// The header fields of the envelope that are lists of addresses (RFC 3501 §7.4.2).
 const ADDRESS_FIELDS: &[&str] = &["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
@@ -18,6 +19,8 @@ pub(super) struct HeaderSearch {
     longest_name: usize,
     /// How many groups are built.
     built: usize,
+    /// Octets that the names, the strings and what is found of them take.
+    memory: usize,
 }
 
 /// The strings that are searched for in the fields of one name.
@@ -31,6 +34,12 @@ pub(super) struct FieldGroup {
     pub(super) found: FoundStrings,
 }
 
+impl FieldGroup {
+    fn memory(&self) -> usize {
+        self.strings.memory() + self.found.memory()
+    }
+}
+
 /// A string that is searched for in the fields of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HeaderString {
@@ -39,6 +48,11 @@ pub(super) struct HeaderString {
 }
 
 impl HeaderSearch {
+    /// Returns the octets of memory that the groups take.
+    pub(super) fn memory(&self) -> usize {
+        memory::of_list(&self.groups) + self.memory
+    }
+
     /// Adds a string. Returns `None` if it is too long.
     pub(super) fn add(&mut self, name: &[u8], string: &[u8]) -> Option<HeaderString> {
         let next = self.groups.len();
@@ -53,8 +67,13 @@ impl HeaderSearch {
                 ..FieldGroup::default()
             });
             self.longest_name = self.longest_name.max(name.len());
+            self.memory += name.len() + memory::of_tree_entry::<Vec<u8>, usize>();
         }
-        let string = self.groups[group].strings.add(string)?;
+        let strings = &mut self.groups[group].strings;
+        self.memory -= strings.memory();
+        let string = strings.add(string);
+        self.memory += strings.memory();
+        let string = string?;
         Some(HeaderString { group, string })
     }
 
@@ -62,11 +81,14 @@ impl HeaderSearch {
     /// the search is prepared.
     pub(super) fn build(&mut self) -> Option<usize> {
         let group = self.groups.get_mut(self.built)?;
-        Some(group.strings.build().unwrap_or_else(|| {
+        self.memory -= group.memory();
+        let work = group.strings.build().unwrap_or_else(|| {
             group.found = group.strings.none_found();
             self.built += 1;
             1
-        }))
+        });
+        self.memory += group.memory();
+        Some(work)
     }
 
     /// Begins another message.

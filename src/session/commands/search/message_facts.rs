@@ -53,6 +53,11 @@ impl MessageFacts {
         }
     }
 
+    /// Returns the octets of memory that the header takes.
+    pub(super) fn memory(&self) -> usize {
+        self.header.as_ref().map_or(0, Vec::capacity)
+    }
+
     /// Keeps what a scan of the header has found.
     pub(super) fn take_header(&mut self, layout: Layout) {
         self.header_end = layout.header.end;

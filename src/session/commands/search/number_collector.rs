@@ -65,6 +65,10 @@ impl MatchCollector for NumberCollector {
         Ok(())
     }
 
+    fn memory(&self) -> usize {
+        self.found.memory()
+    }
+
     fn wants_last(&self) -> bool {
         self.returns_only(SearchReturn {
             max: true,

@@ -10,7 +10,7 @@ use super::text_search::{TextSearch, TextString};
 use crate::message::Charset;
 use crate::protocol::SearchKey;
 use crate::store::View;
-use crate::types::NumberSet;
+use crate::types::{NumberSet, SequenceSet, memory};
 
 /// A key, in a form that can be tested on one message after the other.
 #[derive(PartialEq, Eq)]
@@ -38,6 +38,17 @@ impl KeyTest {
             _ => 1,
         }
     }
+
+    /// Returns the octets of memory that it takes outside itself, without sets of numbers.
+    fn memory(&self) -> usize {
+        match self {
+            Self::All(tests) | Self::Any(tests) => {
+                memory::of_list(tests) + tests.iter().map(Self::memory).sum::<usize>()
+            }
+            Self::Not(test) => size_of::<Self>() + test.memory(),
+            _ => 0,
+        }
+    }
 }
 
 /// The keys of a command, and the strings among them.
@@ -47,6 +58,8 @@ pub(super) struct SearchProgram {
     pub(super) headers: HeaderSearch,
     /// How many keys are tested on each message.
     pub(super) keys: usize,
+    /// Octets of memory that the keys take, without the strings.
+    tests: usize,
     /// Whether MODSEQ is among the keys, so that the answer has a mod-sequence (RFC 7162 §3.1.5).
     pub(super) asks_for_modseq: bool,
     /// Whether message sequence numbers are among the keys.
@@ -69,6 +82,7 @@ impl SearchProgram {
             saved,
             exists: view.exists(),
             last_uid: view.last_uid(),
+            sets: 0,
             texts: TextSearch::default(),
             headers: HeaderSearch::default(),
             asks_for_modseq: false,
@@ -77,6 +91,7 @@ impl SearchProgram {
         let test = compiler.test(SearchKey::And(keys))?;
         Ok(Self {
             keys: test.count(),
+            tests: test.memory() + compiler.sets + compiler.saved.memory(),
             test,
             texts: compiler.texts,
             headers: compiler.headers,
@@ -87,6 +102,11 @@ impl SearchProgram {
 }
 
 impl SearchProgram {
+    /// Returns the octets of memory that the keys and the strings take.
+    pub(super) fn memory(&self) -> usize {
+        self.tests + self.texts.memory() + self.headers.memory()
+    }
+
     /// Prepares the search for strings a little further. Returns the work that it took, in octets,
     /// or `None` if everything is prepared.
     pub(super) fn build(&mut self) -> Option<usize> {
@@ -104,6 +124,8 @@ struct Compiler {
     exists: u32,
     /// The UID that `*` stands for.
     last_uid: u32,
+    /// Octets that the sets of numbers take which the keys name.
+    sets: usize,
     texts: TextSearch,
     headers: HeaderSearch,
     asks_for_modseq: bool,
@@ -124,15 +146,21 @@ impl Compiler {
             }
             SearchKey::Numbers(set) => {
                 self.names_numbers = true;
-                KeyTest::Numbers(Rc::new(set.resolve(self.exists)))
+                KeyTest::Numbers(self.resolve(&set, self.exists))
             }
-            SearchKey::Uids(set) => KeyTest::Uids(Rc::new(set.resolve(self.last_uid))),
+            SearchKey::Uids(set) => KeyTest::Uids(self.resolve(&set, self.last_uid)),
             SearchKey::Header { field, text } => {
                 let text = self.charset.decode(&text);
                 KeyTest::Header(self.headers.add(&field, &text).ok_or(TOO_LONG)?)
             }
             key => KeyTest::Key(key),
         })
+    }
+
+    fn resolve(&mut self, set: &SequenceSet, last: u32) -> Rc<NumberSet> {
+        let set = set.resolve(last);
+        self.sets += set.memory();
+        Rc::new(set)
     }
 
     fn tests(&mut self, keys: Vec<SearchKey>) -> Result<Vec<KeyTest>, &'static str> {

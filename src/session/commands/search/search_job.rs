@@ -118,6 +118,28 @@ impl Job for SearchJob {
             Err(reply) => Err(reply.with_updates(policy)),
         })
     }
+
+    fn memory(&self) -> usize {
+        let loading = self.loading.as_ref().map_or(0, Loading::memory);
+        let all = [
+            self.program.memory(),
+            self.collector.memory(),
+            self.each.memory(),
+            self.facts.memory(),
+            loading,
+        ];
+        size_of::<Self>() + all.iter().sum::<usize>()
+    }
+}
+
+impl Loading {
+    fn memory(&self) -> usize {
+        match self {
+            Self::Header(reader) | Self::Size(reader) | Self::Structure(reader) => reader.memory(),
+            Self::Fields(reader) => reader.memory(),
+            Self::Text(reader) => reader.memory(),
+        }
+    }
 }
 
 impl SearchJob {

@@ -39,6 +39,11 @@ impl TextReader {
         }
     }
 
+    /// Returns the octets of memory that the list of passages takes, as far as they are not read.
+    pub(super) fn memory(&self) -> usize {
+        2 * size_of_val(self.passages.as_slice())
+    }
+
     /// Reads on; done when all strings are found or there is no more text. `header` is that of the
     /// message.
     pub(super) fn step(

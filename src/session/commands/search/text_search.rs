@@ -34,6 +34,14 @@ pub(super) struct TextString {
 }
 
 impl TextSearch {
+    /// Returns the octets of memory that the strings and the decoders take.
+    pub(super) fn memory(&self) -> usize {
+        let kinds = self.of_text.capacity() + self.of_body.capacity();
+        let found = self.in_headers.memory() + self.in_body.memory();
+        let decoders = self.header.memory() + self.passage.memory();
+        self.strings.memory() + kinds + found + decoders
+    }
+
     /// Adds a string. Returns `None` if it is too long.
     pub(super) fn add(&mut self, string: &[u8], body_only: bool) -> Option<TextString> {
         let string = self.strings.add(string)?;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::error::UidListError;
 
 /// How much of the file is in memory at a time, in octets.
-const BUFFER: usize = 64 * 1024;
+pub(super) const BUFFER: usize = 64 * 1024;
 
 /// The complete lines of a file; what is behind the last line feed is not returned.
 #[derive(Debug)]

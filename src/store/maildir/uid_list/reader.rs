@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 use super::error::UidListError;
-use super::lines::{Line, Lines};
+use super::lines::{self, Line, Lines};
 use super::parse;
 use super::parse::{Fault, UidListVersion};
 use super::record::{FILE, UidListHeader, UidListRecord};
@@ -51,6 +51,9 @@ impl UidListPosition {
 }
 
 impl UidListReader {
+    /// Octets of memory that a reader takes, about.
+    pub(crate) const MEMORY: usize = lines::BUFFER + 4096;
+
     /// Opens the list of the mailbox in `dir` and reads its header. Returns `None` if there is no
     /// list.
     ///

@@ -10,7 +10,7 @@ use super::reader::UidListPosition;
 use super::reader::UidListReader;
 use super::record::{FILE, Guid, UidListHeader, UidListRecord};
 use crate::file_stamp::FileStamp;
-use crate::store::maildir::atomic_replace::{AtomicReplace, IfExists, WrittenReplacement};
+use crate::store::maildir::atomic_replace::{self, AtomicReplace, IfExists, WrittenReplacement};
 use crate::store::maildir::files;
 
 /// Name of the new file while it is being written. It belongs to the holder of the lock.
@@ -125,6 +125,9 @@ pub(crate) struct UidListRewrite {
 }
 
 impl UidListRewrite {
+    /// Octets of memory that a new list takes, about.
+    pub(crate) const MEMORY: usize = atomic_replace::BUFFER + 16 * 1024;
+
     /// Starts a list with that header. Its `next` must be at least [`UidListReader::next_uid`]; if
     /// it has no GUID it gets one.
     ///

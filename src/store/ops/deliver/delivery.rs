@@ -17,15 +17,43 @@ use crate::types::Uid;
 /// Messages that are complete in `tmp/`. If they are not delivered, their files are removed in
 /// steps. They need no lock for that: no other program knows them.
 #[derive(Debug, Default)]
-pub(in crate::store::ops) struct ReadyFiles(pub(in crate::store::ops) Vec<ReadyFile>);
+pub(in crate::store::ops) struct ReadyFiles {
+    files: Vec<ReadyFile>,
+    /// Octets of memory that they take.
+    memory: usize,
+}
+
+impl ReadyFiles {
+    /// Adds a message.
+    pub(in crate::store::ops) fn push(&mut self, file: ReadyFile) {
+        self.memory += file.memory();
+        self.files.push(file);
+    }
+
+    /// Returns the messages.
+    pub(in crate::store::ops) fn files(&self) -> &[ReadyFile] {
+        &self.files
+    }
+
+    /// Returns the messages, to rename them.
+    pub(in crate::store::ops) fn files_mut(&mut self) -> &mut [ReadyFile] {
+        &mut self.files
+    }
+}
 
 impl AbandonedWork<Store> for ReadyFiles {
     fn has_work_left(&self) -> bool {
-        !self.0.is_empty()
+        !self.files.is_empty()
+    }
+
+    fn memory(&self) -> usize {
+        self.memory
     }
 
     fn clean_up(&mut self, _: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
-        while self.0.pop().is_some() {
+        while let Some(file) = self.files.pop() {
+            self.memory = self.memory.saturating_sub(file.memory());
+            drop(file);
             budget.spend(COST_SYSCALL);
             if budget.is_spent() && self.has_work_left() {
                 return Step::Yield(Why::Budget);
@@ -44,19 +72,24 @@ pub(in crate::store::ops) struct Delivery {
     parcel: SharedParcel,
     /// The group that delivers the parcel, once it has it.
     group: Option<Rc<RefCell<DeliveryGroup>>>,
+    /// Octets of memory that the messages have taken at first.
+    memory: usize,
 }
 
 impl Delivery {
+    /// Takes the messages out of `ready`.
     pub(in crate::store::ops) fn new(
         handle: MailboxHandle,
         mailbox: &Mailbox,
-        ready: Vec<ReadyFile>,
+        ready: &mut ReadyFiles,
     ) -> Self {
+        let ReadyFiles { files, memory } = std::mem::take(ready);
         Self {
             handle,
             dir: mailbox.dir().to_path_buf(),
-            parcel: Rc::new(RefCell::new(Parcel::new(ready))),
+            parcel: Rc::new(RefCell::new(Parcel::new(files))),
             group: None,
+            memory,
         }
     }
 
@@ -111,6 +144,11 @@ impl AbandonedWork<Store> for Delivery {
     fn has_work_left(&self) -> bool {
         let parcel = self.parcel.borrow();
         !parcel.is_settled() || !parcel.ready.is_empty()
+    }
+
+    fn memory(&self) -> usize {
+        let group = self.group.as_ref();
+        self.memory + group.map_or(0, |group| group.borrow().memory_of_each())
     }
 
     fn abandon(&mut self) {

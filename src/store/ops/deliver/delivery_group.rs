@@ -25,7 +25,7 @@ use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::reconcile::next_uids;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
-use crate::types::KeywordSet;
+use crate::types::{KeywordSet, memory};
 use crate::{ready, try_ready};
 
 /// Adding a message in memory takes as long as visiting this many records.
@@ -186,6 +186,17 @@ impl DeliveryGroup {
             }
             GroupStage::BatchEnded => Ok(self.continue_or_release(mailbox, budget.now())),
         })
+    }
+
+    /// Returns the octets of memory that the group takes, shared out among its parcels.
+    pub(super) fn memory_of_each(&self) -> usize {
+        let stage = match &self.stage {
+            GroupStage::Read(reading) => reading.memory(),
+            GroupStage::Rewrite(rewriting) => rewriting.memory(),
+            _ => 0,
+        };
+        let parcels = self.batch.len() + self.waiting.len();
+        (stage + memory::of_set(&self.bases)) / parcels.max(1)
     }
 
     /// Withdraws the batch or, before there is one, all that would be in it.

@@ -7,7 +7,7 @@ use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::filename::{self, UniqueNames, fresh_base};
 use crate::store::maildir::files;
 use crate::store::maildir::subdir::Subdir;
-use crate::types::{Flags, Keyword, KeywordSet};
+use crate::types::{Flags, Keyword, KeywordSet, Uid, memory};
 
 /// A file in `tmp/`, removed when this value is dropped.
 #[derive(Debug)]
@@ -33,6 +33,10 @@ impl Drop for TemporaryFile {
     }
 }
 
+/// Octets of memory that a delivery takes for each message besides its names: in the lists, and for
+/// its UIDs.
+const MEMORY_PER_MESSAGE: usize = 2 * size_of::<ReadyFile>() + 2 * size_of::<Uid>();
+
 /// A message that is complete in `tmp/`.
 #[derive(Debug)]
 pub(in crate::store::ops) struct ReadyFile {
@@ -44,6 +48,15 @@ pub(in crate::store::ops) struct ReadyFile {
 }
 
 impl ReadyFile {
+    /// Returns the octets of memory that it takes, and takes while it is delivered.
+    pub(super) fn memory(&self) -> usize {
+        let path = self.file.path.as_os_str().len();
+        let keywords = self.keywords.iter().map(|keyword| keyword.as_str().len());
+        let keywords = keywords.sum::<usize>() + memory::of_list(&self.keywords);
+        // Another name may follow the name, and the flags it.
+        path + 2 * self.name.capacity() + keywords + MEMORY_PER_MESSAGE
+    }
+
     /// Chooses a base name that no file has.
     pub(in crate::store::ops) fn rename(&mut self, names: &mut UniqueNames, wall: SystemTime) {
         let base = filename::base(&self.name);

@@ -11,7 +11,7 @@ use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::maildir::layout;
 use crate::store::{Account, Store, StoreError};
-use crate::types::MailboxName;
+use crate::types::{MailboxName, memory};
 use crate::{ready, try_done, try_ready};
 
 /// How many times other jobs may delete a mailbox in the same moment before the job fails.
@@ -44,6 +44,20 @@ impl DeleteMailbox {
             name,
             tries: 0,
         }
+    }
+
+    /// Returns the octets of memory that the job holds.
+    pub(crate) fn memory(&self) -> usize {
+        match &self.stage {
+            DeleteStage::Clear(removal) => removal.memory(),
+            DeleteStage::Rename => 0,
+            DeleteStage::Remove(removal) => removal.work().memory(),
+        }
+    }
+
+    /// True once the mailbox is gone.
+    pub(crate) fn is_committed(&self) -> bool {
+        matches!(self.stage, DeleteStage::Remove(_))
     }
 
     /// Steps the job until it is done. The mailbox is gone soon, its files later.
@@ -125,6 +139,10 @@ struct Removal {
 impl AbandonedWork<Store> for Removal {
     fn has_work_left(&self) -> bool {
         !self.has_begun || !self.open.is_empty()
+    }
+
+    fn memory(&self) -> usize {
+        self.open.len() * memory::OF_LISTING
     }
 
     fn clean_up(&mut self, _: &mut Store, budget: &mut Budget<'_>) -> Step<()> {

@@ -2,7 +2,7 @@
 
 use super::rename_tree::RenameTree;
 use crate::budget::{Budget, Step};
-use crate::store::abandoned::Lasting;
+use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::ops::move_::MoveMessages;
 use crate::store::sync::sync_mailbox::SyncMailbox;
 use crate::store::{Account, MailboxHandle, Store, StoreError};
@@ -37,6 +37,25 @@ impl RenameMailbox {
             from,
             to,
             stage: RenameStage::Begin,
+        }
+    }
+
+    /// Returns the octets of memory that the job holds.
+    pub(crate) fn memory(&self) -> usize {
+        match &self.stage {
+            RenameStage::Begin => 0,
+            RenameStage::Sync(sync, _) => sync.memory(),
+            RenameStage::Tree(tree) => tree.work().memory(),
+            RenameStage::Move(moving) => moving.memory(),
+        }
+    }
+
+    /// True if the job is carried to its end even if the session ends.
+    pub(crate) fn is_committed(&self) -> bool {
+        match &self.stage {
+            RenameStage::Begin | RenameStage::Sync(..) => false,
+            RenameStage::Tree(tree) => tree.work().is_committed(),
+            RenameStage::Move(moving) => moving.is_committed(),
         }
     }
 

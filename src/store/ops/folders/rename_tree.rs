@@ -20,7 +20,7 @@ use crate::store::maildir::files::rename_without_replacing;
 use crate::store::maildir::layout;
 use crate::store::maildir::lock::LockRetry;
 use crate::store::{Account, Store, StoreError};
-use crate::types::{MailboxName, MailboxRef};
+use crate::types::{MailboxName, MailboxRef, memory};
 
 /// Reading a directory entry and checking its name takes as long as visiting this many records.
 const RECORDS_PER_ENTRY: usize = 8;
@@ -40,6 +40,8 @@ pub(super) struct RenameTree {
     planned: VecDeque<TreeMove>,
     /// The directories that were renamed.
     done: Vec<TreeMove>,
+    /// Octets of memory that the lists have taken at most.
+    memory: usize,
 }
 
 /// A directory and its new path.
@@ -72,7 +74,13 @@ impl RenameTree {
             found: BTreeSet::new(),
             planned: VecDeque::new(),
             done: Vec::new(),
+            memory: 0,
         }
+    }
+
+    /// True once a directory is renamed: then the job is carried to its end in any case.
+    pub(super) fn is_committed(&self) -> bool {
+        !self.done.is_empty()
     }
 
     /// Steps the job until it is done.
@@ -159,7 +167,10 @@ impl RenameTree {
         };
         let name = entry.map_err(StoreError::io("listing the mailboxes"))?;
         let is_affected = |name: &MailboxName| *name == self.from || name.is_below(&self.from);
-        self.found.extend(name.filter(is_affected));
+        if let Some(name) = name.filter(is_affected) {
+            self.memory += name.as_str().len() + memory::of_tree_entry::<MailboxName, ()>();
+            self.found.insert(name);
+        }
         Ok(None)
     }
 
@@ -186,6 +197,8 @@ impl RenameTree {
         }
         let found = layout::find(root, &name).map_err(StoreError::io("renaming the mailbox"))?;
         if let Some(from) = found {
+            let paths = from.as_os_str().len() + to.as_os_str().len();
+            self.memory += 2 * (paths + 2 * size_of::<TreeMove>());
             self.planned.push_back(TreeMove { from, to });
         }
         Ok(None)
@@ -251,6 +264,10 @@ impl AbandonedWork<Store> for RenameTree {
         if self.done.is_empty() {
             (self.stage, self.lock) = (TreeStage::Finish(Ok(())), None);
         }
+    }
+
+    fn memory(&self) -> usize {
+        self.memory
     }
 
     fn clean_up(&mut self, store: &mut Store, budget: &mut Budget<'_>) -> Step<()> {

@@ -26,7 +26,7 @@ use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::read_uid_list::ReadUidList;
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
 use crate::store::sync::scan::{Scan, ScanResult};
-use crate::types::{KeywordSet, Uid};
+use crate::types::{KeywordSet, Uid, memory};
 
 /// How many times one job scans the directories at most.
 pub(super) const MOST_SCANS: u32 = 3;
@@ -186,6 +186,22 @@ impl Reconcile {
     }
 
     /// True if the job has come to its end, with or without an error.
+    /// Returns the octets of memory that the job holds, besides what it has put into the mailbox.
+    pub(crate) fn memory(&self) -> usize {
+        match &self.stage {
+            ReconcileStage::List(reading) | ReconcileStage::Relist(reading) => reading.memory(),
+            ReconcileStage::Scan(..) => memory::OF_LISTING,
+            ReconcileStage::Rewrite(rewriting) => rewriting.memory(),
+            ReconcileStage::Order(order) => order.memory(),
+            ReconcileStage::Number(files) => memory::of_list(files),
+            ReconcileStage::WriteLines(files) | ReconcileStage::FlushLines(files) => {
+                memory::of_list(&files.numbered) + memory::of_list(&files.rest)
+            }
+            ReconcileStage::Sort(sort) => sort.memory(),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.stage, ReconcileStage::Ended)
     }

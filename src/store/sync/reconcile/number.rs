@@ -10,7 +10,7 @@ use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::RecordState;
 use crate::store::maildir::filename;
 use crate::store::merge_sort::MergeSort;
-use crate::types::{KeywordSet, Uid, UidValidity};
+use crate::types::{KeywordSet, Uid, UidValidity, memory};
 
 /// Parsing a base name for its order takes as long as visiting this many records.
 const RECORDS_PER_KEY: usize = 8;
@@ -56,6 +56,12 @@ pub(super) struct OrderUnassigned {
 }
 
 impl OrderUnassigned {
+    /// Returns the octets of memory that the files take.
+    pub(super) fn memory(&self) -> usize {
+        let sort = self.sort.as_ref().map_or(0, MergeSort::memory);
+        memory::of_list(&self.found) + sort
+    }
+
     pub(super) fn new(mailbox: &Mailbox) -> Self {
         Self {
             next: mailbox.records.tail().start,
