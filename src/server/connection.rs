@@ -126,7 +126,7 @@ impl Connection {
 
     /// Returns the octets of memory that grow with what its client sends and asks for.
     pub(super) fn memory(&self) -> usize {
-        self.leftover.capacity() + self.session.memory()
+        self.leftover.capacity() + self.session.memory() + self.transport.memory()
     }
 
     /// Returns the octets of memory that [`Self::end_command`] frees.

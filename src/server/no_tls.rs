@@ -76,6 +76,10 @@ impl TlsStream {
         match self.0 {}
     }
 
+    pub(super) fn memory(&self) -> usize {
+        match self.0 {}
+    }
+
     pub(super) fn has_unsent(&self) -> bool {
         match self.0 {}
     }

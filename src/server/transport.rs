@@ -82,6 +82,11 @@ impl Transport {
         self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
     }
 
+    /// Returns the octets of memory that TLS holds which are not sent, or not read, yet.
+    pub(super) fn memory(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.memory())
+    }
+
     /// Registers the stream with the poll. Returns true if its input counts as readable, now and
     /// always.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {

@@ -9,6 +9,10 @@ use std::time::Instant;
 
 /// Octets that are encrypted at a time: the longest content of one record (RFC 8446 §5.1).
 const RECORD: usize = 16 * 1024;
+/// Octets that a record has besides its content, at most (RFC 5246 §6.2.3, RFC 8446 §5.2).
+const RECORD_OVERHEAD: usize = 64;
+/// Most octets that are kept of a record or a handshake message that is not complete.
+const MAX_INCOMPLETE: usize = 64 * 1024;
 /// Reads of a handshake in one turn. An ordinary one takes three.
 const READS_PER_TURN: usize = 16;
 
@@ -30,6 +34,18 @@ pub(crate) struct TlsStream {
     state: TlsState,
     /// Channel binding of the certificate, which the handshake reports when it is complete.
     end_point: Option<Vec<u8>>,
+    held: HeldOctets,
+}
+
+/// Octets that TLS holds. `rustls` tells only part of them, and that only now and then.
+#[derive(Debug, Default)]
+struct HeldOctets {
+    /// Octets that were read since a record was complete.
+    incomplete: usize,
+    /// Decrypted octets that were not read yet.
+    unread: usize,
+    /// Encrypted octets that were not sent yet.
+    unsent: usize,
 }
 
 enum TlsState {
@@ -45,7 +61,18 @@ impl TlsStream {
         Self {
             state: TlsState::New(Acceptor::default()),
             end_point: None,
+            held: HeldOctets::default(),
         }
+    }
+
+    /// Returns the octets of memory that wait to be decrypted, read, or sent.
+    pub(crate) fn memory(&self) -> usize {
+        let HeldOctets {
+            incomplete,
+            unread,
+            unsent,
+        } = self.held;
+        incomplete.min(MAX_INCOMPLETE) + unread + unsent
     }
 
     /// True until [`Self::handshake`] has been done.
@@ -68,7 +95,10 @@ impl TlsStream {
     ) -> io::Result<Handshake> {
         for _ in 0..READS_PER_TURN {
             match would_block(self.flush(stream))? {
-                Some(()) if !self.is_handshaking() => return Ok(Handshake::Done(self.info())),
+                Some(()) if !self.is_handshaking() => {
+                    self.held.incomplete = 0;
+                    return Ok(Handshake::Done(self.info()));
+                }
                 Some(()) => {}
                 None => return Ok(Handshake::NeedsRoom),
             }
@@ -82,10 +112,12 @@ impl TlsStream {
     }
 
     fn read_tls(&mut self, stream: &mut impl Read) -> io::Result<usize> {
-        match &mut self.state {
+        let count = match &mut self.state {
             TlsState::New(acceptor) => acceptor.read_tls(stream),
             TlsState::Begun(tls) => tls.read_tls(stream),
-        }
+        }?;
+        self.held.incomplete = self.held.incomplete.saturating_add(count);
+        Ok(count)
     }
 
     fn process(
@@ -95,7 +127,7 @@ impl TlsStream {
         now: Instant,
     ) -> io::Result<()> {
         match &mut self.state {
-            TlsState::Begun(tls) => process(tls, stream),
+            TlsState::Begun(tls) => process(tls, &mut self.held, stream),
             TlsState::New(acceptor) => {
                 let accepted = acceptor.accept();
                 if let Some(hello) = accepted.map_err(|fault| refuse(fault, stream))? {
@@ -162,15 +194,28 @@ impl TlsStream {
         stream: &mut (impl Read + Write),
         buffer: &mut [u8],
     ) -> io::Result<usize> {
+        if let Some(count) = self.take_plaintext(buffer)? {
+            return Ok(count);
+        }
+        self.read_tls(stream)?;
+        if let TlsState::Begun(tls) = &mut self.state {
+            process(tls, &mut self.held, stream)?;
+        }
+        let count = self.take_plaintext(buffer)?;
+        count.ok_or_else(|| ErrorKind::Interrupted.into())
+    }
+
+    /// Reads decrypted octets: 0 at the end of the input, `None` if none are there.
+    fn take_plaintext(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let TlsState::Begun(tls) = &mut self.state else {
             return Err(ErrorKind::WouldBlock.into());
         };
-        if let Some(count) = take_plaintext(tls, buffer)? {
-            return Ok(count);
-        }
-        tls.read_tls(stream)?;
-        process(tls, stream)?;
-        take_plaintext(tls, buffer)?.ok_or_else(|| ErrorKind::Interrupted.into())
+        let count = match tls.reader().read(buffer) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(Some(0)),
+            other => would_block(other)?,
+        };
+        self.held.unread -= count.unwrap_or(0).min(self.held.unread);
+        Ok(count)
     }
 
     /// Sends octets inside TLS, one record at most. They count as sent once they are encrypted;
@@ -181,6 +226,7 @@ impl TlsStream {
             return Err(ErrorKind::WouldBlock.into());
         };
         let count = tls.writer().write(&octets[..octets.len().min(RECORD)])?;
+        self.held.unsent += count + RECORD_OVERHEAD;
         would_block(self.flush(stream))?;
         Ok(count)
     }
@@ -196,10 +242,13 @@ impl TlsStream {
             return Ok(());
         };
         while tls.wants_write() {
-            if tls.write_tls(stream)? == 0 {
+            let count = tls.write_tls(stream)?;
+            if count == 0 {
                 return Err(ErrorKind::WriteZero.into());
             }
+            self.held.unsent = self.held.unsent.saturating_sub(count);
         }
+        self.held.unsent = 0;
         Ok(())
     }
 
@@ -213,14 +262,6 @@ impl TlsStream {
     }
 }
 
-/// Reads decrypted octets: 0 at the end of the input, `None` if none are there.
-fn take_plaintext(tls: &mut ServerConnection, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-    match tls.reader().read(buffer) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Some(0)),
-        other => would_block(other),
-    }
-}
-
 fn would_block<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
@@ -228,8 +269,19 @@ fn would_block<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-fn process(tls: &mut ServerConnection, stream: &mut impl Write) -> io::Result<()> {
-    tls.process_new_packets().map(drop).map_err(|error| {
+fn process(
+    tls: &mut ServerConnection,
+    held: &mut HeldOctets,
+    stream: &mut impl Write,
+) -> io::Result<()> {
+    let processed = tls.process_new_packets().map(|state| {
+        held.unread = state.plaintext_bytes_to_read();
+        held.unsent = state.tls_bytes_to_write();
+        if held.unread > 0 {
+            held.incomplete = 0;
+        }
+    });
+    processed.map_err(|error| {
         // This sends the alert. If there is no room for it, the client notices the end of the
         // connection.
         let _ = tls.write_tls(stream);
