@@ -107,6 +107,12 @@ impl Connection {
         self.is_writable |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
+    /// Notes that events may have been lost: the next calls find out.
+    pub(super) fn note_ready(&mut self) {
+        self.is_readable = true;
+        self.is_writable = true;
+    }
+
     /// Returns the beginning of every log line about the connection: `connection 7 from
     /// 192.0.2.1:40000, user "ann", mailbox INBOX`, as far as it is known.
     pub(super) fn log_prefix(&self) -> String {
@@ -219,6 +225,8 @@ impl Connection {
         let mut budget = Budget::step(&clock);
         shared.store.set_session(token.0, self.share.0);
         self.session.run(&mut shared.store, &mut budget);
+        #[cfg(feature = "test-backdoor")]
+        super::test_backdoor::fail_if_wanted(self.session.command());
         self.pass_login_on(token, &mut shared.logins, now);
         let sent = self.send(now)?;
         if self.begins_tls(shared) {

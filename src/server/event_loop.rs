@@ -9,9 +9,12 @@
 //! Each step, a turn of a connection or anything else that the loop does, is measured
 //! ([`StepWatch`]) and guarded. A panic in the turn of a connection ends that connection, with a
 //! line in the log, and has the mailboxes loaded anew that the turn has worked on. A panic
-//! elsewhere costs what that part of the loop had to do in this turn.
+//! elsewhere costs what that part of the loop had to do in this turn; where several things have
+//! come together, such as events, connections and results of flushes, it costs one of them.
 
-use super::accept::{self, Admission, AdmittedClient, IdleEnd, Listener, Listeners};
+use super::accept::{
+    self, AcceptedConnection, Admission, AdmittedClient, IdleEnd, Listener, Listeners,
+};
 use super::connection::{AfterTurn, Connection};
 use super::connections::{Connections, Excess};
 use super::control::{Control, SignalRequest};
@@ -19,6 +22,7 @@ use super::drain::Drain;
 use super::error::ServerError;
 use super::flusher::Flusher;
 use super::idle_watch::IdleWatch;
+use super::login::Decision;
 use super::shared::Shared;
 use super::shares::{Owner, Round};
 use super::slab::FIRST_KEY;
@@ -49,6 +53,10 @@ const EVENTS: usize = 256;
 /// Time for which long connections get turns in one turn of the loop: one whole step, or a few of
 /// those that only copy octets, beside which a poll would be expensive.
 const LONG_TIME: Duration = Duration::from_micros(250);
+
+/// How long the poll waits at most if it is not known when something is to be done, because looking
+/// for that has failed.
+const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(1);
 
 /// Log lines about faults of the loop itself in a minute, and about sessions that have had too much
 /// memory: both may come in each turn.
@@ -178,12 +186,10 @@ impl EventLoop {
     pub(super) fn run(mut self) -> Result<(), ServerError> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.is_over() {
-            self.note_number_of_clients();
+            self.do_part("counting clients", Self::note_number_of_clients);
             self.wait(&mut events)?;
             self.do_part("taking events", |event_loop| {
-                for event in &events {
-                    event_loop.note(event);
-                }
+                event_loop.take_events(&events);
                 if event_loop.stop.swap(false, Ordering::Relaxed) {
                     event_loop.begin_to_drain();
                 }
@@ -222,12 +228,31 @@ impl EventLoop {
         self.steps.end(SystemClock.now(), describe);
     }
 
-    /// Does one part of a turn of the loop, and survives a panic in it.
-    fn guard(&mut self, what: &'static str, part: impl FnOnce(&mut Self)) {
-        if let Err(message) = panics::catch(|| part(self)) {
-            self.log_fault(&format!("a fault in imap2d while {what}"), &message);
-            self.shared.store.invalidate_touched();
+    /// Does one after the other of what has come together. A panic costs one of them.
+    fn do_each<T>(
+        &mut self,
+        what: &'static str,
+        all: impl IntoIterator<Item = T>,
+        one: impl Fn(&mut Self, T),
+    ) {
+        for item in all {
+            self.guard(what, |event_loop| one(event_loop, item));
         }
+    }
+
+    /// Does one part of a turn of the loop, and survives a panic in it: then it returns false.
+    fn guard(&mut self, what: &'static str, part: impl FnOnce(&mut Self)) -> bool {
+        let done = panics::catch(|| {
+            #[cfg(feature = "test-backdoor")]
+            super::test_backdoor::fail_if_wanted(what);
+            part(self);
+        });
+        let Err(message) = done else {
+            return true;
+        };
+        self.log_fault(&format!("a fault in imap2d while {what}"), &message);
+        self.shared.store.invalidate_touched();
+        false
     }
 
     fn log_fault(&mut self, what: &str, message: &str) {
@@ -236,7 +261,15 @@ impl EventLoop {
         }
     }
 
-    fn is_over(&self) -> bool {
+    fn is_over(&mut self) -> bool {
+        let mut is_over = false;
+        self.guard("looking for the end", |event_loop| {
+            is_over = event_loop.has_ended();
+        });
+        is_over
+    }
+
+    fn has_ended(&self) -> bool {
         let now = SystemClock.now();
         if self.idle_end.as_ref().is_some_and(|end| end.has_come(now)) {
             log::info!("no client is connected: ending until the next one connects");
@@ -252,9 +285,25 @@ impl EventLoop {
     /// Waits for an event, but not beyond the next deadline, and not at all if there is work.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
         let now = SystemClock.now();
-        let is_busy = self.connections.are_busy()
+        let (mut is_busy, mut deadline) = (false, Some(now + PAUSE_AFTER_FAULT));
+        self.do_part("looking for the next deadline", |event_loop| {
+            is_busy = event_loop.is_busy(now);
+            deadline = event_loop.deadline(now);
+        });
+        let waited = poll::wait(&mut self.poll, events, is_busy, deadline, now);
+        self.steps.begin(SystemClock.now());
+        waited
+    }
+
+    /// True if there is something to do at once.
+    fn is_busy(&self, now: Instant) -> bool {
+        self.connections.are_busy()
             || self.listeners.are_ready(now)
-            || self.shared.store.has_unread_reports();
+            || self.shared.store.has_unread_reports()
+    }
+
+    /// Returns when there is something to do even if no event comes.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
         let deadlines = [
             self.listeners.deadline(),
             self.connections.deadline(),
@@ -269,12 +318,27 @@ impl EventLoop {
                 .as_ref()
                 .and_then(|control| control.manager.deadline()),
         ];
-        let deadline = deadlines.into_iter().flatten().min();
-        let describe = || String::from("the event loop, looking for the next deadline");
-        self.steps.end(SystemClock.now(), describe);
-        let waited = poll::wait(&mut self.poll, events, is_busy, deadline, now);
-        self.steps.begin(SystemClock.now());
-        waited
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Takes the events of the poll. The poll tells of each only once: after a panic, everything
+    /// counts as ready, and the next calls find out what is.
+    fn take_events(&mut self, events: &Events) {
+        let mut is_known = true;
+        for event in events {
+            is_known &= self.guard("taking an event", |event_loop| event_loop.note(event));
+        }
+        if is_known {
+            return;
+        }
+        self.has_inotify_events = true;
+        self.listeners.note_all_readable();
+        for token in self.connections.tokens() {
+            if let Some(connection) = self.connections.get_mut(token) {
+                connection.note_ready();
+            }
+            self.connections.want_turn(token);
+        }
     }
 
     fn note(&mut self, event: &Event) {
@@ -297,29 +361,30 @@ impl EventLoop {
     }
 
     fn accept(&mut self) {
+        let accepted = self.listeners.accept(SystemClock.now());
+        self.do_each("accepting a connection", accepted, Self::receive);
+    }
+
+    /// Admits a connection, unless it has to wait for its PROXY header or is refused.
+    fn receive(&mut self, connection: AcceptedConnection) {
         let now = SystemClock.now();
-        for connection in self.listeners.accept(now) {
-            if self
-                .admission
-                .needs_room(&connection, self.connections.len())
-            {
-                self.make_room();
-            }
-            let clients = self.connections.len();
-            let registry = self.poll.registry();
-            let admitted = self.admission.receive(connection, clients, registry, now);
-            if let Some(client) = admitted {
-                self.admit(client);
-            }
+        let clients = self.connections.len();
+        if self.admission.needs_room(&connection, clients) {
+            self.make_room();
+        }
+        let clients = self.connections.len();
+        let registry = self.poll.registry();
+        let admitted = self.admission.receive(connection, clients, registry, now);
+        if let Some(client) = admitted {
+            self.admit(client);
         }
     }
 
     fn admit_proxied_clients(&mut self) {
         let (registry, now) = (self.poll.registry(), SystemClock.now());
         self.admission.report_left_out(now);
-        for client in self.admission.take_proxied(registry, now) {
-            self.admit(client);
-        }
+        let proxied = self.admission.take_proxied(registry, now);
+        self.do_each("admitting a client", proxied, Self::admit);
     }
 
     /// Starts the session of a client.
@@ -373,24 +438,27 @@ impl EventLoop {
 
     /// Hands the decisions on logins to the connections that wait for them.
     fn deliver_login_decisions(&mut self) {
-        for decision in self.shared.logins.poll_decisions(SystemClock.now()) {
-            let token = decision.connection;
-            let is_awaited = |connection: &mut Connection| connection.awaits(decision.serial);
-            if !self.connections.get_mut(token).is_some_and(is_awaited) {
-                continue;
-            }
-            let verdict = self.within_limit_of_user(token, decision.verdict);
-            if let Some(connection) = self.connections.get_mut(token) {
-                connection.handle_verdict(verdict);
-            }
-            self.connections.want_turn(token);
-        }
+        let decisions = self.shared.logins.poll_decisions(SystemClock.now());
+        self.do_each("deciding a login", decisions, Self::deliver_login_decision);
         if let Some(fault) = self.shared.logins.take_fault() {
             self.fault = Some(fault);
         }
         if self.fault.is_some() && !self.drain.has_begun() {
             self.begin_to_drain();
         }
+    }
+
+    fn deliver_login_decision(&mut self, decision: Decision) {
+        let token = decision.connection;
+        let is_awaited = |connection: &mut Connection| connection.awaits(decision.serial);
+        if !self.connections.get_mut(token).is_some_and(is_awaited) {
+            return;
+        }
+        let verdict = self.within_limit_of_user(token, decision.verdict);
+        if let Some(connection) = self.connections.get_mut(token) {
+            connection.handle_verdict(verdict);
+        }
+        self.connections.want_turn(token);
     }
 
     /// Makes the user whose login is granted the owner of the connection. If the user has too many
@@ -417,11 +485,16 @@ impl EventLoop {
     /// them.
     fn deliver_flush_results(&mut self) {
         let results = self.flusher.as_ref().map(Flusher::take_results);
-        for (number, result) in results.unwrap_or_default() {
-            for waiting in self.shared.store.complete_flush(number, result) {
-                self.connections.want_turn(Token(waiting));
-            }
-        }
+        let results = results.unwrap_or_default();
+        self.do_each(
+            "taking a result",
+            results,
+            |event_loop, (number, result)| {
+                for waiting in event_loop.shared.store.complete_flush(number, result) {
+                    event_loop.connections.want_turn(Token(waiting));
+                }
+            },
+        );
     }
 
     /// Passes on what the jobs of this turn of the loop have to be flushed.
@@ -444,13 +517,16 @@ impl EventLoop {
 
     fn handle_signals(&mut self) {
         let requests = self.control.as_mut().map(Control::requests);
-        for request in requests.unwrap_or_default() {
-            match request {
-                SignalRequest::ShutDown => self.begin_to_drain(),
-                SignalRequest::Reload => self.reload_options(),
-                SignalRequest::LogStatus => self.log_status(),
-                SignalRequest::Reap => {}
-            }
+        let requests = requests.unwrap_or_default();
+        self.do_each("handling a signal", requests, Self::handle_signal);
+    }
+
+    fn handle_signal(&mut self, request: SignalRequest) {
+        match request {
+            SignalRequest::ShutDown => self.begin_to_drain(),
+            SignalRequest::Reload => self.reload_options(),
+            SignalRequest::LogStatus => self.log_status(),
+            SignalRequest::Reap => {}
         }
     }
 
@@ -502,9 +578,7 @@ impl EventLoop {
         if self.has_inotify_events || is_busy {
             let changed = self.shared.store.poll_inotify();
             self.has_inotify_events = self.shared.store.has_unread_reports();
-            for mailbox in changed {
-                self.wake_idle_sessions(&mailbox);
-            }
+            self.do_each("passing a change on", &changed, Self::wake_idle_sessions);
         }
         let now = SystemClock.now();
         while let Some(mailbox) = self.idle_watch.pop_due(now) {

@@ -44,6 +44,11 @@ impl Listeners {
         }
     }
 
+    /// Notes that events may have been lost.
+    pub(crate) fn note_all_readable(&mut self) {
+        self.sockets.iter_mut().for_each(Listener::note_readable);
+    }
+
     /// True if [`Self::accept`] may return connections now.
     pub(crate) fn are_ready(&self, now: Instant) -> bool {
         self.sockets.iter().any(|socket| socket.is_ready(now))

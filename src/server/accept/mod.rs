@@ -26,7 +26,9 @@ mod unauthenticated_limit;
 pub(crate) use self::admission::{Admission, AdmittedClient};
 pub(crate) use self::fork_server::ForkServer;
 pub(crate) use self::idle_end::{IDLE_TIME, IdleEnd};
-pub(crate) use self::listener::{Listener, raise_descriptor_limit, set_socket_options};
+pub(crate) use self::listener::{
+    AcceptedConnection, Listener, raise_descriptor_limit, set_socket_options,
+};
 pub(crate) use self::listeners::Listeners;
 pub(crate) use self::network::{Network, SITE};
 #[cfg(any(test, feature = "fuzzing"))]

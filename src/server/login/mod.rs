@@ -42,7 +42,7 @@ mod throttle;
 mod user_slots;
 mod waiting;
 
-pub(crate) use self::logins::Logins;
+pub(crate) use self::logins::{Decision, Logins};
 
 #[cfg(test)]
 mod tests;
