@@ -11,7 +11,7 @@
 //! | logins and passwords | `login`, `password_hashes`, `checkpassword`, `fail2ban` |
 //! | how the server is started and controlled | `starting`, `inetd_and_preauth`, `demo` |
 //! | what its processes may do | `sandbox` |
-//! | what a fault of the server costs | `injected_faults` |
+//! | greedy clients, faults of the server | `greedy_clients`, `injected_faults` |
 //! | the command line and its documents | `program`, `shell_completion`, `documents`, `packages` |
 //! | the source: imports, names, words, sizes | `layering`, which reads it by `source` |
 //!
@@ -28,6 +28,7 @@ mod documents;
 mod dovecot;
 mod fail2ban;
 mod gigabyte_message;
+mod greedy_clients;
 mod inetd_and_preauth;
 #[cfg(feature = "test-backdoor")]
 mod injected_faults;
