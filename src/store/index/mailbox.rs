@@ -18,7 +18,7 @@ use crate::store::flush::FlushQueue;
 use crate::store::maildir::directory_stamp::DirectoryStamp;
 use crate::store::maildir::keywords::KeywordTable;
 use crate::store::maildir::layout;
-use crate::store::maildir::lock::ForeignLockAge;
+use crate::store::maildir::lock::{ForeignLockAge, LockTurn};
 use crate::store::maildir::uid_list::UidListState;
 use crate::types::{Keyword, UidValidity};
 
@@ -52,6 +52,8 @@ pub(crate) struct Mailbox {
     pub(crate) lock_is_wanted: bool,
     /// Since when sessions wait for the lock to change flags.
     pub(crate) flag_lock_waits_since: Option<Instant>,
+    /// How the lock was taken to change flags.
+    pub(crate) flag_lock_turn: LockTurn,
     /// Alive while a job is reconciling the mailbox with its directory.
     reconciling: Weak<()>,
 }
@@ -95,6 +97,7 @@ impl Mailbox {
             foreign_lock: ForeignLockAge::default(),
             lock_is_wanted: false,
             flag_lock_waits_since: None,
+            flag_lock_turn: LockTurn::default(),
             reconciling: Weak::new(),
         })
     }

@@ -79,7 +79,7 @@ impl FlagLock {
         *self = Self::default();
     }
 
-    /// Takes the lock, unless this step has tried that before.
+    /// Takes the lock, unless this step has tried that before. Other processes get a break.
     fn take(
         &mut self,
         mailbox: &mut Mailbox,
@@ -87,6 +87,8 @@ impl FlagLock {
         budget: &mut Budget<'_>,
     ) -> Result<(), StoreError> {
         if !self.is_tried {
+            let turn = &mut mailbox.flag_lock_turn;
+            turn.take(budget.now()).map_err(StoreError::Busy)?;
             self._held = try_lock(mailbox, owner, budget)?;
             self.is_tried = true;
         }

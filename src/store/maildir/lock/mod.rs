@@ -35,7 +35,9 @@ mod mailbox_lock;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub(crate) use self::dot_lock::{ForeignLockAge, LockOwner};
 pub(crate) use self::mailbox_lock::MailboxLock;
 pub(crate) use self::retry::LockRetry;
+pub(crate) use self::turn::LockTurn;
