@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::store::StoreError;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::uid_list::{UidListError, UidListReader};
+use crate::store::maildir::uid_list::{PIECE, UidListError, UidListReader};
 use crate::types::memory;
 
 /// Records read between two checks of the budget.
@@ -64,7 +64,13 @@ impl FindUsedNames {
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
         while let Some(reader) = &mut self.reader {
+            let before = reader.octets();
+            let mut read = 0;
             for _ in 0..BATCH {
+                read = reader.octets() - before;
+                if read >= PIECE {
+                    break;
+                }
                 match reader.next() {
                     Ok(Some(record)) => {
                         let hash = self.hasher.hash_one(record.base());
@@ -87,6 +93,7 @@ impl FindUsedNames {
                 }
             }
             budget.spend(1);
+            budget.spend_octets(read as usize);
             if budget.is_spent() && self.reader.is_some() {
                 return Step::Yield(Why::Budget);
             }

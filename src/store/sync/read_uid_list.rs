@@ -8,7 +8,7 @@ use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::{NewRecord, RecordState};
 use crate::store::maildir::courier;
 use crate::store::maildir::uid_list::{
-    self, UidListError, UidListRead, UidListReader, UidListState,
+    self, PIECE, UidListError, UidListRead, UidListReader, UidListState,
 };
 use crate::types::{Flags, KeywordSet, Uid};
 
@@ -47,8 +47,10 @@ impl ReadUidList {
             return Step::Done(Ok(UidListRead::Whole));
         };
         loop {
+            let before = reader.octets();
             let ended = read_batch(mailbox, reader);
             budget.spend(1);
+            budget.spend_octets((reader.octets() - before) as usize);
             match ended {
                 Ok(true) => break,
                 Ok(false) if budget.is_spent() => return Step::Yield(Why::Budget),
@@ -133,7 +135,11 @@ fn start(mailbox: &mut Mailbox) -> Result<Option<UidListReader>, ReadStop> {
 
 /// Reads some records. Returns true at the end of the list.
 fn read_batch(mailbox: &mut Mailbox, reader: &mut UidListReader) -> Result<bool, ReadStop> {
+    let begin = reader.octets();
     for _ in 0..BATCH {
+        if reader.octets() - begin >= PIECE {
+            break;
+        }
         match reader.next() {
             Ok(None) => return Ok(true),
             Ok(Some(record)) => {

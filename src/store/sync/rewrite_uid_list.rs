@@ -53,8 +53,10 @@ impl RewriteUidList {
             self.work = Some(Box::new(try_done!(begin(mailbox, header))));
         }
         loop {
+            let before = self.octets_read();
             let ended = try_done!(self.copy_batch(mailbox));
             budget.spend(BATCH as u32 / RECORDS_PER_UNIT);
+            budget.spend_octets((self.octets_read() - before) as usize);
             if ended {
                 break;
             }
@@ -109,6 +111,12 @@ impl RewriteUidList {
             (flushed, _) => flushed,
         };
         Step::Done(renamed.map_err(failed()))
+    }
+
+    /// Returns how many octets of the old list were read.
+    fn octets_read(&self) -> u64 {
+        let old = self.work.as_ref().and_then(|work| work.1.as_ref());
+        old.map_or(0, UidListReader::octets)
     }
 
     /// Writes some lines. Returns true when all are written.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rig::Rig;
+use super::rig::{Rig, mailbox};
 use crate::budget::{Budget, Clock, RECORDS_PER_UNIT, Step, Why};
 use crate::store::{Access, SyncMailbox};
 
@@ -70,4 +70,31 @@ fn new_messages_get_the_same_uids_in_any_steps() {
     for (listed, units) in listed.iter().zip(["all", "1", "2", "300"]) {
         assert!(*listed == want, "other UIDs with {units} units");
     }
+}
+
+#[test]
+fn long_lines_of_the_uid_list_are_read_in_steps() {
+    let (rig, count) = (Rig::new(), 40);
+    let keys = "W1 ".repeat(15_000);
+    let mut list = format!("3 V7 N{} G{}\n", count + 1, "0".repeat(32));
+    for uid in 1..=count {
+        rig.put("cur", &format!("{uid}.a.h:2,S"), "text");
+        list.push_str(&format!("{uid} {keys}:{uid}.a.h\n"));
+    }
+    rig.put(".", "dovecot-uidlist", &list);
+    rig.age_directories();
+    let mut store = rig.store();
+    let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
+    let mut sync = SyncMailbox::new(handle.clone());
+    let mut steps = 0;
+    loop {
+        let mut budget = Budget::new(&rig.clock, 10, Duration::from_secs(1));
+        steps += 1;
+        if let Step::Done(synced) = sync.step(&mut store, &mut budget) {
+            break synced.expect("synced");
+        }
+    }
+    assert_eq!(store.mailbox(&handle).records.message_count(), count);
+    // Each line is worth more than half of a step.
+    assert!(steps >= count / 2, "{steps} steps");
 }

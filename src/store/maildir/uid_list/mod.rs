@@ -57,7 +57,7 @@ mod tests;
 mod writer;
 
 pub(crate) use self::error::UidListError;
-pub(crate) use self::reader::UidListReader;
+pub(crate) use self::reader::{PIECE, UidListReader};
 pub(crate) use self::record::{FILE, Guid, UidListHeader, UidListRecord};
 pub(crate) use self::state::{UidListLines, UidListRead, UidListState};
 pub(crate) use self::writer::{UidListRewrite, WrittenUidList};

@@ -11,6 +11,10 @@ use super::record::{FILE, UidListHeader, UidListRecord};
 use crate::file_stamp::FileStamp;
 use crate::store::maildir::files;
 
+/// Octets of lines after which a caller that reads many records looks at its budget: a line may
+/// have 64 KiB.
+pub(crate) const PIECE: u64 = 16 * 1024;
+
 /// Returns the records of a list one by one, without storing them: at most 64 KiB of the file are
 /// in memory. The caller may pause between any two calls of [`Self::next`].
 #[derive(Debug)]
@@ -197,6 +201,11 @@ impl UidListReader {
     /// [`Self::resume`].
     pub(crate) fn needs_rewrite(&self) -> bool {
         self.is_flawed || self.lines.is_torn()
+    }
+
+    /// Returns how many octets of the file were read, so that the caller can pay for them.
+    pub(crate) fn octets(&self) -> u64 {
+        self.lines.offset()
     }
 
     /// Returns where the reader is.

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::UidListError;
-use super::reader::UidListPosition;
-use super::reader::UidListReader;
+use super::reader::{PIECE, UidListPosition, UidListReader};
 use super::record::{FILE, Guid, UidListHeader, UidListRecord};
 use crate::file_stamp::FileStamp;
 use crate::store::maildir::atomic_replace::{self, AtomicReplace, IfExists, WrittenReplacement};
@@ -172,8 +171,9 @@ impl UidListRewrite {
         self.write_line()
     }
 
-    /// Copies at most `most` records of the old list, without those for which `keep` returns false
-    /// and without the lines that are not records. Returns true at the end of the old list.
+    /// Copies at most `most` records of the old list, fewer if they are long, without those for
+    /// which `keep` returns false and without the lines that are not records. Returns true at the
+    /// end of the old list.
     ///
     /// # Errors
     /// Reading or writing fails.
@@ -183,7 +183,11 @@ impl UidListRewrite {
         most: usize,
         mut keep: impl FnMut(&UidListRecord<'_>) -> bool,
     ) -> Result<bool, UidListError> {
+        let begin = old.octets();
         for _ in 0..most {
+            if old.octets() - begin >= PIECE {
+                break;
+            }
             match old.next() {
                 Ok(None) => return Ok(true),
                 Ok(Some(record)) if keep(&record) => self.put(&record)?,
