@@ -12,11 +12,13 @@
 //! that hide theirs, and `strace` sees nothing.
 
 mod client;
+mod cold;
 mod flush;
 mod generate;
 mod hostile;
 mod measure;
 mod server;
+mod shares;
 
 use measure::{Bench, Figures, Limit};
 use server::Program;
@@ -28,33 +30,43 @@ use std::{env, io};
 
 const USAGE: &str = "usage: bench generate DIR N          make a Maildir of N messages
        bench MEASUREMENT BINARY [--peer dovecot] [--area DIR] [--sessions N] [--messages N] [--seconds N]
+             [--limits MS,MIB]
 
   startup    time to the greeting, memory of an idle server, size of the program
-  idle       memory for each further client with a mailbox selected (N sessions; 10 and N messages)
+  idle       memory for each further client with a mailbox selected (N sessions; 10 and N messages), and
+             wake-ups while nothing happens
   news       1, N/4 and N sessions in IDLE: memory; wake-ups and (by strace) system calls while nothing
              happens; time until all receive a delivery
   select     memory and time for a mailbox of N messages
   search     time for commands that go over 10000 messages
   fairness   how long a NOOP takes beside a SEARCH TEXT and a client that does not read
+  shares     NOOP, SELECT, a small FETCH and APPEND of another user, and NOOP and SELECT of the same
+             user, beside ten sessions that search all texts of a mailbox of N messages
   flush      appends of 60 sessions, and a NOOP beside them, while each flush to disk takes 50 ms (by
              strace); how many times more appends that is than if the server made the three flushes
              of each append one after the other, which would be 6.7 in a second
+  cold       NOOP of another user while one reads a gigabyte that is not in memory, also from a slow disk
+             (by a control group)
   hostile    for each of the worst commands that one user can send: how long another user's NOOP
-             and a new client's greeting take meanwhile, and the memory of the serving process
+             and a new client's greeting take meanwhile, and the memory of the serving process; each
+             command gets N seconds. With --limits the bench fails if a stall is longer than MS or the
+             memory more than MIB
   all        all of these
 
 A peer gets a tenth of the sessions, if each costs it a process.";
 
 type Measurement = fn(&Bench) -> io::Result<Figures>;
 
-const MEASUREMENTS: [(&str, Measurement); 8] = [
+const MEASUREMENTS: [(&str, Measurement); 10] = [
     ("startup", Bench::startup),
     ("idle", Bench::idle),
     ("news", Bench::news),
     ("select", Bench::select),
     ("search", Bench::search),
     ("fairness", Bench::fairness),
+    ("shares", Bench::shares),
     ("flush", Bench::flush),
+    ("cold", Bench::cold),
     ("hostile", Bench::hostile),
 ];
 
@@ -105,6 +117,7 @@ fn benches(binary: PathBuf, options: &[String]) -> Result<Vec<Bench>, Box<dyn Er
             sessions: 2.max(number("--sessions", 2000)? / divisor),
             large: number("--messages", 100_000)?.into(),
             seconds: number("--seconds", 10)?.into(),
+            hostile_limits: option("--limits").map(limits).transpose()?,
         })
     };
     let mut benches = vec![bench(Program::Imap2d(binary), 1)?];
@@ -116,11 +129,18 @@ fn benches(binary: PathBuf, options: &[String]) -> Result<Vec<Bench>, Box<dyn Er
     Ok(benches)
 }
 
+/// Reads limits for `hostile`: the longest stall in ms, and the most memory in MiB.
+fn limits(text: &str) -> Result<(f64, f64), Box<dyn Error>> {
+    let (stall, memory) = text.split_once(',').ok_or("--limits takes MS,MIB")?;
+    Ok((stall.parse()?, memory.parse()?))
+}
+
 /// Prints the figures of one measurement, one per line.
 fn report(title: &str, measurement: Measurement, benches: &[Bench]) -> io::Result<()> {
     let ours = measurement(&benches[0])?;
     let peer = benches.get(1).map(measurement).transpose()?;
     println!("\n{title}");
+    let mut over = 0;
     for figure in ours.0 {
         print!(
             "{:<44}{:>10.2} {:<4}",
@@ -128,7 +148,9 @@ fn report(title: &str, measurement: Measurement, benches: &[Bench]) -> io::Resul
         );
         match figure.limit {
             Some(Limit::AtMost(most)) => {
-                let verdict = if figure.value <= most { "ok" } else { "OVER" };
+                let is_over = figure.value > most;
+                over += u32::from(is_over);
+                let verdict = if is_over { "OVER" } else { "ok" };
                 print!(" (limit {most:.0}: {verdict})");
             }
             Some(Limit::AtLeast(least)) => {
@@ -144,7 +166,10 @@ fn report(title: &str, measurement: Measurement, benches: &[Bench]) -> io::Resul
         }
         println!();
     }
-    Ok(())
+    match benches[0].hostile_limits {
+        Some(_) if over > 0 => Err(io::Error::other(format!("{over} figures are over limits"))),
+        _ => Ok(()),
+    }
 }
 
 /// Two thousand clients need more descriptors than a shell allows by default, and std cannot raise

@@ -67,6 +67,9 @@ pub(crate) struct Bench {
     pub(crate) sessions: u32,
     pub(crate) large: u64,
     pub(crate) seconds: u64,
+    /// The longest stall, in ms, and the most memory, in MiB, that an attack may cause, if they are
+    /// not those of an idle machine. One that causes more makes the bench fail.
+    pub(crate) hostile_limits: Option<(f64, f64)>,
 }
 
 impl Bench {
@@ -116,7 +119,8 @@ impl Bench {
         Ok(figures)
     }
 
-    /// Measures the memory of a session with a selected mailbox, beyond the first session.
+    /// Measures the memory of a session with a selected mailbox, beyond the first session, and what
+    /// such sessions cost while nothing happens.
     pub(crate) fn idle(&self) -> io::Result<Figures> {
         let mut figures = Figures::default();
         for messages in [10, self.large] {
@@ -133,8 +137,14 @@ impl Bench {
             ] {
                 let name = format!("{kind} per idle session on {messages}");
                 figures.add(name, value / f64::from(self.sessions - 1), "KiB");
-                figures.at_most(16.0);
+                figures.at_most(2.0);
             }
+            thread::sleep(SETTLING);
+            let before = server.wake_ups();
+            thread::sleep(Duration::from_secs(self.seconds));
+            let name = format!("wake-ups in {} s, sessions on {messages}", self.seconds);
+            figures.add(name, server.wake_ups() - before, "");
+            figures.at_most(10.0);
         }
         Ok(figures)
     }

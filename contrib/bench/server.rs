@@ -93,11 +93,11 @@ fn imap2d(path: &Path, area: &Path, address: SocketAddr) -> io::Result<Command> 
         .arg(users);
     command.arg("--mail").arg(area.join("mail/%u")).args([
         "--max-connections",
-        "10000",
+        "20000",
         "--max-per-address",
-        "10000",
+        "20000",
         "--max-per-user",
-        "10000",
+        "20000",
     ]);
     if rustix::process::geteuid().is_root() {
         let Owner { user, group } = owner(area)?;
@@ -184,6 +184,11 @@ impl Server {
     /// The most memory that the process has had resident that was started first, in KiB.
     pub(crate) fn peak(&self) -> f64 {
         sum_of(&format!("/proc/{}/status", self.child.id()), &["VmHWM:"])
+    }
+
+    /// Returns the numbers of its processes.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        descendants(self.child.id())
     }
 
     /// Returns how often its processes have gone to sleep so far, which is how often they have been

@@ -7,9 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// The longest that one attack goes on.
-const TIME: Duration = Duration::from_secs(10);
-
 pub(super) struct Attack {
     pub(super) name: &'static str,
     /// Returns when the attack is over. An error means that the server ended the connection or
@@ -20,12 +17,14 @@ pub(super) struct Attack {
 /// A user who wants to harm the others.
 pub(super) struct Attacker {
     pub(super) address: SocketAddr,
+    /// The longest that one attack goes on.
+    pub(super) time: Duration,
 }
 
 impl Attacker {
     fn connect(&self) -> io::Result<Client> {
         let mut client = Client::connect(self.address)?;
-        client.give_up_after(TIME)?;
+        client.give_up_after(self.time)?;
         client.ask("CAPABILITY")?;
         client.ask("LOGIN mallory secret")?;
         Ok(client)
@@ -50,14 +49,14 @@ impl Attacker {
             client.send(command)?;
             clients.push(client);
         }
-        std::thread::sleep(TIME / 2);
+        std::thread::sleep(self.time / 2);
         Ok(())
     }
 
     /// Sends a command again and again until the time is over.
     fn repeat(&self, mailbox: &str, mut command: impl FnMut(u32) -> String) -> io::Result<()> {
         let mut client = self.select(mailbox)?;
-        let end = Instant::now() + TIME / 2;
+        let end = Instant::now() + self.time / 2;
         for round in 0.. {
             if Instant::now() > end {
                 break;

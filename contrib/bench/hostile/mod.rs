@@ -31,6 +31,7 @@ impl Bench {
             fs::create_dir_all(&self.area)?;
             mail::generate(&template)?;
         }
+        let (stall, memory) = self.hostile_limits.unwrap_or((STALL, MEMORY));
         let mut figures = Figures::default();
         for attack in ATTACKS {
             let mailboxes = self.area.join("mail");
@@ -43,6 +44,7 @@ impl Bench {
             let (server, polite) = self.start(10)?;
             let attacker = Attacker {
                 address: server.address,
+                time: Duration::from_secs(self.seconds),
             };
             let over = AtomicBool::new(false);
             let (noop, greeting, outcome) = thread::scope(|scope| {
@@ -60,11 +62,11 @@ impl Bench {
                 Err(error) => eprintln!("{name}: {error}"),
             }
             figures.add(format!("{name}: NOOP"), noop?, "ms");
-            figures.at_most(STALL);
+            figures.at_most(stall);
             figures.add(format!("{name}: greeting"), greeting?, "ms");
-            figures.at_most(STALL);
+            figures.at_most(stall);
             figures.add(format!("{name}: memory"), server.peak() / 1024.0, "MiB");
-            figures.at_most(MEMORY);
+            figures.at_most(memory);
         }
         Ok(figures)
     }
