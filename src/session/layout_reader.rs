@@ -6,11 +6,12 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use super::disk_wait::DiskWait;
 use super::output::PIECE;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::{Layout, ScanDepth, Scanner};
 use crate::store::StoreError;
-use crate::try_done;
+use crate::{ready, try_done};
 
 /// Octets that are read first where the header will do: most headers end in them, and what comes
 /// behind one need not be copied.
@@ -23,6 +24,7 @@ pub(super) struct LayoutReader {
     position: u64,
     /// Octets to read next.
     piece: usize,
+    disk: DiskWait,
     /// `None` once it is done.
     scanner: Option<Scanner>,
 }
@@ -37,6 +39,7 @@ impl LayoutReader {
                 ScanDepth::Header => HEADER_PIECE,
                 ScanDepth::Sizes | ScanDepth::Structure => PIECE,
             },
+            disk: DiskWait::default(),
             scanner: Some(Scanner::new(depth)),
         }
     }
@@ -56,6 +59,8 @@ impl LayoutReader {
     pub(super) fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<Layout>> {
         let mut piece = [0; PIECE];
         while let Some(scanner) = &mut self.scanner {
+            let next = self.position..self.position + self.piece as u64;
+            ready!(self.disk.poll(&self.file, next, budget));
             let wanted = std::mem::replace(&mut self.piece, PIECE);
             let count = try_done!(self.file.read_at(&mut piece[..wanted], self.position));
             self.position += count as u64;

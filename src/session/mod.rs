@@ -63,6 +63,7 @@ mod autocreate;
 mod commands;
 mod condstore;
 mod config;
+mod disk_wait;
 mod each_message;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

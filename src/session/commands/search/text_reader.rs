@@ -8,6 +8,8 @@ use std::rc::Rc;
 use super::text_search::TextSearch;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::Passage;
+use crate::ready;
+use crate::session::disk_wait::DiskWait;
 use crate::session::output::PIECE;
 
 /// A message whose header and passages are read one after the other.
@@ -15,6 +17,7 @@ pub(super) struct TextReader {
     file: Rc<File>,
     /// The passages that are not read yet.
     passages: std::vec::IntoIter<Passage>,
+    disk: DiskWait,
     stage: ReadStage,
 }
 
@@ -35,6 +38,7 @@ impl TextReader {
         Self {
             file,
             passages: passages.into_iter(),
+            disk: DiskWait::default(),
             stage: ReadStage::Begin,
         }
     }
@@ -53,6 +57,10 @@ impl TextReader {
         budget: &mut Budget<'_>,
     ) -> Step<io::Result<()>> {
         loop {
+            if let ReadStage::Passage(passage, position) = &self.stage {
+                let end = passage.end.min(position + PIECE as u64);
+                ready!(self.disk.poll(&self.file, *position..end, budget));
+            }
             match self.search_piece(header, search, budget) {
                 Ok(true) if search.is_open() => {}
                 done => return Step::Done(done.map(|_| ())),
