@@ -28,10 +28,11 @@
 //! program       ──> server, demo, hash_password, options, logging, auth
 //! server        ──> session, protocol, store, auth, options, certificate, logging,
 //!                   budget, file_stamp, types
-//! session       ──> protocol, message, store, auth, budget, types
-//! store         ──> budget, file_stamp, types
-//! protocol      ──> types
-//! message       ──> types
+//! session       ──> protocol, message, store, auth, budget, types, work
+//! store         ──> budget, file_stamp, types, work
+//! protocol      ──> types, work
+//! message       ──> types, work
+//! types         ──> work
 //! auth          ──> file_stamp
 //! hash_password ──> auth
 //! demo          ──> options, types
@@ -49,6 +50,7 @@
 //! | [`auth`] | the users file, password schemes, SCRAM | how a client sends a password |
 //! | [`session`] | one client, as a pure machine | sockets, clocks |
 //! | [`server`] | sockets, time, signals, processes, descriptors | what clients and sessions say |
+//! | `work` | how much is done, for tests that compare it with what is paid | |
 //! | `file_stamp` | whether a file has changed | what is in it |
 //! | `certificate` | certificates and keys in files | which client is shown which |
 //! | [`options`] | the command line and the option file | what the options change |
@@ -105,6 +107,7 @@ mod store;
 #[doc(hidden)]
 pub mod testing;
 mod types;
+mod work;
 
 use budget::{ready, try_done, try_ready};
 

@@ -170,6 +170,13 @@ impl<'c> Budget<'c> {
         self.left == 0
     }
 
+    /// Returns how many of the `units` that the budget was made with, and how many beyond, were
+    /// paid.
+    #[cfg(test)]
+    pub(crate) fn paid(&self, units: u32) -> u32 {
+        units - self.left + self.overspent
+    }
+
     /// Returns the monotonic time.
     pub fn now(&self) -> Instant {
         self.clock.now()

@@ -4,6 +4,7 @@
 //! 3501 §6.4.4). Octets that are not UTF-8 stay as they are, so that a client can still find text
 //! in an unknown character set by its octets.
 
+use crate::work;
 use std::str;
 
 /// Folds a text that arrives in chunks.
@@ -78,6 +79,7 @@ fn append_lowercase<'t>(mut text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
 }
 
 fn append_lowercase_characters(text: &str, out: &mut Vec<u8>) {
+    work::octets(text.len());
     if text.is_ascii() {
         let start = out.len();
         out.extend_from_slice(text.as_bytes());

@@ -6,6 +6,7 @@
 //! not decoded: octets from 0x80 up stay as they are and match themselves in a search. And names
 //! that the standard blocks because they endanger browsers are unknown here.
 
+use crate::work;
 use encoding_rs::{CoderResult, Decoder, Encoding, REPLACEMENT, UTF_8};
 
 /// Names for BADCHARSET, one for each encoding.
@@ -118,6 +119,7 @@ impl CharsetDecoder {
     /// Decodes the next chunk and appends it to `out`. Octets that are invalid in the character set
     /// become U+FFFD.
     pub(crate) fn feed(&mut self, chunk: &[u8], is_last: bool, out: &mut Vec<u8>) {
+        work::octets(chunk.len());
         let passes = self.passes_through(chunk);
         let Some(decoder) = self.decoder.as_mut().filter(|_| !passes) else {
             return out.extend_from_slice(chunk);

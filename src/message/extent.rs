@@ -1,5 +1,6 @@
 //! A stretch of a message: where it lies in the file, and its size for the client.
 
+use crate::work;
 use memchr::memchr_iter;
 
 /// A stretch of a message.
@@ -61,6 +62,7 @@ impl PositionCounter {
     /// Counts the next octets.
     pub(super) fn advance(&mut self, bytes: &[u8]) {
         let Some(&last) = bytes.last() else { return };
+        work::octets(bytes.len());
         let (mut lines, mut bare) = (0, 0);
         for at in memchr_iter(b'\n', bytes) {
             let after_cr = match at {

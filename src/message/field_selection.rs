@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::header;
 use crate::types::memory;
+use crate::work;
 
 /// A set of field names, compared without regard to case.
 #[derive(Debug)]
@@ -63,15 +64,17 @@ impl FieldNames {
         let alike = self.names[first..]
             .iter()
             .take_while(|(known, _)| *known == hash);
-        alike
-            .into_iter()
-            .any(|(_, known)| known.eq_ignore_ascii_case(name))
+        alike.into_iter().any(|(_, known)| {
+            work::things(1);
+            known.eq_ignore_ascii_case(name)
+        })
     }
 
     fn hash(&self, name: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         let mut lower = [0; 64];
         for chunk in name.chunks(lower.len()) {
+            work::octets(chunk.len());
             let lower = &mut lower[..chunk.len()];
             lower.copy_from_slice(chunk);
             lower.make_ascii_lowercase();

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use crate::work;
 use memchr::memchr;
 
 /// One field, including its folded lines.
@@ -83,8 +84,8 @@ impl<'a> Iterator for Fields<'a> {
         }
         self.at = end;
         let range = first.start..end;
-        #[cfg(test)]
-        super::work::note(range.len());
+        work::things(1);
+        work::octets(range.len());
         let text = &self.block[range.clone()];
         let (name, value) = match name_length(&self.block[first]) {
             Some((length, colon)) => (&text[..length], &text[colon + 1..]),

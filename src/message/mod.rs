@@ -65,8 +65,6 @@ pub(crate) mod subject;
 pub(crate) mod thread;
 mod tokens;
 mod transfer_encoding;
-#[cfg(test)]
-pub(crate) mod work;
 
 pub(crate) use self::address::Address;
 pub(crate) use self::casefold::{CaseFolder, collation_key, fold_case};

@@ -4,6 +4,8 @@
 //! is an argument. The tokenizer takes values as they stand in the file, folded or not: outside
 //! quotes it treats any control character as a blank, inside quotes it drops CR, LF and NUL.
 
+use crate::work;
+
 /// Specials of an address list (RFC 822 §3.3), except the period and the backslash: real mail uses
 /// both inside atoms, so they are part of an atom here.
 pub(super) const ADDRESS_SPECIALS: &[u8] = b"()<>@,;:\"[]";
@@ -80,8 +82,7 @@ impl<'a> Tokenizer<'a> {
 
     /// Returns the next token, or `None` at the end of the value.
     pub(super) fn next(&mut self, specials: &[u8]) -> Option<Token> {
-        #[cfg(test)]
-        super::work::note(1);
+        work::things(1);
         let follows_space = self.skip_blanks() || self.after_comment;
         self.after_comment = false;
         let (&first, rest) = self.rest.split_first()?;
@@ -109,6 +110,7 @@ impl<'a> Tokenizer<'a> {
     fn skip_blanks(&mut self) -> bool {
         let is_blank = |&b: &u8| b <= b' ' || b == 0x7f;
         let count = self.rest.iter().take_while(|b| is_blank(b)).count();
+        work::octets(count);
         self.rest = &self.rest[count..];
         count > 0
     }
@@ -121,6 +123,7 @@ impl<'a> Tokenizer<'a> {
         let length = self.rest.iter().position(ends).unwrap_or(self.rest.len());
         let (atom, rest) = self.rest.split_at(length);
         self.rest = rest;
+        work::octets(specials.len() * length);
         atom.to_vec()
     }
 
@@ -137,6 +140,7 @@ impl<'a> Tokenizer<'a> {
         let mut text = Vec::new();
         let mut depth = 1usize;
         while let Some(mut octet) = self.take() {
+            work::octets(1);
             if octet == b'\\' {
                 let Some(quoted) = self.take() else { break };
                 octet = quoted;

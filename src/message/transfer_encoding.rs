@@ -3,6 +3,7 @@
 //! They never fail. Invalid input is skipped in base64 (RFC 2045 §6.8), and stays unchanged in
 //! quoted-printable (§6.7).
 
+use crate::work;
 use memchr::memchr;
 
 /// The encoding of the octets of a part.
@@ -75,6 +76,7 @@ impl TransferDecoder {
     /// Decodes the next chunk and appends it to `out`: in all never more octets than the chunks
     /// have.
     pub(crate) fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        work::octets(chunk.len());
         match self {
             Self::Identity => out.extend_from_slice(chunk),
             Self::Base64(bits, count) => decode_base64(bits, count, chunk, out),

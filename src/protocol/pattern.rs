@@ -10,6 +10,7 @@
 //! for a name and all its parents, however deep it lies.
 
 use crate::types::SEPARATOR;
+use crate::work;
 
 /// Longest name that can match, in octets. A directory entry has at most 255 octets, and 8 octets
 /// of modified UTF-7 become at most 9 octets of UTF-8.
@@ -183,6 +184,8 @@ impl Pattern {
             false => None,
         };
         let word_of = |set: Option<&[u64]>, at: usize| set.map_or(0, |set| set[at]);
+        // A word costs as much as a few octets.
+        work::octets(OCTETS_PER_WORD * self.words);
         let (mut carry, mut any) = (0, 0);
         for (at, word) in reached.iter_mut().enumerate().take(self.words) {
             let takes = self.any_next[at] | word_of(exact, at) | word_of(other_case, at);

@@ -21,6 +21,8 @@ use crate::protocol::{
 };
 use crate::store::Store;
 
+/// Parsing an octet of a command takes as long as scanning so many.
+const PARSING: usize = 8;
 /// The longest command before login: a password may be long, nothing else is.
 const LIMIT_BEFORE_LOGIN: usize = 8 * 1024;
 /// The longest command after login, its literals included, but without a message to append.
@@ -103,6 +105,7 @@ impl Input {
             FramerEvent::Command(text) => {
                 // It may hold a password.
                 let text = Zeroizing::new(text);
+                budget.spend_octets(PARSING * text.len());
                 Next::task(match self.appending.take() {
                     Some(appending) => {
                         state.log_line(&text);

@@ -1,6 +1,7 @@
 //! Sets of sequence numbers or UIDs, ascending and merged.
 
 use super::memory;
+use crate::work;
 
 /// A set of numbers as ranges that are ascending, disjoint and not adjacent, both ends included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,6 +46,7 @@ impl NumberSet {
         if self.contains(number) {
             return;
         }
+        work::octets(size_of::<(u32, u32)>() * self.ranges.len());
         let mut ranges = std::mem::take(&mut self.ranges);
         ranges.push((number, number));
         *self = ranges.into_iter().collect();
@@ -90,6 +92,7 @@ impl NumberSet {
 
     /// Returns the numbers that `other` lacks.
     pub(crate) fn without(&self, other: &Self) -> Self {
+        work::octets(size_of::<(u32, u32)>() * (self.ranges.len() + other.ranges.len()));
         let mut ranges = Vec::new();
         let mut taken = other.ranges.iter().copied().peekable();
         for &(mut low, high) in &self.ranges {

@@ -19,6 +19,7 @@ use crate::message::extent::{Extent, Position};
 use crate::message::layout::MAX_KEPT_HEADER;
 use crate::message::mime::{Content, ContentReader, Part};
 use crate::types::memory;
+use crate::work;
 
 /// Most parts that are open at a time, including the message itself.
 pub(super) const MAX_DEPTH: usize = 32;
@@ -202,6 +203,8 @@ impl OpenParts {
         }
         let text = text.trim_ascii_end();
         let matches = self.open.iter().enumerate().filter_map(|(index, open)| {
+            // As long as scanning ten octets, measured with 31 boundaries.
+            work::octets(10);
             let boundary = open.boundary()?;
             let is_closing = match text.strip_prefix(boundary)? {
                 b"" => false,

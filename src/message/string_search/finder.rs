@@ -3,6 +3,7 @@
 //! `memmem` searches in time that is linear for any text and any string. A comparison at every
 //! candidate would let a message of one repeated letter block the server.
 
+use crate::work;
 use memchr::memmem;
 
 /// Searches texts for one string, which is not empty.
@@ -30,6 +31,7 @@ impl SubstringFinder {
 
     /// Searches the next chunk of the text. Returns true if the string ends in it.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> bool {
+        work::octets(self.tail.len() + chunk.len());
         let keep = self.needle.needle().len() - 1;
         let mut in_tail = 0;
         let mut is_found = false;

@@ -13,6 +13,7 @@
 
 use super::found_strings::FoundStrings;
 use crate::types::memory;
+use crate::work;
 
 /// The node at which no string has begun.
 const ROOT: u32 = 0;
@@ -168,6 +169,7 @@ impl StringTree {
     }
 
     fn child(&self, node: u32, octet: u8) -> Option<u32> {
+        work::octets(1);
         let (first, behind) = (
             self.children[node as usize],
             self.children[node as usize + 1],

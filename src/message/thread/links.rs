@@ -2,6 +2,7 @@
 
 use super::sharded_map::ShardedMap;
 use crate::types::memory;
+use crate::work;
 
 /// Most links followed upwards in search of a loop, before a new link is made. Only a message that
 /// comes late into a thread deeper than this can lose its link because of the limit.
@@ -121,6 +122,7 @@ impl ReferenceLinks {
         }
         let mut at = parent;
         for followed in 1..=MAX_WALK {
+            work::things(1);
             match self.nodes[at as usize].parent {
                 None => return (false, followed),
                 Some(above) if above == child => return (true, followed),
@@ -145,6 +147,7 @@ impl ReferenceLinks {
     /// leads twice over all nodes on the way, and links them directly to the end, so that the next
     /// walk is short.
     pub(super) fn walk(&mut self, walk: &mut UpwardWalk) -> Option<u32> {
+        work::things(1);
         if !walk.is_found {
             match self.parent_of_dummy(walk.top) {
                 Some(above) => walk.top = above,

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use crate::types::{DateTime, Flags, Keyword, MONTHS, NumberSet, modified_utf7};
 
 use crate::protocol::dialect::Dialect;
+use crate::work;
 
 /// Longest quoted string, in octets. A longer string is sent as a literal, because clients read
 /// lines into buffers of a fixed size.
@@ -29,6 +30,7 @@ impl<'o> Encoder<'o> {
 
     /// Writes octets unchanged.
     pub(crate) fn raw(&mut self, octets: impl AsRef<[u8]>) -> &mut Self {
+        work::octets(octets.as_ref().len());
         self.out.extend_from_slice(octets.as_ref());
         self
     }

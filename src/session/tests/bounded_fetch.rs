@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use super::rig::{Rig, account, maildir};
 use crate::budget::{Budget, Clock as _};
-use crate::message::work;
 use crate::session::Turn;
 use crate::session::output::HIGH_WATER;
+use crate::work;
 
 /// Work, in octets of a header, and octets of output that one unit pays for, and a factor of two.
 const PER_UNIT: u64 = 2 * 16 * 1024 / 3;

@@ -12,6 +12,7 @@ use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::file_stamp::FileStamp;
+use crate::work;
 
 /// `O_NOFOLLOW`, and `O_NONBLOCK`, which means nothing for a file and avoids the wait for a named
 /// pipe.
@@ -23,6 +24,7 @@ const FLAGS: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits() as i32;
 /// # Errors
 /// Opening the file fails for another reason.
 pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<File>> {
+    work::call();
     match options.custom_flags(FLAGS).open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -75,6 +77,7 @@ pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] if there is a file of that name, or creating it fails.
 pub(crate) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+    work::call();
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(mode);
     let file = options.open(path)?;
@@ -98,6 +101,7 @@ pub(crate) fn creation_mode(path: &Path) -> io::Result<u32> {
 /// # Errors
 /// `unlink` fails for another reason.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    work::call();
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -107,6 +111,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 /// Renames a file, but never over another one: if two files claim one name, neither may be lost. On
 /// a file system that cannot guarantee that, checks for the other file first.
 pub(crate) fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    work::call();
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
             if fs::symlink_metadata(to).is_ok() {

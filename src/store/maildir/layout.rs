@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use crate::types::{BboardName, MailboxName, NameError, modified_utf7};
 
 use super::files;
+use crate::work;
 
 /// Name of the directory that mail is delivered to.
 pub(crate) const NEW: &str = "new";
@@ -150,6 +151,7 @@ impl<N> Iterator for Listing<N> {
     type Item = io::Result<Option<N>>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        work::things(1);
         let entry = self.entries.next()?;
         Some(entry.and_then(|entry| self.classify(&entry)))
     }

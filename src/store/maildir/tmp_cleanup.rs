@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::layout;
+use crate::work;
 
 /// Age at which a file is abandoned: 36 hours, as in other Maildir programs.
 const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
@@ -25,6 +26,7 @@ pub(crate) fn clean_tmp(mailbox: &Path, wall: SystemTime) {
 
 fn clean(tmp: &Path, wall: SystemTime) -> io::Result<()> {
     for entry in fs::read_dir(tmp)?.take(MOST_ENTRIES) {
+        work::call();
         let entry = entry?;
         if !entry.file_type()?.is_file() || entry.file_name().as_bytes().starts_with(b".") {
             continue;

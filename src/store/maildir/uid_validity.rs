@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use super::files;
 use crate::budget::{Budget, COST_OPEN, ENTRIES_PER_UNIT, RECORDS_PER_UNIT, Step, Why};
 use crate::types::UidValidity;
+use crate::work;
 use crate::{ready, try_done};
 
 /// Name of the file with the digits. The counter's name is this, a dot, and the digits.
@@ -100,6 +101,7 @@ impl TakeUidValidity {
             }
         };
         for entry in entries {
+            work::things(1);
             if let Some(value) = counter_value(try_done!(entry).file_name().as_bytes()) {
                 let (least, greatest) = self.counters.unwrap_or((value, value));
                 self.counters = Some((least.min(value), greatest.max(value)));

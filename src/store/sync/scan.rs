@@ -26,6 +26,7 @@ use crate::store::maildir::filename;
 use crate::store::maildir::files::rename_without_replacing;
 use crate::store::maildir::subdir::Subdir;
 use crate::types::KeywordSet;
+use crate::work;
 
 /// How many duplicates are looked into after one scan. More of them wait for the next one.
 const MOST_DUPLICATES: usize = 64;
@@ -151,6 +152,7 @@ impl Scan {
                 return Ok(false);
             };
             let subdir = *subdir;
+            work::things(1);
             let Some(entry) = dir.read() else {
                 return Ok(self.leave(subdir));
             };

@@ -159,6 +159,7 @@ impl Listing {
                 self.catalogue = try_ready!(self.read(cx));
                 self.reader = None;
                 let patterns = self.patterns(cx.state);
+                cx.budget.spend_records(RECORDS_PER_LINE * patterns.len());
                 let matcher = NameMatcher::new(patterns, self.parent_rule());
                 self.matcher.insert(matcher)
             }

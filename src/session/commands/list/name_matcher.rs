@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use crate::budget::{Budget, Step, Why};
 use crate::protocol::Pattern;
 use crate::types::{SEPARATOR, memory, modified_utf7};
+use crate::work;
 
 /// Records that a lookup of a name is paid for as.
 const RECORDS_PER_LOOKUP: usize = 8;
@@ -127,6 +128,7 @@ impl NameMatcher {
     /// Matches one pattern, or looks up one parent. False if the current name needs no more of
     /// either.
     fn work(&mut self, names: &impl NameSet, budget: &mut Budget<'_>) -> bool {
+        work::things(1);
         let rule = self.parent_rule;
         let Some(walk) = &mut self.current else {
             return false;

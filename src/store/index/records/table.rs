@@ -10,6 +10,7 @@ use super::names::{NameArena, RecordsFull, grow_gently};
 use super::record::{NewRecord, Record, RecordState};
 use super::tombstones::{Tombstone, Tombstones};
 use crate::types::NumberSet;
+use crate::work;
 
 /// What becomes of a listed record of the tail; see [`Records::settle_tail`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,7 @@ impl BaseEntry {
 /// Looking up.
 impl Records {
     pub(crate) fn record(&self, index: usize) -> &Record {
+        work::octets(size_of::<Record>());
         &self.records[index]
     }
 
@@ -113,6 +115,7 @@ impl Records {
 
     /// Returns the index of the record with that base name, in any section; never a tombstone.
     pub(crate) fn find(&self, base: &[u8]) -> Option<usize> {
+        work::things(1);
         let hash = self.hash(base);
         let same =
             |entry: &BaseEntry| entry.hash == hash && self.base(entry.index as usize) == base;

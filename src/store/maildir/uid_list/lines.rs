@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use super::error::UidListError;
+use crate::work;
 
 /// How much of the file is in memory at a time, in octets.
 pub(super) const BUFFER: usize = 64 * 1024;
@@ -60,6 +61,8 @@ impl Lines {
     }
 
     fn take(&mut self, length: usize) -> Line {
+        work::things(1);
+        work::octets(length);
         let (start, end) = (self.ahead.start, self.ahead.start + length);
         let line = Line {
             start: self.offset,

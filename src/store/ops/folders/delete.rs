@@ -12,6 +12,7 @@ use crate::store::abandoned::{AbandonedWork, Lasting};
 use crate::store::maildir::layout;
 use crate::store::{Account, Store, StoreError};
 use crate::types::{MailboxName, memory};
+use crate::work;
 use crate::{ready, try_done, try_ready};
 
 /// How many times other jobs may delete a mailbox in the same moment before the job fails.
@@ -206,6 +207,7 @@ impl Removal {
         };
         match entries.next() {
             Some(entry) => {
+                work::call();
                 let entry = entry?.path();
                 self.enter_or_remove(&entry)
             }
