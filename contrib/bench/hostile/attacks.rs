@@ -8,10 +8,20 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(super) struct Attack {
+    /// Begins with the name of its command.
     pub(super) name: &'static str,
     /// Returns when the attack is over. An error means that the server ended the connection or
     /// refused the command, which it may.
     pub(super) run: fn(&Attacker) -> io::Result<()>,
+}
+
+impl Attack {
+    /// True if the mail is not the same after it.
+    pub(super) fn changes_mail(&self) -> bool {
+        let command = self.name.split(' ').next();
+        let changing = ["RENAME", "DELETE", "COPY", "MOVE", "STORE", "APPEND"];
+        command.is_some_and(|command| changing.contains(&command))
+    }
 }
 
 /// A user who wants to harm the others.

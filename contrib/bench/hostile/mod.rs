@@ -1,7 +1,8 @@
 //! The worst commands that one user can send, each with the stall that it causes for the others and
 //! the memory that it takes.
 //!
-//! Each attack meets a server that has just been started, over a fresh copy of the same mail.
+//! Each attack meets a server that has just been started, over the same mail: a fresh copy, if the
+//! attack before it has changed the mail.
 //! Beside it a second user sends NOOP every 2 ms, and a third client connects every 10 ms and waits
 //! for the greeting.
 
@@ -13,6 +14,7 @@ use crate::client::Client;
 use crate::measure::{Bench, Figures};
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,14 +35,12 @@ impl Bench {
         }
         let (stall, memory) = self.hostile_limits.unwrap_or((STALL, MEMORY));
         let mut figures = Figures::default();
+        let mut is_fresh = false;
         for attack in ATTACKS {
-            let mailboxes = self.area.join("mail");
-            let maildir = mailboxes.join("mallory");
-            if maildir.exists() {
-                fs::remove_dir_all(&maildir)?;
+            if !is_fresh {
+                self.copy_mail(&template)?;
             }
-            fs::create_dir_all(&mailboxes)?;
-            mail::link(&template, &maildir)?;
+            is_fresh = !attack.changes_mail();
             let (server, polite) = self.start(10)?;
             let attacker = Attacker {
                 address: server.address,
@@ -69,6 +69,17 @@ impl Bench {
             figures.at_most(memory);
         }
         Ok(figures)
+    }
+
+    /// Gives the attacker a fresh copy of the mail.
+    fn copy_mail(&self, template: &Path) -> io::Result<()> {
+        let mailboxes = self.area.join("mail");
+        let maildir = mailboxes.join("mallory");
+        if maildir.exists() {
+            fs::remove_dir_all(&maildir)?;
+        }
+        fs::create_dir_all(&mailboxes)?;
+        mail::link(template, &maildir)
     }
 }
 
