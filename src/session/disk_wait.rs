@@ -1,19 +1,18 @@
 //! Waiting for the octets of a message file without holding up the other sessions.
 //!
 //! A read of a file that is not in the page cache waits for the disk, and the event loop with it:
-//! 10 ms on a hard disk, more on a card that others read too. So a job that reads message files
-//! asks first whether the octets are in memory. If they are not, it asks the kernel to read them
-//! and what follows (`POSIX_FADV_WILLNEED`), which does not wait, and yields. A disk without moving
-//! parts answers within some turns of the loop; for another one the job comes again every
-//! millisecond.
+//! 10 ms on a hard disk, more on a card that others read too. So a job reads of a message file what
+//! is in memory (`RWF_NOWAIT`). If nothing is, it asks the kernel to read on from there
+//! (`POSIX_FADV_WILLNEED`), which does not wait, and yields. A disk without moving parts answers
+//! within some turns of the loop; for another one the job comes again every millisecond.
 //!
 //! What cannot be asked for in advance still waits: opening a file whose inode is not in memory,
 //! and reading a directory.
 
 use std::fs::File;
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
-use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use rustix::fs::Advice;
@@ -39,17 +38,29 @@ pub(super) struct DiskWait {
 }
 
 impl DiskWait {
-    /// Done when reading the octets of this range will not wait for the disk.
-    pub(super) fn poll(&mut self, file: &File, range: Range<u64>, budget: &Budget<'_>) -> Step<()> {
-        if is_in_memory(file, range.start) && is_in_memory(file, range.end.saturating_sub(1)) {
-            self.tries = 0;
-            if range.start / WINDOW != range.end / WINDOW {
-                read_ahead(file, range.end);
+    /// Reads octets at `position`, as soon as that does not wait for the disk; done with how many
+    /// there were, which may be fewer than the buffer holds, and none at the end of the file.
+    pub(super) fn read(
+        &mut self,
+        file: &File,
+        buffer: &mut [u8],
+        position: u64,
+        budget: &Budget<'_>,
+    ) -> Step<io::Result<usize>> {
+        match read_from_memory(file, buffer, position) {
+            Ok(None) => {}
+            Ok(Some(count)) => {
+                self.tries = 0;
+                let end = position + count as u64;
+                if position / WINDOW != end / WINDOW {
+                    read_ahead(file, end);
+                }
+                return Step::Done(Ok(count));
             }
-            return Step::Done(());
+            Err(error) => return Step::Done(Err(error)),
         }
         if self.tries == 0 {
-            read_ahead(file, range.start);
+            read_ahead(file, position);
         }
         self.tries += 1;
         if self.tries <= AT_ONCE {
@@ -58,18 +69,20 @@ impl DiskWait {
             Step::Yield(Why::Until(budget.now() + SLEEP))
         } else {
             self.tries = 0;
-            Step::Done(())
+            Step::Done(file.read_at(buffer, position))
         }
     }
 }
 
-/// True unless reading the octet at `position` would wait for the disk. True if the file has no
-/// such octet, or if its file system cannot tell.
-fn is_in_memory(file: &File, position: u64) -> bool {
-    let mut octet = [0];
-    let octets = &mut [IoSliceMut::new(&mut octet)];
-    let read = rustix::io::preadv2(file, octets, position, ReadWriteFlags::NOWAIT);
-    read != Err(Errno::AGAIN)
+/// Reads octets, or returns `None` if that would wait for the disk. Waits if the file system cannot
+/// tell.
+fn read_from_memory(file: &File, buffer: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+    let octets = &mut [IoSliceMut::new(buffer)];
+    match rustix::io::preadv2(file, octets, position, ReadWriteFlags::NOWAIT) {
+        Ok(count) => Ok(Some(count)),
+        Err(Errno::AGAIN) => Ok(None),
+        Err(_) => file.read_at(buffer, position).map(Some),
+    }
 }
 
 /// Asks the kernel to read the octets from `position` on. If it does not, the job waits longer.
@@ -83,7 +96,6 @@ fn read_ahead(file: &File, position: u64) {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::os::unix::fs::FileExt as _;
     use std::time::SystemTime;
 
     use super::*;
@@ -102,34 +114,33 @@ mod tests {
     fn a_file_that_is_not_in_memory_is_there_after_a_while() {
         let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
         let file = cold_file(3 * WINDOW as usize);
-        let mut wait = DiskWait::default();
-        for start in (0..3 * WINDOW).step_by(16 * 1024) {
-            loop {
-                let budget = Budget::step(&clock);
-                match wait.poll(&file, start..start + 16 * 1024, &budget) {
-                    Step::Done(()) => break,
-                    Step::Yield(Why::Budget) => std::thread::yield_now(),
-                    Step::Yield(why) => {
-                        assert_eq!(why, Why::Until(clock.now() + SLEEP));
-                        clock.advance(SLEEP);
-                        std::thread::sleep(SLEEP);
-                    }
+        let (mut wait, mut piece) = (DiskWait::default(), [0; 16 * 1024]);
+        let mut read = 0;
+        while read < 3 * WINDOW {
+            let budget = Budget::step(&clock);
+            match wait.read(&file, &mut piece, read, &budget) {
+                Step::Done(count) => {
+                    let count = count.expect("read");
+                    assert!(count > 0 && piece[..count].iter().all(|&octet| octet == b'x'));
+                    read += count as u64;
+                }
+                Step::Yield(Why::Budget) => std::thread::yield_now(),
+                Step::Yield(why) => {
+                    assert_eq!(why, Why::Until(clock.now() + SLEEP));
+                    clock.advance(SLEEP);
+                    std::thread::sleep(SLEEP);
                 }
             }
-            assert!(is_in_memory(&file, start));
         }
+        let end = wait.read(&file, &mut piece, read, &Budget::step(&clock));
+        assert!(matches!(end, Step::Done(Ok(0))));
     }
 
     #[test]
-    fn what_cannot_be_read_ends_the_wait() {
+    fn what_cannot_be_read_is_an_error() {
         let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
-        let budget = Budget::step(&clock);
-        let mut wait = DiskWait::default();
-        let file = cold_file(10);
-        assert_eq!(wait.poll(&file, 100..200, &budget), Step::Done(()));
-        assert_eq!(wait.poll(&file, 100..100, &budget), Step::Done(()));
         let directory = File::open("/").expect("opened");
-        assert_eq!(wait.poll(&directory, 0..9, &budget), Step::Done(()));
-        assert!(directory.read_at(&mut [0], 0).is_err());
+        let read = DiskWait::default().read(&directory, &mut [0], 0, &Budget::step(&clock));
+        assert!(matches!(read, Step::Done(Err(_))));
     }
 }

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use super::disk_wait::DiskWait;
@@ -11,7 +10,7 @@ use super::output::PIECE;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::{Layout, ScanDepth, Scanner};
 use crate::store::StoreError;
-use crate::{ready, try_done};
+use crate::try_ready;
 
 /// Octets that are read first where the header will do: most headers end in them, and what comes
 /// behind one need not be copied.
@@ -59,10 +58,10 @@ impl LayoutReader {
     pub(super) fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<Layout>> {
         let mut piece = [0; PIECE];
         while let Some(scanner) = &mut self.scanner {
-            let next = self.position..self.position + self.piece as u64;
-            ready!(self.disk.poll(&self.file, next, budget));
-            let wanted = std::mem::replace(&mut self.piece, PIECE);
-            let count = try_done!(self.file.read_at(&mut piece[..wanted], self.position));
+            let piece = &mut piece[..self.piece];
+            let read = self.disk.read(&self.file, piece, self.position, budget);
+            let count = try_ready!(read);
+            self.piece = PIECE;
             self.position += count as u64;
             scanner.feed(&piece[..count]);
             budget.spend(COST_READ_16K);

@@ -2,15 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use super::text_search::TextSearch;
 use crate::budget::{Budget, COST_READ_16K, Step, Why};
 use crate::message::Passage;
-use crate::ready;
 use crate::session::disk_wait::DiskWait;
 use crate::session::output::PIECE;
+use crate::{ready, try_ready};
 
 /// A message whose header and passages are read one after the other.
 pub(super) struct TextReader {
@@ -57,11 +56,7 @@ impl TextReader {
         budget: &mut Budget<'_>,
     ) -> Step<io::Result<()>> {
         loop {
-            if let ReadStage::Passage(passage, position) = &self.stage {
-                let end = passage.end.min(position + PIECE as u64);
-                ready!(self.disk.poll(&self.file, *position..end, budget));
-            }
-            match self.search_piece(header, search, budget) {
+            match ready!(self.search_piece(header, search, budget)) {
                 Ok(true) if search.is_open() => {}
                 done => return Step::Done(done.map(|_| ())),
             }
@@ -77,7 +72,7 @@ impl TextReader {
         header: &[u8],
         search: &mut TextSearch,
         budget: &mut Budget<'_>,
-    ) -> io::Result<bool> {
+    ) -> Step<io::Result<bool>> {
         match self.stage {
             ReadStage::Begin => {
                 search.begin_message();
@@ -90,42 +85,43 @@ impl TextReader {
             ReadStage::Next => {
                 let next = self.passages.find(|passage| search.includes(passage.kind));
                 let Some(passage) = next else {
-                    return Ok(false);
+                    return Step::Done(Ok(false));
                 };
                 search.begin_passage(passage.kind);
                 self.stage = ReadStage::Passage(passage, passage.start);
             }
             ReadStage::Passage(passage, position) => {
-                self.stage = self.read_piece(passage, position, search, budget)?;
+                self.stage = try_ready!(self.read_piece(passage, position, search, budget));
             }
             ReadStage::End => match search.end_passage() {
                 Some(work) => budget.spend_octets(work),
                 None => self.stage = ReadStage::Next,
             },
         }
-        Ok(true)
+        Step::Done(Ok(true))
     }
 
     /// Reads and searches a piece of a passage.
     fn read_piece(
-        &self,
+        &mut self,
         passage: Passage,
         position: u64,
         search: &mut TextSearch,
         budget: &mut Budget<'_>,
-    ) -> io::Result<ReadStage> {
+    ) -> Step<io::Result<ReadStage>> {
         let mut piece = [0; PIECE];
         let wanted = usize::try_from(passage.end - position)
             .unwrap_or(PIECE)
             .min(PIECE);
-        let count = self.file.read_at(&mut piece[..wanted], position)?;
+        let piece = &mut piece[..wanted];
+        let count = try_ready!(self.disk.read(&self.file, piece, position, budget));
         budget.spend(COST_READ_16K);
         budget.spend_octets(search.feed(&piece[..count]));
         let position = position + count as u64;
-        Ok(match count == 0 || position == passage.end {
+        Step::Done(Ok(match count == 0 || position == passage.end {
             true => ReadStage::End,
             false => ReadStage::Passage(passage, position),
-        })
+        }))
     }
 }
 
