@@ -24,5 +24,5 @@
 mod queue;
 mod target;
 
-pub(crate) use self::queue::{Flush, FlushQueue, FlushRequest, FlushResult};
+pub(crate) use self::queue::{Flush, FlushQueue, FlushRequest, FlushResult, poll_all};
 pub(crate) use self::target::FlushTarget;

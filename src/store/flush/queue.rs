@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
 use std::rc::{Rc, Weak};
 
 use rustix::io::Errno;
 
 use super::target::FlushTarget;
 use crate::budget::{Budget, COST_SYNC, COST_SYSCALL, Step, Why};
+use crate::{ready, try_done};
 
 /// The result of a flush. It is shared by the jobs that wait for it.
 pub(crate) type FlushResult = Result<(), Errno>;
@@ -104,6 +106,14 @@ impl FlushQueue {
         }
     }
 
+    /// Opens a directory and submits the flush of its entries.
+    ///
+    /// # Errors
+    /// The directory cannot be opened.
+    pub(crate) fn submit_directory(&self, path: &Path) -> io::Result<Flush> {
+        Ok(self.submit(FlushTarget::directory(path)?))
+    }
+
     /// Takes the requests that were submitted since the last call.
     pub(crate) fn take_requests(&self) -> Vec<FlushRequest> {
         std::mem::take(&mut self.0.borrow_mut().requests)
@@ -172,6 +182,19 @@ impl Flush {
             FlushState::InPlace(_) => unreachable!("it was flushed above"),
         }
     }
+}
+
+/// Waits for all the flushes, and takes out those that are done. Ends with the first error.
+pub(crate) fn poll_all(flushes: &mut Vec<Flush>, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
+    while let Some(flush) = flushes.last() {
+        let flushed = ready!(flush.poll(budget));
+        flushes.pop();
+        try_done!(flushed);
+        if budget.is_spent() && !flushes.is_empty() {
+            return Step::Yield(Why::Budget);
+        }
+    }
+    Step::Done(Ok(()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Replacing the content of a file at once: write a new file beside it, flush it, rename it over
-//! the old one.
+//! the old one, flush the directory.
 //!
 //! A program that reads in the meantime sees the whole old content or the whole new one, and so
 //! does the next start after a power cut. The name of the new file while it is being written is
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files;
-use crate::budget::{Budget, Step};
+use crate::budget::{Budget, Step, Why};
 use crate::file_stamp::FileStamp;
-use crate::ready;
 use crate::store::flush::{Flush, FlushQueue, FlushTarget};
+use crate::{try_done, try_ready};
 
 /// Octets of the content that are in memory at a time.
 pub(super) const BUFFER: usize = 64 * 1024;
@@ -134,6 +134,8 @@ impl WrittenReplacement {
         FlushingReplacement {
             flush: flushes.submit(FlushTarget::content(self.file())),
             written: Some(self),
+            renamed: None,
+            flushes: flushes.clone(),
         }
     }
 }
@@ -142,24 +144,56 @@ impl WrittenReplacement {
 /// leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct FlushingReplacement {
+    /// The flush of the file, or of its directory once the file has its name.
     flush: Flush,
     /// `None` once the file has its name.
     written: Option<WrittenReplacement>,
+    /// The stamp of the file once it has its name.
+    renamed: Option<FileStamp>,
+    flushes: FlushQueue,
 }
 
 impl FlushingReplacement {
-    /// Waits until the file is flushed, and renames it over the old one.
+    /// Waits until the file is flushed, renames it over the old one, and waits until the directory
+    /// is flushed.
+    ///
+    /// # Errors
+    /// Flushing or renaming fails. Programs then see the old content, or the new one; the new one
+    /// may become the old one again in a power cut.
+    pub(crate) fn poll(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<FileStamp>> {
+        let stamp = match self.renamed {
+            Some(stamp) => stamp,
+            None => {
+                let dir = self.directory();
+                let stamp = try_ready!(self.poll_renamed(budget));
+                self.flush = try_done!(self.flushes.submit_directory(&dir));
+                self.renamed = Some(stamp);
+                if budget.is_spent() {
+                    return Step::Yield(Why::Budget);
+                }
+                stamp
+            }
+        };
+        try_ready!(self.flush.poll(budget));
+        Step::Done(Ok(stamp))
+    }
+
+    /// Waits until the file is flushed, and renames it over the old one. The caller flushes the
+    /// directory.
     ///
     /// # Errors
     /// Flushing or renaming fails; the old content is then still there.
-    pub(crate) fn poll(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<FileStamp>> {
-        let flushed = ready!(self.flush.poll(budget));
-        Step::Done(flushed.and_then(|()| {
-            let written = self.written.take();
-            written
-                .ok_or_else(|| io::Error::other("the file was renamed already"))?
-                .rename()
-        }))
+    pub(crate) fn poll_renamed(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<FileStamp>> {
+        try_ready!(self.flush.poll(budget));
+        let written = self.written.take();
+        let written = written.ok_or_else(|| io::Error::other("the file was renamed already"));
+        Step::Done(written.and_then(WrittenReplacement::rename))
+    }
+
+    fn directory(&self) -> PathBuf {
+        let target = self.written.as_ref().map(|written| &written.target);
+        let dir = target.and_then(|target| target.parent());
+        dir.map_or_else(PathBuf::new, Path::to_path_buf)
     }
 }
 

@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::deliver::{Delivery, ReadyFile, ReadyFiles, TemporaryFile, poll_all};
+use super::deliver::{Delivery, ReadyFile, ReadyFiles, TemporaryFile};
 use super::line_ends::LineEndConverter;
 use crate::budget::{Budget, COST_SYSCALL, Step, Why};
 use crate::ready;
 use crate::store::abandoned::{AbandonedWork, Lasting};
-use crate::store::flush::{Flush, FlushTarget};
+use crate::store::flush::{Flush, FlushTarget, poll_all};
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
 use crate::store::sync::sync_mailbox::SyncMailbox;

@@ -1,9 +1,14 @@
 //! Writing the uid list of a mailbox again as a whole.
+//!
+//! The new list is flushed and renamed over the old one, and then the directory is flushed: if the
+//! old list were back after a power cut, UIDs that only the new one has would be given out again.
+//! Until that is done the list is not trusted. A UIDVALIDITY that is taken from the counter is
+//! flushed before it is in a list, so that the counter never gives it out again.
 
 use crate::budget::{Budget, RECORDS_PER_UNIT, Step, Why};
 use crate::store::StoreError;
 use crate::store::context::StoreContext;
-use crate::store::flush::{Flush, FlushTarget};
+use crate::store::flush::{Flush, FlushTarget, poll_all};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::records::TailDecision;
 use crate::store::maildir::uid_list::{
@@ -24,8 +29,13 @@ pub(crate) struct RewriteUidList {
     validity: TakeUidValidity,
     /// The new list, and the old one if it can be read.
     work: Option<Box<(UidListRewrite, Option<UidListReader>)>>,
-    /// The new list when all is written, and its flush.
-    written: Option<Box<(WrittenUidList, Flush)>>,
+    /// The new list when all is written; `None` once it has its name.
+    written: Option<Box<WrittenUidList>>,
+    /// The flushes that are not done yet: of the UIDVALIDITY counter and the new list, then of the
+    /// directory.
+    flushes: Vec<Flush>,
+    /// True if all is written.
+    is_written: bool,
     /// The next record in memory to write, if the old list cannot be read.
     next_record: usize,
     /// Lines written so far.
@@ -45,8 +55,8 @@ impl RewriteUidList {
         context: &mut StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
-        if self.written.is_some() {
-            return self.finish(mailbox, budget);
+        if self.is_written {
+            return self.finish(mailbox, context, budget);
         }
         if self.work.is_none() {
             let header = try_ready!(self.header(mailbox, context, budget));
@@ -68,9 +78,10 @@ impl RewriteUidList {
             return Step::Done(Ok(()));
         };
         let written = try_done!(work.0.end().map_err(failed()));
-        let flush = context.flushes.submit(FlushTarget::content(written.file()));
-        self.written = Some(Box::new((written, flush)));
-        self.finish(mailbox, budget)
+        let target = FlushTarget::content(written.file());
+        self.flushes.push(context.flushes.submit(target));
+        (self.written, self.is_written) = (Some(Box::new(written)), true);
+        self.finish(mailbox, context, budget)
     }
 
     /// Returns the header of the new list: the old one if there is one.
@@ -87,30 +98,36 @@ impl RewriteUidList {
             .validity
             .step(context.validities, mailbox.root(), budget);
         let validity = ready!(taken);
+        let flush = context.flushes.submit_directory(mailbox.root());
+        self.flushes.push(try_done!(flush.map_err(failed())));
         let guid = Guid::random().map_err(failed());
         Step::Done(guid.map(|guid| UidListHeader::new(validity, guid)))
     }
 
-    /// Waits until the new list is flushed, and renames it over the old one.
+    /// Waits until the new list is flushed, renames it over the old one, and waits until the
+    /// directory is flushed.
     fn finish(
         &mut self,
         mailbox: &mut Mailbox,
+        context: &StoreContext<'_>,
         budget: &mut Budget<'_>,
     ) -> Step<Result<(), StoreError>> {
-        let Some(work) = &self.written else {
-            return Step::Done(Ok(()));
-        };
-        let flushed = ready!(work.1.poll(budget));
-        let renamed = match (flushed, self.written.take()) {
-            (Ok(()), Some(work)) => work.0.rename().map(|position| {
-                mailbox.uid_list.position = Some(position);
-                mailbox.uid_list.is_flawed = false;
-                mailbox.uid_list.is_untrusted = false;
-                mailbox.uid_list.lines = self.lines;
-            }),
-            (flushed, _) => flushed,
-        };
-        Step::Done(renamed.map_err(failed()))
+        try_ready!(poll_all(&mut self.flushes, budget).map_err(failed()));
+        if let Some(written) = self.written.take() {
+            let position = try_done!(written.rename().map_err(failed()));
+            mailbox.uid_list.position = Some(position);
+            mailbox.uid_list.is_flawed = false;
+            mailbox.uid_list.is_untrusted = true;
+            mailbox.uid_list.lines = self.lines;
+            let flush = context.flushes.submit_directory(mailbox.dir());
+            self.flushes.push(try_done!(flush.map_err(failed())));
+            if budget.is_spent() {
+                return Step::Yield(Why::Budget);
+            }
+            try_ready!(poll_all(&mut self.flushes, budget).map_err(failed()));
+        }
+        mailbox.uid_list.is_untrusted = false;
+        Step::Done(Ok(()))
     }
 
     /// Returns how many octets of the old list were read.

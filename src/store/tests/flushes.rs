@@ -177,9 +177,10 @@ fn a_failed_flush_withdraws_the_message() {
         );
 
         let mut again = begin(&mut session.store, &handle, "kept\n");
-        // A list whose flush has failed is written anew before the next line is added.
-        let rewrites = usize::from(failing == 2);
-        let last = append_until(&rig, &mut session, &mut again, 2 + rewrites);
+        // A list whose flush has failed is written anew before the next line is added, and flushed
+        // with its directory.
+        let flushes_of_list = if failing == 2 { 2 } else { 0 };
+        let last = append_until(&rig, &mut session, &mut again, 2 + flushes_of_list);
         succeed(&session.store, last);
         let done = until_flush(&rig, |budget| again.step(&mut session.store, budget));
         done.expect("done").expect("appended");
@@ -273,11 +274,16 @@ fn messages_whose_uids_cannot_be_flushed_wait_for_a_new_list() {
 
     let mut sync = SyncMailbox::new(handle);
     assert!(until_flush(&rig, |budget| sync.step(&mut session.store, budget)).is_none());
-    let list = session.store.take_flush_requests();
-    assert_eq!(names(&list), ["dovecot-uidlist.tmp"]);
-    session.store.updates(&session.view, true);
-    assert!(session.uids().is_empty());
-    succeed(&session.store, list);
+    for expected in ["dovecot-uidlist.tmp", "Maildir"] {
+        let requests = session.store.take_flush_requests();
+        assert_eq!(names(&requests), [expected]);
+        session.store.updates(&session.view, true);
+        assert!(session.uids().is_empty());
+        succeed(&session.store, requests);
+        if expected != "Maildir" {
+            assert!(until_flush(&rig, |budget| sync.step(&mut session.store, budget)).is_none());
+        }
+    }
     let done = until_flush(&rig, |budget| sync.step(&mut session.store, budget));
     done.expect("done").expect("synced");
     session.store.updates(&session.view, true);
@@ -375,7 +381,11 @@ fn a_message_gets_new_keywords_after_they_are_flushed() {
     assert!(!rig.names(".").iter().any(|name| name.contains("keywords")));
 
     let mut append = append_with_keyword(&mut session);
-    let last = append_until(&rig, &mut session, &mut append, 3);
+    let directory = append_until(&rig, &mut session, &mut append, 2);
+    assert_eq!(names(&directory), ["Maildir"], "before the letter is used");
+    assert!(!rig.names("cur").iter().any(|name| name.ends_with(":2,a")));
+    succeed(&session.store, directory);
+    let last = append_until(&rig, &mut session, &mut append, 1);
     assert_eq!(names(&last), ["dovecot-uidlist"]);
     succeed(&session.store, last);
     let done = until_flush(&rig, |budget| append.step(&mut session.store, budget));
@@ -388,8 +398,8 @@ fn a_message_gets_new_keywords_after_they_are_flushed() {
 fn keywords_are_known_after_they_are_flushed() {
     let rig = Rig::new();
     let mut session = deferred(&rig);
-    let names = vec![Keyword::new("work").expect("a keyword")];
-    let mut define = DefineKeywords::new(session.handle.clone(), names);
+    let keywords = vec![Keyword::new("work").expect("a keyword")];
+    let mut define = DefineKeywords::new(session.handle.clone(), keywords);
     assert!(until_flush(&rig, |budget| define.step(&mut session.store, budget)).is_none());
     let requests = session.store.take_flush_requests();
     assert_eq!(
@@ -402,6 +412,10 @@ fn keywords_are_known_after_they_are_flushed() {
         0
     );
     assert!(!rig.names(".").contains(&"dovecot-keywords".into()));
+    succeed(&session.store, requests);
+    assert!(until_flush(&rig, |budget| define.step(&mut session.store, budget)).is_none());
+    let requests = session.store.take_flush_requests();
+    assert_eq!(names(&requests), ["Maildir"]);
     succeed(&session.store, requests);
     let done = until_flush(&rig, |budget| define.step(&mut session.store, budget));
     done.expect("done").expect("defined");
@@ -422,6 +436,14 @@ fn a_subscription_is_flushed_before_it_counts() {
         assert!(rig.subscriptions().is_empty());
         if let Some(result) = result {
             store.complete_flush(requests[0].number(), result);
+        }
+        if result == Some(Ok(())) {
+            assert!(until_flush(&rig, |budget| job.step(store, budget)).is_none());
+            let requests = store.take_flush_requests();
+            assert_eq!(names(&requests), ["Maildir"]);
+            succeed(store, requests);
+        }
+        if let Some(result) = result {
             let done = until_flush(&rig, |budget| job.step(store, budget));
             assert_eq!(done.expect("done").is_ok(), result.is_ok());
         }

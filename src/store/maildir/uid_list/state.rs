@@ -28,8 +28,8 @@ pub(crate) struct UidListState {
     pub(crate) lines: usize,
     /// True if the list has to be rewritten before a line may be appended.
     pub(crate) is_flawed: bool,
-    /// True if a flush of the list has failed since it was last written as a whole: it is
-    /// unknown which of its lines are on disk.
+    /// True if a flush of the list has failed since it was last written as a whole, or if the
+    /// directory is not flushed since then: it is unknown what of the list is on disk.
     pub(crate) is_untrusted: bool,
     /// The least UID that was never used, as far as the list shows.
     pub(crate) next: u32,

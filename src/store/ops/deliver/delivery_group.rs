@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use super::ready_file::ReadyFile;
 use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::store::StoreError;
 use crate::store::context::StoreContext;
-use crate::store::flush::{Flush, FlushTarget};
+use crate::store::flush::{Flush, FlushTarget, poll_all};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::mailbox_keywords::{KeywordBits, UnflushedKeywords};
 use crate::store::maildir::filename;
@@ -460,16 +459,4 @@ impl DeliveryGroup {
         parcel.deliver();
         GroupStage::Announce(at + 1, 0)
     }
-}
-
-/// Waits for all the flushes, and takes out those that are done. Ends with the first error.
-pub(in crate::store::ops) fn poll_all(
-    flushes: &mut Vec<Flush>,
-    budget: &mut Budget<'_>,
-) -> Step<io::Result<()>> {
-    while let Some(flush) = flushes.last() {
-        try_ready!(flush.poll(budget));
-        flushes.pop();
-    }
-    Step::Done(Ok(()))
 }

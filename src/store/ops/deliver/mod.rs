@@ -49,5 +49,4 @@ mod ready_file;
 
 pub(super) use self::delivery::{Delivery, ReadyFiles};
 pub(in crate::store) use self::delivery_group::DeliveryGroup;
-pub(super) use self::delivery_group::poll_all;
 pub(super) use self::ready_file::{ReadyFile, TemporaryFile};
