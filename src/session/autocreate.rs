@@ -1,8 +1,8 @@
 //! The creation of mailboxes for a new user.
 
 use super::special_use::SpecialUses;
-use crate::budget::{Budget, COST_OPEN, COST_SYNC, Step, Why};
-use crate::store::{Account, ListNames, Store, StoreError, SubscribeMailbox};
+use crate::budget::{Budget, COST_OPEN, Step, Why};
+use crate::store::{Account, CreateMailbox, ListNames, Store, StoreError, SubscribeMailbox};
 use crate::types::{MailboxName, MailboxRef};
 use crate::{ready, try_done};
 
@@ -17,6 +17,7 @@ pub(super) struct Autocreate {
     listing: Option<ListNames>,
     /// The mailboxes to create, the next one last; `None` until it is known that there are none.
     left: Option<Vec<MailboxName>>,
+    creating: Option<(MailboxName, CreateMailbox)>,
     subscribing: Option<(MailboxName, SubscribeMailbox)>,
 }
 
@@ -28,6 +29,7 @@ impl Autocreate {
             log_prefix,
             listing: None,
             left: None,
+            creating: None,
             subscribing: None,
         }
     }
@@ -37,10 +39,18 @@ impl Autocreate {
     pub(super) fn step(
         &mut self,
         special_uses: &SpecialUses,
-        store: &mut Store,
+        store: &Store,
         budget: &mut Budget<'_>,
     ) -> Step<()> {
         loop {
+            if let Some((name, creating)) = &mut self.creating {
+                let created = ready!(creating.step(store, budget));
+                log_failure(created, &self.log_prefix, name);
+                self.creating = None;
+                if budget.is_spent() {
+                    return Step::Yield(Why::Budget);
+                }
+            }
             if let Some((name, subscribing)) = &mut self.subscribing {
                 let subscribed = ready!(subscribing.step(store, budget));
                 log_failure(subscribed, &self.log_prefix, name);
@@ -60,9 +70,8 @@ impl Autocreate {
             let Some(name) = left.pop() else {
                 return Step::Done(());
             };
-            let created = store.create(&self.account, &name);
-            log_failure(created, &self.log_prefix, &name);
-            budget.spend(COST_SYNC);
+            let creating = CreateMailbox::new(self.account.clone(), name.clone());
+            self.creating = Some((name.clone(), creating));
             let mailbox = MailboxRef::Personal(name.clone());
             let subscribing = SubscribeMailbox::new(self.account.clone(), mailbox, true);
             self.subscribing = Some((name, subscribing));

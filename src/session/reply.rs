@@ -92,7 +92,9 @@ impl Reply {
             StoreError::Limit(_) => reply.with_code(Code::Limit),
             StoreError::NoSpace => reply.with_code(Code::OverQuota),
             StoreError::Refused(_) => reply.with_code(Code::Cannot),
-            StoreError::Io { .. } | StoreError::Denied(_) => reply.with_fault(error),
+            StoreError::Io { .. } | StoreError::NotFlushed { .. } | StoreError::Denied(_) => {
+                reply.with_fault(error)
+            }
             _ => reply,
         }
     }

@@ -30,6 +30,13 @@ pub(crate) enum StoreError {
     Limit(&'static str),
     /// The request makes no sense; the text says why.
     Refused(&'static str),
+    /// Something was done, and its flush to disk has failed: it may be undone after a power cut.
+    NotFlushed {
+        /// What was done.
+        done: &'static str,
+        /// The error of the system; for the log, never for the client.
+        source: Rc<io::Error>,
+    },
     /// The mailbox was deleted, replaced or renumbered: what the session knows of it is invalid.
     Invalidated,
     /// A system call failed.
@@ -61,6 +68,14 @@ impl StoreError {
         }
     }
 
+    /// Returns the error of a flush of what was done, for `map_err`.
+    pub(super) fn not_flushed(done: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::NotFlushed {
+            done,
+            source: Rc::new(source),
+        }
+    }
+
     /// Returns [`Self::from_io`] with its context, for `map_err`.
     pub(super) fn io<E: Into<io::Error>>(context: &'static str) -> impl Fn(E) -> Self {
         move |source| Self::from_io(context, source.into())
@@ -71,7 +86,9 @@ impl StoreError {
     /// Returns the text for the log, with the error of the system.
     pub(crate) fn in_full(&self) -> String {
         match self {
-            Self::Io { source, .. } => format!("{self}: {source}"),
+            Self::Io { source, .. } | Self::NotFlushed { source, .. } => {
+                format!("{self}: {source}")
+            }
             other => other.to_string(),
         }
     }
@@ -88,6 +105,12 @@ impl fmt::Display for StoreError {
             Self::NoSpace => f.write_str("there is no space left"),
             Self::Denied(context) => write!(f, "the server has no permission for {context}"),
             Self::Limit(text) | Self::Refused(text) => f.write_str(text),
+            Self::NotFlushed { done, .. } => {
+                write!(
+                    f,
+                    "{done}, but a system error may undo that after a power cut"
+                )
+            }
             Self::Invalidated => f.write_str("the mailbox was deleted or renumbered"),
             Self::Io { context, .. } => write!(f, "a system error prevented {context}"),
         }
@@ -97,7 +120,7 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source.as_ref()),
+            Self::Io { source, .. } | Self::NotFlushed { source, .. } => Some(source.as_ref()),
             _ => None,
         }
     }

@@ -23,7 +23,8 @@
 //! | move messages | [`MoveMessages`] |
 //! | remove the deleted messages | [`ExpungeMessages`] |
 //! | make keywords known | [`DefineKeywords`] |
-//! | change the tree of mailboxes | [`DeleteMailbox`], [`RenameMailbox`], [`SubscribeMailbox`] |
+//! | change the tree of mailboxes | [`CreateMailbox`], [`DeleteMailbox`], [`RenameMailbox`] |
+//! | change the subscriptions | [`SubscribeMailbox`] |
 //!
 //! A session calls [`Store::open`], steps a [`SyncMailbox`], and calls [`Store::view`]. Then, for
 //! each command, it steps a `SyncMailbox`, does the work, and calls [`Store::updates`] at the one
@@ -63,7 +64,9 @@ pub(crate) use self::ops::append::AppendMessages;
 pub(crate) use self::ops::copy::CopyMessages;
 pub(crate) use self::ops::expunge::ExpungeMessages;
 pub(crate) use self::ops::flags::{DefineKeywords, FlagChange, FlagLock};
-pub(crate) use self::ops::folders::{DeleteMailbox, ListNames, RenameMailbox, SubscribeMailbox};
+pub(crate) use self::ops::folders::{
+    CreateMailbox, DeleteMailbox, ListNames, RenameMailbox, SubscribeMailbox,
+};
 pub(crate) use self::ops::move_::{MoveMessages, MoveOutcome};
 pub(crate) use self::ops::open::MessageStat;
 pub use self::settings::{Account, Settings};

@@ -7,13 +7,13 @@ use std::rc::{Rc, Weak};
 
 use super::abandoned::AbandonedQueue;
 use super::context::StoreContext;
-use super::flush::{FlushQueue, FlushRequest, FlushResult};
+use super::flush::{Flush, FlushQueue, FlushRequest, FlushResult};
 use super::index::mailbox::{Mailbox, MailboxVersion};
 use super::maildir::filename::UniqueNames;
 use super::maildir::lock::LockOwner;
 use super::maildir::uid_validity::UidValidities;
 use super::ops::deliver::DeliveryGroup;
-use super::ops::folders::locate;
+use super::ops::folders::{create_root, locate};
 use super::sync::inotify::InotifyWatches;
 use super::sync::reconcile::Reconcile;
 use super::{Account, MailboxHandle, Settings, StoreError};
@@ -103,12 +103,15 @@ impl Store {
         account: &Account,
         name: &MailboxRef,
     ) -> Result<MailboxHandle, StoreError> {
-        let (dir, root) = locate(account, name, self.settings.read_only)?;
+        let new_root = self.create_inbox(account, name)?;
+        let (dir, root) = locate(account, name)?;
         self.opens += 1;
         if let Some(handle) = self.open_again(&dir) {
             return Ok(handle);
         }
-        let mailbox = Mailbox::open(dir.clone(), root, self.settings.read_only)?;
+        let read_only = self.settings.read_only;
+        let mut mailbox = Mailbox::open(dir.clone(), root, read_only, &self.flushes)?;
+        mailbox.creation.extend(new_root);
         self.evict();
         let number = self
             .slots
@@ -134,6 +137,18 @@ impl Store {
         }
         self.by_dir.insert(dir, number);
         Ok(handle)
+    }
+
+    /// Creates a user's INBOX when it is first opened. Returns its flush then.
+    fn create_inbox(
+        &self,
+        account: &Account,
+        name: &MailboxRef,
+    ) -> Result<Option<Flush>, StoreError> {
+        if self.settings.read_only || !name.is_inbox() {
+            return Ok(None);
+        }
+        create_root(&account.root, &self.flushes).map_err(StoreError::io("creating INBOX"))
     }
 
     /// Returns the mailbox in that directory, if the store holds it and the directory is the same.

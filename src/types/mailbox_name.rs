@@ -109,6 +109,13 @@ impl BboardName {
     }
 }
 
+impl MailboxRef {
+    /// True for the Maildir itself.
+    pub(crate) fn is_inbox(&self) -> bool {
+        matches!(self, Self::Personal(name) if name.is_inbox())
+    }
+}
+
 /// Checks what the names of mailboxes and of bulletin boards have in common.
 fn checked(name: &[u8]) -> Result<&str, NameError> {
     if name.is_empty() {

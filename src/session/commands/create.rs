@@ -2,13 +2,13 @@
 //! §3).
 
 use super::mailbox_argument;
-use crate::budget::{COST_OPEN, COST_SYNC, Step, Why};
+use crate::budget::{COST_OPEN, Step, Why};
 use crate::protocol::{Code, CreateArguments};
 use crate::session::job::{Context, Job, Outcome};
 use crate::session::reply::Reply;
 use crate::session::special_use::UseCandidates;
 use crate::session::state::SessionState;
-use crate::store::{ListNames, StoreError};
+use crate::store::{CreateMailbox, ListNames, StoreError};
 use crate::types::{MailboxName, MailboxRef, SpecialUse};
 use crate::{try_done, try_ready};
 
@@ -17,6 +17,8 @@ struct CreateJob {
     uses: Vec<SpecialUse>,
     /// The mailboxes that may have the special uses, and those that were not looked at yet.
     others: Option<(UseCandidates, ListNames)>,
+    /// `None` before the special uses are checked.
+    create: Option<CreateMailbox>,
 }
 
 /// Creates a mailbox. A separator at the end of the name only announces names below it.
@@ -32,6 +34,7 @@ pub(super) fn job(
             name,
             uses,
             others: None,
+            create: None,
         })),
         None => Err(use_refused("The server does not know that special use")),
     }
@@ -39,18 +42,23 @@ pub(super) fn job(
 
 impl Job for CreateJob {
     fn step(&mut self, cx: &mut Context<'_, '_>) -> Step<Outcome> {
-        if !self.uses.is_empty() {
-            try_ready!(self.check_uses(cx));
-        }
-        let created = match cx.state.account() {
-            Some(account) => cx.store.create(account, &self.name),
-            None => Err(StoreError::NotFound),
+        let create = match &mut self.create {
+            Some(create) => create,
+            None => {
+                if !self.uses.is_empty() {
+                    try_ready!(self.check_uses(cx));
+                }
+                let account = try_done!(cx.state.account().ok_or(StoreError::NotFound));
+                let create = CreateMailbox::new(account.clone(), self.name.clone());
+                self.create.insert(create)
+            }
         };
-        cx.budget.spend(COST_SYNC);
-        Step::Done(match created {
-            Ok(()) => Ok(Reply::ok("CREATE completed")),
-            Err(error) => Err(error.into()),
-        })
+        try_ready!(create.step(cx.store, cx.budget));
+        Step::Done(Ok(Reply::ok("CREATE completed")))
+    }
+
+    fn may_fail(&self) -> bool {
+        self.create.is_none()
     }
 }
 

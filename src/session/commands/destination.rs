@@ -22,10 +22,7 @@ pub(super) fn open(
     if let (Err(StoreError::NotFound), true, MailboxRef::Personal(own)) =
         (&opened, may_create, name)
     {
-        opened = cx
-            .store
-            .create(account, own)
-            .and_then(|()| cx.store.open(account, name));
+        opened = cx.store.create_and_open(account, own);
     }
     opened.map_err(|error| match (error, name) {
         // Clients cannot create bulletin boards, so there is no TRYCREATE (RFC 3501 §6.3.11).

@@ -46,4 +46,8 @@ impl Job for SubscribeJob {
         try_ready!(self.subscribe.step(cx.store, cx.budget));
         Step::Done(Ok(Reply::ok(self.completed)))
     }
+
+    fn may_fail(&self) -> bool {
+        !self.subscribe.is_committed()
+    }
 }

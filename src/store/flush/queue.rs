@@ -114,6 +114,14 @@ impl FlushQueue {
         Ok(self.submit(FlushTarget::directory(path)?))
     }
 
+    /// Submits the flush of a new directory and of those above it that may be new.
+    ///
+    /// # Errors
+    /// The directory cannot be opened.
+    pub(crate) fn submit_with_parents(&self, path: &Path) -> io::Result<Flush> {
+        Ok(self.submit(FlushTarget::with_parents(path)?))
+    }
+
     /// Takes the requests that were submitted since the last call.
     pub(crate) fn take_requests(&self) -> Vec<FlushRequest> {
         std::mem::take(&mut self.0.borrow_mut().requests)

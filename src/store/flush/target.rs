@@ -26,6 +26,8 @@ enum FlushPart {
     Content,
     /// The entries of a directory, with its device and inode numbers.
     Entries(u64, u64),
+    /// Everything on the file system.
+    FileSystem,
 }
 
 impl FlushTarget {
@@ -54,6 +56,19 @@ impl FlushTarget {
         })
     }
 
+    /// Opens a new directory of which the directories above it may be new, too, so that the whole
+    /// file system is to be flushed. The server may not open the directories above it to flush
+    /// their entries.
+    ///
+    /// # Errors
+    /// The directory cannot be opened.
+    pub(crate) fn with_parents(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            file: Arc::new(File::open(path)?),
+            part: FlushPart::FileSystem,
+        })
+    }
+
     /// True if flushing one of the two flushes the other as well, provided that it begins after
     /// both were changed.
     pub(super) fn covers(&self, other: &Self) -> bool {
@@ -73,6 +88,7 @@ impl FlushTarget {
         match self.part {
             FlushPart::Everything => retry_on_intr(|| rustix::fs::fsync(&self.file)),
             FlushPart::Content => retry_on_intr(|| rustix::fs::fdatasync(&self.file)),
+            FlushPart::FileSystem => retry_on_intr(|| rustix::fs::syncfs(&self.file)),
             FlushPart::Entries(..) => {
                 match retry_on_intr(|| rustix::fs::fdatasync(&self.file)) {
                     // Some file systems cannot flush directories and need not.

@@ -14,7 +14,7 @@ use super::view_state::{Access, MessageRef, ViewState};
 use super::watch_state::WatchState;
 use crate::budget::{Budget, Step};
 use crate::store::StoreError;
-use crate::store::flush::FlushQueue;
+use crate::store::flush::{Flush, FlushQueue, poll_all};
 use crate::store::maildir::directory_stamp::DirectoryStamp;
 use crate::store::maildir::keywords::KeywordTable;
 use crate::store::maildir::layout;
@@ -56,6 +56,9 @@ pub(crate) struct Mailbox {
     pub(crate) flag_lock_turn: LockTurn,
     /// Alive while a job is reconciling the mailbox with its directory.
     reconciling: Weak<()>,
+    /// Flushes of directories that were created for the mailbox. Nothing of the mailbox is
+    /// announced before they are done.
+    pub(crate) creation: Vec<Flush>,
 }
 
 /// A value that changes with every change of a mailbox that a view can announce.
@@ -68,17 +71,19 @@ pub(crate) struct MailboxVersion {
 
 impl Mailbox {
     /// Opens the mailbox in an existing directory.
-    pub(crate) fn open(dir: PathBuf, root: PathBuf, read_only: bool) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        dir: PathBuf,
+        root: PathBuf,
+        read_only: bool,
+        flushes: &FlushQueue,
+    ) -> Result<Self, StoreError> {
         let identity = DirectoryStamp::at(&dir).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StoreError::NotFound,
             _ => StoreError::from_io("opening the mailbox", error),
         })?;
         let may_write = rustix::fs::access(&dir, rustix::fs::Access::WRITE_OK).is_ok();
         let writable = !read_only && may_write;
-        if writable {
-            layout::create_parts(&dir).map_err(StoreError::io("opening the mailbox"))?;
-        }
-        Ok(Self {
+        let mut mailbox = Self {
             dir,
             root,
             identity,
@@ -99,7 +104,32 @@ impl Mailbox {
             flag_lock_waits_since: None,
             flag_lock_turn: LockTurn::default(),
             reconciling: Weak::new(),
-        })
+            creation: Vec::new(),
+        };
+        mailbox.create_parts(flushes)?;
+        Ok(mailbox)
+    }
+
+    /// Creates those of the directories `new/`, `cur/` and `tmp/` that are missing, if the mailbox
+    /// may be written to.
+    pub(crate) fn create_parts(&mut self, flushes: &FlushQueue) -> Result<(), StoreError> {
+        let failed = StoreError::io("opening the mailbox");
+        if self.writable && layout::create_parts(&self.dir).map_err(&failed)? {
+            let flush = flushes.submit_directory(&self.dir).map_err(failed)?;
+            self.creation.push(flush);
+        }
+        Ok(())
+    }
+
+    /// Waits until the directories that were created for the mailbox are flushed.
+    ///
+    /// # Errors
+    /// A flush has failed.
+    pub(crate) fn finish_creation(
+        &mut self,
+        budget: &mut Budget<'_>,
+    ) -> Step<Result<(), StoreError>> {
+        poll_all(&mut self.creation, budget).map_err(StoreError::io("creating the mailbox"))
     }
 
     /// Returns the directory of the mailbox.

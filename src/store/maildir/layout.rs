@@ -221,18 +221,23 @@ pub(crate) fn is_maildir(dir: &Path) -> io::Result<bool> {
 }
 
 /// Creates those of the three parts that are missing, with the mode of the directory itself.
+/// Returns true if there were any, so that the directory has to be flushed.
 ///
 /// # Errors
 /// A directory cannot be created.
-pub(crate) fn create_parts(dir: &Path) -> io::Result<()> {
+pub(crate) fn create_parts(dir: &Path) -> io::Result<bool> {
     let mode = fs::metadata(dir)?.mode() & 0o7777;
+    let mut has_created = false;
     for part in PARTS {
         match fs::DirBuilder::new().mode(mode).create(dir.join(part)) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => {
+                created?;
+                has_created = true;
+            }
         }
     }
-    Ok(())
+    Ok(has_created)
 }
 
 /// Marks a directory, which is not the root, as a folder.

@@ -18,7 +18,7 @@ const FILES: usize = (UNITS / COST_SYSCALL) as usize + 1;
 /// line in its uid list for each of the first two messages.
 fn begin(count: usize) -> (Rig, Session, MailboxHandle) {
     let rig = Rig::new();
-    let mut store = rig.store();
+    let store = rig.store();
     let work = MailboxName::new(b"Work").expect("a name");
     store.create(&rig.account, &work).expect("created");
     for number in 0..count {

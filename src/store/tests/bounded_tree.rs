@@ -20,7 +20,7 @@ fn name(text: &str) -> MailboxName {
 /// Creates a mailbox `a` with that many mailboxes below it, and another mailbox.
 fn with_tree(count: usize) -> (Rig, Store) {
     let rig = Rig::new();
-    let mut store = rig.store();
+    let store = rig.store();
     for text in ["a", "other"] {
         store.create(&rig.account, &name(text)).expect("created");
     }

@@ -44,7 +44,7 @@ fn a_change_by_this_store_is_reported_once() {
 #[test]
 fn a_deleted_mailbox_has_changed() {
     let rig = Rig::new();
-    let mut store = rig.store();
+    let store = rig.store();
     let name = MailboxName::new(b"Work").expect("a name");
     store.create(&rig.account, &name).expect("created");
     let mut session = rig.open(store, "Work", Access::ReadWrite);

@@ -19,7 +19,7 @@ fn inbox() -> (Rig, Session) {
         let name = format!("{}.a.h:2,{flags}", 1000 + number);
         std::fs::write(rig.root().join("cur").join(name), "text").expect("written");
     }
-    let mut store = Store::new(Settings {
+    let store = Store::new(Settings {
         warm_mailboxes: 0,
         ..Settings::new("host", std::process::id())
     });

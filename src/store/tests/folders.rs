@@ -81,7 +81,7 @@ fn mailboxes_are_created_listed_renamed_and_deleted() {
 #[test]
 fn a_mailbox_created_again_has_another_uid_validity() {
     let rig = Rig::new();
-    let mut store = rig.store();
+    let store = rig.store();
     store.create(&rig.account, &name("X")).expect("created");
     let mut session = rig.open(store, "X", Access::ReadWrite);
     rig.append(&mut session, "a", crate::types::Flags::SEEN);

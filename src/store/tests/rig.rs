@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::budget::{Budget, Clock, FakeClock, Step, Why};
 use crate::store::{
-    Access, Account, AppendMessages, CopyMessages, ExpungeMessages, FlagChange, FlagLock,
-    ListNames, MailboxHandle, MessageRef, Settings, Store, StoreError, SyncMailbox, Updates, View,
+    Access, Account, AppendMessages, CopyMessages, CreateMailbox, ExpungeMessages, FlagChange,
+    FlagLock, ListNames, MailboxHandle, MessageRef, Settings, Store, StoreError, SyncMailbox,
+    Updates, View,
 };
 use crate::types::{
     FlagList, FlagOperation, Flags, KeywordSet, MailboxName, MailboxRef, NumberSet, Uid,
@@ -285,6 +286,18 @@ impl Rig {
         }
         found.sort();
         found
+    }
+}
+
+impl Store {
+    /// Creates a mailbox, and makes the flushes in place.
+    pub(crate) fn create(&self, account: &Account, name: &MailboxName) -> Result<(), StoreError> {
+        let clock = FakeClock::new(SystemTime::now());
+        let mut create = CreateMailbox::new(account.clone(), name.clone());
+        match create.step(self, &mut Budget::unlimited(&clock)) {
+            Step::Done(created) => created,
+            Step::Yield(why) => panic!("CREATE waits: {why:?}"),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
-//! Deleting a mailbox: it is renamed at once, and its files are removed step by step.
+//! Deleting a mailbox: it is renamed at once, and its files are removed step by step, after the
+//! renaming is flushed.
 //!
 //! Each entry of its directories is paid for, so that a step is short however many messages there
-//! are. If the client disconnects after the mailbox was renamed, the store removes the rest.
+//! are. If the client disconnects after the mailbox was renamed, the store removes the rest. If the
+//! flush fails, the mailbox gets its name back.
 
 use std::fs::{self, ReadDir};
 use std::io;
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::store::abandoned::{AbandonedWork, Lasting};
+use crate::store::flush::Flush;
+use crate::store::maildir::files::rename_without_replacing;
 use crate::store::maildir::layout;
 use crate::store::{Account, Store, StoreError};
 use crate::types::{MailboxName, memory};
@@ -33,7 +37,7 @@ enum DeleteStage {
     /// First finishes the deletion of another job that ended early.
     Clear(Removal),
     Rename,
-    Remove(Lasting<Store, Removal>),
+    Remove(Lasting<Store, Deletion>),
 }
 
 impl DeleteMailbox {
@@ -87,9 +91,9 @@ impl DeleteMailbox {
                     budget.spend(COST_OPEN);
                     self.stage = try_done!(self.rename(store));
                 }
-                DeleteStage::Remove(removal) => {
-                    ready!(removal.get(&store.abandoned).finish(budget));
-                    return Step::Done(Ok(()));
+                DeleteStage::Remove(deletion) => {
+                    let deleted = ready!(deletion.get(&store.abandoned).step(budget));
+                    return Step::Done(deleted.map_err(&failed));
                 }
             }
         }
@@ -104,7 +108,12 @@ impl DeleteMailbox {
         match fs::rename(&dir, &trash) {
             Ok(()) => {
                 store.invalidate(&dir);
-                Ok(DeleteStage::Remove(Lasting::new(Removal::of(trash))))
+                let deletion = Deletion {
+                    flush: Some(store.flushes.submit_directory(&self.account.root)),
+                    name: dir,
+                    removal: Removal::of(trash),
+                };
+                Ok(DeleteStage::Remove(Lasting::new(deletion)))
             }
             // Another program has deleted a mailbox since the last look.
             Err(error) if is_in_use(&error) && self.tries < MOST_TRIES => {
@@ -127,6 +136,63 @@ fn is_in_use(error: &io::Error) -> bool {
     matches!(error.kind(), AlreadyExists | DirectoryNotEmpty)
 }
 
+/// The rest of the deletion of a mailbox that was renamed.
+#[derive(Debug)]
+struct Deletion {
+    /// The flush of the root, or why there is none; `None` once it is done.
+    flush: Option<io::Result<Flush>>,
+    /// The directory that the mailbox was.
+    name: PathBuf,
+    removal: Removal,
+}
+
+impl Deletion {
+    /// Waits until the new name is flushed, and removes the files.
+    ///
+    /// # Errors
+    /// The flush has failed, and the mailbox has its name back.
+    fn step(&mut self, budget: &mut Budget<'_>) -> Step<io::Result<()>> {
+        let flushed = match &self.flush {
+            Some(Ok(flush)) => ready!(flush.poll(budget)),
+            _ => Ok(()),
+        };
+        let failed = self.flush.take().and_then(Result::err);
+        if let Some(error) = flushed.err().or(failed) {
+            self.undo();
+            return Step::Done(Err(error));
+        }
+        ready!(self.removal.finish(budget));
+        Step::Done(Ok(()))
+    }
+
+    /// Gives the mailbox its name back, unless there is another one of that name.
+    fn undo(&mut self) {
+        self.removal.has_begun = true;
+        if let Err(error) = rename_without_replacing(&self.removal.top, &self.name) {
+            let name = self.name.display();
+            log::warn!("{name}: deleted, although the deletion could not be flushed: {error}");
+        }
+    }
+}
+
+impl AbandonedWork<Store> for Deletion {
+    fn has_work_left(&self) -> bool {
+        self.removal.has_work_left()
+    }
+
+    fn memory(&self) -> usize {
+        self.removal.memory()
+    }
+
+    fn clean_up(&mut self, _: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
+        if let Err(error) = ready!(self.step(budget)) {
+            let name = self.name.display();
+            log::warn!("{name}: not deleted, and the client has disconnected: {error}");
+        }
+        Step::Done(())
+    }
+}
+
 /// Removes a directory tree, without following symbolic links. Other jobs may be removing the same
 /// tree, and put another one in its place afterwards.
 #[derive(Debug)]
@@ -137,7 +203,10 @@ struct Removal {
     open: Vec<(PathBuf, ReadDir)>,
 }
 
-impl AbandonedWork<Store> for Removal {
+impl Removal {
+    /// A mailbox has fewer levels. A deeper tree is not one of ours.
+    const MOST_LEVELS: usize = 16;
+
     fn has_work_left(&self) -> bool {
         !self.has_begun || !self.open.is_empty()
     }
@@ -145,15 +214,6 @@ impl AbandonedWork<Store> for Removal {
     fn memory(&self) -> usize {
         self.open.len() * memory::OF_LISTING
     }
-
-    fn clean_up(&mut self, _: &mut Store, budget: &mut Budget<'_>) -> Step<()> {
-        self.finish(budget)
-    }
-}
-
-impl Removal {
-    /// A mailbox has fewer levels. A deeper tree is not one of ours.
-    const MOST_LEVELS: usize = 16;
 
     fn of(top: PathBuf) -> Self {
         Self {

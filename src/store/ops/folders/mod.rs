@@ -1,5 +1,6 @@
 //! The tree of mailboxes: finding, listing, creating, deleting, renaming, subscribing.
 
+mod create;
 mod delete;
 mod list_names;
 mod locate;
@@ -8,8 +9,9 @@ mod rename_tree;
 mod subscribe;
 mod tree;
 
+pub(crate) use self::create::CreateMailbox;
 pub(crate) use self::delete::DeleteMailbox;
 pub(crate) use self::list_names::ListNames;
-pub(crate) use self::locate::locate;
+pub(crate) use self::locate::{create_root, locate};
 pub(crate) use self::rename::RenameMailbox;
 pub(crate) use self::subscribe::SubscribeMailbox;

@@ -92,8 +92,7 @@ impl RenameMailbox {
     }
 
     fn begin_inbox(&self, store: &mut Store) -> Result<RenameStage, StoreError> {
-        store.create(&self.account, &self.to)?;
-        let to = store.open(&self.account, &MailboxRef::Personal(self.to.clone()))?;
+        let to = store.create_and_open(&self.account, &self.to)?;
         let inbox = self.inbox(store)?;
         Ok(RenameStage::Sync(SyncMailbox::new(inbox), to))
     }

@@ -2,7 +2,8 @@
 //!
 //! A tree may have any number of mailboxes, so each stage has a cursor: reading the directory,
 //! checking that no new name is taken, renaming, and renaming back after an error. A step ends
-//! between two entries when the budget is spent.
+//! between two entries when the budget is spent. When all are renamed, the job flushes the root,
+//! and waits for that; if the flush fails, it renames everything back.
 //!
 //! Other sessions may change the tree between two steps. A mailbox that is deleted meanwhile is
 //! skipped; one that is created below the old name stays there; one that is created with a new name
@@ -16,6 +17,7 @@ use std::rc::Rc;
 use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::ready;
 use crate::store::abandoned::AbandonedWork;
+use crate::store::flush::Flush;
 use crate::store::maildir::files::rename_without_replacing;
 use crate::store::maildir::layout;
 use crate::store::maildir::lock::LockRetry;
@@ -58,6 +60,8 @@ enum TreeStage {
     List(layout::Listing<MailboxName>),
     Check,
     Rename,
+    /// The root is being flushed.
+    Flush(Flush),
     /// Frees the lists, after renaming everything back if there was an error.
     Finish(Result<(), StoreError>),
     Ended,
@@ -108,6 +112,9 @@ impl RenameTree {
                 TreeStage::List(_) => self.list_next(budget),
                 TreeStage::Check => self.check_next(store, budget),
                 TreeStage::Rename => self.rename_next(store, budget),
+                TreeStage::Flush(flush) => ready!(flush.poll(budget))
+                    .map(|()| Some(TreeStage::Finish(Ok(()))))
+                    .map_err(renaming()),
                 TreeStage::Finish(result) => {
                     if !free_next(
                         &mut self.found,
@@ -195,7 +202,7 @@ impl RenameTree {
         if store.exists(&self.account, &MailboxRef::Personal(target)) {
             return Err(StoreError::Exists);
         }
-        let found = layout::find(root, &name).map_err(StoreError::io("renaming the mailbox"))?;
+        let found = layout::find(root, &name).map_err(renaming())?;
         if let Some(from) = found {
             let paths = from.as_os_str().len() + to.as_os_str().len();
             self.memory += 2 * (paths + 2 * size_of::<TreeMove>());
@@ -212,7 +219,11 @@ impl RenameTree {
         let Some(next) = self.planned.pop_front() else {
             return match self.done.is_empty() {
                 true => Err(StoreError::NotFound),
-                false => Ok(Some(TreeStage::Finish(Ok(())))),
+                false => {
+                    budget.spend(COST_OPEN);
+                    let flush = store.flushes.submit_directory(&self.account.root);
+                    Ok(Some(TreeStage::Flush(flush.map_err(renaming())?)))
+                }
             };
         };
         budget.spend(COST_SYSCALL);
@@ -225,9 +236,13 @@ impl RenameTree {
             // Another session has deleted it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(StoreError::Exists),
-            Err(error) => Err(StoreError::from_io("renaming the mailbox", error)),
+            Err(error) => Err(renaming()(error)),
         }
     }
+}
+
+fn renaming() -> impl Fn(io::Error) -> StoreError {
+    StoreError::io("renaming the mailbox")
 }
 
 /// Frees one entry of the lists. Renames a directory back first if `is_undo`. Returns false if the

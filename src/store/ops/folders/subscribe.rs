@@ -1,7 +1,13 @@
 //! Subscribing to a mailbox, and unsubscribing.
+//!
+//! The directory is flushed even if there was nothing to change: another session may have changed
+//! the file just now, and its flush may not be done, or may have failed.
+
+use std::io;
 
 use super::locate::create_root;
 use crate::budget::{Budget, COST_OPEN, Step, Why};
+use crate::store::flush::{Flush, FlushQueue, poll_all};
 use crate::store::maildir::atomic_replace::FlushingReplacement;
 use crate::store::maildir::courier::ImportSubscriptions;
 use crate::store::maildir::lock::LockRetry;
@@ -20,6 +26,8 @@ pub(crate) struct SubscribeMailbox {
     stage: SubscribeStage,
     /// The new file while it is being flushed.
     unflushed: Option<FlushingReplacement>,
+    /// Flushes of directories that are not done yet.
+    flushes: Vec<Flush>,
 }
 
 #[derive(Debug)]
@@ -29,6 +37,8 @@ enum SubscribeStage {
     Import(ImportSubscriptions),
     /// Changes the subscriptions.
     Edit(ChangeSubscription),
+    /// The directory is being flushed.
+    Flush,
     Ended,
 }
 
@@ -42,13 +52,21 @@ impl SubscribeMailbox {
             retry: None,
             stage: SubscribeStage::Begin,
             unflushed: None,
+            flushes: Vec::new(),
         }
+    }
+
+    /// True once the subscriptions are changed.
+    pub(crate) fn is_committed(&self) -> bool {
+        matches!(self.stage, SubscribeStage::Flush | SubscribeStage::Ended)
     }
 
     /// Steps the job until it is done.
     ///
     /// # Errors
     /// [`StoreError::InUse`] if another process holds the lock for too long.
+    /// [`StoreError::NotFlushed`] if the subscriptions are as the client wants them, but may not be
+    /// so after a power cut.
     pub(crate) fn step(
         &mut self,
         store: &Store,
@@ -60,28 +78,37 @@ impl SubscribeMailbox {
         let failed = StoreError::io("writing the subscriptions");
         loop {
             if let Some(unflushed) = &mut self.unflushed {
-                let renamed = ready!(unflushed.poll(budget));
+                let renamed = ready!(unflushed.poll_renamed(budget));
                 self.unflushed = None;
                 try_done!(renamed.map_err(&failed));
-                self.advance();
+                try_done!(self.advance(&store.flushes));
+                if budget.is_spent() {
+                    return Step::Yield(Why::Budget);
+                }
             }
             let root = &self.account.root;
             let edited = match &mut self.stage {
                 SubscribeStage::Begin => {
                     // This may be the first thing that a new user does.
-                    try_done!(create_root(root).map_err(&failed));
+                    let new_root = create_root(root, &store.flushes);
+                    self.flushes.extend(try_done!(new_root.map_err(&failed)));
                     budget.spend(COST_OPEN);
-                    self.advance();
+                    try_done!(self.advance(&store.flushes));
                     continue;
                 }
                 SubscribeStage::Import(import) => ready!(import.step(root, budget)),
                 SubscribeStage::Edit(change) => ready!(change.step(root, budget)),
+                SubscribeStage::Flush => {
+                    let flushed = ready!(poll_all(&mut self.flushes, budget));
+                    self.stage = SubscribeStage::Ended;
+                    return Step::Done(flushed.map_err(not_flushed()));
+                }
                 SubscribeStage::Ended => return Step::Done(Ok(())),
             };
             budget.spend(COST_OPEN);
             match try_done!(edited.map_err(&failed)) {
                 EditOutcome::Written(new) => self.unflushed = Some(new.submit(&store.flushes)),
-                EditOutcome::Unchanged => self.advance(),
+                EditOutcome::Unchanged => try_done!(self.advance(&store.flushes)),
                 EditOutcome::Busy => {
                     let now = budget.now();
                     let retry = self.retry.get_or_insert_with(|| LockRetry::new(now));
@@ -94,13 +121,23 @@ impl SubscribeMailbox {
         }
     }
 
-    fn advance(&mut self) {
+    fn advance(&mut self, flushes: &FlushQueue) -> Result<(), StoreError> {
         self.stage = match self.stage {
             SubscribeStage::Begin => SubscribeStage::Import(ImportSubscriptions::new()),
             SubscribeStage::Import(_) => {
                 SubscribeStage::Edit(ChangeSubscription::new(self.name.clone(), self.on))
             }
-            SubscribeStage::Edit(_) | SubscribeStage::Ended => SubscribeStage::Ended,
+            SubscribeStage::Edit(_) => {
+                let flush = flushes.submit_directory(&self.account.root);
+                self.flushes.push(flush.map_err(not_flushed())?);
+                SubscribeStage::Flush
+            }
+            SubscribeStage::Flush | SubscribeStage::Ended => SubscribeStage::Ended,
         };
+        Ok(())
     }
+}
+
+fn not_flushed() -> impl Fn(io::Error) -> StoreError {
+    StoreError::not_flushed("the subscriptions are changed")
 }

@@ -17,7 +17,6 @@ use crate::store::index::mod_sequences::SnapshotReader;
 use crate::store::index::records::RecordState;
 use crate::store::maildir::directory_stamp::{DirectoryStamps, Observation};
 use crate::store::maildir::keywords::KeywordTable;
-use crate::store::maildir::layout;
 use crate::store::maildir::lock::MailboxLock;
 use crate::store::maildir::tmp_cleanup::clean_tmp;
 use crate::store::maildir::uid_list::{UidListLines, UidListRead};
@@ -79,6 +78,8 @@ pub(crate) struct Reconcile {
 #[derive(Debug)]
 enum ReconcileStage {
     Begin,
+    /// Directories of the mailbox that were missing are being flushed.
+    Create,
     /// Reads the saved mod-sequences.
     ModSequences(Box<SnapshotReader>),
     List(ReadUidList),
@@ -257,7 +258,10 @@ impl Reconcile {
         budget: &mut Budget<'_>,
     ) -> Step<Result<ReconcileStage, StoreError>> {
         let next = match &mut self.stage {
-            ReconcileStage::Begin => begin(mailbox, budget),
+            ReconcileStage::Begin => begin(mailbox, context, budget),
+            ReconcileStage::Create => {
+                ready!(mailbox.finish_creation(budget)).map(|()| load(mailbox, budget))
+            }
             ReconcileStage::ModSequences(reader) => {
                 let saved = ready!(reader.step(budget));
                 mailbox.take_mod_sequences(saved);
@@ -351,13 +355,15 @@ impl Reconcile {
     }
 }
 
-fn begin(mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<ReconcileStage, StoreError> {
+fn begin(
+    mailbox: &mut Mailbox,
+    context: &StoreContext<'_>,
+    budget: &mut Budget<'_>,
+) -> Result<ReconcileStage, StoreError> {
     if !mailbox.is_still_there() {
         return Err(StoreError::Invalidated);
     }
-    if mailbox.is_writable() {
-        layout::create_parts(mailbox.dir()).map_err(StoreError::io("opening the mailbox"))?;
-    }
+    mailbox.create_parts(context.flushes)?;
     if mailbox.is_writable() && !mailbox.sync_state.loaded {
         clean_tmp(mailbox.dir(), budget.wall());
     }
@@ -368,13 +374,18 @@ fn begin(mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> Result<ReconcileStag
         .retain_tail(|record| !record.is_unassigned());
     mailbox.read_keywords()?;
     budget.spend(2 * COST_OPEN);
+    Ok(ReconcileStage::Create)
+}
+
+/// Begins to read what is saved of the mailbox.
+fn load(mailbox: &mut Mailbox, budget: &mut Budget<'_>) -> ReconcileStage {
     if !mailbox.sync_state.loaded {
         budget.spend(COST_OPEN);
         if let Some(reader) = mailbox.open_mod_sequences() {
-            return Ok(ReconcileStage::ModSequences(Box::new(reader)));
+            return ReconcileStage::ModSequences(Box::new(reader));
         }
     }
-    Ok(ReconcileStage::List(ReadUidList::default()))
+    ReconcileStage::List(ReadUidList::default())
 }
 
 /// Scanning.
