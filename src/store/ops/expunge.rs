@@ -3,6 +3,10 @@
 //! Each file is removed by the very name under which its flags were read. So if another program
 //! takes `\Deleted` off a message in the meantime, by renaming its file, the message stays.
 //!
+//! When all files are removed, the job flushes the directories that they were in, one flush each,
+//! and ends after that: a message whose removal a client was answered does not come back after a
+//! power cut. If the flush fails, the messages are gone all the same, and the job says so.
+//!
 //! The job pays for each message that it looks at and for each file that it removes. A client that
 //! disconnects leaves the messages that were not removed yet; the lock is released at once, because
 //! no message is half removed.
@@ -10,10 +14,12 @@
 use std::fs;
 use std::io;
 
-use crate::budget::{Budget, COST_SYSCALL, Step, Why};
+use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::store::context::StoreContext;
+use crate::store::flush::{Flush, poll_all};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::maildir::lock::MailboxLock;
+use crate::store::maildir::subdir::Subdir;
 use crate::store::maildir::uid_list::UidListRead;
 use crate::store::sync::lock_wait::LockWait;
 use crate::store::sync::read_uid_list::ReadUidList;
@@ -22,6 +28,8 @@ use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Flags, NumberSet};
 use crate::{ready, try_done};
 
+/// What was done if a flush fails.
+const REMOVED: &str = "the messages are removed";
 /// A search for a UID takes as long as visiting this many records.
 const RECORDS_PER_SEARCH: usize = 8;
 
@@ -38,6 +46,10 @@ pub(crate) struct ExpungeMessages {
     /// The UID of the last message looked at.
     last_uid: u32,
     removed: u32,
+    /// The directories that files were removed from: `new/` and `cur/`.
+    changed: [bool; 2],
+    /// Why the job removes no more messages.
+    failure: Option<StoreError>,
 }
 
 #[derive(Debug)]
@@ -47,6 +59,8 @@ enum ExpungeStage {
     Look,
     Lock(LockWait),
     Remove,
+    /// The directories are being flushed; the flushes that are not done yet.
+    Flush(Vec<Flush>),
     Relist(ReadUidList),
     Rewrite(RewriteUidList),
     Ended,
@@ -63,6 +77,8 @@ impl ExpungeMessages {
             lock: None,
             last_uid: 0,
             removed: 0,
+            changed: [false; 2],
+            failure: None,
         }
     }
 
@@ -88,7 +104,8 @@ impl ExpungeMessages {
     /// them after [`Store::updates`].
     ///
     /// # Errors
-    /// [`StoreError::ReadOnly`], [`StoreError::InUse`].
+    /// [`StoreError::ReadOnly`], [`StoreError::InUse`]. [`StoreError::NotFlushed`] if the messages
+    /// are removed, but may come back after a power cut.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
@@ -138,7 +155,15 @@ impl ExpungeMessages {
                     self.lock = Some(lock);
                     ExpungeStage::Remove
                 }),
-            ExpungeStage::Remove => ready!(self.remove(mailbox, budget)),
+            ExpungeStage::Remove => {
+                if let Err(error) = ready!(self.remove(mailbox, budget)) {
+                    self.failure = Some(error);
+                }
+                self.flush(mailbox, context, budget)
+            }
+            ExpungeStage::Flush(flushes) => ready!(poll_all(flushes, budget))
+                .map_err(StoreError::not_flushed(REMOVED))
+                .and_then(|()| self.flushed()),
             ExpungeStage::Relist(reading) => ready!(reading.step(mailbox, budget)).map(|read| {
                 if read == UidListRead::Whole {
                     ExpungeStage::Rewrite(RewriteUidList::default())
@@ -198,18 +223,49 @@ impl ExpungeMessages {
         &mut self,
         mailbox: &mut Mailbox,
         budget: &mut Budget<'_>,
-    ) -> Step<Result<ExpungeStage, StoreError>> {
+    ) -> Step<Result<(), StoreError>> {
         while let Some(index) = ready!(self.next_wanted(mailbox, budget)) {
             self.last_uid = mailbox.records.record(index).uid;
-            let was_there = try_done!(remove_file(mailbox, index));
-            self.removed += u32::from(was_there);
+            let subdir = mailbox.subdir(index);
+            if try_done!(remove_file(mailbox, index)) {
+                self.removed += 1;
+                self.changed[usize::from(subdir == Subdir::Cur)] = true;
+            }
             budget.spend(COST_SYSCALL);
         }
+        Step::Done(Ok(()))
+    }
+
+    /// Submits the flush of the directories that files were removed from. The lock is kept only if
+    /// the uid list is to be rewritten.
+    fn flush(
+        &mut self,
+        mailbox: &Mailbox,
+        context: &StoreContext<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Result<ExpungeStage, StoreError> {
         let messages = mailbox.records.message_count();
-        Step::Done(Ok(match mailbox.uid_list.is_mostly_stale(messages) {
-            true => ExpungeStage::Relist(ReadUidList::default()),
-            false => ExpungeStage::Ended,
-        }))
+        if self.failure.is_some() || !mailbox.uid_list.is_mostly_stale(messages) {
+            self.lock = None;
+        }
+        let subdirs = [Subdir::New, Subdir::Cur].into_iter().zip(self.changed);
+        let mut flushes = Vec::new();
+        for (subdir, _) in subdirs.filter(|&(_, is_changed)| is_changed) {
+            let path = subdir.within(mailbox.dir());
+            let flush = context.flushes.submit_directory(&path);
+            flushes.push(flush.map_err(StoreError::not_flushed(REMOVED))?);
+            budget.spend(COST_OPEN);
+        }
+        Ok(ExpungeStage::Flush(flushes))
+    }
+
+    /// All removals are on disk.
+    fn flushed(&mut self) -> Result<ExpungeStage, StoreError> {
+        match self.failure.take() {
+            Some(error) => Err(error),
+            None if self.lock.is_some() => Ok(ExpungeStage::Relist(ReadUidList::default())),
+            None => Ok(ExpungeStage::Ended),
+        }
     }
 }
 
