@@ -118,7 +118,9 @@ fn start(mailbox: &mut Mailbox) -> Result<Option<UidListReader>, ReadStop> {
     }
     let opened = UidListReader::open(&dir);
     let (next, header) = (mailbox.uid_list.next, mailbox.uid_list.header.take());
+    let is_untrusted = mailbox.uid_list.is_untrusted;
     mailbox.uid_list = UidListState::unread(next, header);
+    mailbox.uid_list.is_untrusted = is_untrusted;
     unlist_tail(mailbox);
     let reader = match opened? {
         Some(reader) => reader,
@@ -214,7 +216,7 @@ fn renumber(mailbox: &mut Mailbox, index: usize, uid: u32) {
 }
 
 /// Takes the UIDs from the records of the tail, because the list is read again from its start.
-fn unlist_tail(mailbox: &mut Mailbox) {
+pub(super) fn unlist_tail(mailbox: &mut Mailbox) {
     mailbox
         .records
         .retain_tail(|record| record.state.has(RecordState::FOUND));

@@ -272,6 +272,16 @@ fn messages_whose_uids_cannot_be_flushed_wait_for_a_new_list() {
     session.store.updates(&session.view, true);
     assert!(session.uids().is_empty());
 
+    // The line is in the list. But it may be lost, and the new list cannot be flushed either.
+    let mut sync = SyncMailbox::new(handle.clone());
+    assert!(until_flush(&rig, |budget| sync.step(&mut session.store, budget)).is_none());
+    let list = session.store.take_flush_requests();
+    fail(&session.store, list);
+    let done = until_flush(&rig, |budget| sync.step(&mut session.store, budget));
+    done.expect("done").expect("the old messages can be used");
+    session.store.updates(&session.view, true);
+    assert!(session.uids().is_empty());
+
     let mut sync = SyncMailbox::new(handle);
     assert!(until_flush(&rig, |budget| sync.step(&mut session.store, budget)).is_none());
     for expected in ["dovecot-uidlist.tmp", "Maildir"] {

@@ -22,7 +22,7 @@ use crate::store::maildir::tmp_cleanup::clean_tmp;
 use crate::store::maildir::uid_list::{UidListLines, UidListRead};
 use crate::store::merge_sort::MergeSort;
 use crate::store::sync::lock_wait::LockWait;
-use crate::store::sync::read_uid_list::ReadUidList;
+use crate::store::sync::read_uid_list::{ReadUidList, unlist_tail};
 use crate::store::sync::rewrite_uid_list::RewriteUidList;
 use crate::store::sync::scan::{Scan, ScanResult};
 use crate::types::{KeywordSet, Uid, memory};
@@ -528,7 +528,8 @@ impl Reconcile {
     /// True if the mailbox can be opened although it cannot be written to at the moment.
     fn can_do_without(&self, mailbox: &Mailbox, error: &StoreError) -> bool {
         let has_list = self.uid_list == UidListRead::Whole && !mailbox.has_no_validity();
-        has_list && !matches!(error, StoreError::InUse)
+        let is_on_disk = has_list && !mailbox.uid_list.is_untrusted;
+        is_on_disk && !matches!(error, StoreError::InUse)
     }
 
     /// Checks that each unassigned file still exists, now that no other program can number or
@@ -663,6 +664,11 @@ impl Reconcile {
 
     fn publish(&mut self, mailbox: &mut Mailbox) -> ReconcileStage {
         if mailbox.sync_state.loaded {
+            if mailbox.uid_list.is_untrusted {
+                // What was read of the list may be lost in a power cut, and its UIDs used again.
+                mailbox.uid_list.position = None;
+                unlist_tail(mailbox);
+            }
             mailbox.publish(self.stale_up_to);
         } else {
             mailbox.begin_mod_sequences();
