@@ -44,3 +44,8 @@ fn of_table<T>(capacity: usize) -> usize {
 pub(crate) const fn of_tree_entry<K, V>() -> usize {
     8 * (size_of::<K>() + size_of::<V>()) / 3 + 8
 }
+
+/// Returns the octets that the first entry of such a tree takes besides: it has a node of its own.
+pub(crate) const fn of_tree_root<K, V>() -> usize {
+    9 * (size_of::<K>() + size_of::<V>())
+}

@@ -56,6 +56,9 @@ impl StringSet {
         };
         if index == self.len {
             self.len += 1;
+            if self.unbuilt == 0 {
+                self.unbuilt = memory::of_tree_root::<Vec<u8>, usize>();
+            }
             self.unbuilt += 2 * string.len() + memory::of_tree_entry::<Vec<u8>, usize>();
         }
         Some(index)
