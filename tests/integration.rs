@@ -8,6 +8,7 @@
 //! | mail programs and libraries as clients | `clients`; with TLS: `tls` |
 //! | other writers in the Maildir | `other_programs`, `dovecot`, `concurrent_writers` |
 //! | clients that reconnect after a restart | `qresync` |
+//! | what was answered is on disk | `flush_order` |
 //! | logins and passwords | `login`, `password_hashes`, `checkpassword`, `fail2ban` |
 //! | how the server is started and controlled | `starting`, `inetd_and_preauth`, `demo` |
 //! | what its processes may do | `sandbox` |
@@ -27,6 +28,7 @@ mod demo;
 mod documents;
 mod dovecot;
 mod fail2ban;
+mod flush_order;
 mod gigabyte_message;
 mod greedy_clients;
 mod inetd_and_preauth;
