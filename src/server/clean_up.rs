@@ -24,9 +24,17 @@ pub(super) fn take_turn(store: &mut Store) {
     }
 }
 
-/// Steps the abandoned work until nothing is left, or the time of a server that ends is over.
+/// Ends with the abandoned work, when no session is left, and closes all mailboxes. Stops when the
+/// time of a server that ends is over.
 pub(super) fn finish(store: &mut Store, flusher: Option<&Flusher>) {
     let end = SystemClock.now() + TIME_AT_END;
+    finish_work(store, flusher, end);
+    store.close_all();
+    finish_work(store, flusher, end);
+}
+
+/// Steps the abandoned work until nothing is left, or the time is over.
+fn finish_work(store: &mut Store, flusher: Option<&Flusher>, end: Instant) {
     while store.abandoned_work() > 0 {
         if let Some(flusher) = flusher {
             for (number, result) in flusher.take_results() {
@@ -45,7 +53,7 @@ pub(super) fn finish(store: &mut Store, flusher: Option<&Flusher>) {
         if !goes_on {
             let left = store.abandoned_work();
             if left > 0 {
-                log::warn!("{left} commands of disconnected clients left temporary files behind");
+                log::warn!("{left} jobs of clients that have disconnected were not finished");
             }
             return;
         }

@@ -209,6 +209,7 @@ impl EventLoop {
             });
             self.do_part("starting flushes", |event_loop| event_loop.start_flushes());
         }
+        (self.connections, self.idle_watch) = (Connections::new(), IdleWatch::new());
         clean_up::finish(&mut self.shared.store, self.flusher.as_ref());
         if let Some(control) = &self.control {
             control.manager.notify_stopping();

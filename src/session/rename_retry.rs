@@ -73,6 +73,7 @@ impl RenameRetry {
             }
             match attempt(store, view, budget) {
                 Err(StoreError::Busy(at)) => return Step::Yield(Why::Until(at)),
+                Err(StoreError::Unflushed) => return Step::Yield(Why::Flush),
                 Err(StoreError::Gone) if !self.is_second => {
                     self.is_second = true;
                     self.sync = Some(SyncMailbox::new(view.handle().clone()));

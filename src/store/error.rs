@@ -19,6 +19,8 @@ pub(crate) enum StoreError {
     InUse,
     /// Another process or session holds the lock: try again at that time.
     Busy(Instant),
+    /// Something has to be flushed to disk first: try again when that is done.
+    Unflushed,
     /// The message's file is not where it was: another program has changed its flags, or has
     /// expunged it. A [`SyncMailbox`](crate::store::SyncMailbox) finds out which.
     Gone,
@@ -100,7 +102,9 @@ impl fmt::Display for StoreError {
             Self::NotFound => f.write_str("there is no such mailbox"),
             Self::Exists => f.write_str("there is a mailbox of that name already"),
             Self::ReadOnly => f.write_str("the mailbox is read-only"),
-            Self::InUse | Self::Busy(_) => f.write_str("the mailbox is in use, try again later"),
+            Self::InUse | Self::Busy(_) | Self::Unflushed => {
+                f.write_str("the mailbox is in use, try again later")
+            }
             Self::Gone => f.write_str("some of the messages are no longer there"),
             Self::NoSpace => f.write_str("there is no space left"),
             Self::Denied(context) => write!(f, "the server has no permission for {context}"),

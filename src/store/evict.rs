@@ -45,6 +45,19 @@ impl Store {
         }
     }
 
+    /// Closes all mailboxes that no session holds, because the process ends. The mod-sequences of
+    /// some are then left to write, as abandoned work; without that, clients have to compare more.
+    pub(crate) fn close_all(&mut self) {
+        for number in 0..self.slots.len() {
+            if self.slots[number]
+                .as_ref()
+                .is_some_and(|slot| !slot.is_held())
+            {
+                self.close(number);
+            }
+        }
+    }
+
     /// Closes a mailbox, or begins to write its mod-sequences first.
     fn close(&mut self, number: usize) {
         let Some(slot) = &mut self.slots[number] else {

@@ -276,12 +276,3 @@ impl Store {
         self.last_view_id
     }
 }
-
-impl Drop for Store {
-    /// Writes the mod-sequences that exist only in memory.
-    fn drop(&mut self) {
-        for slot in self.slots.iter_mut().flatten() {
-            slot.mailbox.save_mod_sequences(&self.owner);
-        }
-    }
-}

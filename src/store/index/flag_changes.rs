@@ -6,18 +6,19 @@ use crate::types::{Flags, KeywordSet};
 
 impl Mailbox {
     /// Takes over flags that the file's name on disk already has. `by` is the view whose session
-    /// asked for the change, or `None` if another program made it.
+    /// asked for the change, or `None` if another program made it. Returns false if they are the
+    /// flags that the message had.
     pub(crate) fn note_flags(
         &mut self,
         index: usize,
         flags: Flags,
         keywords: KeywordSet,
         by: Option<&ViewState>,
-    ) {
+    ) -> bool {
         let change = self.peek_mod_sequence();
         let record = self.records.record_mut(index);
         if (record.flags, record.keywords) == (flags, keywords) {
-            return;
+            return false;
         }
         // The session that made this change knows the flags now, unless others changed them before
         // and that session has not announced that yet.
@@ -35,7 +36,7 @@ impl Mailbox {
         let uid = record.uid;
         self.raise_mod_sequence(change);
         self.recent_flag_changes.push(change, uid);
-        self.discard_saved_mod_sequences();
+        true
     }
 
     /// Returns the indexes, ascending, of the existing messages whose flags anyone but the session

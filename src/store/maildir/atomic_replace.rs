@@ -29,10 +29,10 @@ pub(crate) enum IfExists {
     Fail,
 }
 
-/// A new file that is being written. Dropped before [`Self::commit`], it leaves nothing behind.
+/// A new file that is being written. Dropped before [`Self::end`], it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct AtomicReplace {
-    /// `None` after the commit.
+    /// `None` after the end.
     file: Option<BufWriter<File>>,
     temporary: PathBuf,
     target: PathBuf,
@@ -61,21 +61,8 @@ impl AtomicReplace {
         })
     }
 
-    /// Flushes the content to disk and renames the file over the old one. `prepare` may change the
-    /// finished file before other programs see it.
-    ///
-    /// # Errors
-    /// Writing, flushing or renaming fails; the old content is then still there.
-    pub(crate) fn commit(
-        self,
-        prepare: impl FnOnce(&File) -> io::Result<()>,
-    ) -> io::Result<FileStamp> {
-        let written = self.end(prepare)?;
-        written.file.sync_data()?;
-        written.rename()
-    }
-
-    /// Ends the content. The caller flushes [`WrittenReplacement::file`] before
+    /// Ends the content. `prepare` may change the finished file before other programs see it. The
+    /// caller flushes [`WrittenReplacement::file`] before
     /// [`WrittenReplacement::rename`].
     ///
     /// # Errors
@@ -85,8 +72,7 @@ impl AtomicReplace {
         prepare: impl FnOnce(&File) -> io::Result<()>,
     ) -> io::Result<WrittenReplacement> {
         let buffered = self.file.take();
-        let buffered =
-            buffered.ok_or_else(|| io::Error::other("the file was committed already"))?;
+        let buffered = buffered.ok_or_else(|| io::Error::other("the file was ended already"))?;
         let (file, buffer) = buffered.into_parts();
         let written = WrittenReplacement {
             file: Arc::new(file),
@@ -218,7 +204,7 @@ impl Write for AtomicReplace {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.file {
             Some(file) => file.write(bytes),
-            None => Err(io::Error::other("the file was committed already")),
+            None => Err(io::Error::other("the file was ended already")),
         }
     }
 
@@ -251,6 +237,12 @@ mod tests {
         names
     }
 
+    fn commit(new: AtomicReplace) -> io::Result<FileStamp> {
+        let written = new.end(|_| Ok(()))?;
+        written.file().sync_data()?;
+        written.rename()
+    }
+
     #[test]
     fn a_dropped_file_leaves_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -265,7 +257,7 @@ mod tests {
         let mut kept =
             AtomicReplace::create(path, "f.tmp", "f", IfExists::Fail).expect("a new file");
         kept.write_all(b"kept").expect("written");
-        let stamp = kept.commit(|_| Ok(())).expect("committed");
+        let stamp = commit(kept).expect("committed");
         assert_eq!(entries(path), ["f"]);
         assert_eq!(stamp.size(), 4);
     }
@@ -277,7 +269,7 @@ mod tests {
         let mut new =
             AtomicReplace::create(dir.path(), "f.tmp", "f", IfExists::Fail).expect("a new file");
         new.write_all(b"new").expect("written");
-        assert!(new.commit(|_| Err(io::Error::other("no"))).is_err());
+        assert!(new.end(|_| Err(io::Error::other("no"))).is_err());
         assert_eq!(entries(dir.path()), ["f"]);
         assert_eq!(fs::read(dir.path().join("f")).expect("read"), b"old");
     }
@@ -290,9 +282,7 @@ mod tests {
         let kind = refused.map(drop).map_err(|error| error.kind());
         assert_eq!(kind, Err(io::ErrorKind::AlreadyExists));
         let taken = AtomicReplace::create(dir.path(), "f.tmp", "f", IfExists::Overwrite);
-        let stamp = taken
-            .and_then(|new| new.commit(|_| Ok(())))
-            .expect("committed");
+        let stamp = taken.and_then(commit).expect("committed");
         assert_eq!(stamp.size(), 0);
     }
 }

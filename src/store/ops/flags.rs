@@ -116,7 +116,8 @@ impl Store {
     /// of this step, in which only flags of this mailbox change.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if another process has the lock: wait. [`StoreError::Gone`] if another
+    /// [`StoreError::Busy`] if another process has the lock: wait. [`StoreError::Unflushed`] before
+    /// the first change, while the saved mod-sequences are removed. [`StoreError::Gone`] if another
     /// program has renamed or removed the file: step a [`SyncMailbox`](crate::store::SyncMailbox),
     /// then try once more.
     pub(crate) fn change_flags(
@@ -140,6 +141,11 @@ impl Store {
         let (flags, keywords) = change.apply(before.0, before.1);
         if (flags, keywords) == before {
             return Ok(false);
+        }
+        mailbox.discard_saved_mod_sequences();
+        match mailbox.flush_discarded_mod_sequences(context.flushes, budget) {
+            Step::Done(flushed) => flushed.map_err(StoreError::io("changing flags"))?,
+            Step::Yield(_) => return Err(StoreError::Unflushed),
         }
         lock.take(mailbox, context.owner, budget)?;
         mailbox.mod_sequences.set_clock(budget.now(), budget.wall());

@@ -290,7 +290,9 @@ pub(super) fn note_found_file(mailbox: &mut Mailbox, index: usize, subdir: Subdi
     record.state.set(RecordState::MISSING, false);
     record.state.set(RecordState::IN_NEW, subdir == Subdir::New);
     if is_published {
-        mailbox.note_flags(index, flags, keywords, None);
+        if mailbox.note_flags(index, flags, keywords, None) {
+            mailbox.discard_saved_mod_sequences();
+        }
     } else {
         (record.flags, record.keywords) = (flags, keywords);
         let recent = record.state.has(RecordState::RECENT) || is_recent;

@@ -99,7 +99,7 @@ fn mod_sequences_are_kept_when_the_mailbox_is_closed() {
     let mut session = rig.inbox();
     session.flag(&rig, 3);
     let (mod_sequences, highest) = (session.mod_sequences(), session.highest());
-    drop(session);
+    rig.close(session);
     assert!(rig.root().join(FILE).exists());
     let session = rig.inbox();
     assert_eq!(
@@ -113,7 +113,7 @@ fn changes_while_the_mailbox_was_closed_have_new_mod_sequences() {
     let rig = rig();
     let session = rig.inbox();
     let (mod_sequences, highest) = (session.mod_sequences(), session.highest());
-    drop(session);
+    rig.close(session);
     rig.rename("cur/2.b.h:2,S", "cur/2.b.h:2,");
     rig.remove("cur/4.d.h:2,");
     rig.deliver("5.e.h", "e");
@@ -142,7 +142,7 @@ fn after_a_lost_or_damaged_file_all_mod_sequences_are_new() {
         let rig = rig();
         let session = rig.inbox();
         let highest = session.highest();
-        drop(session);
+        rig.close(session);
         damage(&rig);
         rig.clock.advance(INSTANT);
         rig.remove("cur/4.d.h:2,");
@@ -215,7 +215,7 @@ fn the_history_of_expunges_is_kept() {
     }
     let end = session.highest();
     assert_eq!(session.vanished(start), numbers(&[1, 4]));
-    drop(session);
+    rig.close(session);
     let session = rig.inbox();
     assert_eq!(session.vanished(start), numbers(&[1, 4]));
     assert_eq!(session.vanished(end), numbers(&[]));
@@ -284,14 +284,14 @@ fn mod_sequences_of_two_processes_never_decrease() {
     rig.touch_directories(rig.root());
     two.sync_and_update(&rig);
     assert!(two.mod_sequence(1) > 0 && two.highest() >= two.mod_sequence(1));
-    drop(two);
+    rig.close(two);
     let unflagged = one.unflag(&rig, 1);
     assert!(unflagged > flagged);
     assert!(
         !rig.root().join(FILE).exists(),
         "the file of the other process is outdated"
     );
-    drop(one);
+    rig.close(one);
     assert_eq!(rig.inbox().mod_sequence(1), unflagged);
 }
 
@@ -302,7 +302,7 @@ fn no_file_is_written_if_no_session_asks_for_mod_sequences() {
     session
         .store_flags(&rig, 1, FlagOperation::Add, Flags::FLAGGED)
         .expect("stored");
-    drop(session);
+    rig.close(session);
     assert!(!rig.root().join(FILE).exists());
 }
 
@@ -311,7 +311,7 @@ fn a_message_appended_before_the_first_sync_has_a_greater_mod_sequence() {
     let rig = Rig::new();
     let session = rig.inbox();
     let highest = session.highest();
-    drop(session);
+    rig.close(session);
     rig.clock.advance(INSTANT);
     let mut store = rig.store();
     let handle = store.open(&rig.account, &mailbox("INBOX")).expect("opened");
@@ -324,11 +324,13 @@ fn a_message_appended_before_the_first_sync_has_a_greater_mod_sequence() {
 #[test]
 fn a_read_only_store_writes_no_file() {
     let rig = rig();
-    rig.inbox().highest();
+    let writer = rig.inbox();
+    writer.highest();
+    rig.close(writer);
     let before = rig.snapshot();
     let session = rig.open(rig.read_only_store(), "INBOX", Access::ReadOnly);
     assert_eq!(session.view.exists(), 4);
-    drop(session);
+    rig.close(session);
     assert_eq!(rig.snapshot(), before);
 }
 

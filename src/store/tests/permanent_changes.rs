@@ -4,10 +4,10 @@
 
 use super::flushes::{deferred, fail, names, succeed, until_flush};
 use super::rig::{Rig, Session, mailbox, numbers};
-use crate::budget::{Budget, Step};
+use crate::budget::{Budget, Step, Why};
 use crate::store::{
-    CreateMailbox, DeleteMailbox, ExpungeMessages, MoveMessages, RenameMailbox, Store, StoreError,
-    SubscribeMailbox, SyncMailbox,
+    CreateMailbox, DeleteMailbox, ExpungeMessages, FlagChange, FlagLock, MoveMessages,
+    RenameMailbox, Store, StoreError, SubscribeMailbox, SyncMailbox,
 };
 use crate::types::MailboxName;
 
@@ -322,6 +322,51 @@ fn a_list_whose_directory_cannot_be_flushed_is_written_anew() {
         [["dovecot-uidlist.tmp"], ["Maildir"], ["dovecot-uidlist"]]
     );
     assert_eq!(rig.listed("."), [(1, "1.a".to_string())]);
+}
+
+#[test]
+fn saved_mod_sequences_are_gone_for_good_before_flags_change() {
+    const FILE: &str = "imap2d-modseq";
+    let rig = Rig::new();
+    for number in 1..=3 {
+        rig.put("cur", &format!("{number}.c:2,"), "text");
+    }
+    let writer = rig.inbox();
+    writer.store.announced_mod_sequence(&writer.view);
+    rig.close(writer);
+    assert!(rig.names(".").contains(&FILE.into()));
+
+    let mut session = deferred(&rig);
+    let message = session.message(1);
+    let see = |store: &mut Store, budget: &mut Budget<'_>| match store.change_flags(
+        &session.view,
+        &message,
+        &FlagChange::SEEN,
+        &mut FlagLock::default(),
+        budget,
+    ) {
+        Err(StoreError::Unflushed) => Step::Yield(Why::Flush),
+        result => Step::Done(result),
+    };
+    let store = &mut session.store;
+    let error = failing(&rig, store, see);
+    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    assert!(!rig.names(".").contains(&FILE.into()));
+    assert!(rig.names("cur").contains(&"1.c:2,".into()), "not changed");
+    rig.put(".", FILE, "of another process");
+    let (changed, flushed) = flushing(&rig, store, see);
+    assert!(changed.expect("changed"));
+    assert_eq!(flushed, [["Maildir"]]);
+    assert!(rig.names("cur").contains(&"1.c:2,S".into()));
+
+    // Another program changes flags.
+    rig.put(".", FILE, "of another process");
+    rig.rename("cur/2.c:2,", "cur/2.c:2,F");
+    let mut sync = SyncMailbox::new(session.handle.clone());
+    let (synced, flushed) = flushing(&rig, store, |store, budget| sync.step(store, budget));
+    synced.expect("synced");
+    assert_eq!(flushed, [["Maildir"]]);
+    assert!(!rig.names(".").contains(&FILE.into()));
 }
 
 impl Store {

@@ -172,6 +172,18 @@ impl Rig {
         self.open(self.store(), "INBOX", Access::ReadWrite)
     }
 
+    /// Ends a session and its process, in order.
+    pub(crate) fn close(&self, session: Session) {
+        let Session {
+            mut store,
+            handle,
+            view,
+        } = session;
+        drop((handle, view));
+        store.close_all();
+        self.clean_up(&mut store, || {});
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.account.root
     }

@@ -358,13 +358,6 @@ impl SnapshotWriter {
         let checksum = self.checksum;
         self.file.end(|file| write_checksum(file, checksum))
     }
-
-    /// Ends, flushes and renames the file.
-    pub(super) fn commit(self) -> io::Result<()> {
-        let checksum = self.checksum;
-        let committed = self.file.commit(|file| write_checksum(file, checksum));
-        committed.map(drop)
-    }
 }
 
 fn write_checksum(file: &File, checksum: u64) -> io::Result<()> {

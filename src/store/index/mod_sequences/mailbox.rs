@@ -1,10 +1,14 @@
 //! The mod-sequences of a mailbox while it is open: reading and discarding the file.
 
 use super::file::{FILE, Snapshot, SnapshotReader};
+use super::state::FileRemoval;
 use super::vanished::{REMEMBERED, Vanished};
+use crate::budget::{Budget, Step};
+use crate::store::flush::FlushQueue;
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::files::flush_directory;
 use crate::types::NumberSet;
+use crate::{ready, try_done};
+use std::io;
 
 impl Mailbox {
     /// Begins to read the file, if there is one. Called before the directories are read for the
@@ -69,18 +73,40 @@ impl Mailbox {
         numbered.map(|record| (record.uid, record.uid)).collect()
     }
 
-    /// Removes the file, because flags have changed: its content must not be used any more, not
-    /// even if the flags change back. Always tries, because another process may have written a file
-    /// in the meantime.
+    /// Removes the file, because flags change: its content must not be used any more, not even if
+    /// the flags change back. Always tries, because another process may have written a file in the
+    /// meantime. The caller announces nothing before [`Self::flush_discarded_mod_sequences`] is
+    /// done.
     pub(crate) fn discard_saved_mod_sequences(&mut self) {
         self.mod_sequences.saved = None;
         if !self.is_writable() {
             return;
         }
-        let removed = std::fs::remove_file(self.dir().join(FILE));
-        if removed.is_ok() {
-            // Otherwise the file might be back after a power cut.
-            let _ = flush_directory(self.dir());
+        if std::fs::remove_file(self.dir().join(FILE)).is_ok() {
+            self.mod_sequences.removal = FileRemoval::Unflushed;
         }
+    }
+
+    /// Waits until the removal of the file is flushed: otherwise it might be back after a power
+    /// cut, and mod-sequences that clients have seen would be given out again.
+    ///
+    /// # Errors
+    /// The flush has failed. It is not tried again.
+    pub(crate) fn flush_discarded_mod_sequences(
+        &mut self,
+        flushes: &FlushQueue,
+        budget: &mut Budget<'_>,
+    ) -> Step<io::Result<()>> {
+        if matches!(self.mod_sequences.removal, FileRemoval::Unflushed) {
+            self.mod_sequences.removal = FileRemoval::Flushed;
+            let flush = try_done!(flushes.submit_directory(self.dir()));
+            self.mod_sequences.removal = FileRemoval::Flushing(flush);
+        }
+        let FileRemoval::Flushing(flush) = &self.mod_sequences.removal else {
+            return Step::Done(Ok(()));
+        };
+        let flushed = ready!(flush.poll(budget));
+        self.mod_sequences.removal = FileRemoval::Flushed;
+        Step::Done(flushed)
     }
 }

@@ -1,13 +1,15 @@
 //! Writing the file when a mailbox is closed: in steps, because each of 100 000 messages may differ
 //! from the one before.
+//!
+//! The new file is flushed before it gets its name, the directory is not: an old file that is back
+//! after a power cut is as good as it was, because it would have been removed if flags had changed.
 
 use super::file::{FILE, Run, Snapshot, SnapshotWriter};
 use crate::budget::{Budget, COST_OPEN, Step, Why};
 use crate::ready;
 use crate::store::context::StoreContext;
-use crate::store::flush::{Flush, FlushTarget};
 use crate::store::index::mailbox::Mailbox;
-use crate::store::maildir::atomic_replace::WrittenReplacement;
+use crate::store::maildir::atomic_replace::FlushingReplacement;
 use crate::store::maildir::files;
 use crate::store::maildir::lock::{LockOwner, MailboxLock};
 
@@ -29,7 +31,7 @@ enum SaveStage {
     /// The runs are being collected, from the records up to that index.
     Collect(Snapshot, usize),
     Write(Box<SnapshotWriter>),
-    Flush(WrittenReplacement, Flush),
+    Flush(FlushingReplacement),
     Ended,
 }
 
@@ -115,48 +117,24 @@ impl SaveModSequences {
                 budget.spend_records(BATCH * RECORDS_PER_RUN);
                 match writer.write_runs(BATCH) {
                     Ok(false) => Ok(SaveStage::Write(writer)),
-                    Ok(true) => writer.end().map(|written| {
-                        let target = FlushTarget::content(written.file());
-                        SaveStage::Flush(written, context.flushes.submit(target))
-                    }),
+                    Ok(true) => writer
+                        .end()
+                        .map(|written| SaveStage::Flush(written.submit(context.flushes))),
                     Err(error) => Err(error),
                 }
             }
-            SaveStage::Flush(written, flush) => match flush.poll(budget) {
-                Step::Done(flushed) => flushed.and_then(|()| written.rename()).map(|_| {
+            SaveStage::Flush(mut written) => match written.poll_renamed(budget) {
+                Step::Done(renamed) => renamed.map(|_| {
                     mailbox.mod_sequences.saved = Some(mailbox.highest_mod_sequence());
                     SaveStage::Ended
                 }),
                 Step::Yield(why) => {
-                    self.stage = SaveStage::Flush(written, flush);
+                    self.stage = SaveStage::Flush(written);
                     return Step::Yield(why);
                 }
             },
             SaveStage::Ended => Ok(SaveStage::Ended),
         })
-    }
-}
-
-impl Mailbox {
-    /// Writes the file at once. Called when the process ends.
-    pub(crate) fn save_mod_sequences(&mut self, owner: &LockOwner) {
-        let Some(save) = SaveModSequences::begin(self, owner) else {
-            return;
-        };
-        let SaveStage::Collect(mut snapshot, _) = save.stage else {
-            return;
-        };
-        collect(self, 0..self.records.published().len(), &mut snapshot);
-        let begun = SnapshotWriter::begin(self.dir(), snapshot);
-        let written = begun.and_then(|mut writer| {
-            writer.write_runs(usize::MAX)?;
-            writer.commit()
-        });
-        if let Err(error) = written {
-            let dir = self.dir();
-            log::warn!("{}: cannot save the mod-sequences: {error}", dir.display());
-            let _ = files::remove(&dir.join(FILE));
-        }
     }
 }
 

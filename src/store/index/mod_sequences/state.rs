@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use super::file::Snapshot;
 use super::vanished::Vanished;
+use crate::store::flush::Flush;
 use crate::types::{Flags, KeywordSet};
 
 /// The mod-sequence state of a mailbox.
@@ -20,8 +21,21 @@ pub(crate) struct ModSequences {
     /// The greatest mod-sequence when the file was written; `None` if there is no file that may be
     /// used.
     pub(super) saved: Option<u64>,
+    /// How far the removal of the file is.
+    pub(super) removal: FileRemoval,
     /// True if a client has asked for a mod-sequence: the file is worth writing.
     pub(super) wanted: Cell<bool>,
+}
+
+/// How far the removal of the file is, which may be back after a power cut if it is not flushed.
+#[derive(Debug, Default)]
+pub(super) enum FileRemoval {
+    /// There is nothing to flush.
+    #[default]
+    Flushed,
+    /// The file is removed, and the directory is to be flushed.
+    Unflushed,
+    Flushing(Flush),
 }
 
 impl ModSequences {

@@ -349,7 +349,16 @@ impl Reconcile {
                 budget.spend_pass(order.len());
                 Ok(ReconcileStage::Publish)
             }
-            ReconcileStage::Publish | ReconcileStage::Ended => Ok(self.begin_to_publish(mailbox)),
+            ReconcileStage::Publish | ReconcileStage::Ended => {
+                let flushed =
+                    ready!(mailbox.flush_discarded_mod_sequences(context.flushes, budget));
+                if let Err(error) = flushed {
+                    // Another program has changed the flags: the change cannot be refused.
+                    let dir = mailbox.dir().display();
+                    log::warn!("{dir}: cannot flush the removal of saved mod-sequences: {error}");
+                }
+                Ok(self.begin_to_publish(mailbox))
+            }
         };
         Step::Done(next)
     }
