@@ -67,16 +67,16 @@
 //!
 //! 1. Below [`server`] nothing sleeps, waits for a lock, or learns the time except from its
 //!    arguments. A job that needs something on disk waits for a flush that threads of [`server`]
-//!    make. The saved mod-sequences are still flushed in place, when a mailbox is closed or its
-//!    flags change for the first time.
+//!    make; only in a process with one client it is made in place.
 //! 2. A step does at least one unit of work and stops when its [`budget`] is spent.
 //! 3. Unsent output of a session is at most the high-water mark and one chunk of 64 KiB; message
 //!    texts and SEARCH results are queued as ranges ([`session`]). The memory of a user's sessions,
 //!    and of all, has a limit.
 //! 4. The session reads no input while a command runs and the input buffer is full. It reads input
 //!    that is too long to its true end and answers it.
-//! 5. What was announced is on disk: a UID is written before a client sees it; APPEND and COPY
-//!    answer OK after the file and its directory are flushed.
+//! 5. What was announced is on disk: a UID is written before a client sees it; APPEND, COPY, MOVE,
+//!    EXPUNGE, CLOSE and the commands that change mailboxes or subscriptions answer OK after the
+//!    files and directories that they have changed are flushed.
 //! 6. The server never edits a message file, and removes one only for EXPUNGE, CLOSE and MOVE. If
 //!    another program removes a file, that message is gone and nothing else.
 //! 7. A message that one `readdir` missed is not gone: the directory must have held still.
