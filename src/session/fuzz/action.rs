@@ -34,9 +34,9 @@ pub(super) enum Action {
     ToggleTmp,
     /// The flush after that many fails.
     FailFlush(u32),
-    /// No file can become longer than that, in octets, while the next command runs.
+    /// No file can become longer than that, in octets, while the next lines are played.
     FullDisk(u64),
-    /// Only that many more files can be open while the next command runs.
+    /// Only that many more files can be open while the next lines are played.
     FewFiles(u64),
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Client {
     pub(super) last_command: &'static str,
     /// How its commands have ended since the last check.
     pub(super) ended: Ended,
+    /// The last tagged response.
+    pub(super) last_response: String,
 }
 
 impl Client {
@@ -39,6 +41,7 @@ impl Client {
             count: None,
             last_command: "",
             ended: Ended::default(),
+            last_response: String::new(),
         }
     }
 
@@ -88,6 +91,7 @@ impl Client {
     }
 
     fn end_command(&mut self, status: Option<&str>, text: &str) {
+        text.clone_into(&mut self.last_response);
         match status {
             Some("OK") => {
                 self.ended.well += 1;

@@ -69,6 +69,10 @@ impl Disk {
     /// Checks what the sessions have done with these commands, which have ended like that.
     pub(super) fn check(&mut self, commands: &[&str], ended: Ended) {
         let now = message_files(&self.root);
+        for (inode, links) in &self.files {
+            let left = now.get(inode).map_or(0, Vec::len);
+            check_loss(links, links.len().saturating_sub(left), commands);
+        }
         let count = |files: &MessageFiles| files.values().map(Vec::len).sum::<usize>();
         let (before, after) = (count(&self.files), count(&now));
         if ended.well == 0 && ended.badly == 1 {
@@ -82,10 +86,6 @@ impl Disk {
                 after >= before + ended.appends,
                 "an APPEND that was answered OK is lost"
             );
-        }
-        for (inode, links) in &self.files {
-            let left = now.get(inode).map_or(0, Vec::len);
-            check_loss(links, links.len().saturating_sub(left), commands);
         }
         self.files = now;
         self.check_uids();

@@ -11,12 +11,29 @@ pub(super) struct Faults {
     /// How many flushes succeed before one fails; `None` if none fails.
     pub(super) failing_flush: Option<u32>,
     /// Files cannot become longer than that, in octets.
-    pub(super) longest_file: Option<u64>,
+    longest_file: Option<u64>,
     /// How many more files can be open.
-    pub(super) more_files: Option<u64>,
+    more_files: Option<u64>,
+    /// For how many lines of the script these limits still hold.
+    lines: u32,
 }
 
+/// For how many lines limits hold: a command with its literal, and what follows.
+const LIMITED_LINES: u32 = 3;
+
 impl Faults {
+    /// Lets files become no longer than that, in octets, for some lines.
+    pub(super) fn limit_files(&mut self, longest: u64) {
+        self.longest_file = Some(longest);
+        self.lines = LIMITED_LINES;
+    }
+
+    /// Lets only so many more files be open for some lines.
+    pub(super) fn limit_descriptors(&mut self, more: u64) {
+        self.more_files = Some(more);
+        self.lines = LIMITED_LINES;
+    }
+
     /// Makes the flushes that the jobs of a store wait for. Returns true if there were any.
     pub(super) fn flush(&mut self, store: &Store) -> bool {
         let requests = store.take_flush_requests();
@@ -48,11 +65,18 @@ impl Faults {
         if cfg!(test) {
             return limits;
         }
+        let Some(left) = self.lines.checked_sub(1) else {
+            *self = Self {
+                failing_flush: self.failing_flush,
+                ..Self::default()
+            };
+            return limits;
+        };
+        self.lines = left;
         ignore_file_size_signal();
-        let longest = self.longest_file.take();
-        let files = self.more_files.take().map(|more| open_files() + more);
+        let files = self.more_files.map(|more| open_files() + more);
         limits
-            .with(Resource::Fsize, longest)
+            .with(Resource::Fsize, self.longest_file)
             .with(Resource::Nofile, files)
     }
 }

@@ -22,6 +22,8 @@ mod action;
 mod client;
 mod disk;
 mod faults;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use self::world::World;

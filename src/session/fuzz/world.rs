@@ -96,6 +96,12 @@ impl World {
         world
     }
 
+    /// Returns a client without the rest of the world.
+    #[cfg(test)]
+    pub(super) fn take_client(mut self) -> Client {
+        self.clients.swap_remove(0)
+    }
+
     fn root(&self) -> &Path {
         &self.scratch.0
     }
@@ -123,6 +129,12 @@ impl World {
         let now = self.clock.now();
         let session = Session::preauthenticated(config, peer, "ann".to_owned(), account, now);
         Client::new(session, store)
+    }
+
+    /// Returns the last tagged response to the present client.
+    #[cfg(test)]
+    pub(super) fn last_response(&self) -> &str {
+        &self.clients[self.current].last_response
     }
 
     /// Plays one line.
@@ -156,8 +168,8 @@ impl World {
             Action::ToggleLock => action::toggle_lock(&root),
             Action::ToggleTmp => action::toggle_tmp(&root),
             Action::FailFlush(after) => self.faults.failing_flush = Some(after),
-            Action::FullDisk(octets) => self.faults.longest_file = Some(octets),
-            Action::FewFiles(more) => self.faults.more_files = Some(more),
+            Action::FullDisk(octets) => self.faults.limit_files(octets),
+            Action::FewFiles(more) => self.faults.limit_descriptors(more),
         }
         self.disk.look_again();
     }
