@@ -126,14 +126,25 @@ impl<'c> Budget<'c> {
         self.left = self.left.saturating_sub(units);
         self.until_clock = self.until_clock.saturating_sub(units);
         if self.until_clock == 0 {
-            self.until_clock = CLOCK_EVERY;
-            if self
-                .deadline
-                .is_some_and(|deadline| self.clock.now() >= deadline)
-            {
-                self.left = 0;
-            }
+            self.look_at_clock();
         }
+    }
+
+    fn look_at_clock(&mut self) {
+        self.until_clock = CLOCK_EVERY;
+        if self
+            .deadline
+            .is_some_and(|deadline| self.clock.now() >= deadline)
+        {
+            self.left = 0;
+        }
+    }
+
+    /// Pays for the removal of a file, and looks at the clock: the kernel frees a small file in
+    /// microseconds, but one of 60 MB in up to 20 ms.
+    pub(crate) fn spend_removal(&mut self) {
+        self.spend(COST_SYSCALL);
+        self.look_at_clock();
     }
 
     /// Pays for octets in memory that were scanned, compared or encoded, at the rate of
@@ -279,6 +290,20 @@ mod tests {
         assert!(!budget.is_spent(), "the clock is not read for every unit");
         budget.spend(CLOCK_EVERY);
         assert!(budget.is_spent());
+    }
+
+    #[test]
+    fn a_removal_that_takes_long_ends_the_step() {
+        let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
+        let mut budget = Budget::new(&clock, 1000, Duration::from_millis(2));
+        budget.spend_removal();
+        assert!(!budget.is_spent());
+        clock.advance(Duration::from_millis(3));
+        budget.spend_removal();
+        assert!(budget.is_spent());
+        let mut budget = Budget::unlimited(&clock);
+        budget.spend_removal();
+        assert!(!budget.is_spent());
     }
 
     #[test]

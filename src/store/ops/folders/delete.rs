@@ -255,8 +255,10 @@ impl Removal {
                 return Step::Yield(Why::Budget);
             }
             // Looking at the entry, and removing it.
-            budget.spend(2 * COST_SYSCALL);
-            try_done!(self.remove_one());
+            let removed = self.remove_one();
+            budget.spend(COST_SYSCALL);
+            budget.spend_removal();
+            try_done!(removed);
         }
         Step::Done(Ok(()))
     }
