@@ -7,6 +7,7 @@
 //! | a TCP session, large messages, the wire log | `tcp_session`, `gigabyte_message`, `wire_log` |
 //! | mail programs and libraries as clients | `clients`; with TLS: `tls` |
 //! | other writers in the Maildir | `other_programs`, `dovecot`, `concurrent_writers` |
+//! | kill -9 and power cuts | `crash` |
 //! | clients that reconnect after a restart | `qresync` |
 //! | what was answered is on disk | `flush_order` |
 //! | logins and passwords | `login`, `password_hashes`, `checkpassword`, `fail2ban` |
@@ -24,6 +25,7 @@
 mod checkpassword;
 mod clients;
 mod concurrent_writers;
+mod crash;
 mod demo;
 mod documents;
 mod dovecot;
