@@ -43,8 +43,8 @@
 //! # Changing it
 //!
 //! Both ways need the lock ([`super::lock::MailboxLock`]), held since before the file was last
-//! read. [`UidListState::append`] adds lines with one write behind a complete last line, which
-//! count once they are flushed; [`UidListRewrite`] makes a new file.
+//! read. [`UidListState::begin_append`] and [`UidListLines::append`] add lines behind a complete
+//! last line, which count once they are flushed; [`UidListRewrite`] makes a new file.
 
 mod error;
 mod lines;

@@ -39,6 +39,7 @@
 //! another job of this process wants it, or after [`LONGEST_HOLD`]: then it takes a rest, in which
 //! each of those that wait tries once at least, other processes and Dovecot too.
 //!
+//! [`Parcel`]: parcel::Parcel
 //! [`LONGEST_HOLD`]: delivery_group::LONGEST_HOLD
 
 mod delivery;
