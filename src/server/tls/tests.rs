@@ -4,6 +4,7 @@ use super::{Certificates, Handshake, TlsStream};
 use crate::options::{CertificateFiles, Options};
 use crate::server::{Handle, Server};
 use crate::session::TlsInfo;
+use allocation_counter::measure;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::client::Resumption;
 use rustls::crypto::ring;
@@ -510,8 +511,17 @@ fn many_clients_connect_at_once() {
     }
 }
 
+/// Both ends of TLS after the handshake, and the ends of the stream below.
+struct Bound {
+    info: TlsInfo,
+    server: TlsStream,
+    near: UnixStream,
+    client: ClientConnection,
+    far: UnixStream,
+}
+
 /// Does a handshake with the server's part of TLS, in a thread of its own.
-fn bind_to(home: &Home, version: &'static SupportedProtocolVersion) -> (TlsInfo, ClientConnection) {
+fn bind_to(home: &Home, version: &'static SupportedProtocolVersion) -> Bound {
     let files = CertificateFiles {
         certificate: home.path("mail.crt"),
         key: Some(home.path("mail.key")),
@@ -524,7 +534,7 @@ fn bind_to(home: &Home, version: &'static SupportedProtocolVersion) -> (TlsInfo,
         loop {
             let step = link.handshake(&mut near, &mut certificates, Instant::now());
             if let Handshake::Done(info) = step.expect("a handshake") {
-                return info;
+                return (info, link, near);
             }
         }
     });
@@ -534,7 +544,63 @@ fn bind_to(home: &Home, version: &'static SupportedProtocolVersion) -> (TlsInfo,
     while client.is_handshaking() || client.wants_write() {
         client.complete_io(&mut far).expect("a handshake");
     }
-    (server.join().expect("no panic"), client)
+    let (info, server, near) = server.join().expect("no panic");
+    Bound {
+        info,
+        server,
+        near,
+        client,
+        far,
+    }
+}
+
+/// Returns how many octets the server has read, if some are there.
+fn read_some(bound: &mut Bound, buffer: &mut [u8]) -> usize {
+    match bound.server.read(&mut bound.near, buffer) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        read => read.expect("octets are there"),
+    }
+}
+
+#[test]
+fn octets_that_wait_to_be_sent_or_read_are_counted() {
+    let home = Home::new();
+    home.certify("mail", &["mail.example"]);
+    for version in BOTH {
+        let mut bound = bind_to(&home, version);
+        for stream in [&bound.near, &bound.far] {
+            stream.set_nonblocking(true).expect("a socket");
+        }
+        assert_eq!(bound.server.memory(), 0);
+        let (mut held, mut is_full) = (0, false);
+        while !is_full {
+            let octets = [b'x'; 16 * 1024];
+            let (server, near) = (&mut bound.server, &mut bound.near);
+            let info = measure(|| is_full = server.write(near, &octets).is_err());
+            held += info.bytes_current;
+            let counted = i64::try_from(server.memory()).expect("little");
+            assert!(held <= counted + 1024, "{held} held, {counted} counted");
+        }
+        assert!(bound.server.memory() > 1000, "the client has not read");
+        while bound.server.has_unsent() {
+            let _ = bound.client.read_tls(&mut bound.far);
+            bound.client.process_new_packets().expect("good records");
+            let _ = bound.client.reader().read(&mut [0; 64 * 1024]);
+            let _ = bound.server.flush(&mut bound.near);
+        }
+        assert_eq!(bound.server.memory(), 0);
+
+        let (mut record, mut buffer) = (Vec::new(), [0; 1000]);
+        let sent = bound.client.writer().write_all(&[b'y'; 4000]);
+        sent.and_then(|()| bound.client.write_tls(&mut record).map(drop))
+            .expect("a record");
+        bound.far.write_all(&record[..2000]).expect("sent");
+        assert_eq!(read_some(&mut bound, &mut buffer), 0);
+        assert_eq!(bound.server.memory(), 2000, "half of a record");
+        bound.far.write_all(&record[2000..]).expect("sent");
+        assert_eq!(read_some(&mut bound, &mut buffer), 1000);
+        assert_eq!(bound.server.memory(), 3000, "the rest was not read");
+    }
 }
 
 #[test]
@@ -544,7 +610,7 @@ fn both_ends_have_the_same_channel_binding() {
     let own = home.trusted.lock().expect("no test thread panics")[0].clone();
     let hash = Sha256::digest(&own);
     for version in BOTH {
-        let (info, client) = bind_to(&home, version);
+        let Bound { info, client, .. } = bind_to(&home, version);
         assert_eq!(info.end_point.as_deref(), Some(&*hash));
         let exported = client.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None);
         match version.version {

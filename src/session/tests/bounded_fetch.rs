@@ -1,9 +1,11 @@
 //! Tests that no message and no FETCH makes a long step or much output: the work and the output of
-//! each step are compared with the units that it was given.
+//! each step are compared with the units that it was given, and what the session holds with what it
+//! counts.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
+use allocation_counter::{measure, opt_out};
 use proptest::prelude::*;
 
 use super::rig::{Rig, account, maildir};
@@ -17,6 +19,8 @@ const PER_UNIT: u64 = 2 * 16 * 1024 / 3;
 /// The most work that is done before it is paid: parsing the MIME headers in a piece of 16 KiB of
 /// the file, or in one field of a header, where each octet may be a token.
 const UNPAID: u64 = 16 * 1024 * 66;
+/// Octets that a FETCH may hold uncounted.
+const UNCOUNTED: i64 = 8 * 1024;
 /// Octets of output that are one unit of work at most.
 const CHUNK: usize = 64 * 1024;
 
@@ -27,6 +31,11 @@ struct Fetch {
     /// Units of each step; `None` for no limit.
     units: Option<u32>,
     steps: usize,
+    /// Octets that the session and the store have allocated since the command was sent, and not
+    /// freed.
+    held: i64,
+    /// What they counted then.
+    counted: i64,
 }
 
 impl Fetch {
@@ -58,10 +67,12 @@ impl Fetch {
         }
         work::take();
         Self {
+            counted: counted(&rig),
             rig,
             _home: home,
             units,
             steps: 0,
+            held: 0,
         }
     }
 
@@ -78,7 +89,8 @@ impl Fetch {
             None => Budget::unlimited(clock),
         };
         let before = session.state.output.in_memory();
-        let turn = session.run(store, &mut budget);
+        let mut turn = Turn::Idle;
+        self.held += measure(|| turn = session.run(store, &mut budget)).bytes_current;
         let made = session.state.output.in_memory().saturating_sub(before);
         let done = work::take();
         if let Some(units) = self.units {
@@ -91,7 +103,23 @@ impl Fetch {
         }
         let held = session.state.output.in_memory();
         assert!(held <= HIGH_WATER + CHUNK, "{held} octets are held");
+        let (held, counted) = (self.held, counted(&self.rig) - self.counted);
+        assert!(
+            held <= counted + UNCOUNTED,
+            "{held} held, {counted} counted"
+        );
         turn
+    }
+
+    /// Reads all output.
+    fn receive(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        self.held += measure(|| {
+            let read = received(&mut self.rig);
+            opt_out(|| all = read.clone());
+        })
+        .bytes_current;
+        all
     }
 
     /// Carries the command out for a client that reads whenever the output is full.
@@ -100,7 +128,7 @@ impl Fetch {
         loop {
             match self.step() {
                 Turn::Runnable => {}
-                Turn::OutputFull => all.append(&mut received(&mut self.rig)),
+                Turn::OutputFull => all.append(&mut self.receive()),
                 Turn::Idle => break,
                 Turn::Until(time) => {
                     let wait = time.saturating_duration_since(self.rig.clock.now());
@@ -109,12 +137,17 @@ impl Fetch {
                 other => panic!("the session waits: {other:?}"),
             }
         }
-        all.append(&mut received(&mut self.rig));
+        all.append(&mut self.receive());
         (all, self.steps)
     }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// Returns the octets of memory that the session and the store count.
+fn counted(rig: &Rig) -> i64 {
+    i64::try_from(rig.session.memory() + rig.store.memory()).expect("less than all memory")
+}
 
 fn received(rig: &mut Rig) -> Vec<u8> {
     let mut all = Vec::new();
@@ -231,7 +264,7 @@ fn a_client_that_does_not_read_costs_little_and_gets_no_bye() {
     let session = &mut fetch.rig.session;
     session.shut_down("The server is shutting down");
     assert!(session.is_broken(), "the connection is closed at once");
-    let sent = received(&mut fetch.rig);
+    let sent = fetch.receive();
     assert!(!sent.windows(5).any(|window| window == b"* BYE"));
 }
 
@@ -240,12 +273,12 @@ fn a_session_that_ends_for_memory_writes_nothing_into_half_a_response() {
     let message = parts(300, 99);
     let mut fetch = Fetch::begin(message.as_bytes(), "BODYSTRUCTURE", Some(300));
     while fetch.step() != Turn::OutputFull {}
-    received(&mut fetch.rig);
+    fetch.receive();
     let session = &mut fetch.rig.session;
     assert!(!session.has_output(), "the client has read all there is");
     session.end_for_memory();
     assert!(session.is_broken(), "the connection is closed at once");
-    assert!(received(&mut fetch.rig).is_empty());
+    assert!(fetch.receive().is_empty());
 }
 
 #[test]
@@ -255,7 +288,11 @@ fn between_two_responses_a_client_gets_a_bye() {
     let session = &mut fetch.rig.session;
     session.shut_down("The server is shutting down");
     assert!(!session.is_broken());
-    assert!(received(&mut fetch.rig).ends_with(b"* BYE The server is shutting down\r\n"));
+    assert!(
+        fetch
+            .receive()
+            .ends_with(b"* BYE The server is shutting down\r\n")
+    );
 }
 
 #[test]
@@ -266,10 +303,10 @@ fn a_file_that_shrinks_inside_a_response_ends_the_connection() {
     let path = fetch._home.path().join("cur/1.x:2,S");
     let file = std::fs::File::options().write(true).open(path);
     file.and_then(|file| file.set_len(1000)).expect("shrunk");
-    received(&mut fetch.rig);
+    fetch.receive();
     while !fetch.rig.session.is_broken() {
         fetch.step();
-        received(&mut fetch.rig);
+        fetch.receive();
     }
 }
 

@@ -295,3 +295,21 @@ fn what_a_closed_session_leaves_to_do_is_charged_to_its_owner() {
     assert_eq!(measured.read(), refusal);
     assert_eq!(measured.run("y NOOP\r\n"), "y OK NOOP completed\r\n");
 }
+
+#[test]
+fn a_command_that_is_carried_out_does_not_end_for_its_memory() {
+    let mut measured = Measured::new();
+    measured.send("x COPY 1:* Other\r\n");
+    while measured.rig.session.command_memory() == 0 {
+        measured.step();
+    }
+    while measured.rig.session.command_memory() > 0 {
+        measured.step();
+    }
+    assert!(measured.rig.session.memory() > 100_000, "it is not over");
+    let now = measured.rig.clock.now();
+    measured.rig.session.end_command(now);
+    while measured.step() != Turn::Idle {}
+    let read = measured.read();
+    assert!(read.ends_with("COPY completed\r\n"), "{read}");
+}
