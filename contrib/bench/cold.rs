@@ -158,7 +158,13 @@ impl SlowDisk {
 
 impl Drop for SlowDisk {
     fn drop(&mut self) {
-        // The server has ended, so the group is empty.
-        let _ = fs::remove_dir(&self.0);
+        // A process that is still ending goes on in the group above.
+        let processes = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
+        for process in processes.lines() {
+            let _ = fs::write(self.0.with_file_name("cgroup.procs"), process);
+        }
+        if let Err(error) = fs::remove_dir(&self.0) {
+            eprintln!("cold: cannot remove {}: {error}", self.0.display());
+        }
     }
 }
