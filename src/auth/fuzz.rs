@@ -25,22 +25,26 @@ pub(crate) fn users(text: &[u8]) {
     }
     for fault in faults {
         let line = lines[fault.line - 1];
-        if let Some((user, secret)) = secret_of(line) {
-            let is_hidden = user.contains(secret) || !fault.text.contains(secret);
+        if let Some((before, secret)) = secret_of(line) {
+            let is_hidden = before.contains(secret) || !fault.text.contains(secret);
             assert!(is_hidden, "{:?} shows a secret", fault.text);
         }
     }
 }
 
-/// Returns the user of a line, and what of its password field is secret.
+/// Returns what of the password field of a line is secret, behind what is before it: the user and
+/// the scheme, which a fault may name.
 fn secret_of(line: &[u8]) -> Option<(&str, &str)> {
-    let (user, rest) = std::str::from_utf8(line).ok()?.split_once(':')?;
+    let line = std::str::from_utf8(line).ok()?;
+    let (_, rest) = line.split_once(':')?;
     let password = rest.split(':').next()?;
     let tagged = password
         .strip_prefix('{')
         .and_then(|rest| rest.split_once('}'));
     let secret = tagged.map_or(password, |(_, secret)| secret);
-    is_unlike_words(secret).then_some((user, secret))
+    // The secret ends where the password field ends.
+    let before = line.len() - rest.len() + password.len() - secret.len();
+    is_unlike_words(secret).then_some((&line[..before], secret))
 }
 
 /// Reads octets as the two messages of a SCRAM client, which a line feed separates.
