@@ -3,8 +3,9 @@
 //! The server has one thread, and stays responsive because no job runs for long. A job is a value
 //! with a cursor. The event loop *steps* it with a [`Budget`]; the job pays for its work in
 //! weighted units, and returns [`Step::Yield`] when the budget is spent. The budget reads the clock
-//! only once per [`CLOCK_EVERY`] units, because reading it for every record would cost more than
-//! the record. In debug builds a step that goes on for long after its budget is spent panics.
+//! after each payment for a system call, which may have waited for the disk, and otherwise once per
+//! [`CLOCK_EVERY`] units, because reading it for every record would cost more than the record. In
+//! debug builds a step that goes on for long after its budget is spent panics.
 
 #[cfg(any(test, feature = "fuzzing"))]
 mod fake_clock;
@@ -125,7 +126,7 @@ impl<'c> Budget<'c> {
         );
         self.left = self.left.saturating_sub(units);
         self.until_clock = self.until_clock.saturating_sub(units);
-        if self.until_clock == 0 {
+        if self.until_clock == 0 || units >= COST_SYSCALL {
             self.look_at_clock();
         }
     }
@@ -138,13 +139,6 @@ impl<'c> Budget<'c> {
         {
             self.left = 0;
         }
-    }
-
-    /// Pays for the removal of a file, and looks at the clock: the kernel frees a small file in
-    /// microseconds, but one of 60 MB in up to 20 ms.
-    pub(crate) fn spend_removal(&mut self) {
-        self.spend(COST_SYSCALL);
-        self.look_at_clock();
     }
 
     /// Pays for octets in memory that were scanned, compared or encoded, at the rate of
@@ -293,16 +287,16 @@ mod tests {
     }
 
     #[test]
-    fn a_removal_that_takes_long_ends_the_step() {
+    fn a_system_call_that_takes_long_ends_the_step() {
         let clock = FakeClock::new(SystemTime::UNIX_EPOCH);
         let mut budget = Budget::new(&clock, 1000, Duration::from_millis(2));
-        budget.spend_removal();
+        budget.spend(COST_SYSCALL);
         assert!(!budget.is_spent());
         clock.advance(Duration::from_millis(3));
-        budget.spend_removal();
+        budget.spend(COST_SYSCALL);
         assert!(budget.is_spent());
         let mut budget = Budget::unlimited(&clock);
-        budget.spend_removal();
+        budget.spend(COST_SYSCALL);
         assert!(!budget.is_spent());
     }
 

@@ -14,7 +14,7 @@
 use std::fs;
 use std::io;
 
-use crate::budget::{Budget, COST_OPEN, Step, Why};
+use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::store::context::StoreContext;
 use crate::store::flush::{Flush, poll_all};
 use crate::store::index::mailbox::Mailbox;
@@ -231,7 +231,7 @@ impl ExpungeMessages {
                 self.removed += 1;
                 self.changed[usize::from(subdir == Subdir::Cur)] = true;
             }
-            budget.spend_removal();
+            budget.spend(COST_SYSCALL);
         }
         Step::Done(Ok(()))
     }

@@ -11,7 +11,7 @@ use super::header_reader::HeaderReader;
 use super::message_facts::{MessageFacts, Missing};
 use super::program::SearchProgram;
 use super::text_reader::TextReader;
-use crate::budget::{Budget, COST_OPEN, Step, Why};
+use crate::budget::{Budget, COST_OPEN, COST_SYSCALL, Step, Why};
 use crate::message::{Charset, ScanDepth, charset, list_passages, list_passages_without_parts};
 use crate::protocol::{Code, SearchKey};
 use crate::session::condstore;
@@ -256,7 +256,7 @@ impl SearchJob {
                 self.retry
                     .step(cx, |store, view, _| store.stat_message(view, message))
             );
-            cx.budget.spend(1);
+            cx.budget.spend(COST_SYSCALL);
             return Step::Done(status.map(|status| self.facts.status = Some(status)));
         }
         let file = try_ready!(self.open(message, cx));

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::delivery_group::DeliveryGroup;
 use super::parcel::{Parcel, SharedParcel};
 use super::ready_file::ReadyFile;
-use crate::budget::{Budget, Step, Why};
+use crate::budget::{Budget, COST_SYSCALL, Step, Why};
 use crate::ready;
 use crate::store::abandoned::AbandonedWork;
 use crate::store::index::mailbox::Mailbox;
@@ -54,7 +54,7 @@ impl AbandonedWork<Store> for ReadyFiles {
         while let Some(file) = self.files.pop() {
             self.memory = self.memory.saturating_sub(file.memory());
             drop(file);
-            budget.spend_removal();
+            budget.spend(COST_SYSCALL);
             if budget.is_spent() && self.has_work_left() {
                 return Step::Yield(Why::Budget);
             }
@@ -123,7 +123,7 @@ impl Delivery {
         self.group = None;
         let mut parcel = self.parcel.borrow_mut();
         while parcel.ready.pop_front().is_some() {
-            budget.spend_removal();
+            budget.spend(COST_SYSCALL);
             if budget.is_spent() && !parcel.ready.is_empty() {
                 return Step::Yield(Why::Budget);
             }

@@ -247,7 +247,7 @@ impl DeliveryGroup {
             let mut parcel = parcel.borrow_mut();
             while parcel.is_withdrawn() && parcel.remove_last_moved(mailbox.dir()) {
                 mailbox.request_check();
-                budget.spend_removal();
+                budget.spend(COST_SYSCALL);
                 if budget.is_spent() {
                     return Step::Yield(Why::Budget);
                 }

@@ -257,7 +257,7 @@ impl Removal {
             // Looking at the entry, and removing it.
             let removed = self.remove_one();
             budget.spend(COST_SYSCALL);
-            budget.spend_removal();
+            budget.spend(COST_SYSCALL);
             try_done!(removed);
         }
         Step::Done(Ok(()))
