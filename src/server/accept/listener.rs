@@ -32,6 +32,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// kernel takes up to 4 MB for a client that does not read, which no limit of this server counts.
 const MAX_UNSENT: u32 = 128 * 1024;
 
+/// Connections that the kernel accepts before the server does. A client beyond them waits a second
+/// until it tries again: many come at once after a restart. `net.core.somaxconn` may be lower.
+const BACKLOG: i32 = 4096;
+
 /// A listening socket.
 pub(crate) struct Listener {
     socket: TcpListener,
@@ -65,6 +69,7 @@ impl Listener {
     pub(crate) fn bind(address: SocketAddr, is_tls: bool) -> Result<Self, ServerError> {
         let listen = || {
             let socket = TcpListener::bind(address)?;
+            rustix::net::listen(&socket, BACKLOG)?;
             let address = socket.local_addr()?;
             Ok((socket, address))
         };
