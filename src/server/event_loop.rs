@@ -535,13 +535,14 @@ impl EventLoop {
     fn log_status(&self) {
         log::info!(
             "status: connections: {}, users: {}, steps over {} ms: {}, longest step: {} ms, memory \
-             of sessions: {} KiB",
+             of sessions: {} KiB, of mailboxes: {} KiB",
             self.connections.len() + self.admission.pending(),
             self.connections.users(),
             SLOW.as_millis(),
             self.steps.slow(),
             self.steps.longest().as_millis(),
             self.connections.memory() >> 10,
+            self.shared.store.memory() >> 10,
         );
     }
 
@@ -561,6 +562,7 @@ impl EventLoop {
             }
         }
         self.admission.change(&options);
+        self.shared.store.limit_open_mailboxes(options.max_memory);
     }
 
     /// Logs in time which certificates are about to expire.
@@ -771,6 +773,8 @@ impl EventLoop {
                 &message,
             );
         }
+        // The mailbox that it had open may be one too many to keep.
+        self.shared.store.evict();
         self.take_news_of_store();
         self.connections.leave(share);
         let describe = || format!("{work}, closed");

@@ -14,6 +14,7 @@ pub(super) fn open_store(options: &Options, host: &str) -> Store {
     let mut store = Store::new(Settings {
         read_only: options.read_only,
         booted: booted(),
+        open_bytes: options.max_memory,
         ..Settings::new(host, std::process::id())
     });
     if let Err(error) = store.start_watching() {

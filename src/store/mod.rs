@@ -42,6 +42,7 @@ mod handle;
 mod index;
 mod maildir;
 mod merge_sort;
+mod open_limit;
 mod open_mailboxes;
 mod ops;
 mod settings;

@@ -22,7 +22,7 @@ use crate::types::MailboxRef;
 /// All mailboxes of the process.
 #[derive(Debug)]
 pub struct Store {
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) owner: LockOwner,
     pub(super) flushes: FlushQueue,
     names: UniqueNames,
@@ -188,7 +188,6 @@ impl Store {
     }
 
     /// Returns the octets of memory that the mailboxes take.
-    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         let slots = self.slots.iter().flatten();
         slots.map(|slot| slot.mailbox.memory()).sum()

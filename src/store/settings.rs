@@ -18,6 +18,8 @@ pub struct Settings {
     pub warm_mailboxes: usize,
     /// How many bytes those mailboxes may take in all.
     pub warm_bytes: usize,
+    /// How many bytes the mailboxes that sessions have open may take in all.
+    pub open_bytes: usize,
 }
 
 impl Settings {
@@ -30,6 +32,7 @@ impl Settings {
             booted: SystemTime::UNIX_EPOCH,
             warm_mailboxes: 64,
             warm_bytes: 16 << 20,
+            open_bytes: 256 << 20,
         }
     }
 }

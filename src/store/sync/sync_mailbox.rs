@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::reconcile::Reconcile;
 use crate::budget::{Budget, COST_SYSCALL, Step};
-use crate::ready;
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::view_state::Access;
 use crate::store::maildir::directory_stamp::{DirectoryStamps, Observation};
 use crate::store::{MailboxHandle, Store, StoreError};
+use crate::{ready, try_done};
 
 /// How long the absence of kernel reports is believed before the mailbox is checked all the same.
 const TRUST: Duration = Duration::from_secs(30);
@@ -21,6 +21,8 @@ pub(crate) struct SyncMailbox {
     handle: MailboxHandle,
     /// True if files move from `new/` to `cur/` although no read-write view is open yet.
     moves: bool,
+    /// True if the mailbox may be refused for the memory that it takes.
+    is_opening: bool,
     reconcile: Option<Rc<RefCell<Reconcile>>>,
     /// True if this job started `reconcile`, so that what it finds is new enough.
     is_ours: bool,
@@ -33,16 +35,18 @@ impl SyncMailbox {
         Self {
             handle,
             moves: false,
+            is_opening: false,
             reconcile: None,
             is_ours: false,
         }
     }
 
-    /// Syncs a mailbox before a view is opened. Files move from `new/` to `cur/` if it is to be
-    /// read-write.
+    /// Syncs a mailbox before a view is opened, or before a job works with it. Files move from
+    /// `new/` to `cur/` if it is to be read-write.
     pub(crate) fn for_open(handle: MailboxHandle, access: Access) -> Self {
         Self {
             moves: access == Access::ReadWrite,
+            is_opening: true,
             ..Self::new(handle)
         }
     }
@@ -57,6 +61,7 @@ impl SyncMailbox {
     ///
     /// # Errors
     /// [`StoreError::Invalidated`] if the mailbox was deleted or renumbered: its views are invalid.
+    /// [`StoreError::Limit`] if there is no memory for one more mailbox.
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
@@ -69,17 +74,28 @@ impl SyncMailbox {
             }
             let reconcile = match &self.reconcile {
                 Some(reconcile) => reconcile.clone(),
-                None if mailbox.is_up_to_date(self.moves, budget) => return Step::Done(Ok(())),
+                None if mailbox.is_up_to_date(self.moves, budget) => {
+                    return Step::Done(self.admit(store));
+                }
                 None => self.join(store),
             };
+            try_done!(self.admit(store));
             let (mailbox, mut context) = store.parts(&self.handle);
             let result = ready!(reconcile.borrow_mut().step(mailbox, &mut context, budget));
             self.reconcile = None;
             drop(reconcile);
             if self.is_ours || result.is_err() {
-                return Step::Done(result);
+                return Step::Done(result.and_then(|()| self.admit(store)));
             }
         }
+    }
+
+    /// Fails if the mailbox is just being opened and there is no memory for it.
+    fn admit(&self, store: &Store) -> Result<(), StoreError> {
+        if self.is_opening {
+            store.admit(&self.handle)?;
+        }
+        Ok(())
     }
 
     /// Joins the job that is reconciling the mailbox, or starts one.

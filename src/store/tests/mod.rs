@@ -16,6 +16,7 @@ mod interleaved_jobs;
 mod maildir_oddities;
 mod mod_sequences;
 mod move_messages;
+mod open_limit;
 mod permanent_changes;
 mod random_deliveries;
 mod random_model;
