@@ -1,18 +1,29 @@
 //! How much memory the mailboxes may take that sessions have open.
 //!
 //! A mailbox is in memory once, for all sessions and users who have it open, so it counts for the
-//! account that it belongs to. A mailbox that another session has open is never refused, and
-//! neither is the only large one of an account, however large it is: its user could not read that
-//! mail at all.
+//! account that it belongs to. The largest mailbox of an account does not count, however large it
+//! is: its user could not read that mail at all. The others may not be opened, nor grow by COPY and
+//! APPEND, beyond the limit.
 
 use super::open_mailboxes::Slot;
 use super::{MailboxHandle, Store, StoreError};
 
 /// The part of the limit that the mailboxes of one account may take, without the largest of them.
 const ACCOUNTS: usize = 4;
-/// The part of the limit that the mailboxes of an account may take even if all together are beyond
-/// the limit: 35 000 messages with the usual one.
-const SMALL_ACCOUNTS: usize = 64;
+/// The same part while the mailboxes of all accounts are beyond the limit: 55 000 messages with the
+/// usual one.
+const MANY_ACCOUNTS: usize = 64;
+
+/// What a mailbox is brought into memory for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It is open, or a job has begun to change it.
+    Use,
+    /// It is opened. If a session has it open already, that takes no memory.
+    Open,
+    /// Messages are added to it.
+    Grow,
+}
 
 impl Store {
     /// Changes how many bytes the mailboxes that sessions have open may take.
@@ -20,9 +31,14 @@ impl Store {
         self.settings.open_bytes = bytes;
     }
 
-    /// Fails if there is no memory for a mailbox that no session has selected so far.
-    pub(super) fn admit(&self, opened: &MailboxHandle) -> Result<(), StoreError> {
-        if self.mailbox(opened).has_viewer() || !self.is_one_too_many(opened) {
+    /// Fails if there is no memory for a mailbox.
+    pub(super) fn admit(&self, opened: &MailboxHandle, purpose: Purpose) -> Result<(), StoreError> {
+        let takes_memory = match purpose {
+            Purpose::Use => false,
+            Purpose::Open => !self.mailbox(opened).has_viewer(),
+            Purpose::Grow => true,
+        };
+        if !takes_memory || !self.is_one_too_many(opened) {
             return Ok(());
         }
         let text = "There is no memory for one more mailbox of that size";
@@ -44,8 +60,7 @@ impl Store {
                 largest = memory.max(largest);
             }
         }
-        let is_beyond_part = of_account - largest > limit / ACCOUNTS;
-        let is_alone = all == of_account && largest == of_account;
-        is_beyond_part || all > limit && of_account > limit / SMALL_ACCOUNTS && !is_alone
+        let part = if all > limit { MANY_ACCOUNTS } else { ACCOUNTS };
+        of_account - largest > limit / part
     }
 }

@@ -15,7 +15,7 @@ use crate::store::flush::{Flush, FlushTarget, poll_all};
 use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
 use crate::store::sync::sync_mailbox::SyncMailbox;
-use crate::store::{Access, MailboxHandle, Store, StoreError};
+use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{DateTime, FlagList, Flags, NumberSet, UidValidity, memory};
 
 /// Octets collected before they are written.
@@ -183,10 +183,7 @@ impl AppendMessages {
                         self.stage = AppendStage::Undo(error);
                         continue;
                     }
-                    self.stage = AppendStage::Load(SyncMailbox::for_open(
-                        self.handle.clone(),
-                        Access::ReadOnly,
-                    ));
+                    self.stage = AppendStage::Load(SyncMailbox::to_grow(self.handle.clone()));
                     budget.spend(COST_SYSCALL);
                     if budget.is_spent() {
                         return Step::Yield(Why::Budget);

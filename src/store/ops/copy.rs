@@ -25,7 +25,7 @@ use crate::store::maildir::files::{create_new, creation_mode};
 use crate::store::maildir::{filename, layout};
 use crate::store::sync::find_used_names::FindUsedNames;
 use crate::store::sync::sync_mailbox::SyncMailbox;
-use crate::store::{Access, MailboxHandle, Store, StoreError};
+use crate::store::{MailboxHandle, Store, StoreError};
 use crate::types::{Flags, Keyword, NumberSet, Uid, memory};
 
 /// How many times in a row a file may have been renamed by other programs before the copy fails.
@@ -104,7 +104,7 @@ impl CopyMessages {
         destination: MailboxHandle,
     ) -> Self {
         Self {
-            stage: CopyStage::Load(SyncMailbox::for_open(destination.clone(), Access::ReadOnly)),
+            stage: CopyStage::Load(SyncMailbox::to_grow(destination.clone())),
             source,
             uids,
             last_uid: 0,

@@ -9,6 +9,7 @@ use crate::budget::{Budget, COST_SYSCALL, Step};
 use crate::store::index::mailbox::Mailbox;
 use crate::store::index::view_state::Access;
 use crate::store::maildir::directory_stamp::{DirectoryStamps, Observation};
+use crate::store::open_limit::Purpose;
 use crate::store::{MailboxHandle, Store, StoreError};
 use crate::{ready, try_done};
 
@@ -21,8 +22,8 @@ pub(crate) struct SyncMailbox {
     handle: MailboxHandle,
     /// True if files move from `new/` to `cur/` although no read-write view is open yet.
     moves: bool,
-    /// True if the mailbox may be refused for the memory that it takes.
-    is_opening: bool,
+    /// Whether the mailbox may be refused for the memory that it takes.
+    purpose: Purpose,
     reconcile: Option<Rc<RefCell<Reconcile>>>,
     /// True if this job started `reconcile`, so that what it finds is new enough.
     is_ours: bool,
@@ -35,18 +36,26 @@ impl SyncMailbox {
         Self {
             handle,
             moves: false,
-            is_opening: false,
+            purpose: Purpose::Use,
             reconcile: None,
             is_ours: false,
         }
     }
 
-    /// Syncs a mailbox before a view is opened, or before a job works with it. Files move from
-    /// `new/` to `cur/` if it is to be read-write.
+    /// Syncs a mailbox before a view is opened. Files move from `new/` to `cur/` if it is to be
+    /// read-write.
     pub(crate) fn for_open(handle: MailboxHandle, access: Access) -> Self {
         Self {
             moves: access == Access::ReadWrite,
-            is_opening: true,
+            purpose: Purpose::Open,
+            ..Self::new(handle)
+        }
+    }
+
+    /// Syncs a mailbox before a job adds messages to it.
+    pub(crate) fn to_grow(handle: MailboxHandle) -> Self {
+        Self {
+            purpose: Purpose::Grow,
             ..Self::new(handle)
         }
     }
@@ -75,27 +84,19 @@ impl SyncMailbox {
             let reconcile = match &self.reconcile {
                 Some(reconcile) => reconcile.clone(),
                 None if mailbox.is_up_to_date(self.moves, budget) => {
-                    return Step::Done(self.admit(store));
+                    return Step::Done(store.admit(&self.handle, self.purpose));
                 }
                 None => self.join(store),
             };
-            try_done!(self.admit(store));
+            try_done!(store.admit(&self.handle, self.purpose));
             let (mailbox, mut context) = store.parts(&self.handle);
             let result = ready!(reconcile.borrow_mut().step(mailbox, &mut context, budget));
             self.reconcile = None;
             drop(reconcile);
             if self.is_ours || result.is_err() {
-                return Step::Done(result.and_then(|()| self.admit(store)));
+                return Step::Done(result.and_then(|()| store.admit(&self.handle, self.purpose)));
             }
         }
-    }
-
-    /// Fails if the mailbox is just being opened and there is no memory for it.
-    fn admit(&self, store: &Store) -> Result<(), StoreError> {
-        if self.is_opening {
-            store.admit(&self.handle)?;
-        }
-        Ok(())
     }
 
     /// Joins the job that is reconciling the mailbox, or starts one.

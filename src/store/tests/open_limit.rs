@@ -67,3 +67,31 @@ fn all_but_the_largest_mailbox_of_an_account_take_a_part_at_most() {
     let third = select(&rig, &mut store, "c");
     assert!(third.is_ok(), "{third:?}");
 }
+
+#[test]
+fn mailboxes_that_take_their_part_do_not_grow() {
+    let (rig, memory) = rig();
+    let mut store = store(5 * memory);
+    let views = ["a", "b"].map(|name| select(&rig, &mut store, name).expect("opened"));
+    let grow = |store: &mut Store| {
+        let mut sync = SyncMailbox::to_grow(views[1].handle().clone());
+        rig.drive(|budget| sync.step(store, budget))
+    };
+    grow(&mut store).expect("there is room");
+    store.limit_open_mailboxes(3 * memory);
+    let grown = grow(&mut store);
+    assert!(matches!(grown, Err(StoreError::Limit(_))), "{grown:?}");
+    let again = select(&rig, &mut store, "b");
+    assert!(again.is_ok(), "it is open: {again:?}");
+}
+
+#[test]
+fn other_accounts_do_not_keep_the_only_mailbox_of_one_shut() {
+    let (rig, memory) = rig();
+    let other = Rig::new();
+    other.deliver("1.a.h", "text");
+    let mut store = store(memory / 2);
+    let _inbox = select(&other, &mut store, "INBOX").expect("opened");
+    let alone = select(&rig, &mut store, "a");
+    assert!(alone.is_ok(), "{alone:?}");
+}
